@@ -1,0 +1,54 @@
+"""Interactions as flat arrays: the form in which every stage after ``data`` reads them.
+
+Letters: E events, U users, R rows. Item ids are indices (``engine.data.ids``).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Training sequences: user ``users[u]`` did ``items[offsets[u]:offsets[u + 1]]``, oldest first."""
+
+    items: NDArray[np.int32]  # [E] item ids
+    offsets: NDArray[np.int64]  # [U + 1]
+    users: NDArray[np.int64]  # [U] index into the users table
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def save(self, path: Path) -> None:
+        save_file({"items": self.items, "offsets": self.offsets, "users": self.users}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Sequences":
+        return cls(**load_file(path))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Held-out rows: row r has the history ``items[start[r]:stop[r]]``, oldest first, and the target ``items[stop[r]]``."""
+
+    items: NDArray[np.int32]  # [E] item ids; several rows may share a stretch
+    start: NDArray[np.int64]  # [R]
+    stop: NDArray[np.int64]  # [R]
+    users: NDArray[np.int64]  # [R] index into the users table
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @property
+    def targets(self) -> NDArray[np.int32]:  # [R] item ids
+        return self.items[self.stop]
+
+    def save(self, path: Path) -> None:
+        save_file({"items": self.items, "start": self.start, "stop": self.stop, "users": self.users}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Rows":
+        return cls(**load_file(path))

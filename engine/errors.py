@@ -1,0 +1,30 @@
+"""Errors that a person can put right. Everything else is a defect of the program and keeps its traceback."""
+
+
+class UserError(Exception):
+    """What is wrong, where, and what puts it right; shown without a traceback, exit status 2.
+
+    ``cause`` states the fact, ``place`` names the file, line, setting or run, ``remedy`` the command or value that helps.
+    """
+
+    def __init__(self, cause: str, *, place: str = "", remedy: str = "") -> None:
+        super().__init__(cause)
+        self.cause, self.place, self.remedy = cause, place, remedy
+
+    def __str__(self) -> str:
+        lines = [f"{self.place}: {self.cause}" if self.place else self.cause]
+        if self.remedy:
+            lines.append(self.remedy)
+        return "\n".join(lines)
+
+
+class ConfigError(UserError):
+    """A setting is unknown, impossible, or contradicts another."""
+
+
+class DataError(UserError):
+    """A file that was given cannot be read as interactions, titles or splits."""
+
+
+class RunError(UserError):
+    """A run is missing, unfinished, occupied or damaged."""

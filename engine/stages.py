@@ -1,0 +1,236 @@
+"""The table of stages: what each one is called, needs, makes and reports. Everything else derives from it.
+
+Standard library only: the command line, the run folder and the cockpit all import this file.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that one stage makes and later stages may open, below ``runs/<id>/artifacts/``."""
+
+    stage: str
+    name: str
+    file: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that a stage reports. ``goal`` is "max", "min" or "" (neither is better)."""
+
+    name: str
+    goal: str
+    help: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One word: the package in ``engine/``, the group in ``conf/``, the folder in ``tests/engine/``."""
+
+    name: str
+    help: str
+    needs: tuple[Artifact, ...]
+    makes: tuple[Artifact, ...]
+    metrics: tuple[Metric, ...]
+    groups: tuple[str, ...]  # parameter groups whose gradients are reported
+    gates: bool  # reports gate weights
+    version: int  # raise it when the same settings give other results: finished runs are then not reused
+
+    @property
+    def built(self) -> bool:
+        """Whether the stage can run in this version of the program."""
+        return (Path(__file__).parent / self.name / "stage.py").is_file()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the stages whose artifacts are opened, in table order."""
+        makers = {artifact.stage for artifact in self.needs}
+        return tuple(name for name in STAGES if name in makers)
+
+    @property
+    def main_metric(self) -> Metric | None:
+        """The metric that charts and tables show first."""
+        return self.metrics[0] if self.metrics else None
+
+
+PROFILE = Artifact("data", "profile", "profile.json", "counts, split, order rule, hash of the test targets")
+ITEMS = Artifact(
+    "data", "items", "items.parquet", "one row per item id 1..n: raw id, title, text, times seen in training"
+)
+USERS = Artifact("data", "users", "users.parquet", "one row per user index 0..m-1: raw id")
+SEQUENCES = Artifact("data", "sequences", "sequences.safetensors", "training sequences: flat item ids and offsets")
+VALIDATION = Artifact("data", "validation", "validation.safetensors", "validation rows: histories and targets")
+TEST_HISTORIES = Artifact(
+    "data", "test_histories", "test_histories.safetensors", "latest items before each test row, without the target"
+)
+TEST = Artifact("data", "test", "test.safetensors", "held-out test rows: only evaluate may open them")
+ORACLE = Artifact(
+    "data", "oracle", "oracle.safetensors", "demo world only: the generator's own scores of the test rows"
+)
+
+STUDENT_MODEL = Artifact(
+    "student", "model", "model.safetensors", "weights of the best validation checkpoint, settings in the header"
+)
+USER_VECTORS = Artifact(
+    "student",
+    "user_vectors",
+    "user_vectors.safetensors",
+    "user vectors after each training sequence and validation history",
+)
+
+LANGUAGE_MODEL = Artifact(
+    "backbone", "language_model", "language_model", "frozen language model and tokenizer (a folder)"
+)
+TEXT_VECTORS = Artifact(
+    "backbone", "text_vectors", "text_vectors.safetensors", "one text vector per item id, row 0 is padding"
+)
+
+ADAPTER = Artifact(
+    "teacher", "adapter", "adapter.safetensors", "exactly what was trained: LoRA, gate, projector, head, buffers"
+)
+
+RANKINGS = Artifact(
+    "knowledge", "rankings", "rankings.safetensors", "the teacher's top items and scores for every training row"
+)
+ITEM_VECTORS = Artifact("knowledge", "item_vectors", "item_vectors.safetensors", "the teacher's vector of every item")
+GATE_WEIGHTS = Artifact("knowledge", "gate_weights", "gate_weights.safetensors", "expert weights of every training row")
+TEACHER_HELD_OUT = Artifact(
+    "knowledge", "held_out", "held_out.safetensors", "the teacher's validation and test rankings"
+)
+
+DISTILLED_MODEL = Artifact(
+    "distill", "model", "model.safetensors", "weights of the best validation checkpoint, settings in the header"
+)
+
+METRICS_TABLE = Artifact("evaluate", "metrics", "metrics.csv", "one row per model and protocol")
+ROW_RANKS = Artifact("evaluate", "ranks", "ranks.parquet", "rank of the target, per test row and model")
+
+VAL_RECALL = Metric("val_recall@10", "max", "share of validation rows whose target is among the first ten")
+VAL_NDCG = Metric("val_ndcg@10", "max", "1 / log2(rank + 1) where the target is among the first ten, else 0; mean")
+LOSS = Metric("loss", "min", "training loss", "nats")
+LEARNING_RATE = Metric("lr", "", "learning rate")
+SPEED = Metric("positions_per_second", "max", "supervised positions trained per second of wall time", "1/s")
+TRAINED = (VAL_RECALL, VAL_NDCG, LOSS, LEARNING_RATE, SPEED)
+
+_TABLE = (
+    Stage(
+        "data",
+        "raw files to id sequences, titles and splits",
+        needs=(),
+        makes=(PROFILE, ITEMS, USERS, SEQUENCES, VALIDATION, TEST_HISTORIES, TEST, ORACLE),
+        metrics=(),
+        groups=(),
+        gates=False,
+        version=1,
+    ),
+    Stage(
+        "student",
+        "trains a sequential recommender on the data alone: the baseline, and the teacher's user encoder",
+        needs=(PROFILE, SEQUENCES, VALIDATION),
+        makes=(STUDENT_MODEL, USER_VECTORS),
+        metrics=TRAINED,
+        groups=("embedding", "blocks", "output"),
+        gates=False,
+        version=1,
+    ),
+    Stage(
+        "backbone",
+        "makes the frozen language model ready: hub, local folder, or pre-trained here on the catalogue's own text",
+        needs=(PROFILE, ITEMS, SEQUENCES),
+        makes=(LANGUAGE_MODEL, TEXT_VECTORS),
+        metrics=(Metric("val_loss", "min", "held-out loss per token", "nats"), LOSS, LEARNING_RATE),
+        groups=("embedding", "blocks", "output"),
+        gates=False,
+        version=1,
+    ),
+    Stage(
+        "teacher",
+        "trains iLoRA on the frozen backbone, gated by the frozen student's user vectors",
+        needs=(PROFILE, ITEMS, SEQUENCES, VALIDATION, STUDENT_MODEL, USER_VECTORS, LANGUAGE_MODEL, TEXT_VECTORS),
+        makes=(ADAPTER,),
+        metrics=TRAINED,
+        groups=("lora_a", "lora_b", "gate", "projector", "head"),
+        gates=True,
+        version=1,
+    ),
+    Stage(
+        "knowledge",
+        "asks the teacher once about every training row and writes the answers down",
+        needs=(
+            PROFILE,
+            ITEMS,
+            SEQUENCES,
+            VALIDATION,
+            TEST_HISTORIES,
+            STUDENT_MODEL,
+            USER_VECTORS,
+            LANGUAGE_MODEL,
+            TEXT_VECTORS,
+            ADAPTER,
+        ),
+        makes=(RANKINGS, ITEM_VECTORS, GATE_WEIGHTS, TEACHER_HELD_OUT),
+        metrics=(VAL_RECALL, VAL_NDCG),
+        groups=(),
+        gates=True,
+        version=1,
+    ),
+    Stage(
+        "distill",
+        "trains the student again with the teacher's knowledge (DLLM2Rec)",
+        needs=(PROFILE, SEQUENCES, VALIDATION, RANKINGS, ITEM_VECTORS, GATE_WEIGHTS),
+        makes=(DISTILLED_MODEL,),
+        metrics=TRAINED,
+        groups=("embedding", "blocks", "output", "projector"),
+        gates=False,
+        version=1,
+    ),
+    Stage(
+        "evaluate",
+        "ranks the test rows with every model, the same way",
+        needs=(
+            PROFILE,
+            ITEMS,
+            USERS,
+            SEQUENCES,
+            VALIDATION,
+            TEST,
+            ORACLE,
+            STUDENT_MODEL,
+            TEACHER_HELD_OUT,
+            DISTILLED_MODEL,
+        ),
+        makes=(METRICS_TABLE, ROW_RANKS),
+        metrics=(
+            Metric(
+                "ndcg@10",
+                "max",
+                "1 / log2(rank + 1) where the target is among the first ten, else 0; mean over test rows",
+            ),
+            Metric("hr@10", "max", "share of test rows whose target is among the first ten"),
+        ),
+        groups=(),
+        gates=False,
+        version=1,
+    ),
+)
+
+STAGES: dict[str, Stage] = {stage.name: stage for stage in _TABLE}
+
+
+def pipeline(target: str) -> Iterator[Stage]:
+    """``target`` and every stage it may need, makers first."""
+    wanted: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name not in wanted:
+            wanted.add(name)
+            for maker in STAGES[name].inputs:
+                visit(maker)
+
+    visit(target)
+    return (stage for name, stage in STAGES.items() if name in wanted)

@@ -1,0 +1,45 @@
+"""Expert weights of the sequences in flight: handed over explicitly, checked against every batch, gone afterwards.
+
+Letters: B sequences, E experts.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from torch import Tensor
+
+
+class Routing:
+    """Holds the expert weights while the language model runs. One object is shared by all adapted layers of a model.
+
+    Outside ``with routing.of(weights):`` there are none, so a layer can never meet the weights of another batch.
+    """
+
+    def __init__(self) -> None:
+        self._weights: Tensor | None = None
+
+    @contextmanager
+    def of(self, weights: Tensor, beams: int = 1) -> Iterator[None]:  # [B, E]
+        """Routes the sequences of the enclosed call; each row is repeated ``beams`` times, as generation repeats it."""
+        before = self._weights
+        self._weights = weights if beams == 1 else weights.repeat_interleave(beams, dim=0)
+        try:
+            yield
+        finally:
+            self._weights = before
+
+    def weights(self, sequences: int) -> Tensor:  # -> [B, E]
+        """The expert weights of a batch of ``sequences`` rows."""
+        held = self._weights
+        if held is None or len(held) != sequences:
+            have = "none were" if held is None else f"{len(held)} were"
+            raise RuntimeError(
+                f"expert weights for {sequences} sequences are needed, but {have} set: call the language model "
+                "inside `with routing.of(weights):`, with beams=k when each row is repeated for k beams"
+            )
+        return held
+
+    def checkpoint_contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        """``context_fn`` of gradient checkpointing: a block recomputed in backward meets the weights of its forward."""
+        held = self._weights
+        return nullcontext(), nullcontext() if held is None else self.of(held)

@@ -1,0 +1,121 @@
+"""Text with named styles, and the few ways to put it together: cut, pad, frame, stack side by side.
+
+A line is a list of (text, style name) pieces; the theme says what a name looks like. Widths are terminal cells.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+Piece = tuple[str, str]
+Line = list[Piece]
+Lines = list[Line]
+
+
+def cells(text: str) -> int:
+    """Terminal cells that a text takes: Chinese, Japanese and most emoji take two a character."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def width(line: Line) -> int:
+    return sum(cells(text) for text, _ in line)
+
+
+def short(text: str, size: int) -> str:
+    """A text cut to ``size`` cells; what was cut is marked with an ellipsis."""
+    if cells(text) <= size:
+        return text
+    return set_cell_size(text, size - 1) + "…" if size > 1 else set_cell_size(text, max(size, 0))
+
+
+def fit(line: Line, size: int) -> Line:
+    """Exactly ``size`` cells: cut on the right or padded with blanks."""
+    out: Line = []
+    left = size
+    for text, style in line:
+        taken = cells(text)
+        if taken > left:
+            if left:
+                out.append((set_cell_size(text, left), style))
+            return out
+        if text:
+            out.append((text, style))
+            left -= taken
+    if left:
+        out.append((" " * left, ""))
+    return out
+
+
+def column(text: str, size: int) -> str:
+    """A table cell: ``size`` cells, cut with an ellipsis, left aligned."""
+    return set_cell_size(short(text, size), size)
+
+
+def right(text: str, size: int) -> str:
+    """A table cell aligned to the right."""
+    text = short(text, size)
+    return " " * (size - cells(text)) + text
+
+
+def ends(left: Line, end: Line, size: int) -> Line:
+    """One text at each end of a line; the left one gives way."""
+    return [*fit(left, max(0, size - width(end))), *fit(end, min(width(end), size))]
+
+
+def block(lines: Iterable[Line], across: int, down: int) -> Lines:
+    """Exactly ``down`` lines of ``across`` cells."""
+    out = [fit(line, across) for line in list(lines)[:down]]
+    return out + [[(" " * across, "")] for _ in range(down - len(out))]
+
+
+def box(title: Line, lines: Iterable[Line], across: int, down: int, style: str = "border") -> Lines:
+    """Lines in a frame with a title: ``across`` x ``down`` cells, frame included."""
+    inside = max(0, across - 2)
+    head = fit(title, min(width(title), max(0, inside - 3)))
+    used = width(head)
+    if used:
+        rest = inside - used - 3
+        top: Line = [("╭─ ", style), *head, (" " + "─" * rest + "╮", style)]
+    else:
+        top = [("╭" + "─" * inside + "╮", style)]
+    middle: Lines = [[("│", style), *line, ("│", style)] for line in block(lines, inside, max(0, down - 2))]
+    return [fit(top, across), *middle, [("╰" + "─" * inside + "╯", style)]][: max(down, 0)]
+
+
+def beside(parts: Sequence[Lines]) -> Lines:
+    """Blocks of equal height, from left to right."""
+    return [[piece for part in parts for piece in part[row]] for row in range(min(len(part) for part in parts))]
+
+
+def overlay(under: Lines, over: Lines, top: int, left: int) -> Lines:
+    """``under`` with ``over`` laid on it."""
+    out = list(under)
+    for row, line in enumerate(over):
+        if 0 <= top + row < len(out):
+            size, span = width(out[top + row]), width(line)
+            tail = _after(out[top + row], left + span)
+            out[top + row] = fit([*fit(out[top + row], left), *line, *tail], size)
+    return out
+
+
+def _after(line: Line, start: int) -> Line:
+    """What stands right of the cell ``start``; a wide character that is cut in two becomes a blank."""
+    out: Line = []
+    position = 0
+    for text, style in line:
+        size = cells(text)
+        if position >= start:
+            out.append((text, style))
+        elif position + size > start:
+            cut, gone = 0, 0
+            while gone < start - position:
+                gone += cells(text[cut])
+                cut += 1
+            out.append((" " * (position + gone - start) + text[cut:], style))
+        position += size
+    return out
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """The text alone, without blanks at the ends of lines."""
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)

@@ -1,0 +1,120 @@
+"""Where the target stands among all items, and what that rank is worth: pure functions of scores.
+
+Letters: B rows at once, R rows, n items, D width, P pairs, E events. Scores have n + 1 columns; column 0 is the padding
+and never counts. A rank is 1 for the best item. Counting the scores above the target's needs no sort.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+Pairs = tuple[Tensor, Tensor]  # row [P], item id [P]; pairs may repeat
+Histories = tuple[Tensor, Tensor, Tensor]  # item ids [E], start [R], stop [R]: row r has seen items[start[r]:stop[r]]
+
+SCORES_AT_ONCE = {"cpu": 1 << 21, "cuda": 1 << 27}  # a CPU is fastest while a block stays in its cache
+_EXACT = 1 << 24  # float32 counts whole numbers exactly up to here
+
+
+@torch.no_grad()
+def target_counts(scores: Tensor, targets: Tensor, seen: Pairs | None = None) -> tuple[Tensor, Tensor]:
+    """How many other items score above the target, and how many the same: scores [B, n + 1], targets [B] -> [B], [B].
+
+    Items of ``seen`` are left out for their row, except the target itself. ValueError where a score is NaN.
+    """
+    if scores.ndim != 2 or scores.shape[1] < 2 or scores.shape[1] > _EXACT:
+        raise ValueError(f"scores of {tuple(scores.shape)} are not [rows, items + 1] with 1 to {_EXACT - 1} items")
+    if targets.shape != scores.shape[:1]:
+        raise ValueError(f"{tuple(targets.shape)} targets do not fit scores of {tuple(scores.shape)}")
+    rows = torch.arange(len(targets), device=scores.device)
+    if len(rows) == 0:
+        return rows, rows
+    if targets.min() < 1 or targets.max() >= scores.shape[1]:
+        raise ValueError(
+            f"targets must be item ids 1..{scores.shape[1] - 1}: {targets.min()}..{targets.max()} were given"
+        )
+    if scores[:, 1:].amax().isnan():
+        raise ValueError(f"{int(scores[:, 1:].isnan().any(dim=1).sum())} rows have a score that is not a number")
+    level = scores.gather(1, targets.long()[:, None])  # [B, 1]
+
+    def count(compare: Callable[..., Tensor]) -> Tensor:
+        # Truth as 0.0 and 1.0: summing these is ten times faster than summing booleans.
+        found = compare(scores, level, out=scores.new_empty(scores.shape, dtype=torch.float32))
+        found[:, 0] = 0
+        if seen is not None:
+            found[seen] = 0
+        found[rows, targets] = 0
+        return found.sum(dim=1).long()
+
+    return count(torch.gt), count(torch.eq)
+
+
+def target_ranks(scores: Tensor, targets: Tensor, seen: Pairs | None = None) -> Tensor:
+    """Rank of the target, items of equal score sharing their average: [B, n + 1], [B] -> [B] float64.
+
+    rank = 1 + #{i: s_i > s_target} + #{i != target: s_i = s_target} / 2, over items that are not hidden by ``seen``.
+    """
+    above, equal = target_counts(scores, targets, seen)
+    return average_rank(above, equal)
+
+
+def average_rank(above: Tensor, equal: Tensor) -> Tensor:
+    """1 + above + equal / 2 in float64: the mean of the places above + 1 .. above + 1 + equal. [B], [B] -> [B]."""
+    return 1.0 + above.double() + equal.double() / 2
+
+
+def score_items(users: Tensor, table: Tensor, bias: Tensor | None = None) -> Tensor:
+    """s_ui = <u, v_i> + b_i, the padding minus infinity: users [B, D], table [n + 1, D], bias [n + 1] -> [B, n + 1]."""
+    scores = users @ table.T if bias is None else torch.addmm(bias, users, table.T)
+    scores[:, 0] = -torch.inf
+    return scores
+
+
+def history_pairs(histories: Histories, block: slice) -> Pairs:
+    """(row within the block, item) for every item in the histories of the rows of ``block``."""
+    items, start, stop = histories[0], histories[1][block], histories[2][block]
+    lengths = stop - start
+    first = lengths.cumsum(0) - lengths  # place of each row's first pair
+    rows = torch.arange(len(start), device=items.device).repeat_interleave(lengths)
+    places = torch.arange(len(rows), device=items.device) + (start - first).repeat_interleave(lengths)
+    return rows, items[places].long()
+
+
+def blocks(rows: int, columns: int, device: str) -> Iterator[slice]:
+    """Stretches of rows whose scores fill at most ``SCORES_AT_ONCE`` entries, one row at the least."""
+    step = max(1, SCORES_AT_ONCE[device] // columns)
+    return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
+
+
+@torch.no_grad()
+def ranks_in_blocks(
+    users: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None = None, seen: Histories | None = None
+) -> Tensor:
+    """Rank of each row's target among all items, without holding all scores at once.
+
+    users [R, D], table [n + 1, D], targets [R], bias [n + 1], all on one device -> [R] float64.
+    """
+    ranks = torch.empty(len(users), dtype=torch.float64, device=users.device)
+    for block in blocks(len(users), len(table), users.device.type):
+        pairs = None if seen is None else history_pairs(seen, block)
+        ranks[block] = target_ranks(score_items(users[block], table, bias), targets[block], pairs)
+    return ranks
+
+
+def hit_rate(ranks: Tensor, k: int) -> Tensor:
+    """[rank <= k] per row: [B] -> [B] float64. With one target a row this is recall@k too."""
+    return (ranks <= k).double()
+
+
+recall = hit_rate
+
+
+def ndcg(ranks: Tensor, k: int) -> Tensor:
+    """[rank <= k] / log2(rank + 1) per row: [B] -> [B] float64. The ideal is 1 with one target a row."""
+    return torch.where(ranks <= k, 1.0 / torch.log2(ranks.double() + 1.0), 0.0)
+
+
+def mrr(ranks: Tensor, k: int | None = None) -> Tensor:
+    """1 / rank per row, 0 below the first ``k`` where ``k`` is given: [B] -> [B] float64."""
+    reciprocal = 1.0 / ranks.double()
+    return reciprocal if k is None else torch.where(ranks <= k, reciprocal, 0.0)

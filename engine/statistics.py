@@ -1,0 +1,194 @@
+"""Whether a difference is more than chance: paired tests, intervals and Holm's correction. Pure functions, NumPy only.
+
+Over seeds: does it hold for another seed (``paired_t``)? Over rows: do these very models differ for other users
+(``bootstrap_interval``, ``sign_flip``)? Letters: n pairs, S resamples.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+LEVEL = 0.95  # of every interval unless another is asked for
+_AT_ONCE = 1 << 22  # random numbers held at the same time
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference b - a with its interval and two-sided p-value."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    n: int
+    over: str  # "seeds" or "rows": what was paired
+
+    def verdict(self, goal: str = "max", level: float = LEVEL) -> str:
+        """ "better", "worse" or "undecided": decided only where the interval leaves zero out and p agrees."""
+        if goal not in ("max", "min") or self.p > 1 - level or self.low <= 0.0 <= self.high:
+            return "undecided"
+        return "better" if (self.mean > 0) == (goal == "max") else "worse"
+
+
+def paired_t(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Difference:
+    """Student's t test of paired values: t = mean(d) / (sd(d) / sqrt(n)) with d = b - a and n - 1 degrees of freedom.
+
+    One pair says nothing about chance: its interval is infinite and p is 1.
+    """
+    d = _differences(a, b)
+    n, mean = len(d), float(d.mean())
+    if n == 1:
+        return Difference(mean, -math.inf, math.inf, 1.0, 1, "seeds")
+    error = float(d.std(ddof=1)) / math.sqrt(n)
+    if error == 0.0:
+        return Difference(mean, mean, mean, 0.0 if mean else 1.0, n, "seeds")
+    half = t_quantile(0.5 + level / 2, n - 1) * error
+    return Difference(mean, mean - half, mean + half, 2 * t_tail(abs(mean) / error, n - 1), n, "seeds")
+
+
+def paired_rows(a: ArrayLike, b: ArrayLike, samples: int, seed: int, level: float = LEVEL) -> Difference:
+    """Bootstrap interval and sign-flip p-value of the mean of b - a over rows that both models ranked."""
+    d = _differences(a, b)
+    low, high = bootstrap_interval(d, samples, seed, level)
+    return Difference(float(d.mean()), low, high, sign_flip(d, samples, seed), len(d), "rows")
+
+
+def bootstrap_interval(values: ArrayLike, samples: int, seed: int, level: float = LEVEL) -> tuple[float, float]:
+    """Percentile bootstrap of the mean: quantiles (1 -+ level) / 2 of S means of n values drawn with replacement."""
+    x = _finite(values)
+    draw = np.random.default_rng(seed)
+    means = np.empty(samples)
+    step = max(1, _AT_ONCE // len(x))
+    for first in range(0, samples, step):
+        count = min(step, samples - first)
+        means[first : first + count] = x[draw.integers(0, len(x), (count, len(x)))].mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def sign_flip(differences: ArrayLike, samples: int, seed: int) -> float:
+    """Two-sided permutation p-value of mean(d) = 0: how often random signs give a mean at least as far from zero.
+
+    Exact over all 2^m sign patterns of the m differences that are not zero where these are no more than ``samples``;
+    otherwise (1 + hits) / (1 + samples) of random patterns, which is never 0.
+    """
+    d = _finite(differences)
+    d = d[d != 0.0]  # a zero has no sign to flip
+    if len(d) == 0:
+        return 1.0
+    bar = abs(d.sum()) * (1 - 1e-12)  # the observed pattern counts, whatever the order of the sum
+    if len(d) < 31 and 2 ** len(d) <= samples:
+        patterns = (np.arange(2 ** len(d))[:, None] >> np.arange(len(d))) & 1  # [2^m, m]
+        return float((np.abs((2.0 * patterns - 1.0) @ d) >= bar).mean())
+    draw = np.random.default_rng(seed)
+    hits, step, width = 0, max(1, _AT_ONCE // len(d)), -(-len(d) // 32) * 4  # bytes of whole random words
+    for first in range(0, samples, step):
+        count = min(step, samples - first)
+        random = np.frombuffer(draw.bytes(count * width), np.uint8).reshape(count, width)
+        bits = np.unpackbits(random, axis=1)  # [S, 8 * width]
+        signed = 2.0 * (bits[:, : len(d)] @ d) - d.sum()
+        hits += int((np.abs(signed) >= bar).sum())
+    return (1 + hits) / (1 + samples)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment: the k-th smallest of m p-values times m - k + 1, made monotone, at most 1."""
+    order = sorted(range(len(p)), key=lambda place: p[place])
+    adjusted, highest = [0.0] * len(p), 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(p) - rank) * p[place]))
+        adjusted[place] = highest
+    return adjusted
+
+
+def corrected(differences: Sequence[Difference]) -> list[Difference]:
+    """The same differences with p-values adjusted for having looked at all of them (Holm)."""
+    adjusted = holm([difference.p for difference in differences])
+    return [replace(difference, p=p) for difference, p in zip(differences, adjusted, strict=True)]
+
+
+def standard_error(values: ArrayLike) -> float:
+    """sd / sqrt(n) of the mean of independent values; nan for fewer than two."""
+    x = np.asarray(values, dtype=np.float64)
+    return float(x.std(ddof=1) / math.sqrt(len(x))) if len(x) > 1 else math.nan
+
+
+def t_tail(t: float, df: float) -> float:
+    """P(T >= t) of Student's distribution: I_x(df / 2, 1 / 2) / 2 with x = df / (df + t^2), for t >= 0."""
+    if df <= 0:
+        raise ValueError(f"degrees of freedom must be more than 0, not {df}")
+    if t < 0:
+        return 1.0 - t_tail(-t, df)
+    if math.isinf(t):
+        return 0.0
+    square = t * t
+    return 0.5 * _incomplete_beta(df / (df + square), square / (df + square), df / 2)
+
+
+def t_quantile(p: float, df: float) -> float:
+    """The t with P(T <= t) = p, found by bisection to the last digit."""
+    if not 0 < p < 1:
+        raise ValueError(f"a probability between 0 and 1 is needed, not {p}")
+    if p < 0.5:
+        return -t_quantile(1 - p, df)
+    tail, low, high = 1 - p, 0.0, 1.0
+    while t_tail(high, df) > tail:
+        low, high = high, 2 * high
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if t_tail(middle, df) > tail else (low, middle)
+    return low
+
+
+def _incomplete_beta(x: float, rest: float, a: float) -> float:
+    """I_x(a, 1/2), ``rest`` being 1 - x: a continued fraction, on the side where it converges (Numerical Recipes 6.4)."""
+    if x <= 0 or rest <= 0:
+        return 0.0 if x <= 0 else 1.0
+    front = math.exp(a * math.log1p(-rest) + 0.5 * math.log(rest) + _log_ratio(a) - 0.5 * math.log(math.pi))
+    if x < (a + 1) / (a + 2.5):
+        return front * _fraction(x, a, 0.5) / a
+    return 1.0 - front * _fraction(rest, 0.5, a) / 0.5
+
+
+def _log_ratio(z: float) -> float:
+    """ln G(z + 1/2) - ln G(z), G the gamma function; its series where the two would cancel."""
+    if z < 50:
+        return math.lgamma(z + 0.5) - math.lgamma(z)
+    return 0.5 * math.log(z) - 1 / (8 * z) + 1 / (192 * z**3) - 1 / (640 * z**5)
+
+
+def _fraction(x: float, a: float, b: float) -> float:
+    """The continued fraction of I_x(a, b) by Lentz's method."""
+    tiny = 1e-300
+    c, d = 1.0, 1.0 - (a + b) * x / (a + 1)
+    d = 1.0 / (d if abs(d) > tiny else tiny)
+    value = d
+    for m in range(1, 100_000):
+        for step in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d = 1.0 + step * d
+            c = 1.0 + step / c
+            d = 1.0 / (d if abs(d) > tiny else tiny)
+            c = c if abs(c) > tiny else tiny
+            value *= d * c
+        if abs(d * c - 1.0) < 1e-16:
+            return value
+    return value
+
+
+def _differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    first, second = _finite(a), _finite(b)
+    if first.shape != second.shape:
+        raise ValueError(f"{len(first)} values cannot be paired with {len(second)}")
+    return second - first
+
+
+def _finite(values: ArrayLike) -> NDArray[np.float64]:
+    x = np.asarray(values, dtype=np.float64).reshape(-1)
+    if len(x) == 0 or not np.isfinite(x).all():
+        raise ValueError("at least one value is needed, and all must be finite")
+    return x

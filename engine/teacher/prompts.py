@@ -1,0 +1,88 @@
+"""The questions put to the language model, as text. Nothing here knows a tensor or a tokenizer.
+
+A template has the blanks ``[HistoryHere]`` and, when candidates are offered, ``[CansHere]``. Each title that fills a
+blank is followed by a slot, a token of its own whose embedding the item's vector replaces.
+"""
+
+import re
+from collections.abc import Sequence
+
+from engine.errors import ConfigError
+
+HISTORY, CANDIDATES = "[HistoryHere]", "[CansHere]"
+HISTORY_SLOT, CANDIDATE_SLOT, PLAIN_SLOT = "[HistoryEmb]", "[CansEmb]", "[PH]"
+ITEM_SLOT = "[ItemEmb]"  # no published template uses it; the published tokenizer has it
+SPECIALS = ("[PAD]", PLAIN_SLOT, HISTORY_SLOT, CANDIDATE_SLOT, ITEM_SLOT)
+SEPARATOR = ", "
+END = "\n"  # ends an answer
+
+PUBLISHED = {  # LLaRA and iLoRA, verbatim (REFERENCE c.1)
+    "movie": (
+        "This user has watched [HistoryHere] in the previous. Please predict the next movie this user will watch. "
+        "Choose the answer from the following 20 movie titles: [CansHere]. Answer:",
+        "This user has watched [HistoryHere] in the previous. Given the following 20 movie titles: [CansHere], "
+        "recommend one movie for this user to watch next. The movie title you recommend is:",
+        "The visit history of this user is: [HistoryHere]. Recommend a next movie for this user to watch from the "
+        "following movie title set: [CansHere]. The recommendation should contain one movie title only. "
+        "Recommendation:",
+    ),
+    "game": (
+        "This user has played [HistoryHere] in the previous. Please predict the next game this user will play. "
+        "The game title candidates are [CansHere]. Choose only one game from the candidates. The answer is",
+        "This user has played [HistoryHere] in the previous. Given the following 20 game titles, [CansHere], "
+        "recommend one game for this user to play next. The game title you recommend is",
+        "The visit history of this user is [HistoryHere]. Recommend a next game for this user to play from the "
+        "following game title set, [CansHere]. The recommendation should contain one game title only. "
+        "The recommendation is",
+    ),
+    "artist": (
+        "This user has listened to [HistoryHere] in the previous. Please predict the next music artist this user will "
+        "listen to. The artist name candidates are [CansHere]. Choose only one artist from the candidates. "
+        "The answer is",
+        "This user has listened to [HistoryHere] in the previous. Given the following 10 music artist names, "
+        "[CansHere], recommend one artist for this user to listen to next. The artist name you recommend is",
+        "The listening history of this user is [HistoryHere]. Recommend the next music artist for this user to listen "
+        "to from the following artist name set, [CansHere]. The recommendation should contain one artist's name only. "
+        "The recommendation is",
+    ),
+}
+
+
+def fill(template: str, history: Sequence[str], candidates: Sequence[str] = (), slots: bool = True) -> str:
+    """The question about one user. Without ``slots`` the titles stand alone in meaning: every slot is ``[PH]``."""
+
+    def listed(titles: Sequence[str], slot: str) -> str:
+        return SEPARATOR.join(f"{title} {slot if slots else PLAIN_SLOT}" for title in titles)
+
+    filled = {HISTORY: listed(history, HISTORY_SLOT), CANDIDATES: listed(candidates, CANDIDATE_SLOT)}
+    return "".join(filled.get(piece, piece) for piece in pieces(template))
+
+
+def answer(title: str) -> str:
+    """What the model is trained to say."""
+    return title + END
+
+
+def pieces(template: str) -> list[str]:
+    """A template cut at its blanks: text and blanks in their order."""
+    return [piece for piece in re.split(r"(\[HistoryHere\]|\[CansHere\])", template) if piece]
+
+
+def titled(title: str, item: int) -> str:
+    """The name of an item in a prompt; an item without a title gets one that no other item has."""
+    return " ".join(title.split()) or f"untitled item {item}"
+
+
+def templates(chosen: Sequence[str], candidates: bool) -> list[str]:
+    """Templates by the name of a published set, or given as text; ``candidates``: whether some are to be offered."""
+    found = [text for choice in chosen for text in PUBLISHED.get(choice, (choice,))]
+    for text in found:
+        for blank, wanted in ((HISTORY, True), (CANDIDATES, candidates)):
+            if text.count(blank) != wanted:
+                raise ConfigError(
+                    f"the template {text!r} has {text.count(blank)} of {blank}, and should have {int(wanted)}",
+                    place="teacher.templates",
+                    remedy=f"Published sets: {', '.join(PUBLISHED)}; your own text needs {HISTORY}, and {CANDIDATES} "
+                    "exactly when teacher.objective=generate.",
+                )
+    return found

@@ -1,0 +1,182 @@
+"""Prompts as token ids: every title is tokenised once, a batch of prompts is put together by copying stretches of ids.
+
+Text is cut where titles and slots meet it, so a prompt's ids are those of its pieces, one after the other.
+Letters: B prompts, L places for history items, C candidates, M pieces of a prompt, T tokens of the longest prompt.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data.ids import PADDING
+from engine.errors import ConfigError
+from engine.teacher.prompts import CANDIDATES, END, HISTORY, SEPARATOR, pieces, titled
+
+Ints = NDArray[np.int64]
+Encode = Callable[[list[str]], list[list[int]]]  # texts -> token ids, without anything a tokenizer adds by itself
+EMPTY, COMMA, BEGIN, STOP, HISTORY_PIECE, CANDIDATE_PIECE, PLAIN_PIECE, TITLES = range(8)  # piece of item i: TITLES + i
+NO_LABEL = -100
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the phrasebook must know of a tokenizer."""
+
+    encode: Encode
+    space: str  # what a text needs in front for its first word to be a word of its own: " " or nothing
+    begin: int | None
+    padding: int
+    history_slot: int
+    candidate_slot: int
+    plain_slot: int  # stands in both places when no vectors are put in
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """A batch of prompts. ``items`` names the item whose vector replaces a slot's embedding, and is 0 elsewhere."""
+
+    ids: Ints  # [B, T] token ids
+    mask: Ints  # [B, T] 1 at real tokens
+    items: Ints  # [B, T] item ids at the slots
+    labels: Ints  # [B, T] token ids of the answer, -100 elsewhere
+    length: Ints  # [B] real tokens
+    history: Ints  # [B, L] the part of the history that found room, padding in the place of older items
+
+    @property
+    def padding_share(self) -> float:
+        """Share of the tokens that say nothing."""
+        return float(1 - self.mask.mean()) if self.mask.size else 0.0
+
+
+class Phrasebook:
+    """The token ids of all titles and of the texts around them.
+
+    ``longest_title`` bounds a title's tokens, ``longest`` a prompt's: older history items give way, never a slot.
+    """
+
+    def __init__(self, titles: Sequence[str], vocabulary: Vocabulary, longest: int, longest_title: int) -> None:
+        """``titles`` has the title of every item id, and anything at the padding's place."""
+        self.vocabulary, self.longest = vocabulary, longest
+        encode = vocabulary.encode
+        names = [vocabulary.space + titled(title, item) for item, title in enumerate(titles) if item != PADDING]
+        self.stop = encode([END])[0][-1]  # a tokenizer that marks word beginnings puts its mark before the newline
+        fixed = {
+            COMMA: encode([SEPARATOR.strip()])[0],
+            BEGIN: [] if vocabulary.begin is None else [vocabulary.begin],
+            STOP: [self.stop],
+            HISTORY_PIECE: [vocabulary.history_slot],
+            CANDIDATE_PIECE: [vocabulary.candidate_slot],
+            PLAIN_PIECE: [vocabulary.plain_slot],
+        }
+        self._pieces = [fixed.get(piece, []) for piece in range(TITLES)] + [[]]  # the padding's title is empty
+        self._pieces += [ids[:longest_title] for ids in encode(names)]
+        self._texts: dict[str, int] = {}
+        self._pack()
+
+    def assemble(
+        self,
+        template: str,
+        history: Ints,  # [B, L] item ids, oldest first, padding anywhere
+        candidates: Ints | None = None,  # [B, C]
+        answers: Ints | None = None,  # [B] item ids
+        slots: bool = True,
+        left: bool = False,
+    ) -> Prompts:
+        """One prompt per row, padded on the right, or on the ``left`` for generation; with an answer, its labels."""
+        blocks = self._blocks(template, history, candidates, answers, slots)
+        history, blocks = self._shorten(history, blocks, slots)
+        parts = np.concatenate([part for _, part, _ in blocks], axis=1)  # [B, M]
+        owners = np.concatenate([owner for _, _, owner in blocks], axis=1)
+        answered = np.concatenate([np.full(part.shape, kind == "answer") for kind, part, _ in blocks], axis=1)
+        lengths = self._length[parts]  # [B, M]
+        flat = lengths.reshape(-1)
+        ends = np.cumsum(flat)
+        tokens = self._flat[np.repeat(self._start[parts].reshape(-1) - (ends - flat), flat) + np.arange(flat.sum())]
+        length = lengths.sum(axis=1)
+        width = int(length.max(initial=0))
+        begins = np.cumsum(length) - length
+        row = np.repeat(np.arange(len(length)), length)
+        column = np.arange(len(tokens)) - begins[row] + (width - length[row] if left else 0)
+        shape = (len(length), width)
+        ids, mask, items = np.full(shape, self.vocabulary.padding), np.zeros(shape, int), np.full(shape, PADDING)
+        labels = np.full(shape, NO_LABEL)
+        ids[row, column], mask[row, column] = tokens, 1
+        items[row, column] = np.repeat(owners.reshape(-1), flat)
+        labels[row, column] = np.where(np.repeat(answered.reshape(-1), flat), tokens, NO_LABEL)
+        return Prompts(ids, mask, items, labels, length, history)
+
+    def titles(self, items: Ints) -> list[list[int]]:
+        """The token ids of the items' titles, each with the token that ends an answer."""
+        return [[*self._pieces[TITLES + int(item)], self.stop] for item in items]
+
+    def _blocks(
+        self, template: str, history: Ints, candidates: Ints | None, answers: Ints | None, slots: bool
+    ) -> list[tuple[str, Ints, Ints]]:
+        """(kind, pieces [B, m], owner of each slot [B, m]) for every stretch of the prompt."""
+        rows = len(history)
+        found = [self._alone("text", BEGIN, rows)]
+        for piece in pieces(template):
+            if piece == HISTORY:
+                found.append(("history", *self._listed(history, HISTORY_PIECE if slots else PLAIN_PIECE, slots)))
+            elif piece == CANDIDATES and candidates is not None:
+                found.append(("text", *self._listed(candidates, CANDIDATE_PIECE if slots else PLAIN_PIECE, slots)))
+            else:
+                found.append(self._alone("text", self._text(piece), rows))
+        if answers is not None:
+            said = np.stack([TITLES + answers, np.full(rows, STOP)], axis=1)
+            found.append(("answer", said, np.full(said.shape, PADDING)))
+        return found
+
+    def _listed(self, items: Ints, slot: int, slots: bool) -> tuple[Ints, Ints]:
+        """comma, title, slot of every item [B, 3 L]; empty pieces where there is none and before the first."""
+        real = items != PADDING
+        first = real & (real.cumsum(axis=1) == 1)
+        comma = np.where(real & ~first, COMMA, EMPTY)
+        parts = np.stack([comma, np.where(real, TITLES + items, EMPTY), np.where(real, slot, EMPTY)], axis=2)
+        owners = np.zeros_like(parts)
+        owners[:, :, 2] = items if slots else PADDING
+        shape = (len(items), -1)
+        return parts.reshape(shape), owners.reshape(shape)
+
+    def _shorten(
+        self, history: Ints, blocks: list[tuple[str, Ints, Ints]], slots: bool
+    ) -> tuple[Ints, list[tuple[str, Ints, Ints]]]:
+        """Leaves the oldest items out until the prompt fits."""
+        taken = sum(self._length[part].sum(axis=1) for kind, part, _ in blocks if kind != "history")
+        room = self.longest - np.asarray(taken)  # [B]
+        cost = np.where(history != PADDING, self._length[TITLES + history] + 1 + self._length[COMMA], 0)
+        newest_first = cost[:, ::-1].cumsum(axis=1)[:, ::-1] - self._length[COMMA]  # the first item has no comma
+        kept = np.where(newest_first <= room[:, None], history, PADDING)
+        if (room < 0).any() or ((history != PADDING).any(axis=1) & (kept == PADDING).all(axis=1)).any():
+            raise ConfigError(
+                f"the prompt does not fit into {self.longest} tokens with even one title of the history",
+                place="teacher.context",
+                remedy="Raise teacher.context, lower teacher.title_tokens, or use a shorter template.",
+            )
+        if (kept == history).all():
+            return history, blocks
+        slot = HISTORY_PIECE if slots else PLAIN_PIECE
+        return kept, [
+            (kind, *self._listed(kept, slot, slots)) if kind == "history" else (kind, part, owner)
+            for kind, part, owner in blocks
+        ]
+
+    def _alone(self, kind: str, piece: int, rows: int) -> tuple[str, Ints, Ints]:
+        return kind, np.full((rows, 1), piece), np.full((rows, 1), PADDING)
+
+    def _text(self, text: str) -> int:
+        """The piece of a template's text; what is tokenised once is kept."""
+        if text not in self._texts:
+            words = (self.vocabulary.space if text.startswith(" ") else "") + text.strip()
+            self._pieces.append(self.vocabulary.encode([words])[0] if text.strip() else [])
+            self._texts[text] = len(self._pieces) - 1
+            self._pack()
+        return self._texts[text]
+
+    def _pack(self) -> None:
+        """All pieces in one array, with where each begins and how long it is."""
+        self._length = np.asarray([len(piece) for piece in self._pieces], dtype=np.int64)
+        self._start = np.cumsum(self._length) - self._length
+        self._flat = np.asarray([token for piece in self._pieces for token in piece], dtype=np.int64)

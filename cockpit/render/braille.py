@@ -30,7 +30,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Curve:
-    """Points sorted by x, [N] each; a y that is not finite leaves a gap. ``dash``: every other so many dots are left out."""
+    """Points sorted by x, [N] each; a y that is not finite leaves a gap. ``dash`` is the length of its holes."""
 
     x: Floats
     y: Floats

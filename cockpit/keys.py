@@ -1,0 +1,152 @@
+"""The one table of keys. Dispatch, footer, help screen and command palette are all read from it.
+
+A key names an action; a screen that is listed in ``where`` has a method ``do_<action>``, and may have a method
+``why_not_<action>`` that says why the action is impossible now.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from engine.errors import ConfigError
+
+RUNS, LIVE, LAUNCH, LOG, HELP = "runs", "live", "launch", "log", "help"
+SCREENS = (RUNS, LIVE, LAUNCH, LOG, HELP)
+
+# How a key is written for people; any other is written as Textual names it.
+SHOWN = {
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "full_stop": ".",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "escape": "esc",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "plus": "+",
+    "minus": "-",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """``footer`` orders the keys of the bottom line, smallest first; 0 leaves it to the help screen."""
+
+    action: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    where: tuple[str, ...]
+    footer: int = 0
+
+    @property
+    def shown(self) -> str:
+        return SHOWN.get(self.keys[0], self.keys[0]) if self.keys else ""
+
+
+MAIN = (RUNS, LIVE, LAUNCH, LOG)
+
+TABLE: tuple[Key, ...] = (
+    Key("down", ("j", "down"), "down", "next line", SCREENS),
+    Key("up", ("k", "up"), "up", "line before", SCREENS),
+    Key("page_down", ("ctrl+d", "pagedown"), "page down", "half a page down", SCREENS),
+    Key("page_up", ("ctrl+u", "pageup"), "page up", "half a page up", SCREENS),
+    Key("first", ("g", "home"), "first", "first line", SCREENS),
+    Key("last", ("G", "end"), "last", "last line", SCREENS),
+    Key("left", ("h", "left"), "left", "cursor of the charts one step back; other column of the form", (LIVE, LAUNCH)),
+    Key("right", ("l", "right"), "right", "cursor of the charts one step on; other column of the form", (LIVE, LAUNCH)),
+    Key("pane", ("tab",), "pane", "next pane", (LIVE, LAUNCH), 11),
+    Key("pane_back", ("shift+tab",), "pane back", "pane before", (LIVE, LAUNCH)),
+    Key("open", ("enter",), "open", "open the run; edit the setting; take the line", (RUNS, LIVE, LAUNCH), 10),
+    Key("filter", ("slash",), "filter", "filter runs; find a setting; search the log", MAIN, 12),
+    Key("next", ("n",), "next", "next match", (LOG,), 13),
+    Key("previous", ("N",), "previous", "match before", (LOG,)),
+    Key("mark", ("space",), "mark", "mark a run for overlays and export; tick a box", (RUNS, LIVE, LAUNCH), 14),
+    Key("range", ("v",), "mark range", "mark everything from the last mark to here", (RUNS,)),
+    Key("metric", ("m",), "metric", "choose what the charts show", (RUNS, LIVE), 20),
+    Key("zoom", ("z",), "zoom", "one chart on the whole screen, and back", (LIVE,), 21),
+    Key("smooth", ("s",), "smooth", "smoothing of the curves: none, .6, .9, .98", (RUNS, LIVE), 22),
+    Key("log_scale", ("o",), "log-y", "logarithmic y axis", (RUNS, LIVE), 23),
+    Key("axis", ("X",), "x-axis", "x axis: step, epoch, time", (RUNS, LIVE), 24),
+    Key("layer", ("right_curly_bracket",), "layer", "gate of the next layer", (LIVE,)),
+    Key("layer_back", ("left_curly_bracket",), "layer back", "gate of the layer before", (LIVE,)),
+    Key("group", ("w",), "group", "group the runs by experiment, stage, nothing", (RUNS,)),
+    Key("archived", ("H",), "archived", "show or hide archived runs", (RUNS,)),
+    Key("sidebar", ("left_square_bracket",), "sidebar", "show or hide the run list or the preview", (RUNS, LIVE)),
+    Key("follow", ("f",), "follow", "follow the log to its end", (LIVE, LOG), 25),
+    Key("errors", ("E",), "errors", "only lines that tell of errors and warnings", (LOG,), 26),
+    Key("launch", ("a",), "launch", "add a run: stage graph and form", (RUNS, LIVE, LOG), 15),
+    Key("rerun", ("r",), "re-run", "the form with this run's settings, to edit and run again", (RUNS, LIVE, LOG), 16),
+    Key("stop", ("x",), "stop", "stop the run: after its evaluation, now, or kill", (RUNS, LIVE, LOG), 17),
+    Key("resume", ("R",), "resume", "go on with a run that ended early", (RUNS, LIVE, LOG)),
+    Key("pin", ("p",), "pin", "keep the run at the top of the list", (RUNS, LIVE)),
+    Key("tags", ("t",), "tags", "edit the tags of the run, or of all marked runs", (RUNS, LIVE)),
+    Key("note", ("i",), "note", "edit the note of the run", (RUNS, LIVE)),
+    Key("archive", ("A",), "archive", "hide the run, or all marked runs, from the list", (RUNS,)),
+    Key("undo", ("u",), "undo", "undo the last change of tags, notes, pins, archive or form", (RUNS, LIVE, LAUNCH)),
+    Key("export", ("e",), "export", "write the marked runs and this one to CSV", (RUNS, LIVE), 27),
+    Key("copy", ("y",), "copy", "copy the run's id or the command line", (RUNS, LIVE, LAUNCH), 28),
+    Key("start", ("ctrl+r",), "run it", "start what the form says", (LAUNCH,), 13),
+    Key("preset", ("p",), "preset", "start from a named experiment", (LAUNCH,), 15),
+    Key("reset", ("backspace", "delete"), "reset", "give the setting its value back", (LAUNCH,), 16),
+    Key("changed", ("d",), "changed only", "only settings that differ", (LAUNCH,), 17),
+    Key("check", ("c",), "checks", "run the checks before: doctor, one batch", (LAUNCH,)),
+    Key("repeat", ("full_stop",), "repeat", "do the last action again", (RUNS, LIVE)),
+    Key("show_runs", ("1",), "Runs", "all runs", SCREENS, 1),
+    Key("show_live", ("2",), "Live", "curves, gradients and gates of one run", SCREENS, 2),
+    Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE), 3),
+    Key("attention", ("exclamation_mark",), "warnings", "go to the run that the last warning is about", (RUNS, LIVE)),
+    Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", SCREENS, 40),
+    Key("help", ("question_mark",), "help", "this page", (RUNS, LIVE, LAUNCH, LOG), 41),
+    Key("repaint", ("ctrl+l",), "repaint", "draw the whole screen again", SCREENS),
+    Key("back", ("escape", "q"), "back", "one layer out", SCREENS),
+    Key("quit", ("Q", "ctrl+q"), "quit", "leave; runs go on", SCREENS),
+)
+SHOWN["exclamation_mark"] = "!"
+
+
+class KeyMap:
+    """The table with a person's own keys laid over it."""
+
+    def __init__(self, own: Mapping[str, list[str]] | None = None, place: str = "") -> None:
+        own = own or {}
+        known = {key.action for key in TABLE}
+        for action in own:
+            if action not in known:
+                near = get_close_matches(action, known, 1)
+                meant = f"Did you mean {near[0]}?" if near else "The help screen (?) lists the actions."
+                raise ConfigError(f"unknown action {action!r}", place=place, remedy=meant)
+        self.table = tuple(replace(key, keys=tuple(own.get(key.action, key.keys))) for key in TABLE)
+        for screen in SCREENS:
+            taken: dict[str, str] = {}
+            for key in self.of(screen):
+                for name in key.keys:
+                    if name in taken:
+                        raise ConfigError(
+                            f"the key {name} means both {taken[name]} and {key.action} on the screen {screen}",
+                            place=place,
+                            remedy=f"Give {key.action} or {taken[name]} another key.",
+                        )
+                    taken[name] = key.action
+
+    def of(self, screen: str) -> Iterator[Key]:
+        """The keys of a screen, in table order."""
+        return (key for key in self.table if screen in key.where)
+
+    def find(self, screen: str, name: str) -> Key | None:
+        """What a key press means on a screen."""
+        return next((key for key in self.of(screen) if name in key.keys), None)
+
+    def elsewhere(self, name: str) -> Key | None:
+        """What a key means on some other screen: for saying why nothing happens here."""
+        return next((key for key in self.table if name in key.keys), None)
+
+    def footer(self, screen: str) -> list[Key]:
+        return sorted((key for key in self.of(screen) if key.footer), key=lambda key: key.footer)

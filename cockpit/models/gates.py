@@ -1,0 +1,95 @@
+"""What a teacher reported about its gates: weight histograms of each layer and expert, and the load over time.
+
+E experts, B bins over gate weights 0..1.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.runs.events import number, unpack_counts
+
+DEAD_LOAD = 0.01  # an expert that gets less than this share of its even part is called dead
+KEPT = 4096  # reports of a layer that are kept for the strip over time
+
+
+@dataclass
+class Layer:
+    """The latest histogram of one layer, counts [E, B], and the load and entropy of every report."""
+
+    counts: NDArray[np.float64]
+    steps: list[float] = field(default_factory=list)
+    loads: list[list[float]] = field(default_factory=list)  # one [E] a report
+    entropies: list[float] = field(default_factory=list)
+
+    @property
+    def experts(self) -> int:
+        return len(self.counts)
+
+    @property
+    def entropy(self) -> float:
+        """Mean entropy of the mixtures [nats]; ln(E) when all experts are used alike."""
+        return self.entropies[-1]
+
+    @property
+    def load(self) -> NDArray[np.float64]:
+        """Mean gate weight of each expert [E]."""
+        return np.array(self.loads[-1])
+
+    @property
+    def variation(self) -> float:
+        """Standard deviation of the load over its mean: 0 when all experts do the same amount of work."""
+        load = self.load
+        return float(load.std() / load.mean()) if load.mean() > 0 else float("nan")
+
+    @property
+    def dead(self) -> int:
+        return int((self.load < DEAD_LOAD / max(self.experts, 1)).sum())
+
+    @property
+    def loads_over_time(self) -> NDArray[np.float64]:
+        """[E, T]"""
+        return np.array(self.loads).T
+
+
+class Gates:
+    """All layers, in the order in which they were first reported."""
+
+    def __init__(self) -> None:
+        self.layers: dict[str, Layer] = {}
+
+    def feed(self, event: dict[str, Any]) -> bool:
+        """Take a ``gate`` event; False for one whose parts contradict each other."""
+        largest = [number(value) for value in event["mx"]]
+        load = [number(value) for value in event["load"]]
+        entropy = number(event["ent"])
+        if not largest or len(load) != len(largest) or None in largest or None in load:
+            return False
+        try:
+            counts = np.array(unpack_counts(event["c"], [value or 0.0 for value in largest]))
+        except ValueError:  # not base85
+            return False
+        if counts.ndim != 2 or counts.shape[1] == 0:
+            return False
+        layer = self.layers.get(event["layer"])
+        if layer is None or layer.experts != len(counts):
+            layer = self.layers[event["layer"]] = Layer(counts)
+        layer.counts = counts
+        layer.steps.append(float(event["step"]))
+        layer.loads.append([value or 0.0 for value in load])
+        layer.entropies.append(float("nan") if entropy is None else entropy)
+        if len(layer.steps) > KEPT:  # every other of the older half goes: the past gets coarser, not lost
+            keep = [*range(0, KEPT // 2, 2), *range(KEPT // 2, len(layer.steps))]
+            layer.steps, layer.loads, layer.entropies = (
+                [layer.steps[i] for i in keep],
+                [layer.loads[i] for i in keep],
+                [layer.entropies[i] for i in keep],
+            )
+        return True
+
+    def rewind(self, step: float) -> None:
+        for layer in self.layers.values():
+            keep = sum(1 for s in layer.steps if s <= step) or 1
+            del layer.steps[keep:], layer.loads[keep:], layer.entropies[keep:]

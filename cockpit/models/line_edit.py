@@ -1,0 +1,48 @@
+"""One editable line of text: what a prompt at the bottom of the screen holds."""
+
+from engine.runs.text import clean
+
+
+class LineEdit:
+    """Text, a cursor between its characters, and the keys that people's fingers know from a shell."""
+
+    def __init__(self, text: str = "") -> None:
+        self.text = clean(text)
+        self.cursor = len(self.text)
+
+    def insert(self, text: str) -> None:
+        """Put text in at the cursor; control characters of a paste are cleaned away, line ends become blanks."""
+        text = clean(" ".join(text.splitlines()))
+        self.text = self.text[: self.cursor] + text + self.text[self.cursor :]
+        self.cursor += len(text)
+
+    def key(self, name: str, character: str | None) -> bool:
+        """Whether the key was one of editing."""
+        left, right = self.text[: self.cursor], self.text[self.cursor :]
+        match name:
+            case "left" | "ctrl+b":
+                self.cursor = max(0, self.cursor - 1)
+            case "right" | "ctrl+f":
+                self.cursor = min(len(self.text), self.cursor + 1)
+            case "home" | "ctrl+a":
+                self.cursor = 0
+            case "end" | "ctrl+e":
+                self.cursor = len(self.text)
+            case "backspace" | "ctrl+h":
+                self._become(left[:-1], right)
+            case "delete" | "ctrl+d":
+                self._become(left, right[1:])
+            case "ctrl+u":
+                self._become("", right)
+            case "ctrl+k":
+                self._become(left, "")
+            case "ctrl+w":
+                self._become(left.rstrip().rpartition(" ")[0] + (" " if " " in left.rstrip() else ""), right)
+            case _ if character and character.isprintable():
+                self.insert(character)
+            case _:
+                return False
+        return True
+
+    def _become(self, left: str, right: str) -> None:
+        self.text, self.cursor = left + right, len(left)

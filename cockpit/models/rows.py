@@ -1,0 +1,120 @@
+"""A run as the list shows it: what is known of it without reading its events.
+
+Plain values, cleaned where they were read; a field that nothing told is empty or None.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.stages import STAGES
+
+LIVE = ("RUNNING", "STALLED")
+OPEN = ("WAITING", "QUEUED", "RUNNING", "STALLED")
+WORST = {"": 0, "info": 1, "warning": 2, "error": 3}
+
+
+@dataclass
+class Row:
+    """``state`` is a word of the state table, ``reason`` says why (what it waits for, how it ended)."""
+
+    id: str
+    stage: str
+    experiment: str = ""
+    seed: int | None = None
+    state: str = "LOST"
+    reason: str = ""
+    created: float = 0.0
+    started: float | None = None
+    seen: float | None = None  # latest heartbeat
+    wall: float | None = None  # seconds of the latest attempt, when it is over
+    attempt: int = 1
+    phase: str = ""
+    step: int = 0
+    total: int = 0
+    epoch: float | None = None
+    rate: float | None = None
+    unit: str = "steps"
+    eta: float | None = None
+    last: dict[str, float] = field(default_factory=dict)
+    best: dict[str, tuple[float, float]] = field(default_factory=dict)  # metric -> (value, step)
+    health: dict[str, dict[str, Any]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    git: str = ""
+    dirty: bool = False
+    fingerprint: str = ""
+    host: str = ""
+    argv: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    note: str = ""
+    pinned: bool = False
+    archived: bool = False
+    config: dict[str, Any] | None = None  # flat: "student.hidden" -> 64; None until something asked for it
+
+    @property
+    def name(self) -> str:
+        """The id without the stage and the century: stage and time stand in other columns."""
+        return self.id.removeprefix(self.stage + "-").removeprefix("20")
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def open(self) -> bool:
+        """Whether it works or is going to."""
+        return self.state in OPEN
+
+    @property
+    def metric(self) -> str:
+        """The stage's main metric."""
+        stage = STAGES.get(self.stage)
+        main = stage.main_metric if stage else None
+        return main.name if main else ""
+
+    @property
+    def goal(self) -> str:
+        """Which direction of the main metric is better: max, min, or nothing."""
+        stage = STAGES.get(self.stage)
+        main = stage.main_metric if stage else None
+        return main.goal if main else ""
+
+    def value(self, metric: str, which: str = "") -> float | None:
+        """A metric: the best value where one was kept, else the last; ``which`` asks for "best" or "last"."""
+        if which != "last" and metric in self.best:
+            return self.best[metric][0]
+        return None if which == "best" else self.last.get(metric)
+
+    @property
+    def score(self) -> float | None:
+        """The best value of the main metric."""
+        return self.value(self.metric) if self.metric else None
+
+    @property
+    def level(self) -> str:
+        """The worst level of its health notes: "", info, warning or error."""
+        levels = [str(note.get("level", "info")) for note in self.health.values()]
+        return max(levels, key=lambda level: WORST.get(level, 1), default="")
+
+    @property
+    def share(self) -> float | None:
+        """How much is done, 0..1; None while the total is not known."""
+        if self.state == "DONE":
+            return 1.0
+        return min(self.step / self.total, 1.0) if self.total else None
+
+
+def better(goal: str, a: float, b: float) -> bool:
+    return a < b if goal == "min" else a > b
+
+
+def best_of(rows: list[Row], stage: str) -> Row | None:
+    """The run of a stage with the best main metric."""
+    found: Row | None = None
+    for row in rows:
+        if row.stage == stage and row.score is not None and math.isfinite(row.score):
+            score = found.score if found else None
+            if score is None or better(row.goal, row.score, score):
+                found = row
+    return found

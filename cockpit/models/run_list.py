@@ -1,0 +1,173 @@
+"""The list of runs: filtered, sorted, grouped, with a cursor that stays on its run and marks that stay on theirs."""
+
+from dataclasses import dataclass
+
+from cockpit.models.query import Query, QueryError, parse
+from cockpit.models.rows import Row, best_of
+
+GROUPINGS = ("", "experiment", "stage")
+
+
+@dataclass(frozen=True)
+class Head:
+    """The line above a group."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+Entry = Row | Head
+
+
+class RunList:
+    """Which runs are shown, in which order, and which one the cursor is on."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+        self.entries: list[Entry] = []
+        self.marks: list[str] = []  # ids in the order of marking
+        self.text = ""
+        self.error: QueryError | None = None
+        self.grouping = ""
+        self.archived = False
+        self.cursor = 0
+        self.best: dict[str, Row] = {}  # stage -> its best run
+        self._query: Query = parse("")
+
+    @property
+    def current(self) -> Row | None:
+        """The run under the cursor; None on the head of a group."""
+        entry = self.entries[self.cursor] if self.entries else None
+        return entry if isinstance(entry, Row) else None
+
+    @property
+    def needs_config(self) -> bool:
+        """Whether the filter asks for settings, which are read only then."""
+        return self._query.needs_config
+
+    @property
+    def shown(self) -> list[Row]:
+        return [entry for entry in self.entries if isinstance(entry, Row)]
+
+    def filter(self, text: str) -> None:
+        """Take a filter; one that cannot be understood leaves the list as it is and sets ``error``."""
+        self.text = text
+        try:
+            self._query = parse(text)
+        except QueryError as error:
+            self.error = error
+        else:
+            self.error = None
+
+    def arrange(self, now: float) -> None:
+        """Filter, sort and group anew; the cursor stays on its run while that is shown."""
+        here = self.current
+        chosen = [row for row in self.rows.values() if self._visible(row, now)]
+        chosen.sort(key=lambda row: (row.created, row.id), reverse=True)
+        self._sort(chosen)
+        chosen.sort(key=lambda row: not row.pinned)
+        group = self._query.group or self.grouping
+        self.entries = list(_grouped(chosen, group)) if group else list(chosen)
+        stages = {row.stage for row in self.rows.values()}
+        everything = list(self.rows.values())
+        self.best = {stage: best for stage in stages if (best := best_of(everything, stage))}
+        self.marks = [run for run in self.marks if run in self.rows]
+        self._keep_cursor(here)
+
+    def _visible(self, row: Row, now: float) -> bool:
+        return (self.archived or not row.archived) and self._query.test(row, now)
+
+    def _sort(self, rows: list[Row]) -> None:
+        key = self._query.sort.lstrip("-")
+        if not key:
+            return
+        down = self._query.sort.startswith("-")
+        if key in ("state", "stage", "name", "experiment"):
+            rows.sort(key=lambda row: str(getattr(row, key)), reverse=down)
+            return
+        values = {row.id: _sort_value(row, key) for row in rows}
+        known = sorted((row for row in rows if values[row.id] is not None), key=lambda row: values[row.id] or 0.0)
+        if down:
+            known.reverse()
+        rows[:] = known + [row for row in rows if values[row.id] is None]
+
+    def _keep_cursor(self, here: Row | None) -> None:
+        if here is not None:
+            for index, entry in enumerate(self.entries):
+                if isinstance(entry, Row) and entry.id == here.id:
+                    self.cursor = index
+                    return
+        self.cursor = min(max(self.cursor, 0), max(len(self.entries) - 1, 0))
+        if self.current is None and self.cursor + 1 < len(self.entries):
+            self.cursor += 1
+
+    def move(self, by: int) -> None:
+        self.cursor = min(max(self.cursor + by, 0), max(len(self.entries) - 1, 0))
+
+    def go_to(self, run: str) -> bool:
+        """Put the cursor on a run; whether it is shown."""
+        for index, entry in enumerate(self.entries):
+            if isinstance(entry, Row) and entry.id == run:
+                self.cursor = index
+                return True
+        return False
+
+    def mark(self, run: str) -> None:
+        """Mark a run, or take its mark away."""
+        if run in self.marks:
+            self.marks.remove(run)
+        else:
+            self.marks.append(run)
+
+    def mark_range(self) -> int:
+        """Mark every run from the last mark to the cursor; how many."""
+        start = next((i for i, e in enumerate(self.entries) if isinstance(e, Row) and e.id in self.marks[-1:]), None)
+        if start is None:
+            return 0
+        first, last = sorted((start, self.cursor))
+        found = [e.id for e in self.entries[first : last + 1] if isinstance(e, Row) and e.id not in self.marks]
+        self.marks += found
+        return len(found)
+
+    @property
+    def chosen(self) -> list[Row]:
+        """The marked runs, or the one under the cursor when none is marked."""
+        if self.marks:
+            return [self.rows[run] for run in self.marks]
+        return [self.current] if self.current else []
+
+
+def _sort_value(row: Row, key: str) -> float | None:
+    match key:
+        case "age":
+            return -row.created
+        case "seed":
+            return row.seed
+        case "progress":
+            return row.share
+    value = row.value(key)
+    return None if value is None or value != value else value
+
+
+def _grouped(rows: list[Row], group: str) -> list[Entry]:
+    """Rows under heads, groups in the order of their first row."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_group_of(row, group), []).append(row)
+    out: list[Entry] = []
+    for title, members in groups.items():
+        out += [Head(title, tuple(members)), *members]
+    return out
+
+
+def _group_of(row: Row, group: str) -> str:
+    if group == "cfg-seed":
+        if row.config is None:
+            return "settings not read yet"
+        own = [
+            f"{key.removeprefix(row.stage + '.')}={value}"
+            for key, value in row.config.items()
+            if key.startswith(row.stage + ".") and not key.endswith("seed")
+        ]
+        return f"{row.stage} " + " ".join(own)
+    return str(getattr(row, group)) or f"no {group}"

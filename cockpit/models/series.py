@@ -1,0 +1,166 @@
+"""A metric over time: append-only points, smoothing, and three kinds of x axis.
+
+N points, sorted by step; a value may be NaN or infinite.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+STEP, EPOCH, TIME = "step", "epoch", "time"
+AXES = (STEP, EPOCH, TIME)
+BLOCK = 64  # points that are smoothed at once; .6 ** 64 is still far from the smallest float
+
+
+class Series:
+    """Steps, epochs, times [s] and values [N] in arrays that double when they are full."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._rows = np.empty((4, 64))  # step, epoch, time, value
+        self._smooth: dict[float, tuple[int, Floats, float]] = {}  # weight -> points done, values, running sum
+
+    def append(self, step: float, value: float, time: float, epoch: float | None = None) -> None:
+        self.extend([step], [value], [time], [np.nan if epoch is None else epoch])
+
+    def extend(
+        self, steps: Sequence[float], values: Sequence[float], times: Sequence[float], epochs: Sequence[float]
+    ) -> None:
+        """Points in order of steps. A clock that was put back does not make time run backwards."""
+        new = self.count + len(steps)
+        if new > self._rows.shape[1]:
+            grown = np.empty((4, max(new, 2 * self._rows.shape[1])))
+            grown[:, : self.count] = self._rows[:, : self.count]
+            self._rows = grown
+        part = self._rows[:, self.count : new]
+        part[0], part[1], part[2], part[3] = steps, epochs, times, values
+        if self.count:
+            part[2] = np.maximum(part[2], self._rows[2, self.count - 1])
+        np.maximum.accumulate(part[2], out=part[2])
+        self.count = new
+
+    def rewind(self, step: float) -> None:
+        """Forget what came after ``step``: a resumed run does that part again."""
+        self.count = int(np.searchsorted(self.steps, step, "right"))
+        self._smooth.clear()
+
+    @property
+    def steps(self) -> Floats:
+        return self._rows[0, : self.count]
+
+    @property
+    def epochs(self) -> Floats:
+        return self._rows[1, : self.count]
+
+    @property
+    def times(self) -> Floats:
+        return self._rows[2, : self.count]
+
+    @property
+    def values(self) -> Floats:
+        return self._rows[3, : self.count]
+
+    @property
+    def last_step(self) -> float:
+        return float(self.steps[-1]) if self.count else 0.0
+
+    def x(self, axis: str) -> Floats:
+        """x coordinates [N]: steps, epochs, or seconds since the first point."""
+        if axis == EPOCH:
+            return self.epochs
+        if axis == TIME:
+            return self.times - self.times[0] if self.count else self.times
+        return self.steps
+
+    def smooth(self, weight: float) -> Floats:
+        """s_t = w s_(t-1) + (1 - w) y_t, divided by 1 - w^t so that the first points are not pulled to zero: [N].
+
+        A value that is not finite counts as the one before it. What was smoothed once is kept; only new points cost.
+        """
+        if not weight:
+            return self.values
+        done, kept, state = self._smooth.get(weight, (0, np.empty(64), 0.0))
+        if done < self.count:
+            if len(kept) < self.count:
+                grown = np.empty(max(self.count, 2 * len(kept)))
+                grown[:done] = kept[:done]
+                kept = grown
+            values = _filled(self.values[max(done - 1, 0) :])[-(self.count - done) :]
+            for start in range(0, len(values), BLOCK):
+                part = values[start : start + BLOCK]
+                power = weight ** np.arange(1, len(part) + 1)
+                # Summed with growing factors and scaled back: s_k = w^k (s_0 + (1 - w) sum_j y_j / w^j).
+                raw = power * (state + (1 - weight) * np.cumsum(part / power))
+                state = float(raw[-1])
+                first = done + start
+                age = np.arange(first + 1, first + len(part) + 1)
+                kept[first : first + len(part)] = raw / -np.expm1(age * np.log(weight))
+            done = self.count
+            self._smooth[weight] = (done, kept, state)
+        return kept[: self.count]
+
+
+def _filled(values: Floats) -> Floats:
+    """Every value that is not finite replaced by the last finite one before it, or by the first one after it."""
+    good = np.isfinite(values)
+    if good.all():
+        return values
+    if not good.any():
+        return np.zeros_like(values)
+    index = np.maximum.accumulate(np.where(good, np.arange(len(values)), 0))
+    filled = values[index]
+    filled[: int(np.argmax(good))] = values[np.argmax(good)]
+    return filled
+
+
+def at(series: Series, axis: str, x: float) -> tuple[float, float] | None:
+    """(x, value) of the point nearest to ``x``; None without points."""
+    xs = series.x(axis)
+    if not len(xs):
+        return None
+    index = int(np.clip(np.searchsorted(xs, x), 0, len(xs) - 1))
+    if index and x - xs[index - 1] < xs[index] - x:
+        index -= 1
+    return float(xs[index]), float(series.values[index])
+
+
+def rung(value: float) -> float:
+    """The smallest of ... 1, 2, 5, 10, 20 ... that is not below ``value`` (> 0)."""
+    if not (0 < value < 1e300):
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    return next((float(power * k) for k in (1, 2, 5, 10) if value <= power * k * (1 + 1e-12)), float(power * 10))
+
+
+class Limits:
+    """Ends of a y axis that move in steps of a 1-2-5 ladder, and only when the data leaves them or fills less than a
+    third: while they stand still, old cells stay where they are and nothing is sent again."""
+
+    def __init__(self) -> None:
+        self.low, self.high = 0.0, 1.0
+        self._set = False
+
+    def follow(self, low: float, high: float) -> tuple[float, float]:
+        """The ends for data between ``low`` and ``high``."""
+        if not np.isfinite(low) or not np.isfinite(high):
+            return self.low, self.high
+        span = self.high - self.low
+        inside = self.low <= low and high <= self.high
+        if not (self._set and inside and (high - low) * 3 >= span):
+            self.low, self.high = _rounded(low, high)
+            self._set = True
+        return self.low, self.high
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    if high <= low:
+        pad = rung(abs(high)) / 2 if high else 0.5
+        low, high = low - pad, high + pad
+    step = rung((high - low) / 8)
+    bottom, top = np.floor(low / step) * step, np.ceil(high / step) * step
+    if 0 <= bottom <= (high - low) / 2:  # zero is near: begin there, so heights can be compared
+        bottom = 0.0
+    return float(bottom), float(top)

@@ -1,0 +1,239 @@
+"""A chart: curves in braille, a y axis with labels, an x axis that stands still, a cursor that reads values.
+
+W x H cells, frame included. Knows series, not runs.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cockpit.models.series import AXES, STEP, TIME, Floats, Limits, Series, at, rung
+from cockpit.render import words
+from cockpit.render.braille import EMPTY, Curve, Window, draw, runs
+from cockpit.render.lines import Line, Lines, box, column, right, short, width
+from cockpit.theme import CURVES
+
+LABELS = 6  # cells left of the y axis
+STYLES = [f"series{i}" for i in range(CURVES)] + ["raw", "warn"]
+RAW, CLIP = CURVES, CURVES + 1
+WEIGHTS = (0.0, 0.6, 0.9, 0.98)
+UPPER, LOWER = 0x1B, 0xE4  # bits of the upper and the lower half of a cell
+
+
+@dataclass
+class View:
+    """How a person wants the charts; shared by all charts of a screen."""
+
+    smoothing: float = 0.0
+    log: bool = False
+    axis: str = STEP
+    cursor: float | None = None  # 0..1 of the width of the plot
+    symbols: str = "braille"  # braille, block, ascii
+
+
+@dataclass
+class Trace:
+    """One curve: whose it is, its points, and which colour it has."""
+
+    label: str
+    series: Series
+    colour: int
+
+
+@dataclass
+class Chart:
+    """What a chart shows. ``total`` is the planned number of steps; ``line`` a horizontal line, as for clipping."""
+
+    title: str
+    traces: list[Trace] = field(default_factory=list)
+    total: float = 0.0
+    line: float | None = None
+    note: Line = field(default_factory=list)
+    limits: Limits = field(default_factory=Limits)
+    log_limits: Limits = field(default_factory=Limits)
+
+
+def render(chart: Chart, view: View, across: int, down: int, focused: bool = False) -> Lines:
+    """The chart as ``down`` lines of ``across`` cells."""
+    frame = "focus" if focused else "border"
+    plot_width, plot_height = across - LABELS - 3, down - 3
+    if plot_width < 8 or plot_height < 2:
+        return box([(short(chart.title, across - 6), "title")], [], across, down, frame)
+    curves, window, why_empty = _curves(chart, view, plot_width * 2)
+    title: Line = [(chart.title, "title"), *_readout(chart, view, window), *chart.note]
+    if view.log:
+        title.append(("  log", "dim"))
+    if view.smoothing:
+        title.append((f"  ema {view.smoothing:g}".replace("0.", "."), "dim"))
+    title += _legend(chart, across - 6 - width(title))
+    if why_empty:
+        blank: Lines = [[] for _ in range(plot_height // 2)]
+        return box(title, [*blank, [(f"  {why_empty}", "dim")]], across, down, frame)
+    patterns, colours = draw(curves, window, plot_width, plot_height)
+    rows = _cells(runs(patterns, colours), view.symbols)
+    if view.cursor is not None:
+        rows = [_with_cursor(row, round(view.cursor * (plot_width - 1))) for row in rows]
+    labels = _labels(window, plot_height, view.log)
+    body: Lines = [
+        [(right(labels.get(y, ""), LABELS), "dim"), ("┤" if y in labels else "│", "border"), *row]
+        for y, row in enumerate(rows)
+    ]
+    body.append([(" " * LABELS + "└", "border"), *_x_axis(window, plot_width, view.axis)])
+    return box(title, body, across, down, frame)
+
+
+def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve], Window, str]:
+    """Curves in the coordinates of the plot, its window, and why it is empty if it is."""
+    curves: list[Curve] = []
+    end = 0.0
+    for trace in chart.traces:
+        x = trace.series.x(view.axis)
+        if not len(x):
+            continue
+        if not np.isfinite(x).all():
+            known = np.isfinite(x)
+            if not known.any():
+                continue
+            x = np.interp(np.arange(len(x)), np.flatnonzero(known), x[known])
+            x = np.maximum.accumulate(x)
+        dash = 0 if trace.colour < CURVES else 4
+        if view.smoothing and trace.series.count > 2:
+            curves.append(Curve(x, trace.series.values, RAW))
+        smooth = trace.series.smooth(view.smoothing) if trace.series.count > 2 else trace.series.values
+        curves.append(Curve(x, smooth, trace.colour % CURVES, dash))
+        end = max(end, float(x[-1]), _planned(chart, trace.series, x, view.axis))
+    if not curves:
+        if any(trace.series.count for trace in chart.traces):
+            return [], Window(0, 1, 0, 1), f"no {view.axis} was reported (X: another x axis)"
+        return [], Window(0, 1, 0, 1), "nothing reported yet"
+    low, high = _ends(curves, view.log)
+    if not math.isfinite(low):
+        return (
+            [],
+            Window(0, 1, 0, 1),
+            "no positive value on a log axis" if view.log else "every value is NaN or infinite",
+        )
+    if chart.line is not None and not view.log and chart.line <= 4 * high:
+        low, high = min(low, chart.line), max(high, chart.line)
+    bottom, top = (chart.log_limits if view.log else chart.limits).follow(low, high)
+    window = Window(0.0, end or 1.0, bottom, top)
+    if view.log:
+        curves = [Curve(*_logarithms(curve, window, columns), curve.colour, curve.dash) for curve in curves]
+    if chart.line is not None:
+        level = math.log10(chart.line) if view.log and chart.line > 0 else chart.line
+        curves.insert(0, Curve(np.array([0.0, window.right]), np.full(2, level), CLIP, 3))
+    return curves, window, ""
+
+
+def _planned(chart: Chart, series: Series, x: Floats, axis: str) -> float:
+    """Where the x axis ends: at the planned end, or on a ladder while that is not known."""
+    last = float(x[-1])
+    if axis == TIME:
+        return rung(last)
+    if chart.total and series.last_step:
+        return chart.total if axis == STEP else math.ceil(last * max(1.0, chart.total / series.last_step) - 0.05)
+    return rung(last)
+
+
+def _ends(curves: Sequence[Curve], log: bool) -> tuple[float, float]:
+    """Least and greatest finite value (their logarithms); NaN when there is none."""
+    low, high = math.inf, -math.inf
+    for curve in curves:
+        good = curve.y[np.isfinite(curve.y) & (curve.y > 0)] if log else curve.y[np.isfinite(curve.y)]
+        if len(good):
+            low, high = min(low, float(good.min())), max(high, float(good.max()))
+    if low > high:
+        return math.nan, math.nan
+    return (math.log10(low), math.log10(high)) if log else (low, high)
+
+
+def _logarithms(curve: Curve, window: Window, columns: int) -> tuple[Floats, Floats]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return curve.x, np.where(curve.y > 0, np.log10(np.maximum(curve.y, 1e-300)), np.nan)
+
+
+def _cells(rows: list[list[tuple[str, int]]], symbols: str) -> Lines:
+    """Runs with style names; block and ascii symbols for terminals without braille."""
+    styled: Lines = []
+    for row in rows:
+        line: Line = []
+        for text, colour in row:
+            if symbols != "braille" and colour != EMPTY:
+                text = "".join(_coarse(ord(c) - 0x2800, symbols == "ascii") for c in text)
+            line.append((text, STYLES[colour] if colour != EMPTY else ""))
+        styled.append(line)
+    return styled
+
+
+def _coarse(bits: int, ascii_only: bool) -> str:
+    index = bool(bits & UPPER) + 2 * bool(bits & LOWER)
+    return (" '.:" if ascii_only else " ▀▄█")[index]
+
+
+def _with_cursor(row: Line, place: int) -> Line:
+    """A vertical line where no curve is."""
+    out: Line = []
+    position = 0
+    for text, style in row:
+        if not style and position <= place < position + len(text):
+            cut = place - position
+            out += [(text[:cut], ""), ("┊", "cursor"), (text[cut + 1 :], "")]
+        else:
+            out.append((text, style))
+        position += len(text)
+    return out
+
+
+def _readout(chart: Chart, view: View, window: Window) -> Line:
+    """The values under the cursor."""
+    if view.cursor is None:
+        return []
+    out: Line = []
+    x = window.left + view.cursor * (window.right - window.left)
+    for trace in chart.traces:
+        found = at(trace.series, view.axis, x)
+        if found:
+            where = words.duration(found[0]) if view.axis == TIME else f"{found[0]:,.6g}"
+            out.append((f"  {words.figure(found[1])}@{where}", STYLES[trace.colour % CURVES]))
+    return out
+
+
+def _legend(chart: Chart, room: int) -> Line:
+    """Names of the curves in their colours, as far as there is room, when there is more than one."""
+    out: Line = []
+    if len(chart.traces) < 2:
+        return out
+    for trace in chart.traces:
+        mark = ("──" if trace.colour < CURVES else "┄┄") + " "
+        text = "  " + mark + short(trace.label, 14)
+        if width(out) + len(text) > room:
+            break
+        out.append((text, STYLES[trace.colour % CURVES]))
+    return out
+
+
+def _labels(window: Window, rows: int, log: bool) -> dict[int, str]:
+    """Row -> label: top, bottom, and about every fourth row between."""
+    parts = max(1, (rows - 1) // 4)
+    labels: dict[int, str] = {}
+    digits = _digits(window, parts)
+    for part in range(parts + 1):
+        row = round(part * (rows - 1) / parts)
+        value = window.top - (window.top - window.bottom) * row / max(rows - 1, 1)
+        text = words.figure(10**value, 2) if log else f"{value:.{digits}f}"
+        labels[row] = text if len(text) <= LABELS else words.figure(value)
+    return labels
+
+
+def _digits(window: Window, parts: int) -> int:
+    step = (window.top - window.bottom) / parts
+    return min(max(0, 1 - math.floor(math.log10(step))), 4) if step > 0 else 2
+
+
+def _x_axis(window: Window, across: int, axis: str) -> Line:
+    """The axis line with its end, so that a glance tells how far a run is."""
+    end = words.duration(window.right) if axis == TIME else words.count(window.right)
+    text = f" {end} {axis if axis in AXES else ''}".rstrip() + " "
+    return [("─" * max(0, across - len(text)), "border"), (column(text, min(len(text), across)), "dim")]

@@ -1,0 +1,160 @@
+"""The table of runs: one line each, with the true state, how far it is, how good it is, and how it feels.
+
+Columns appear as there is room for them; a run that cannot show numbers says why in their place.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cockpit.models.rows import Row
+from cockpit.models.run_list import Entry, Head
+from cockpit.render import words
+from cockpit.render.lines import Line, Lines, block, column, fit, right
+
+STATES = {  # state -> glyph, word, style
+    "RUNNING": ("●", "RUN", "run"),
+    "STALLED": ("◐", "STALL", "warn"),
+    "WAITING": ("◌", "WAIT", "wait"),
+    "QUEUED": ("◌", "QUEUE", "wait"),
+    "DONE": ("✓", "DONE", "done"),
+    "FAILED": ("✗", "FAIL", "bad"),
+    "STOPPED": ("■", "STOP", "warn"),
+    "KILLED": ("✗", "KILL", "bad"),
+    "LOST": ("?", "LOST", "warn"),
+}
+UNKNOWN = ("?", "?", "warn")
+
+
+@dataclass(frozen=True)
+class Column:
+    """``need`` is the width of the table from which on the column is shown."""
+
+    title: str
+    size: int
+    need: int
+
+
+STATE, STAGE, RUN = Column("state", 5, 0), Column("stage", 9, 0), Column("run", 18, 0)
+AGE, EXPERIMENT, SEED = Column("age", 4, 100), Column("experiment", 16, 110), Column("seed", 4, 96)
+PROGRESS, METRIC, DELTA = Column("progress", 11, 0), Column("metric", 7, 0), Column("Δbest", 7, 0)
+HEALTH, ETA, GIT = Column("health", 7, 76), Column("eta", 8, 0), Column("git", 8, 150)
+NUMBERS = (PROGRESS, METRIC, DELTA, HEALTH, ETA)
+COLUMNS = (STATE, STAGE, RUN, AGE, EXPERIMENT, SEED, *NUMBERS, GIT)
+
+
+def render(
+    entries: Sequence[Entry],
+    cursor: int,
+    top: int,
+    marks: Sequence[str],
+    best: Mapping[str, Row],
+    now: float,
+    across: int,
+    down: int,
+) -> Lines:
+    """The heading and as many lines as fit, from entry ``top`` on."""
+    columns = [column_ for column_ in COLUMNS if across >= column_.need]
+    lines: Lines = [_heading(columns)]
+    for index in range(top, min(len(entries), top + down - 1)):
+        entry = entries[index]
+        line = _head(entry) if isinstance(entry, Head) else _row(entry, columns, entry.id in marks, best, now)
+        if index == cursor:
+            line = [("".join(text for text, _ in fit(line, across)), "select")]
+        lines.append(line)
+    return block(lines, across, down)
+
+
+def glyph(row: Row) -> tuple[str, str]:
+    """A run's state as one glyph with its style."""
+    mark, _, style = STATES.get(row.state, UNKNOWN)
+    return mark, style
+
+
+def _heading(columns: Sequence[Column]) -> Line:
+    return [("   ", "dim"), *[(column(c.title, c.size) + " ", "dim") for c in columns], ("tags", "dim")]
+
+
+def _head(head: Head) -> Line:
+    working = sum(row.live for row in head.rows)
+    facts = f"  {len(head.rows)} runs" + (f", {working} running" if working else "")
+    return [("▾ ", "dim"), (head.title, "bold"), (facts, "dim")]
+
+
+def _row(row: Row, columns: Sequence[Column], marked: bool, best: Mapping[str, Row], now: float) -> Line:
+    mark, word, style = STATES.get(row.state, UNKNOWN)
+    flags: Line = [("▸" if marked else "⌃" if row.pinned else " ", "mark"), (mark + " ", style)]
+    cells: Line = []
+    told = _told(row)
+    for place in columns:
+        if told and place in NUMBERS:
+            if place is PROGRESS:
+                room = sum(c.size + 1 for c in columns if c in NUMBERS)
+                cells.append((column(told, room - 1) + " ", style if not row.open else "dim"))
+            continue
+        text, look = _cell(row, place, word, style, best, now)
+        cells += [(text, look), (" ", "")]
+    return [*flags, *cells, (" ".join(row.tags), "dim"), (f"  {row.note}" if row.note else "", "dim")]
+
+
+def _told(row: Row) -> str:
+    """What stands where the numbers would: why it waits, how it ended; empty when the numbers say enough."""
+    if row.state in ("WAITING", "QUEUED", "FAILED", "KILLED", "LOST"):
+        where = f"at {words.brief(row.step)}/{words.brief(row.total)}: " if row.total and not row.open else ""
+        return where + (row.reason.splitlines()[0] if row.reason else row.state.lower())
+    return ""
+
+
+def _cell(row: Row, place: Column, word: str, style: str, best: Mapping[str, Row], now: float) -> tuple[str, str]:
+    match place.title:
+        case "state":
+            return column(word, place.size), style
+        case "stage":
+            return column(row.stage, place.size), ""
+        case "run":
+            return column(row.name, place.size), "bold" if row.live else ""
+        case "age":
+            return right(words.age(now - row.created), place.size), "dim"
+        case "experiment":
+            return column(row.experiment, place.size), ""
+        case "seed":
+            return right("" if row.seed is None else str(row.seed), place.size), "dim"
+        case "progress":
+            return column(progress(row), place.size), ""
+        case "metric":
+            return right(words.figure(row.score) if row.metric else "", place.size), "bold"
+        case "Δbest":
+            return right(*_distance(row, best, place.size)), "dim"
+        case "health":
+            return column(*_health(row, place.size)), _LOOKS.get(row.level, "dim")
+        case "eta":
+            return right(words.duration(row.eta if row.open else row.wall), place.size), "" if row.open else "dim"
+        case _:
+            return column(row.git[:7] + ("*" if row.dirty else ""), place.size), "dim"
+
+
+_LOOKS = {"warning": "warn", "error": "bad", "": "ok"}
+
+
+def progress(row: Row) -> str:
+    """Steps of the total, or how much when the total is not known."""
+    if not row.total:
+        return words.brief(row.step) if row.step else ""
+    return f"{words.brief(row.step)}/{words.brief(row.total)}"
+
+
+def _distance(row: Row, best: Mapping[str, Row], size: int) -> tuple[str, int]:
+    top = best.get(row.stage)
+    if row.score is None or top is None or top.score is None or math.isnan(row.score):
+        return "", size
+    if top.id == row.id:
+        return "=best", size
+    return words.signed(row.score - top.score), size
+
+
+def _health(row: Row, size: int) -> tuple[str, int]:
+    """The gravest note, by its code; "ok" when nothing was noted and there was something to note."""
+    grave = [code for code, note in row.health.items() if note.get("level", "info") == row.level]
+    if grave:
+        return grave[0], size
+    return ("ok" if row.last else ""), size

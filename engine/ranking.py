@@ -13,6 +13,7 @@ Pairs = tuple[Tensor, Tensor]  # row [P], item id [P]; pairs may repeat
 Histories = tuple[Tensor, Tensor, Tensor]  # item ids [E], start [R], stop [R]: row r has seen items[start[r]:stop[r]]
 
 SCORES_AT_ONCE = {"cpu": 1 << 21, "cuda": 1 << 27}  # a CPU is fastest while a block stays in its cache
+ROWS_AT_LEAST = 16  # so that a huge item table is not read anew for every row
 _EXACT = 1 << 24  # float32 counts whole numbers exactly up to here
 
 
@@ -81,8 +82,8 @@ def history_pairs(histories: Histories, block: slice) -> Pairs:
 
 
 def blocks(rows: int, columns: int, device: str) -> Iterator[slice]:
-    """Stretches of rows whose scores fill at most ``SCORES_AT_ONCE`` entries, one row at the least."""
-    step = max(1, SCORES_AT_ONCE[device] // columns)
+    """Stretches of rows whose scores fill ``SCORES_AT_ONCE`` entries, at least ``ROWS_AT_LEAST`` rows."""
+    step = max(ROWS_AT_LEAST, SCORES_AT_ONCE[device] // columns)
     return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
 
 

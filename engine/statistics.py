@@ -143,7 +143,7 @@ def t_quantile(p: float, df: float) -> float:
 
 
 def _incomplete_beta(x: float, rest: float, a: float) -> float:
-    """I_x(a, 1/2), ``rest`` being 1 - x: a continued fraction, on the side where it converges (Numerical Recipes 6.4)."""
+    """I_x(a, 1/2), ``rest`` being 1 - x: continued fraction on the side where it converges (Numerical Recipes 6.4)."""
     if x <= 0 or rest <= 0:
         return 0.0 if x <= 0 else 1.0
     front = math.exp(a * math.log1p(-rest) + 0.5 * math.log(rest) + _log_ratio(a) - 0.5 * math.log(math.pi))

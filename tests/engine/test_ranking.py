@@ -130,10 +130,19 @@ def test_ranks_in_blocks_are_those_of_the_whole_matrix(monkeypatch: pytest.Monke
     plain = [slow_rank(scores[r].tolist(), int(targets[r]), set()) for r in range(23)]
     unseen = [slow_rank(scores[r].tolist(), int(targets[r]), hidden[r]) for r in range(23)]
     assert plain != unseen
+    monkeypatch.setattr(ranking, "ROWS_AT_LEAST", 1)
     for entries in (1, 5 * 12 + 3, 1 << 20):  # one row at a time, uneven blocks, everything at once
         monkeypatch.setitem(ranking.SCORES_AT_ONCE, "cpu", entries)
         assert ranks_in_blocks(users, table, targets, bias).tolist() == plain
         assert ranks_in_blocks(users, table, targets, bias, (items, start, stop)).tolist() == unseen
+
+
+def test_blocks_cover_all_rows_and_stay_small_but_not_too_small() -> None:
+    covered = [row for block in ranking.blocks(1000, 50_000, "cpu") for row in range(block.start, block.stop)]
+    assert covered == list(range(1000))
+    sizes = {block.stop - block.start for block in ranking.blocks(10_000, 50_000, "cpu")}
+    assert max(sizes) * 50_000 <= ranking.SCORES_AT_ONCE["cpu"]
+    assert next(ranking.blocks(10_000, 5_000_000, "cpu")) == slice(0, ranking.ROWS_AT_LEAST)
 
 
 def test_no_rows_have_no_ranks() -> None:

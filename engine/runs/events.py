@@ -1,0 +1,122 @@
+"""The events of a run: which kinds there are and what they carry. Writer, reader and tests derive from this table.
+
+Every event is one line of JSON in ``events.jsonl`` with ``v`` (version), ``t`` (unix seconds), ``q`` (sequence), ``k``
+(kind), the kind's own fields, and ``step`` and ``ep`` (epoch) where they apply. Unknown kinds and fields are ignored.
+A number may be the string "nan", "inf" or "-inf".
+"""
+
+import base64
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+VERSION = 1
+LINE_LIMIT = 64 * 1024  # bytes of one event with its line end: one write, whole or not at all
+TEXT_LIMIT = 4000  # characters of a text inside an event
+
+Event = dict[str, Any]
+
+NUMBER = (int, float, str)
+INTEGER = (int,)
+TEXT = (str,)
+LIST = (list,)
+MAPPING = (dict,)
+FLAG = (bool, int)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of event. ``rate``: lines a second that are kept on average, None when every one is."""
+
+    name: str
+    help: str
+    needs: dict[str, tuple[type, ...]]
+    may: dict[str, tuple[type, ...]]
+    step: bool = False  # carries the step it belongs to
+    rate: float | None = None
+
+
+_TABLE = (
+    Kind("start", "an attempt begins, or goes on after a step", {"attempt": INTEGER}, {"resumed_from": INTEGER}),
+    Kind("schema", "names that later events use by position", {"names": MAPPING, "groups": LIST}, {"gates": MAPPING}),
+    Kind("s", "numbers of a training step", {"m": MAPPING}, {}, step=True, rate=20),
+    Kind("val", "an evaluation", {"m": MAPPING, "split": TEXT}, {"best": FLAG}, step=True),
+    Kind(
+        "grad",
+        "gradient norms: g and u (update/weight) in the order of the schema's groups; null = no gradient, 0 = zero",
+        {"total": NUMBER, "g": LIST},
+        {"clip": NUMBER, "clipped": FLAG, "u": LIST},
+        step=True,
+        rate=10,
+    ),
+    Kind(
+        "gate",
+        "gate weights of a layer: c = base85 of uint8 experts x bins, count = (q/255)^2 * mx of the expert",
+        {"layer": TEXT, "c": TEXT, "n": NUMBER, "mx": LIST, "ent": NUMBER, "load": LIST},
+        {},
+        step=True,
+        rate=10,
+    ),
+    Kind(
+        "prog",
+        "how far the work is",
+        {"total": INTEGER, "phase": TEXT, "unit": TEXT},
+        {"rate": NUMBER, "eta": NUMBER},
+        step=True,
+        rate=1,
+    ),
+    Kind("ckpt", "a checkpoint is whole on the disk", {"path": TEXT, "bytes": INTEGER}, {}),
+    Kind("health", "something looks wrong", {"code": TEXT, "level": TEXT, "hint": TEXT}, {"groups": LIST}),
+    Kind("log", "a line for people", {"level": TEXT, "msg": TEXT}, {}, rate=20),
+    Kind("end", "the attempt ends: done, stopped or failed", {"status": TEXT}, {"reason": TEXT, "trace": TEXT}),
+)
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _TABLE}
+COMMON: dict[str, tuple[type, ...]] = {"v": INTEGER, "t": (int, float), "q": INTEGER, "k": TEXT}
+STEP: dict[str, tuple[type, ...]] = {"step": INTEGER}
+EPOCH: dict[str, tuple[type, ...]] = {"ep": (int, float)}
+
+
+def fault(event: object) -> str | None:
+    """Why ``event`` is not one, or None. A kind that is not known here is no fault: a later version may know it."""
+    if not isinstance(event, dict) or not isinstance(event.get("k"), str):
+        return "is not an event"
+    kind = KINDS.get(event["k"])
+    if kind is None:
+        return None
+    needed = [COMMON, kind.needs, STEP] if kind.step else [COMMON, kind.needs]
+    for fields in needed:
+        for name, types in fields.items():
+            if not isinstance(event.get(name), types):
+                return f"{kind.name} has no proper {name!r}"
+    for fields in (kind.may, EPOCH):
+        for name, types in fields.items():
+            if event.get(name) is not None and not isinstance(event[name], types):
+                return f"{kind.name} has no proper {name!r}"
+    return None
+
+
+def number(value: object) -> float | None:
+    """A number of an event as a float: "nan", "inf" and "-inf" become what they say, anything else None."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.get(value) if isinstance(value, str) else None
+
+
+def pack_counts(counts: Sequence[Sequence[float]]) -> tuple[str, list[float]]:
+    """Histograms [E experts, bins] as base85 text of round(255 * sqrt(count / mx)), and mx, the largest of each."""
+    largest = [float(max(row, default=0)) for row in counts]
+    scaled = bytes(
+        round(255 * math.sqrt(count / most)) if most > 0 else 0
+        for row, most in zip(counts, largest, strict=True)
+        for count in row
+    )
+    return base64.b85encode(scaled).decode("ascii"), largest
+
+
+def unpack_counts(text: str, largest: Sequence[float]) -> list[list[float]]:
+    """Histograms [E, bins] of ``pack_counts``: (q / 255)^2 * mx, within a 128th of sqrt(mx * count) of what went in."""
+    scaled = base64.b85decode(text)
+    bins = len(scaled) // len(largest) if largest else 0
+    return [[(q / 255) ** 2 * most for q in scaled[row * bins : (row + 1) * bins]] for row, most in enumerate(largest)]

@@ -1,0 +1,381 @@
+"""One small process a run that outlives its starter: waits for inputs and a slot, runs the stage, records its end.
+
+    launch(folder)                               returns when the supervisor has taken the run over
+    python -m engine.runs.supervisor FOLDER      the same by hand (add -- COMMAND ... to run another command)
+
+The supervisor and the stage share the folder's lock and the slot, so both stay taken while either lives. SIGTERM asks
+the stage's process group to end and kills it after a grace; SIGUSR1 kills it at once; SIGHUP is ignored.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from engine.errors import RunError, UserError
+from engine.runs import schema
+from engine.runs.environment import stage_environment
+from engine.runs.files import free_bytes, hold, refused, to_line
+from engine.runs.identity import Identity
+from engine.runs.memory import oom_kills
+from engine.runs.schema import Exit, Process, RunInfo, Summary
+from engine.runs.state import QUEUED, RUNNING, WAITING, State, signal_name, standing
+from engine.runs.text import clean
+
+GRACE = 30.0  # seconds between asking a stage to stop and killing it
+HANDSHAKE = 60.0  # seconds that a supervisor may take to record itself on a busy machine
+LOOK = 0.2  # seconds between two looks at inputs, slots and requests
+STRAYS = 5.0  # seconds to collect what the stage left running
+EXIT_ROOM = 4096  # bytes kept for exit.json, so that an end can be recorded on a full disk
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def launch(
+    folder: Path,
+    argv: Sequence[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    grace: float = GRACE,
+) -> None:
+    """Have the run at ``folder`` worked on by a process of its own; RunError when that is refused.
+
+    ``argv`` is the stage's command (default: ``engine stage FOLDER``), ``environment`` what a person has set (default:
+    this process's). Leaves no child behind and may be called from a process with threads.
+    """
+    folder = Path(folder).absolute()
+    told, tell = os.pipe()
+    command = [sys.executable, "-m", "engine.runs.supervisor", str(folder), f"--ready={tell}", f"--grace={grace}"]
+    try:
+        with (folder / schema.CONSOLE).open("ab") as console:
+            helper = subprocess.Popen(
+                [*command, "--", *(argv or [])],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                pass_fds=[tell],
+                start_new_session=True,
+                env=stage_environment(os.environ if environment is None else environment),
+            )
+    except OSError as error:
+        os.close(told)
+        raise refused(error, folder / schema.CONSOLE) from error
+    finally:
+        os.close(tell)
+    helper.wait()  # it forks and is gone at once; the supervisor is nobody's child
+    try:
+        answer = _answer(told)
+    finally:
+        os.close(told)
+    if answer is None:
+        raise RunError(
+            "its supervisor did not start", place=str(folder), remedy=f"See why in {folder / schema.CONSOLE}"
+        )
+    if answer:
+        raise RunError(answer["cause"], place=answer["place"], remedy=answer["remedy"])
+
+
+def _answer(told: int) -> dict[str, str] | None:
+    """What the supervisor says: {} when it has taken over, else its error; None when it died or is too slow."""
+    words, deadline = b"", time.monotonic() + HANDSHAKE
+    while select.select([told], [], [], max(deadline - time.monotonic(), 0))[0]:
+        part = os.read(told, 4096)
+        if not part:
+            break
+        words += part
+    return json.loads(words) if words else None
+
+
+class Supervisor:
+    """The life of one attempt. ``hold`` comes first; it refuses a run that is taken."""
+
+    def __init__(self, folder: Path, argv: Sequence[str], grace: float) -> None:
+        self.folder, self.grace = folder, grace
+        self.argv = list(argv) or [sys.executable, "-m", "engine", "stage", str(folder)]
+        self.info = RunInfo.read(folder)
+        self.asked = ""  # stop or kill, as soon as a person wants it
+        self.overdue = False  # the grace is over
+        self.stage = 0  # pid and process group
+        self.started = time.time()
+        self.me = Identity.of(os.getpid())
+
+    def take(self) -> None:
+        """Take the folder, listen to signals, and record this attempt."""
+        lock = hold(self.folder / schema.LOCK)
+        if lock is None:
+            raise schema.occupied(self.folder)
+        self.lock = lock
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM):
+            signal.signal(number, self._on_signal)
+        before, summary = Process.read(self.folder), Summary.read(self.folder)
+        self.attempt = 1 + max(before.attempt if before else 0, summary.attempt if summary else 0)
+        self._reserve()
+        self._record(WAITING)
+        schema.archive_exit(self.folder)
+        if self.attempt > 1:
+            schema.withdraw_requests(self.folder)
+
+    def work(self) -> None:
+        """Wait for inputs and a slot, run the stage, record how it ended."""
+        reason = self._await_inputs()
+        if reason:
+            self._end(by="inputs", reason=reason)
+            return
+        slot = self._await_slot()
+        if self.asked:
+            self._end(by="user", reason="stopped before it began")
+            return
+        kills = oom_kills()
+        self._start(slot)
+        status, usage = self._await_stage()
+        self._collect_strays()
+        code = os.waitstatus_to_exitcode(status)
+        more_kills = oom_kills()
+        oom = kills is not None and more_kills is not None and more_kills > kills and code == -signal.SIGKILL
+        unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+        self._end(
+            code=code if code >= 0 else None,
+            number=-code if code < 0 else None,
+            by="user" if self.asked else "self",
+            max_rss=usage.ru_maxrss * unit,
+            oom=oom,
+        )
+
+    # -- before the stage ----------------------------------------------------------------------------------------
+
+    def _await_inputs(self) -> str:
+        """Wait until every input run is DONE; why that cannot happen any more, or nothing."""
+        left = dict(self.info.inputs)
+        while left and not self._wanted():
+            for stage, run in list(left.items()):
+                folder = self.folder.parent / run
+                try:
+                    now = standing(folder, RunInfo.read(folder))
+                except RunError as error:
+                    return f"needs {run}: {error.cause}"
+                if now.state is State.DONE:
+                    del left[stage]
+                elif not now.state.living:
+                    return f"needs {run}, which is {now.state}" + (f": {now.reason}" if now.reason else "")
+            if left:
+                time.sleep(LOOK)
+        return ""
+
+    def _await_slot(self) -> int | None:
+        """Wait for a free slot of the run's device; a descriptor that holds it."""
+        slots = self.info.slots
+        if slots is None or self._wanted():
+            return None
+        places = self.folder.parent / schema.SLOTS
+        places.mkdir(exist_ok=True)
+        self._record(QUEUED)
+        while not self._wanted():
+            for place in range(max(slots.count, 1)):
+                slot = hold(places / f"{slots.device.replace('/', '-')}-{place}")
+                if slot is not None:
+                    return slot
+            time.sleep(LOOK)
+        return None
+
+    def _wanted(self) -> bool:
+        """Whether a person wants it to end, by a signal or, from another machine, by a file."""
+        if not self.asked and (self.folder / schema.CONTROL / schema.STOP).exists():
+            self.asked = "stop"
+        return bool(self.asked)
+
+    # -- the stage -----------------------------------------------------------------------------------------------
+
+    def _start(self, slot: int | None) -> None:
+        """Fork the stage into a process group of its own; it begins only after it has been recorded."""
+        go, give = os.pipe()
+        signals = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM, signal.SIGPIPE)
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        self.stage = os.fork()
+        if self.stage == 0:
+            os.close(give)
+            self._become_stage(go, slot, signals)
+        os.close(go)
+        with suppress(PermissionError):  # it has done so itself and is on
+            os.setpgid(self.stage, self.stage)
+        self.started = time.time()
+        self._record(RUNNING, Identity.of(self.stage))
+        os.write(give, b"!")
+        os.close(give)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+
+    def _become_stage(self, go: int, slot: int | None, signals: Sequence[signal.Signals]) -> None:
+        os.setpgid(0, 0)
+        for number in signals:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+        if not os.read(go, 1):
+            os._exit(1)  # the supervisor died before it could record this process
+        for handle in (self.lock, slot):
+            if handle is not None:
+                os.set_inheritable(handle, True)
+        try:
+            if os.path.isdir(self.info.cwd):
+                os.chdir(self.info.cwd)
+            os.execvp(self.argv[0], self.argv)
+        except OSError as error:
+            os.write(2, f"{self.argv[0]}: {error.strerror}\n".encode())
+            os._exit(127)
+
+    def _await_stage(self) -> tuple[int, resource.struct_rusage]:
+        if self.asked and not self._armed():  # asked before there was a group to tell
+            self._pass_on()
+        while True:
+            pid, status, usage = os.wait4(-1, 0)
+            if pid == self.stage:
+                return status, usage
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGALRM:
+            self.overdue = True
+        elif number == signal.SIGUSR1:
+            self.asked = "kill"
+        else:
+            self.asked = self.asked or "stop"
+        if self.stage:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Tell the stage's whole group what a person wants."""
+        at_once = self.overdue or self.asked == "kill"
+        with suppress(ProcessLookupError):
+            os.killpg(self.stage, signal.SIGKILL if at_once else signal.SIGTERM)
+        if not at_once and not self._armed():
+            signal.setitimer(signal.ITIMER_REAL, self.grace)
+
+    def _armed(self) -> bool:
+        return signal.getitimer(signal.ITIMER_REAL)[0] > 0
+
+    def _collect_strays(self) -> None:
+        """End what the stage left running: its group, and orphans that fell to this process."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.stage, signal.SIGKILL)
+        deadline = time.monotonic() + STRAYS
+        while time.monotonic() < deadline:
+            try:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                for stray in _children():
+                    with suppress(ProcessLookupError):
+                        os.kill(stray, signal.SIGKILL)
+                time.sleep(0.01)
+
+    # -- records -------------------------------------------------------------------------------------------------
+
+    def _record(self, phase: str, stage: Identity | None = None) -> None:
+        Process(self.attempt, self.me, phase, time.time(), stage, self.argv).write(self.folder)
+
+    def _reserve(self) -> None:
+        """Take the room of exit.json now: an end has to be recorded on a disk that is full by then."""
+        self.reserved = self.folder / f".{schema.EXIT}"
+        try:
+            self.reserved.write_bytes(b" " * EXIT_ROOM)
+        except OSError as error:
+            raise refused(error, self.reserved) from error
+
+    def _end(
+        self,
+        *,
+        by: str,
+        code: int | None = None,
+        number: int | None = None,
+        reason: str = "",
+        max_rss: int = 0,
+        oom: bool = False,
+    ) -> None:
+        now = time.time()
+        reason = reason or self._why(code, number, oom, max_rss)
+        wall = round(now - self.started, 3) if self.stage else 0.0
+        end = Exit(self.attempt, code, number, by, reason[:600], wall, max_rss, oom, now)
+        with self.reserved.open("r+b") as file:
+            file.write(to_line(end.__dict__))
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+        self.reserved.replace(self.folder / schema.EXIT)
+
+    def _why(self, code: int | None, number: int | None, oom: bool, max_rss: int) -> str:
+        """The end in a line that a person can act on."""
+        if code == 0:
+            return ""
+        if number == signal.SIGKILL:
+            if self.asked == "kill":
+                return "killed on request"
+            if self.asked:
+                return f"did not end within {self.grace:g} s of the request to stop, so it was killed"
+            if oom:
+                return f"out of memory: the kernel killed it at {max_rss / 2**30:.1f} GiB"
+            return "signal 9 (SIGKILL) from outside; often the kernel, short of memory"
+        if self.asked and number == signal.SIGTERM:
+            return "stopped on request before it could save anything"
+        if number is not None:
+            return signal_name(number)
+        if code == 143:
+            return "stopped on request" if self.asked else "stopped"
+        summary = Summary.read(self.folder)
+        said = summary.error if summary and summary.attempt == self.attempt else ""
+        if not said and free_bytes(self.folder) < 2 * EXIT_ROOM:
+            return f"exit status {code}; the disk is full"
+        return said or _last_line(self.folder / schema.CONSOLE) or f"exit status {code}"
+
+
+def _children() -> list[int]:
+    try:
+        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _last_line(console: Path) -> str:
+    """The last line of a console that says something, cleaned."""
+    with console.open("rb") as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - 4096, 0))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    return next((line for line in map(clean, reversed(lines)) if line.strip()), "")
+
+
+def main(words: Sequence[str]) -> int:
+    """``FOLDER [--ready=FD] [--grace=SECONDS] [-- COMMAND ...]``; the work goes on in a forked process."""
+    split = words.index("--") if "--" in words else len(words)
+    folder, *flags = words[:split]
+    options = dict(flag.removeprefix("--").split("=", 1) for flag in flags)
+    ready = int(options.get("ready", 2))
+    if os.fork():
+        os._exit(0)  # not the leader of its session any more, and nobody's child
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a thread that started this may have blocked some
+    if sys.platform == "linux":
+        # Orphans of the stage fall to this process, which ends them.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    answer: dict[str, str] = {}
+    try:
+        supervisor = Supervisor(Path(folder).absolute(), words[split + 1 :], float(options.get("grace", GRACE)))
+        supervisor.take()
+    except UserError as error:
+        answer = {"cause": error.cause, "place": error.place, "remedy": error.remedy}
+    with suppress(BrokenPipeError):  # whoever started it may be gone; the run goes on
+        os.write(ready, json.dumps(answer).encode())
+    if ready > 2:
+        os.close(ready)
+    if answer:
+        return 2
+    supervisor.work()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -4,6 +4,8 @@ The only file that does arithmetic on item ids: foreign numberings enter and lea
 """
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
 PADDING = 0
@@ -29,7 +31,27 @@ def to_zero_based(ids: ArrayLike) -> NDArray[np.int64]:
     return own - 1
 
 
-def codes(raw: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.generic]]:
-    """Ids 1..n of raw ids in sorted order of the raw ids, and the n sorted raw ids: ``unique[k]`` is item ``k + 1``."""
-    unique, inverse = np.unique(np.asarray(raw), return_inverse=True)
-    return (inverse.reshape(-1) + 1).astype(np.int32), unique
+def natural_order(raw: pa.Array) -> NDArray[np.int64]:  # [N] text -> [N] positions
+    """The order that numbers items and users: as numbers where every raw id is a whole number, else as text."""
+    if pc.all(pc.match_substring_regex(raw, r"^(0|-?[1-9][0-9]{0,17})$")).as_py():
+        return np.argsort(np.asarray(pc.cast(raw, pa.int64())), kind="stable")
+    return np.asarray(pc.array_sort_indices(raw)).astype(np.int64)
+
+
+def assign(raw: pa.Array, present: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Ids 1..n of the raw ids that are ``present``, in natural order.
+
+    raw [N], present [N] -> id of every position [N], PADDING where it is not present; position of every id [n].
+    """
+    order = natural_order(raw)
+    positions = order[present[order]]
+    ids = np.full(len(raw), PADDING, dtype=np.int32)
+    ids[positions] = np.arange(1, len(positions) + 1)
+    return ids, positions
+
+
+def with_padding(scores: NDArray[np.float32], item: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Scores of foreign columns as a matrix of our ids: column 0 is minus infinity, column k is ``item[k - 1]``."""
+    result = np.full((len(scores), rows(len(item))), -np.inf, dtype=np.float32)
+    result[:, 1:] = scores[:, item]
+    return result

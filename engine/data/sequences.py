@@ -32,7 +32,7 @@ class Sequences:
 
 @dataclass(frozen=True)
 class Rows:
-    """Held-out rows: row r has the history ``items[start[r]:stop[r]]``, oldest first, and the target ``items[stop[r]]``."""
+    """Held-out rows: row r's history is ``items[start[r]:stop[r]]``, oldest first; its target is ``items[stop[r]]``."""
 
     items: NDArray[np.int32]  # [E] item ids; several rows may share a stretch
     start: NDArray[np.int64]  # [R]

@@ -1,0 +1,62 @@
+"""The tables of items and users, made here and read here.
+
+Letters: n items, C catalogue entries.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from engine.data import ids
+from engine.data.interactions import Catalogue
+from engine.data.titles import description, shown
+
+
+def items_table(raw: pa.Array, seen: NDArray[np.int64], catalogue: Catalogue | None) -> pa.Table:
+    """One row per item id 1..n: id, raw id, title, text, times seen in training.
+
+    raw [n] in order of the ids, seen [n + 1]. A catalogue entry named twice counts where it first stands.
+    """
+    titles, texts = _looked_up(raw, catalogue)
+    names = [shown(title, name) for title, name in zip(titles, raw.to_pylist(), strict=True)]
+    return pa.table(
+        {
+            "id": np.arange(ids.PADDING + 1, ids.rows(len(raw)), dtype=np.int32),
+            "raw": raw,
+            "title": pa.array(names, pa.string()),
+            "text": pa.array([description(text) for text in texts], pa.string()),
+            "seen": seen[ids.PADDING + 1 :],
+        }
+    )
+
+
+def titles(path: Path) -> list[str]:
+    """Title of every item id from an items file; the padding's is ''."""
+    return ["", *pq.read_table(path, columns=["title"])["title"].to_pylist()]
+
+
+def texts(path: Path) -> list[str]:
+    """More about every item id, without the title; the padding's is ''."""
+    return ["", *pq.read_table(path, columns=["text"])["text"].to_pylist()]
+
+
+def repeated_titles(table: pa.Table) -> int:
+    """How many items share their title with another one."""
+    counts = Counter(table["title"].to_pylist())
+    return sum(count for count in counts.values() if count > 1)
+
+
+def _looked_up(raw: pa.Array, catalogue: Catalogue | None) -> tuple[list[str], list[str]]:
+    """Title and text of every raw id, '' where there is none."""
+    if catalogue is None:
+        return [""] * len(raw), [""] * len(raw)
+    place = pc.index_in(raw, value_set=catalogue.raw)
+    return (
+        pc.fill_null(catalogue.title.take(place), "").to_pylist(),
+        pc.fill_null(catalogue.text.take(place), "").to_pylist(),
+    )

@@ -1,0 +1,55 @@
+"""What every reader gives, whatever the format: events as columns of codes, raw ids, and the catalogue's titles.
+
+Letters: E events, U users, N items, C catalogue entries. Codes are positions in ``users`` and ``items``, not item ids:
+ids are given when it is known which items stay (``engine.data.prepare``).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What is known about the items, one entry per item, in any order."""
+
+    raw: pa.Array  # [C] raw item ids, text
+    title: pa.Array  # [C] text, as it stands in the file
+    text: pa.Array  # [C] more about the item: genres, brand, description; may be empty
+    complete: bool  # every entry is an item of the set, whether anybody has had it or not
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Events in the order of the file."""
+
+    user: NDArray[np.int32]  # [E] code
+    item: NDArray[np.int32]  # [E] code
+    users: pa.Array  # [U] raw ids, text
+    items: pa.Array  # [N] raw ids, text
+    time: NDArray[Any] | None  # [E] int64 or float64; None: the order of the file is the order of time
+    rating: NDArray[np.float32] | None  # [E]
+    catalogue: Catalogue | None
+    part: NDArray[np.int8] | None = None  # [U] 0 train, 1 validation, 2 test, where the files carry a split
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
+def coded(
+    user: tuple[NDArray[np.int32], pa.Array],
+    item: tuple[NDArray[np.int32], pa.Array],
+    time: NDArray[Any] | None,
+    rating: NDArray[np.float32] | None,
+    catalogue: Catalogue | None,
+) -> Interactions:
+    """Interactions of coded columns (codes [E], raw ids of the codes); a complete catalogue's items get codes, too."""
+    items = item[1]
+    if catalogue is not None and catalogue.complete:
+        unseen = pc.invert(pc.is_in(catalogue.raw, value_set=items))
+        items = pa.concat_arrays([items, catalogue.raw.filter(unseen)])
+    return Interactions(user[0], item[0], user[1], items, time, rating, catalogue)

@@ -1,0 +1,201 @@
+"""From what a reader gives to what the next stages read: filtered, numbered, ordered, split, with titles.
+
+Letters: E events, U users, N items as the reader codes them, n items with an id, R rows.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from engine.data import ids
+from engine.data.catalogue import items_table, repeated_titles
+from engine.data.filters import filtered, order_of, repeats
+from engine.data.interactions import Interactions
+from engine.data.sequences import Rows, Sequences
+from engine.data.splits import Events, Split, by_user, histories, leave_one_out, temporal
+from engine.errors import DataError
+from engine.settings.data import Data
+
+ORDER_BY_TIME = "time, ties by position in the file"
+ORDER_OF_FILE = "position in the file"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that the stage writes down."""
+
+    items: pa.Table  # one row per item id 1..n: id, raw, title, text, seen
+    users: pa.Table  # one row per user index 0..m-1: user, raw
+    sequences: Sequences
+    validation: Rows
+    test_histories: Sequences
+    test: Rows
+    oracle: NDArray[np.float32] | None  # [R, n + 1]
+    profile: dict[str, Any]
+
+
+def prepare(settings: Data, interactions: Interactions, oracle: NDArray[np.float32] | None = None) -> Prepared:
+    """The data set as later stages know it. ``oracle`` [U, N]: the demo's scores by code of user and item.
+
+    Raises DataError when nothing is left to train on or to test with.
+    """
+    kept, dropped = filtered(interactions, settings.min_rating, settings.core_users, settings.core_items)
+    user_codes, user_index = _number_users(interactions, kept)
+    item_ids, item_codes = _number_items(interactions, kept)
+    events, dropped["said twice"] = _sorted(settings, interactions, kept, user_index, item_ids)
+    split = _split(settings, events, interactions, user_codes)
+    _check(settings, interactions, events, split)
+    seen = np.bincount(split.sequences.items, minlength=ids.rows(len(item_codes)))
+    items = items_table(interactions.items.take(pa.array(item_codes)), seen, interactions.catalogue)
+    users = pa.table({"user": np.arange(len(user_codes)), "raw": interactions.users.take(pa.array(user_codes))})
+    return Prepared(
+        items=items,
+        users=users,
+        sequences=split.sequences,
+        validation=split.validation,
+        test_histories=histories(split.test, settings.window),
+        test=split.test,
+        oracle=None if oracle is None else ids.with_padding(oracle[user_codes[split.test.users]], item_codes),
+        profile=profile(settings, interactions, events, split, items, dropped),
+    )
+
+
+def profile(
+    settings: Data, interactions: Interactions, events: Events, split: Split, items: pa.Table, dropped: dict[str, int]
+) -> dict[str, Any]:
+    """What a person and the result table want to know about the set."""
+    titled = interactions.catalogue is not None
+    with_rows = np.union1d(split.validation.users, split.test.users)
+    alone = np.setdiff1d(np.arange(len(events.lengths)), np.union1d(split.sequences.users, with_rows))
+    return {
+        "name": settings.name,
+        "users": len(events.lengths),
+        "items": len(items),
+        "interactions": len(events.items),
+        "rows": {
+            "train": len(split.sequences.items),
+            "validation": len(split.validation),
+            "test": len(split.test),
+        },
+        "split_users": {
+            "train": len(split.sequences),
+            "validation": len(np.unique(split.validation.users)),
+            "test": len(np.unique(split.test.users)),
+            "trained on only": len(np.setdiff1d(split.sequences.users, with_rows)),
+            "in no part": len(alone),
+        },
+        "split": settings.split,
+        "window": settings.window,
+        "order": ORDER_OF_FILE if interactions.time is None else ORDER_BY_TIME,
+        "targets_hash": targets_hash(split.test),
+        "read": len(interactions),
+        "dropped": {reason: count for reason, count in dropped.items() if count},
+        "titles": {
+            "given": titled,
+            "missing": sum(title == f"item {raw}" for title, raw in zip(*_columns(items, "title", "raw"), strict=True)),
+            "shared": repeated_titles(items),
+        },
+        "cold_items": int((items["seen"].to_numpy() == 0).sum()),
+        "min_rating": settings.min_rating,
+        "core_users": settings.core_users,
+        "core_items": settings.core_items,
+    }
+
+
+def targets_hash(test: Rows) -> str:
+    """First 12 hex digits of the SHA-256 of the test targets as little-endian int32, in order of the rows."""
+    return hashlib.sha256(test.targets.astype("<i4").tobytes()).hexdigest()[:12]
+
+
+def _columns(table: pa.Table, *names: str) -> list[list[str]]:
+    return [table[name].to_pylist() for name in names]
+
+
+def _number_users(interactions: Interactions, kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Code of every user index 0..m-1, and the index of every code."""
+    present = np.bincount(interactions.user[kept], minlength=len(interactions.users)) > 0
+    order = ids.natural_order(interactions.users)
+    order = order[present[order]]
+    index = np.full(len(interactions.users), -1, dtype=np.int32)
+    index[order] = np.arange(len(order))
+    return order, index
+
+
+def _number_items(interactions: Interactions, kept: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Item id of every code, and the code of every item id 1..n."""
+    if interactions.catalogue is not None and interactions.catalogue.complete:
+        present = np.ones(len(interactions.items), dtype=bool)
+    else:
+        present = np.bincount(interactions.item[kept], minlength=len(interactions.items)) > 0
+    return ids.assign(interactions.items, present)
+
+
+def _sorted(
+    settings: Data,
+    interactions: Interactions,
+    kept: NDArray[np.bool_],
+    user_index: NDArray[np.int32],
+    item_ids: NDArray[np.int32],
+) -> tuple[Events, int]:
+    """The kept events by user and time, and how many of them were left out as said twice."""
+    place = np.flatnonzero(kept)
+    user = user_index[interactions.user[place]]
+    order = order_of(user, None if interactions.time is None else interactions.time[place])
+    place, user = place[order], user[order]
+    item = item_ids[interactions.item[place]]
+    time = place if interactions.time is None else interactions.time[place]
+    again = repeats(user, item, time)
+    if settings.duplicates == "error" and again.any():
+        where = place[np.argmax(again)]
+        raise DataError(
+            f"{again.sum():,} events say the same user, item and time as another one, first user "
+            f"{interactions.users[interactions.user[where]]} and item {interactions.items[interactions.item[where]]}",
+            place=settings.name,
+            remedy="Set data.duplicates=first to leave them out, or data.duplicates=keep.",
+        )
+    if settings.duplicates == "first" and again.any():
+        place, user, item, time = place[~again], user[~again], item[~again], time[~again]
+    lengths = np.bincount(user, minlength=int((user_index >= 0).sum()))
+    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
+    return Events(item, offsets, time, place), int(again.sum()) if settings.duplicates == "first" else 0
+
+
+def _split(settings: Data, events: Events, interactions: Interactions, user_codes: NDArray[np.int64]) -> Split:
+    if settings.split == "leave-one-out":
+        return leave_one_out(events)
+    if settings.split == "users":
+        return by_user(events, None)
+    if settings.split == "temporal":
+        return temporal(events, settings.window)
+    if interactions.part is None:
+        raise DataError(
+            "the files carry no split of their own",
+            place=settings.name,
+            remedy="Set data.split to leave-one-out, users or temporal.",
+        )
+    return by_user(events, interactions.part[user_codes])
+
+
+def _check(settings: Data, interactions: Interactions, events: Events, split: Split) -> None:
+    """Something has to be left in every part."""
+    if not len(interactions):
+        raise DataError("there is no event in it", place=settings.name, remedy="Give files with interactions.")
+    if not len(events.items):
+        raise DataError(
+            f"the filters leave none of its {len(interactions):,} events",
+            place=settings.name,
+            remedy="Lower data.min_rating, data.core_users or data.core_items.",
+        )
+    for what, part in (("training", split.sequences), ("validation", split.validation), ("test", split.test)):
+        if not len(part):
+            raise DataError(
+                f"the split {settings.split} leaves no {what} rows of {len(events.items):,} events "
+                f"of {len(events.lengths):,} users, the longest with {events.lengths.max()}",
+                place=settings.name,
+                remedy="Give more data, or another data.split: leave-one-out needs users with three events, "
+                "users and temporal need ten rows.",
+            )

@@ -1,0 +1,220 @@
+"""Columns of large delimited files, read in blocks by pyarrow. Only a file with a fault is looked at line by line.
+
+Letters: E events.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+from numpy.typing import NDArray
+
+from engine.data.readers.opened import binary, not_decodable
+from engine.data.sources import Source
+from engine.errors import DataError
+
+ID, NUMBER, TIME, TEXT = "id", "number", "time", "text"
+BLOCK = 1 << 24  # bytes that pyarrow parses at a time
+TIME_REMEDY = (
+    "Correct these times, or leave the column out: the order of the file then counts (data.columns.time=null)."
+)
+# Seconds, milliseconds, microseconds and nanoseconds of the years up to 5138: a set is in one of them.
+_UNITS = np.array([1e11, 1e14, 1e17, 1e19])
+_CODES = pa.dictionary(pa.int32(), pa.string())
+# A time is a whole number, else a number, else a date: the first of these that the whole column is.
+_TYPES = {ID: (_CODES,), NUMBER: (pa.float32(),), TEXT: (_CODES,), TIME: (pa.int64(), pa.float64(), pa.timestamp("us"))}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a delimited file is written. ``names`` of a file without a header line, in order; '' is left out."""
+
+    separator: str
+    names: tuple[str, ...] = ()  # empty: the first line has them
+    quoted: bool = True
+    encoding: str = "utf-8"
+
+
+def table(source: Source, layout: Layout, kinds: Mapping[str, str]) -> pa.Table:
+    """The columns in ``kinds`` (name -> ID, NUMBER, TIME or TEXT).
+
+    Raises DataError with the line of the first value that is not of its kind.
+    """
+    for time in _TYPES[TIME]:
+        types = {name: time if kind == TIME else _TYPES[kind][0] for name, kind in kinds.items()}
+        try:
+            result = _read(source, layout, types)
+        except pa.ArrowInvalid as error:
+            if "CSV conversion error" in str(error) and time is not _TYPES[TIME][-1] and TIME in kinds.values():
+                continue
+            raise _explained(source, layout, kinds, str(error)) from error
+        except pa.ArrowKeyError as error:
+            raise _explained(source, layout, kinds, str(error)) from error
+        _refuse_gaps(source, layout, kinds, result)
+        return result
+    raise AssertionError("the last type of a time returns or raises")
+
+
+def codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
+    """Code of every event [E], and the text of every code."""
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    else:
+        column = column.cast(pa.string()).dictionary_encode()
+    if not column.num_chunks:
+        return np.zeros(0, dtype=np.int32), pa.array([], pa.string())
+    array = column.combine_chunks()
+    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
+    return np.asarray(array.indices.to_numpy(zero_copy_only=False), dtype=np.int32), array.dictionary.cast(pa.string())
+
+
+def numbers(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    """A NUMBER column [E]."""
+    return np.asarray(column.to_numpy(), dtype=np.float32)
+
+
+def times(column: pa.ChunkedArray) -> NDArray[np.int64] | NDArray[np.float64]:
+    """A TIME column [E]; floats that are whole numbers, and dates, as int64."""
+    if pa.types.is_temporal(column.type):
+        column = column.cast(pa.timestamp("us")).cast(pa.int64())
+    values = column.to_numpy()
+    if values.dtype.kind == "f":
+        whole = bool(np.all(np.abs(values) < 2**53)) and bool(np.all(values == np.floor(values)))
+        return values.astype(np.int64) if whole else np.asarray(values, dtype=np.float64)
+    return np.asarray(values, dtype=np.int64)
+
+
+def time_problem(time: NDArray[Any]) -> tuple[int, str] | None:
+    """Position and fault of the first time that cannot be one: before 1970, or in another unit than the others."""
+    if not len(time):
+        return None
+    if time.min() < 0:
+        index = int(np.argmax(time < 0))
+        return index, f"the time {time[index]} lies before 1970"
+    positive = time[time > 0] if time.min() == 0 else time
+    if len(positive) and np.searchsorted(_UNITS, positive.min()) != np.searchsorted(_UNITS, positive.max()):
+        index = int(np.argmax(time > _UNITS[np.searchsorted(_UNITS, positive.min())]))
+        return index, f"the time {time[index]} is too late, or in another unit than the earlier {positive.min()}"
+    return None
+
+
+def _read(source: Source, layout: Layout, types: Mapping[str, pa.DataType]) -> pa.Table:
+    names = [name or f"unused {place}" for place, name in enumerate(layout.names)]
+    with binary(source) as file:
+        return pyarrow.csv.read_csv(
+            file if source.member or source.path.suffix == ".gz" else source.path,
+            read_options=pyarrow.csv.ReadOptions(
+                block_size=BLOCK, encoding=layout.encoding, column_names=names or None, use_threads=True
+            ),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=layout.separator, quote_char='"' if layout.quoted else False
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(column_types=dict(types), include_columns=list(types)),
+        )
+
+
+def _refuse_gaps(source: Source, layout: Layout, kinds: Mapping[str, str], read: pa.Table) -> None:
+    for name, kind in kinds.items():
+        column = read[name]
+        if kind == ID:
+            bad = any(pc.any(pc.equal(chunk.dictionary, "")).as_py() for chunk in column.chunks)
+        else:
+            infinite = pa.types.is_floating(column.type) and not pc.all(pc.is_finite(column)).as_py()
+            bad = kind != TEXT and (column.null_count > 0 or infinite)
+        if bad:
+            raise _explained(source, layout, kinds, f"column {name} has gaps")
+        if kind == TIME:
+            found = time_problem(times(column))
+            if found:
+                index, cause = found
+                raise DataError(cause, place=f"{source}:{_line_of(source, layout, index)}", remedy=TIME_REMEDY)
+
+
+def _explained(source: Source, layout: Layout, kinds: Mapping[str, str], reason: str) -> DataError:
+    """The first line that is not as it should be, in words."""
+    with binary(source) as file:
+        content = file.read()
+    if not content.strip():
+        return DataError("the file is empty", place=str(source), remedy="Give a file with interactions.")
+    try:
+        decoded = content.decode(layout.encoding)
+    except UnicodeDecodeError:
+        return not_decodable(content, source, (layout.encoding,))
+    rows = _rows(decoded, layout)
+    names = list(layout.names)
+    if not names:
+        _, names = next(rows)
+        missing = [name for name in kinds if name not in names]
+        if missing:
+            return DataError(
+                f"there is no column '{missing[0]}'",
+                place=f"{source}:1",
+                remedy=f"Its columns are: {', '.join(names)}. Name them in data.columns, or set data.separator.",
+            )
+    for number, row in rows:
+        problem = _problem(row, names, kinds, layout.separator)
+        if problem:
+            return DataError(problem, place=f"{source}:{number}", remedy="Correct or delete this line.")
+    return DataError(f"the file cannot be read: {reason}", place=str(source), remedy="Check data.format and the file.")
+
+
+def _line_of(source: Source, layout: Layout, index: int) -> int:
+    """The line of the event with that index."""
+    with binary(source) as file:
+        decoded = file.read().decode(layout.encoding)
+    return next(islice(_rows(decoded, layout), index + (0 if layout.names else 1), None))[0]
+
+
+def _rows(decoded: str, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """Line number and fields of every line that is not empty."""
+    text = io.StringIO(decoded, newline="")
+    if layout.quoted:
+        reader = csv.reader(text, delimiter=layout.separator)
+    else:
+        reader = csv.reader(text, delimiter=layout.separator, quoting=csv.QUOTE_NONE)
+    for row in reader:
+        if row:
+            yield reader.line_num, row
+
+
+def _problem(row: Sequence[str], names: Sequence[str], kinds: Mapping[str, str], separator: str) -> str:
+    if len(row) != len(names):
+        return f"the line '{_short(separator.join(row))}' is not {separator.join(names)}"
+    for name, value in zip(names, row, strict=True):
+        kind = kinds.get(name, TEXT)
+        if kind == ID and not value:
+            return f"{name} is empty"
+        if kind == NUMBER and not _is_number(value):
+            return f"{name} is '{_short(value)}', not a number"
+        if kind == TIME and not _is_time(value):
+            return f"{name} is '{_short(value)}', neither a number of 64 bits nor a date like 2024-05-31 12:00:00"
+    return ""
+
+
+def _is_number(value: str) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
+def _is_time(value: str) -> bool:
+    if _is_number(value):
+        return abs(float(value)) < 2**63
+    try:
+        pa.array([value]).cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 60 else value[:57] + "..."

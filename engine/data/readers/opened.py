@@ -1,0 +1,106 @@
+"""Bytes and text of a source file, whatever packs it; every fault has its line."""
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, cast
+
+from engine.data.sources import Source
+from engine.errors import DataError
+
+COPY_AGAIN = "Fetch or copy the file again."
+
+
+@contextmanager
+def binary(source: Source) -> Iterator[IO[bytes]]:
+    """The unpacked bytes of a file. Raises DataError when it is damaged or cannot be read."""
+    try:
+        if source.member:
+            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as member:
+                if source.member.endswith(".gz"):
+                    with gzip.open(member) as unpacked:
+                        yield cast(IO[bytes], unpacked)
+                else:
+                    yield member
+        elif source.path.suffix == ".gz":
+            with gzip.open(source.path) as unpacked:
+                yield cast(IO[bytes], unpacked)
+        else:
+            with source.path.open("rb") as file:
+                yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"the packed file is damaged or cut short ({error})", place=str(source), remedy=COPY_AGAIN
+        ) from error
+    except (
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:  # the latter two: how zipfile refuses an encrypted zip
+        raise DataError(f"the file cannot be read ({error})", place=str(source), remedy=COPY_AGAIN) from error
+
+
+def text(source: Source, encodings: tuple[str, ...]) -> str:
+    """The whole file as text in the first encoding that fits all of it, without a byte order mark.
+
+    Raises DataError with the line where none fits, or where some lines are UTF-8 and others are not.
+    """
+    with binary(source) as file:
+        content = file.read()
+    for encoding in encodings:
+        try:
+            decoded = content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+        except UnicodeDecodeError:
+            continue
+        except LookupError as error:
+            raise DataError(
+                f"there is no encoding '{encoding}'", place="data.encoding", remedy="Try latin-1."
+            ) from error
+        if encoding != "utf-8" and "utf-8" in encodings:
+            _refuse_mixture(content, source)
+        return decoded
+    raise not_decodable(content, source, encodings)
+
+
+def lines(source: Source, encodings: tuple[str, ...]) -> list[str]:
+    """The file's lines; an empty one at the end does not count."""
+    result = text(source, encodings).replace("\r\n", "\n").split("\n")
+    return result[:-1] if not result[-1] else result
+
+
+def not_decodable(content: bytes, source: Source, encodings: tuple[str, ...]) -> DataError:
+    """Names the first line that is in none of the encodings."""
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        try:
+            line.decode(encodings[0])
+        except UnicodeDecodeError as error:
+            return DataError(
+                f"a byte 0x{line[error.start]:02x} is no {encodings[0]}",
+                place=f"{source}:{number}",
+                remedy="If the whole file has another encoding, name it, for example data.encoding=latin-1; "
+                "if only some lines have, convert them to UTF-8.",
+            )
+    raise ValueError(f"{source} is {encodings[0]} line by line but not as a whole")
+
+
+def _refuse_mixture(content: bytes, source: Source) -> None:
+    """Latin-1 takes any byte: a line with UTF-8 letters in such a file shows that two encodings were mixed."""
+    if content.isascii():
+        return
+    fitting, first_other = False, 0
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if line.isascii():
+            continue
+        try:
+            line.decode("utf-8")
+            fitting = True
+        except UnicodeDecodeError:
+            first_other = first_other or number
+    if fitting:
+        raise DataError(
+            "encodings are mixed: this line is not UTF-8, others are",
+            place=f"{source}:{first_other}",
+            remedy="Convert the file to one encoding, or name the one to believe: data.encoding=latin-1.",
+        )

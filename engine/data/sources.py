@@ -1,0 +1,224 @@
+"""Which files below ``data.path`` belong to a data set. Standard library only: the planner asks, too.
+
+A file counts under its own name, with ``.gz``, with ``.zip``, or as a member of a zip in the folder; the unpacked file
+comes before the packed one.
+"""
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from engine.errors import DataError
+from engine.settings.data import Data
+
+INTERACTIONS, CATALOGUE, ITEM_MAP, VALIDATION, TEST = "interactions", "catalogue", "item_map", "validation", "test"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, or a member of a zip."""
+
+    path: Path
+    member: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.member}" if self.member else str(self.path)
+
+    @property
+    def name(self) -> str:
+        """The file's own name without what packs it."""
+        return (PurePosixPath(self.member).name or self.path.name).removesuffix(".gz")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of one data set by what they hold."""
+
+    format: str
+    parts: dict[str, Source]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Usual file names of a format; ``{}`` stands for data.category, ``*`` for anything."""
+
+    needed: dict[str, tuple[str, ...]]
+    optional: dict[str, tuple[str, ...]]
+    encodings: tuple[str, ...] = ("utf-8",)
+    version: int = 1  # raise it when the same files are read as something else
+
+
+BOTH = ("utf-8", "latin-1")
+LAYOUTS = {  # in the order in which ``auto`` tries them
+    "ml-100k": Layout({INTERACTIONS: ("u.data",), CATALOGUE: ("u.item",)}, {}, BOTH),
+    "pairs": Layout(
+        {INTERACTIONS: ("ml-1m.txt",)}, {CATALOGUE: ("movies.dat",), ITEM_MAP: ("sas_to_original_items.txt",)}, BOTH
+    ),
+    "ml-dat": Layout({INTERACTIONS: ("ratings.dat",), CATALOGUE: ("movies.dat",)}, {}, BOTH),
+    "ml-csv": Layout({INTERACTIONS: ("ratings.csv",), CATALOGUE: ("movies.csv",)}, {}),
+    "llara": Layout(
+        {
+            INTERACTIONS: ("train_data.jsonl",),
+            VALIDATION: ("Val_data.jsonl", "val_data.jsonl"),
+            TEST: ("Test_data.jsonl", "test_data.jsonl"),
+            CATALOGUE: ("id2name.txt", "u.item"),
+        },
+        {},
+        BOTH,
+    ),
+    "sequences": Layout(
+        {INTERACTIONS: ("user_sequence.txt",)},
+        {CATALOGUE: ("item_plain_text.txt", "item_generative_indexing_phase_0.txt")},
+    ),
+    "amazon-2014": Layout(
+        {INTERACTIONS: ("reviews_{}_5.json", "reviews_{}.json")}, {CATALOGUE: ("meta_{}.json",)}, BOTH
+    ),
+    "amazon-2018": Layout({INTERACTIONS: ("{}_5.json", "{}.json")}, {CATALOGUE: ("meta_{}.json",)}),
+    "amazon-2023": Layout({INTERACTIONS: ("{}.jsonl",)}, {CATALOGUE: ("meta_{}.jsonl",)}),
+    "recbole": Layout({INTERACTIONS: ("*.inter",)}, {CATALOGUE: ("*.item",)}),
+    "table": Layout({INTERACTIONS: ("*.csv", "*.tsv", "*.parquet")}, {}),
+}
+
+
+def files(settings: Data) -> list[Path]:
+    """The files that will be read, to be hashed: none for a world that is made or a published set that is fetched."""
+    if settings.format == "demo" or (settings.path is None and settings.fetch is not None):
+        return []
+    return sorted({source.path for source in find(settings, folder_of(settings)).parts.values()})
+
+
+def folder_of(settings: Data) -> Path:
+    """Where the files are. Raises DataError when no path is set and none may be fetched."""
+    if settings.path is None:
+        raise DataError(
+            f"the set '{settings.name}' may not be fetched, and its files are not named",
+            place="data.path",
+            remedy="Set data.path=DIR to the folder that holds them in their original form.",
+        )
+    path = Path(os.path.expanduser(settings.path))
+    if not path.exists():
+        raise DataError(
+            "there is no such file or folder", place=str(path), remedy="Set data.path=DIR to the folder with the files."
+        )
+    return path
+
+
+def find(settings: Data, place: Path) -> Sources:
+    """The files of the set in the folder or archive ``place``.
+
+    Raises DataError that lists what was looked for and what is there.
+    """
+    if settings.format != "auto":
+        return _all_parts(settings, place, settings.format)
+    for format in LAYOUTS:
+        try:
+            return _all_parts(settings, place, format)
+        except Missing:
+            continue
+    raise DataError(
+        "the files are of no layout that is told from its names",
+        place=str(place),
+        remedy=f"There is: {_listed(place)}. Set data.format to one of {', '.join(LAYOUTS)}.",
+    )
+
+
+class Missing(DataError):
+    """A file of the layout is not there."""
+
+
+def _all_parts(settings: Data, place: Path, format: str) -> Sources:
+    layout = LAYOUTS[format]
+    own = {INTERACTIONS: settings.file, CATALOGUE: settings.catalogue, ITEM_MAP: settings.item_map}
+    parts: dict[str, Source] = {}
+    for role in (INTERACTIONS, CATALOGUE, ITEM_MAP, VALIDATION, TEST):
+        named = own.get(role)
+        usual = {**layout.needed, **layout.optional}.get(role, ())
+        names = (named,) if named else tuple(name.format(settings.category) for name in usual)
+        if not names:
+            continue
+        source = _locate(place, names, role)
+        if source is not None:
+            parts[role] = source
+        elif named or role in layout.needed:
+            raise Missing(
+                f"format {format} needs {' or '.join(names)} (also as .gz or in a .zip) for its {role}",
+                place=str(place),
+                remedy=f"There is: {_listed(place)}.{_hint(place, names)}",
+            )
+    return Sources(format, parts)
+
+
+def _locate(place: Path, names: tuple[str, ...], role: str) -> Source | None:
+    """The first of ``names`` that is there."""
+    if place.is_file():
+        if place.suffix == ".zip":
+            return _member([place], names)
+        if role == INTERACTIONS:
+            return Source(place)
+        place = place.parent
+    for name in names:
+        for suffix in ("", ".gz"):
+            candidates = [path for path in sorted(place.glob(name + suffix)) if path.is_file()]
+            if len(candidates) > 1:
+                raise _several([str(path.name) for path in candidates], str(place))
+            if candidates:
+                return Source(candidates[0])
+    return _member(sorted(path for path in place.glob("*.zip") if path.is_file()), names)
+
+
+def _member(archives: list[Path], names: tuple[str, ...]) -> Source | None:
+    """The member of a zip with one of the names; ``x.csv.zip`` may also hold a single file of any name."""
+    for name in names:
+        candidates = []
+        for archive in archives:
+            members = _members(archive)
+            fitting = [
+                member
+                for member in members
+                if PurePosixPath(member).match(name) or PurePosixPath(member).match(name + ".gz")
+            ]
+            if not fitting and archive.match(name + ".zip") and members:
+                fitting = members
+            candidates += [Source(archive, member) for member in fitting]
+        if len(candidates) > 1:
+            raise _several([source.member for source in candidates], str(candidates[0].path))
+        if candidates:
+            return candidates[0]
+    return None
+
+
+def _members(archive: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names = [info.filename for info in opened.infolist() if not info.is_dir()]
+    except zipfile.BadZipFile as error:
+        raise DataError(
+            f"the archive is damaged ({error})", place=str(archive), remedy="Fetch or copy it again."
+        ) from error
+    return [name for name in names if not name.startswith("__MACOSX/")]
+
+
+def _several(names: list[str], place: str) -> DataError:
+    return DataError(
+        f"several files could be meant: {', '.join(names)}",
+        place=place,
+        remedy="Leave one of them there, or name it with data.file (and data.catalogue).",
+    )
+
+
+def _listed(place: Path) -> str:
+    """What is there, for a message."""
+    if place.is_file():
+        names = _members(place) if place.suffix == ".zip" else [place.name]
+    else:
+        names = sorted(path.name + ("/" if path.is_dir() else "") for path in place.iterdir())
+    return (", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")) or "nothing"
+
+
+def _hint(place: Path, names: tuple[str, ...]) -> str:
+    """The folder below that has the file, if one has."""
+    for folder in sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else []:
+        if any(list(folder.glob(name)) + list(folder.glob(name + ".gz")) for name in names):
+            return f" It is in {folder.name}: set data.path={folder}."
+    return ""

@@ -4,7 +4,8 @@
 class UserError(Exception):
     """What is wrong, where, and what puts it right; shown without a traceback, exit status 2.
 
-    ``cause`` states the fact, ``place`` names the file, line, setting or run, ``remedy`` the command or value that helps.
+    ``cause`` states the fact, ``place`` names the file, line, setting or run, ``remedy`` the command or value that
+    helps.
     """
 
     def __init__(self, cause: str, *, place: str = "", remedy: str = "") -> None:

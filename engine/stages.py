@@ -107,8 +107,18 @@ DISTILLED_MODEL = Artifact(
     "distill", "model", "model.safetensors", "weights of the best validation checkpoint, settings in the header"
 )
 
-METRICS_TABLE = Artifact("evaluate", "metrics", "metrics.csv", "one row per model and protocol")
-ROW_RANKS = Artifact("evaluate", "ranks", "ranks.parquet", "rank of the target, per test row and model")
+METRICS_TABLE = Artifact("evaluate", "metrics", "metrics.csv", "one row per model, split and protocol")
+SLICES_TABLE = Artifact(
+    "evaluate", "slices", "slices.csv", "the same for parts of the test rows: head, tail, short ..."
+)
+COMPARISONS = Artifact("evaluate", "comparisons", "comparisons.csv", "differences of models over the same test rows")
+ROW_RANKS = Artifact("evaluate", "ranks", "ranks.parquet", "rank of the target, per row, model and protocol")
+CANDIDATES = Artifact(
+    "evaluate",
+    "candidates",
+    "candidates.safetensors",
+    "the target and its drawn negatives, per row, for candidate ranking",
+)
 
 VAL_RECALL = Metric("val_recall@10", "max", "share of validation rows whose target is among the first ten")
 VAL_NDCG = Metric("val_ndcg@10", "max", "1 / log2(rank + 1) where the target is among the first ten, else 0; mean")
@@ -204,7 +214,7 @@ _TABLE = (
             TEACHER_HELD_OUT,
             DISTILLED_MODEL,
         ),
-        makes=(METRICS_TABLE, ROW_RANKS),
+        makes=(METRICS_TABLE, SLICES_TABLE, COMPARISONS, ROW_RANKS, CANDIDATES),
         metrics=(
             Metric(
                 "ndcg@10",
@@ -218,6 +228,15 @@ _TABLE = (
         version=1,
     ),
 )
+
+# What can be ranked against each other, and the artifact it is ranked by: popularity is the floor, oracle the ceiling.
+MODELS: dict[str, Artifact] = {
+    "popularity": SEQUENCES,
+    "oracle": ORACLE,
+    "student": STUDENT_MODEL,
+    "teacher": TEACHER_HELD_OUT,
+    "distilled": DISTILLED_MODEL,
+}
 
 STAGES: dict[str, Stage] = {stage.name: stage for stage in _TABLE}
 

@@ -1,0 +1,175 @@
+"""Checks values against declarations: from text and plain trees to typed, limited settings, and back to sentences."""
+
+import difflib
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import Field, dataclass, fields, is_dataclass
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from engine.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the declarations say about one leaf of the tree."""
+
+    key: str
+    type: Any  # int, float, bool, str, list[...] or one of them with None
+    meta: dict[str, Any]
+
+    @property
+    def type_name(self) -> str:
+        return self.type.__name__ if isinstance(self.type, type) and not get_args(self.type) else str(self.type)
+
+
+def settings(section: Any, prefix: str = "") -> Iterator[Setting]:
+    """Every declared leaf, in order of declaration."""
+    hints = get_type_hints(section)
+    for item in fields(section):
+        key, kind = prefix + item.name, hints[item.name]
+        nested = _dataclass_of(kind)
+        if nested is not None:
+            yield from settings(nested, key + ".")
+        else:
+            yield Setting(key, kind, dict(item.metadata))
+
+
+def unknown(cause: str, name: str, near: Sequence[str], available: Sequence[str] = ()) -> ConfigError:
+    """An error that says what was probably meant."""
+    close = difflib.get_close_matches(name, near, n=3, cutoff=0.6)
+    if not close:  # a right last word below a wrong section
+        close = [other for other in near if other.rpartition(".")[2] == name.rpartition(".")[2]][:3]
+    meant = f"Did you mean {' or '.join(close)}?" if close else ""
+    listed = f"Available: {', '.join(available)}." if available else "`engine config` lists every setting."
+    return ConfigError(cause, remedy=f"{meant} {listed}".strip())
+
+
+def parse(item: Setting, text: str) -> Any:
+    """The typed value of a text from a command line or a form. Raises ConfigError."""
+    kind, optional = _without_none(item.type)
+    if optional and text.strip().lower() in ("null", "none", "~"):
+        return None
+    if get_origin(kind) is list:
+        inner = Setting(item.key, get_args(kind)[0], {})
+        body = text.strip().removeprefix("[").removesuffix("]").strip()
+        return [parse(inner, part.strip().strip("'\"")) for part in body.split(",")] if body else []
+    if kind is str:
+        return text
+    if kind is bool:
+        if text.strip().lower() in ("true", "yes", "on", "1"):
+            return True
+        if text.strip().lower() in ("false", "no", "off", "0"):
+            return False
+    elif kind in (int, float):
+        try:
+            number = float(text)
+            if kind is float:
+                return number
+            if number.is_integer():
+                return int(text) if text.strip().lstrip("+-").isdigit() else int(number)
+        except (ValueError, OverflowError):
+            pass  # falls through to the one message below
+    raise ConfigError(f"'{text}' is not {_article(kind)}", place=item.key, remedy=_allowed(item))
+
+
+def tree_of(section: Any, tree: Any, prefix: str, place: str) -> Any:
+    where = prefix.rstrip(".") or "the configuration"
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{where} has to be a group of settings, not {tree!r}", place=place)
+    hints = get_type_hints(section)
+    names = {item.name: item for item in fields(section)}
+    for key in tree:
+        if key not in names:
+            error = unknown(f"there is no setting '{prefix}{key}'", str(key), list(names))
+            raise ConfigError(error.cause, place=place, remedy=error.remedy)
+    values = {}
+    for name, item in names.items():
+        if name not in tree:
+            raise ConfigError(f"{prefix}{name} is missing", place=place, remedy=f"Set it: {item.metadata.get('help')}.")
+        values[name] = _value(hints[name], tree[name], item, prefix + name, place)
+    built = section(**values)
+    if hasattr(built, "check"):
+        for name, problem in built.check():
+            raise ConfigError(
+                f"{prefix}{name} = {getattr(built, name)!r} {problem}", place=place, remedy=f"Change {prefix}{name}."
+            )
+    return built
+
+
+def _value(kind: Any, value: Any, item: "Field[Any]", key: str, place: str) -> Any:
+    nested = _dataclass_of(kind)
+    plain, optional = _without_none(kind)
+    if value is None and optional:
+        return None
+    if nested is not None:
+        return tree_of(nested, value, key + ".", place)
+    described = Setting(key, kind, dict(item.metadata))
+    if get_origin(plain) is list:
+        inner = get_args(plain)[0]
+        if not isinstance(value, list):
+            raise ConfigError(f"{value!r} is not a list", place=place or key, remedy=_allowed(described))
+        return [_leaf(inner, entry, described, place) for entry in value]
+    return _leaf(plain, value, described, place)
+
+
+def _leaf(kind: Any, value: Any, item: Setting, place: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
+        value = parse(Setting(item.key, float, item.meta), value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ConfigError(f"{value!r} is not {_article(kind)}", place=_at(item.key, place), remedy=_allowed(item))
+    if not _within(value, item.meta):
+        raise ConfigError(f"{value!r} is not allowed", place=_at(item.key, place), remedy=_allowed(item))
+    return value
+
+
+def _at(key: str, place: str) -> str:
+    return f"{place}: {key}" if place else key
+
+
+def _within(value: Any, meta: dict[str, Any]) -> bool:
+    if meta.get("choices") and value not in meta["choices"]:
+        return False
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = float(value)
+        return bool(
+            number == number
+            and (meta.get("low") is None or number >= meta["low"])
+            and (meta.get("high") is None or number <= meta["high"])
+            and (meta.get("above") is None or number > meta["above"])
+            and (meta.get("below") is None or number < meta["below"])
+        )
+    return True
+
+
+def _allowed(item: Setting) -> str:
+    """What the setting means and which values it takes, in a sentence."""
+    meta = item.meta
+    parts = [_article(_without_none(item.type)[0])]
+    if meta.get("choices"):
+        parts = ["one of " + ", ".join(meta["choices"])]
+    for limit, words in (("low", "at least"), ("above", "more than"), ("high", "at most"), ("below", "less than")):
+        if meta.get(limit) is not None:
+            parts.append(f"{words} {meta[limit]:g}")
+    if _without_none(item.type)[1]:
+        parts.append("or null")
+    return f"{item.key} ({meta.get('help', '')}) takes {', '.join(parts)}."
+
+
+def _article(kind: Any) -> str:
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    return names.get(kind, "a list" if get_origin(kind) is list else str(kind))
+
+
+def _without_none(kind: Any) -> tuple[Any, bool]:
+    """The type without its None, and whether None is allowed."""
+    if get_origin(kind) in (Union, types.UnionType):
+        parts = [part for part in get_args(kind) if part is not type(None)]
+        return parts[0], len(parts) < len(get_args(kind))
+    return kind, False
+
+
+def _dataclass_of(kind: Any) -> Any:
+    plain, _ = _without_none(kind)
+    return plain if isinstance(plain, type) and is_dataclass(plain) else None

@@ -1,0 +1,112 @@
+"""Which part of the program may import which: a part may use what stands below it, never what stands above."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.stages import STAGES
+
+ROOT = Path(__file__).parent.parent
+ENGINE = ROOT / "engine"
+
+# From the top floor down. Parts in one tuple share a floor and may use each other.
+FLOORS: list[tuple[str, ...]] = [
+    ("cli", "__main__", "commands", "launch", "plan", "provenance"),
+    ("results",),
+    *[(name,) for name in reversed(STAGES)],
+    ("training",),
+    ("ranking", "statistics", "health"),
+    ("config", "settings"),
+    ("runs",),
+    ("stages", "errors"),
+]
+LEVEL = {part: len(FLOORS) - depth for depth, floor in enumerate(FLOORS) for part in floor}
+COCKPIT_MAY_USE = {"stages", "errors", "runs", "health", "statistics"}
+
+
+def imports(file: Path) -> set[str]:
+    """Dotted names of everything a file imports, deferred imports included."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def part_of(dotted: str) -> str | None:
+    """The part of ``engine`` that a dotted name belongs to."""
+    words = dotted.split(".")
+    return words[1] if words[0] == "engine" and len(words) > 1 else None
+
+
+def engine_files() -> list[Path]:
+    return sorted(ENGINE.rglob("*.py"))
+
+
+def test_every_part_of_the_engine_has_a_floor() -> None:
+    parts = {file.relative_to(ENGINE).parts[0].removesuffix(".py") for file in engine_files()} - {"__init__"}
+    assert parts <= LEVEL.keys()
+
+
+def test_no_part_imports_from_a_floor_above_its_own() -> None:
+    wrong = []
+    for file in engine_files():
+        own = file.relative_to(ENGINE).parts[0].removesuffix(".py")
+        for name in imports(file):
+            other = part_of(name)
+            if other is not None and own != "__init__" and LEVEL[other] > LEVEL[own]:
+                wrong.append(f"{file.relative_to(ROOT)} imports {name}")
+    assert wrong == []
+
+
+def test_the_cockpit_knows_only_the_run_folder_and_the_table() -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in sorted((ROOT / "cockpit").rglob("*.py"))
+        for name in imports(file)
+        if name == "engine" or (part_of(name) is not None and part_of(name) not in COCKPIT_MAY_USE)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("library", "homes"),
+    [
+        ("hydra", {"engine/config.py"}),
+        ("transformers", {"engine/backbone"}),
+        ("plotext", {"engine/commands/chart.py", "cockpit/render"}),
+        ("pytorch_lightning", {"engine/training.py", "engine/training"}),
+        ("textual", {"cockpit"}),
+    ],
+)
+def test_a_heavy_library_is_imported_in_its_one_place(library: str, homes: set[str]) -> None:
+    users = {
+        file.relative_to(ROOT).as_posix()
+        for package in ("engine", "cockpit")
+        for file in (ROOT / package).rglob("*.py")
+        if any(name.split(".")[0] == library for name in imports(file))
+    }
+    assert {user for user in users if not any(user == home or user.startswith(home + "/") for home in homes)} == set()
+
+
+def loaded_by(module: str) -> set[str]:
+    """Top-level modules in ``sys.modules`` after a fresh interpreter imports ``module``."""
+    code = f"import sys, {module}; print(' '.join({{name.split('.')[0] for name in sys.modules}}))"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize("module", ["engine.stages", "engine.runs.store", "engine.runs.run", "engine.runs.supervisor"])
+def test_the_run_folder_needs_nothing_but_the_standard_library(module: str) -> None:
+    started = loaded_by("os")  # what site-packages load at start is none of our doing
+    assert loaded_by(module) - started - set(sys.stdlib_module_names) == {"engine"}
+
+
+@pytest.mark.parametrize("module", ["engine.cli", "cockpit.app"])
+def test_a_front_end_starts_without_the_heavy_libraries(module: str) -> None:
+    heavy = {"torch", "transformers", "pytorch_lightning", "pandas", "pyarrow", "hydra", "plotext"}
+    assert loaded_by(module) & heavy == set()

@@ -1,0 +1,73 @@
+"""The gates of one layer: a histogram of gate weights for each expert, the load over time, and what that means."""
+
+import math
+
+from cockpit.models.gates import Gates, Layer
+from cockpit.render import words
+from cockpit.render.heat import heights, strip
+from cockpit.render.lines import Line, Lines, box, right
+
+NAME = 4  # cells of an expert's name
+
+
+def chosen(gates: Gates, index: int) -> tuple[str, Layer] | None:
+    """The layer that is shown; the index goes round."""
+    if not gates.layers:
+        return None
+    name = list(gates.layers)[index % len(gates.layers)]
+    return name, gates.layers[name]
+
+
+def histograms(gates: Gates, index: int, across: int, down: int, focused: bool = False) -> Lines:
+    """One row an expert: how often it got which weight, 0 on the left, 1 on the right."""
+    frame = "focus" if focused else "border"
+    found = chosen(gates, index)
+    if found is None:
+        return box([("gate weights", "title")], [[("no gates reported", "dim")]], across, down, frame)
+    name, layer = found
+    size = across - 2 - NAME - 6
+    lines: Lines = []
+    shown = max(1, down - 4)
+    for expert in range(min(layer.experts, shown)):
+        share = layer.load[expert]
+        lines.append(
+            [
+                (f"e{expert}".ljust(NAME), "dim"),
+                (heights(layer.counts[expert], size), f"series{expert % 6}"),
+                (right(words.figure(share, 2), 6), "bad" if share < 0.01 / layer.experts else "dim"),
+            ]
+        )
+    if layer.experts > shown:
+        lines[-1] = [(f"... {layer.experts - shown + 1} more experts", "dim")]
+    lines.append([(" " * NAME + "0" + "·.5".center(size - 2) + "1", "dim")])
+    lines.append(_facts(layer))
+    title: Line = [
+        ("gate weights", "title"),
+        (f"  layer {name} ({index % len(gates.layers) + 1}/{len(gates.layers)})  step {layer.steps[-1]:,.0f}", "dim"),
+    ]
+    return box(title, lines, across, down, frame)
+
+
+def _facts(layer: Layer) -> Line:
+    most = math.log(layer.experts) if layer.experts > 1 else 0.0
+    low = layer.entropy < 0.1 * most
+    return [
+        (f"entropy {words.figure(layer.entropy, 2)}/{words.figure(most, 2)}", "warn" if low else ""),
+        (f"  load cv {words.figure(layer.variation, 2)}", ""),
+        (f"  dead {layer.dead}/{layer.experts}", "bad" if layer.dead else ""),
+    ]
+
+
+def heat_strip(gates: Gates, index: int, across: int, down: int, focused: bool = False) -> Lines:
+    """Load of each expert over the reports: an even load is half dark, a dead expert stays blank."""
+    frame = "focus" if focused else "border"
+    found = chosen(gates, index)
+    if found is None:
+        return box([("gate load over time", "title")], [[("no gates reported", "dim")]], across, down, frame)
+    name, layer = found
+    rows = strip(layer.loads_over_time, across - 2 - NAME)
+    lines: Lines = [
+        [(f"e{expert}".ljust(NAME), "dim"), (row, f"series{expert % 6}")] for expert, row in enumerate(rows)
+    ]
+    title: Line = [("gate load over time", "title"), (f"  layer {name}  {len(layer.steps)} reports", "dim")]
+    return box(title, lines[: down - 2], across, down, frame)

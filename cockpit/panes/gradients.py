@@ -1,0 +1,61 @@
+"""Gradient norm of every parameter group on a logarithmic bar, with None, exactly zero and too small told apart."""
+
+import math
+
+from cockpit.models.gradients import LOW, NAN, NONE, OK, WORDS, ZERO, Gradients
+from cockpit.render import words
+from cockpit.render.heat import bar
+from cockpit.render.lines import Line, Lines, box, column, right
+
+DECADES = 6.0  # a bar spans so many powers of ten below the greatest norm
+STYLES = {OK: "series0", LOW: "warn"}
+
+
+def render(gradients: Gradients, across: int, down: int, focused: bool = False) -> Lines:
+    groups = gradients.groups()
+    frame = "focus" if focused else "border"
+    title: Line = [(f"grad by group ({len(groups)})", "title")]
+    if not groups:
+        return box(title, [[("no gradients reported", "dim")]], across, down, frame)
+    none, zero = (sum(group.verdict == verdict for group in groups) for verdict in (NONE, ZERO))
+    title += [(f"  {none} None", "bad" if none else "dim"), (f" · {zero} zero", "bad" if zero else "dim")]
+    if gradients.clip:
+        title.append((f"  clip {gradients.clip:g} hit {gradients.clip_share:.0%}", "dim"))
+    top = max((group.norm for group in groups if group.norm and math.isfinite(group.norm)), default=1.0)
+    name_size = min(max(len(group.name) for group in groups), 14)
+    bar_size = max(4, across - 2 - name_size - 1 - 9 - 10)
+    # What is wrong comes first when not every group has room.
+    shown = down - 2
+    order = sorted(range(len(groups)), key=lambda i: (groups[i].verdict == OK, i)) if len(groups) > shown else None
+    lines: Lines = []
+    for index in order or range(len(groups)):
+        group = groups[index]
+        style = STYLES.get(group.verdict, "bad")
+        if group.norm is None:
+            share, text = 0.0, NONE
+        elif not math.isfinite(group.norm):
+            share, text = 1.0, NAN
+        elif group.norm == 0:
+            share, text = 0.0, "0"
+        else:
+            share, text = 1 + math.log10(group.norm / top) / DECADES, words.figure(group.norm, 2)
+            share = max(share, 1e-6)
+        verdict = "" if group.verdict == OK else f" ✗ {group.verdict}" if style == "bad" else f" ⚠ {group.verdict}"
+        lines.append(
+            [
+                (column(group.name, name_size) + " ", ""),
+                (bar(share, bar_size), style),
+                (right(text, 8), style if verdict else ""),
+                (column(verdict, 10), style),
+            ]
+        )
+    return box(title, lines[:shown], across, down, frame)
+
+
+def troubles(gradients: Gradients) -> list[tuple[str, str]]:
+    """(style, sentence) for every group that something is wrong with."""
+    return [
+        ("warn" if group.verdict == LOW else "bad", f"grad {group.name}: {WORDS[group.verdict]}")
+        for group in gradients.groups()
+        if group.verdict != OK
+    ]

@@ -1,0 +1,71 @@
+"""Is the run sound? What was checked, what looks wrong, its likely cause and a next step."""
+
+import math
+
+from cockpit.models.gates import Gates
+from cockpit.models.rows import WORST, Row
+from cockpit.models.run_data import RunData
+from cockpit.panes.gradients import troubles
+from cockpit.render import words
+from cockpit.render.lines import Line, Lines, box
+
+GLYPHS = {"error": ("✗", "bad"), "warning": ("⚠", "warn"), "info": ("·", "dim")}
+
+
+def lines(row: Row, data: RunData) -> Lines:
+    """Gravest first, then what is in order."""
+    bad: Lines = []
+    if row.state in ("FAILED", "KILLED", "LOST"):
+        bad.append([("✗ ", "bad"), (row.state.lower() + ": " + row.reason, "bad")])
+    if row.state == "STALLED":
+        bad.append([("⚠ ", "warn"), (row.reason, "warn")])
+    notes = {**row.health, **data.health}
+    for code, note in sorted(notes.items(), key=lambda item: -WORST.get(str(item[1].get("level")), 0)):
+        glyph, style = GLYPHS.get(str(note.get("level")), GLYPHS["info"])
+        groups = ", ".join(str(group) for group in note.get("groups") or ())
+        where = f" ({groups})" if groups else ""
+        bad.append([(f"{glyph} {code}{where}: ", style), (str(note.get("hint", "")), "")])
+    if data.nan_since is not None:
+        bad.append([("✗ ", "bad"), (f"NaN since step {data.nan_since:,.0f}", "bad")])
+    covered = any(code.startswith("grad") for code in notes)
+    if not covered:
+        bad += [[("✗ " if style == "bad" else "⚠ ", style), (text, "")] for style, text in troubles(data.gradients)]
+    return bad + _in_order(data)
+
+
+def _in_order(data: RunData) -> Lines:
+    good: Line = []
+    loss = data.series.get("loss")
+    if loss and loss.count and math.isfinite(loss.values[-1]):
+        good += [("✓ ", "ok"), ("loss finite   ", "")]
+    groups = data.gradients.groups()
+    reached = sum(1 for group in groups if group.norm is not None and group.norm > 0)
+    if groups:
+        style = "ok" if reached == len(groups) else "warn"
+        good += [("✓ " if style == "ok" else "⚠ ", style), (f"grads reach {reached}/{len(groups)} groups", "")]
+    out: Lines = [good] if good else []
+    gate = _gate_line(data.gates)
+    return [*out, gate] if gate else out
+
+
+def _gate_line(gates: Gates) -> Line:
+    layers = gates.layers.values()
+    if not layers:
+        return []
+    worst = min(layers, key=lambda layer: layer.entropy)
+    most = math.log(worst.experts) if worst.experts > 1 else 0.0
+    dead = sum(layer.dead for layer in layers)
+    fine = worst.entropy >= 0.1 * most and not dead
+    text = (
+        f"gate entropy {words.figure(worst.entropy, 2)}/{words.figure(most, 2)}"
+        f"  load cv {words.figure(worst.variation, 2)}  dead {dead}/{sum(layer.experts for layer in layers)}"
+    )
+    return [("✓ " if fine else "⚠ ", "ok" if fine else "warn"), (text, "")]
+
+
+def render(row: Row, data: RunData, across: int, down: int, focused: bool = False) -> Lines:
+    title: Line = [("health", "title")]
+    if data.unread:
+        title.append((f"  {data.unread} events not understood", "warn"))
+    body = lines(row, data) or [[("nothing reported yet", "dim")]]
+    return box(title, body, across, down, "focus" if focused else "border")

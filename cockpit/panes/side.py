@@ -1,0 +1,117 @@
+"""The side of the live screen: the runs, how far this one is, what it was made from, how it differs from the best."""
+
+from collections.abc import Mapping, Sequence
+
+from cockpit.models.rows import Row
+from cockpit.panes.run_table import STATES, UNKNOWN, glyph, progress
+from cockpit.render import words
+from cockpit.render.heat import bar
+from cockpit.render.lines import Line, Lines, box, column, ends, right
+from engine.stages import STAGES
+
+
+def heading(name: str, across: int) -> Line:
+    return [("── ", "border"), (name + " ", "dim"), ("─" * max(0, across - len(name) - 4), "border")]
+
+
+def run_lines(rows: Sequence[Row], current: str, marks: Sequence[str], across: int, down: int) -> Lines:
+    """The runs around the current one, a line each."""
+    place = next((i for i, row in enumerate(rows) if row.id == current), 0)
+    top = min(max(0, place - down // 2), max(0, len(rows) - down))
+    lines: Lines = []
+    for row in rows[top : top + down]:
+        mark, style = glyph(row)
+        score = words.figure(row.score) if row.score is not None else STATES.get(row.state, UNKNOWN)[1].lower()
+        flag = "▸" if row.id in marks else " "
+        name = f"{row.stage} {row.name}"
+        line: Line = [
+            (flag, "mark"),
+            (mark + " ", style),
+            (column(name, max(6, across - 11)), "bold" if row.live else ""),
+            (right(score, 7) + " ", "dim"),
+        ]
+        if row.id == current:
+            line = [("".join(text for text, _ in line), "select")]
+        lines.append(line)
+    return lines
+
+
+def progress_lines(row: Row, now: float, across: int) -> Lines:
+    """Phase, bar, steps, speed and what is left."""
+    _, word, style = STATES.get(row.state, UNKNOWN)
+    lines: Lines = [
+        [(word, style), ("  " + (row.phase or row.reason.splitlines()[0] if row.reason else row.phase), "")]
+    ]
+    if row.share is not None:
+        percent = f" {row.share:4.0%}"
+        lines.append([(bar(row.share, max(4, across - len(percent) - 1)), style), (percent, "")])
+    steps = f"{row.unit} {progress(row)}" if row.total or row.step else ""
+    epoch = f"  epoch {row.epoch:.4g}" if row.epoch is not None else ""
+    lines.append([(steps + epoch, "")])
+    rate = f"{words.figure(row.rate, 3)} {row.unit}/s" if row.rate and row.live else ""
+    left = f"eta {words.duration(row.eta)}" if row.open else f"took {words.duration(row.wall)}"
+    lines.append(ends([(rate, "dim")], [(left, "")], across))
+    if row.attempt > 1:
+        lines.append([(f"attempt {row.attempt}", "dim")])
+    return lines
+
+
+def lineage_lines(row: Row, rows: Mapping[str, Row], across: int) -> Lines:
+    """What the run was made from and what was made from it."""
+    lines: Lines = []
+    for stage in [name for name in STAGES if name in row.inputs]:
+        maker = rows.get(row.inputs[stage])
+        mark, style = glyph(maker) if maker else ("?", "warn")
+        lines.append(
+            [(mark + " ", style), (column(stage, 10), ""), (maker.name if maker else row.inputs[stage], "dim")]
+        )
+    lines.append([("▸ ", "mark"), (column(row.stage, 10), "bold"), (row.name, "")])
+    for user in rows.values():
+        if row.id in user.inputs.values():
+            mark, style = glyph(user)
+            lines.append([("  ", ""), (mark + " ", style), (column(user.stage, 10), ""), (user.name, "dim")])
+    return lines
+
+
+def difference(row: Row, best: Row | None) -> Lines:
+    """Settings in which the run differs from the best run of its stage, whose value stands first."""
+    if best is None or best.id == row.id:
+        return [[("this is the best run of its stage" if best else "no other run to compare with", "dim")]]
+    if row.config is None or best.config is None:
+        return [[("reading settings", "dim")]]
+    lines: Lines = []
+    for key in sorted({*row.config, *best.config}):
+        old, new = best.config.get(key, "-"), row.config.get(key, "-")
+        if old != new:
+            lines.append([(key + "  ", ""), (f"{old} → ", "dim"), (str(new), "bold")])
+    if row.git != best.git or row.dirty != best.dirty:
+        lines.append([("git  ", ""), (f"{best.git[:7]} → ", "dim"), (row.git[:7] + "*" * row.dirty, "bold")])
+    return lines or [[("same settings", "dim")]]
+
+
+def render(
+    row: Row,
+    rows: Sequence[Row],
+    everything: Mapping[str, Row],
+    best: Row | None,
+    marks: Sequence[str],
+    now: float,
+    across: int,
+    down: int,
+    focused: bool = False,
+) -> Lines:
+    """The whole side bar; the list of runs gives way to the rest on low screens."""
+    inside = across - 2
+    told = [
+        heading("progress", inside),
+        *progress_lines(row, now, inside),
+        heading(f"diff to best{' ' + best.name if best and best.id != row.id else ''}", inside),
+        *difference(row, best)[:8],
+        heading("lineage", inside),
+        *lineage_lines(row, everything, inside),
+    ]
+    if row.tags or row.note:
+        told += [heading("notes", inside), [(" ".join(row.tags), "mark")], [(row.note, "")]]
+    room = max(4, down - 2 - len(told))
+    listed = run_lines(rows, row.id, marks, inside, min(room, max(len(rows), 1)))
+    return box([("runs", "title")], [*listed, *told], across, down, "focus" if focused else "border")

@@ -1,0 +1,204 @@
+"""Looking at the folder of runs again and again, a few milliseconds at a time: what is there and how it stands.
+
+A run that ended is read once and then only asked by ``stat`` whether anything changed; one at work is read anew.
+"""
+
+import os
+import re
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from cockpit.models.rows import Row
+from engine.errors import RunError
+from engine.runs import schema
+from engine.runs.events import number
+from engine.runs.files import read_json
+from engine.runs.schema import Exit, Meta, RunInfo, Summary
+from engine.runs.state import standing
+from engine.runs.text import clean, clean_values
+
+LIST_EVERY = 3.0  # seconds between two looks for new folders
+LIVE_EVERY = 1.0  # seconds after which a run at work is read again
+QUIET_EVERY = 6.0  # seconds after which a run that ended is asked whether it changed
+RUN_NAME = re.compile(r"[a-z]+-\d{8}-\d{6}-[0-9a-f]{4}")
+STATED = (schema.EXIT, schema.SUMMARY, schema.META, schema.PROCESS)
+
+Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+class Scanner:
+    """Rows by run id, kept up to date by ``look``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.rows: dict[str, Row] = {}
+        self.trouble = ""  # why the folder cannot be read
+        self.complete = False  # every folder of the first list has been read
+        self._seen: dict[str, tuple[Signature, float]] = {}  # id -> what stat said, when
+        self._todo: deque[str] = deque()
+        self._listed = -LIST_EVERY
+
+    def look(self, budget: float) -> bool:
+        """Spend about ``budget`` seconds on it; whether any row changed."""
+        start = time.perf_counter()
+        changed = False
+        if start - self._listed >= LIST_EVERY:
+            self._listed = start
+            changed = self._list()
+        if not self._todo:
+            self.complete = True
+            self._todo.extend(self._due(start))
+        while self._todo:
+            changed |= self._visit(self._todo.popleft(), start)
+            if time.perf_counter() - start > budget:
+                break
+        return changed
+
+    def again(self, run: str) -> None:
+        """Read a run at the next look: something was just done to it."""
+        self._seen.pop(run, None)
+        self._todo.appendleft(run)
+
+    def _list(self) -> bool:
+        try:
+            names = {entry.name for entry in os.scandir(self.root) if not entry.name.startswith(".")}
+        except FileNotFoundError:
+            names, self.trouble = set(), ""  # nothing has run yet
+        except OSError as error:
+            self.trouble = f"{self.root} cannot be read: {error.strerror}"
+            return False
+        else:
+            self.trouble = ""
+        gone = [run for run in self.rows if run not in names]
+        for run in gone:
+            del self.rows[run]
+            self._seen.pop(run, None)
+        # Newest first: their ids end in the time, and what a person looks at first is what was just started.
+        new = sorted(names - self._seen.keys(), key=lambda name: name.rpartition("-")[0][-15:], reverse=True)
+        waiting = set(self._todo)
+        self._todo.extendleft(reversed([name for name in new if name not in waiting]))
+        return bool(gone)
+
+    def _due(self, now: float) -> list[str]:
+        return [
+            run
+            for run, (_, at) in self._seen.items()
+            if now - at >= (LIVE_EVERY if run in self.rows and self.rows[run].open else QUIET_EVERY)
+        ]
+
+    def _visit(self, name: str, now: float) -> bool:
+        folder = self.root / name
+        signature = _signature(folder)
+        before = self._seen.get(name)
+        row = self.rows.get(name)
+        self._seen[name] = (signature, now)
+        if before and before[0] == signature and (row is None or not row.open):
+            return False
+        fresh = read_row(folder, time.time())
+        if fresh is None:
+            return self.rows.pop(name, None) is not None
+        if row:
+            fresh.config = row.config  # written once, never changed
+        if fresh == row:
+            return False
+        self.rows[name] = fresh
+        return True
+
+
+def _signature(folder: Path) -> Signature:
+    """What ``stat`` says about the small files of a run."""
+    facts: list[tuple[int, int, int] | None] = []
+    for name in STATED:
+        try:
+            found = os.stat(f"{folder}/{name}")
+        except OSError:
+            facts.append(None)
+        else:
+            facts.append((found.st_ino, found.st_size, found.st_mtime_ns))
+    return tuple(facts)
+
+
+def read_row(folder: Path, now: float) -> Row | None:
+    """A run folder as a row, every text cleaned; None for a folder that is no run. ``now``: unix seconds."""
+    name = clean(folder.name, 200)
+    try:
+        info = RunInfo.read(folder)
+    except RunError as error:
+        if not RUN_NAME.fullmatch(folder.name):
+            return None
+        return Row(name, name.partition("-")[0], state="LOST", reason=clean(error.cause))
+    try:
+        stands = standing(folder, info, now)
+    except OSError as error:
+        return Row(name, clean(info.stage), state="LOST", reason=f"cannot be read: {error.strerror}")
+    summary, meta, end = Summary.read(folder), Meta.read(folder), Exit.read(folder)
+    row = Row(
+        name,
+        clean(info.stage, 40),
+        experiment=clean(info.experiment, 200),
+        seed=info.seed,
+        state=stands.state.value,
+        reason=clean(stands.reason),
+        created=info.created,
+        inputs={clean(stage): clean(str(run)) for stage, run in info.inputs.items()},
+        git=clean(str(info.git.get("sha") or "")),
+        dirty=bool(info.git.get("dirty")),
+        fingerprint=clean(info.fingerprint),
+        host=clean(info.host),
+        argv=[clean(str(part)) for part in info.argv],
+        tags=[clean(str(tag), 60) for tag in meta.tags],
+        note=clean(meta.note),
+        pinned=meta.pinned,
+        archived=meta.archived,
+    )
+    if end:
+        row.wall = end.wall
+    if summary:
+        _add_summary(row, summary)
+    return row
+
+
+def _add_summary(row: Row, summary: Summary) -> None:
+    row.started, row.seen, row.attempt = summary.started, summary.hb, summary.attempt
+    row.phase, row.unit = clean(summary.phase), clean(summary.unit)
+    row.step, row.total, row.epoch = summary.step, summary.total, summary.epoch
+    row.rate, row.eta = summary.rate, summary.eta
+    row.last = {clean(k): v for k, value in summary.last.items() if (v := number(value)) is not None}
+    for metric, best in summary.best.items():
+        value = number(best.get("v")) if isinstance(best, dict) else None
+        if value is not None:
+            row.best[clean(metric)] = (value, number(best.get("step")) or 0.0)
+    health = clean_values(summary.health)
+    row.health = {code: note for code, note in health.items() if isinstance(note, dict)}
+    row.facts = clean_values(summary.facts)
+    if row.wall is None and summary.ended:
+        row.wall = summary.hb - summary.started
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """A run's settings by dotted name; empty when its file cannot be read."""
+    import yaml  # 30 ms that only filters, differences and re-runs need
+
+    try:
+        loaded = yaml.load((folder / schema.CONFIG).read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, yaml.YAMLError, RecursionError, ValueError):
+        return {}
+    return flat(clean_values(loaded)) if isinstance(loaded, dict) else {}
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"student": {"hidden": 64}} -> {"student.hidden": 64}"""
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            out |= flat(value, f"{prefix}{key}.")
+        else:
+            out[f"{prefix}{key}"] = value
+    return out
+
+
+def read_process(folder: Path) -> dict[str, Any]:
+    """Which processes work on a run."""
+    return clean_values(read_json(folder / schema.PROCESS)) or {}

@@ -1,0 +1,130 @@
+"""What the machine is doing: GPUs by NVML where there are any, CPU, memory and disk by psutil.
+
+Both libraries may be missing, the driver may be, and any single figure may be: what is not known is None, never an
+error. Read in a thread, once a second.
+"""
+
+import importlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+RETRY = 60.0  # seconds until a machine without a driver is asked again
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """Shares 0..1, memory in bytes."""
+
+    name: str
+    busy: float | None
+    used: float | None
+    total: float | None
+    celsius: float | None
+    watts: float | None
+
+
+@dataclass(frozen=True)
+class System:
+    """One look. ``gpu_note`` says why there is no GPU to show."""
+
+    cpu: float | None = None
+    memory_used: float | None = None
+    memory_total: float | None = None
+    disk_free: float | None = None
+    disk_total: float | None = None
+    gpus: tuple[Gpu, ...] = ()
+    gpu_note: str = ""
+    time: float = field(default=0.0)
+
+
+class Meter:
+    """Looks at the machine that it runs on. ``nvml`` and ``psutil`` may be given by tests."""
+
+    def __init__(self, disk: Path, nvml: Any = None, psutil: Any = None) -> None:
+        self._disk = disk
+        self._nvml, self._psutil = nvml, psutil
+        self._retry_at = 0.0
+        self._ready = False
+        self._note = ""
+
+    def look(self) -> System:
+        gpus = self._gpus()
+        psutil = self._library("psutil", self._psutil)
+        self._psutil = psutil
+        if psutil is None:
+            return System(gpus=gpus, gpu_note=self._note, time=time.time())
+        memory = psutil.virtual_memory()
+        free, total = self._space(psutil)
+        return System(
+            cpu=psutil.cpu_percent(None) / 100,
+            memory_used=float(memory.total - memory.available),
+            memory_total=float(memory.total),
+            disk_free=free,
+            disk_total=total,
+            gpus=gpus,
+            gpu_note=self._note,
+            time=time.time(),
+        )
+
+    def _library(self, name: str, given: Any) -> Any:
+        if given is not None:
+            return given
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            return None
+
+    def _space(self, psutil: Any) -> tuple[float | None, float | None]:
+        place = next((path for path in (self._disk, *self._disk.parents) if path.exists()), None)
+        if place is None:
+            return None, None
+        try:
+            usage = psutil.disk_usage(str(place))
+        except OSError:
+            return None, None
+        return float(usage.free), float(usage.total)
+
+    def _gpus(self) -> tuple[Gpu, ...]:
+        if not self._ready and time.monotonic() < self._retry_at:
+            return ()
+        self._nvml = self._library("pynvml", self._nvml)
+        if self._nvml is None:
+            self._note, self._retry_at = "no GPU shown: nvidia-ml-py is not installed", float("inf")
+            return ()
+        nvml = self._nvml
+        try:
+            if not self._ready:
+                nvml.nvmlInit()
+                self._ready = True
+            found = tuple(self._gpu(nvml.nvmlDeviceGetHandleByIndex(i)) for i in range(nvml.nvmlDeviceGetCount()))
+        except nvml.NVMLError:
+            self._ready, self._retry_at = False, time.monotonic() + RETRY
+            self._note = "no GPU"
+            return ()
+        self._note = "" if found else "no GPU"
+        return found
+
+    def _gpu(self, handle: Any) -> Gpu:
+        nvml = self._nvml
+
+        def figure(name: str, *arguments: Any) -> Any:
+            """One figure of the device; None where it has none (a slice of a GPU, no permission, an old driver)."""
+            try:
+                return getattr(nvml, name)(handle, *arguments)
+            except (nvml.NVMLError, AttributeError):
+                return None
+
+        name = figure("nvmlDeviceGetName") or "GPU"
+        use = figure("nvmlDeviceGetUtilizationRates")
+        memory = figure("nvmlDeviceGetMemoryInfo")
+        watts = figure("nvmlDeviceGetPowerUsage")
+        return Gpu(
+            name=name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name),
+            busy=None if use is None else use.gpu / 100,
+            used=None if memory is None else float(memory.used),
+            total=None if memory is None else float(memory.total),
+            celsius=figure("nvmlDeviceGetTemperature", 0),
+            watts=None if watts is None else watts / 1000,
+        )

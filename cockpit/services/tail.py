@@ -1,0 +1,156 @@
+"""Following one run: its events into ``RunData``, its console into lines, a few milliseconds at a time.
+
+A long history is first sampled (blocks spread over the file) so that its curves stand within a second; the whole file
+is read behind that and then takes its place.
+"""
+
+import os
+import time
+from collections import deque
+from pathlib import Path
+
+from cockpit.models.run_data import RunData
+from engine.runs import schema
+from engine.runs.reader import Growing, Tail
+from engine.runs.text import clean
+
+LONG = 4 << 20  # bytes of events above which a sample is shown first
+BLOCK = 16 << 10  # bytes of one sampled block
+SAMPLES = 160
+KEPT = 20_000  # console lines
+CONSOLE_TAIL = 1 << 20  # bytes of the console that are read at first
+LINE_LIMIT = 1 << 16
+
+
+class Follower:
+    """One run's data as it grows. ``data`` is always whole enough to draw."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = RunData()
+        self._tail = Tail(folder / schema.EVENTS)
+        self._reading = self.data
+        self._rewritten = 0
+        self.version = 0  # grows with every change
+        size = _size(folder / schema.EVENTS)
+        if size > LONG:
+            self.data = sample(folder / schema.EVENTS, size)
+            self.version += 1
+
+    @property
+    def loading(self) -> bool:
+        """Whether ``data`` is still a sample of a long history."""
+        return self._reading is not self.data
+
+    @property
+    def bad(self) -> int:
+        """Lines that were no events."""
+        return self._tail.bad
+
+    @property
+    def rewritten(self) -> int:
+        """How often the file was replaced or cut while it was read."""
+        return self._tail.rewritten
+
+    def look(self, budget: float) -> bool:
+        """Read for about ``budget`` seconds; whether anything new came."""
+        start = time.perf_counter()
+        changed = False
+        while True:
+            try:
+                events = self._tail.read()
+            except OSError:
+                return changed  # unreadable or on a disk that went away: what was read stays
+            if self._tail.rewritten != self._rewritten:
+                self._rewritten = self._tail.rewritten
+                self.data = self._reading = RunData()
+                changed = True
+            for event in events:
+                self._reading.feed(event)
+            changed |= bool(events)
+            if not self._tail.behind:
+                if self.loading:
+                    self.data = self._reading
+                break
+            if time.perf_counter() - start > budget:
+                break
+        self.version += changed
+        return changed
+
+
+def sample(path: Path, size: int) -> RunData:
+    """The run's story from blocks spread evenly over its events, the first and the last among them."""
+    data = RunData()
+    try:
+        with path.open("rb", buffering=0) as file:
+            for index in range(SAMPLES):
+                offset = (size - BLOCK) * index // (SAMPLES - 1)
+                block = os.pread(file.fileno(), BLOCK, offset)
+                first = 0 if index == 0 else block.find(b"\n") + 1
+                last = block.rfind(b"\n") + 1
+                for event in Tail(path).feed(block[first:last]):
+                    data.feed(event)
+    except OSError:
+        return data
+    return data
+
+
+class Console:
+    """The end of a run's console as cleaned lines, the newest last."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / schema.CONSOLE
+        self._growing = Growing(path)
+        size = _size(path)
+        self.skipped = max(0, size - CONSOLE_TAIL)  # bytes of the beginning that are not shown
+        self._growing.offset = self.skipped
+        self._carry = b""
+        self._cut = self.skipped > 0  # the first line begins in its middle
+        self.lines: deque[str] = deque(maxlen=KEPT)
+        self.dropped = 0  # lines that fell out at the front
+        self.version = 0
+
+    def look(self, budget: float) -> bool:
+        """Read for about ``budget`` seconds; whether lines came."""
+        start = time.perf_counter()
+        before = self.version
+        while time.perf_counter() - start < budget:
+            rewritten = self._growing.rewritten
+            try:
+                data = self._growing.read()
+            except OSError:
+                break
+            if self._growing.rewritten != rewritten:
+                self._carry, self.skipped, self._cut = b"", 0, False
+                self._add("-- the console was replaced --")
+            if not data:
+                break
+            self._feed(data)
+        return self.version != before
+
+    def _feed(self, data: bytes) -> None:
+        *lines, self._carry = (self._carry + data).split(b"\n")
+        if self._cut and lines:
+            lines, self._cut = lines[1:], False
+        for line in lines:
+            self._add(clean(line[:LINE_LIMIT].decode("utf-8", "replace")))
+        if len(self._carry) > LINE_LIMIT:  # a line without end: shown in parts
+            self._add(clean(self._carry[:LINE_LIMIT].decode("utf-8", "replace")))
+            self._carry = b""
+
+    def _add(self, line: str) -> None:
+        self.dropped += len(self.lines) == KEPT
+        self.lines.append(line)
+        self.version += 1
+
+    @property
+    def unfinished(self) -> str:
+        """The line that is being written, as of a progress bar."""
+        return clean(self._carry[-LINE_LIMIT:].decode("utf-8", "replace"))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

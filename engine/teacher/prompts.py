@@ -7,13 +7,10 @@ blank is followed by a slot, a token of its own whose embedding the item's vecto
 import re
 from collections.abc import Sequence
 
+from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PLAIN_SLOT, SEPARATOR
 from engine.errors import ConfigError
 
 HISTORY, CANDIDATES = "[HistoryHere]", "[CansHere]"
-HISTORY_SLOT, CANDIDATE_SLOT, PLAIN_SLOT = "[HistoryEmb]", "[CansEmb]", "[PH]"
-ITEM_SLOT = "[ItemEmb]"  # no published template uses it; the published tokenizer has it
-SPECIALS = ("[PAD]", PLAIN_SLOT, HISTORY_SLOT, CANDIDATE_SLOT, ITEM_SLOT)
-SEPARATOR = ", "
 END = "\n"  # ends an answer
 
 PUBLISHED = {  # LLaRA and iLoRA, verbatim (REFERENCE c.1)

@@ -4,33 +4,19 @@ Text is cut where titles and slots meet it, so a prompt's ids are those of its p
 Letters: B prompts, L places for history items, C candidates, M pieces of a prompt, T tokens of the longest prompt.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.backbone.pieces import Ints, Pieces
+from engine.backbone.slots import SEPARATOR, Vocabulary
 from engine.data.ids import PADDING
 from engine.errors import ConfigError
-from engine.teacher.prompts import CANDIDATES, END, HISTORY, SEPARATOR, pieces, titled
+from engine.teacher.prompts import CANDIDATES, END, HISTORY, pieces, titled
 
-Ints = NDArray[np.int64]
-Encode = Callable[[list[str]], list[list[int]]]  # texts -> token ids, without anything a tokenizer adds by itself
 EMPTY, COMMA, BEGIN, STOP, HISTORY_PIECE, CANDIDATE_PIECE, PLAIN_PIECE, TITLES = range(8)  # piece of item i: TITLES + i
 NO_LABEL = -100
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """What the phrasebook must know of a tokenizer."""
-
-    encode: Encode
-    space: str  # what a text needs in front for its first word to be a word of its own: " " or nothing
-    begin: int | None
-    padding: int
-    history_slot: int
-    candidate_slot: int
-    plain_slot: int  # stands in both places when no vectors are put in
 
 
 @dataclass(frozen=True)
@@ -73,7 +59,7 @@ class Phrasebook:
         self._pieces = [fixed.get(piece, []) for piece in range(TITLES)] + [[]]  # the padding's title is empty
         self._pieces += [ids[:longest_title] for ids in encode(names)]
         self._texts: dict[str, int] = {}
-        self._pack()
+        self._packed = Pieces(self._pieces)
 
     def assemble(
         self,
@@ -90,21 +76,17 @@ class Phrasebook:
         parts = np.concatenate([part for _, part, _ in blocks], axis=1)  # [B, M]
         owners = np.concatenate([owner for _, _, owner in blocks], axis=1)
         answered = np.concatenate([np.full(part.shape, kind == "answer") for kind, part, _ in blocks], axis=1)
-        lengths = self._length[parts]  # [B, M]
-        flat = lengths.reshape(-1)
-        ends = np.cumsum(flat)
-        tokens = self._flat[np.repeat(self._start[parts].reshape(-1) - (ends - flat), flat) + np.arange(flat.sum())]
-        length = lengths.sum(axis=1)
+        copied = self._packed.rows(parts)
+        row, length = copied.row, copied.length
         width = int(length.max(initial=0))
-        begins = np.cumsum(length) - length
-        row = np.repeat(np.arange(len(length)), length)
-        column = np.arange(len(tokens)) - begins[row] + (width - length[row] if left else 0)
+        column = copied.column + (width - length[row] if left else 0)
+        per_piece = self._packed.length[parts].reshape(-1)
         shape = (len(length), width)
         ids, mask, items = np.full(shape, self.vocabulary.padding), np.zeros(shape, int), np.full(shape, PADDING)
         labels = np.full(shape, NO_LABEL)
-        ids[row, column], mask[row, column] = tokens, 1
-        items[row, column] = np.repeat(owners.reshape(-1), flat)
-        labels[row, column] = np.where(np.repeat(answered.reshape(-1), flat), tokens, NO_LABEL)
+        ids[row, column], mask[row, column] = copied.tokens, 1
+        items[row, column] = np.repeat(owners.reshape(-1), per_piece)
+        labels[row, column] = np.where(np.repeat(answered.reshape(-1), per_piece), copied.tokens, NO_LABEL)
         return Prompts(ids, mask, items, labels, length, history)
 
     def titles(self, items: Ints) -> list[list[int]]:
@@ -144,10 +126,10 @@ class Phrasebook:
         self, history: Ints, blocks: list[tuple[str, Ints, Ints]], slots: bool
     ) -> tuple[Ints, list[tuple[str, Ints, Ints]]]:
         """Leaves the oldest items out until the prompt fits."""
-        taken = sum(self._length[part].sum(axis=1) for kind, part, _ in blocks if kind != "history")
+        taken = sum(self._packed.length[part].sum(axis=1) for kind, part, _ in blocks if kind != "history")
         room = self.longest - np.asarray(taken)  # [B]
-        cost = np.where(history != PADDING, self._length[TITLES + history] + 1 + self._length[COMMA], 0)
-        newest_first = cost[:, ::-1].cumsum(axis=1)[:, ::-1] - self._length[COMMA]  # the first item has no comma
+        cost = np.where(history != PADDING, self._packed.length[TITLES + history] + 1 + self._packed.length[COMMA], 0)
+        newest_first = cost[:, ::-1].cumsum(axis=1)[:, ::-1] - self._packed.length[COMMA]  # the first item has no comma
         kept = np.where(newest_first <= room[:, None], history, PADDING)
         if (room < 0).any() or ((history != PADDING).any(axis=1) & (kept == PADDING).all(axis=1)).any():
             raise ConfigError(
@@ -172,11 +154,5 @@ class Phrasebook:
             words = (self.vocabulary.space if text.startswith(" ") else "") + text.strip()
             self._pieces.append(self.vocabulary.encode([words])[0] if text.strip() else [])
             self._texts[text] = len(self._pieces) - 1
-            self._pack()
+            self._packed = Pieces(self._pieces)
         return self._texts[text]
-
-    def _pack(self) -> None:
-        """All pieces in one array, with where each begins and how long it is."""
-        self._length = np.asarray([len(piece) for piece in self._pieces], dtype=np.int64)
-        self._start = np.cumsum(self._length) - self._length
-        self._flat = np.asarray([token for piece in self._pieces for token in piece], dtype=np.int64)

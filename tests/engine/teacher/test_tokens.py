@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.backbone.slots import SPECIALS, Vocabulary
 from engine.errors import ConfigError
-from engine.teacher.prompts import SPECIALS, fill
-from engine.teacher.tokens import NO_LABEL, Phrasebook, Prompts, Vocabulary
+from engine.teacher.prompts import fill
+from engine.teacher.tokens import NO_LABEL, Phrasebook, Prompts
 
 TITLES = ["", "Alpha", "Beta Two", "Gamma: The Long One", "Delta", ""]
 PADDING, PLAIN, HISTORY, CANDIDATE = (ord("\ue000") + k for k in range(4))
@@ -21,8 +22,12 @@ def letters(texts: list[str]) -> list[list[int]]:
     return [[ord(letter) for letter in text] for text in texts]
 
 
+def unread(tokens: list[int]) -> str:
+    return "".join(map(chr, tokens))
+
+
 def book(longest: int = 1000, longest_title: int = 50, space: str = " ") -> Phrasebook:
-    vocabulary = Vocabulary(letters, space, BEGIN, PADDING, HISTORY, CANDIDATE, PLAIN)
+    vocabulary = Vocabulary(letters, unread, space, BEGIN, PADDING, HISTORY, CANDIDATE, PLAIN)
     return Phrasebook(TITLES, vocabulary, longest, longest_title)
 
 
@@ -113,7 +118,7 @@ def test_titles_are_tokenised_once() -> None:
         calls.append(len(texts))
         return letters(texts)
 
-    made = Phrasebook(TITLES, Vocabulary(counting, " ", None, PADDING, HISTORY, CANDIDATE, PLAIN), 1000, 50)
+    made = Phrasebook(TITLES, Vocabulary(counting, unread, " ", None, PADDING, HISTORY, CANDIDATE, PLAIN), 1000, 50)
     made.assemble(TEMPLATE, rows([1, 2]))
     before = len(calls)
     for _ in range(3):

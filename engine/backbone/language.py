@@ -1,0 +1,147 @@
+"""Language models and their tokenizers: read from a folder or the hub, given their extra tokens, put down in a folder.
+
+The only package that imports transformers; what leaves it are modules, strings and arrays.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.utils import logging
+
+from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PADDING_TOKEN, PLAIN_SLOT, SPECIALS, Vocabulary
+from engine.errors import RunError, UserError
+
+SOURCE = "source.json"  # in a run's language model folder: where the weights lie, when they were not copied
+ALTERNATIVES = (
+    "Without it: backbone=scratch pre-trains a small one here; backbone=path backbone.name=DIR takes a folder."
+)
+
+_logging: Any = logging
+_logging.disable_progress_bar()
+
+
+def vocabulary(tokenizer: Any) -> Vocabulary:
+    """Reads off a tokenizer what prompts need. Raises RunError when it lacks the extra tokens."""
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIALS}
+    if None in ids.values() or tokenizer.unk_token_id in ids.values():
+        raise RunError(
+            "the tokenizer lacks the tokens of the slots", remedy="Make it ready again: engine run backbone --again"
+        )
+
+    def encode(texts: list[str]) -> list[list[int]]:
+        found: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+        return found
+
+    def decode(tokens: list[int]) -> str:
+        return str(tokenizer.decode(tokens, skip_special_tokens=True))
+
+    marks_words = tokenizer.convert_ids_to_tokens(encode(["x"])[0])[0].startswith("▁")
+    return Vocabulary(
+        encode,
+        decode,
+        space="" if marks_words else " ",
+        begin=tokenizer.bos_token_id,
+        padding=ids[PADDING_TOKEN],
+        history_slot=ids[HISTORY_SLOT],
+        candidate_slot=ids[CANDIDATE_SLOT],
+        plain_slot=ids[PLAIN_SLOT],
+    )
+
+
+def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[Any, Any]:
+    """Model and tokenizer of a folder, frozen, in evaluation mode, with the extra tokens."""
+    bits: dict[str, Any] = {}
+    if quantise != "none":
+        quantised: Any = BitsAndBytesConfig
+        settings = quantised(load_in_4bit=quantise == "4bit", load_in_8bit=quantise == "8bit")
+        bits = {"quantization_config": settings, "device_map": device}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype, **bits)
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"no language model can be read ({reason})", place=folder, remedy=ALTERNATIVES) from error
+    equip(model, tokenizer)
+    if quantise == "none":
+        model = model.to(device)
+    return model.eval().requires_grad_(False), tokenizer
+
+
+def equip(model: Any, tokenizer: Any) -> None:
+    """Adds the extra tokens; their embeddings are the mean of all, the same for every reading of the same model."""
+    tokenizer.add_tokens([token for token in SPECIALS if token not in tokenizer.get_vocab()], special_tokens=True)
+    tokenizer.pad_token = PADDING_TOKEN
+    before = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) <= before:
+        return
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    with torch.no_grad():
+        for table in (model.get_input_embeddings(), model.get_output_embeddings()):
+            if table is not None:
+                table.weight[before:] = table.weight[:before].float().mean(dim=0).to(table.weight.dtype)
+
+
+def save(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Puts weights (safetensors), configuration and tokenizer into ``folder``."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def refer(weights: Path, folder: Path) -> None:
+    """Puts down where the weights lie instead of the weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SOURCE).write_text(json.dumps({"folder": str(weights)}), encoding="utf-8")
+
+
+def load(folder: Path, precision: str, quantise: str, device: str) -> tuple[Any, Any]:
+    """The frozen model and the tokenizer that ``save`` or ``refer`` put down, in evaluation mode.
+
+    bf16-mixed keeps the frozen weights in bfloat16: what learns is in float32 beside them.
+    """
+    source = folder / SOURCE
+    place: dict[str, Any] = json.loads(source.read_text(encoding="utf-8")) if source.is_file() else {}
+    dtype = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
+    return read(place.get("folder", str(folder)), dtype, quantise, device)
+
+
+def states(model: Any, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Last hidden states [B, T, H] of input embeddings [B, T, H], without the logits.
+
+    Prompts padded on the right need no ``mask`` [B, T]: no real token can see what stands behind it.
+    """
+    positions = None if mask is None else (mask.cumsum(dim=1) - 1).clamp(min=0)
+    output = model.base_model(
+        inputs_embeds=embeddings, attention_mask=mask, position_ids=positions, use_cache=False, return_dict=True
+    )
+    hidden: Tensor = output.last_hidden_state
+    return hidden
+
+
+def context(model: Any) -> int:
+    """Longest input in tokens."""
+    return int(getattr(model.config, "max_position_embeddings", 0) or 2048)
+
+
+def recompute_blocks(model: nn.Module, context_fn: Callable[[], Any]) -> None:
+    """Recomputes each block in backward instead of keeping its activations; the gradients stay exact.
+
+    The library's own switch needs blocks in training mode, which would turn on the frozen model's dropout.
+    """
+
+    def recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            return checkpoint(forward, *args, use_reentrant=False, context_fn=context_fn, **kwargs)
+
+        return run
+
+    for block in model.modules():
+        if isinstance(block, GradientCheckpointingLayer):
+            block.forward = recomputed(block.forward)

@@ -1,0 +1,110 @@
+"""The ``backbone`` stage: makes a frozen language model ready, and one text vector per item with it."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from engine.backbone import hub, language
+from engine.backbone.corpus import Corpus
+from engine.backbone.pretrain import PretrainModule, groups, new_model
+from engine.backbone.text_vectors import text_vectors
+from engine.backbone.tokenizer import train_tokenizer
+from engine.config import Config
+from engine.data import catalogue
+from engine.data.sequences import Sequences
+from engine.runs.run import Run
+from engine.stages import ITEMS, LANGUAGE_MODEL, SEQUENCES, TEXT_VECTORS
+from engine.training import fit
+from engine.training.optimizer import schedule
+
+
+def run(config: Config, run: Run) -> None:
+    """Pre-train or read the model, put it down with its tokenizer, then read every item's text with it."""
+    settings, place = config.backbone, fit.device(config.trainer)
+    titles, texts = catalogue.titles(run.input(ITEMS)), catalogue.texts(run.input(ITEMS))
+    if settings.source == "scratch":
+        model, tokenizer = _pretrained(config, run, titles, texts)
+    else:
+        model, tokenizer = _read(config, run, place)
+    vocabulary = language.vocabulary(tokenizer)
+    if settings.text == "title-and-text":
+        titles = [f"{title}. {text}" if text else title for title, text in zip(titles, texts, strict=True)]
+    vectors = text_vectors(
+        model.to(place) if settings.quantise == "none" else model,
+        vocabulary,
+        titles,
+        settings.pooling,
+        min(settings.text_tokens, language.context(model)),
+        settings.batch_tokens,
+        lambda done: run.progress(done, len(titles), "read texts", unit="items"),
+    )
+    with run.output(TEXT_VECTORS) as path:
+        save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, H], row 0 is the padding's
+    run.note(items=len(vectors) - 1, width=vectors.shape[1], vocabulary=len(tokenizer))
+
+
+def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str]) -> tuple[Any, Any]:
+    """A small Llama trained here until its steps are used up; the weights of the best held-out loss are kept."""
+    settings = config.backbone
+    scratch = settings.scratch
+    assert scratch is not None  # Backbone.check
+    sequences = Sequences.load(run.input(SEQUENCES))
+    tokenizer = train_tokenizer([part for part in (*titles, *texts) if part], scratch.vocabulary)
+    vocabulary = language.vocabulary(tokenizer)
+    corpus = Corpus(
+        sequences,
+        titles,
+        texts,
+        vocabulary,
+        context=scratch.context,
+        batch=scratch.batch,
+        catalogue=scratch.catalogue,
+        held_out=scratch.held_out,
+        seed=settings.seed,
+    )
+    torch.manual_seed(settings.seed)
+    model = new_model(scratch, tokenizer)
+    module = PretrainModule(model, scratch, corpus, vocabulary)
+    course = fit.Course(
+        steps=scratch.steps,
+        per_epoch=corpus.per_epoch,
+        evaluate_every=scratch.evaluate_every,
+        patience=0,
+        metric="val_loss",
+        rate=schedule("cosine", scratch.warmup, scratch.steps),
+        clip=scratch.clip,
+        lower_is_better=True,
+    )
+    fit.fit(
+        module,
+        course,
+        config.trainer,
+        run,
+        groups=groups(model),
+        evaluate=module.held_out,
+        positions=lambda step: int((corpus(step) != vocabulary.padding).sum()),
+    )
+    with run.output(LANGUAGE_MODEL) as path:
+        language.save(model, tokenizer, path)
+    return model.eval().requires_grad_(False), tokenizer
+
+
+def _read(config: Config, run: Run, place: str) -> tuple[Any, Any]:
+    """A model of the hub or of a folder, and where it came from."""
+    settings = config.backbone
+    assert settings.name is not None  # Backbone.check
+    folder, commit = Path(settings.name).expanduser().resolve(), None
+    if settings.source == "hub":
+        run.progress(0, 1, "fetch", unit="models")
+        folder, commit = hub.fetch(settings.name, settings.revision)
+    dtype = torch.bfloat16 if settings.precision == "bf16-mixed" else torch.float32
+    model, tokenizer = language.read(str(folder), dtype, settings.quantise, place)
+    with run.output(LANGUAGE_MODEL) as path:
+        if settings.copy and settings.quantise == "none":
+            language.save(model, tokenizer, path)
+        else:
+            language.refer(folder, path)
+    run.note(source=settings.name, revision=commit)
+    return model, tokenizer

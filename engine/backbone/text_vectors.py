@@ -1,0 +1,70 @@
+"""One vector per item from its text: what the frozen language model makes of it.
+
+Letters: n items, B texts of a batch, T tokens, H width of the model.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.backbone.language import states
+from engine.backbone.pieces import Pieces
+from engine.backbone.slots import Vocabulary
+from engine.data.ids import PADDING
+
+POOLINGS = ("mean", "last")
+
+
+@torch.no_grad()
+def text_vectors(
+    model: Any,
+    vocabulary: Vocabulary,
+    texts: Sequence[str],  # of every item id, anything at the padding's place
+    pooling: str,
+    longest: int,
+    batch_tokens: int,
+    done: Callable[[int], None],
+) -> Tensor:  # [n + 1, H] float32
+    """Row i: the mean of the states over the tokens of ``texts[i]``, or the ``last`` one. Row 0 is zero.
+
+    Texts are read in order of their length, about ``batch_tokens`` tokens at a time; ``done`` is told how many are.
+    """
+    begin = [] if vocabulary.begin is None else [vocabulary.begin]
+    tokens = [
+        (begin + ids)[:longest] or [vocabulary.padding]
+        for ids in vocabulary.encode([vocabulary.space + text for text in texts])
+    ]
+    pieces = Pieces(tokens)
+    embed = model.get_input_embeddings()
+    vectors = torch.zeros(len(texts), model.config.hidden_size)
+    read = 0
+    for chosen in _batches(pieces.length, batch_tokens):
+        copied = pieces.rows(chosen[:, None])
+        ids = torch.from_numpy(copied.padded(vocabulary.padding)).to(embed.weight.device)
+        length = torch.from_numpy(copied.length).to(ids.device)
+        hidden = states(model, embed(ids)).float()  # [B, T, H]
+        if pooling == "last":
+            pooled = hidden[torch.arange(len(ids)), length - 1]
+        else:
+            real = torch.arange(ids.shape[1], device=ids.device) < length[:, None]
+            pooled = (hidden * real[:, :, None]).sum(dim=1) / length[:, None]
+        vectors[torch.from_numpy(chosen)] = pooled.cpu()
+        read += len(chosen)
+        done(read)
+    return vectors
+
+
+def _batches(lengths: np.ndarray[Any, Any], batch_tokens: int) -> Iterator[np.ndarray[Any, Any]]:
+    """Item ids of each batch, texts of like length together; the padding has no text."""
+    order = np.argsort(lengths, kind="stable")
+    order = order[order != PADDING]
+    start = 0
+    while start < len(order):
+        stop = start + 1
+        while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= batch_tokens:
+            stop += 1
+        yield order[start:stop]
+        start = stop

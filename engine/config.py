@@ -9,6 +9,7 @@ import yaml
 
 from engine.errors import ConfigError
 from engine.settings import setting
+from engine.settings.backbone import Backbone
 from engine.settings.data import Data
 from engine.settings.evaluate import Evaluate
 from engine.settings.launcher import Launcher
@@ -24,6 +25,7 @@ class Config:
     seed: int = setting("seed of everything random, unless a section sets its own", low=0, high=2**31 - 1)
     data: Data = setting("what is learned from")
     student: Student = setting("the small sequential recommender")
+    backbone: Backbone = setting("the frozen language model")
     evaluate: Evaluate = setting("which models are ranked, and how")
     trainer: Trainer = setting("where and how fast training runs")
     launcher: Launcher = setting("who starts the processes")

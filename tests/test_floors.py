@@ -80,7 +80,6 @@ def test_the_cockpit_knows_only_the_run_folder_and_the_table() -> None:
         ("hydra", {"engine/config.py"}),
         ("transformers", {"engine/backbone"}),
         ("plotext", {"engine/commands/chart.py", "cockpit/render"}),
-        ("pytorch_lightning", {"engine/training.py", "engine/training"}),
         ("textual", {"cockpit"}),
     ],
 )
@@ -92,6 +91,18 @@ def test_a_heavy_library_is_imported_in_its_one_place(library: str, homes: set[s
         if any(name.split(".")[0] == library for name in imports(file))
     }
     assert {user for user in users if not any(user == home or user.startswith(home + "/") for home in homes)} == set()
+
+
+def test_only_training_builds_a_trainer() -> None:
+    builders = {
+        file.relative_to(ENGINE).parts[0]
+        for file in engine_files()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] == "Trainer"
+        and any(name.startswith("pytorch_lightning") for name in imports(file))
+    }
+    assert builders == {"training"}
 
 
 def loaded_by(module: str) -> set[str]:

@@ -72,10 +72,10 @@ def _look(folder: Path, info: RunInfo, now: float) -> Standing:
     if process and process.phase in (WAITING, QUEUED):
         return _not_yet(process)
     told = [identity.alive for identity in (supervisor, stage) if identity]
+    if summary and summary.ended and not (supervisor and supervisor.alive):
+        return _by_its_own_word(summary)  # its process may still be on its way out
     if any(told):
         return _at_work(process, summary, now)
-    if summary and summary.ended:
-        return _by_its_own_word(summary)
     if None in told:
         return _elsewhere(stage or supervisor, now - _heard(process, summary))
     return _lost(stage or supervisor)

@@ -75,7 +75,9 @@ def test_every_leaf_is_listed_with_its_dotted_key() -> None:
         ({"inner": {"rate": 0.5}}, ["inner.kinds is missing"]),
     ],
 )
-def test_an_unsound_tree_is_refused_with_the_place_and_what_is_allowed(changes: dict[str, Any], words: list[str]) -> None:
+def test_an_unsound_tree_is_refused_with_the_place_and_what_is_allowed(
+    changes: dict[str, Any], words: list[str]
+) -> None:
     with pytest.raises(ConfigError) as caught:
         tree_of(Outer, tree(**changes), "", "run/config.yaml")
     for word in [*words, "run/config.yaml"]:

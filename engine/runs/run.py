@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self, SupportsFloat
@@ -341,19 +341,21 @@ class Run:
         details: dict[str, Any] = {} if error is None else {"reason": summary.error}
         if summary.ended == "failed" and not isinstance(error, UserError):
             details["trace"] = "".join(traceback.format_exception(error))[-4000:]
-        try:
+        # A full disk may refuse one of the two and take the other. When it has ended the work, that first error is
+        # the one to tell.
+        first: AbstractContextManager[None] = suppress(RunError) if error else nullcontext()
+        with ExitStack() as always:
+            if self._lock is not None:
+                always.callback(os.close, self._lock)
+            always.callback(self._journal.close)
+            always.enter_context(first)
+            always.callback(self._conclude)
             self._journal.flush()
             self._journal.write("end", status=summary.ended, **details)
-            summary.hb = self._clock()
-            summary.write(self.folder)
-        except RunError:
-            # A full disk has already ended the work: that first error is the one to tell.
-            if error is None:
-                raise
-        finally:
-            self._journal.close()
-            if self._lock is not None:
-                os.close(self._lock)
+
+    def _conclude(self) -> None:
+        self._summary.hb = self._clock()
+        self._summary.write(self.folder)
 
 
 def _last_line(error: BaseException) -> str:

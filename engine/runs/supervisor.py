@@ -353,7 +353,7 @@ def main(words: Sequence[str]) -> int:
     split = words.index("--") if "--" in words else len(words)
     folder, *flags = words[:split]
     options = dict(flag.removeprefix("--").split("=", 1) for flag in flags)
-    ready = int(options.get("ready", 2))
+    ready = int(options.get("ready", 0))
     if os.fork():
         os._exit(0)  # not the leader of its session any more, and nobody's child
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -362,16 +362,19 @@ def main(words: Sequence[str]) -> int:
         # Orphans of the stage fall to this process, which ends them.
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     answer: dict[str, str] = {}
+    refusal = ""
     try:
         supervisor = Supervisor(Path(folder).absolute(), words[split + 1 :], float(options.get("grace", GRACE)))
         supervisor.take()
     except UserError as error:
         answer = {"cause": error.cause, "place": error.place, "remedy": error.remedy}
-    with suppress(BrokenPipeError):  # whoever started it may be gone; the run goes on
-        os.write(ready, json.dumps(answer).encode())
-    if ready > 2:
+        refusal = str(error)
+    if ready:
+        with suppress(BrokenPipeError):  # whoever started it may be gone; the run goes on
+            os.write(ready, json.dumps(answer).encode())
         os.close(ready)
     if answer:
+        print(refusal, file=sys.stderr)
         return 2
     supervisor.work()
     return 0

@@ -1,0 +1,94 @@
+"""From ranks to the figures of a table's row: means, their uncertainty, and what the lists of best items look like."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine import ranking
+from engine.data import ids
+from engine.evaluate.measure import Measured
+from engine.statistics import Difference, corrected, paired_rows, standard_error
+
+CUTOFFS = (1, 5, 10, 20)
+COMPARED = ("ndcg@10", "hr@10")
+UNCERTAIN = ("hr@1", "hr@10", "ndcg@10", "mrr")  # metrics whose standard error is told
+ALL_ROWS = "all"
+
+
+def per_row(ranks: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Metric -> its value for every row; recall@k is hr@k, because every row has one target."""
+    tensor = torch.from_numpy(ranks)
+    values: dict[str, NDArray[np.float64]] = {}
+    for name, function in (
+        ("hr", ranking.hit_rate),
+        ("recall", ranking.recall),
+        ("ndcg", ranking.ndcg),
+        ("mrr", ranking.mrr),
+    ):
+        values |= {f"{name}@{k}": function(tensor, k).numpy() for k in CUTOFFS}
+    return values | {"mrr": ranking.mrr(tensor).numpy()}
+
+
+def means(ranks: NDArray[np.float64]) -> dict[str, float]:
+    """Mean of every metric over the rows, and the standard error of some: ``<metric> se``."""
+    values = per_row(ranks)
+    result = {name: float(value.mean()) for name, value in values.items()}
+    return result | {f"{name} se": standard_error(values[name]) for name in UNCERTAIN}
+
+
+def of_lists(measured: Measured, items: int, popularity: NDArray[np.float64]) -> dict[str, float]:
+    """Share of the items that stand in any row's list, and mean popularity percentile of what is listed."""
+    if measured.lists is None:
+        return {}
+    listed = measured.lists[measured.lists != ids.PADDING]
+    if len(listed) == 0:
+        return {}
+    length = measured.lists.shape[1]
+    return {
+        f"coverage@{length}": len(np.unique(listed)) / items,
+        f"popularity@{length}": float(popularity[listed].mean()),
+    }
+
+
+def comparisons(
+    ranks: dict[str, NDArray[np.float64]], slices: dict[str, NDArray[np.bool_]], samples: int, seed: int
+) -> Iterator[dict[str, Any]]:
+    """How each model differs from those named before it on the same rows: over all rows and over every slice.
+
+    Bootstrap interval and sign-flip p-value of the mean difference; the p-values of one pair are corrected by Holm.
+    """
+    pairs = [(a, b) for place, a in enumerate(ranks) for b in list(ranks)[place + 1 :]]
+    if not pairs:
+        return
+    values = {model: per_row(own) for model, own in ranks.items()}
+    rows = len(next(iter(ranks.values())))
+    masks = {ALL_ROWS: np.ones(rows, dtype=bool), **slices}
+    for baseline, model in pairs:
+        keys = [(metric, name) for metric in COMPARED for name in masks]
+        found = [
+            paired_rows(values[baseline][metric][masks[name]], values[model][metric][masks[name]], samples, seed)
+            for metric, name in keys
+        ]
+        for (metric, name), difference in zip(keys, corrected(found), strict=True):
+            base = float(values[baseline][metric][masks[name]].mean())
+            yield _comparison(model, baseline, metric, name, base, difference)
+
+
+def _comparison(model: str, baseline: str, metric: str, name: str, base: float, d: Difference) -> dict[str, Any]:
+    return {
+        "model": model,
+        "baseline": baseline,
+        "metric": metric,
+        "slice": name,
+        "rows": d.n,
+        "baseline value": base,
+        "difference": d.mean,
+        "low": d.low,
+        "high": d.high,
+        "relative": d.mean / base if base else None,
+        "p": d.p,
+        "verdict": d.verdict(),
+    }

@@ -1,0 +1,90 @@
+"""Ranks of the targets of one split by one model, under every protocol at once: each block of scores is made once.
+
+Letters: R rows, B rows of a block, n items, K places of a list, C candidates.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.data import ids
+from engine.data.sequences import Rows
+from engine.evaluate.models import Scorer
+from engine.ranking import average_rank, blocks, history_pairs, target_counts
+
+LIST = 10  # places that coverage and popularity bias look at
+ALL = "all"  # candidates of a full ranking
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a rank is a rank among."""
+
+    hide_seen: bool  # items of the row's history are left out
+    candidates: str  # "all", or how many
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How one model ranked the rows of one split under one protocol."""
+
+    model: str
+    split: str
+    protocol: Protocol
+    ranks: NDArray[np.float64]  # [R]
+    tied: NDArray[np.int64]  # [R] other items with the target's score
+    lists: NDArray[np.int32] | None  # [R, K] best items, the padding where there are no more; None of candidates
+
+
+@torch.no_grad()
+def measure(
+    model: str,
+    split: str,
+    score: Scorer,
+    rows: Rows,
+    items: int,
+    candidates: NDArray[np.int32] | None,
+    device: str,
+    done: Callable[[int], None],
+) -> list[Measured]:
+    """Full ranking with and without seen items, and of ``candidates`` [R, C], whose first column is the target.
+
+    ``done`` is told how many rows are ranked. ValueError where a score is not a number.
+    """
+    seen = tuple(torch.from_numpy(part).to(device) for part in (rows.items, rows.start, rows.stop))
+    targets = torch.from_numpy(rows.targets).long().to(device)
+    protocols = [Protocol(False, ALL), Protocol(True, ALL)]
+    if candidates is not None:
+        protocols.append(Protocol(False, str(candidates.shape[1])))
+    counts = np.zeros((len(protocols), 2, len(rows)), dtype=np.int64)
+    lists = np.zeros((2, len(rows), min(LIST, items)), dtype=np.int32)
+    for block in blocks(len(rows), ids.rows(items), device):
+        scores, truth = score(block), targets[block]
+        pairs = history_pairs((seen[0], seen[1], seen[2]), block)
+        found = [target_counts(scores, truth), target_counts(scores, truth, pairs)]
+        if candidates is not None:
+            chosen = torch.from_numpy(candidates[block]).long().to(device)
+            narrow = F.pad(scores.gather(1, chosen), (1, 0), value=-torch.inf)  # a padding column of its own
+            found.append(target_counts(narrow, torch.ones_like(truth)))  # the target stands first behind it
+        for place, (above, equal) in enumerate(found):
+            counts[place, 0, block], counts[place, 1, block] = above.cpu(), equal.cpu()
+        lists[0, block] = best(scores)
+        kept = scores.gather(1, truth[:, None])  # a seen target is ranked, so it may be listed too
+        scores[pairs] = -torch.inf
+        scores.scatter_(1, truth[:, None], kept)
+        lists[1, block] = best(scores)
+        done(block.stop)
+    ranks = average_rank(torch.from_numpy(counts[:, 0]), torch.from_numpy(counts[:, 1])).numpy()
+    shown = [lists[0], lists[1], None]
+    return [Measured(model, split, p, ranks[k], counts[k, 1], shown[k]) for k, p in enumerate(protocols)]
+
+
+def best(scores: Tensor, count: int = LIST) -> NDArray[np.int32]:
+    """[B, n + 1] -> [B, K]: the best items, best first; the padding where only minus infinity is left."""
+    values, places = scores.topk(min(count, scores.shape[1] - 1), dim=1)
+    return places.masked_fill(values == -torch.inf, ids.PADDING).int().cpu().numpy()

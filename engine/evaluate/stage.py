@@ -1,0 +1,136 @@
+"""The ``evaluate`` stage: every model ranks the same held-out rows, once, under every protocol."""
+
+import json
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from engine.config import Config
+from engine.data.sequences import Rows, Sequences
+from engine.evaluate import candidates, tables
+from engine.evaluate.figures import comparisons
+from engine.evaluate.measure import ALL, Measured, Protocol, best, measure
+from engine.evaluate.models import Model, models, training_counts
+from engine.evaluate.slices import percentiles, slices
+from engine.runs.run import Run, Stopped
+from engine.settings.evaluate import Evaluate
+from engine.stages import (
+    CANDIDATES,
+    COMPARISONS,
+    METRICS_TABLE,
+    PROFILE,
+    ROW_RANKS,
+    SEQUENCES,
+    SLICES_TABLE,
+    STAGES,
+    TEST,
+    VALIDATION,
+)
+
+TESTED, SELECTED = "test", "validation"
+REFERENCES = ("popularity", "oracle")  # the floor and the ceiling: never "the best model"
+
+
+def run(config: Config, run: Run) -> None:
+    """Rank, then write the tables. Raises Stopped, with nothing written, when the run is asked to stop."""
+    settings = config.evaluate
+    device = "cuda" if config.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    profile = json.loads(run.input(PROFILE).read_text(encoding="utf-8"))
+    items: int = profile["items"]
+    counts = training_counts(Sequences.load(run.input(SEQUENCES)), items)
+    splits = {TESTED: Rows.load(run.input(TEST)), SELECTED: Rows.load(run.input(VALIDATION))}
+    splits = {name: rows for name, rows in splits.items() if len(rows)}
+    drawn = _candidates(settings, splits, items, run)
+    ranked = models(settings.models, run, splits, items, device)
+    results = _rank(ranked, splits, items, drawn, device, run)
+    run.progress(0, 1, "compare", unit="tables")
+    times = {model.name: _milliseconds(model, len(splits[TESTED]), settings.timed_requests) for model in ranked}
+    masks = slices(splits[TESTED], counts, settings.head, settings.tail, settings.lengths)
+    main = Protocol(settings.hide_seen, ALL)
+    about = tables.About(run.info, profile, ranked, times, main)
+    metrics = tables.metrics(about, results, splits, percentiles(counts))
+    ranks = {m.model: m.ranks for m in results if m.split == TESTED and m.protocol == main and m.model != "oracle"}
+    for artifact, table in (
+        (METRICS_TABLE, metrics),
+        (SLICES_TABLE, tables.by_slice([m for m in results if m.split == TESTED], masks)),
+        (COMPARISONS, list(comparisons(ranks, masks, settings.samples, settings.candidate_seed))),
+    ):
+        with run.output(artifact) as path:
+            tables.write(path, table)
+    with run.output(ROW_RANKS) as path:
+        tables.write_ranks(path, results, splits)
+    _report(run, metrics, profile)
+    run.progress(1, 1, "compare", unit="tables")
+
+
+def _candidates(settings: Evaluate, splits: dict[str, Rows], items: int, run: Run) -> dict[str, NDArray[np.int32]]:
+    """Candidates [R, C] of every split, written down; none where they are not asked for or there are too few items."""
+    size, history, seed = settings.candidates, settings.candidate_history, settings.candidate_seed
+    if not size:
+        return {}
+    if not candidates.possible(items, size, history):
+        run.log("warning", f"{items} items are too few for {size} candidates outside of {history}: not ranked")
+        return {}
+    seeds = np.random.SeedSequence(seed).generate_state(2)  # the splits draw different negatives
+    drawn = {
+        name: candidates.draw(splits[name], items, size, history, int(own))
+        for name, own in zip((TESTED, SELECTED), seeds, strict=True)
+        if name in splits
+    }
+    with run.output(CANDIDATES) as path:
+        save_file(drawn, path)
+    return drawn
+
+
+def _rank(
+    ranked: list[Model],
+    splits: dict[str, Rows],
+    items: int,
+    drawn: dict[str, NDArray[np.int32]],
+    device: str,
+    run: Run,
+) -> list[Measured]:
+    results = []
+    for model in ranked:
+        for split, score in model.scorers.items():
+            rows = splits[split]
+
+            def done(count: int, phase: str = f"{model.name} on {split}", total: int = len(rows)) -> None:
+                run.progress(count, total, phase, unit="rows")
+                if run.stop_requested:
+                    raise Stopped(f"stopped at row {count} of {phase}; an evaluation starts over")
+
+            results += measure(model.name, split, score, rows, items, drawn.get(split), device, done)
+    return results
+
+
+def _milliseconds(model: Model, rows: int, requests: int) -> float | None:
+    """Median time of ranking for one row at a time and naming the best ten; None where no model answers."""
+    if not model.live:
+        return model.ms_per_request
+    if not requests:
+        return None
+    taken = []
+    for row in np.linspace(0, rows - 1, num=min(requests, rows), dtype=int).tolist():
+        begin = time.perf_counter()
+        best(model.scorers[TESTED](slice(row, row + 1)))
+        taken.append(time.perf_counter() - begin)
+    return 1000 * statistics.median(taken)
+
+
+def _report(run: Run, metrics: list[tables.Row], profile: dict[str, Any]) -> None:
+    """The stage's metrics are those of the best trained model, chosen on validation rows, told on test rows."""
+    names = [metric.name for metric in STAGES["evaluate"].metrics]
+    shown = {(row["model"], row["split"]): row for row in metrics if row["main"]}
+    trained = [model for model, split in shown if split == TESTED and model not in REFERENCES]
+    on_validation = {model: shown[model, SELECTED][names[0]] for model in trained if (model, SELECTED) in shown}
+    chosen = max(on_validation, key=lambda model: on_validation[model], default=trained[-1] if trained else None)
+    figures = {model: {name: row[name] for name in names} for (model, split), row in shown.items() if split == TESTED}
+    if chosen is not None:
+        run.evaluation(1, figures[chosen], best=True, split=TESTED)
+    run.note(model=chosen, figures=figures, targets_hash=profile["targets_hash"], split=profile["split"])

@@ -1,0 +1,148 @@
+"""The result table of an evaluation as plain text of 80 columns: every figure beside its protocol and its uncertainty.
+
+Reads the CSV files of a run and needs nothing but the standard library.
+"""
+
+import csv
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from engine.errors import RunError
+from engine.runs.schema import ARTIFACTS
+from engine.runs.text import clean
+from engine.stages import COMPARISONS, METRICS_TABLE, MODELS, SLICES_TABLE, Artifact
+
+WIDTH = 80
+WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
+Z = 1.96  # standard errors on either side of a mean that hold 95 % of a normal distribution
+NOTHING = "-"
+
+Row = dict[str, str]
+
+
+def render(folder: Path) -> str:
+    """The table of the finished evaluation at ``folder``."""
+    metrics = read(folder, METRICS_TABLE)
+    tested = sorted((row for row in metrics if row["split"] == "test"), key=_place)
+    main = [row for row in tested if row["main"] == "true"]
+    full = [row for row in tested if row["main"] != "true" and row["candidates"] == "all"]
+    few = [row for row in tested if row["candidates"] != "all"]
+    head = main[0]
+    rule = clean(head["split_rule"])
+    lines = [
+        f"{clean(head['data'])}: {_count(head['users'])} users, {_count(head['items'])} items, "
+        f"{_count(head['rows'])} test rows ({rule}), targets {head['targets_hash']}",
+        f"{_seen(head)}, ranked among all items, ties share their average rank",
+        "",
+        *_block(main, ("hr@10", "ndcg@10"), ("mrr",), costs=True),
+        "",
+        f"{_seen(full[0])}:",
+        *_block(full, ("hr@10", "ndcg@10"), ("mrr",)),
+    ]
+    if few:
+        negatives = int(few[0]["candidates"]) - 1
+        lines += [
+            "",
+            f"ranked among {few[0]['candidates']} candidates (the target and {negatives} fixed random negatives):",
+            *_block(few, ("hr@1", "ndcg@10"), ("mrr",)),
+        ]
+    lines += ["", *_slices(read(folder, SLICES_TABLE), head), "", f"± {Z} standard errors: the 95 % interval over rows"]
+    verdicts = list(_verdicts(read(folder, COMPARISONS)))
+    return "\n".join([*lines, *([""] if verdicts else []), *verdicts])
+
+
+def read(folder: Path, artifact: Artifact) -> list[Row]:
+    """A table of a finished evaluation. RunError when it is not there."""
+    path = folder / ARTIFACTS / artifact.file
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError as error:
+        raise RunError(
+            f"there is no {artifact.file} ({artifact.help})",
+            place=str(path),
+            remedy=f"Finish it: engine resume {folder.name}, or make it: engine run evaluate --again",
+        ) from error
+
+
+def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns under their names: the first one to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in (header, *rows)
+    ]
+
+
+def _block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str], costs: bool = False) -> list[str]:
+    header = ["model", *uncertain, *plain, *(["train s", "ms/request"] if costs else [])]
+    cells = [
+        [
+            WORDS.get(row["model"], clean(row["model"])),
+            *(f"{float(row[name]):.4f} ±{Z * float(row[f'{name} se']):.4f}" for name in uncertain),
+            *(f"{float(row[name]):.4f}" for name in plain),
+            *([_number(row["train_seconds"], 1), _number(row["ms_per_request"], 2)] if costs else []),
+        ]
+        for row in rows
+    ]
+    return align(header, cells)
+
+
+def _slices(rows: list[Row], main: Row, metric: str = "ndcg@10") -> list[str]:
+    """One line per part of the rows, one column per model."""
+    shown = [row for row in rows if (row["hide_seen"], row["candidates"]) == (main["hide_seen"], main["candidates"])]
+    models = list(dict.fromkeys(row["model"] for row in sorted(shown, key=_place)))
+    value = {(row["slice"], row["model"]): f"{float(row[metric]):.4f}" for row in shown}
+    counts = {row["slice"]: row["rows"] for row in shown}
+    cells = [
+        [name, _count(rows), *(value.get((name, model), NOTHING) for model in models)] for name, rows in counts.items()
+    ]
+    return align([f"{metric} on", "rows", *models], cells)
+
+
+def _verdicts(rows: list[Row], metric: str = "ndcg@10") -> Iterator[str]:
+    """A sentence per model against the student, or against popularity where there is none; and against the teacher."""
+    found = {(row["model"], row["baseline"], row["slice"]): row for row in rows if row["metric"] == metric}
+    known = {name for model, baseline, _ in found for name in (model, baseline)}
+    for model, baseline in dict.fromkeys((model, baseline) for model, baseline, _ in found):
+        first = "student" if "student" in known and model != "student" else "popularity"
+        if baseline not in (first, "teacher"):
+            continue
+        row = found[model, baseline, "all"]
+        parts = {name: one for (m, b, name), one in found.items() if (m, b) == (model, baseline) and name != "all"}
+        by = f" ({100 * float(row['relative']):+.1f} %)" if row["relative"] else ""
+        verdict = {
+            "better": f"{model} is better than {baseline}",
+            "worse": f"{model} is worse than {baseline}",
+            "undecided": f"{model} and {baseline} cannot be told apart",
+        }[row["verdict"]]
+        text = (
+            f"{verdict}: {metric} {float(row['difference']):+.4f}{by}, 95 % interval "
+            f"{float(row['low']):+.4f} to {float(row['high']):+.4f}, Holm's p {float(row['p']):.4f}, "
+            f"paired over {_count(row['rows'])} rows."
+        )
+        for word in ("better", "worse", "undecided"):
+            names = [name for name, one in parts.items() if one["verdict"] == word]
+            text += f" {word.capitalize()} on {', '.join(names)}." if names else ""
+        yield textwrap.fill(text, WIDTH, subsequent_indent="  ")
+
+
+def _place(row: Row) -> int:
+    """Floor first, ceiling last."""
+    return len(MODELS) if row["model"] == "oracle" else list(MODELS).index(row["model"])
+
+
+def _seen(row: Row) -> str:
+    return "seen items hidden" if row["hide_seen"] == "true" else "seen items not hidden"
+
+
+def _count(text: str) -> str:
+    return f"{int(text):,}"
+
+
+def _number(text: str, digits: int) -> str:
+    return f"{float(text):.{digits}f}" if text else NOTHING

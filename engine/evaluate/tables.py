@@ -1,0 +1,124 @@
+"""The tables that an evaluation leaves behind: one row per model and protocol, per slice, and the rank of every row."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from engine.data.prepare import targets_hash
+from engine.data.sequences import Rows
+from engine.evaluate.figures import means, of_lists
+from engine.evaluate.measure import Measured, Protocol
+from engine.evaluate.models import Model
+from engine.runs.schema import RunInfo
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class About:
+    """What every row of the metrics table says beside its figures."""
+
+    info: RunInfo
+    profile: dict[str, Any]
+    models: list[Model]
+    milliseconds: dict[str, float | None]  # by model
+    main: Protocol
+
+
+def metrics(
+    about: About, results: Sequence[Measured], splits: dict[str, Rows], popularity: NDArray[np.float64]
+) -> list[Row]:
+    """One row per model, split and protocol; ``main`` marks the protocol that the settings ask for."""
+    made = {model.name: model for model in about.models}
+    hashes = {split: targets_hash(rows) for split, rows in splits.items()}
+    order = {True: 0, False: 1}
+    rows = [
+        {
+            "experiment": about.info.experiment,
+            "run": about.info.id,
+            "made_by": made[result.model].made_by,
+            "data": about.profile["name"],
+            "split": result.split,
+            "split_rule": about.profile["split"],
+            "seed": about.info.seed,
+            "model": result.model,
+            "rows": len(result.ranks),
+            "users": about.profile["users"],
+            "items": about.profile["items"],
+            "hide_seen": result.protocol.hide_seen,
+            "candidates": result.protocol.candidates,
+            "main": result.protocol == about.main,
+            **means(result.ranks),
+            **of_lists(result, about.profile["items"], popularity),
+            "ties": float((result.tied > 0).mean()),
+            "targets_hash": hashes[result.split],
+            "train_seconds": made[result.model].train_seconds,
+            "ms_per_request": about.milliseconds[result.model],
+        }
+        for result in results
+    ]
+    rows.sort(key=lambda row: (row["split"] != "test", order[row["main"]], row["candidates"] != "all"))
+    return rows
+
+
+def by_slice(results: Sequence[Measured], slices: dict[str, NDArray[np.bool_]]) -> list[Row]:
+    """The same figures for the rows of every slice."""
+    return [
+        {
+            "model": result.model,
+            "split": result.split,
+            "hide_seen": result.protocol.hide_seen,
+            "candidates": result.protocol.candidates,
+            "slice": name,
+            "rows": int(mask.sum()),
+            **means(result.ranks[mask]),
+        }
+        for result in results
+        for name, mask in slices.items()
+    ]
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """A CSV with every column that any row has; numbers with ten digits, nothing where a row has no value."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(columns)
+        table.writerows([cell(row.get(name)) for name in columns] for row in rows)
+
+
+def cell(value: object) -> str:
+    """A value as the tables write it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def write_ranks(path: Path, results: Sequence[Measured], splits: dict[str, Rows]) -> None:
+    """model, split, hide_seen, candidates, row, user, target, rank: one line per row, model and protocol."""
+    parts = []
+    for result in results:
+        rows = splits[result.split]
+        same = {"model": result.model, "split": result.split, "candidates": result.protocol.candidates}
+        parts.append(
+            pa.table(
+                {name: pa.array([text] * len(rows)).dictionary_encode() for name, text in same.items()}
+                | {
+                    "hide_seen": np.full(len(rows), result.protocol.hide_seen),
+                    "row": np.arange(len(rows), dtype=np.int32),
+                    "user": rows.users.astype(np.int32),
+                    "target": rows.targets,
+                    "rank": result.ranks,
+                }
+            )
+        )
+    pq.write_table(pa.concat_tables(parts).unify_dictionaries(), path)

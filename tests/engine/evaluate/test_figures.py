@@ -1,0 +1,56 @@
+import math
+
+import numpy as np
+import pytest
+
+from engine.evaluate.figures import comparisons, means, of_lists
+from engine.evaluate.measure import Measured, Protocol
+from engine.statistics import paired_rows
+
+
+def test_means_are_those_of_the_formulas() -> None:
+    ranks = np.array([1.0, 3.0, 7.5, 10.0, 50.0])
+    found = means(ranks)
+    for k in (1, 5, 10, 20):
+        hits = [rank <= k for rank in ranks]
+        assert found[f"hr@{k}"] == found[f"recall@{k}"] == pytest.approx(sum(hits) / 5)
+        gains = [1 / math.log2(rank + 1) if rank <= k else 0 for rank in ranks]
+        assert found[f"ndcg@{k}"] == pytest.approx(sum(gains) / 5)
+        assert found[f"mrr@{k}"] == pytest.approx(sum(1 / rank if rank <= k else 0 for rank in ranks) / 5)
+    assert found["mrr"] == pytest.approx(sum(1 / rank for rank in ranks) / 5)
+    assert found["hr@10 se"] == pytest.approx(math.sqrt(0.8 * 0.2 / 4))
+
+
+def test_coverage_counts_listed_items_and_popularity_averages_them() -> None:
+    lists = np.array([[1, 2], [1, 0]], dtype=np.int32)  # the second row has one item to show
+    measured = Measured("m", "test", Protocol(True, "all"), np.ones(2), np.zeros(2, dtype=np.int64), lists)
+    found = of_lists(measured, 4, np.array([0.0, 0.875, 0.5, 0.5, 0.125]))
+    assert found == {"coverage@2": 0.5, "popularity@2": pytest.approx((0.875 + 0.5 + 0.875) / 3)}
+
+
+def test_candidates_have_no_lists() -> None:
+    measured = Measured("m", "test", Protocol(False, "20"), np.ones(2), np.zeros(2, dtype=np.int64), None)
+    assert of_lists(measured, 4, np.ones(5)) == {}
+
+
+def test_each_model_is_compared_with_those_before_it_on_the_same_rows() -> None:
+    draw = np.random.default_rng(1)
+    ranks = {name: draw.integers(1, 30, 60).astype(float) for name in ("popularity", "student", "distilled")}
+    masks = {"odd": np.arange(60) % 2 == 1}
+    rows = list(comparisons(ranks, masks, samples=100, seed=5))
+    pairs = [("popularity", "student"), ("popularity", "distilled"), ("student", "distilled")]
+    assert [(r["baseline"], r["model"]) for r in rows[::4]] == pairs
+    assert {(r["metric"], r["slice"]) for r in rows} == {(m, s) for m in ("ndcg@10", "hr@10") for s in ("all", "odd")}
+    (row,) = [
+        r for r in rows if (r["model"], r["baseline"], r["metric"], r["slice"]) == (*pairs[2][::-1], "hr@10", "odd")
+    ]
+    hits = {name: (own[masks["odd"]] <= 10).astype(float) for name, own in ranks.items()}
+    alone = paired_rows(hits["student"], hits["distilled"], 100, 5)
+    assert (row["difference"], row["low"], row["high"]) == (alone.mean, alone.low, alone.high)
+    assert row["difference"] == pytest.approx((hits["distilled"] - hits["student"]).mean())
+    assert row["p"] >= alone.p  # corrected for having looked four times
+    assert row["rows"] == 30
+
+
+def test_a_single_model_is_compared_with_nothing() -> None:
+    assert list(comparisons({"student": np.ones(3)}, {}, 100, 0)) == []

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from engine import ranking
+from engine.data.sequences import Rows
+from engine.evaluate import candidates
+from engine.evaluate.measure import Measured, Protocol, best, measure
+
+
+def slow_rank(scores: np.ndarray, target: int, among: list[int]) -> float:
+    others = [i for i in among if i != target]
+    above = sum(scores[i] > scores[target] for i in others)
+    return 1 + above + sum(scores[i] == scores[target] for i in others) / 2
+
+
+@pytest.mark.parametrize("rows_at_least", [1, 7, 1000])
+def test_all_protocols_agree_with_loops(monkeypatch: pytest.MonkeyPatch, held_out: Rows, rows_at_least: int) -> None:
+    monkeypatch.setitem(ranking.SCORES_AT_ONCE, "cpu", 1)
+    monkeypatch.setattr(ranking, "ROWS_AT_LEAST", rows_at_least)
+    scores = torch.randint(-9, 9, (len(held_out), 61), generator=torch.Generator().manual_seed(1)).float()
+    scores[:, 0] = -torch.inf
+    drawn = candidates.draw(held_out, 60, 20, 10, seed=3)
+    asked: list[slice] = []
+    done: list[int] = []
+
+    def score(block: slice) -> Tensor:
+        asked.append(block)
+        return scores[block].clone()
+
+    found = measure("m", "test", score, held_out, 60, drawn, "cpu", done.append)
+    by = {result.protocol: result for result in found}
+    plain = scores.numpy()
+    for row, target in enumerate(held_out.targets):
+        seen = set(held_out.items[held_out.start[row] : held_out.stop[row]].tolist())
+        everything = list(range(1, 61))
+        unseen = [i for i in everything if i not in seen]
+        assert by[Protocol(False, "all")].ranks[row] == slow_rank(plain[row], target, everything)
+        assert by[Protocol(True, "all")].ranks[row] == slow_rank(plain[row], target, unseen)
+        assert by[Protocol(False, "20")].ranks[row] == slow_rank(plain[row], target, drawn[row].tolist())
+        tied = sum(plain[row, i] == plain[row, target] for i in everything) - 1
+        assert by[Protocol(False, "all")].tied[row] == tied
+        listed = by[Protocol(True, "all")].lists
+        assert listed is not None
+        assert not set(listed[row].tolist()) & (seen - {int(target)})
+        assert (np.diff(plain[row, listed[row]]) <= 0).all()
+    assert len(asked) == -(-len(held_out) // rows_at_least)
+    assert done[-1] == len(held_out)
+
+
+def test_a_list_ends_where_nothing_is_left_to_show() -> None:
+    scores = torch.full((1, 13), -torch.inf)
+    scores[0, 4], scores[0, 9] = 1.0, 2.0
+    assert best(scores).tolist() == [[9, 4, 0, 0, 0, 0, 0, 0, 0, 0]]
+    assert best(scores[:, :4]).tolist() == [[0, 0, 0]]
+
+
+def test_scores_that_are_not_numbers_are_an_error(held_out: Rows) -> None:
+    def broken(block: slice) -> Tensor:
+        return torch.full((block.stop - block.start, 61), torch.nan)
+
+    with pytest.raises(ValueError, match="not a number"):
+        measure("m", "test", broken, held_out, 60, None, "cpu", lambda done: None)
+
+
+def test_without_candidates_there_are_two_protocols(held_out: Rows) -> None:
+    def constant(block: slice) -> Tensor:
+        return torch.zeros(block.stop - block.start, 61)
+
+    found: list[Measured] = measure("m", "test", constant, held_out, 60, None, "cpu", lambda done: None)
+    assert [result.protocol for result in found] == [Protocol(False, "all"), Protocol(True, "all")]
+    assert (found[0].ranks == 30.5).all()  # all sixty items share the ranks 1 to 60

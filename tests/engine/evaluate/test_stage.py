@@ -1,0 +1,176 @@
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from engine.data.sequences import Rows, Sequences
+from engine.errors import RunError
+from engine.evaluate.stage import run as evaluate
+from engine.runs.run import Run, Stopped
+from engine.runs.schema import ARTIFACTS, CONTROL, STOP, Summary
+from engine.student.batches import histories
+from engine.student.model import load_student
+
+TIMES = ("ms_per_request",)
+
+
+def table(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / ARTIFACTS / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def slow_rank(scores: np.ndarray, target: int, hidden: set[int]) -> float:
+    others = [i for i in range(1, len(scores)) if i != target and i not in hidden]
+    above = sum(scores[i] > scores[target] for i in others)
+    return 1 + above + sum(scores[i] == scores[target] for i in others) / 2
+
+
+def test_every_model_split_and_protocol_has_its_row(finished: Path) -> None:
+    rows = table(finished, "metrics.csv")
+    keys = {(row["model"], row["split"], row["hide_seen"], row["candidates"]) for row in rows}
+    protocols = [("true", "all"), ("false", "all"), ("false", "20")]
+    expected = {(m, s, *p) for m in ("popularity", "student") for s in ("test", "validation") for p in protocols}
+    expected |= {("oracle", "test", *p) for p in protocols}
+    assert keys == expected
+    assert len(rows) == len(keys)
+
+
+def test_popularity_ranks_by_training_counts(finished: Path, sequences: Sequences, held_out: Rows) -> None:
+    folder = finished
+    ranks = pq.read_table(folder / ARTIFACTS / "ranks.parquet").to_pylist()
+    counts = np.bincount(sequences.items, minlength=61)
+    for hide in (True, False):
+        found = [
+            r["rank"]
+            for r in ranks
+            if (r["model"], r["split"], r["candidates"], r["hide_seen"]) == ("popularity", "test", "all", hide)
+        ]
+        expected = [
+            slow_rank(counts, int(target), set(held_out.items[a:b].tolist()) if hide else set())
+            for target, a, b in zip(held_out.targets, held_out.start, held_out.stop, strict=True)
+        ]
+        assert found == expected
+
+
+def test_a_student_is_ranked_by_its_own_scores_and_the_table_tells_their_mean(finished: Path, held_out: Rows) -> None:
+    folder = finished
+    model = load_student(folder.parent / "student-1" / ARTIFACTS / "model.safetensors")
+    with torch.no_grad():
+        states = model.user_vectors(histories(held_out, slice(None), model.max_length))
+        scores = (states @ model.item_table()[0].T).numpy()
+    ranks = [
+        slow_rank(scores[r], int(held_out.targets[r]), set(held_out.items[held_out.start[r] : held_out.stop[r]]))
+        for r in range(len(held_out))
+    ]
+    (row,) = [
+        r for r in table(folder, "metrics.csv") if (r["model"], r["split"], r["main"]) == ("student", "test", "true")
+    ]
+    assert float(row["hr@10"]) == pytest.approx(np.mean([rank <= 10 for rank in ranks]), abs=1e-9)
+    assert float(row["mrr"]) == pytest.approx(np.mean([1 / rank for rank in ranks]), abs=1e-9)
+    gains = [1 / np.log2(rank + 1) if rank <= 10 else 0.0 for rank in ranks]
+    assert float(row["ndcg@10"]) == pytest.approx(np.mean(gains), abs=1e-9)
+    assert float(row["ndcg@10 se"]) == pytest.approx(np.std(gains, ddof=1) / np.sqrt(len(gains)), abs=1e-9)
+    assert (row["made_by"], float(row["train_seconds"])) == ("student-1", 12.5)
+    assert float(row["ms_per_request"]) > 0
+
+
+def test_candidate_ranks_are_among_the_stored_candidates(finished: Path, held_out: Rows) -> None:
+    folder = finished
+    drawn = load_file(folder / ARTIFACTS / "candidates.safetensors")["test"]
+    assert drawn.shape == (40, 20)
+    assert (drawn[:, 0] == held_out.targets).all()
+    scores = load_file(folder.parent / "data-1" / ARTIFACTS / "oracle.safetensors")["scores"]
+    ranks = [
+        r["rank"]
+        for r in pq.read_table(folder / ARTIFACTS / "ranks.parquet").to_pylist()
+        if (r["model"], r["candidates"]) == ("oracle", "20")
+    ]
+    assert ranks == [1 + int((scores[row, drawn[row]] > scores[row, drawn[row, 0]]).sum()) for row in range(40)]
+
+
+def test_the_ranks_table_names_user_and_target_of_every_row(finished: Path, held_out: Rows) -> None:
+    ranks = pq.read_table(finished / ARTIFACTS / "ranks.parquet").to_pylist()
+    for r in ranks:
+        if r["split"] == "test":
+            assert (r["user"], r["target"]) == (held_out.users[r["row"]], held_out.targets[r["row"]])
+
+
+def test_data_without_an_oracle_is_evaluated_without_it(pipeline_without_oracle: Any) -> None:
+    rows = table(pipeline_without_oracle.evaluate(), "metrics.csv")
+    assert {row["model"] for row in rows} == {"popularity", "student"}
+
+
+def test_the_main_protocol_is_the_one_that_the_settings_ask_for(pipeline: Any) -> None:
+    rows = table(pipeline.evaluate("evaluate.hide_seen=false"), "metrics.csv")
+    assert {(row["hide_seen"], row["candidates"]) for row in rows if row["main"] == "true"} == {("false", "all")}
+
+
+def test_the_same_evaluation_twice_writes_the_same_bytes_except_times(finished: Path, pipeline: Any) -> None:
+    first, second = finished, pipeline.evaluate(name="evaluate-2")
+    for name in ("slices.csv", "comparisons.csv", "ranks.parquet", "candidates.safetensors"):
+        assert (first / ARTIFACTS / name).read_bytes() == (second / ARTIFACTS / name).read_bytes()
+    for a, b in zip(table(first, "metrics.csv"), table(second, "metrics.csv"), strict=True):
+        assert {k: v for k, v in a.items() if k not in ("run", *TIMES)} == {
+            k: v for k, v in b.items() if k not in ("run", *TIMES)
+        }
+
+
+def test_no_candidates_where_items_are_too_few(pipeline: Any) -> None:
+    folder = pipeline.evaluate("evaluate.candidates=55")
+    assert {row["candidates"] for row in table(folder, "metrics.csv")} == {"all"}
+    assert not (folder / ARTIFACTS / "candidates.safetensors").exists()
+
+
+def test_the_run_reports_the_best_trained_model_and_neither_floor_nor_ceiling(finished: Path) -> None:
+    folder = finished
+    summary = Summary.read(folder)
+    assert summary is not None
+    (row,) = [
+        r for r in table(folder, "metrics.csv") if (r["model"], r["split"], r["main"]) == ("student", "test", "true")
+    ]
+    assert summary.last["ndcg@10"] == pytest.approx(float(row["ndcg@10"]))
+    assert summary.facts["model"] == "student"
+    assert summary.facts["figures"]["oracle"]["hr@10"] > summary.facts["figures"]["student"]["hr@10"]
+
+
+def test_slices_add_up_to_the_whole(finished: Path) -> None:
+    folder = finished
+    (whole,) = [
+        r for r in table(folder, "metrics.csv") if (r["model"], r["split"], r["main"]) == ("student", "test", "true")
+    ]
+    own = [
+        r
+        for r in table(folder, "slices.csv")
+        if (r["model"], r["hide_seen"], r["candidates"]) == ("student", "true", "all")
+    ]
+    for kind in (
+        [r for r in own if r["slice"].startswith("history")],
+        [r for r in own if not r["slice"].startswith("history")],
+    ):
+        assert sum(int(r["rows"]) for r in kind) == 40
+        total = sum(int(r["rows"]) * float(r["mrr"]) for r in kind)
+        assert total / 40 == pytest.approx(float(whole["mrr"]), abs=1e-8)
+
+
+def test_an_evaluation_that_is_asked_to_stop_ends_without_a_table(
+    pipeline: Any,
+) -> None:
+    settings, folder = pipeline.plan()
+    with pytest.raises(Stopped), Run.open(folder) as run:
+        (folder / CONTROL).mkdir(exist_ok=True)
+        (folder / CONTROL / STOP).touch()
+        evaluate(settings, run)
+    assert not (folder / ARTIFACTS / "metrics.csv").exists()
+
+
+def test_a_model_that_was_not_made_is_an_error_that_names_its_maker(
+    pipeline: Any,
+) -> None:
+    settings, folder = pipeline.plan("evaluate.models=[popularity,distilled]")
+    with pytest.raises(RunError, match="distill"), Run.open(folder) as run:
+        evaluate(settings, run)

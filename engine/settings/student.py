@@ -24,9 +24,7 @@ class Student:
     blocks: int | None = setting("transformer blocks", low=1, high=64)
     heads: int | None = setting("attention heads", low=1, high=64)
     feedforward: float | None = setting("width inside a block's feed-forward part, in multiples of D", above=0, high=16)
-    activation: str | None = setting(
-        "nonlinearity of the feed-forward part", choices=("relu", "gelu", "swiglu")
-    )
+    activation: str | None = setting("nonlinearity of the feed-forward part", choices=("relu", "gelu", "swiglu"))
     norm: str | None = setting("layer norm before each part (pre) or after its sum (post)", choices=("pre", "post"))
     gated: bool | None = setting("each part is multiplied by a sigmoid gate of its input (LiGR), for deep models")
     positions: str | None = setting("position vectors", choices=("learned", "none"))
@@ -38,7 +36,7 @@ class Student:
     normalise: bool = setting("states and item vectors have length 1 (use a small temperature then)")
     temperature: float = setting("scores are divided by it", above=0)
     loss: str = setting("what is minimised at every position", choices=LOSSES)
-    negatives: int | None = setting("sampled-softmax, gbce: items drawn per batch; bce: per position", low=1)
+    negatives: int | None = setting("items drawn: sampled-softmax per batch, bce and gbce per position", low=1)
     calibration: float | None = setting("gbce: t, 0 is plain BCE and 1 gives unbiased probabilities", low=0, high=1)
     windows: str = setting(
         "part of a longer history that an epoch sees: its last max_length items, or a random stretch",

@@ -1,0 +1,90 @@
+"""Causal self-attention over flat positions.
+
+On a CPU a hand-written pass beats ``scaled_dot_product_attention`` more than twofold for histories of 50, forward and
+backward; on a GPU the library's kernel is the fast one. Letters: B histories, T places, P positions, H heads, D width.
+"""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from engine.student.dropout import Dropout
+from engine.student.layout import Layout
+
+QUERIES = 64  # queries handled at once: keys behind the last of them are never touched
+
+
+def causal_attention(qkv: Tensor, layout: Layout, heads: int, dropout: Dropout) -> Tensor:  # [P, 3 D] -> [P, D]
+    """softmax(q k^T / sqrt(D / H)) v per history and head, over the position itself and those before it."""
+    if qkv.device.type == "cpu":
+        out: Tensor = _Attention.apply(qkv, layout, heads, dropout)  # type: ignore[no-untyped-call]
+        return out
+    grid = layout.grid(qkv).view(layout.rows, layout.longest, 3, heads, -1)
+    q, k, v = grid.permute(2, 0, 3, 1, 4)
+    rate = dropout.rate if dropout.training else 0.0
+    mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=rate)
+    return layout.flat(mixed.transpose(1, 2).reshape(layout.rows, layout.longest, -1))
+
+
+def _heads_apart(flat: Tensor, layout: Layout, parts: int, heads: int) -> list[Tensor]:
+    """[P, parts * D] -> ``parts`` of [B * H, T, D / H], zero at padded places."""
+    if layout.cells is None:
+        grid = flat
+    else:
+        grid = flat.new_zeros(layout.rows * layout.longest, flat.shape[1]).index_copy_(0, layout.cells, flat)
+    if heads == 1:  # views: the products below read them in place
+        return list(grid.view(layout.rows, layout.longest, parts, -1).unbind(2))
+    split = grid.view(layout.rows, layout.longest, parts, heads, -1).permute(2, 0, 3, 1, 4)
+    return list(split.reshape(parts, layout.rows * heads, layout.longest, -1).unbind(0))
+
+
+def _heads_together(parts: list[Tensor], layout: Layout, heads: int) -> Tensor:
+    """The way back: ``parts`` of [B * H, T, D / H] -> [P, parts * D]."""
+    split = torch.stack([part.view(layout.rows, heads, layout.longest, -1) for part in parts])
+    grid = split.permute(1, 3, 0, 2, 4).reshape(layout.rows * layout.longest, -1)
+    return grid if layout.cells is None else grid.index_select(0, layout.cells)
+
+
+class _Attention(torch.autograd.Function):
+    """Keeps the attention weights and multiplies: for short histories cheaper than computing them again."""
+
+    @staticmethod
+    def forward(ctx: Any, qkv: Tensor, layout: Layout, heads: int, dropout: Dropout) -> Tensor:
+        q, k, v = _heads_apart(qkv, layout, 3, heads)
+        scale = 1.0 / math.sqrt(q.shape[2])
+        mixed = q.new_empty(q.shape)
+        kept: list[Tensor] = []
+        for first in range(0, layout.longest, QUERIES):
+            last = min(first + QUERIES, layout.longest)
+            future = q.new_full((last - first, last), -torch.inf).triu_(first + 1)
+            weights = torch.baddbmm(future, q[:, first:last], k[:, :last].transpose(1, 2), alpha=scale).softmax(dim=2)
+            mask = dropout.mask(weights)
+            mixed[:, first:last] = torch.bmm(weights if mask is None else weights * mask, v[:, :last])
+            kept += [weights] if mask is None else [weights, mask]
+        ctx.save_for_backward(q, k, v, *kept)
+        ctx.layout, ctx.heads, ctx.scale, ctx.masked = layout, heads, scale, mask is not None
+        return _heads_together([mixed], layout, heads)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        q, k, v, *kept = ctx.saved_tensors
+        (grad_mixed,) = _heads_apart(grad.contiguous(), ctx.layout, 1, ctx.heads)
+        grad_q, grad_k, grad_v = q.new_empty(q.shape), k.new_zeros(k.shape), v.new_zeros(v.shape)
+        for block, first in enumerate(range(0, ctx.layout.longest, QUERIES)):
+            last = min(first + QUERIES, ctx.layout.longest)
+            weights, mask = (kept[2 * block], kept[2 * block + 1]) if ctx.masked else (kept[block], None)
+            out = grad_mixed[:, first:last]
+            dropped = weights if mask is None else weights * mask
+            grad_v[:, :last].baddbmm_(dropped.transpose(1, 2), out)
+            inner = torch.bmm(out, v[:, :last].transpose(1, 2))
+            if mask is not None:
+                inner *= mask
+            inner = torch.ops.aten._softmax_backward_data(inner, weights, 2, weights.dtype)
+            grad_q[:, first:last] = torch.bmm(inner, k[:, :last]).mul_(ctx.scale)
+            grad_k[:, :last].baddbmm_(inner.transpose(1, 2), q[:, first:last], alpha=ctx.scale)
+        return _heads_together([grad_q, grad_k, grad_v], ctx.layout, ctx.heads), None, None, None

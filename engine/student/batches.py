@@ -1,0 +1,129 @@
+"""Training batches by index arithmetic on flat tensors, each a function of (seed, step) alone.
+
+There is no loader, no worker and no position to remember: step 371 is the same batch however training got there.
+Letters: E events, U users, B histories of a batch, T places of its longest, P positions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.data.ids import PADDING
+from engine.data.sequences import Rows, Sequences
+from engine.errors import DataError
+from engine.student.layout import Layout, dense, ragged
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Positions of a batch and the item that follows each."""
+
+    items: Tensor  # [P] item ids
+    targets: Tensor  # [P] item ids, the padding where a place is not real
+    layout: Layout
+    weights: Tensor | None  # [P] 1 at real places, 0 elsewhere; None: all are real
+    positions: int  # real positions of the whole batch, over all processes: what the loss is divided by
+
+
+class Windows:
+    """One window of each user an epoch, in an order drawn per epoch: inputs s..s+m-1, targets s+1..s+m.
+
+    ``same_shapes`` lays batches out as full grids of ``length`` places, as a GPU likes them. With several processes
+    every one knows the whole batch and takes each ``world``-th window of it.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequences,
+        *,
+        length: int,
+        batch: int,
+        seed: int,
+        random: bool,
+        device: str = "cpu",
+        same_shapes: bool = False,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        events = np.diff(sequences.offsets)
+        usable = np.flatnonzero(events > 1)
+        if len(usable) == 0:
+            raise DataError(
+                "no user has two training events, so there is no next item to learn",
+                place="training sequences",
+                remedy="Loosen the filters of data (data.min_rating, data.core_users) or choose another split.",
+            )
+        self.device, self.same_shapes, self.rank, self.world = torch.device(device), same_shapes, rank, world
+        self.length, self.size, self.seed, self.random = length, batch, seed, random
+        self._items = torch.from_numpy(sequences.items.astype(np.int64)).to(self.device)
+        self._first = torch.from_numpy(sequences.offsets[:-1][usable])
+        self._events = torch.from_numpy(events[usable])
+        self._taken = (self._events - 1).clamp(max=length)  # positions of each user's window
+        self._epoch, self._order, self._start = -1, torch.empty(0), torch.empty(0)
+        self.per_epoch = -(-len(usable) // batch)
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of a step, counted from 0 over all epochs."""
+        users = self._users(step)
+        positions = int(self._taken[users].sum())
+        users = users[self.rank :: self.world]
+        lengths, start = self._taken[users], self._start[users]
+        if self.same_shapes:
+            return self._grid(start, lengths, positions)
+        longest = int(lengths.max()) if len(lengths) else 1
+        layout, rows = ragged(lengths, longest)
+        places = start[rows] + layout.order
+        if self.device.type != "cpu":
+            places = places.to(self.device)
+            assert layout.cells is not None
+            layout = Layout(layout.rows, longest, layout.order.to(self.device), layout.cells.to(self.device))
+        return Batch(self._items[places], self._items[places + 1], layout, None, positions)
+
+    def positions(self, step: int) -> int:
+        """Supervised positions of a step, over all processes."""
+        return int(self._taken[self._users(step)].sum())
+
+    def _users(self, step: int) -> Tensor:  # [B]
+        epoch, place = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            self._draw(epoch)
+        return self._order[place * self.size : (place + 1) * self.size]
+
+    def _grid(self, start: Tensor, lengths: Tensor, positions: int) -> Batch:
+        order = torch.arange(self.length)
+        real = (order < lengths[:, None]).to(self.device)  # [B, T]
+        # Places behind the end of a window point at its first item and are then blanked.
+        places = (start[:, None] + torch.where(order < lengths[:, None], order, 0)).to(self.device)
+        items = torch.where(real, self._items[places], PADDING).view(-1)
+        targets = torch.where(real, self._items[places + 1], PADDING).view(-1)
+        layout = dense(len(start), self.length, self.device)
+        return Batch(items, targets, layout, real.view(-1).float(), positions)
+
+    def _draw(self, epoch: int) -> None:
+        generator = torch.Generator().manual_seed(int(np.random.SeedSequence((self.seed, epoch)).generate_state(1)[0]))
+        self._order = torch.randperm(len(self._events), generator=generator)
+        latest = self._events - 1 - self._taken  # the last possible start
+        if self.random:
+            draw = torch.rand(len(latest), generator=generator, dtype=torch.float64)
+            self._start = self._first + (draw * (latest + 1)).long()
+        else:
+            self._start = self._first + latest
+        self._epoch = epoch
+
+
+def histories(rows: Rows, indices: NDArray[np.int64] | slice, length: int) -> Tensor:  # -> [B, T] item ids
+    """Last ``length`` items before each held-out row's target, padded on the right to the longest of them."""
+    stop = rows.stop[indices]
+    return stretches(rows.items, np.maximum(rows.start[indices], stop - length), stop)
+
+
+def stretches(items: NDArray[np.int32], start: NDArray[np.int64], stop: NDArray[np.int64]) -> Tensor:
+    """items[start[b]:stop[b]] as rows of one tensor [B, T], padded on the right."""
+    lengths = stop - start
+    places = np.arange(max(1, int(lengths.max(initial=0))))
+    real = places < lengths[:, None]
+    taken = items[np.where(real, start[:, None] + places, 0)] if len(items) else np.zeros(real.shape, dtype=np.int32)
+    return torch.from_numpy(np.where(real, taken, PADDING).astype(np.int64))

@@ -1,0 +1,91 @@
+"""Full-softmax cross-entropy fused with the product of states and item table.
+
+The [P, n + 1] scores never exist at once: a chunk of rows is scored, exponentiated in place, and turned into the
+gradients of states and table while it is still in the cache. Nothing wide is divided: 1 / sum goes to the narrow side
+of each product.
+Letters: P positions, C rows of a chunk, D width, n items.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from engine.data.ids import PADDING
+
+SCORES_AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 27}  # entries of a chunk; on a CPU they should stay in the cache
+_FEWEST_ROWS = 64  # fewer rows make a product slow, however large the catalogue
+_LARGEST_EXPONENT = 60.0  # below, exp needs no shift: sums and their inverses stay inside float32
+
+
+def cross_entropy(
+    states: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None = None, weights: Tensor | None = None
+) -> Tensor:
+    """sum_p w_p [ log sum_{i=1..n} exp(s_pi) - s_p,target ],  s_pi = <states_p, table_i> + b_i.
+
+    states [P, D], table [n + 1, D] with the padding in row 0, targets [P] item ids, bias [n + 1], weights [P] (1 where
+    not given; a position of weight 0 may have any target). Divide by the number of positions for the mean.
+    """
+    if bias is not None:  # one more coordinate that is 1 in every state
+        states = torch.cat([states, states.new_ones(len(states), 1)], dim=1)
+        table = torch.cat([table, bias[:, None]], dim=1)
+    loss: Tensor = _CrossEntropy.apply(states, table, targets, weights)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _CrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, table: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+        wide = torch.promote_types(table.dtype, torch.float32)  # sums are taken in it, products in the states' type
+        narrow = table.to(states.dtype)
+        backward = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
+        grad_states = torch.empty_like(states, dtype=wide)
+        grad_table = torch.zeros_like(table, dtype=wide)
+        total = states.new_zeros((), dtype=wide)
+        step = max(_FEWEST_ROWS, SCORES_AT_ONCE[states.device.type] // len(table))
+        workspace = states.new_empty(min(step, len(states)), len(table))
+        # Looking at a value makes a GPU wait; there the shift is always made.
+        shifted = states.device.type != "cpu" or _bound(states, table) > _LARGEST_EXPONENT
+        for first in range(0, len(states), step):
+            rows = slice(first, first + step)
+            some, wanted = states[rows], targets[rows, None]
+            scores: Tensor = torch.mm(some, narrow.T, out=workspace[: len(some)])  # [C, n + 1]
+            scores = scores.to(wide)
+            own = scores.gather(1, wanted)[:, 0]
+            if shifted:
+                scores[:, PADDING] = -torch.inf
+                largest = scores.amax(dim=1)
+                scores -= largest[:, None]
+                own = own - largest
+            scores.exp_()[:, PADDING] = 0.0
+            sums = scores.sum(dim=1)  # [C]
+            losses = sums.log() - own
+            weight = None if weights is None else weights[rows]
+            total += (losses if weight is None else losses * weight).sum()
+            if backward:
+                scale = sums.reciprocal() if weight is None else weight / sums  # [C]
+                part = scores.to(states.dtype)
+                grad_states[rows] = (part @ narrow) * scale[:, None]
+                scaled = (some * scale[:, None]).to(states.dtype)
+                if wide == states.dtype:
+                    grad_table.addmm_(part.T, scaled)
+                else:  # a product in the narrow type cannot be added in the wide one
+                    grad_table += part.T @ scaled
+        if backward:
+            grad_states -= narrow[targets] if weights is None else narrow[targets] * weights[:, None]
+            own_states = states if weights is None else states * weights[:, None]
+            grad_table.index_add_(0, targets, own_states.to(wide), alpha=-1)
+            ctx.save_for_backward(grad_states.to(states.dtype), grad_table.to(table.dtype))
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        grad_states, grad_table = ctx.saved_tensors
+        return grad_states * grad, grad_table * grad, None, None
+
+
+def _bound(states: Tensor, table: Tensor) -> float:
+    """No score is larger: |<s, t>| <= |s| |t|."""
+    return float(states.norm(dim=1).amax() * table.norm(dim=1).amax()) if len(states) else 0.0

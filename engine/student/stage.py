@@ -1,0 +1,84 @@
+"""The ``student`` stage: a sequential recommender trained on the data alone."""
+
+import json
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from engine.config import Config
+from engine.data.sequences import Rows, Sequences
+from engine.errors import DataError
+from engine.runs.run import Run
+from engine.stages import PROFILE, SEQUENCES, STUDENT_MODEL, USER_VECTORS, VAL_NDCG, VALIDATION
+from engine.student.batches import Windows
+from engine.student.model import SequenceModel, save_student
+from engine.student.module import StudentModule
+from engine.student.validation import Validation, user_vectors
+from engine.training import fit
+from engine.training.optimizer import schedule
+
+
+def run(config: Config, run: Run) -> None:
+    """Train to the best validation NDCG@10, then write the model and the user vectors."""
+    settings, place = config.student, fit.device(config.trainer)
+    items = json.loads(run.input(PROFILE).read_text(encoding="utf-8"))["items"]
+    sequences, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
+    if len(rows) == 0:
+        raise DataError(
+            "there are no validation rows, so no best model can be chosen",
+            place=str(run.input(VALIDATION)),
+            remedy="Choose another data.split, or data with longer histories.",
+        )
+    torch.manual_seed(settings.seed)
+    windows = Windows(
+        sequences,
+        length=settings.max_length,
+        batch=settings.batch,
+        seed=settings.seed,
+        random=settings.windows == "random",
+        device=place,
+        same_shapes=place != "cpu",
+    )
+    model = SequenceModel(items, settings).to(place)
+    validation = Validation(rows, place)
+    steps = settings.epochs * windows.per_epoch
+    course = fit.Course(
+        steps=steps,
+        per_epoch=windows.per_epoch,
+        evaluate_every=settings.evaluate_every * windows.per_epoch,
+        patience=settings.patience,
+        metric=VAL_NDCG.name,
+        rate=schedule(settings.schedule, settings.warmup, steps),
+        clip=settings.clip,
+        average=settings.average,
+    )
+    fit.fit(
+        StudentModule(model, settings, windows),
+        course,
+        config.trainer,
+        run,
+        groups=model.groups(),
+        evaluate=lambda: validation(model, lambda done, all: run.progress(done, all, "validate", unit="rows")),
+        positions=windows.positions,
+    )
+    model.to(place).eval()
+    with run.output(STUDENT_MODEL) as path:
+        save_student(path, model)
+
+    def tick(done: int, all: int) -> None:
+        run.progress(done, all, "write vectors", unit="rows")
+
+    training = user_vectors(model, sequences.items, sequences.offsets[:-1], sequences.offsets[1:], place, tick)
+    held_out = user_vectors(model, rows.items, rows.start, rows.stop, place, tick)
+    with run.output(USER_VECTORS) as path:
+        save_file(
+            {
+                "training": training.cpu().contiguous(),  # [U, D] after each training sequence
+                "validation": held_out.cpu().contiguous(),  # [R, D] before each validation row's target
+                "training_users": torch.from_numpy(sequences.users.astype(np.int64)),  # [U]
+                "validation_users": torch.from_numpy(rows.users.astype(np.int64)),  # [R]
+            },
+            path,
+        )
+    run.note(items=items, users=len(sequences), windows_per_epoch=windows.per_epoch * settings.batch)

@@ -1,0 +1,75 @@
+"""Small worlds and settings that the student's tests share."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import config
+from engine.data.sequences import Rows, Sequences
+from engine.runs.run import Run
+from engine.runs.schema import RunInfo, new_id
+from engine.runs.store import Store
+from engine.settings.student import Student
+from engine.stages import PROFILE, SEQUENCES, VALIDATION
+
+
+def sequences_of(histories: list[list[int]]) -> Sequences:
+    lengths = [len(history) for history in histories]
+    return Sequences(
+        items=np.array([item for history in histories for item in history], dtype=np.int32),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        users=np.arange(len(histories)),
+    )
+
+
+def counting(users: int, items: int, seed: int = 0) -> list[list[int]]:
+    """Histories in which the next item is the current one plus one, from a random start, around the circle."""
+    random = np.random.default_rng(seed)
+    return [
+        [int((start + place) % items) + 1 for place in range(length)]
+        for start, length in zip(random.integers(0, items, users), random.integers(4, 12, users), strict=True)
+    ]
+
+
+@pytest.fixture(scope="session")
+def settings() -> Callable[..., Student]:
+    """A small SASRec with any field changed."""
+    base = config.load(["student=sasrec"]).student
+    small = {"hidden": 16, "max_length": 8, "batch": 16, "epochs": 4, "evaluate_every": 1, "dropout": 0.0}
+    return lambda **changes: replace(base, **(small | changes))
+
+
+@pytest.fixture
+def student_run(tmp_path: Path) -> Callable[..., Run]:
+    """A run of the student stage in a store of its own, with a data run of counting users as its input."""
+
+    def make(users: int = 60, items: int = 20, name: str = "runs") -> Run:
+        store = Store(tmp_path / name)
+        known: dict[str, Any] = {"experiment": "test", "seed": 1, "fingerprint": "f"}
+        histories = counting(users, items)
+        data = store.create(RunInfo(id=new_id("data"), stage="data", **known), "seed: 1\n")
+        made = data / "artifacts"
+        made.mkdir(exist_ok=True)
+        (made / PROFILE.file).write_text(json.dumps({"items": items, "users": users}))
+        sequences_of([history[:-1] for history in histories]).save(made / SEQUENCES.file)
+        whole = sequences_of(histories)
+        Rows(whole.items, whole.offsets[:-1], whole.offsets[1:] - 1, whole.users).save(made / VALIDATION.file)
+        info = RunInfo(id=new_id("student"), stage="student", inputs={"data": data.name}, **known)
+        return Run(store.create(info, "seed: 1\n"))
+
+    return make
+
+
+@pytest.fixture
+def counting_sequences() -> Callable[..., Sequences]:
+    return lambda users=60, items=20, seed=0: sequences_of(counting(users, items, seed))
+
+
+@pytest.fixture
+def make_sequences() -> Callable[[list[list[int]]], Sequences]:
+    return sequences_of

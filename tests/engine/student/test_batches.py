@@ -1,0 +1,88 @@
+"""Windows are what they should be, once per user and epoch, and the same ones whenever they are asked for."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.data.sequences import Rows, Sequences
+from engine.errors import DataError
+from engine.student.batches import Batch, Windows, histories
+
+Make = Callable[[list[list[int]]], Sequences]
+LONG = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [11, 12, 13], [21], [31, 32], [41, 42, 43, 44, 45]]
+
+
+def windows(sequences: Sequences, **changes: object) -> Windows:
+    given = {"length": 4, "batch": 2, "seed": 1, "random": True} | changes
+    return Windows(sequences, **given)  # type: ignore[arg-type]
+
+
+def pairs(batch: Batch) -> list[tuple[int, int]]:
+    real = batch.targets != 0
+    return list(zip(batch.items[real].tolist(), batch.targets[real].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("same_shapes", [False, True])
+def test_every_target_is_the_item_after_its_input(make_sequences: Make, same_shapes: bool) -> None:
+    made = windows(make_sequences(LONG), same_shapes=same_shapes)
+    seen = [pair for step in range(3 * made.per_epoch) for pair in pairs(made(step))]
+    assert seen and all(target == item + 1 for item, target in seen)
+
+
+def test_an_epoch_shows_every_user_with_a_next_item_once(make_sequences: Make) -> None:
+    made = windows(make_sequences(LONG))
+    for epoch in range(4):
+        batches = [made(epoch * made.per_epoch + place) for place in range(made.per_epoch)]
+        users = sorted(item // 10 for batch in batches for item in batch.items[batch.layout.order == 0].tolist())
+        assert users == [0, 1, 3, 4]
+        assert sum(batch.positions for batch in batches) == 4 + 2 + 1 + 4
+
+
+def test_random_windows_reach_every_part_of_a_long_history_and_last_ones_only_its_end(make_sequences: Make) -> None:
+    sequences = make_sequences([list(range(1, 31))])
+    starts = {int(windows(sequences)(step).items[0]) for step in range(400)}
+    assert starts == set(range(1, 27))  # the last window that still has a target for each of its 4 inputs
+    assert {int(windows(sequences, random=False)(step).items[0]) for step in range(5)} == {26}
+
+
+def test_a_batch_depends_on_seed_and_step_alone(make_sequences: Make) -> None:
+    one, other = windows(make_sequences(LONG)), windows(make_sequences(LONG))
+    ahead = [one(step) for step in range(7)]
+    for step in (5, 2, 6, 0):
+        assert torch.equal(other(step).items, ahead[step].items)
+    orders = {tuple(windows(make_sequences(LONG), seed=seed)(0).items.tolist()) for seed in range(5)}
+    assert len(orders) > 1
+
+
+def test_a_full_grid_holds_the_same_windows(make_sequences: Make) -> None:
+    flat, grid = windows(make_sequences(LONG))(1), windows(make_sequences(LONG), same_shapes=True)(1)
+    assert pairs(flat) == pairs(grid)
+    assert grid.weights is not None and grid.weights.sum() == flat.positions == len(flat.items)
+    assert len(grid.items) == grid.layout.rows * 4
+
+
+def test_processes_share_a_batch_without_losing_or_doubling_a_window(make_sequences: Make) -> None:
+    whole = windows(make_sequences(LONG), batch=3)(0)
+    parts = [windows(make_sequences(LONG), batch=3, rank=rank, world=2)(0) for rank in range(2)]
+    assert sorted(pair for part in parts for pair in pairs(part)) == sorted(pairs(whole))
+    assert {part.positions for part in parts} == {whole.positions}
+
+
+def test_users_without_a_next_item_are_an_error_with_a_remedy(make_sequences: Make) -> None:
+    with pytest.raises(DataError, match=r"(?s)two training events.*core_users"):
+        windows(make_sequences([[1], [2]]))
+
+
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=6), st.integers(1, 5))
+def test_histories_of_rows_end_before_the_target(lengths: list[int], length: int) -> None:
+    stops = np.cumsum([size + 1 for size in lengths]) - 1
+    items = np.arange(1, stops[-1] + 2, dtype=np.int32)
+    rows = Rows(items, stops - np.array(lengths), stops, np.arange(len(lengths)))
+    got = histories(rows, slice(None), length)
+    for row, stop, size in zip(got.tolist(), stops, lengths, strict=True):
+        expected = items[stop - min(size, length) : stop].tolist()
+        assert row == expected + [0] * (len(row) - len(expected))

@@ -1,0 +1,138 @@
+"""The student stage as a whole: what it writes, and that stopping it changes nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine import config
+from engine.config import Config
+from engine.errors import RunError, UserError
+from engine.runs.reader import history
+from engine.runs.run import Run, Stopped
+from engine.settings.student import Student
+from engine.stages import STAGES, STUDENT_MODEL, USER_VECTORS
+from engine.student.model import load_student
+from engine.student.stage import run as train_student
+
+Settings = Callable[..., Student]
+
+
+@pytest.fixture
+def configured(settings: Settings) -> Callable[..., Config]:
+    whole = config.load([])
+
+    def make(**changes: Any) -> Config:
+        whole.student, whole.trainer.report_every = settings(**{"dropout": 0.3, "learning_rate": 1e-2} | changes), 1
+        return whole
+
+    return make
+
+
+def stop_at(run: Run, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run is asked to stop once it has reported its ``step``-th step."""
+    reported = {"step": 0}
+    report = run.scalars
+
+    def scalars(done: int, *rest: Any) -> None:
+        reported["step"] = done
+        report(done, *rest)
+
+    monkeypatch.setattr(run, "scalars", scalars)
+    monkeypatch.setattr(Run, "stop_requested", property(lambda self: reported["step"] >= step))
+
+
+def test_it_writes_the_model_and_the_vectors_and_reports_what_the_table_says(
+    configured: Callable[..., Config], student_run: Callable[..., Run]
+) -> None:
+    run = student_run()
+    with run:
+        train_student(configured(epochs=6), run)
+    model = load_student(run.folder / "artifacts" / STUDENT_MODEL.file)
+    vectors = load_file(run.folder / "artifacts" / USER_VECTORS.file)
+    assert vectors["training"].shape == vectors["validation"].shape == (60, 16)
+    told = history(run.folder)
+    best = max(told.evaluations, key=lambda evaluation: evaluation.values["val_ndcg@10"])
+    assert best.values["val_ndcg@10"] > 0.3  # chance is about 0.2 with 20 items
+    assert model.items == 20
+    reported = {name for name in STAGES["student"].metrics}
+    summary = (run.folder / "summary.json").read_text()
+    assert all(f'"{metric.name}"' in summary for metric in reported)
+    for fact in ("train_seconds", "train_cpu_seconds", "positions", "parameters", "best_step"):
+        assert f'"{fact}"' in summary
+
+
+@pytest.mark.parametrize("stop", [3, 6, 11])  # in the first epoch, in the second, in the third: always in the middle
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_a_stopped_and_resumed_training_ends_with_the_very_numbers_of_an_uninterrupted_one(
+    configured: Callable[..., Config],
+    student_run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    stop: int,
+    average: float | None,
+) -> None:
+    chosen = configured(average=average, attention_dropout=0.2, loss="sampled-softmax", negatives=5)
+    straight = student_run(name="straight")
+    with straight:
+        train_student(chosen, straight)
+
+    interrupted = student_run(name="interrupted")
+    with monkeypatch.context() as patch, pytest.raises(Stopped), interrupted:
+        stop_at(interrupted, stop, patch)
+        train_student(chosen, interrupted)
+    assert (interrupted.checkpoints / f"step-{stop:08d}.safetensors").exists()
+    torch.manual_seed(999)  # another process has other generators
+    resumed = Run(interrupted.folder)
+    with resumed:
+        train_student(chosen, resumed)
+
+    for artifact in (STUDENT_MODEL, USER_VECTORS):
+        one, other = (load_file(r.folder / "artifacts" / artifact.file) for r in (straight, resumed))
+        assert all(torch.equal(one[name], other[name]) for name in one), artifact.name
+    one, other = ([(e.step, e.values) for e in history(r.folder).evaluations] for r in (straight, resumed))
+    assert one == other
+
+
+def test_damaged_checkpoints_fall_back_and_at_last_name_the_remedy(
+    configured: Callable[..., Config], student_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, straight, run = configured(), student_run(name="straight"), student_run(name="damaged")
+    with straight:
+        train_student(chosen, straight)
+    with monkeypatch.context() as patch, pytest.raises(Stopped), run:
+        stop_at(run, 11, patch)
+        train_student(chosen, run)
+    newest, before = sorted(run.checkpoints.glob("step-*"), reverse=True)
+    newest.write_bytes(newest.read_bytes()[:-64])
+    whole = before.read_bytes()
+    before.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RunError, match=r"(?s)no checkpoint of this run can be read.*engine run student --again"):
+        train_student(chosen, Run(run.folder))
+    before.write_bytes(whole)
+    resumed = Run(run.folder)
+    with resumed:
+        train_student(chosen, resumed)
+    one, other = (load_file(r.folder / "artifacts" / STUDENT_MODEL.file) for r in (straight, resumed))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert "checkpoint_damaged" in (run.folder / "events.jsonl").read_text()
+
+
+def test_a_learning_rate_that_blows_up_ends_with_its_likely_cause(
+    configured: Callable[..., Config], student_run: Callable[..., Run]
+) -> None:
+    run = student_run()
+    with pytest.raises(UserError, match=r"(?s)not a finite number.*learning rate is too high"), run:
+        train_student(configured(learning_rate=1e30, epochs=20), run)
+    assert '"nan_loss"' in (run.folder / "events.jsonl").read_text()
+    assert not (run.folder / "artifacts" / STUDENT_MODEL.file).exists()
+
+
+def test_training_ends_when_patience_is_used_up(
+    configured: Callable[..., Config], student_run: Callable[..., Run]
+) -> None:
+    run = student_run()
+    with run:
+        train_student(configured(epochs=40, learning_rate=1e-9, patience=2), run)
+    assert len(history(run.folder).evaluations) == 3

@@ -1,0 +1,42 @@
+"""Norms per group, by hand."""
+
+import math
+
+import torch
+from torch import nn
+
+from engine.training import gradients
+
+
+def parameters() -> dict[str, list[nn.Parameter]]:
+    a, b, c, d = (nn.Parameter(torch.tensor(values)) for values in ([3.0, 4.0], [1.0], [2.0], [5.0]))
+    a.grad, b.grad, c.grad = torch.tensor([6.0, 8.0]), torch.tensor([0.0]), torch.tensor([24.0])
+    return {"both": [a, c], "zero": [b], "none": [d], "empty": []}
+
+
+def test_no_gradient_and_a_zero_gradient_are_told_apart() -> None:
+    assert gradients.norms(parameters()) == [26.0, 0.0, None, None]
+    assert gradients.without_gradient(parameters()) == ["none"]
+
+
+def test_the_total_is_the_norm_over_all_groups() -> None:
+    assert gradients.total([3.0, None, 0.0, 4.0]) == 5.0
+
+
+def test_clipping_scales_every_gradient_alike() -> None:
+    groups = parameters()
+    assert gradients.clip(groups, 13.0) == (26.0, True)
+    norms = gradients.norms(groups)
+    assert norms[0] is not None and math.isclose(norms[0], 13.0, rel_tol=1e-6) and norms[1:] == [0.0, None, None]
+    assert gradients.clip(groups, 100.0)[1] is False
+
+
+def test_an_update_is_measured_against_the_weights() -> None:
+    groups = parameters()
+    before = gradients.snapshot(groups)
+    with torch.no_grad():
+        groups["both"][0] += torch.tensor([0.0, 0.5])
+    size = math.sqrt(3.0**2 + 4.5**2 + 2.0**2)
+    ratios = gradients.updates(groups, before)
+    assert ratios[0] is not None and math.isclose(ratios[0], 0.5 / size, rel_tol=1e-6)
+    assert ratios[1:] == [0.0, 0.0, None]

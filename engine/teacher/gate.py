@@ -134,11 +134,9 @@ def _norm(norm: str, channels: int) -> nn.Module:
 
 
 def balance(weights: Tensor) -> tuple[list[float], float]:  # [B, E]
-    """Mean weight of each expert, and the mean entropy of the rows in units of log E (1: all even, 0: one expert)."""
+    """Mean weight of each expert, and the mean entropy of the rows in nats (log E: all even, 0: one expert)."""
     weights = weights.detach().float()
-    entropy = torch.special.entr(weights).sum(dim=1).mean()
-    even = torch.log(torch.tensor(float(max(2, weights.shape[1]))))
-    return weights.mean(dim=0).tolist(), float(entropy / even)
+    return weights.mean(dim=0).tolist(), float(torch.special.entr(weights).sum(dim=1).mean())
 
 
 def histogram(weights: Tensor, bins: int) -> list[list[int]]:  # [B, E] -> E lists of counts

@@ -1,0 +1,96 @@
+"""Puts a teacher together from what the earlier stages made, for training and for asking it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.backbone import language
+from engine.data import catalogue
+from engine.errors import ConfigError, RunError
+from engine.runs.run import Run
+from engine.settings.teacher import Teacher as Settings
+from engine.settings.tree import tree_of
+from engine.stages import ITEMS, LANGUAGE_MODEL, STUDENT_MODEL, TEXT_VECTORS
+from engine.student.model import load_student
+from engine.teacher.gate import make_gate
+from engine.teacher.head import RankHead
+from engine.teacher.model import Teacher
+from engine.teacher.moe_lora import adapt
+from engine.teacher.projector import Projector
+from engine.teacher.prompts import templates
+from engine.teacher.routing import Routing
+from engine.teacher.tokens import Phrasebook
+from engine.teacher.users import Student
+
+
+@dataclass(frozen=True)
+class Built:
+    """A teacher and what it needs to be asked."""
+
+    teacher: Teacher
+    student: Student
+    book: Phrasebook
+    templates: list[str]
+    titles: list[str]  # of every item id
+
+
+def build(settings: Settings, run: Run, device: str) -> Built:
+    """A new teacher: the student's scores and nothing else until it is trained."""
+    torch.manual_seed(settings.seed)
+    model, tokenizer = language.load(run.input(LANGUAGE_MODEL), settings.precision, settings.quantise, device)
+    student = Student.of(load_student(run.input(STUDENT_MODEL), device))
+    titles = catalogue.titles(run.input(ITEMS))
+    text = load_file(run.input(TEXT_VECTORS))["vectors"].to(device)
+    if not len(titles) == len(student.table) == len(text):
+        raise RunError(
+            f"items, student and text vectors disagree about the catalogue: {len(titles)}, {len(student.table)} and "
+            f"{len(text)} rows",
+            place=run.id,
+            remedy="Plan it again from one data run: engine run teacher --again",
+        )
+    if settings.context > language.context(model):
+        raise ConfigError(
+            f"prompts of {settings.context} tokens do not fit this language model",
+            place="teacher.context",
+            remedy=f"Use at most {language.context(model)}.",
+        )
+    routing, lora = Routing(), settings.lora
+    adapt(model.base_model, lora.targets, lora.rank, lora.experts, lora.alpha, lora.dropout, routing)
+    if settings.checkpointing:
+        language.recompute_blocks(model, routing.checkpoint_contexts)
+    words = language.vocabulary(tokenizer)
+    width = student.table.shape[1]
+    embeddings = model.get_input_embeddings()
+    with torch.no_grad():
+        slot: Tensor = embeddings(torch.tensor([words.history_slot], device=device))[0].float()
+    projector = Projector(width, len(slot)).to(device)
+    if settings.projector == "slot":
+        projector.start_at(slot)
+    projector.requires_grad_(settings.slots)
+    gate = make_gate(
+        settings.gate.kind, width, lora.experts, settings.gate.hidden, settings.gate.top, settings.gate.norm
+    )
+    head = None
+    if settings.objective == "rank":
+        assert settings.rank is not None  # Teacher.check
+        head = RankHead(text, model.config.hidden_size, settings.rank.width).to(device)
+    return Built(
+        Teacher(model, routing, gate.to(device), projector, head).eval(),
+        student,
+        Phrasebook(titles, words, settings.context, settings.title_tokens),
+        templates(settings.templates, candidates=settings.objective == "generate"),
+        titles,
+    )
+
+
+def settings_of(adapter: Path) -> Settings:
+    """The settings an adapter was trained with."""
+    with safe_open(adapter, framework="pt") as file:
+        tree = json.loads(file.metadata()["teacher"])["settings"]
+    settings: Settings = tree_of(Settings, tree, "teacher.", str(adapter))
+    return settings

@@ -1,0 +1,116 @@
+"""The teacher: a frozen language model with gated experts, and the small parts around it that learn.
+
+Letters: B prompts, T tokens, S slots or positions, D width of the student, H of the language model, E experts.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from engine.backbone import language
+from engine.errors import RunError
+from engine.teacher.head import RankHead
+from engine.teacher.moe_lora import adapters
+from engine.teacher.projector import Projector, inject
+from engine.teacher.routing import Routing
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A batch as the language model reads it."""
+
+    ids: Tensor  # [B, T] token ids
+    slots: Tensor  # [S] places of the slots in the flat [B T] tokens
+    vectors: Tensor  # [S, D] the student's vectors of the items there
+    users: Tensor  # [B, D] the student's states, for the gate
+    mask: Tensor | None  # [B, T] 1 at real tokens; None when only the right side is padded
+
+
+class Teacher(nn.Module):
+    """What is saved is what learns; the language model stays in evaluation mode whatever happens around it."""
+
+    def __init__(
+        self, model: Any, routing: Routing, gate: nn.Module, projector: Projector, head: RankHead | None
+    ) -> None:
+        """``model`` is adapted already (``moe_lora.adapt``)."""
+        super().__init__()
+        self.language_model, self.routing = model, routing
+        self.gate, self.projector, self.head = gate, projector, head
+
+    def train(self, mode: bool = True) -> "Teacher":
+        super().train(mode)
+        self.language_model.eval()
+        for _, layer in adapters(self.language_model):
+            layer.training = mode  # its own dropout, not that of the frozen map inside
+        return self
+
+    def gates(self, users: Tensor) -> Tensor:  # [B, D] -> [B, E]
+        """The expert weights of a batch of users."""
+        weights: Tensor = self.gate(users)
+        return weights
+
+    def embed(self, inputs: Inputs) -> Tensor:  # -> [B, T, H]
+        """Token embeddings with the items' projected vectors in their slots."""
+        embeddings: Tensor = self.language_model.get_input_embeddings()(inputs.ids)
+        return inject(embeddings, inputs.slots, self.projector(inputs.vectors)) if len(inputs.slots) else embeddings
+
+    def states(self, inputs: Inputs, gates: Tensor) -> Tensor:  # -> [B, T, H]
+        """Last hidden states."""
+        with self.routing.of(gates):
+            return language.states(self.language_model, self.embed(inputs), inputs.mask)
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """What learns, by the stage table's groups."""
+        layers = [layer for _, layer in adapters(self.language_model)]
+        return {
+            "lora_a": [layer.lora_a for layer in layers],
+            "lora_b": [layer.lora_b for layer in layers],
+            "gate": list(self.gate.parameters()),
+            "projector": [value for value in self.projector.parameters() if value.requires_grad],
+            "head": [] if self.head is None else list(self.head.parameters()),
+        }
+
+    def trained(self) -> dict[str, Tensor]:
+        """Exactly what was trained, and the buffers of the same parts."""
+        state = {
+            f"lora.{path}.{name}": getattr(layer, name)
+            for path, layer in adapters(self.language_model)
+            for name in ("lora_a", "lora_b")
+        }
+        parts: Mapping[str, nn.Module | None] = {"gate": self.gate, "projector": self.projector, "head": self.head}
+        for part, module in parts.items():
+            if module is not None:
+                state |= {f"{part}.{name}": value for name, value in module.state_dict().items()}
+        return {name: value.detach() for name, value in state.items()}
+
+    def save(self, path: Path, about: Mapping[str, Any]) -> None:
+        """An adapter file: what was trained, and ``about`` it as JSON in the header."""
+        state = {name: value.cpu().contiguous().clone() for name, value in self.trained().items()}
+        save_file(state, path, metadata={"teacher": json.dumps(about)})
+
+    @torch.no_grad()
+    def load(self, path: Path) -> None:
+        """Takes an adapter's tensors; RunError unless they are exactly this teacher's."""
+        own = self.trained()
+        try:
+            with safe_open(path, framework="pt") as file:
+                found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+        except (SafetensorError, OSError) as error:
+            raise _unusable(path, f"cannot be read ({error})") from error
+        differing = sorted(own.keys() ^ found.keys())
+        differing += sorted(name for name in own.keys() & found.keys() if own[name].shape != found[name].shape)
+        if differing:
+            raise _unusable(path, f"does not fit this teacher: {', '.join(differing[:3])}")
+        for name, value in found.items():
+            own[name].copy_(value)
+
+
+def _unusable(path: Path, why: str) -> RunError:
+    return RunError(f"the adapter {why}", place=str(path), remedy="Train it again: engine run teacher --again")

@@ -1,0 +1,119 @@
+"""The teacher as Lightning sees it: its steps, its optimizer groups, and what it tells about its gate."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from engine.runs.run import Run
+from engine.settings.teacher import Teacher as Settings
+from engine.teacher.gate import balance, histogram
+from engine.teacher.model import Teacher
+
+BINS = 20  # of the gate's histogram
+
+
+@dataclass(frozen=True)
+class Part:
+    """A share of a step, computed: its mean loss and what there is to tell about it."""
+
+    loss: Tensor
+    weight: float  # of its loss in the step's
+    tokens: int
+    padding_share: float
+    gates: Tensor  # [B, E]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an objective is made of."""
+
+    part: Callable[[int, int], Part]  # (step, k) -> the k-th share of a step, a function of its numbers and the seed
+    evaluate: Callable[[], Mapping[str, float]]
+    positions: Callable[[int], int]  # supervised ones of a step
+    per_epoch: int  # steps
+
+
+class TeacherModule(pl.LightningModule):
+    """Trains a teacher on the parts of a task."""
+
+    def __init__(self, teacher: Teacher, settings: Settings, task: Task, run: Run, report_every: int) -> None:
+        super().__init__()
+        self.teacher, self.settings, self.task, self.run, self.every = teacher, settings, task, run, report_every
+        self._since = time.monotonic()
+
+    def training_step(self, step: int, index: int) -> dict[str, Any]:
+        parts: list[Part] = []
+
+        def share(k: int) -> Tensor:
+            parts.append(self.task.part(step, k))
+            return parts[-1].loss * parts[-1].weight
+
+        pieces = self.settings.accumulate
+        trained = [value for value in self.parameters() if value.requires_grad]
+        loss = share(0) if pieces == 1 else accumulated(share, pieces, trained)
+        now = time.monotonic()
+        speed, self._since = sum(part.tokens for part in parts) / max(now - self._since, 1e-9), now
+        if step == 0 or (step + 1) % self.every == 0:
+            report_gate(self.run, step + 1, torch.cat([part.gates for part in parts]))
+        padding = sum(part.padding_share for part in parts) / pieces
+        return {"loss": loss, "tokens_per_second": speed, "padding_share": padding}
+
+    def configure_optimizers(self) -> Any:
+        settings, groups = self.settings, self.teacher.groups()
+        rate, decay = settings.learning_rate, settings.weight_decay
+        chosen = [
+            {"params": groups["lora_a"] + groups["lora_b"], "lr": rate, "weight_decay": 0.0},
+            {"params": groups["projector"] + groups["head"], "lr": rate, "weight_decay": decay},
+            {"params": groups["gate"], "lr": rate * settings.gate_rate, "weight_decay": decay},
+        ]
+        kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+        return kind([group for group in chosen if group["params"]], lr=rate)
+
+
+def report_gate(run: Run, step: int, weights: Tensor) -> None:
+    """Histogram, load and entropy of expert weights [B, E]; one gate serves all layers."""
+    load, entropy = balance(weights)
+    run.gate(step, "shared", histogram(weights, BINS), load, entropy)
+
+
+def accumulated(share: Callable[[int], Tensor], pieces: int, parameters: Sequence[nn.Parameter]) -> Tensor:
+    """The sum of ``share(k)`` over k, each differentiated before the next is computed: memory for one at a time.
+
+    The result's backward hands out the gradients that were added up; it holds no activations.
+    """
+    sums: list[Tensor | None] = [None] * len(parameters)
+    total = torch.zeros((), device=parameters[0].device)
+    for k in range(pieces):
+        loss = share(k)
+        total = total + loss.detach()
+        for at, gradient in enumerate(torch.autograd.grad(loss, parameters, allow_unused=True)):
+            if gradient is not None:
+                have = sums[at]
+                sums[at] = gradient if have is None else have.add_(gradient)
+    used = [(parameter, gradient) for parameter, gradient in zip(parameters, sums, strict=True) if gradient is not None]
+    apply: Callable[..., Tensor] = _Known.apply
+    return apply(total, *(part for pair in used for part in pair))
+
+
+class _Known(torch.autograd.Function):
+    """A value whose gradients with respect to some parameters are known: apply(value, p1, g1, p2, g2, ...)."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, *pairs: Tensor) -> Tensor:
+        ctx.save_for_backward(*pairs[1::2])
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        return (None, *_alternating(gradient * dy for gradient in ctx.saved_tensors))
+
+
+def _alternating(gradients: Iterator[Tensor]) -> Iterator[Tensor | None]:
+    for gradient in gradients:
+        yield gradient
+        yield None

@@ -14,6 +14,7 @@ from engine.settings.data import Data
 from engine.settings.evaluate import Evaluate
 from engine.settings.launcher import Launcher
 from engine.settings.student import Student
+from engine.settings.teacher import Teacher
 from engine.settings.trainer import Trainer
 from engine.settings.tree import parse, settings, tree_of, unknown
 
@@ -26,6 +27,7 @@ class Config:
     data: Data = setting("what is learned from")
     student: Student = setting("the small sequential recommender")
     backbone: Backbone = setting("the frozen language model")
+    teacher: Teacher = setting("the teacher: prompts, experts, gate, objective")
     evaluate: Evaluate = setting("which models are ranked, and how")
     trainer: Trainer = setting("where and how fast training runs")
     launcher: Launcher = setting("who starts the processes")

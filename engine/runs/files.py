@@ -9,6 +9,7 @@ import fcntl
 import json
 import math
 import os
+import secrets
 import shutil
 from pathlib import Path
 from types import TracebackType
@@ -70,7 +71,7 @@ def write_json(path: Path, value: Any, *, sync: bool = True) -> None:
 
     ``sync=False`` for records that are rewritten every second: after a power cut the last ones may be missing.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with scratch.open("wb") as file:
             file.write(to_line(value) + b"\n")

@@ -53,7 +53,9 @@ class Run:
         self._goals = {metric.name: metric.goal for metric in self.stage.metrics if metric.goal}
         self._me = Identity.of(os.getpid())
         earlier, process = Summary.read(folder), Process.read(folder)
-        self._supervised = process is not None and process.stage == self._me
+        # The stage leads its process group, but a wrapper (a profiler, a shell) may stand between the two.
+        leader = process.stage if process else None
+        self._supervised = leader is not None and leader.pid == os.getpgrp() and bool(leader.alive)
         if process and self._supervised:
             self.attempt = process.attempt
         else:

@@ -5,6 +5,7 @@
 
 import difflib
 import os
+import secrets
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +67,7 @@ class Store:
 
     def create(self, info: RunInfo, config: str) -> Path:
         """The folder of a new run with its run.json and config.yaml; whole or not there at all."""
-        folder, scratch = self.root / info.id, self.root / f"{NEW}{info.id}-{os.getpid()}"
+        folder, scratch = self.root / info.id, self.root / f"{NEW}{info.id}-{secrets.token_hex(4)}"
         try:
             scratch.mkdir(parents=True)
             (scratch / schema.CONFIG).write_text(config, encoding="utf-8")
@@ -228,7 +229,7 @@ class Store:
                     place=str(entry.folder),
                     remedy=f"Remove those first, or all the same with: engine rm {entry.id} --force",
                 )
-            gone = entry.folder.with_name(f"{GONE}{entry.id}-{os.getpid()}")
+            gone = entry.folder.with_name(f"{GONE}{entry.id}-{secrets.token_hex(4)}")
             entry.folder.rename(gone)
             discard(gone)
         finally:

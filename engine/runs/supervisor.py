@@ -171,7 +171,7 @@ class Supervisor:
     def _await_slot(self) -> int | None:
         """Wait for a free slot of the run's device; a descriptor that holds it."""
         slots = self.info.slots
-        if slots is None or self._wanted():
+        if self._wanted() or slots is None:
             return None
         places = self.folder.parent / schema.SLOTS
         places.mkdir(exist_ok=True)
@@ -373,8 +373,9 @@ def main(words: Sequence[str]) -> int:
         with suppress(BrokenPipeError):  # whoever started it may be gone; the run goes on
             os.write(ready, json.dumps(answer).encode())
         os.close(ready)
-    if answer:
+    elif answer:
         print(refusal, file=sys.stderr)
+    if answer:
         return 2
     supervisor.work()
     return 0

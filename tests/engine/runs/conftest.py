@@ -1,5 +1,6 @@
 """Runs of tiny stages: no torch, but real folders, supervisors and processes."""
 
+import itertools
 import os
 import signal
 import sys
@@ -65,6 +66,7 @@ class Bench:
     def __init__(self, root: Path) -> None:
         self.store = Store(root / "runs")
         self.scripts = root
+        self.numbers = itertools.count()
         self.until = wait_until
 
     def create(self, stage: str = "student", **fields: Any) -> Path:
@@ -73,7 +75,7 @@ class Bench:
 
     def command(self, folder: Path, source: str, *words: object) -> list[str]:
         """A command that runs ``source`` with the run's folder and ``words`` as its arguments."""
-        script = self.scripts / f"{folder.name}.py"
+        script = self.scripts / f"{folder.name}-{next(self.numbers)}.py"
         script.write_text(source)
         return [sys.executable, str(script), str(folder), *map(str, words)]
 

@@ -37,14 +37,13 @@ SHOWN = {
 
 @dataclass(frozen=True)
 class Key:
-    """``footer`` orders the keys of the bottom line, smallest first; 0 leaves it to the help screen."""
+    """The keys of one action on some screens; an action may have another label elsewhere."""
 
     action: str
     keys: tuple[str, ...]
     label: str
     help: str
     where: tuple[str, ...]
-    footer: int = 0
 
     @property
     def shown(self) -> str:
@@ -62,54 +61,77 @@ TABLE: tuple[Key, ...] = (
     Key("last", ("G", "end"), "last", "last line", SCREENS),
     Key("left", ("h", "left"), "left", "cursor of the charts one step back; other column of the form", (LIVE, LAUNCH)),
     Key("right", ("l", "right"), "right", "cursor of the charts one step on; other column of the form", (LIVE, LAUNCH)),
-    Key("pane", ("tab",), "pane", "next pane", (LIVE, LAUNCH), 11),
+    Key("pane", ("tab",), "pane", "next pane", (LIVE, LAUNCH)),
     Key("pane_back", ("shift+tab",), "pane back", "pane before", (LIVE, LAUNCH)),
-    Key("open", ("enter",), "open", "open the run; edit the setting; take the line", (RUNS, LIVE, LAUNCH), 10),
-    Key("filter", ("slash",), "filter", "filter runs; find a setting; search the log", MAIN, 12),
-    Key("next", ("n",), "next", "next match", (LOG,), 13),
+    Key("open", ("enter",), "open", "open the run", (RUNS,)),
+    Key("open", ("enter",), "zoom", "the focused pane on the whole screen", (LIVE,)),
+    Key("open", ("enter",), "edit", "edit the setting, or make the stage the target", (LAUNCH,)),
+    Key("filter", ("slash",), "filter", "filter the runs", (RUNS, LIVE)),
+    Key("filter", ("slash",), "find", "find a setting by name or meaning", (LAUNCH,)),
+    Key("filter", ("slash",), "search", "search the console", (LOG,)),
+    Key("next", ("n",), "next", "next match", (LOG,)),
     Key("previous", ("N",), "previous", "match before", (LOG,)),
-    Key("mark", ("space",), "mark", "mark a run for overlays and export; tick a box", (RUNS, LIVE, LAUNCH), 14),
+    Key(
+        "mark", ("space",), "mark", "mark a run: its curves are laid over others, actions take all marked", (RUNS, LIVE)
+    ),
+    Key("mark", ("space",), "target", "make the stage the target, or edit the setting", (LAUNCH,)),
     Key("range", ("v",), "mark range", "mark everything from the last mark to here", (RUNS,)),
-    Key("metric", ("m",), "metric", "choose what the charts show", (RUNS, LIVE), 20),
-    Key("zoom", ("z",), "zoom", "one chart on the whole screen, and back", (LIVE,), 21),
-    Key("smooth", ("s",), "smooth", "smoothing of the curves: none, .6, .9, .98", (RUNS, LIVE), 22),
-    Key("log_scale", ("o",), "log-y", "logarithmic y axis", (RUNS, LIVE), 23),
-    Key("axis", ("X",), "x-axis", "x axis: step, epoch, time", (RUNS, LIVE), 24),
+    Key("metric", ("m",), "metric", "choose what the charts show", (RUNS, LIVE)),
+    Key("zoom", ("z",), "zoom", "one chart on the whole screen, and back", (LIVE,)),
+    Key("smooth", ("s",), "smooth", "smoothing of the curves: none, .6, .9, .98", (RUNS, LIVE)),
+    Key("log_scale", ("o",), "log-y", "logarithmic y axis", (RUNS, LIVE)),
+    Key("axis", ("X",), "x-axis", "x axis: step, epoch, time", (RUNS, LIVE)),
     Key("layer", ("right_curly_bracket",), "layer", "gate of the next layer", (LIVE,)),
     Key("layer_back", ("left_curly_bracket",), "layer back", "gate of the layer before", (LIVE,)),
     Key("group", ("w",), "group", "group the runs by experiment, stage, nothing", (RUNS,)),
     Key("archived", ("H",), "archived", "show or hide archived runs", (RUNS,)),
-    Key("sidebar", ("left_square_bracket",), "sidebar", "show or hide the run list or the preview", (RUNS, LIVE)),
-    Key("follow", ("f",), "follow", "follow the log to its end", (LIVE, LOG), 25),
-    Key("errors", ("E",), "errors", "only lines that tell of errors and warnings", (LOG,), 26),
-    Key("launch", ("a",), "launch", "add a run: stage graph and form", (RUNS, LIVE, LOG), 15),
-    Key("rerun", ("r",), "re-run", "the form with this run's settings, to edit and run again", (RUNS, LIVE, LOG), 16),
-    Key("stop", ("x",), "stop", "stop the run: after its evaluation, now, or kill", (RUNS, LIVE, LOG), 17),
+    Key(
+        "sidebar",
+        ("left_square_bracket", "right_square_bracket"),
+        "sidebar",
+        "show or hide the run list or the preview",
+        (RUNS, LIVE),
+    ),
+    Key("follow", ("f",), "follow", "follow the log to its end", (LIVE, LOG)),
+    Key("errors", ("E",), "errors", "only lines that tell of errors and warnings", (LOG,)),
+    Key("launch", ("a",), "launch", "add a run: stage graph and form", (RUNS, LIVE, LOG)),
+    Key("rerun", ("r",), "re-run", "the form with this run's settings, to edit and run again", (RUNS, LIVE, LOG)),
+    Key("stop", ("x",), "stop", "stop the run: after its evaluation, now, or kill", (RUNS, LIVE, LOG)),
     Key("resume", ("R",), "resume", "go on with a run that ended early", (RUNS, LIVE, LOG)),
     Key("pin", ("p",), "pin", "keep the run at the top of the list", (RUNS, LIVE)),
     Key("tags", ("t",), "tags", "edit the tags of the run, or of all marked runs", (RUNS, LIVE)),
     Key("note", ("i",), "note", "edit the note of the run", (RUNS, LIVE)),
     Key("archive", ("A",), "archive", "hide the run, or all marked runs, from the list", (RUNS,)),
     Key("undo", ("u",), "undo", "undo the last change of tags, notes, pins, archive or form", (RUNS, LIVE, LAUNCH)),
-    Key("export", ("e",), "export", "write the marked runs and this one to CSV", (RUNS, LIVE), 27),
-    Key("copy", ("y",), "copy", "copy the run's id or the command line", (RUNS, LIVE, LAUNCH), 28),
-    Key("start", ("ctrl+r",), "run it", "start what the form says", (LAUNCH,), 13),
-    Key("preset", ("p",), "preset", "start from a named experiment", (LAUNCH,), 15),
-    Key("reset", ("backspace", "delete"), "reset", "give the setting its value back", (LAUNCH,), 16),
-    Key("changed", ("d",), "changed only", "only settings that differ", (LAUNCH,), 17),
+    Key("export", ("e",), "export", "write the marked runs and this one to CSV", (RUNS, LIVE)),
+    Key("copy", ("y",), "copy", "copy the run's id or the command line", (RUNS, LIVE, LAUNCH)),
+    Key("start", ("ctrl+r",), "run it", "start what the form says", (LAUNCH,)),
+    Key("preset", ("p",), "preset", "start from a named experiment", (LAUNCH,)),
+    Key("reset", ("backspace", "delete"), "reset", "give the setting its value back", (LAUNCH,)),
+    Key("changed", ("d",), "changed only", "only settings that differ", (LAUNCH,)),
     Key("check", ("c",), "checks", "run the checks before: doctor, one batch", (LAUNCH,)),
     Key("repeat", ("full_stop",), "repeat", "do the last action again", (RUNS, LIVE)),
-    Key("show_runs", ("1",), "Runs", "all runs", SCREENS, 1),
-    Key("show_live", ("2",), "Live", "curves, gradients and gates of one run", SCREENS, 2),
-    Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE), 3),
+    Key("show_runs", ("1",), "Runs", "all runs", SCREENS),
+    Key("show_live", ("2",), "Live", "curves, gradients and gates of one run", SCREENS),
+    Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE)),
     Key("attention", ("exclamation_mark",), "warnings", "go to the run that the last warning is about", (RUNS, LIVE)),
-    Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", SCREENS, 40),
-    Key("help", ("question_mark",), "help", "this page", (RUNS, LIVE, LAUNCH, LOG), 41),
+    Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", SCREENS),
+    Key("help", ("question_mark",), "help", "this page", (RUNS, LIVE, LAUNCH, LOG)),
     Key("repaint", ("ctrl+l",), "repaint", "draw the whole screen again", SCREENS),
     Key("back", ("escape", "q"), "back", "one layer out", SCREENS),
     Key("quit", ("Q", "ctrl+q"), "quit", "leave; runs go on", SCREENS),
 )
 SHOWN["exclamation_mark"] = "!"
+
+# Actions of the bottom line, as many as there is room for; the last two always stand at its end.
+ALWAYS = ("palette", "help")
+FOOTER = {
+    RUNS: ("show_live", "open", "filter", "mark", "launch", "rerun", "stop", "tags", "show_log", "export", "group"),
+    LIVE: ("show_runs", "metric", "zoom", "pane", "stop", "launch", "rerun", "smooth", "log_scale", "axis", "show_log"),
+    LAUNCH: ("start", "open", "pane", "preset", "filter", "reset", "changed", "check", "copy", "back"),
+    LOG: ("back", "filter", "next", "errors", "follow", "last", "stop"),
+    HELP: ("back", "down", "page_down", "show_runs"),
+}
 
 
 class KeyMap:
@@ -149,4 +171,10 @@ class KeyMap:
         return next((key for key in self.table if name in key.keys), None)
 
     def footer(self, screen: str) -> list[Key]:
-        return sorted((key for key in self.of(screen) if key.footer), key=lambda key: key.footer)
+        """The keys of the bottom line, the most wanted first."""
+        keys = {key.action: key for key in self.of(screen)}
+        return [keys[action] for action in FOOTER[screen] if keys[action].keys]
+
+    def always(self, screen: str) -> list[Key]:
+        """The keys at the end of the bottom line."""
+        return [key for key in self.of(screen) if key.action in ALWAYS and key.keys]

@@ -35,12 +35,14 @@ class Column:
     need: int
 
 
-STATE, STAGE, RUN = Column("state", 5, 0), Column("stage", 9, 0), Column("run", 18, 0)
+NARROW = 100  # below it a run is named by the end of its id, which `engine` takes as well
+STATE, STAGE = Column("state", 5, 0), Column("stage", 9, 0)
+RUN, SHORT_RUN = Column("run", 18, NARROW), Column("run ", 11, 0)
 AGE, EXPERIMENT, SEED = Column("age", 4, 100), Column("experiment", 16, 110), Column("seed", 4, 96)
 PROGRESS, METRIC, DELTA = Column("progress", 11, 0), Column("metric", 7, 0), Column("Δbest", 7, 0)
-HEALTH, ETA, GIT = Column("health", 7, 76), Column("eta", 8, 0), Column("git", 8, 150)
+HEALTH, ETA, GIT = Column("health", 7, 76), Column("eta", 7, 0), Column("git", 8, 150)
 NUMBERS = (PROGRESS, METRIC, DELTA, HEALTH, ETA)
-COLUMNS = (STATE, STAGE, RUN, AGE, EXPERIMENT, SEED, *NUMBERS, GIT)
+COLUMNS = (STATE, STAGE, RUN, SHORT_RUN, AGE, EXPERIMENT, SEED, *NUMBERS, GIT)
 
 
 def render(
@@ -54,7 +56,7 @@ def render(
     down: int,
 ) -> Lines:
     """The heading and as many lines as fit, from entry ``top`` on."""
-    columns = [column_ for column_ in COLUMNS if across >= column_.need]
+    columns = [place for place in COLUMNS if across >= place.need and not (place is SHORT_RUN and across >= NARROW)]
     lines: Lines = [_heading(columns)]
     for index in range(top, min(len(entries), top + down - 1)):
         entry = entries[index]
@@ -111,6 +113,8 @@ def _cell(row: Row, place: Column, word: str, style: str, best: Mapping[str, Row
             return column(word, place.size), style
         case "stage":
             return column(row.stage, place.size), ""
+        case "run ":
+            return column(row.name[-place.size :], place.size), "bold" if row.live else ""
         case "run":
             return column(row.name, place.size), "bold" if row.live else ""
         case "age":

@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ Signature = tuple[tuple[int, int, int] | None, ...]
 class Scanner:
     """Rows by run id, kept up to date by ``look``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: Callable[[], float] = time.time) -> None:
         self.root = root
+        self._clock = clock
         self.rows: dict[str, Row] = {}
         self.trouble = ""  # why the folder cannot be read
         self.complete = False  # every folder of the first list has been read
@@ -96,7 +98,7 @@ class Scanner:
         self._seen[name] = (signature, now)
         if before and before[0] == signature and (row is None or not row.open):
             return False
-        fresh = read_row(folder, time.time())
+        fresh = read_row(folder, self._clock())
         if fresh is None:
             return self.rows.pop(name, None) is not None
         if row:

@@ -1,0 +1,77 @@
+"""The command ``cockpit``. Nothing heavy is imported before the options are understood."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from cockpit.settings import Settings
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="cockpit",
+        description="See, launch and steer runs in the terminal. Closing it never stops a run.",
+        epilog="Over a slow line: cockpit --low-bandwidth, and ssh -C. Settings: see cockpit --settings.",
+    )
+    top.add_argument("--runs", type=Path, metavar="DIR", help="folder of runs (ENGINE_RUNS, or runs/)")
+    top.add_argument("--read-only", action="store_true", help="start, stop and change nothing")
+    top.add_argument("--low-bandwidth", action="store_true", help="paint once a second")
+    top.add_argument("--no-cell-diff", action="store_true", help="send rows as Textual does, not single cells")
+    top.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal, to select text")
+    top.add_argument("--settings", action="store_true", help="say where the settings file is, check it, and leave")
+    top.add_argument("--version", action="store_true", help="print the version and leave")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The whole program; returns the exit status."""
+    options = parser().parse_args(arguments)
+    if options.version:
+        from importlib.metadata import version
+
+        print(f"cockpit {version('recdistill')}")
+        return 0
+    from cockpit import settings
+
+    place = settings.path()
+    try:
+        chosen = settings.load(place)
+        if options.settings:
+            from cockpit.keys import KeyMap
+
+            KeyMap(chosen.keys, str(place))
+            print(f"{place}: {'all right' if place.exists() else 'not there; standard settings are used'}")
+            return 0
+        return _run(options, chosen, str(place))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace, chosen: "Settings", place: str) -> int:
+    if not sys.stdout.isatty() or not sys.stdin.isatty():
+        raise UserError(
+            "cockpit needs a terminal", place="stdin or stdout", remedy="Without one use: engine runs, engine show ID"
+        )
+    # No animations and no smooth scrolling: over SSH they are bytes without news.
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+    from cockpit.app import Cockpit
+
+    chosen.low_bandwidth |= options.low_bandwidth
+    chosen.cell_diff &= not options.no_cell_diff
+    root = (options.runs or Path(os.environ.get("ENGINE_RUNS") or "runs")).absolute()
+    app = Cockpit(root, chosen, read_only=options.read_only, place=place)
+    app.run(mouse=chosen.mouse and not options.no_mouse)
+    print("cockpit closed. Runs go on; look again with: cockpit", file=sys.stderr)
+    return app.return_code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""The terminal app around the desk: keys in, pictures out, clocks, and the link to a slow terminal.
+
+One timer reads, one paints. A picture is skipped while the terminal has not taken the one before, so a slow line makes
+the cockpit show less often, never answer late.
+"""
+
+import asyncio
+import gc
+import os
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+from textual import events
+from textual._compositor import CompositorUpdate
+from textual.app import App, ComposeResult
+from textual.screen import Screen
+
+from cockpit import actions
+from cockpit.desk import Desk
+from cockpit.frame import Frame
+from cockpit.render.cell_diff import FrontBuffer, Unreadable
+from cockpit.services.system import Meter
+from cockpit.settings import Settings
+from cockpit.theme import palette
+
+PAINT_EVERY = 0.25  # seconds
+READ_EVERY = 0.2
+METER_EVERY = 1.0
+SLOW = 4  # times as long with --low-bandwidth
+
+
+class Cockpit(App[None], inherit_bindings=False):
+    """Textual's part of the cockpit."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "Screen { background: ansi_default; } "
+
+    def __init__(
+        self, root: Path, settings: Settings, *, read_only: bool = False, place: str = "", colours: int | None = None
+    ) -> None:
+        super().__init__(ansi_color=True)
+        self.settings = settings
+        self.desk = Desk(root, self, settings, read_only=read_only, place=place)
+        self._frame = Frame(palette(colour_depth(settings) if colours is None else colours))
+        self._meter = Meter(root)
+        self._front: FrontBuffer | None = None
+        self._diff = settings.cell_diff
+        self._sent = 0
+        self._sent_at = time.monotonic()
+        self._dirty = True
+
+    def compose(self) -> ComposeResult:
+        yield self._frame
+
+    def on_mount(self) -> None:
+        slow = SLOW if self.settings.low_bandwidth else 1
+        self.desk.tick()
+        self.set_interval(READ_EVERY * min(slow, 2), self._read)
+        self.set_interval(PAINT_EVERY * slow, self._paint)
+        self.set_interval(METER_EVERY * slow, self._measure)
+        self.call_after_refresh(self._first_picture)
+
+    def _first_picture(self) -> None:
+        self._paint(now=True)
+        self._measure()
+        gc.collect()
+        gc.freeze()  # what the start made stays: later collections need not look at it
+
+    # -- clocks --------------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        self._dirty |= self.desk.tick()
+        follower = next(iter(reversed(self.desk.followers.values())), None)
+        busy = not self.desk.scanner.complete or (follower is not None and follower.loading)
+        if busy:  # a long list or history: go on as soon as the keys have been looked at
+            self.set_timer(0.01, self._read_on)
+
+    def _read_on(self) -> None:
+        self._dirty |= self.desk.tick()
+        if not self.desk.scanner.complete:
+            self.set_timer(0.01, self._read_on)
+
+    def _paint(self, now: bool = False) -> None:
+        """Draw, unless nothing changed or the terminal is still busy with the last picture."""
+        if not (now or self._dirty) or self._waiting():
+            self._dirty |= now
+            return
+        self._dirty = False
+        size = self.size
+        if size.width and size.height:
+            self._frame.show(self.desk.draw(size.width, size.height))
+
+    def _waiting(self) -> bool:
+        """Whether the terminal has not taken everything yet."""
+        writer = getattr(self._driver, "_writer_thread", None)
+        queue = getattr(writer, "_queue", None)
+        return queue is not None and queue.qsize() > 0
+
+    def _measure(self) -> None:
+        elapsed = time.monotonic() - self._sent_at
+        if elapsed > 0.5:
+            self.desk.link = 0.7 * self.desk.link + 0.3 * self._sent / elapsed
+            self._sent, self._sent_at = 0, time.monotonic()
+        self.run_worker(self._look_at_machine(), exclusive=True, group="machine")
+
+    async def _look_at_machine(self) -> None:
+        self.desk.saw_system(await asyncio.to_thread(self._meter.look))
+        self._dirty = True
+
+    # -- keys and mouse ------------------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self.desk.key(event.key, event.character)
+            self._paint(now=True)
+            return
+        await super().on_event(event)
+
+    def on_paste(self, event: events.Paste) -> None:
+        self.desk.paste(event.text)
+        self._paint(now=True)
+
+    def on_frame_clicked(self, event: Frame.Clicked) -> None:
+        self.desk.click(event.x, event.y, self.size.width, self.size.height)
+        self._paint(now=True)
+
+    def on_mouse_scroll_down(self) -> None:
+        self.desk.key("down")
+        self._dirty = True
+
+    def on_mouse_scroll_up(self) -> None:
+        self.desk.key("up")
+        self._dirty = True
+
+    def on_resize(self) -> None:
+        self._front = None
+        self._dirty = True
+        self.call_after_refresh(self._paint, True)
+
+    # -- effects -------------------------------------------------------------------------------------------------
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self.run_worker(self._painted(work), group="engine")
+
+    async def _painted(self, work: Coroutine[Any, Any, None]) -> None:
+        await work
+        self._dirty = True
+
+    def leave(self) -> None:
+        self.exit(message=actions.LEFT)
+
+    def copy(self, text: str) -> None:
+        self.copy_to_clipboard(text)
+
+    def repaint(self) -> None:
+        self._front = None
+        self.refresh(repaint=True, layout=True)
+        self._frame.refresh()
+
+    # -- what goes to the terminal -------------------------------------------------------------------------------
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Send only changed cells; Textual's own way when its updates are not what they were, and ever after."""
+        driver = self._driver
+        usual = not self._diff or self._batch_count or self.is_headless or driver is None or driver.is_inline
+        if usual or not isinstance(renderable, CompositorUpdate) or not self._running or self._closed:
+            super()._display(screen, renderable)
+            return
+        size = self.size
+        if self._front is None or (self._front.width, self._front.height) != (size.width, size.height):
+            self._front = FrontBuffer(size.width, size.height)
+        try:
+            text = self._front.patch(renderable, self.console)
+        except Unreadable:
+            self._diff = False
+            super()._display(screen, renderable)
+            return
+        if text and driver is not None:
+            self._begin_update()
+            driver.write(text)
+            self._end_update()
+            driver.flush()
+            self._sent += len(text.encode())
+        self.post_display_hook()
+
+
+def colour_depth(settings: Settings) -> int:
+    """Colours of the terminal: as the settings say, or from NO_COLOR, COLORTERM and TERM."""
+    if settings.colours != "auto":
+        return {"256": 256, "16": 16, "none": 0}[settings.colours]
+    if os.environ.get("NO_COLOR"):
+        return 0
+    term = os.environ.get("TERM", "")
+    return 256 if os.environ.get("COLORTERM") in ("truecolor", "24bit") or "256color" in term else 16

@@ -1,0 +1,314 @@
+"""Screen 2: one run as it works, with marked runs laid over its curves."""
+
+from typing import TYPE_CHECKING
+
+from cockpit.keys import LIVE
+from cockpit.models.gates import Layer
+from cockpit.models.rows import Row
+from cockpit.models.run_data import TOTAL, RunData
+from cockpit.models.series import Series
+from cockpit.panes import gates, gradients, health, log, side, system
+from cockpit.panes.chart import Chart, Trace
+from cockpit.panes.chart import render as chart
+from cockpit.panes.run_table import glyph
+from cockpit.prompts import Choice
+from cockpit.render import words
+from cockpit.render.lines import Line, Lines
+from cockpit.screens import live_layout as layout
+from cockpit.screens.live_layout import Place, arrange
+
+if TYPE_CHECKING:
+    from cockpit.desk import Desk
+
+OVERLAID = 5  # marked runs beside the one that is shown
+ENTROPY = "gate entropy"
+FIRST = ("val_recall@10", "val_loss", "loss", TOTAL, ENTROPY, "val_ndcg@10", "lr")
+
+
+class Live:
+    """Curves, gradients, gates, health, console and machine. ``run`` is the id of the run that is shown."""
+
+    name = LIVE
+
+    def __init__(self, desk: "Desk") -> None:
+        self.desk = desk
+        self.run = ""
+        self.focus = ""
+        self.zoomed = False
+        self.side = True
+        self.layer = 0
+        self.metrics: dict[str, list[str]] = {}  # stage -> the charts that a person chose
+        self._charts: dict[tuple[str, str], Chart] = {}
+        self._places: list[Place] = []
+        self._drawn: dict[str, tuple[object, Lines]] = {}  # pane -> what it depended on, its lines
+
+    @property
+    def row(self) -> Row | None:
+        rows = self.desk.list.rows
+        if self.run not in rows:
+            living = [row for row in rows.values() if row.live] or list(rows.values())
+            self.run = max(living, key=lambda row: (row.created, row.id)).id if living else ""
+        return rows.get(self.run)
+
+    def open(self, run: str) -> None:
+        """Show a run."""
+        self.run, self.layer, self.desk.view.cursor = run, 0, None
+
+    def title(self) -> Line:
+        row = self.row
+        if row is None:
+            return []
+        mark, style = glyph(row)
+        line: Line = [(f"  {row.stage} {row.name}  ", "bold"), (f"{mark} {row.state}", style)]
+        if row.epoch is not None:
+            line.append((f"  ep {row.epoch:.3g}", ""))
+        if row.open and row.eta is not None:
+            line.append((f"  eta {words.duration(row.eta)}", ""))
+        if self.desk.follow(row.id).loading:
+            line.append(("  reading", "dim"))
+        return line
+
+    def watched(self) -> list[str]:
+        return [self.row.id, *self._others()] if self.row else []
+
+    def _others(self) -> list[str]:
+        return [run for run in self.desk.list.marks if run != self.run][:OVERLAID]
+
+    @property
+    def data(self) -> RunData:
+        return self.desk.follow(self.run).data
+
+    def charts(self) -> list[str]:
+        """Metrics that have a chart: those that a person chose, then the usual ones, then all others."""
+        row = self.row
+        if row is None:
+            return []
+        data = self.data
+        own = self.metrics.get(row.stage, [])
+        known = [*([row.metric] if row.metric else []), *FIRST, *data.series]
+        present = [name for name in known if name in data.series or (name == ENTROPY and data.gates.layers)]
+        return list(dict.fromkeys([*own, *present])) or [row.metric or "loss"]
+
+    # -- the picture ---------------------------------------------------------------------------------------------
+
+    def draw(self, across: int, down: int) -> Lines:
+        row = self.row
+        if row is None:
+            return [[], [("  no runs yet: a launches one", "dim")]]
+        data, charts = self.data, self.charts()
+        have_gates, have_grads = bool(data.gates.layers), bool(data.gradients.norms)
+        names = layout.panes(charts, have_gates, have_grads)
+        if self.focus not in names:
+            self.focus = charts[0]
+        if self.zoomed:
+            places = [Place(self.focus, 0, 0, across, down)]
+        else:
+            places = arrange(across, down, charts, gates=have_gates, grads=have_grads, side=self.side, focus=self.focus)
+        self._places = places
+        rows: Lines = [[] for _ in range(down)]
+        for place in sorted(places, key=lambda place: place.x):
+            for offset, line in enumerate(self._pane(place, row, data)):
+                rows[place.y + offset].extend(line)
+        return rows
+
+    def _pane(self, place: Place, row: Row, data: RunData) -> Lines:
+        """A pane's lines; drawn again only when something it shows has changed."""
+        focused = place.name == self.focus
+        version: object = [self.desk.follow(run).version for run in self.watched()]
+        view = self.desk.view
+        key: object = (place, focused, self.run, tuple(self.desk.list.marks), version, self.layer, repr(view))
+        if place.name == layout.LOG:
+            console = self.desk.console(row.id)
+            key = (place, focused, self.run, console.version, console.unfinished)
+        elif place.name == layout.SYSTEM:
+            key = (place, focused, self.desk.system)
+        elif place.name in (layout.SIDE, layout.HEALTH):
+            key = None  # short texts over many facts: cheap, and always right
+        kept = self._drawn.get(place.name)
+        if kept is not None and key is not None and kept[0] == key:
+            return kept[1]
+        lines = self._draw_pane(place, row, data, focused)
+        self._drawn[place.name] = (key, lines)
+        return lines
+
+    def _draw_pane(self, place: Place, row: Row, data: RunData, focused: bool) -> Lines:
+        across, down, desk = place.across, place.down, self.desk
+        match place.name:
+            case layout.HEALTH:
+                return health.render(row, data, across, down, focused)
+            case layout.GRADS:
+                return gradients.render(data.gradients, across, down, focused)
+            case layout.GATES:
+                return gates.histograms(data.gates, self.layer, across, down, focused)
+            case layout.STRIP:
+                return gates.heat_strip(data.gates, self.layer, across, down, focused)
+            case layout.LOG:
+                console = desk.console(row.id)
+                lines = [*list(console.lines)[-down:], *([console.unfinished] if console.unfinished else [])]
+                return log.tail(lines, across, down, [("  L whole screen", "dim")], focused)
+            case layout.SYSTEM:
+                return system.render(desk.system, desk.use, across, down, focused)
+            case layout.SIDE:
+                best = desk.list.best.get(row.stage)
+                shown, marks = desk.list.shown, desk.list.marks
+                return side.render(row, shown, desk.list.rows, best, marks, desk.clock(), across, down, focused)
+            case _:
+                return chart(self._chart(place.name, row, data), desk.view, across, down, focused)
+
+    def _chart(self, metric: str, row: Row, data: RunData) -> Chart:
+        drawn = self._charts.setdefault((row.id, metric), Chart(metric))
+        drawn.total = data.total
+        drawn.traces = []
+        for colour, run in enumerate([row.id, *self._others()]):
+            theirs = self.desk.follow(run).data
+            series = self._series(theirs, metric)
+            if series is not None and run in self.desk.list.rows:
+                drawn.traces.append(Trace(self.desk.list.rows[run].name[-11:], series, colour))
+        best = row.best.get(metric)
+        drawn.note = [(f"  best {words.figure(best[0])}@{words.count(best[1])}", "dim")] if best else []
+        if metric == TOTAL and data.gradients.clip:
+            drawn.line = data.gradients.clip
+            drawn.note = [(f"  clip {drawn.line:g} hit {data.gradients.clip_share:.0%}", "dim")]
+        elif not best and drawn.traces and drawn.traces[0].series.count:
+            drawn.note = [(f"  now {words.figure(float(drawn.traces[0].series.values[-1]))}", "dim")]
+        return drawn
+
+    def _series(self, data: RunData, metric: str) -> Series | None:
+        if metric != ENTROPY:
+            return data.series.get(metric)
+        found = gates.chosen(data.gates, self.layer)
+        return _entropy(found[1]) if found else None
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def _switch(self, by: int) -> None:
+        """The next run of the list, as it is filtered and sorted."""
+        ids = [row.id for row in self.desk.list.shown]
+        if self.run in ids:
+            place = min(max(ids.index(self.run) + by, 0), len(ids) - 1)
+            self.open(ids[place])
+            self.desk.list.go_to(self.run)
+
+    def do_down(self) -> None:
+        self._switch(1)
+
+    def do_up(self) -> None:
+        self._switch(-1)
+
+    def do_page_down(self) -> None:
+        self._switch(10)
+
+    def do_page_up(self) -> None:
+        self._switch(-10)
+
+    def do_first(self) -> None:
+        self._switch(-len(self.desk.list.entries))
+
+    def do_last(self) -> None:
+        self._switch(len(self.desk.list.entries))
+
+    def do_left(self) -> None:
+        self._move_cursor(-0.02)
+
+    def do_right(self) -> None:
+        self._move_cursor(0.02)
+
+    def _move_cursor(self, by: float) -> None:
+        view = self.desk.view
+        view.cursor = min(max((0.5 if view.cursor is None else view.cursor) + by, 0.0), 1.0)
+
+    def _tab(self, by: int) -> None:
+        names = layout.panes(self.charts(), bool(self.data.gates.layers), bool(self.data.gradients.norms))
+        place = names.index(self.focus) if self.focus in names else 0
+        self.focus = names[(place + by) % len(names)]
+
+    def do_pane(self) -> None:
+        self._tab(1)
+
+    def do_pane_back(self) -> None:
+        self._tab(-1)
+
+    def do_zoom(self) -> None:
+        self.zoomed = not self.zoomed
+
+    def do_open(self) -> None:
+        if self.focus == layout.LOG:
+            self.desk.act("show_log")
+        else:
+            self.do_zoom()
+
+    def do_back(self) -> None:
+        """The cursor goes first, then the zoom, then the screen."""
+        if self.desk.view.cursor is not None:
+            self.desk.view.cursor = None
+        elif self.zoomed:
+            self.zoomed = False
+        else:
+            self.desk.stack.pop()
+
+    def why_not_metric(self) -> str:
+        if self.focus not in self.charts():
+            return "tab to a chart first"
+        return "" if self.data.series else "this run has reported no metric"
+
+    def do_metric(self) -> None:
+        """Put a metric where the focused chart is."""
+        row = self.row
+        if row is None:
+            return
+        charts = self.charts()
+        place = charts.index(self.focus)
+
+        def take(name: str) -> None:
+            rest = [metric for metric in charts if metric != name]
+            self.metrics[row.stage] = [*rest[:place], name, *rest[place:]]
+            self.focus = name
+
+        names = [*self.data.series, *([ENTROPY] if self.data.gates.layers else [])]
+        choices = [Choice(name, self._said(name), name) for name in names]
+        self.desk.choose("metric of this chart", choices, take)
+
+    def _said(self, name: str) -> str:
+        about = self.data.schema.get(name, {})
+        return str(about.get("help", "")) or ("before clipping" if name == TOTAL else "")
+
+    def why_not_layer(self) -> str:
+        return "" if self.data.gates.layers else "this run reports no gates"
+
+    why_not_layer_back = why_not_layer
+
+    def do_layer(self) -> None:
+        self.layer += 1
+
+    def do_layer_back(self) -> None:
+        self.layer -= 1
+
+    def do_sidebar(self) -> None:
+        self.side = not self.side
+        if self.focus == layout.SIDE:
+            self.focus = ""
+
+    def do_follow(self) -> None:
+        self.focus = layout.LOG
+
+    def do_mark(self) -> None:
+        self.desk.list.mark(self.run)
+        self.desk.say(
+            "marked: its curves are laid over other runs" if self.run in self.desk.list.marks else "not marked"
+        )
+
+    def do_filter(self) -> None:
+        self.desk.show("runs")
+        self.desk.act("filter")
+
+    def click(self, x: int, y: int) -> None:
+        for place in self._places:
+            if place.x <= x < place.x + place.across and place.y <= y < place.y + place.down:
+                self.focus = place.name
+
+
+def _entropy(layer: Layer) -> Series:
+    series = Series()
+    count = len(layer.steps)
+    series.extend(layer.steps, layer.entropies, [0.0] * count, [float("nan")] * count)
+    return series

@@ -1,0 +1,123 @@
+"""Where the panes of the live screen stand: a pure function of the size, the focus and what the run reports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SIDE, HEALTH, GRADS, GATES, STRIP, LOG, SYSTEM = "side", "health", "grads", "gates", "strip", "log", "system"
+SMALL, WIDE = 100, 160  # columns below which there is one slot, from which there is a side bar
+SIDE_WIDTH = 36
+
+
+@dataclass(frozen=True)
+class Place:
+    """A pane and its cells."""
+
+    name: str
+    x: int
+    y: int
+    across: int
+    down: int
+
+
+def arrange(
+    across: int, down: int, charts: Sequence[str], *, gates: bool, grads: bool, side: bool, focus: str
+) -> list[Place]:
+    """Panes that fill ``across`` x ``down`` cells without gap or overlap. A focused pane always has a place."""
+    if across < SMALL:
+        return _small(across, down, charts, gates, grads, focus)
+    lower = [*([GRADS] if grads else []), *([GATES] if gates else [])]
+    if across < WIDE:
+        return _medium(across, down, charts, lower, gates, focus)
+    return _large(across, down, charts, lower, gates, side, focus)
+
+
+def panes(charts: Sequence[str], gates: bool, grads: bool) -> list[str]:
+    """Every pane that can have the focus, in the order of tab."""
+    return [*charts, *([GRADS] if grads else []), *([GATES, STRIP] if gates else []), HEALTH, LOG, SYSTEM, SIDE]
+
+
+def _row(names: Sequence[str], x: int, y: int, across: int, down: int) -> list[Place]:
+    """Panes side by side; the remainder of the width goes to the first ones."""
+    places: list[Place] = []
+    for index, name in enumerate(names):
+        size = across // len(names) + (index < across % len(names))
+        places.append(Place(name, x, y, size, down))
+        x += size
+    return places
+
+
+def _window(charts: Sequence[str], count: int, focus: str) -> list[str]:
+    """``count`` charts, so that the focused one is among them."""
+    if focus in charts[count:]:
+        return [*charts[: count - 1], focus]
+    return list(charts[:count])
+
+
+def _small(across: int, down: int, charts: Sequence[str], gates: bool, grads: bool, focus: str) -> list[Place]:
+    """Two charts, a health box, and one slot for whatever has the focus, the console otherwise."""
+    slot = focus if focus not in (*charts, HEALTH) else LOG
+    shown = _window(charts, 2, focus)
+    health = min(6, max(4, down // 4))
+    top = max(6, (down - health) * 9 // 16) if shown else 0
+    places = _row(shown, 0, 0, across, top)
+    places.append(Place(HEALTH, 0, top, across, health))
+    places.append(Place(slot, 0, top + health, across, down - top - health))
+    return places
+
+
+def _medium(across: int, down: int, charts: Sequence[str], lower: list[str], gates: bool, focus: str) -> list[Place]:
+    """Two columns of charts, gradients and gates below, health and one slot at the bottom."""
+    slot = focus if focus in (STRIP, SYSTEM, SIDE) else LOG
+    shown = _window(charts, 2 if lower else 4, focus)
+    rows = [shown[i : i + 2] for i in range(0, len(shown), 2)]
+    bottom = max(8, down // 4)
+    third = max(8, min(14, (down - bottom) // 2)) if lower else 0
+    top = down - bottom - third
+    places: list[Place] = []
+    y = 0
+    for index, names in enumerate(rows):
+        size = top // len(rows) + (index < top % len(rows))
+        places += _row(names, 0, y, across, size)
+        y += size
+    if not rows:
+        third += top
+    if lower:
+        places += _row(lower, 0, y, across, third)
+        y += third
+    elif not rows:
+        bottom = down
+    half = across // 2
+    return [*places, Place(HEALTH, 0, y, half, bottom), Place(slot, half, y, across - half, bottom)]
+
+
+def _large(
+    across: int, down: int, charts: Sequence[str], lower: list[str], gates: bool, side: bool, focus: str
+) -> list[Place]:
+    """A side bar, three columns of charts, gradients and gates below, health, heat strip, console and machine."""
+    places: list[Place] = []
+    left = 0
+    bottom = max(8, min(16, down // 4))
+    if side or focus == SIDE:
+        left = SIDE_WIDTH
+        places.append(Place(SIDE, 0, 0, left, down - bottom))
+    inner = across - left
+    middle = [*lower, *charts[3 : 6 - len(lower)]]
+    first = _window(charts, 3, focus) if focus in charts and focus not in middle else list(charts[:3])
+    strip = (max(4, min(10, down // 6))) if gates else 0
+    health = max(5, min(8, down // 8))
+    rest = down - bottom - strip - health
+    if not first and not middle:
+        health, rest = health + rest, 0
+    rows = [names for names in (first, middle) if names]
+    y = 0
+    for index, names in enumerate(rows):
+        size = rest // len(rows) + (index < rest % len(rows))
+        places += _row(names, left, y, inner, size)
+        y += size
+    places.append(Place(HEALTH, left, y, inner, health))
+    y += health
+    if strip:
+        places.append(Place(STRIP, left, y, inner, strip))
+        y += strip
+    system = across * 2 // 5
+    return [*places, Place(LOG, 0, y, across - system, bottom), Place(SYSTEM, across - system, y, system, bottom)]

@@ -1,0 +1,145 @@
+"""The console of one run on the whole screen: search, errors only, follow."""
+
+from typing import TYPE_CHECKING
+
+from cockpit.keys import LOG
+from cockpit.models.rows import Row
+from cockpit.panes.log import level, styled
+from cockpit.render import words
+from cockpit.render.lines import Line, Lines, block
+
+if TYPE_CHECKING:
+    from cockpit.desk import Desk
+
+
+class Log:
+    """Shows the run that the screen below it was about when it was opened."""
+
+    name = LOG
+
+    def __init__(self, desk: "Desk") -> None:
+        self.desk = desk
+        self.following = True
+        self.errors = False
+        self.search = ""
+        self._top = 0
+        self._page = 10
+        self._match = -1
+        self._run = ""
+        self._cached: tuple[tuple[str, int, str, bool], list[str]] = (("", -1, "", False), [])
+
+    @property
+    def row(self) -> Row | None:
+        below = [name for name in self.desk.stack if name != LOG]
+        row = self.desk.screens[below[-1]].row if below else None
+        if row is not None and row.id != self._run:
+            self._run, self._top, self._match, self.following = row.id, 0, -1, True
+        return row
+
+    def title(self) -> Line:
+        row = self.row
+        if row is None:
+            return []
+        console = self.desk.console(row.id)
+        line: Line = [(f"  {row.stage} {row.name}  {row.state}", "dim"), (f"  {len(self._lines()):,} lines", "dim")]
+        if console.skipped:
+            line.append((f"  (first {words.size(console.skipped)} not shown: engine logs {row.id})", "warn"))
+        if self.errors:
+            line.append(("  errors only", "warn"))
+        if self.search:
+            line.append((f"  / {self.search}", "key"))
+        return line if not self.following else [*line, ("  follows", "ok")]
+
+    def watched(self) -> list[str]:
+        return []
+
+    def click(self, x: int, y: int) -> None:
+        self._match = min(self._top + y, max(len(self._lines()) - 1, 0))
+
+    def _lines(self) -> list[str]:
+        row = self.row
+        if row is None:
+            return []
+        console = self.desk.console(row.id)
+        key = (row.id, console.version, console.unfinished, self.errors)
+        if self._cached[0] != key:
+            lines = [*console.lines, *([console.unfinished] if console.unfinished else [])]
+            self._cached = (key, [line for line in lines if level(line)] if self.errors else lines)
+        return self._cached[1]
+
+    def draw(self, across: int, down: int) -> Lines:
+        lines = self._lines()
+        self._page = down
+        most = max(0, len(lines) - down)
+        self._top = most if self.following else max(0, min(self._top, most))
+        body: Lines = [
+            styled(line, self.search, index == self._match)
+            for index, line in enumerate(lines[self._top : self._top + down], self._top)
+        ]
+        if not body:
+            text = "no line tells of an error or a warning" if self.errors else "nothing printed yet"
+            body = [[("  " + text, "dim")]]
+        return block(body, across, down)
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def _scroll(self, by: int) -> None:
+        most = max(0, len(self._lines()) - self._page)
+        self._top = max(0, min(self._top + by, most))
+        self.following = by > 0 and self._top == most
+
+    def do_down(self) -> None:
+        self._scroll(1)
+
+    def do_up(self) -> None:
+        self._scroll(-1)
+
+    def do_page_down(self) -> None:
+        self._scroll(max(1, self._page // 2))
+
+    def do_page_up(self) -> None:
+        self._scroll(-max(1, self._page // 2))
+
+    def do_first(self) -> None:
+        self._top, self.following = 0, False
+
+    def do_last(self) -> None:
+        self.following = True
+
+    def do_follow(self) -> None:
+        self.following = not self.following
+
+    def do_errors(self) -> None:
+        self.errors = not self.errors
+        self._match = -1
+
+    def do_filter(self) -> None:
+        def take(text: str) -> None:
+            self.search, self._match = text, -1
+            if text:
+                self.do_previous() if self.following else self.do_next()
+
+        self.desk.type("search", self.search, take, hint="n next, N before")
+
+    def why_not_next(self) -> str:
+        return "" if self.search else "search with / first"
+
+    why_not_previous = why_not_next
+
+    def do_next(self) -> None:
+        self._find(1)
+
+    def do_previous(self) -> None:
+        self._find(-1)
+
+    def _find(self, direction: int) -> None:
+        """Go to the next line with the search text, round the ends."""
+        lines, wanted = self._lines(), self.search.lower()
+        start = self._match if self._match >= 0 else (self._top - 1 if direction > 0 else len(lines))
+        for offset in range(1, len(lines) + 1):
+            index = (start + direction * offset) % len(lines)
+            if wanted in lines[index].lower():
+                self._match, self.following = index, False
+                self._top = max(0, index - self._page // 2)
+                return
+        self.desk.say(f"{self.search!r} is not here", "warn")

@@ -1,0 +1,208 @@
+"""Screen 1: every run, filtered and sorted, with a preview of the one under the cursor."""
+
+from typing import TYPE_CHECKING
+
+from cockpit.keys import LIVE, RUNS
+from cockpit.models.rows import Row
+from cockpit.models.run_list import GROUPINGS, Head
+from cockpit.panes import run_table
+from cockpit.panes.chart import Chart, Trace
+from cockpit.panes.chart import render as chart
+from cockpit.prompts import Choice
+from cockpit.render import words
+from cockpit.render.lines import Line, Lines, box
+
+if TYPE_CHECKING:
+    from cockpit.desk import Desk
+
+PREVIEWED = 6  # runs in the preview: the one under the cursor and marked ones
+
+
+class Runs:
+    """The table of runs and the preview below it."""
+
+    name = RUNS
+
+    def __init__(self, desk: "Desk") -> None:
+        self.desk = desk
+        self.preview = True
+        self.metric = ""  # of the preview; empty: the main metric of the stage
+        self._top = 0
+        self._page = 10
+        self._charts: dict[tuple[str, str], Chart] = {}
+
+    @property
+    def row(self) -> Row | None:
+        return self.desk.list.current
+
+    def title(self) -> Line:
+        runs = self.desk.list
+        line: Line = [(f"  {len(runs.shown):,}/{len(runs.rows):,}", "dim")]
+        if not self.desk.scanner.complete:
+            line.append((" reading", "dim"))
+        if runs.text:
+            line.append((f"  / {runs.text}", "key"))
+        if runs.marks:
+            line.append((f"  {len(runs.marks)} marked", "mark"))
+        return line
+
+    def watched(self) -> list[str]:
+        runs = self.desk.list
+        return [*([self.row.id] if self.row else []), *runs.marks[: PREVIEWED - 1]] if self.preview else []
+
+    def draw(self, across: int, down: int) -> Lines:
+        runs = self.desk.list
+        if not runs.rows and self.desk.scanner.complete:
+            return self._welcome(across, down)
+        preview = min(max(9, down * 2 // 5), 18) if self.preview and down >= 16 else 0
+        trouble = self._trouble()
+        height = down - preview - len(trouble)
+        self._page = max(1, height - 2)
+        self._top = min(max(self._top, runs.cursor - height + 2), runs.cursor)
+        self._top = max(0, min(self._top, len(runs.entries) - height + 1))
+        now = self.desk.clock()
+        lines = run_table.render(runs.entries, runs.cursor, self._top, runs.marks, runs.best, now, across, height)
+        if not runs.entries and runs.rows:
+            lines[2] = [(f"   no run fits / {runs.text}   esc takes the filter away", "dim")]
+        return [*lines, *trouble, *(self._preview(across, preview) if preview else [])]
+
+    def _trouble(self) -> Lines:
+        if self.desk.scanner.trouble:
+            return [[(" ✗ " + self.desk.scanner.trouble, "bad")]]
+        error = self.desk.list.error
+        if error is None:
+            return []
+        arrow = " " * (error.position + 3) + "^ "
+        return [[(" / " + self.desk.list.text, "")], [(arrow, "bad"), (str(error), "bad")]]
+
+    def _preview(self, across: int, down: int) -> Lines:
+        row = self.row
+        if row is None:
+            entry = self.desk.list.entries[self.desk.list.cursor] if self.desk.list.entries else None
+            text = f"{len(entry.rows)} runs of {entry.title}" if isinstance(entry, Head) else "no run here"
+            return box([("preview", "title")], [[(text, "dim")]], across, down)
+        metric = self.metric or row.metric or next(iter(row.last), "")
+        drawn = self._charts.setdefault((row.id, metric), Chart(""))
+        if len(self._charts) > 64:
+            self._charts.clear()
+        drawn.title = f"preview: {row.stage} {row.name}  {metric}"
+        drawn.traces = []
+        others = [run for run in self.desk.list.marks if run != row.id][: PREVIEWED - 1]
+        for colour, run in enumerate([row.id, *others]):
+            follower = self.desk.follow(run)
+            series = follower.data.series.get(metric)
+            if series is not None:
+                drawn.traces.append(Trace(self.desk.list.rows[run].name[-11:], series, colour))
+            if run == row.id:
+                drawn.total = follower.data.total
+        if not drawn.traces:
+            return box([(drawn.title, "title")], self._facts(row), across, down)
+        best = row.best.get(metric)
+        drawn.note = [(f"  best {words.figure(best[0])}@{words.count(best[1])}", "dim")] if best else []
+        return chart(drawn, self.desk.view, across, down)
+
+    def _facts(self, row: Row) -> Lines:
+        """What is known of a run that has no curve."""
+        lines: Lines = [[(f"{row.state.lower()}  ", "bold"), (part, "")] for part in row.reason.splitlines()[:3]]
+        lines += [[("from  ", "dim"), (f"{stage} {run}", "")] for stage, run in row.inputs.items()]
+        lines += [[(f"{name}  ", "dim"), (f"{value}", "")] for name, value in list(row.facts.items())[:8]]
+        return lines or [[("nothing reported yet", "dim")]]
+
+    def _welcome(self, across: int, down: int) -> Lines:
+        """What a first visitor sees."""
+        lines: Lines = [
+            [],
+            [(f"  No runs in {self.desk.root} yet.", "bold")],
+            [],
+            [("  enter  ", "key"), ("start the demo: a small synthetic world, no download, minutes on a laptop", "")],
+            [("  a      ", "key"), ("the form: choose stages, data and settings yourself", "")],
+            [("  ?      ", "key"), ("all keys", "")],
+            [],
+            [("  The demo makes its data, trains a recommender and a teacher, distils, and compares them.", "dim")],
+            [("  Runs work on their own: closing the cockpit never stops one.", "dim")],
+        ]
+        return box([("welcome", "title")], lines, across, min(down, 12)) + [[]] * max(0, down - 12)
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def do_down(self) -> None:
+        self.desk.list.move(1)
+
+    def do_up(self) -> None:
+        self.desk.list.move(-1)
+
+    def do_page_down(self) -> None:
+        self.desk.list.move(max(1, self._page // 2))
+
+    def do_page_up(self) -> None:
+        self.desk.list.move(-max(1, self._page // 2))
+
+    def do_first(self) -> None:
+        self.desk.list.move(-len(self.desk.list.entries))
+
+    def do_last(self) -> None:
+        self.desk.list.move(len(self.desk.list.entries))
+
+    def why_not_open(self) -> str:
+        return "this is the head of a group: go to a run" if self.desk.list.entries and self.row is None else ""
+
+    def do_open(self) -> None:
+        if self.row is not None:
+            self.desk.live.open(self.row.id)
+            self.desk.show(LIVE)
+        elif not self.desk.list.rows:
+            self.desk.form.open(preset="demo")
+            self.desk.show(self.desk.form.name)
+
+    def do_filter(self) -> None:
+        before = self.desk.list.text
+
+        def take(text: str) -> None:
+            self.desk.list.filter(text)
+            self.desk.list.arrange(self.desk.clock())
+
+        self.desk.type(
+            "filter", before, take, live=take, cancel=lambda: take(before), hint="state:run val_recall@10>.08 sort:-age"
+        )
+
+    def why_not_mark(self) -> str:
+        return "" if self.row else "there is no run here"
+
+    def do_mark(self) -> None:
+        if self.row is not None:
+            self.desk.list.mark(self.row.id)
+            self.desk.list.move(1)
+
+    def why_not_range(self) -> str:
+        return "" if self.desk.list.marks else "mark one end with space first"
+
+    def do_range(self) -> None:
+        self.desk.say(f"{self.desk.list.mark_range()} more marked")
+
+    def why_not_metric(self) -> str:
+        return "" if self.row and self.row.last else "this run has reported no metric"
+
+    def do_metric(self) -> None:
+        if self.row is None:
+            return
+        names = list(dict.fromkeys([*self.row.best, *self.row.last, *self.desk.follow(self.row.id).data.series]))
+        choices = [Choice(name, words.figure(self.row.value(name)), name) for name in names]
+        self.desk.choose("metric of the preview", choices, lambda name: setattr(self, "metric", name))
+
+    def do_group(self) -> None:
+        runs = self.desk.list
+        runs.grouping = GROUPINGS[(GROUPINGS.index(runs.grouping) + 1) % len(GROUPINGS)]
+        runs.arrange(self.desk.clock())
+        self.desk.say(f"grouped by {runs.grouping}" if runs.grouping else "not grouped")
+
+    def do_archived(self) -> None:
+        self.desk.list.archived = not self.desk.list.archived
+        self.desk.list.arrange(self.desk.clock())
+        self.desk.say("archived runs are shown" if self.desk.list.archived else "archived runs are hidden")
+
+    def do_sidebar(self) -> None:
+        self.preview = not self.preview
+
+    def click(self, x: int, y: int) -> None:
+        if 1 <= y <= len(self.desk.list.entries) - self._top:
+            self.desk.list.cursor = self._top + y - 1

@@ -1,0 +1,98 @@
+"""A person's settings: one TOML file, every name and value checked, with what was probably meant."""
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ConfigError
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "symbols": ("braille", "block", "ascii"),
+    "axis": ("step", "epoch", "time"),
+    "colours": ("auto", "256", "16", "none"),
+    "smoothing": (0.0, 0.6, 0.9, 0.98),
+}
+
+
+@dataclass
+class Settings:
+    """What the file may hold; these are the values without one."""
+
+    symbols: str = "braille"  # of curves: braille, block, ascii
+    smoothing: float = 0.0  # weight of what came before: 0, 0.6, 0.9, 0.98
+    log_y: bool = False
+    axis: str = "step"  # step, epoch, time
+    colours: str = "auto"  # auto, 256, 16, none
+    mouse: bool = True
+    low_bandwidth: bool = False
+    cell_diff: bool = True  # send only the cells that changed
+    group: str = ""  # of the run list: experiment, stage
+    filter: str = ""  # of the run list at start
+    keys: dict[str, list[str]] = field(default_factory=dict)  # action -> keys
+
+
+def path() -> Path:
+    """Where the file is: COCKPIT_SETTINGS, or cockpit/settings.toml in the XDG folder for configuration."""
+    given = os.environ.get("COCKPIT_SETTINGS")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "cockpit" / "settings.toml"
+
+
+def load(place: Path) -> Settings:
+    """The settings at ``place``; those without a file when there is none."""
+    try:
+        text = place.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the settings cannot be read ({error})", place=str(place), remedy="Mend or remove it."
+        ) from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"is not TOML: {error}", place=str(place), remedy="Mend that line.") from None
+    return _checked(values, str(place))
+
+
+def _checked(values: dict[str, Any], place: str) -> Settings:
+    settings = Settings()
+    known = {item.name: item for item in fields(Settings)}
+    for name, value in values.items():
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            meant = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
+            raise ConfigError(f"there is no setting {name!r}", place=place, remedy=meant)
+        if name == "keys":
+            settings.keys = _keys(value, place)
+            continue
+        wanted = type(getattr(settings, name))
+        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not wanted:
+            raise ConfigError(f"{name} must be of type {wanted.__name__}, not {value!r}", place=place)
+        if name in CHOICES and value not in CHOICES[name]:
+            near = get_close_matches(str(value), [str(choice) for choice in CHOICES[name]], 1)
+            meant = f"Did you mean {near[0]}? " if near else ""
+            allowed = ", ".join(str(choice) for choice in CHOICES[name])
+            raise ConfigError(f"{name} cannot be {value!r}", place=place, remedy=f"{meant}Allowed: {allowed}.")
+        setattr(settings, name, value)
+    return settings
+
+
+def _keys(value: Any, place: str) -> dict[str, list[str]]:
+    keys: dict[str, list[str]] = {}
+    for action, names in value.items() if isinstance(value, dict) else [("keys", value)]:
+        listed = [names] if isinstance(names, str) else names
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise ConfigError(
+                f"keys.{action} must be a key or a list of keys",
+                place=place,
+                remedy='Write for example: mark = ["space"]',
+            )
+        keys[str(action)] = listed
+    return keys

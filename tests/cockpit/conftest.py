@@ -1,0 +1,241 @@
+"""Run folders made by the engine's own writer, at a fixed time and with fixed names, and a desk without a terminal."""
+
+import json
+import math
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cockpit.desk import Desk
+from cockpit.services.engine import Answer
+from cockpit.settings import Settings
+from engine.runs.identity import Identity
+from engine.runs.run import Run
+from engine.runs.schema import Exit, Process, RunInfo
+from engine.runs.store import Store
+
+NOW = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path, monkeypatch):
+    """No test reads the settings or the terminal of the person who runs it."""
+    monkeypatch.setenv("COCKPIT_SETTINGS", str(tmp_path / "no-settings.toml"))
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    for name in ("NO_COLOR", "ENGINE_RUNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Maker:
+    """Makes runs below a folder. Every run is one minute older than the one before it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store = Store(root)
+        self.made = 0
+
+    def planned(self, stage="student", *, seed=1, experiment="demo", inputs=None, config=None, name=None, **info):
+        """A run folder with run.json and config.yaml; nothing has worked on it."""
+        created = NOW - 60 * self.made
+        self.made += 1
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(created))
+        identity = name or f"{stage}-{stamp}-{self.made:04x}"
+        settings = {"seed": seed, stage: {"hidden": 64, "lr": 1e-3, **(config or {})}}
+        record = RunInfo(
+            identity, stage, experiment, seed, f"{self.made:016x}", inputs or {}, ["engine", "run", stage], **info
+        )
+        object.__setattr__(record, "created", created)
+        return self.store.create(record, yaml.safe_dump(settings))
+
+    def ended(self, folder, code=0, *, signal=None, by="self", reason="", wall=61.0):
+        Exit(1, code, signal, by, reason, wall, 10**8, False, NOW - 5).write(folder)
+        return folder
+
+    def waiting(self, folder, phase="waiting", alive=True):
+        """A supervisor (this very process) that waits."""
+        me = Identity.of(1 if not alive else __import__("os").getpid())
+        Process(1, me, phase, NOW - 30).write(folder)
+        return folder
+
+    def reported(self, folder, report, end="", now=NOW):
+        """Reports through the writer itself; ``report(run, tick)`` gets a clock that moves by tick(seconds)."""
+        clock = [now - 600.0]
+        run = Run(folder, clock=lambda: clock[0])
+
+        def tick(seconds=1.0):
+            clock[0] += seconds
+
+        if end:
+            with run:
+                report(run, tick)
+        else:
+            report(run, tick)
+            run._journal.flush()
+            clock[0] = now - 2
+            run._beat(force=True)
+        return folder
+
+    def trained(self, folder, steps=200, total=200, top=0.09, end="done", gates=False, nan_at=None):
+        """A training with curves that look like curves."""
+
+        def report(run, tick):
+            run.describe({"embedding": 1000, "blocks": 2000, "output": 64}, {"layers": 1} if gates else None)
+            for step in range(10, steps + 1, 10):
+                tick(2.0)
+                loss = 1.0 + math.exp(-step / 60)
+                run.progress(step, total, "training", rate=50.0)
+                run.scalars(
+                    step, {"loss": loss if nan_at is None or step < nan_at else math.nan, "lr": 1e-3}, step / 20
+                )
+                run.gradients(step, 1.2 * math.exp(-step / 90) + 0.3, [0.3, 0.16, 0.02], 1.0, step < 40)
+                if gates:
+                    counts = [[max(0, 20 - abs(bin - 4 * e)) for bin in range(32)] for e in range(4)]
+                    run.gate(step, "layers.1", counts, [0.4, 0.3, 0.2, 0.1], 1.28)
+                if step % 20 == 0:
+                    value = top * (1 - math.exp(-step / 50))
+                    run.evaluation(step, {"val_recall@10": value, "val_ndcg@10": value / 2}, step / 20, best=True)
+
+        self.reported(folder, report, end)
+        if end == "done":
+            self.ended(folder)
+        return folder
+
+    def console(self, folder, text):
+        (folder / "console.log").write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+@pytest.fixture
+def maker(tmp_path):
+    return Maker(tmp_path / "runs")
+
+
+@pytest.fixture
+def world(maker):
+    """One run of every kind that the screens tell apart. Gives {name: run id}."""
+    runs = {}
+
+    def keep(name, folder):
+        runs[name] = folder.name
+        return folder
+
+    data = keep("data", maker.ended(maker.planned("data")))
+    student = keep("student", maker.trained(maker.planned(inputs={"data": data.name})))
+    second = keep("second", maker.trained(maker.planned(seed=2, config={"lr": 9e-4}), top=0.085))
+    maker.console(student, "12:04:31 epoch 1 loss 1.5\n12:04:33 warning: slow loader\n12:04:35 epoch 2 loss 1.2\n")
+    failed = keep("failed", maker.planned("teacher"))
+    maker.trained(failed, steps=40, end="", nan_at=30)
+    maker.ended(failed, 1, reason="RuntimeError: loss is NaN")
+    keep("killed", maker.ended(maker.planned(seed=3), None, signal=9, reason="out of memory"))
+    keep("stopped", maker.ended(maker.planned(seed=4), 143, by="user"))
+    keep("lost", maker.planned(seed=5))
+    keep("waiting", maker.waiting(maker.planned("distill", inputs={"data": data.name, "student": second.name})))
+    keep("queued", maker.waiting(maker.planned("teacher"), "queued"))
+    live = keep("live", maker.planned("teacher", inputs={"data": data.name, "student": student.name}))
+    maker.trained(live, steps=120, total=400, end="", gates=True)
+    maker.console(live, "".join(f"12:0{i}:00 step {i}0 loss 1.{9 - i}\n" for i in range(9)))
+    return runs
+
+
+class Recorder:
+    """The effects of a desk, remembered instead of done; ``settle`` runs what was spawned."""
+
+    def __init__(self):
+        self.work, self.copied, self.left, self.repainted = [], [], False, 0
+
+    def spawn(self, work):
+        self.work.append(work)
+
+    def leave(self):
+        self.left = True
+
+    def copy(self, text):
+        self.copied.append(text)
+
+    def repaint(self):
+        self.repainted += 1
+
+    async def settle(self):
+        while self.work:
+            await self.work.pop(0)
+
+
+TOLD = {
+    "groups": {"student": {"choice": "sasrec", "choices": ["sasrec", "gru4rec"]}, "experiment": {"choices": ["demo"]}},
+    "settings": [
+        {"key": "seed", "value": 0, "type": "int", "help": "seed of everything random", "low": 0},
+        {"key": "data.name", "value": "demo", "type": "str", "help": "which data"},
+        {"key": "student.hidden", "value": 64, "type": "int", "help": "model width D", "low": 8, "high": 512},
+        {"key": "student.lr", "value": 0.001, "type": "float", "help": "learning rate", "above": 0},
+        {"key": "student.tied", "value": True, "type": "bool", "help": "output shares the embedding"},
+        {"key": "student.loss", "value": "ce", "type": "str", "help": "loss", "choices": ["ce", "bce"]},
+        {"key": "trainer.devices", "value": None, "type": "int | None", "help": "how many devices"},
+    ],
+    "experiments": ["demo", "ml-100k"],
+}
+
+
+class Engine:
+    """Stands in for the ``engine`` process: remembers what it was asked, answers as the contract says."""
+
+    def __init__(self):
+        self.asked = []
+        self.answers = {}
+
+    async def __call__(self, words, runs=None):
+        self.asked.append(list(words))
+        for start, answer in self.answers.items():
+            if " ".join(words).startswith(start):
+                return answer
+        if words[0] == "config":
+            return Answer(0, json.loads(json.dumps(TOLD)), "")
+        if words[0] == "doctor":
+            return Answer(2, None, "error: no such command")
+        if "--plan" in words:
+            steps = [
+                {"stage": "data", "action": "reuse", "run": "data-20260921-133320-0001", "why": "same settings"},
+                {"stage": "student", "action": "new", "run": None, "why": "student.lr 0.001 → 0.0009"},
+            ]
+            return Answer(0, {"steps": steps}, "")
+        return Answer(0, {"runs": {"student": "student-20260921-133320-0002"}}, "")
+
+
+@pytest.fixture
+def desk(maker):
+    """A desk over the maker's folder with recorded effects; call ``ready(desk)`` after making runs."""
+    maker.root.mkdir(exist_ok=True)
+    return Desk(maker.root, Recorder(), Settings(), clock=lambda: NOW, ask=Engine())
+
+
+@pytest.fixture
+def ready():
+    """Reads until nothing is left to read."""
+
+    def run(desk):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            desk.scanner._listed = -10
+            changed = desk.tick()
+            if desk.scanner.complete and not changed:
+                break
+        return desk
+
+    return run
+
+
+@pytest.fixture
+def press():
+    """Presses keys by name; a word in quotes is typed letter by letter."""
+
+    def run(desk, *names):
+        for name in names:
+            if name.startswith('"'):
+                for letter in name.strip('"'):
+                    desk.key(letter, letter)
+            else:
+                desk.key(name, name if len(name) == 1 else None)
+
+    return run

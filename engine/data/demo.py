@@ -72,7 +72,7 @@ def generate(world: World) -> tuple[Interactions, NDArray[np.float32]]:
 def make_items(world: World, random: Callable[..., Floats]) -> Items:
     """Series of different length and popularity, their parts scattered over the item numbers."""
     n, s = world.items, world.series
-    lengths = -np.log(1 - random(s))  # exponential: many short series, few long ones
+    lengths = 0.3 + random(s)  # short and long series, none endless
     ends = np.cumsum(lengths) / lengths.sum() * n
     series = np.searchsorted(ends, np.arange(n) + 0.5).clip(max=s - 1)
     starts = np.searchsorted(series, np.arange(s))

@@ -49,6 +49,15 @@ def test_all_protocols_agree_with_loops(monkeypatch: pytest.MonkeyPatch, held_ou
     assert done[-1] == len(held_out)
 
 
+def test_a_seen_target_may_be_listed_because_it_is_ranked() -> None:
+    rows = Rows(np.array([2, 5, 2], dtype=np.int32), np.array([0]), np.array([2]), np.array([0]))
+    scores = torch.arange(7.0)[None]
+    _, hidden = measure("m", "test", lambda block: scores.clone(), rows, 6, None, "cpu", lambda done: None)
+    assert hidden.lists is not None
+    assert hidden.lists.tolist() == [[6, 4, 3, 2, 1, 0]]  # 5 is seen, 2 is seen and wanted
+    assert hidden.ranks.tolist() == [4.0]
+
+
 def test_a_list_ends_where_nothing_is_left_to_show() -> None:
     scores = torch.full((1, 13), -torch.inf)
     scores[0, 4], scores[0, 9] = 1.0, 2.0

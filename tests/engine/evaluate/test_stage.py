@@ -17,6 +17,7 @@ from engine.student.batches import histories
 from engine.student.model import load_student
 
 TIMES = ("ms_per_request",)
+MAIN = ("test", "true")
 
 
 def table(folder: Path, name: str) -> list[dict[str, str]]:
@@ -136,6 +137,13 @@ def test_the_run_reports_the_best_trained_model_and_neither_floor_nor_ceiling(fi
     assert summary.last["ndcg@10"] == pytest.approx(float(row["ndcg@10"]))
     assert summary.facts["model"] == "student"
     assert summary.facts["figures"]["oracle"]["hr@10"] > summary.facts["figures"]["student"]["hr@10"]
+
+
+def test_models_are_compared_under_the_main_protocol_and_not_with_the_oracle(finished: Path) -> None:
+    value = {r["model"]: float(r["hr@10"]) for r in table(finished, "metrics.csv") if (r["split"], r["main"]) == MAIN}
+    rows = [r for r in table(finished, "comparisons.csv") if (r["metric"], r["slice"]) == ("hr@10", "all")]
+    assert [(r["model"], r["baseline"]) for r in rows] == [("student", "popularity")]
+    assert float(rows[0]["difference"]) == pytest.approx(value["student"] - value["popularity"], abs=1e-8)
 
 
 def test_slices_add_up_to_the_whole(finished: Path) -> None:

@@ -1,0 +1,52 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+from torch import Tensor
+
+from engine.data.sequences import Rows, Sequences
+from engine.evaluate import models
+
+
+def test_popularity_scores_every_row_by_training_events(sequences: Sequences) -> None:
+    score = models.popularity(sequences, 60, "cpu")
+    block = score(slice(3, 5))
+    assert block.shape == (2, 61)
+    for item in range(1, 61):
+        assert block[0, item] == block[1, item] == (sequences.items == item).sum()
+    assert block[0, 0] == -torch.inf
+    block[0, 7] = 99.0  # the caller may change what it gets
+    assert score(slice(0, 1))[0, 7] != 99.0
+
+
+def test_stored_scores_are_read_by_block_and_their_padding_never_wins(tmp_path: Path) -> None:
+    scores = np.random.default_rng(0).random((9, 5)).astype(np.float16)
+    save_file({"test": scores}, tmp_path / "held_out.safetensors")
+    block = models.stored(tmp_path / "held_out.safetensors", "test", "cpu")(slice(4, 7))
+    assert block.dtype == torch.float32
+    assert block[:, 1:].tolist() == scores[4:7, 1:].astype(np.float32).tolist()
+    assert block[:, 0].tolist() == [-torch.inf] * 3
+
+
+def test_a_trained_model_scores_by_its_latest_items_its_table_and_its_bias(
+    monkeypatch: pytest.MonkeyPatch, held_out: Rows
+) -> None:
+    table, bias = torch.randn(61, 2), torch.randn(61)
+    read: list[Tensor] = []
+
+    def user_vectors(history: Tensor) -> Tensor:
+        read.append(history)
+        return torch.stack([history[:, 0], history.sum(dim=1)], dim=1).float()
+
+    network = SimpleNamespace(max_length=3, user_vectors=user_vectors, item_table=lambda: (table, bias))
+    monkeypatch.setattr(models, "load_student", lambda path, device: network)
+    block = models.trained(Path("model"), held_out, "cpu")(slice(2, 4))
+    for row in (2, 3):
+        latest = held_out.items[held_out.stop[row] - 3 : held_out.stop[row]].tolist()
+        assert read[0][row - 2].tolist() == latest
+        user = torch.tensor([float(latest[0]), float(sum(latest))])
+        torch.testing.assert_close(block[row - 2, 1:], (table @ user + bias)[1:])
+    assert (block[:, 0] == -torch.inf).all()

@@ -78,28 +78,37 @@ STEP: dict[str, tuple[type, ...]] = {"step": INTEGER}
 EPOCH: dict[str, tuple[type, ...]] = {"ep": (int, float)}
 
 
+def _fields(kind: Kind) -> tuple[frozenset[str], dict[str, tuple[type, ...]]]:
+    """Names that an event of a kind has to carry, and the types of all that it may carry."""
+    needed = COMMON | kind.needs | (STEP if kind.step else {})
+    may = {name: (*types, type(None)) for name, types in (kind.may | EPOCH).items()}
+    return frozenset(needed), needed | may
+
+
+_FIELDS = {name: _fields(kind) for name, kind in KINDS.items()}
+
+
 def fault(event: object) -> str | None:
     """Why ``event`` is not one, or None. A kind that is not known here is no fault: a later version may know it."""
     if not isinstance(event, dict) or not isinstance(event.get("k"), str):
         return "is not an event"
-    kind = KINDS.get(event["k"])
-    if kind is None:
+    known = _FIELDS.get(event["k"])
+    if known is None:
         return None
-    needed = [COMMON, kind.needs, STEP] if kind.step else [COMMON, kind.needs]
-    for fields in needed:
-        for name, types in fields.items():
-            if not isinstance(event.get(name), types):
-                return f"{kind.name} has no proper {name!r}"
-    for fields in (kind.may, EPOCH):
-        for name, types in fields.items():
-            if event.get(name) is not None and not isinstance(event[name], types):
-                return f"{kind.name} has no proper {name!r}"
+    needed, types = known
+    if not needed <= event.keys():
+        return f"{event['k']} lacks {', '.join(sorted(needed - event.keys()))}"
+    for name, value in event.items():
+        if name in types and not isinstance(value, types[name]):
+            return f"{event['k']} has no proper {name!r}"
     return None
 
 
 def number(value: object) -> float | None:
     """A number of an event as a float: "nan", "inf" and "-inf" become what they say, anything else None."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if type(value) is float:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.get(value) if isinstance(value, str) else None
 

@@ -23,7 +23,7 @@ from engine.runs.state import State
 from engine.runs.supervisor import launch
 from engine.stages import STUDENT_MODEL
 
-SLEEP = "import time; time.sleep(60)"
+SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 REPORTS = """
 import sys, time
 from pathlib import Path
@@ -51,8 +51,10 @@ def process(folder: Path) -> Process:
 
 
 def stage_of(bench: Any, folder: Path) -> Identity:
-    """The stage's process, as soon as it has been recorded."""
-    found: Identity = bench.until(lambda: process(folder).stage)
+    """The stage's process, as soon as it works: recorded, and heard of."""
+    bench.until(lambda: bench.store.entry(folder).summary or (folder / "console.log").read_text())
+    found = process(folder).stage
+    assert found is not None
     return found
 
 

@@ -21,7 +21,7 @@ class Series:
     def __init__(self) -> None:
         self.count = 0
         self._rows = np.empty((4, 64))  # step, epoch, time, value
-        self._smooth: dict[float, tuple[int, Floats, float]] = {}  # weight -> points done, values, running sum
+        self._smooth: dict[float, Smooth] = {}
 
     def append(self, step: float, value: float, time: float, epoch: float | None = None) -> None:
         self.extend([step], [value], [time], [np.nan if epoch is None else epoch])
@@ -78,42 +78,59 @@ class Series:
     def smooth(self, weight: float) -> Floats:
         """s_t = w s_(t-1) + (1 - w) y_t, divided by 1 - w^t so that the first points are not pulled to zero: [N].
 
-        A value that is not finite counts as the one before it. What was smoothed once is kept; only new points cost.
+        A value that is not finite counts as the one before it; before the first finite one there is a gap. What was
+        smoothed once is kept: only new points cost.
         """
         if not weight:
             return self.values
-        done, kept, state = self._smooth.get(weight, (0, np.empty(64), 0.0))
-        if done < self.count:
-            if len(kept) < self.count:
-                grown = np.empty(max(self.count, 2 * len(kept)))
-                grown[:done] = kept[:done]
-                kept = grown
-            values = _filled(self.values[max(done - 1, 0) :])[-(self.count - done) :]
-            for start in range(0, len(values), BLOCK):
-                part = values[start : start + BLOCK]
-                power = weight ** np.arange(1, len(part) + 1)
-                # Summed with growing factors and scaled back: s_k = w^k (s_0 + (1 - w) sum_j y_j / w^j).
-                raw = power * (state + (1 - weight) * np.cumsum(part / power))
-                state = float(raw[-1])
-                first = done + start
-                age = np.arange(first + 1, first + len(part) + 1)
-                kept[first : first + len(part)] = raw / -np.expm1(age * np.log(weight))
-            done = self.count
-            self._smooth[weight] = (done, kept, state)
-        return kept[: self.count]
+        kept = self._smooth.setdefault(weight, Smooth())
+        kept.follow(self.values, weight)
+        return kept.values[: self.count]
 
 
-def _filled(values: Floats) -> Floats:
-    """Every value that is not finite replaced by the last finite one before it, or by the first one after it."""
-    good = np.isfinite(values)
-    if good.all():
-        return values
-    if not good.any():
-        return np.zeros_like(values)
-    index = np.maximum.accumulate(np.where(good, np.arange(len(values)), 0))
-    filled = values[index]
-    filled[: int(np.argmax(good))] = values[np.argmax(good)]
-    return filled
+class Smooth:
+    """A running exponential average: its values so far, and what the next point needs to know."""
+
+    def __init__(self) -> None:
+        self.values = np.empty(64)
+        self._done = 0
+        self._gap = 0  # points before the first finite one
+        self._sum = 0.0
+        self._last = np.nan
+
+    def follow(self, values: Floats, weight: float) -> None:
+        """Average what came since the last call. values [N]."""
+        if len(self.values) < len(values):
+            grown = np.empty(max(len(values), 2 * len(self.values)))
+            grown[: self._done] = self.values[: self._done]
+            self.values = grown
+        new = values[self._done :]
+        if np.isnan(self._last):
+            good = np.isfinite(new)
+            gap = int(np.argmax(good)) if good.any() else len(new)
+            self.values[self._done : self._done + gap] = np.nan
+            self._done += gap
+            self._gap = self._done
+            new = new[gap:]
+        for start in range(0, len(new), BLOCK):
+            part = self._filled(new[start : start + BLOCK])
+            power = weight ** np.arange(1, len(part) + 1)
+            # Summed with growing factors and scaled back: s_k = w^k (s_0 + (1 - w) sum_j y_j / w^j).
+            sums = power * (self._sum + (1 - weight) * np.cumsum(part / power))
+            self._sum = float(sums[-1])
+            age = np.arange(1, len(part) + 1) + self._done - self._gap
+            self.values[self._done : self._done + len(part)] = sums / -np.expm1(age * np.log(weight))
+            self._done += len(part)
+
+    def _filled(self, part: Floats) -> Floats:
+        """Every value that is not finite replaced by the last finite one."""
+        good = np.isfinite(part)
+        if not good.all():
+            known = np.concatenate(([self._last], part))
+            index = np.maximum.accumulate(np.where(np.concatenate(([True], good)), np.arange(len(known)), 0))
+            part = known[index][1:]
+        self._last = float(part[-1])
+        return part
 
 
 def at(series: Series, axis: str, x: float) -> tuple[float, float] | None:

@@ -1,0 +1,94 @@
+"""Events become curves, groups and gates; a resumed attempt replaces what it does again."""
+
+import math
+
+from cockpit.models.gradients import EXPLODING, LOW, NAN, NONE, OK, ZERO
+from cockpit.models.run_data import TOTAL, RunData
+from engine.runs.reader import Tail
+
+
+def read(folder):
+    """Everything that the writer wrote, through the reader."""
+    data, tail = RunData(), Tail(folder / "events.jsonl")
+    for event in tail.read():
+        data.feed(event)
+    assert tail.bad == 0
+    return data
+
+
+def test_a_training_written_by_the_engine_is_read_whole(maker):
+    data = read(maker.trained(maker.planned(), gates=True, end=""))
+    assert data.series["loss"].count == 20 and data.series["val_recall@10"].count == 10
+    assert data.series[TOTAL].count == 20 and data.total == 200
+    assert [group.name for group in data.gradients.groups()] == ["embedding", "blocks", "output"]
+    layer = data.gates.layers["layers.1"]
+    assert layer.experts == 4 and layer.dead == 0 and layer.load.tolist() == [0.4, 0.3, 0.2, 0.1]
+    assert abs(layer.variation - 0.447) < 0.001
+    assert data.schema["loss"]["goal"] == "min"
+    assert data.best["val_recall@10"][1] == 200
+
+
+def test_an_attempt_that_goes_on_replaces_what_it_does_again(maker):
+    folder = maker.trained(maker.planned(), steps=100, end="")
+
+    def again(run, tick):
+        run.resumed(60)
+        for step in (70, 80):
+            tick()
+            run.scalars(step, {"loss": 9.0})
+
+    data = read(maker.reported(folder, again))
+    assert data.series["loss"].steps.tolist() == [10, 20, 30, 40, 50, 60, 70, 80]
+    assert data.series["loss"].values[-2:].tolist() == [9.0, 9.0]
+    assert data.series["val_recall@10"].last_step == 60
+
+
+def test_an_attempt_that_begins_anew_tells_the_whole_story(maker):
+    folder = maker.trained(maker.planned(), steps=100, end="")
+
+    def anew(run, tick):
+        run.scalars(5, {"loss": 9.0})
+
+    data = read(maker.reported(folder, anew))
+    assert data.series["loss"].steps.tolist() == [5] and data.series["val_recall@10"].count == 0
+
+
+def test_nan_is_a_value_and_its_first_step_is_known(maker):
+    data = read(maker.trained(maker.planned(), nan_at=50, end=""))
+    assert data.nan_since == 50 and math.isnan(data.series["loss"].values[-1])
+
+
+def test_no_gradient_zero_nan_low_and_high_are_told_apart(maker):
+    def report(run, tick):
+        run.describe({"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1})
+        run.gradients(1, 1.0, [None, 0.0, math.nan, 0.5, 0.001, 900.0], None, False)
+
+    data = read(maker.reported(maker.planned(), report))
+    assert [group.verdict for group in data.gradients.groups()] == [NONE, ZERO, NAN, OK, LOW, EXPLODING]
+
+
+def test_clipping_is_counted(maker):
+    def report(run, tick):
+        run.describe({"a": 1})
+        for step in range(4):
+            tick()
+            run.gradients(step, 2.0, [1.0], 1.0, step == 0)
+
+    data = read(maker.reported(maker.planned(), report))
+    assert data.gradients.clip_share == 0.25 and data.gradients.clip == 1.0
+
+
+def test_a_dead_expert_is_counted(maker):
+    def report(run, tick):
+        run.gate(1, "l", [[1.0] * 4, [0.0] * 4], [0.999, 0.001], 0.01)
+
+    layer = read(maker.reported(maker.planned(), report)).gates.layers["l"]
+    assert layer.dead == 1 and layer.entropy == 0.01
+
+
+def test_a_gate_event_that_contradicts_itself_is_counted_and_skipped():
+    data = RunData()
+    for broken in ({"mx": [1], "load": [1, 2]}, {"mx": [], "load": []}, {"mx": ["x"], "load": [1]}):
+        data.feed({"k": "gate", "layer": "l", "step": 1, "t": 0, "c": "00", "ent": 1, "n": 1, **broken})
+    data.feed({"k": "gate", "layer": "l", "step": 1, "t": 0, "c": "\x7f\x7f", "ent": 1, "n": 1, "mx": [1], "load": [1]})
+    assert data.unread == 4 and not data.gates.layers

@@ -1,0 +1,34 @@
+"""Answers of ``engine`` processes, and the words they are asked with."""
+
+from pathlib import Path
+
+from cockpit.services.engine import Answer, ask, resume_words, shown, stop_words
+
+
+async def test_a_real_process_answers_with_its_settings(tmp_path):
+    answer = await ask(["config"])
+    assert answer.status == 0, answer.error
+    assert {"groups", "settings", "experiments"} <= set(answer.value)
+
+
+async def test_what_a_person_can_fix_comes_back_as_its_message(tmp_path):
+    answer = await ask(["stop", "nothing"], tmp_path)
+    assert answer.status == 2 and "there is no run" in answer.message and "Traceback" not in answer.message
+
+
+def test_a_traceback_is_shortened_to_its_last_line():
+    error = "Traceback (most recent call last):\n  File x\nValueError: broken\n"
+    assert Answer(1, None, error).message == "ValueError: broken"
+
+
+def test_the_shown_command_is_quoted_for_a_shell():
+    words = ["run", "student", "data.name=a b", "student.lr=1e-3"]
+    assert shown(words, Path("/tmp/my runs")) == (
+        "engine run student 'data.name=a b' student.lr=1e-3 --runs '/tmp/my runs'"
+    )
+
+
+def test_stopping_and_resuming_use_the_documented_options():
+    assert stop_words("a", "evaluation") == ["stop", "a", "--after-evaluation"]
+    assert stop_words("a", "kill") == ["stop", "a", "--kill"] and stop_words("a", "now") == ["stop", "a"]
+    assert resume_words("a") == ["resume", "a", "--detach"]

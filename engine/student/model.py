@@ -16,11 +16,20 @@ from torch import Tensor, nn
 from engine.data.ids import PADDING
 from engine.errors import RunError
 from engine.settings.student import Student
+from engine.student.caser import Caser
 from engine.student.dropout import RandomStream
+from engine.student.gru4rec import GRU4Rec
 from engine.student.layout import Layout, of_histories
+from engine.student.reference import Reference
 from engine.student.sasrec import SASRec
 
-NETWORKS = {"sasrec": SASRec}
+Network = SASRec | Reference | GRU4Rec | Caser
+NETWORKS: dict[str, type[Network]] = {
+    "sasrec": SASRec,
+    "sasrec-reference": Reference,
+    "gru4rec": GRU4Rec,
+    "caser": Caser,
+}
 
 
 class SequenceModel(nn.Module):
@@ -30,7 +39,7 @@ class SequenceModel(nn.Module):
         super().__init__()
         self.items, self.settings, self.max_length = items, settings, settings.max_length
         self.stream = RandomStream()
-        self.network = NETWORKS[settings.model](items, settings, self.stream)
+        self.network: Network = NETWORKS[settings.model](items, settings, self.stream)
 
     def encode(self, items: Tensor, layout: Layout, inputs: Tensor | None = None) -> Tensor:  # [P] ids -> [P, D]
         """The state after every position, scaled as scores need it.

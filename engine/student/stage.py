@@ -59,18 +59,18 @@ def run(config: Config, run: Run) -> None:
         config.trainer,
         run,
         groups=model.groups(),
-        evaluate=lambda: validation(model, lambda done, all: run.progress(done, all, "validate", unit="rows")),
+        evaluate=lambda tick: validation(model, tick),
         positions=windows.positions,
     )
     model.to(place).eval()
     with run.output(STUDENT_MODEL) as path:
         save_student(path, model)
 
-    def tick(done: int, all: int) -> None:
-        run.progress(done, all, "write vectors", unit="rows")
-
-    training = user_vectors(model, sequences.items, sequences.offsets[:-1], sequences.offsets[1:], place, tick)
-    held_out = user_vectors(model, rows.items, rows.start, rows.stop, place, tick)
+    run.progress(0, 2, "write vectors", unit="sets")
+    training = user_vectors(model, sequences.items, sequences.offsets[:-1], sequences.offsets[1:], place)
+    run.progress(1, 2, "write vectors", unit="sets")
+    held_out = user_vectors(model, rows.items, rows.start, rows.stop, place)
+    run.progress(2, 2, "write vectors", unit="sets")
     with run.output(USER_VECTORS) as path:
         save_file(
             {
@@ -81,4 +81,4 @@ def run(config: Config, run: Run) -> None:
             },
             path,
         )
-    run.note(items=items, users=len(sequences), windows_per_epoch=windows.per_epoch * settings.batch)
+    run.note(items=items, users=len(sequences))

@@ -26,6 +26,8 @@ from engine.training.checkpoint import Snapshot, Standing
 
 HEARTBEAT = 1.0  # seconds between two signs of life when steps are slow
 
+Evaluate = Callable[[Callable[[], None]], Mapping[str, float]]  # is given what to call now and then: a sign of life
+
 
 @dataclass(frozen=True)
 class Course:
@@ -49,7 +51,7 @@ def fit(
     run: Run,
     *,
     groups: gradients.Groups,
-    evaluate: Callable[[], Mapping[str, float]],
+    evaluate: Evaluate,
     positions: Callable[[int], int],
 ) -> Standing:
     """Train until the steps or the patience are used up; ``module`` then holds the weights of the best evaluation.
@@ -118,7 +120,7 @@ class _Conductor(pl.Callback):
         settings: Trainer,
         run: Run,
         groups: gradients.Groups,
-        evaluate: Callable[[], Mapping[str, float]],
+        evaluate: Evaluate,
         positions: Callable[[int], int],
     ) -> None:
         self.module, self.course, self.run, self.groups = module, course, run, groups
@@ -188,8 +190,7 @@ class _Conductor(pl.Callback):
             self._end_not_a_number("the loss")
         if reported:
             self._report(trainer, outputs)
-        elif time.monotonic() - self._sign > HEARTBEAT:
-            self._progress()
+        self._alive()
         evaluated = step % self.course.evaluate_every == 0 or step == self.course.steps
         if evaluated:
             self._stop_clock()
@@ -228,6 +229,10 @@ class _Conductor(pl.Callback):
         self._progress()
         self._restart_clock()
 
+    def _alive(self) -> None:
+        if time.monotonic() - self._sign > HEARTBEAT:
+            self._progress()
+
     def _progress(self) -> None:
         self.run.progress(self.standing.step, self.course.steps, "train")
         self._sign = time.monotonic()
@@ -235,7 +240,7 @@ class _Conductor(pl.Callback):
     def _evaluate(self) -> None:
         standing = self.standing
         with self._averaged():
-            values = dict(self.evaluate())
+            values = dict(self.evaluate(self._alive))
             sign = -1.0 if self.course.lower_is_better else 1.0
             value, best = values[self.course.metric], standing.best.get(self.course.metric)
             better = best is None or sign * value > sign * best

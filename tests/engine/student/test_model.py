@@ -24,6 +24,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "gated": {"gated": True, "activation": "swiglu", "blocks": 3},
     "no positions": {"positions": "none"},
     "unit length": {"normalise": True, "temperature": 0.05},
+    "reference": {"model": "sasrec-reference"},
+    "gru4rec": {"model": "gru4rec"},
+    "caser": {"model": "caser", "filters": 3, "heights": [2, 3]},
 }
 
 

@@ -1,0 +1,53 @@
+"""Caser: convolutions over the last items as over an image (Tang & Wang 2018), without user vectors, as in DLLM2Rec.
+
+Letters: P real positions, L slots (``max_length``), D width, F filters of each height, n items.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.data.ids import rows
+from engine.settings.student import Student
+from engine.student.dropout import Dropout, RandomStream
+from engine.student.layout import Layout
+from engine.student.reference import output_layer
+
+
+class Caser(nn.Module):
+    """state = drop([max_t relu(conv_h)_t for each height h; relu(sum_l w_l e_l + b)]), width F * heights + D.
+
+    Every position reads the items up to itself from slot 0 on; later slots are zero.
+    """
+
+    def __init__(self, items: int, settings: Student, stream: RandomStream) -> None:
+        super().__init__()
+        assert settings.filters is not None and settings.heights is not None
+        hidden, filters, self.slots = settings.hidden, settings.filters, settings.max_length
+        self.dropout = Dropout(settings.dropout, stream)
+        self.table = nn.Parameter(torch.randn(rows(items), hidden) * settings.initial)
+        self.horizontal = nn.ModuleList(nn.Conv1d(hidden, filters, height) for height in settings.heights)
+        self.vertical = nn.Linear(self.slots, 1)
+        self.output, self.bias = output_layer(items, filters * len(settings.heights) + hidden)
+
+    def forward(self, items: Tensor, layout: Layout, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, F.. + D]
+        slots = torch.arange(self.slots, device=items.device)
+        first = torch.arange(len(items), device=items.device) - layout.order  # where the position's history begins
+        known = slots <= layout.order[:, None]  # [P, L]
+        places = torch.where(known, first[:, None] + slots, first[:, None])
+        image = F.embedding(items[places], inputs) * known[:, :, None]  # [P, L, D]
+        turned = image.transpose(1, 2)  # [P, D, L]
+        parts = [F.relu(convolution(turned)).amax(dim=2) for convolution in self.horizontal]
+        parts.append(F.relu(self.vertical(turned)[:, :, 0]))
+        out: Tensor = self.dropout(torch.cat(parts, dim=1))
+        return out
+
+    def inputs(self) -> Tensor:  # [n + 1, D]
+        return self.table
+
+    def outputs(self) -> tuple[Tensor, Tensor | None]:  # [n + 1, F.. + D], [n + 1]
+        return self.output, self.bias
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        blocks = [*self.horizontal.parameters(), *self.vertical.parameters()]
+        return {"embedding": [self.table], "blocks": blocks, "output": [self.output, self.bias]}

@@ -1,0 +1,116 @@
+"""SASRec in the layout that DROS, LLaRA, iLoRA and DLLM2Rec share: one block, one head, untied output with bias.
+
+Its oddities are kept, because published weights were trained with them: queries alone are normalised, the residual is
+the normalised query, scores are divided by sqrt(D) of the whole width, and a vector that sums to exactly zero counts as
+padding. Letters: B histories, T places, P real positions, D width, n items.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.data.ids import PADDING, from_zero_based, rows
+from engine.settings.student import Student
+from engine.student.dropout import Dropout, RandomStream
+from engine.student.layout import Layout
+
+
+class Reference(nn.Module):
+    """z = drop(E + P); q = LN1 z; h = drop(softmax(Q q (K z)^T / sqrt D)) V z + q; f = LN2 h; LN3 LN(drop(W f) + f)."""
+
+    def __init__(self, items: int, settings: Student, stream: RandomStream) -> None:
+        super().__init__()
+        hidden = settings.hidden
+        self.dropout = Dropout(settings.dropout, stream)
+        self.table = nn.Parameter(torch.randn(rows(items), hidden) * settings.initial)
+        self.positions = nn.Parameter(torch.randn(settings.max_length, hidden))
+        self.norm_query, self.norm_attention, self.norm_last = (nn.LayerNorm(hidden) for _ in range(3))
+        self.query, self.key, self.value = (nn.Linear(hidden, hidden) for _ in range(3))
+        self.wide, self.narrow, self.norm_feed = (
+            nn.Linear(hidden, hidden),
+            nn.Linear(hidden, hidden),
+            nn.LayerNorm(hidden),
+        )
+        self.output, self.bias = output_layer(items, hidden)
+
+    def forward(self, items: Tensor, layout: Layout, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
+        z = self.dropout(F.embedding(items, inputs) + F.embedding(layout.order, self.positions))
+        q = self.norm_query(z)
+        f = self.norm_attention(self._attention(q, z, layout) + q)
+        feed = self.narrow(F.relu(self.wide(f)))
+        out: Tensor = self.norm_last(self.norm_feed(self.dropout.add(f, feed)))
+        return out
+
+    def _attention(self, q: Tensor, z: Tensor, layout: Layout) -> Tensor:  # [P, D] twice -> [P, D]
+        queries, keys = layout.grid(q), layout.grid(z)
+        scores = self.query(queries) @ self.key(keys).transpose(1, 2) / math.sqrt(q.shape[1])  # [B, T, T]
+        future = torch.ones(layout.longest, layout.longest, dtype=torch.bool, device=q.device).triu(1)
+        hidden = future | (keys.sum(dim=2) == 0)[:, None, :]
+        weights = scores.masked_fill(hidden, torch.finfo(scores.dtype).min).softmax(dim=2)
+        weights = self.dropout(weights * (queries.sum(dim=2) != 0)[:, :, None])
+        return layout.flat(weights @ self.value(keys))
+
+    def inputs(self) -> Tensor:  # [n + 1, D]
+        return self.table
+
+    def outputs(self) -> tuple[Tensor, Tensor | None]:  # [n + 1, D], [n + 1]
+        return self.output, self.bias
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        embedding, output = [self.table, self.positions], [self.output, self.bias]
+        named = {id(parameter) for parameter in embedding + output}
+        return {
+            "embedding": embedding,
+            "blocks": [parameter for parameter in self.parameters() if id(parameter) not in named],
+            "output": output,
+        }
+
+
+def output_layer(items: int, hidden: int) -> tuple[nn.Parameter, nn.Parameter]:
+    """Vectors [n + 1, D] and biases [n + 1] that score a state, drawn as ``nn.Linear`` draws them, padding zero."""
+    linear = nn.Linear(hidden, rows(items))
+    with torch.no_grad():
+        linear.weight[PADDING] = 0.0
+        linear.bias[PADDING] = 0.0
+    return nn.Parameter(linear.weight), nn.Parameter(linear.bias)
+
+
+def published_sasrec(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A published SASRec's weights under our names: items counted from 1, not 0, and the padding first, not last."""
+    renamed = {
+        "positional_embeddings.weight": "positions",
+        "ln_1": "norm_query",
+        "ln_2": "norm_attention",
+        "ln_3": "norm_last",
+        "mh_attn.linear_q": "query",
+        "mh_attn.linear_k": "key",
+        "mh_attn.linear_v": "value",
+        "feed_forward.w_1": "wide",
+        "feed_forward.w_2": "narrow",
+        "feed_forward.layer_norm": "norm_feed",
+    }
+    own = published_tables(state)
+    for foreign, name in renamed.items():
+        for key in [key for key in state if key == foreign or key.startswith(foreign + ".")]:
+            value = state[key].squeeze(2) if state[key].ndim == 3 else state[key]  # 1x1 convolutions are linear
+            own[name + key.removeprefix(foreign)] = value
+    return own
+
+
+def published_tables(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Item and output tables of a published student under our names and ids."""
+    foreign = state["item_embeddings.weight"]
+    last = len(foreign) - 1  # the published padding
+    places = torch.from_numpy(from_zero_based(torch.arange(len(foreign)).numpy(), padding=last)).long()
+    own = {
+        "table": torch.empty_like(foreign),
+        "output": foreign.new_zeros(len(foreign), state["s_fc.weight"].shape[1]),
+        "bias": foreign.new_zeros(len(foreign)),
+    }
+    own["table"][places] = foreign
+    own["output"][places[:last]] = state["s_fc.weight"]
+    own["bias"][places[:last]] = state["s_fc.bias"]
+    return own

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import (
+from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: of the library that the client uses
     GatedRepoError,
-    HfHubHTTPError,
     HFValidationError,
+    HTTPError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -17,10 +17,6 @@ from engine.backbone.language import ALTERNATIVES
 from engine.errors import UserError
 
 PATIENCE = 10.0  # seconds the hub has to answer its first question
-# Whatever library the hub's client speaks HTTP with: the class below its own HTTP error.
-UNREACHABLE: tuple[type[Exception], ...] = tuple(
-    kind for kind in HfHubHTTPError.__mro__ if kind.__name__ == "HTTPError" and issubclass(kind, Exception)
-)
 FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
 
 
@@ -44,7 +40,7 @@ def fetch(name: str, revision: str | None) -> tuple[Path, str]:
             place="backbone.name",
             remedy=f"Look for its name on https://huggingface.co/models. {ALTERNATIVES}",
         ) from error
-    except (*UNREACHABLE, OfflineModeIsEnabled, LocalEntryNotFoundError, OSError) as error:
+    except (HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError, OSError) as error:
         return _cached(name, revision, error)
     if not commit:
         raise UserError(f"the hub names no commit of {name!r}", place="backbone.name", remedy=ALTERNATIVES)

@@ -3,6 +3,7 @@
 Letters: B texts, T tokens, V vocabulary.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -69,7 +70,7 @@ class PretrainModule(pl.LightningModule):
         return F.cross_entropy(self.model.lm_head(states[real]).float(), labels[real], reduction="none")
 
     @torch.no_grad()
-    def held_out(self) -> dict[str, float]:
+    def held_out(self, tick: Callable[[], None]) -> dict[str, float]:
         """Mean loss of a title's token over held-out histories, and over the first title of each, which has no history.
 
         Slots and commas do not count: they are certain. A model that uses the history makes the first loss smaller.
@@ -85,6 +86,7 @@ class PretrainModule(pl.LightningModule):
                 losses = self.losses(tokens, counted)
                 sums[place] += losses.double().sum().cpu()
                 sums[place + 1] += len(losses)
+            tick()
         return {
             "val_loss": float(sums[0] / sums[1].clamp(min=1)),
             "val_loss_without_history": float(sums[2] / sums[3].clamp(min=1)),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.backbone.pieces import Ints
+from engine.student.validation import Tick
 from engine.teacher.model import Inputs, Teacher
 from engine.teacher.prompts import HISTORY
 from engine.teacher.questions import Questions, in_batches
@@ -109,14 +110,13 @@ def answer_all(
     states: Tensor,
     state: Ints,  # [P] as in Asking
     batch: int,
-    tick: Callable[[int, int], None],
+    tick: Tick,
 ) -> tuple[Tensor, Tensor]:
     """Answers [P, D + K] of all questions in their order, and each question's expert weights [Q, E]; on the CPU."""
     assert teacher.head is not None
     width = states.shape[1] + teacher.head.query.out_features
     users, weights = torch.zeros(len(state), width), torch.zeros(0)
     begin = np.cumsum(questions.count) - questions.count
-    done = 0
     for chosen in in_batches(questions.stop - questions.start, batch):
         some = questions.some(chosen)
         positions = np.repeat(begin[chosen], some.count) + _order(some.count)
@@ -126,8 +126,7 @@ def answer_all(
             weights = torch.zeros(len(questions), gates.shape[1])
         users[torch.from_numpy(positions)] = answers(teacher, asked, gates).float().cpu()
         weights[torch.from_numpy(chosen)] = gates.float().cpu()
-        done += len(chosen)
-        tick(done, len(questions))
+        tick()
     return users, weights
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from engine.runs.run import Run
 from engine.settings.teacher import Teacher as Settings
+from engine.student.validation import Tick
 from engine.teacher.gate import balance, histogram
 from engine.teacher.model import Teacher
 
@@ -33,7 +34,7 @@ class Task:
     """What an objective is made of."""
 
     part: Callable[[int, int], Part]  # (step, k) -> the k-th share of a step, a function of its numbers and the seed
-    evaluate: Callable[[], Mapping[str, float]]
+    evaluate: Callable[[Tick], Mapping[str, float]]
     positions: Callable[[int], int]  # supervised ones of a step
     per_epoch: int  # steps
 

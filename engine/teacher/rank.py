@@ -16,6 +16,7 @@ from engine.runs.run import Run
 from engine.settings.teacher import Teacher as Settings
 from engine.stages import VAL_NDCG, VAL_RECALL
 from engine.student.cross_entropy import cross_entropy
+from engine.student.validation import Tick
 from engine.teacher.asking import Asked, Asking, answer_all, answers
 from engine.teacher.build import Built
 from engine.teacher.gate import balance
@@ -49,10 +50,10 @@ def task(
     teacher, student, rules = built.teacher, built.student, settings.rank
     assert rules is not None and teacher.head is not None  # Teacher.check
 
-    def tick(done: int, all: int) -> None:
-        run.progress(done, all, "read student", unit="rows")
+    def alive() -> None:
+        run.progress(0, 1, "read student", unit="tables")
 
-    states = student.after_events(sequences, device, tick)  # [E, D]
+    states = student.after_events(sequences, device, alive)  # [E, D]
     asking = Asking(built.book, student, settings.slots, device)
     steps = Steps(
         lambda draw: of_training(
@@ -92,14 +93,14 @@ class _HeldOut:
             rows = Rows(rows.items, rows.start[order], rows.stop[order], rows.users[order])
         self.settings, self.built, self.asking, self.run, self.device = settings, built, asking, run, device
         self.questions = of_rows(rows, settings.history + 1)
-        self.states = built.student.after_rows(rows, device, lambda done, all: None)
+        self.states = built.student.after_rows(rows, device, lambda: run.progress(0, 1, "read student", unit="tables"))
         self.targets = torch.from_numpy(rows.targets.astype(np.int64)).to(device)
         self.seen = tuple(
             torch.from_numpy(part.astype(np.int64)).to(device) for part in (rows.items, rows.start, rows.stop)
         )
         self.asked = np.flatnonzero(self.questions.count)  # an empty history has nothing to be asked after
 
-    def __call__(self) -> dict[str, float]:
+    def __call__(self, tick: Tick) -> dict[str, float]:
         """val_recall@10 and val_ndcg@10 of the teacher, and how its gate treats these users."""
         built = self.built
         users, gates = answer_all(
@@ -110,7 +111,7 @@ class _HeldOut:
             self.states,
             self.asked,
             4 * self.settings.batch,
-            lambda done, all: self.run.progress(done, all, "validate", unit="rows"),
+            tick,
         )
         assert built.teacher.head is not None
         whole = torch.zeros(len(self.questions), users.shape[1])

@@ -3,7 +3,6 @@
 Letters: E events, R rows, D width of the student, n items.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor
 from engine.data.sequences import Rows, Sequences
 from engine.student.batches import stretches
 from engine.student.model import SequenceModel
-from engine.student.validation import user_vectors
+from engine.student.validation import Tick, user_vectors
 
 SEQUENCES_AT_ONCE = 256
 
@@ -34,7 +33,7 @@ class Student:
         return cls(model.eval().requires_grad_(False), table.detach().clone(), None if bias is None else bias.detach())
 
     @torch.no_grad()
-    def after_events(self, sequences: Sequences, device: str, tick: Callable[[int, int], None]) -> Tensor:  # [E, D]
+    def after_events(self, sequences: Sequences, device: str, tick: Tick) -> Tensor:  # [E, D]
         """The state after each event, given the same user's events up to it (the latest ``max_length`` of them)."""
         longest, events = self.model.max_length, np.diff(sequences.offsets)
         states = torch.zeros(len(sequences.items), self.table.shape[1])
@@ -46,7 +45,7 @@ class Student:
             real = torch.arange(found.shape[1]) < torch.from_numpy(length)[:, None]
             row, column = real.nonzero(as_tuple=True)
             states[torch.from_numpy(start)[row] + column] = found[row, column]
-            tick(min(first + SEQUENCES_AT_ONCE, len(sequences)), len(sequences))
+            tick()
         order = np.arange(len(sequences.items)) - np.repeat(sequences.offsets[:-1], events)
         later = np.flatnonzero(order >= longest)  # what a single window from the first event does not reach
         if len(later):
@@ -56,6 +55,6 @@ class Student:
         return states
 
     @torch.no_grad()
-    def after_rows(self, rows: Rows, device: str, tick: Callable[[int, int], None]) -> Tensor:  # [R, D]
+    def after_rows(self, rows: Rows, device: str, tick: Tick) -> Tensor:  # [R, D]
         """The state after each held-out row's history."""
         return user_vectors(self.model, rows.items, rows.start, rows.stop, device, tick).cpu()

@@ -10,10 +10,12 @@ from safetensors.numpy import save_file
 
 from engine.config import Config
 from engine.data import demo
+from engine.data.download import fetched
 from engine.data.prepare import Prepared, prepare
 from engine.data.readers import read
+from engine.data.sources import LAYOUTS, find, folder_of
 from engine.data.splits import histories
-from engine.runs.run import Run
+from engine.runs.run import Run, Stopped
 from engine.stages import ITEMS, ORACLE, PROFILE, SEQUENCES, TEST, TEST_HISTORIES, USERS, VALIDATION
 
 SHOWN, SHOWN_ITEMS = 3, 5  # rows shown for the eye, and the latest items of each
@@ -21,25 +23,32 @@ SHOWN, SHOWN_ITEMS = 3, 5  # rows shown for the eye, and the latest items of eac
 
 def run(config: Config, run: Run) -> None:
     """Raises DataError for files that cannot be read as what the settings say."""
-    settings = config.data
-    run.progress(0, 3, "reading", unit="phases")
-    oracle = None
+    settings, oracle = config.data, None
+
+    def report(done: int, total: int, phase: str, unit: str = "phases") -> None:
+        run.progress(done, total, phase, unit=unit)
+        if run.stop_requested:
+            raise Stopped("the data stage keeps nothing: it begins anew")
+
+    report(0, 3, "reading")
     if settings.world is not None:
         interactions, oracle = demo.generate(settings.world)
-        source: dict[str, Any] = {"format": "demo", "version": demo.VERSION, "seed": settings.world.seed, "files": []}
+        source: dict[str, Any] = {"format": "demo", "version": demo.VERSION, "seed": settings.world.seed, "files": {}}
     else:
-        interactions, source = read(settings, run.progress)
-    run.progress(1, 3, "ordering and splitting", unit="phases")
+        place = fetched(settings, report) if settings.path is None and settings.fetch else folder_of(settings)
+        sources = find(settings, place)
+        interactions = read(settings, sources)
+        names = {role: part.name for role, part in sources.parts.items()}
+        source = {"format": sources.format, "version": LAYOUTS[sources.format].version, "files": names}
+    report(1, 3, "ordering and splitting")
     prepared = prepare(settings, interactions, oracle)
-    run.progress(2, 3, "writing", unit="phases")
+    report(2, 3, "writing")
     _save(prepared, source, run)
-    profile = prepared.profile
-    run.note(
-        **{key: profile[key] for key in ("users", "items", "interactions", "rows", "split", "targets_hash", "dropped")}
-    )
+    told = ("name", "users", "items", "interactions", "rows", "split", "order", "targets_hash", "dropped")
+    run.note(**{key: prepared.profile[key] for key in told})
     for line in examples(prepared):
         run.log("info", line)
-    run.progress(3, 3, "done", unit="phases")
+    report(3, 3, "done")
 
 
 def examples(prepared: Prepared) -> list[str]:

@@ -1,30 +1,45 @@
 """One module per family of formats: files in, ``Interactions`` out."""
 
-from collections.abc import Callable
-from typing import Any
+import codecs
 
 from engine.data.interactions import Interactions
-from engine.data.readers import lines, movielens
-from engine.data.sources import LAYOUTS, Sources, find, folder_of
+from engine.data.readers import amazon, lines, llara, movielens, recbole, table
+from engine.data.sources import LAYOUTS, Sources
+from engine.errors import DataError
 from engine.settings.data import Data
 
-READERS: dict[str, Callable[[Sources, tuple[str, ...]], Interactions]] = {
-    "ml-100k": movielens.read_100k,
-    "ml-dat": movielens.read_dat,
-    "ml-csv": movielens.read_csv,
-    "pairs": lines.read_pairs,
-    "sequences": lines.read_sequences,
-}
 
-
-def read(settings: Data, report: Callable[..., None]) -> tuple[Interactions, dict[str, Any]]:
-    """The interactions that the settings name, and where they come from.
-
-    Raises DataError for files that are missing or not what they should be.
-    """
-    sources = find(settings, folder_of(settings))
-    layout = LAYOUTS[sources.format]
-    encodings = (settings.encoding,) if settings.encoding else layout.encodings
-    interactions = READERS[sources.format](sources, encodings)
-    names = {role: source.name for role, source in sources.parts.items()}
-    return interactions, {"format": sources.format, "version": layout.version, "files": names}
+def read(settings: Data, sources: Sources) -> Interactions:
+    """The interactions in the files. Raises DataError for files that are not what they should be."""
+    encodings = LAYOUTS[sources.format].encodings
+    if settings.encoding is not None:
+        try:
+            encodings = (codecs.lookup(settings.encoding).name,)
+        except LookupError as error:
+            raise DataError(
+                f"there is no encoding '{settings.encoding}'", place="data.encoding", remedy="For example latin-1."
+            ) from error
+    match sources.format:
+        case "ml-100k":
+            return movielens.read_100k(sources, encodings)
+        case "ml-dat":
+            return movielens.read_dat(sources, encodings)
+        case "ml-csv":
+            return movielens.read_csv(sources, encodings)
+        case "pairs":
+            return lines.read_pairs(sources, encodings)
+        case "sequences":
+            return lines.read_sequences(sources, encodings)
+        case "llara":
+            return llara.read(sources, encodings)
+        case "recbole":
+            return recbole.read(sources, settings.columns, encodings)
+        case "table":
+            if settings.columns is None:
+                raise DataError(
+                    "a table's columns are not named",
+                    place="data.columns",
+                    remedy="Set data=table data.columns.user=... data.columns.item=...",
+                )
+            return table.read(sources, settings.columns, settings.separator, encodings[0])
+    return amazon.read(sources)

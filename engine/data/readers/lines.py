@@ -18,7 +18,7 @@ def read_pairs(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     with binary(source) as file:
         start = file.readline().decode("utf-8", errors="replace")
     separator = next((mark for mark in "\t, " if mark in start.strip()), " ")
-    read = table(source, Layout(separator, ("user", "item"), quoted=False), {"user": ID, "item": ID})
+    read = table(source, Layout(separator, ("user", "item"), False, encodings[0]), {"user": ID, "item": ID})
     return coded(codes(read["user"]), codes(read["item"]), None, None, _catalogue(sources, encodings))
 
 

@@ -20,12 +20,8 @@ GENRES = (
 
 def read_100k(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     """``u.data`` and ``u.item``. All items of ``u.item`` are items: their ids are MovieLens' own 1..1682."""
-    layout = Layout("\t", ("user", "item", "rating", "time"), quoted=False)
-    films = [
-        (fields[0], fields[1], [name for name, flag in zip(GENRES, fields[5:], strict=True) if flag == "1"])
-        for fields in _fields(sources.parts[CATALOGUE], encodings, "|", 5 + len(GENRES))
-    ]
-    catalogue = _catalogue(films, complete=True)
+    layout = Layout("\t", ("user", "item", "rating", "time"), False, encodings[0])
+    catalogue = films_100k(sources.parts[CATALOGUE], encodings)
     read = _interactions(sources.parts[INTERACTIONS], layout, KINDS, catalogue)
     if len(read.items) > len(catalogue.raw):
         raise DataError(
@@ -38,7 +34,8 @@ def read_100k(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
 
 def read_dat(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     """``ratings.dat`` and ``movies.dat``. Films that nobody rated are no items."""
-    layout = Layout(":", ("user", "", "item", "", "rating", "", "time"), quoted=False)  # '::' gives empty columns
+    names = ("user", "", "item", "", "rating", "", "time")  # '::' gives empty columns between ':'
+    layout = Layout(":", names, False, encodings[0])
     return _interactions(sources.parts[INTERACTIONS], layout, KINDS, catalogue_dat(sources.parts[CATALOGUE], encodings))
 
 
@@ -53,7 +50,18 @@ def read_csv(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
             raise _broken(source, rows.line_num, ",".join(row), "movieId,title,genres")
         if rows.line_num > 1:
             films.append((row[0], row[1], _genres(row[2])))
-    return _interactions(sources.parts[INTERACTIONS], Layout(","), kinds, _catalogue(films, complete=False))
+    return _interactions(
+        sources.parts[INTERACTIONS], Layout(",", encoding=encodings[0]), kinds, _catalogue(films, complete=False)
+    )
+
+
+def films_100k(source: Source, encodings: tuple[str, ...]) -> Catalogue:
+    """``u.item``: id, title, date, video date, address, 19 flags."""
+    films = [
+        (fields[0], fields[1], [name for name, flag in zip(GENRES, fields[5:], strict=True) if flag == "1"])
+        for fields in _fields(source, encodings, "|", 5 + len(GENRES))
+    ]
+    return _catalogue(films, complete=True)
 
 
 def catalogue_dat(source: Source, encodings: tuple[str, ...]) -> Catalogue:

@@ -54,10 +54,6 @@ def text(source: Source, encodings: tuple[str, ...]) -> str:
             decoded = content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
         except UnicodeDecodeError:
             continue
-        except LookupError as error:
-            raise DataError(
-                f"there is no encoding '{encoding}'", place="data.encoding", remedy="Try latin-1."
-            ) from error
         if encoding != "utf-8" and "utf-8" in encodings:
             _refuse_mixture(content, source)
         return decoded

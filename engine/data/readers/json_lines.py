@@ -1,0 +1,118 @@
+"""Files with one JSON object a line, read in blocks by pyarrow. Only a file with a fault is looked at line by line."""
+
+import ast
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.json
+
+from engine.data.readers.opened import binary
+from engine.data.sources import Source
+from engine.errors import DataError
+
+BLOCK = 1 << 26  # bytes; a line has to fit
+
+
+def table(source: Source, schema: pa.Schema | None, needed: Sequence[str], loose: bool = False) -> pa.Table:
+    """The fields of ``schema`` (None: all, types as they come), one row per line; ``needed`` ones are never null.
+
+    ``loose``: lines may also be Python literals. Raises DataError with the line of the first fault.
+    """
+    options = pyarrow.json.ParseOptions(
+        explicit_schema=schema, unexpected_field_behavior="ignore" if schema else "infer"
+    )
+    try:
+        with binary(source) as file:
+            result = pyarrow.json.read_json(file, pyarrow.json.ReadOptions(block_size=BLOCK), options)
+    except pa.ArrowInvalid as error:
+        result = _line_by_line(source, schema, needed, loose, str(error))
+    for name in needed:
+        if name not in result.column_names:
+            raise _lacking(source, name, 0)
+        if result[name].null_count:
+            raise _lacking(source, name, int(np.argmax(result[name].is_null().to_numpy())))
+    return result
+
+
+def objects(source: Source, loose: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line number and object of every line that is not empty. Raises DataError with the line."""
+    with binary(source) as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, _object(source, number, line, loose)
+
+
+def _object(source: Source, number: int, line: bytes, loose: bool) -> dict[str, Any]:
+    try:
+        text = line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"a byte 0x{line[error.start]:02x} is no UTF-8, as JSON has to be",
+            place=f"{source}:{number}",
+            remedy="Convert the file to UTF-8.",
+        ) from error
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        found = _literal(text) if loose else None
+        if found is None:
+            raise DataError(
+                f"the line is not a whole JSON object ({error.msg})",
+                place=f"{source}:{number}",
+                remedy="Delete this line; if it is the last one, the file was cut short: fetch or copy it again.",
+            ) from error
+    if not isinstance(found, dict):
+        raise DataError(
+            f"the line is not a JSON object but {text.strip()[:60]}",
+            place=f"{source}:{number}",
+            remedy="Correct or delete this line.",
+        )
+    return found
+
+
+def _literal(text: str) -> Any:
+    """A Python literal, as the Amazon files of 2014 have; None when it is none."""
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _line_by_line(
+    source: Source, schema: pa.Schema | None, needed: Sequence[str], loose: bool, reason: str
+) -> pa.Table:
+    """The same from Python's own parser, which names the line of a fault and knows loose lines."""
+    if "Empty JSON file" in reason:
+        raise DataError("the file is empty", place=str(source), remedy="Give a file with interactions.")
+    found = list(objects(source, loose))
+    if not found:
+        raise DataError("the file is empty", place=str(source), remedy="Give a file with interactions.")
+    if schema is None:
+        raise DataError(f"the lines differ in kind: {reason}", place=str(source), remedy="Correct the file.")
+    columns = {}
+    for field in schema:
+        values = []
+        for number, line in found:
+            value = line.get(field.name)
+            try:
+                values.append(pa.scalar(value, field.type))
+            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                raise DataError(
+                    f"{field.name} is {str(value)[:60]!r}, not a {field.type}",
+                    place=f"{source}:{number}",
+                    remedy="Correct or delete this line.",
+                ) from error
+        columns[field.name] = pa.array([value.as_py() for value in values], field.type)
+    return pa.table(columns)
+
+
+def _lacking(source: Source, name: str, index: int) -> DataError:
+    number = next(number for place, (number, _) in enumerate(objects(source, loose=True)) if place == index)
+    return DataError(
+        f"the line has no {name}",
+        place=f"{source}:{number}",
+        remedy="Correct or delete this line, or check that data.format is right.",
+    )

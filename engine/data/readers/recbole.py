@@ -1,0 +1,92 @@
+"""RecBole's atomic files: tab-separated with ``name:type`` headers; ``.inter`` has the events, ``.item`` the titles."""
+
+import pyarrow as pa
+
+from engine.data.interactions import Catalogue, Interactions, coded
+from engine.data.readers.delimited import ID, NUMBER, TIME, Layout, codes, numbers, table, times
+from engine.data.readers.opened import binary, lines
+from engine.data.sources import CATALOGUE, INTERACTIONS, Source, Sources
+from engine.errors import DataError
+from engine.settings.data import Columns
+
+
+def read(sources: Sources, columns: Columns | None, encodings: tuple[str, ...]) -> Interactions:
+    """Columns are user_id, item_id and, where there are any, rating and timestamp, unless data.columns names others."""
+    source = sources.parts[INTERACTIONS]
+    header = _header(source)
+    wanted = columns or Columns("user_id", "item_id", "timestamp", "rating", None, None)
+    kinds = {}
+    for name, kind, needed in (
+        (wanted.user, ID, True),
+        (wanted.item, ID, True),
+        (wanted.time, TIME, columns is not None),
+        (wanted.rating, NUMBER, columns is not None),
+    ):
+        if name in header:
+            kinds[f"{name}:{header[name]}"] = kind
+        elif needed and name is not None:
+            raise DataError(
+                f"there is no column '{name}'",
+                place=f"{source}:1",
+                remedy=f"Its columns are: {', '.join(header)}. Name them in data.columns.",
+            )
+    read = table(source, Layout("\t", (), False, encodings[0]), kinds)
+    by_kind = {kind: read[name] for name, kind in kinds.items() if kind != ID}
+    user, item = (read[name] for name, kind in kinds.items() if kind == ID)
+    catalogue = None
+    if CATALOGUE in sources.parts:
+        catalogue = _catalogue(sources.parts[CATALOGUE], wanted, encodings)
+    return coded(
+        codes(user),
+        codes(item),
+        times(by_kind[TIME]) if TIME in by_kind else None,
+        numbers(by_kind[NUMBER]) if NUMBER in by_kind else None,
+        catalogue,
+    )
+
+
+def _header(source: Source) -> dict[str, str]:
+    """Column name -> type, in order."""
+    with binary(source) as file:
+        first = file.readline().decode("utf-8-sig", errors="replace").rstrip("\r\n")
+    if not first:
+        raise DataError("the file is empty", place=str(source), remedy="Give a file with interactions.")
+    header = dict(field.split(":", 1) for field in first.split("\t") if ":" in field)
+    if len(header) != len(first.split("\t")):
+        raise DataError(
+            f"the first line '{first[:60]}' does not name columns like user_id:token",
+            place=f"{source}:1",
+            remedy="RecBole's files begin with such a line; for a plain table set data.format=table and data.columns.",
+        )
+    return header
+
+
+def _catalogue(source: Source, wanted: Columns, encodings: tuple[str, ...]) -> Catalogue:
+    """The title is data.columns.title or the first column named so; all other columns together are the text."""
+    header = list(_header(source))
+    rows = []
+    for number, line in enumerate(lines(source, encodings)[1:], start=2):
+        fields = line.split("\t")
+        if len(fields) != len(header):
+            raise DataError(
+                f"the line has {len(fields)} columns instead of {len(header)}",
+                place=f"{source}:{number}",
+                remedy="Correct or delete this line.",
+            )
+        rows.append(fields)
+    title = wanted.title or next((name for name in header if "title" in name or "name" in name), None)
+    for name in (wanted.item, title, wanted.text):
+        if name is not None and name not in header:
+            raise DataError(
+                f"there is no column '{name}'",
+                place=f"{source}:1",
+                remedy=f"Its columns are: {', '.join(header)}. Name them in data.columns.",
+            )
+    others = [wanted.text] if wanted.text else [name for name in header if name not in (wanted.item, title)]
+    place = {name: number for number, name in enumerate(header)}
+    return Catalogue(
+        raw=pa.array([row[place[wanted.item]] for row in rows], pa.string()),
+        title=pa.array([row[place[title]] if title else "" for row in rows], pa.string()),
+        text=pa.array([", ".join(filter(None, (row[place[name]] for name in others))) for row in rows], pa.string()),
+        complete=False,
+    )

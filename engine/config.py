@@ -12,6 +12,7 @@ from engine.settings import setting
 from engine.settings.backbone import Backbone
 from engine.settings.data import Data
 from engine.settings.evaluate import Evaluate
+from engine.settings.knowledge import Knowledge
 from engine.settings.launcher import Launcher
 from engine.settings.student import Student
 from engine.settings.teacher import Teacher
@@ -28,6 +29,7 @@ class Config:
     student: Student = setting("the small sequential recommender")
     backbone: Backbone = setting("the frozen language model")
     teacher: Teacher = setting("the teacher: prompts, experts, gate, objective")
+    knowledge: Knowledge = setting("which rows the teacher is asked about, and what is written down")
     evaluate: Evaluate = setting("which models are ranked, and how")
     trainer: Trainer = setting("where and how fast training runs")
     launcher: Launcher = setting("who starts the processes")

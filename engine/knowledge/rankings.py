@@ -1,0 +1,46 @@
+"""A teacher's first items for a row, with distances: -log p, where p is the softmax of its scores.
+
+Letters: R rows, W width of the teacher's answers, n items, K items kept.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from engine import ranking
+from engine.ranking import Histories
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """What a teacher says about training rows. Row r asks for the event ``rows[r]`` of the training sequences."""
+
+    rows: Tensor  # [R] place of the event in the sequences' items
+    items: Tensor  # [R, K] item ids, best first
+    distances: Tensor  # [R, K] -log p, smaller is surer
+
+    def save(self, path: Path) -> None:
+        save_file({"rows": self.rows, "items": self.items, "distances": self.distances}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Rankings":
+        return cls(**load_file(path))
+
+
+@torch.no_grad()
+def best(
+    users: Tensor, table: Tensor, bias: Tensor | None, seen: Histories | None, count: int
+) -> tuple[Tensor, Tensor]:  # [R, W], [n + 1, W] -> [R, K] int32, [R, K]
+    """The ``count`` best items of every row and their distances; p is over all items, or over those not ``seen``."""
+    count = min(count, len(table) - 1)
+    items, distances = torch.zeros(len(users), count, dtype=torch.int32), torch.zeros(len(users), count)
+    for block in ranking.blocks(len(users), len(table), users.device.type):
+        scores = ranking.score_items(users[block], table, bias).float()
+        if seen is not None:
+            scores[ranking.history_pairs(seen, block)] = -torch.inf
+        found = torch.log_softmax(scores, dim=1).topk(count, dim=1)
+        items[block], distances[block] = found.indices.to(torch.int32).cpu(), -found.values.cpu()
+    return items, distances

@@ -1,0 +1,40 @@
+"""Nearest items of a generated text."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine.knowledge.grounding import adjusted, distances, places, spread
+
+GOLDEN = os.environ.get("ENGINE_GOLDEN")
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not GOLDEN, reason="ENGINE_GOLDEN does not name the golden vectors")
+def test_the_published_distances_ranks_and_adjustments() -> None:
+    golden = load_file(Path(GOLDEN or "") / "bigrec_grounding.safetensors")
+    found = distances(golden["predict_embeddings"], golden["item_embeddings"])
+    torch.testing.assert_close(found, golden["dist"], rtol=1e-4, atol=1e-5)
+    assert torch.equal(places(found), golden["rank"])
+    torch.testing.assert_close(spread(found), golden["dist_norm"], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(spread(golden["ci_scores"]), golden["ci_norm"], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(spread(golden["pop_count"]), golden["pop_norm"], rtol=1e-4, atol=1e-5)
+    for gamma in (0.01, 0.5, 1.0, 7.0):
+        for liking, name in (("ci_scores", "ci"), ("pop_count", "pop")):
+            assert torch.equal(places(adjusted(found, golden[liking], gamma)), golden[f"rank_{name}_gamma_{gamma}"])
+
+
+def test_spread_distances_leave_confidences_that_differ() -> None:
+    """exp(-d) of raw distances of hidden states lies below any floor: all items would be equally sure."""
+    torch.manual_seed(0)
+    raw = distances(torch.randn(3, 64) * 10, torch.randn(20, 64) * 10)
+    assert (torch.exp(-raw) < 1e-8).all()
+    confidence = torch.softmax(-adjusted(raw, torch.zeros(20), 0.0), dim=1)
+    assert (confidence.amax(dim=1) / confidence.amin(dim=1) > 2).all()
+
+
+def test_equal_distances_are_spread_to_zero_and_not_to_nan() -> None:
+    assert spread(torch.full((2, 3), 5.0)).tolist() == [[0.0] * 3] * 2

@@ -93,6 +93,13 @@ def _fetch(url: str, file: Path, md5: str, report: Report) -> None:
     found = (hashlib.md5(usedforsecurity=False), hashlib.sha256())
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"the folder for fetched files cannot be made ({error})",
+            place=str(file.parent),
+            remedy=f"Set ENGINE_DOWNLOADS to a folder that can be written. {remedy}",
+        ) from error
+    try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer, partial.open("wb") as kept:
             total, done = int(answer.headers.get("Content-Length") or 0), 0
             while block := answer.read(BLOCK):
@@ -115,8 +122,9 @@ def _fetch(url: str, file: Path, md5: str, report: Report) -> None:
             _beside(file).write_text(found[1].hexdigest(), encoding="ascii")
         partial.replace(file)
     except (OSError, http.client.HTTPException) as error:  # URLError, time-outs and a full disk are OSErrors
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise DataError(f"the file cannot be fetched ({reason})", place=url, remedy=remedy) from error
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
+        raise DataError(f"the file cannot be fetched ({error})", place=url, remedy=remedy) from error
     finally:
         partial.unlink(missing_ok=True)
 

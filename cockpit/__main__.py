@@ -69,7 +69,6 @@ def _run(options: argparse.Namespace, chosen: "Settings", place: str) -> int:
     root = (options.runs or Path(os.environ.get("ENGINE_RUNS") or "runs")).absolute()
     app = Cockpit(root, chosen, read_only=options.read_only, place=place)
     app.run(mouse=chosen.mouse and not options.no_mouse)
-    print("cockpit closed. Runs go on; look again with: cockpit", file=sys.stderr)
     return app.return_code or 0
 
 

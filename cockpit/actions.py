@@ -17,6 +17,7 @@ from engine.runs.schema import Meta
 if TYPE_CHECKING:
     from cockpit.desk import Desk
 
+MOVES = ("down", "up", "page_down", "page_up", "first", "last", "left", "right", "pane", "pane_back")
 NO_RUN = "there is no run here"
 LEFT = "cockpit closed. Runs go on; look again with: cockpit"
 
@@ -68,10 +69,10 @@ def do_quit(desk: "Desk") -> None:
 
 
 def do_palette(desk: "Desk") -> None:
-    """Every action of this screen by name; those that are impossible now say why."""
+    """Every action of this screen by name, movement last; those that are impossible now say why."""
     name = desk.screen.name
     choices = []
-    for key in desk.keys.of(name):
+    for key in sorted(desk.keys.of(name), key=lambda key: key.action in MOVES):
         reason = desk.why_not(key.action)
         text = f"{key.shown:<7} {key.help}" if not reason else f"{key.shown:<7} not now: {reason}"
         choices.append(Choice(key.label, text, key.action))

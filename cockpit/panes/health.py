@@ -7,7 +7,7 @@ from cockpit.models.rows import WORST, Row
 from cockpit.models.run_data import RunData
 from cockpit.panes.gradients import troubles
 from cockpit.render import words
-from cockpit.render.lines import Line, Lines, box
+from cockpit.render.lines import Line, Lines, box, wrap
 
 GLYPHS = {"error": ("✗", "bad"), "warning": ("⚠", "warn"), "info": ("·", "dim")}
 
@@ -67,5 +67,6 @@ def render(row: Row, data: RunData, across: int, down: int, focused: bool = Fals
     title: Line = [("health", "title")]
     if data.unread:
         title.append((f"  {data.unread} events not understood", "warn"))
-    body = lines(row, data) or [[("nothing reported yet", "dim")]]
+    body = [part for line in lines(row, data) for part in wrap(line, across - 2)]
+    body = body or [[("nothing reported yet", "dim")]]
     return box(title, body, across, down, "focus" if focused else "border")

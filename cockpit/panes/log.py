@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from cockpit.render.lines import Line, Lines, box
 
-TROUBLE = re.compile(r"\b(error|exception|traceback|fatal|failed|oom|killed|nan)\b", re.IGNORECASE)
+TROUBLE = re.compile(r"(error|exception)\b|\b(traceback|fatal|failed|oom|killed|nan)\b", re.IGNORECASE)
 WARNING = re.compile(r"\b(warn(ing)?|deprecated|retry|slow)\b", re.IGNORECASE)
 
 

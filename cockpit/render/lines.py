@@ -3,6 +3,7 @@
 A line is a list of (text, style name) pieces; the theme says what a name looks like. Widths are terminal cells.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -113,6 +114,22 @@ def _after(line: Line, start: int) -> Line:
                 cut += 1
             out.append((" " * (position + gone - start) + text[cut:], style))
         position += size
+    return out
+
+
+def wrap(line: Line, size: int, indent: int = 2) -> Lines:
+    """A line broken at blanks into lines of at most ``size`` cells; all but the first are indented."""
+    if width(line) <= size:
+        return [line]
+    out: Lines = [[]]
+    used = 0
+    for text, style in line:
+        for word in re.findall(r"\S+\s*|\s+", text):
+            if used + cells(word.rstrip()) > size and used > indent:
+                out.append([(" " * indent, "")])
+                used = indent
+            out[-1].append((word, style))
+            used += cells(word)
     return out
 
 

@@ -33,7 +33,6 @@ class Help:
         self.desk = desk
         self._top = 0
         self._page = 10
-        self._count = 0
 
     @property
     def row(self) -> Row | None:
@@ -50,7 +49,7 @@ class Help:
 
     def draw(self, across: int, down: int) -> Lines:
         lines = self.lines()
-        self._page, self._count = down, len(lines)
+        self._page = down
         self._top = max(0, min(self._top, len(lines) - down))
         return block(lines[self._top :], across, down)
 
@@ -91,4 +90,4 @@ class Help:
         self._top = 0
 
     def do_last(self) -> None:
-        self._top = self._count
+        self._top = len(self.lines())

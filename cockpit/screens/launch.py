@@ -6,7 +6,7 @@ from cockpit.keys import LAUNCH, RUNS
 from cockpit.models.form import GRID_LIMIT, Form, changes_from, check, shown, split, stages_for
 from cockpit.models.rows import Row
 from cockpit.prompts import Choice
-from cockpit.render.lines import Line, Lines, beside, box, column, short
+from cockpit.render.lines import Line, Lines, beside, box, column, short, wrap
 from cockpit.services import engine
 from cockpit.services.scan import read_config
 from engine.stages import STAGES
@@ -163,7 +163,13 @@ class Launch:
         if step and self.pane == GRAPH:
             lines.append([(str(step.get("why", "")), "")])
         frame = "focus" if self.pane == GRAPH else "border"
-        return box([("stages", "title"), ("  space target", "dim")], _wrapped(lines, across - 2), across, down, frame)
+        return box(
+            [("stages", "title"), ("  space target", "dim")],
+            [part for line in lines for part in wrap(line, across - 2, 0)],
+            across,
+            down,
+            frame,
+        )
 
     def _form(self, across: int, down: int) -> Lines:
         keys = self._keys()
@@ -460,19 +466,3 @@ class Launch:
         if y >= 1:
             self.cursor[self.pane] = 0
             self._move(y - 1 + (self._top if self.pane == FORM else 0))
-
-
-def _wrapped(lines: Lines, across: int) -> Lines:
-    """Lines of one piece that are too long, broken at blanks."""
-    out: Lines = []
-    for line in lines:
-        if len(line) == 1 and len(line[0][0]) > across:
-            text, style = line[0]
-            while len(text) > across:
-                cut = text.rfind(" ", 1, across) if " " in text[1:across] else across
-                out.append([(text[:cut], style)])
-                text = text[cut:].lstrip()
-            out.append([(text, style)])
-        else:
-            out.append(line)
-    return out

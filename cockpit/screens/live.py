@@ -163,7 +163,7 @@ class Live:
             theirs = self.desk.follow(run).data
             series = self._series(theirs, metric)
             if series is not None and run in self.desk.list.rows:
-                drawn.traces.append(Trace(self.desk.list.rows[run].name[-11:], series, colour))
+                drawn.traces.append(Trace(self.desk.list.rows[run].name[-4:], series, colour))
         best = row.best.get(metric)
         drawn.note = [(f"  best {words.figure(best[0])}@{words.count(best[1])}", "dim")] if best else []
         if metric == TOTAL and data.gradients.clip:
@@ -247,9 +247,9 @@ class Live:
             self.desk.stack.pop()
 
     def why_not_metric(self) -> str:
-        if self.focus not in self.charts():
-            return "tab to a chart first"
-        return "" if self.data.series else "this run has reported no metric"
+        if not self.data.series:
+            return "this run has reported no metric"
+        return "" if self.focus in self.charts() else "tab to a chart first"
 
     def do_metric(self) -> None:
         """Put a metric where the focused chart is."""

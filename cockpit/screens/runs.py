@@ -85,20 +85,22 @@ class Runs:
         drawn = self._charts.setdefault((row.id, metric), Chart(""))
         if len(self._charts) > 64:
             self._charts.clear()
-        drawn.title = f"preview: {row.stage} {row.name}  {metric}"
+        drawn.title = f"preview: {row.stage} {row.name[-11:]}  {metric}"
         drawn.traces = []
         others = [run for run in self.desk.list.marks if run != row.id][: PREVIEWED - 1]
         for colour, run in enumerate([row.id, *others]):
             follower = self.desk.follow(run)
             series = follower.data.series.get(metric)
             if series is not None:
-                drawn.traces.append(Trace(self.desk.list.rows[run].name[-11:], series, colour))
+                drawn.traces.append(Trace(self.desk.list.rows[run].name[-4:], series, colour))
             if run == row.id:
                 drawn.total = follower.data.total
         if not drawn.traces:
-            return box([(drawn.title, "title")], self._facts(row), across, down)
+            title = f"preview: {row.stage} {row.name[-11:]}"
+            return box([(title, "title")], self._facts(row), across, down)
         best = row.best.get(metric)
-        drawn.note = [(f"  best {words.figure(best[0])}@{words.count(best[1])}", "dim")] if best else []
+        alone = best is not None and len(drawn.traces) == 1
+        drawn.note = [(f"  best {words.figure(best[0])}@{words.count(best[1])}", "dim")] if best and alone else []
         return chart(drawn, self.desk.view, across, down)
 
     def _facts(self, row: Row) -> Lines:

@@ -22,7 +22,8 @@ from engine.runs.text import clean, clean_values
 
 LIST_EVERY = 3.0  # seconds between two looks for new folders
 LIVE_EVERY = 1.0  # seconds after which a run at work is read again
-QUIET_EVERY = 6.0  # seconds after which a run that ended is asked whether it changed
+QUIET_EVERY = 3.0  # seconds after which a run that ended is asked whether it changed
+PATIENCE = 1e-3  # seconds more for each run in the folder: ten thousand are asked every thirteen seconds
 RUN_NAME = re.compile(r"[a-z]+-\d{8}-\d{6}-[0-9a-f]{4}")
 STATED = (schema.EXIT, schema.SUMMARY, schema.META, schema.PROCESS)
 
@@ -84,10 +85,11 @@ class Scanner:
         return bool(gone)
 
     def _due(self, now: float) -> list[str]:
+        quiet = QUIET_EVERY + PATIENCE * len(self._seen)
         return [
             run
             for run, (_, at) in self._seen.items()
-            if now - at >= (LIVE_EVERY if run in self.rows and self.rows[run].open else QUIET_EVERY)
+            if now - at >= (LIVE_EVERY if run in self.rows and self.rows[run].open else quiet)
         ]
 
     def _visit(self, name: str, now: float) -> bool:

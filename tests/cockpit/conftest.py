@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from engine.runs.identity import Identity
 from engine.runs.run import Run
 from engine.runs.schema import Exit, Process, RunInfo
 from engine.runs.store import Store
+from engine.stages import Stage
 
 NOW = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
 
@@ -57,7 +59,7 @@ class Maker:
 
     def waiting(self, folder, phase="waiting", alive=True):
         """A supervisor (this very process) that waits."""
-        me = Identity.of(1 if not alive else __import__("os").getpid())
+        me = Identity.of(1 if not alive else os.getpid())
         Process(1, me, phase, NOW - 30).write(folder)
         return folder
 
@@ -207,7 +209,10 @@ class Engine:
 def desk(maker):
     """A desk over the maker's folder with recorded effects; call ``ready(desk)`` after making runs."""
     maker.root.mkdir(exist_ok=True)
-    return Desk(maker.root, Recorder(), Settings(), clock=lambda: NOW, ask=Engine())
+    desk = Desk(maker.root, Recorder(), Settings(), clock=lambda: NOW, ask=Engine())
+    yield desk
+    for work in desk.effects.work:
+        work.close()
 
 
 @pytest.fixture
@@ -216,8 +221,10 @@ def ready():
 
     def run(desk):
         deadline = time.monotonic() + 20
+        desk._arranged, scanner = -10.0, desk.scanner
+        scanner._seen = {name: (seen, -10.0) for name, (seen, _) in scanner._seen.items()}
         while time.monotonic() < deadline:
-            desk.scanner._listed = -10
+            scanner._listed = -10.0
             changed = desk.tick()
             if desk.scanner.complete and not changed:
                 break
@@ -239,3 +246,24 @@ def press():
                 desk.key(name, name if len(name) == 1 else None)
 
     return run
+
+
+@pytest.fixture
+def snapshot():
+    """Compares a picture with the one kept under ``snapshots/``; COCKPIT_SNAPSHOTS=write keeps a new one."""
+
+    def compare(name, text):
+        place = Path(__file__).parent / "snapshots" / f"{name}.txt"
+        if os.environ.get("COCKPIT_SNAPSHOTS") == "write":
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(text + "\n", encoding="utf-8")
+        assert place.is_file(), f"{place.name} is missing: look at the picture, then COCKPIT_SNAPSHOTS=write pytest"
+        assert text.splitlines() == place.read_text(encoding="utf-8").splitlines()
+
+    return compare
+
+
+@pytest.fixture
+def all_built(monkeypatch):
+    """Every stage can run, whichever of them this version has."""
+    monkeypatch.setattr(Stage, "built", property(lambda stage: True))

@@ -1,0 +1,160 @@
+"""The form: what it asks engine, what it lets through, which command it shows."""
+
+import pytest
+
+from cockpit.render.lines import plain, width
+from cockpit.services.engine import Answer
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+@pytest.fixture
+async def form(desk, ready, press, all_built):
+    """The form, open and filled."""
+    press(ready(desk), "a")
+    await desk.effects.settle()
+    return desk
+
+
+def to(desk, key):
+    """Put the cursor on a setting."""
+    desk.form.pane = "form"
+    desk.form.cursor["form"] = desk.form._keys().index(key)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_shows_stages_settings_and_what_would_happen(form, press, snapshot, size):
+    form.root = type(form.root)("runs")
+    to(form, "student.lr")
+    press(form, "enter", "ctrl+u", '"1e-3,9e-4"', "enter")
+    await form.effects.settle()
+    lines = form.draw(*size)
+    assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
+    snapshot(f"launch-{size[0]}x{size[1]}", plain(lines))
+
+
+async def test_a_change_is_marked_planned_anew_and_in_the_command(form, press):
+    to(form, "student.hidden")
+    press(form, "enter", "ctrl+u", '"128"', "enter")
+    await form.effects.settle()
+    assert form.ask.asked[-1] == ["run", "evaluate", "student.hidden=128", "--plan"]
+    picture = plain(form.draw(120, 40))
+    assert "*128   was 64" in picture and "$ engine run evaluate student.hidden=128" in picture
+
+
+async def test_a_wrong_value_is_refused_while_it_is_typed(form, press):
+    to(form, "student.hidden")
+    press(form, "enter", "ctrl+u", '"4"', "enter")
+    assert form.prompt is not None and "must be int ≥ 8 ≤ 512" in plain(form.draw(80, 24))
+    press(form, "escape")
+    assert not form.form.form.changes
+
+
+async def test_choices_are_chosen_from_a_list(form, press):
+    to(form, "student.loss")
+    press(form, "enter", "down", "enter")
+    assert form.form.form.changes == {"student.loss": "bce"}
+
+
+async def test_another_file_of_a_group_brings_its_own_values(form, press):
+    to(form, "student")
+    press(form, "enter", "down", "enter")
+    await form.effects.settle()
+    assert ["config", "student=gru4rec"] in form.ask.asked
+    assert form.form.form.words(form.form.form.changes)[2] == "student=gru4rec"
+
+
+async def test_undo_reset_find_and_changed_only(form, press):
+    to(form, "seed")
+    press(form, "enter", "ctrl+u", '"5"', "enter", "d")
+    assert form.form._keys() == ["seed"]
+    press(form, "d", "slash", '"learning rate"', "enter")
+    assert form.form._keys() == ["student.lr"]
+    press(form, "slash", "ctrl+u", "enter")
+    to(form, "seed")
+    press(form, "backspace")
+    assert not form.form.form.changes
+    press(form, "u")
+    assert form.form.form.changes == {"seed": "5"}
+
+
+async def test_starting_tells_engine_and_goes_back_to_the_list(form, press):
+    press(form, "ctrl+r")
+    await form.effects.settle()
+    assert form.ask.asked[-1] == ["run", "evaluate", "--detach"] and form.screen.name == "runs"
+    assert "work on their own" in form.message[0]
+
+
+async def test_a_sweep_starts_every_combination(form, press):
+    to(form, "seed")
+    press(form, "enter", "ctrl+u", '"1..3"', "enter", "ctrl+r")
+    await form.effects.settle()
+    started = [words for words in form.ask.asked if "--detach" in words]
+    assert [words[2] for words in started] == ["seed=1", "seed=2", "seed=3"]
+
+
+async def test_what_engine_refuses_is_shown_and_nothing_more_is_started(form, press):
+    to(form, "seed")
+    press(form, "enter", "ctrl+u", '"1..3"', "enter")
+    await form.effects.settle()
+    form.ask.answers["run evaluate seed=1"] = Answer(2, None, "error: no space left\nMake room.")
+    press(form, "ctrl+r")
+    await form.effects.settle()
+    assert sum("--detach" in words for words in form.ask.asked) == 1
+    assert "no space left" in plain(form.draw(80, 24)) and form.screen.name == "launch"
+
+
+async def test_a_stage_becomes_the_target(form, press):
+    press(form, "tab", "g", "j", "space")
+    await form.effects.settle()
+    assert form.form.form.target == "student" and form.ask.asked[-1][:2] == ["run", "student"]
+
+
+async def test_a_run_is_repeated_with_its_settings(desk, ready, world, press, all_built):
+    ready(desk).list.go_to(world["second"])
+    press(desk, "r")
+    await desk.effects.settle()
+    assert desk.form.form.target == "student"
+    assert desk.form.form.changes == {"seed": "2", "student.lr": "0.0009"}
+
+
+async def test_what_was_typed_is_still_there_when_one_comes_back(form, press):
+    to(form, "seed")
+    press(form, "enter", "ctrl+u", '"5"', "enter", "escape", "a")
+    await form.effects.settle()
+    assert form.form.form.changes == {"seed": "5"}
+
+
+async def test_a_preset_starts_the_form_anew(form, press):
+    to(form, "seed")
+    press(form, "enter", "ctrl+u", '"5"', "enter", "p", '"ml"', "enter")
+    await form.effects.settle()
+    assert form.form.form.preset == "ml-100k" and not form.form.form.changes
+    assert ["config", "experiment=ml-100k"] in form.ask.asked
+
+
+async def test_the_doctor_may_forbid_the_start(form, press):
+    form.form.possible.add("doctor")
+    press(form, "c", '"doctor"', "enter", "ctrl+r")
+    await form.effects.settle()
+    assert form.ask.asked[-1] == ["doctor", "evaluate"] and "the doctor objects" in form.message[0]
+
+
+async def test_settings_that_cannot_be_read_are_explained(desk, ready, press):
+    desk.ask.answers["config"] = Answer(2, None, "error: conf/ is not there\nReinstall.")
+    press(ready(desk), "a")
+    await desk.effects.settle()
+    assert "conf/ is not there" in plain(desk.draw(80, 24))
+    press(desk, "ctrl+r")
+    assert "conf/ is not there" in desk.message[0]
+
+
+async def test_the_command_is_copied(form, press):
+    press(form, "y")
+    assert form.effects.copied[0].startswith("engine run evaluate --runs ")
+
+
+async def test_too_many_runs_are_not_started(form, press):
+    form.form.form.changes = {"seed": "1..100", "student.hidden": "8..200"}
+    press(form, "ctrl+r")
+    assert "too many" in form.message[0] and "19,300 runs" in plain(form.draw(120, 40))

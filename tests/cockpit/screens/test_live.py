@@ -1,0 +1,156 @@
+"""Screen 2: curves, gradients and gates of a run that the engine's own writer wrote."""
+
+import numpy as np
+import pytest
+
+from cockpit.render.lines import plain, width
+from cockpit.screens.live_layout import arrange, panes
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+@pytest.fixture
+def live(desk, ready, world, press):
+    """The live screen on the teacher that is at work."""
+    ready(desk).list.go_to(world["live"])
+    press(desk, "enter")
+    return ready(desk)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_it_shows_curves_gradients_gates_health_and_console(live, ready, snapshot, size):
+    live.draw(*size)
+    ready(live)
+    live._listened = 0
+    live.tick()
+    lines = live.draw(*size)
+    assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
+    snapshot(f"live-{size[0]}x{size[1]}", plain(lines))
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (100, 30), (159, 50), (160, 45), (200, 60)])
+@pytest.mark.parametrize("gates", [False, True])
+@pytest.mark.parametrize("grads", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_the_panes_fill_the_screen_without_gap_or_overlap(size, gates, grads, count):
+    charts = [f"m{i}" for i in range(count)]
+    for focus in panes(charts, gates, grads):
+        places = arrange(*size, charts, gates=gates, grads=grads, side=True, focus=focus)
+        covered = np.zeros(size, int)
+        for place in places:
+            assert place.x >= 0 and place.y >= 0
+            covered[place.x : place.x + place.across, place.y : place.y + place.down] += 1
+        assert (covered == 1).all() and sum(place.across * place.down for place in places) == covered.size
+        if size[0] >= 160 or focus not in ("grads", "gates"):
+            assert focus in [place.name for place in places] or focus in ("grads", "gates", "strip", "system", "side")
+
+
+def test_every_pane_can_be_reached_with_tab_at_every_size(live, press):
+    for size in SIZES:
+        seen = set()
+        for _ in range(14):
+            live.draw(*size)
+            assert live.live.focus in [place.name for place in live.live._places], (size, live.live.focus)
+            seen.add(live.live.focus)
+            press(live, "tab")
+        assert {"val_recall@10", "loss", "grads", "gates", "strip", "health", "log", "system"} <= seen
+
+
+def test_zoom_fills_the_screen_and_escape_goes_out_one_layer_at_a_time(live, press):
+    press(live, "z", "l")
+    picture = plain(live.draw(80, 24))
+    assert "health" not in picture and "val_recall@10" in picture and "┊" in picture
+    press(live, "escape")
+    assert live.view.cursor is None and live.live.zoomed
+    press(live, "escape")
+    assert not live.live.zoomed and live.screen.name == "live"
+    press(live, "escape")
+    assert live.screen.name == "runs"
+
+
+def test_the_cursor_reads_values(live, press):
+    live.view.cursor = 0.3
+    assert "@120" in plain(live.draw(200, 60)).split("loss")[1]
+
+
+def test_none_zero_and_small_gradients_are_told_apart(desk, ready, maker, press):
+    def report(run, tick):
+        run.describe({"lora_a": 10, "lora_b": 10, "gate": 10, "head": 10})
+        run.gradients(1, 1.0, [None, 0.0, 0.001, 0.5], 1.0, True)
+        run.scalars(1, {"loss": 1.0})
+
+    run = maker.reported(maker.planned("teacher"), report).name
+    desk.live.open(run)
+    desk.show("live")
+    press(ready(desk), "tab", "tab")
+    desk.draw(120, 40)
+    picture = plain(desk.draw(120, 40))
+    assert "1 None" in picture and "1 zero" in picture and "✗ None" in picture and "⚠ low" in picture
+    assert "grad lora_a: no gradient: frozen, detached" in picture
+
+
+def test_marked_runs_are_laid_over_with_a_legend(live, ready, world, press):
+    live.list.mark(world["student"])
+    ready(live)
+    assert "── 000a  ── 0002" in plain(live.draw(200, 60)).splitlines()[1]
+
+
+def test_a_metric_can_be_put_on_the_focused_chart(live, press):
+    live.draw(80, 24)
+    press(live, "m", '"lr"', "enter")
+    assert live.live.charts()[0] == "lr" and "─ lr" in plain(live.draw(80, 24))
+
+
+def test_the_next_run_of_the_list_is_one_key_away(live, world, press):
+    press(live, "k")
+    assert live.live.run == world["queued"] and live.list.current.id == world["queued"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("failed", ["✗ FAILED", "failed: RuntimeError: loss is NaN", "NaN since step 30"]),
+        ("killed", ["✗ KILLED", "killed: out of memory"]),
+        ("lost", ["? LOST", "planned, but never started"]),
+        ("data", ["✓ DONE", "nothing reported yet"]),
+    ],
+)
+def test_a_run_that_ended_badly_says_how(desk, ready, world, press, name, words):
+    ready(desk).list.go_to(world[name])
+    press(desk, "enter")
+    picture = plain(ready(desk).draw(80, 24))
+    assert all(word in picture for word in words), picture
+
+
+def test_keys_that_cannot_act_say_why(desk, ready, world, press):
+    press(ready(desk), "enter", "right_curly_bracket")
+    assert "reports no gates" in desk.message[0]
+    press(desk, "m")
+    assert "no metric" in desk.message[0]
+
+
+def test_health_notes_come_with_their_hint(desk, ready, maker, press):
+    def report(run, tick):
+        run.scalars(1, {"loss": 1.0})
+        run.health("grad_zero", "warning", "the router may be saturated: lower its learning rate", ["gate"])
+
+    run = maker.reported(maker.planned("teacher"), report).name
+    desk.live.open(run)
+    desk.show("live")
+    picture = plain(ready(desk).draw(120, 40))
+    assert "⚠ grad_zero (gate): the router may be saturated" in picture
+
+
+def test_difference_to_the_best_run_and_lineage_stand_at_the_side(desk, ready, world, press):
+    ready(desk).list.go_to(world["second"])
+    press(desk, "enter")
+    picture = plain(ready(desk).draw(200, 60))
+    assert "student.lr  0.001 → 0.0009" in picture and "lineage" in picture
+    press(desk, "left_square_bracket")
+    assert "lineage" not in plain(desk.draw(200, 60))
+
+
+def test_curves_are_exported(live, press, tmp_path, monkeypatch, world):
+    monkeypatch.chdir(tmp_path)
+    press(live, "e", "enter")
+    assert (tmp_path / f"{world['live']}-curves.csv").read_text().count("val_recall@10") == 6

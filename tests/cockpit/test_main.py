@@ -1,0 +1,51 @@
+"""The command itself: quick, honest about what it needs, and light."""
+
+import subprocess
+import sys
+
+import pytest
+
+from cockpit.__main__ import main
+
+HEAVY = ("torch", "transformers", "pandas", "hydra", "omegaconf", "plotext", "pytorch_lightning", "yaml", "psutil")
+
+
+def test_a_start_loads_nothing_heavy():
+    """In a process of its own: only there one sees what an import really loads."""
+    code = f"import sys, cockpit.app, cockpit.__main__; print([n for n in {HEAVY} if n in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_help_and_version_load_no_textual():
+    code = (
+        "import sys\nfrom cockpit.__main__ import main\n"
+        "main(['--version'])\nprint([n for n in ('textual', 'numpy', 'rich') if n in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines()[-1] == "[]" and told.stdout.startswith("cockpit ")
+
+
+def test_without_a_terminal_it_names_what_works(capsys):
+    assert main([]) == 2
+    assert "engine runs" in capsys.readouterr().err
+
+
+def test_wrong_settings_end_it_with_the_remedy(capsys, tmp_path, monkeypatch):
+    place = tmp_path / "s.toml"
+    place.write_text('[keys]\nmrak = ["M"]\n')
+    monkeypatch.setenv("COCKPIT_SETTINGS", str(place))
+    assert main(["--settings"]) == 2
+    error = capsys.readouterr().err
+    assert "Did you mean mark?" in error and str(place) in error and "Traceback" not in error
+
+
+def test_settings_can_be_checked_without_a_terminal(capsys):
+    assert main(["--settings"]) == 0
+    assert "standard settings are used" in capsys.readouterr().out
+
+
+def test_an_unknown_option_is_refused():
+    with pytest.raises(SystemExit) as error:
+        main(["--rnus", "x"])
+    assert error.value.code == 2

@@ -15,7 +15,7 @@ from engine.backbone.pieces import Ints
 from engine.student.validation import Tick
 from engine.teacher.model import Inputs, Teacher
 from engine.teacher.prompts import HISTORY
-from engine.teacher.questions import Questions, in_batches
+from engine.teacher.questions import Questions, in_batches, within
 from engine.teacher.tokens import Phrasebook
 from engine.teacher.users import Student
 
@@ -90,8 +90,7 @@ class Asking:
 def _last(slots: Ints, count: Ints) -> Ints:
     """Places, among all slots in order, of each question's last ``count`` ones."""
     question = np.repeat(np.arange(len(count)), count)
-    order = np.arange(len(question)) - np.repeat(np.cumsum(count) - count, count)
-    return (np.cumsum(slots) - count)[question] + order
+    return (np.cumsum(slots) - count)[question] + within(count)
 
 
 def answers(teacher: Teacher, asked: Asked, gates: Tensor) -> Tensor:  # -> [P, D + K]
@@ -119,7 +118,7 @@ def answer_all(
     begin = np.cumsum(questions.count) - questions.count
     for chosen in in_batches(questions.stop - questions.start, batch):
         some = questions.some(chosen)
-        positions = np.repeat(begin[chosen], some.count) + _order(some.count)
+        positions = np.repeat(begin[chosen], some.count) + within(some.count)
         asked = asking(template, some, states, state[positions])
         gates = teacher.gates(asked.inputs.users)
         if not len(weights):
@@ -128,8 +127,3 @@ def answer_all(
         weights[torch.from_numpy(chosen)] = gates.float().cpu()
         tick()
     return users, weights
-
-
-def _order(count: Ints) -> Ints:
-    """0, 1, ..., count_q - 1 for each question, one after the other."""
-    return np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)

@@ -42,8 +42,12 @@ class Questions:
     def asked(self) -> tuple[Ints, Ints]:
         """(question, place in ``items`` of the last item shown) of every supervised position, in order."""
         question = np.repeat(np.arange(len(self)), self.count)
-        order = np.arange(len(question)) - np.repeat(np.cumsum(self.count) - self.count, self.count)
-        return question, (self.stop - self.count)[question] + order
+        return question, (self.stop - self.count)[question] + within(self.count)
+
+
+def within(count: Ints) -> Ints:
+    """0, 1, ..., count_q - 1 for each q, one after the other."""
+    return np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
 
 
 def of_training(sequences: Sequences, history: int, targets: int, offsets: Ints | int = 0) -> Questions:
@@ -57,7 +61,7 @@ def of_training(sequences: Sequences, history: int, targets: int, offsets: Ints 
     shift = np.broadcast_to(np.asarray(offsets) % targets, first.shape)
     pieces = np.where(events > 0, -(-(events + shift) // targets), 0)
     user = np.repeat(np.arange(len(first)), pieces)
-    order = np.arange(len(user)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    order = within(pieces)
     begin = first[user] + 1 + np.maximum(order * targets - shift[user], 0)
     stop = np.minimum(first[user] + 1 + (order + 1) * targets - shift[user], end[user])
     return Questions(sequences.items, np.maximum(first[user], begin - history), stop - 1, stop - begin)
@@ -75,7 +79,7 @@ def in_batches(lengths: Ints, size: int, generator: np.random.Generator | None =
     With a generator the order is random: sorted only within stretches of sixteen batches, which come in random order.
     """
     order = np.arange(len(lengths)) if generator is None else generator.permutation(len(lengths))
-    pool = len(lengths) if generator is None else 16 * size
+    pool = 16 * size if generator is not None else max(1, len(lengths))
     batches = []
     for start in range(0, len(order), pool):
         stretch = order[start : start + pool]

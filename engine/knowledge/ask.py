@@ -1,0 +1,137 @@
+"""Asking a teacher: in shards that outlive a stop, and about held-out histories.
+
+Letters: R rows, Q questions, E experts, W width of the teacher's answers, D of the student's states, n items.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine import ranking
+from engine.data.sequences import Rows, Sequences
+from engine.knowledge import rows as worth
+from engine.knowledge.rankings import best
+from engine.runs.run import Run, Stopped
+from engine.settings.knowledge import Knowledge
+from engine.stages import VAL_NDCG, VAL_RECALL
+from engine.teacher.asking import Asking, answer_all
+from engine.teacher.build import Built
+from engine.teacher.module import report_gate
+from engine.teacher.questions import Questions, of_rows, of_training, within
+
+Ints = NDArray[Any]
+
+
+class Asker:
+    """One teacher, one template, and the shards of what it answered."""
+
+    def __init__(self, settings: Knowledge, built: Built, asking: Asking, history: int, run: Run, device: str) -> None:
+        assert built.teacher.head is not None
+        self.settings, self.built, self.asking, self.history = settings, built, asking, history
+        self.run, self.device = run, device
+        with torch.no_grad():
+            self.table, self.bias = built.teacher.head.table(built.student.table), built.student.bias
+
+    def answers(
+        self, questions: Questions, states: Tensor, state: Ints, tick: Callable[[], None]
+    ) -> tuple[Tensor, Tensor]:
+        """[R, W] and [Q, E] of some questions."""
+        built = self.built
+        return answer_all(
+            built.teacher, self.asking, built.templates[0], questions, states, state, self.settings.batch, tick
+        )
+
+    def shards(self, sequences: Sequences, text: Tensor) -> list[Path]:
+        """A file of rankings and expert weights for every ``settings.shard`` questions; those that are there stay."""
+        settings, run = self.settings, self.run
+
+        def alive() -> None:
+            run.progress(0, 1, "read student", unit="tables")
+
+        states = self.built.student.after_events(sequences, self.device, alive)  # [E, D]
+        questions = of_training(sequences, self.history, settings.targets)
+        question, place = questions.asked
+        asked_for = np.isin(np.arange(len(place)), self.chosen(sequences, states, place, text))
+        wanted = np.flatnonzero(np.bincount(question[asked_for], minlength=len(questions)))
+        begin = np.cumsum(questions.count) - questions.count
+        first = np.repeat(sequences.offsets[:-1], np.diff(sequences.offsets))  # [E] of each event's user
+        files, resumed, seconds, rows = [], 0, 0.0, 0
+        for start in range(0, len(wanted), settings.shard):
+            files.append(run.checkpoints / f"shard-{start // settings.shard:06d}.safetensors")
+            if files[-1].exists():
+                resumed = start + settings.shard
+                continue
+            if resumed:
+                run.resumed(resumed)
+                resumed = 0
+            some = wanted[start : start + settings.shard]
+            counts = questions.count[some]
+            positions = np.repeat(begin[some], counts) + within(counts)
+            since = time.monotonic()
+            users, gates = self.answers(questions.some(some), states, place[positions], alive)
+            kept = asked_for[positions]
+            where = place[positions][kept]
+            seen = self._on_device((sequences.items, first[where], where + 1)) if settings.hide_seen else None
+            items, distances = best(
+                users[torch.from_numpy(kept)].to(self.device), self.table, self.bias, seen, settings.top
+            )
+            seconds, rows = seconds + time.monotonic() - since, rows + len(where)
+            weights = gates.repeat_interleave(torch.from_numpy(counts), dim=0)[torch.from_numpy(kept)]
+            with run.checkpoint(files[-1].name) as path:
+                found = {"items": items, "distances": distances, "weights": weights.contiguous()}
+                save_file({"rows": torch.from_numpy(where + 1)} | found, path)
+            done = min(start + settings.shard, len(wanted))
+            report_gate(run, done, weights)
+            run.progress(done, len(wanted), "ask", unit="prompts")
+            if run.stop_requested and done < len(wanted):
+                raise Stopped(f"stopped after {done} of {len(wanted)} prompts, whose answers are kept")
+        run.note(rows=int(asked_for.sum()), rows_per_second=round(rows / seconds, 1) if seconds else None)
+        return files
+
+    def chosen(self, sequences: Sequences, states: Tensor, place: Ints, text: Tensor) -> Ints:
+        """Which of the rows are asked about."""
+        settings, student = self.settings, self.built.student
+        first = np.repeat(sequences.offsets[:-1], np.diff(sequences.offsets))[place]
+
+        def value() -> Tensor:
+            users = states[torch.from_numpy(place)].to(self.device)
+            if settings.rows == "uncertain":
+                return worth.uncertainty(users, student.table, student.bias)
+            seen = self._on_device((sequences.items, first, place + 1))
+            return worth.disagreement(users, student.table, student.bias, text.to(self.device), seen)
+
+        return worth.chosen(settings.rows, settings.budget, settings.seed, len(place), value)
+
+    def held_out(self, validation: Rows, test: Sequences) -> dict[str, Tensor]:
+        """Answers and expert weights of validation rows and test histories; the validation's quality is reported."""
+        found: dict[str, Tensor] = {}
+        histories = Rows(test.items, test.offsets[:-1], test.offsets[1:], test.users)
+        for name, rows in (("validation", validation), ("test", histories)):
+
+            def alive(name: str = name) -> None:
+                self.run.progress(0, 1, f"ask about {name}", unit="sets")
+
+            questions = of_rows(rows, self.history + 1)
+            asked = np.flatnonzero(questions.count)  # after an empty history nothing can be asked
+            states = self.built.student.after_rows(rows, self.device, alive)
+            answers, gates = self.answers(questions, states, asked, alive)
+            whole = torch.zeros(len(rows), self.table.shape[1])
+            whole[torch.from_numpy(asked)] = answers
+            found |= {name: whole, f"{name}_gates": gates}
+        targets = torch.from_numpy(validation.targets.astype(np.int64)).to(self.device)
+        seen = self._on_device((validation.items, validation.start, validation.stop))
+        ranks = ranking.ranks_in_blocks(found["validation"].to(self.device), self.table, targets, self.bias, seen)
+        values = {VAL_RECALL.name: ranking.hit_rate(ranks, 10), VAL_NDCG.name: ranking.ndcg(ranks, 10)}
+        self.run.evaluation(0, {name: float(value.mean()) for name, value in values.items()}, best=True)
+        return found
+
+    def _on_device(self, seen: tuple[Ints, Ints, Ints]) -> ranking.Histories:
+        items, start, stop = (torch.from_numpy(part.astype(np.int64)).to(self.device) for part in seen)
+        return items, start, stop

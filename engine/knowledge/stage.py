@@ -1,0 +1,55 @@
+"""The ``knowledge`` stage: asks the teacher once about the training rows, and about validation and test histories.
+
+Letters: R rows, W width of the teacher's answers, E experts, n items.
+"""
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.config import Config
+from engine.data.sequences import Rows, Sequences
+from engine.knowledge.ask import Asker
+from engine.knowledge.rankings import Rankings
+from engine.runs.run import Run
+from engine.stages import (
+    ADAPTER,
+    GATE_WEIGHTS,
+    ITEM_VECTORS,
+    RANKINGS,
+    SEQUENCES,
+    TEACHER_HELD_OUT,
+    TEST_HISTORIES,
+    TEXT_VECTORS,
+    VALIDATION,
+)
+from engine.teacher.asking import Asking
+from engine.teacher.build import build, settings_of
+from engine.training import fit
+
+
+def run(config: Config, run: Run) -> None:
+    """Ask in shards, each written as soon as it is answered, then put the artifacts together."""
+    settings, place = config.knowledge, fit.device(config.trainer)
+    trained = settings_of(run.input(ADAPTER))
+    built = build(trained, run, place)
+    built.teacher.load(run.input(ADAPTER))
+    sequences, text = Sequences.load(run.input(SEQUENCES)), load_file(run.input(TEXT_VECTORS))["vectors"]
+    asker = Asker(settings, built, Asking(built.book, built.student, trained.slots, place), trained.history, run, place)
+    held_out = asker.held_out(Rows.load(run.input(VALIDATION)), Sequences.load(run.input(TEST_HISTORIES)))
+    shards = asker.shards(sequences, text)
+    assert built.teacher.head is not None
+    table = built.teacher.head.table(built.student.table).detach().cpu()
+    width = built.student.table.shape[1]
+    parts = [load_file(shard) for shard in shards]
+    whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    with run.output(RANKINGS) as path:
+        Rankings(whole["rows"], whole["items"], whole["distances"]).save(path)
+    with run.output(GATE_WEIGHTS) as path:
+        gates = {"validation": held_out["validation_gates"], "test": held_out["test_gates"]}
+        save_file({"rows": whole["rows"], "weights": whole["weights"]} | gates, path)
+    with run.output(ITEM_VECTORS) as path:
+        vectors = table[:, width:] if settings.item_vectors == "key" else text
+        save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, K or H], row 0 is the padding's
+    with run.output(TEACHER_HELD_OUT) as path:
+        bias = {} if built.student.bias is None else {"bias": built.student.bias.cpu()}
+        save_file({name: held_out[name] for name in ("validation", "test")} | {"table": table} | bias, path)

@@ -1,0 +1,43 @@
+"""The frozen student's states, computed once, are those it would give any row by itself."""
+
+import numpy as np
+import torch
+
+from engine.config import load
+from engine.data.sequences import Rows, Sequences
+from engine.student.model import SequenceModel
+from engine.teacher.users import Student
+
+
+def student() -> Student:
+    torch.manual_seed(0)
+    settings = load(["student.hidden=8", "student.max_length=5", "student.blocks=1"]).student
+    return Student.of(SequenceModel(30, settings).eval())
+
+
+def test_the_state_after_each_event_is_that_of_its_own_history() -> None:
+    """Also behind the longest window, where the oldest items drop out one by one."""
+    made, draw = student(), np.random.default_rng(0)
+    offsets = np.asarray([0, 12, 13, 20])
+    data = Sequences(draw.integers(1, 31, 20).astype(np.int32), offsets, np.arange(3))
+    states = made.after_events(data, "cpu", lambda: None)
+    for user in range(3):
+        for event in range(offsets[user], offsets[user + 1]):
+            history = data.items[max(offsets[user], event - 4) : event + 1].astype(np.int64)
+            alone = made.model.user_vectors(torch.from_numpy(history)[None])[0]
+            torch.testing.assert_close(states[event], alone)
+
+
+def test_a_held_out_rows_state_does_not_see_its_target() -> None:
+    made = student()
+    items = np.asarray([3, 4, 5, 6], dtype=np.int32)
+    other = np.asarray([3, 4, 5, 9], dtype=np.int32)
+    place = np.asarray([0]), np.asarray([3]), np.asarray([0])
+    found = [made.after_rows(Rows(kept, *place), "cpu", lambda: None) for kept in (items, other)]
+    assert torch.equal(*found)
+
+
+def test_the_student_is_frozen() -> None:
+    made = student()
+    assert not any(value.requires_grad for value in made.model.parameters()) and not made.table.requires_grad
+    assert not made.model.training

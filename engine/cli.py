@@ -60,6 +60,14 @@ def parser() -> argparse.ArgumentParser:
     results.add_argument("--csv", type=Path, metavar="FILE", help="write the table to FILE (- for stdout)")
     results.add_argument("--all", action="store_true", help="every protocol and split, not only the main one")
 
+    recommend = command("recommend", "recommend:recommend", "what a trained model would recommend", "ID", "a run")
+    recommend.add_argument("--history", nargs="+", metavar="TITLE", help="titles or raw ids, oldest first")
+    recommend.add_argument("--file", type=Path, metavar="FILE", help="CSV of lines user,item: titles or raw ids")
+    recommend.add_argument("--csv", type=Path, metavar="FILE", help="write user,rank,item,raw,title,score to FILE")
+    recommend.add_argument("--vectors", type=Path, metavar="FILE", help="write user and item vectors as Parquet")
+    recommend.add_argument("--count", type=int, default=10, metavar="N", help="recommendations per user (10)")
+    recommend.add_argument("--show-seen", action="store_true", help="also what is in the history already")
+
     config = command("config", "settings:show", "every setting: value, type, limits, meaning", "[STAGE] [KEY=VALUE]")
     config.add_argument("--yaml", action="store_true", help="print the resolved configuration")
 

@@ -1,0 +1,86 @@
+"""Finding the item that a person means: by title, by raw id, or the titles that come closest.
+
+Closeness is Dice's coefficient of letter triples, then ``difflib`` among the closest few. Letters: n items, G triples.
+"""
+
+import difflib
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data import ids
+from engine.data.titles import film
+
+BUCKETS = 1 << 18  # triples share a bucket once in a while, which only makes the first sieve a little coarser
+SIEVED = 60  # titles that pass the sieve
+_OTHER = re.compile(r"[\W_]+")
+
+
+def plain(title: str) -> str:
+    """Letters and digits without case, accents and punctuation: 'Amélie (2001)' -> 'amelie 2001'."""
+    letters = title.casefold()
+    if not letters.isascii():
+        letters = "".join(c for c in unicodedata.normalize("NFKD", letters) if not unicodedata.combining(c))
+    return _OTHER.sub(" ", letters).strip()
+
+
+class Titles:
+    """A catalogue that can be asked. ``titles`` and ``raw`` hold '' for the padding, then items 1..n."""
+
+    def __init__(self, titles: Sequence[str], raw: Sequence[str]) -> None:
+        self.titles, self.raw = titles, raw
+        self._by_raw = {name: item for item, name in enumerate(raw) if item != ids.PADDING}
+        self._by_title: defaultdict[str, list[int]] = defaultdict(list)
+        texts = [plain(title) for title in titles]
+        for item, text in enumerate(texts):
+            if item != ids.PADDING:
+                self._by_title[text].append(item)
+        owners, buckets = _triples(texts)
+        order = np.argsort(buckets, kind="stable")
+        self._owners = owners[order]  # [G] item ids, bucket after bucket
+        self._offsets = np.searchsorted(buckets[order], np.arange(BUCKETS + 1))
+        self._sizes = np.bincount(owners, minlength=len(texts))
+
+    def named(self, text: str) -> list[int]:
+        """Items with this title (the year at its end may be missing or not), else the item with this raw id."""
+        for name in (text, film(text)[0]):
+            found = self._by_title.get(plain(name))
+            if found and plain(name):
+                return found
+        return [self._by_raw[text.strip()]] if text.strip() in self._by_raw else []
+
+    def nearest(self, text: str, count: int = 3) -> list[int]:
+        """Items whose titles come closest, best first; none where nothing is alike."""
+        wanted = plain(text)
+        _, buckets = _triples([wanted])
+        buckets = np.unique(buckets)
+        if len(buckets) == 0:
+            return []
+        hits = np.concatenate([self._owners[self._offsets[b] : self._offsets[b + 1]] for b in buckets])
+        shared = np.bincount(hits, minlength=len(self._sizes))
+        alike = 2 * shared / (self._sizes + len(buckets))
+        first = np.argsort(-alike, kind="stable")[:SIEVED]
+        first = first[alike[first] > 0.2]
+        matcher = difflib.SequenceMatcher(b=wanted, autojunk=False)
+        scored = []
+        for item in first.tolist():
+            matcher.set_seq1(plain(self.titles[item]))
+            scored.append((matcher.ratio(), item))
+        return [item for _, item in sorted(scored, key=lambda pair: (-pair[0], pair[1]))[:count]]
+
+
+def _triples(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Place of the text [G] and bucket [G] of every three neighbouring letters; texts stand between two spaces each."""
+    text = "".join(f"  {text}  " for text in texts)
+    joined = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32).astype(np.int64)
+    lengths = np.array([len(text) + 4 for text in texts], dtype=np.int64)
+    owners = np.repeat(np.arange(len(texts)), lengths)
+    if len(joined) < 3:
+        return owners[:0], owners[:0]
+    hashed = (joined[:-2] * 1_000_003 + joined[1:-1]) * 1_000_003 + joined[2:]
+    inside = (owners[:-2] == owners[2:]) & (lengths[owners[:-2]] > 4)
+    return owners[:-2][inside], (hashed[inside] ^ (hashed[inside] >> 18)) % BUCKETS

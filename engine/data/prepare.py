@@ -182,8 +182,6 @@ def _split(settings: Data, events: Events, interactions: Interactions, user_code
 
 def _check(settings: Data, interactions: Interactions, events: Events, split: Split) -> None:
     """Something has to be left in every part."""
-    if not len(interactions):
-        raise DataError("there is no event in it", place=settings.name, remedy="Give files with interactions.")
     if not len(events.items):
         raise DataError(
             f"the filters leave none of its {len(interactions):,} events",

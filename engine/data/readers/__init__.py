@@ -4,7 +4,7 @@ import codecs
 
 from engine.data.interactions import Interactions
 from engine.data.readers import amazon, lines, llara, movielens, recbole, table
-from engine.data.sources import LAYOUTS, Sources
+from engine.data.sources import INTERACTIONS, LAYOUTS, Sources
 from engine.errors import DataError
 from engine.settings.data import Data
 
@@ -19,6 +19,17 @@ def read(settings: Data, sources: Sources) -> Interactions:
             raise DataError(
                 f"there is no encoding '{settings.encoding}'", place="data.encoding", remedy="For example latin-1."
             ) from error
+    interactions = _read(settings, sources, encodings)
+    if not len(interactions):
+        raise DataError(
+            "the file is empty: there is no event in it",
+            place=str(sources.parts[INTERACTIONS]),
+            remedy="Give a file with interactions.",
+        )
+    return interactions
+
+
+def _read(settings: Data, sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     match sources.format:
         case "ml-100k":
             return movielens.read_100k(sources, encodings)

@@ -14,6 +14,7 @@ from engine.data.sources import Source
 from engine.errors import DataError
 
 BLOCK = 1 << 26  # bytes; a line has to fit
+KINDS = {pa.string(): "a text", pa.float64(): "a number", pa.int64(): "a whole number of 64 bits"}
 
 
 def table(source: Source, schema: pa.Schema | None, needed: Sequence[str], loose: bool = False) -> pa.Table:
@@ -28,7 +29,7 @@ def table(source: Source, schema: pa.Schema | None, needed: Sequence[str], loose
         with binary(source) as file:
             result = pyarrow.json.read_json(file, pyarrow.json.ReadOptions(block_size=BLOCK), options)
     except pa.ArrowInvalid as error:
-        result = _line_by_line(source, schema, needed, loose, str(error))
+        result = _line_by_line(source, schema, loose, str(error))
     for name in needed:
         if name not in result.column_names:
             raise _lacking(source, name, 0)
@@ -81,9 +82,7 @@ def _literal(text: str) -> Any:
         return None
 
 
-def _line_by_line(
-    source: Source, schema: pa.Schema | None, needed: Sequence[str], loose: bool, reason: str
-) -> pa.Table:
+def _line_by_line(source: Source, schema: pa.Schema | None, loose: bool, reason: str) -> pa.Table:
     """The same from Python's own parser, which names the line of a fault and knows loose lines."""
     if "Empty JSON file" in reason:
         raise DataError("the file is empty", place=str(source), remedy="Give a file with interactions.")
@@ -99,9 +98,9 @@ def _line_by_line(
             value = line.get(field.name)
             try:
                 values.append(pa.scalar(value, field.type))
-            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
                 raise DataError(
-                    f"{field.name} is {str(value)[:60]!r}, not a {field.type}",
+                    f"{field.name} is {str(value)[:60]!r}, not {KINDS.get(field.type, field.type)}",
                     place=f"{source}:{number}",
                     remedy="Correct or delete this line.",
                 ) from error

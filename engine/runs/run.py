@@ -25,6 +25,7 @@ from engine.runs import schema
 from engine.runs.files import SCRATCH, Replacing, discard, hold
 from engine.runs.identity import Identity
 from engine.runs.journal import Journal
+from engine.runs.pace import Pace
 from engine.runs.reader import history
 from engine.runs.schema import Process, RunInfo, Summary, archive_exit, occupied, withdraw_requests
 from engine.stages import STAGES, Artifact, Stage
@@ -65,7 +66,7 @@ class Run:
         self._summary = Summary(attempt=self.attempt, process=self._me, started=now, hb=now)
         self._summary_at = 0.0
         self._groups: list[str] = []
-        self._pace = (0.0, 0, "")  # time, step and phase since when the rate is measured
+        self._pace = Pace()
         self._term = False
         self._control = (0.0, False, False)  # looked at, stop, stop after evaluation
         self._lock: int | None = None
@@ -168,9 +169,8 @@ class Run:
         self._summary.step = step
         if self._earlier:
             self._summary.facts = dict(self._earlier.facts)
-        for evaluation in history(self.folder).evaluations:
-            if evaluation.step <= step:
-                self._keep_best(evaluation.step, evaluation.values)
+        for evaluation in history(self.folder).evaluations:  # cut at ``step`` by the event just written
+            self._keep_best(evaluation.step, evaluation.values)
 
     def describe(self, groups: Mapping[str, int], gates: Mapping[str, Any] | None = None) -> None:
         """Name the parameter groups {name: trainable parameters} and gate layers that later reports go by."""
@@ -242,18 +242,10 @@ class Run:
 
         ``rate`` in units a second is measured here when it is not given.
         """
-        summary, now = self._summary, self._clock()
+        summary = self._summary
         new_phase = summary.phase != phase
-        at, since, measured = self._pace
-        if measured != phase or step < since:
-            self._pace = (now, step, phase)
-            summary.rate = None
-        elif rate is None and now - at >= 1.0:
-            newest = (step - since) / (now - at)
-            summary.rate = newest if summary.rate is None else 0.7 * summary.rate + 0.3 * newest
-            self._pace = (now, step, phase)
-        if rate is not None:
-            summary.rate = float(rate)
+        measured = self._pace.measure(self._clock(), int(step), phase)
+        summary.rate = measured if rate is None else float(rate)
         summary.phase, summary.step, summary.total, summary.unit = phase, int(step), int(total), unit
         summary.eta = max(total - step, 0) / summary.rate if summary.rate else None
         if new_phase:

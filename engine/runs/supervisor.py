@@ -22,20 +22,19 @@ from pathlib import Path
 from types import FrameType
 
 from engine.errors import RunError, UserError
-from engine.runs import schema
+from engine.runs import ending, schema
 from engine.runs.environment import stage_environment
-from engine.runs.files import free_bytes, hold, refused, to_line
+from engine.runs.files import hold, refused
 from engine.runs.identity import Identity
 from engine.runs.memory import oom_kills
 from engine.runs.schema import Exit, Process, RunInfo, Summary
-from engine.runs.state import QUEUED, RUNNING, WAITING, State, signal_name, standing
-from engine.runs.text import clean
+from engine.runs.state import QUEUED, RUNNING, WAITING, State, standing
 
 GRACE = 30.0  # seconds between asking a stage to stop and killing it
 HANDSHAKE = 60.0  # seconds that a supervisor may take to record itself on a busy machine
 LOOK = 0.2  # seconds between two looks at inputs, slots and requests
 STRAYS = 5.0  # seconds to collect what the stage left running
-EXIT_ROOM = 4096  # bytes kept for exit.json, so that an end can be recorded on a full disk
+REASON = 600  # characters of a reason
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -104,6 +103,7 @@ class Supervisor:
         self.overdue = False  # the grace is over
         self.stage = 0  # pid and process group
         self.started = time.time()
+        self.max_rss = 0
         self.me = Identity.of(os.getpid())
 
     def take(self) -> None:
@@ -116,7 +116,7 @@ class Supervisor:
             signal.signal(number, self._on_signal)
         before, summary = Process.read(self.folder), Summary.read(self.folder)
         self.attempt = 1 + max(before.attempt if before else 0, summary.attempt if summary else 0)
-        self._reserve()
+        ending.reserve(self.folder)
         self._record(WAITING)
         schema.archive_exit(self.folder)
         if self.attempt > 1:
@@ -126,27 +126,24 @@ class Supervisor:
         """Wait for inputs and a slot, run the stage, record how it ended."""
         reason = self._await_inputs()
         if reason:
-            self._end(by="inputs", reason=reason)
+            self._end("inputs", reason)
             return
         slot = self._await_slot()
         if self.asked:
-            self._end(by="user", reason="stopped before it began")
+            self._end("user", "stopped before it began")
             return
         kills = oom_kills()
         self._start(slot)
         status, usage = self._await_stage()
         self._collect_strays()
-        code = os.waitstatus_to_exitcode(status)
+        status_code = os.waitstatus_to_exitcode(status)
+        code, number = (status_code, None) if status_code >= 0 else (None, -status_code)
+        self.max_rss = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        asked = ending.why_stopped(code, number, self.asked, self.grace) if self.asked else ""
         more_kills = oom_kills()
-        oom = kills is not None and more_kills is not None and more_kills > kills and code == -signal.SIGKILL
-        unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-        self._end(
-            code=code if code >= 0 else None,
-            number=-code if code < 0 else None,
-            by="user" if self.asked else "self",
-            max_rss=usage.ru_maxrss * unit,
-            oom=oom,
-        )
+        oom = number == signal.SIGKILL and not asked and None not in (kills, more_kills) and kills != more_kills
+        reason = asked or ending.why_ended(self.folder, self.attempt, code, number, self.max_rss if oom else None)
+        self._end("user" if self.asked else "self", reason, code, number, oom)
 
     # -- before the stage ----------------------------------------------------------------------------------------
 
@@ -279,58 +276,11 @@ class Supervisor:
     def _record(self, phase: str, stage: Identity | None = None) -> None:
         Process(self.attempt, self.me, phase, time.time(), stage, self.argv).write(self.folder)
 
-    def _reserve(self) -> None:
-        """Take the room of exit.json now: an end has to be recorded on a disk that is full by then."""
-        self.reserved = self.folder / f".{schema.EXIT}"
-        try:
-            self.reserved.write_bytes(b" " * EXIT_ROOM)
-        except OSError as error:
-            raise refused(error, self.reserved) from error
-
-    def _end(
-        self,
-        *,
-        by: str,
-        code: int | None = None,
-        number: int | None = None,
-        reason: str = "",
-        max_rss: int = 0,
-        oom: bool = False,
-    ) -> None:
+    def _end(self, by: str, reason: str, code: int | None = None, number: int | None = None, oom: bool = False) -> None:
         now = time.time()
-        reason = reason or self._why(code, number, oom, max_rss)
         wall = round(now - self.started, 3) if self.stage else 0.0
-        end = Exit(self.attempt, code, number, by, reason[:600], wall, max_rss, oom, now)
-        with self.reserved.open("r+b") as file:
-            file.write(to_line(end.__dict__))
-            file.truncate()
-            file.flush()
-            os.fsync(file.fileno())
-        self.reserved.replace(self.folder / schema.EXIT)
-
-    def _why(self, code: int | None, number: int | None, oom: bool, max_rss: int) -> str:
-        """The end in a line that a person can act on."""
-        if code == 0:
-            return ""
-        if number == signal.SIGKILL:
-            if self.asked == "kill":
-                return "killed on request"
-            if self.asked:
-                return f"did not end within {self.grace:g} s of the request to stop, so it was killed"
-            if oom:
-                return f"out of memory: the kernel killed it at {max_rss / 2**30:.1f} GiB"
-            return "signal 9 (SIGKILL) from outside; often the kernel, short of memory"
-        if self.asked and number == signal.SIGTERM:
-            return "stopped on request before it could save anything"
-        if number is not None:
-            return signal_name(number)
-        if code == 143:
-            return "stopped on request" if self.asked else "stopped"
-        summary = Summary.read(self.folder)
-        said = summary.error if summary and summary.attempt == self.attempt else ""
-        if not said and free_bytes(self.folder) < 2 * EXIT_ROOM:
-            return f"exit status {code}; the disk is full"
-        return said or _last_line(self.folder / schema.CONSOLE) or f"exit status {code}"
+        end = Exit(self.attempt, code, number, by, reason[:REASON], wall, self.max_rss, oom, now)
+        ending.record(self.folder, end)
 
 
 def _children() -> list[int]:
@@ -338,14 +288,6 @@ def _children() -> list[int]:
         return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
     except OSError:
         return []
-
-
-def _last_line(console: Path) -> str:
-    """The last line of a console that says something, cleaned."""
-    with console.open("rb") as file:
-        file.seek(max(os.fstat(file.fileno()).st_size - 4096, 0))
-        lines = file.read().decode("utf-8", "replace").splitlines()
-    return next((line for line in map(clean, reversed(lines)) if line.strip()), "")
 
 
 def main(words: Sequence[str]) -> int:

@@ -248,6 +248,16 @@ def test_files_in_control_ask_for_a_stop(folder: Path, clock: Clock) -> None:
     assert run.stop_requested
 
 
+def test_a_new_attempt_forgets_what_was_asked_of_the_last(folder: Path) -> None:
+    (folder / "control").mkdir()
+    (folder / "control" / "stop").touch()
+    with pytest.raises(Stopped), Run.open(folder) as run:
+        assert run.stop_requested
+        raise Stopped
+    with Run.open(folder) as run:
+        assert not run.stop_requested
+
+
 def test_control_is_not_looked_at_in_every_step(folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(folder, clock)
     looks: list[Path] = []

@@ -13,6 +13,7 @@ import pytest
 from engine.errors import RunError
 from engine.runs import store as module
 from engine.runs.environment import stage_environment
+from engine.runs.files import hold
 from engine.runs.identity import Identity
 from engine.runs.run import Run
 from engine.runs.schema import Exit, Meta, RunInfo, Summary
@@ -207,6 +208,18 @@ def test_a_run_at_work_is_not_removed_even_by_force(tmp_path: Path) -> None:
     folder = store.create(INFO, "")
     with Run.open(folder), pytest.raises(RunError, match="is at work\nEnd it first: engine stop student-1"):
         store.remove(store.find("last"), force=True)
+    store.remove(store.find("last"))
+
+
+def test_a_run_that_is_just_being_taken_up_is_not_removed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.create(INFO, "")
+    finish(folder, code=1)
+    lock = hold(folder / "lock")  # as a supervisor does before it records anything
+    assert lock is not None
+    with pytest.raises(RunError, match="is at work"):
+        store.remove(store.find("last"))
+    os.close(lock)
     store.remove(store.find("last"))
 
 

@@ -1,0 +1,113 @@
+"""Language models from folders: equipped the same way each time, frozen, and put down whole."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, OPTConfig, OPTForCausalLM
+
+from engine.backbone import language
+from engine.backbone.slots import SPECIALS
+from engine.backbone.tokenizer import train_tokenizer
+from engine.errors import RunError, UserError
+
+LM = os.environ.get("ENGINE_TEST_LM")
+REAL = pytest.param(
+    "stories260K", marks=[pytest.mark.real, pytest.mark.skipif(not LM, reason="ENGINE_TEST_LM is not set")]
+)
+
+
+def tokenizer() -> Any:
+    return train_tokenizer(["Iron Meadow", "Old Salt"], 300)
+
+
+def llama(words: Any) -> Any:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    return LlamaForCausalLM(LlamaConfig(vocab_size=len(words), intermediate_size=24, **sizes)).eval()
+
+
+def opt(words: Any) -> Any:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "word_embed_proj_dim": 16}
+    return OPTForCausalLM(OPTConfig(vocab_size=len(words), ffn_dim=24, dropout=0.1, **sizes)).eval()
+
+
+def folder(tmp_path: Path, name: str) -> Path:
+    if name == "stories260K":
+        return Path(LM or "") / name
+    words = tokenizer()
+    language.save(llama(words) if name == "llama" else opt(words), words, tmp_path / name)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["llama", "opt", REAL])
+def test_a_folder_is_read_equipped_and_frozen(tmp_path: Path, name: str) -> None:
+    model, words = language.read(str(folder(tmp_path, name)), torch.float32, "none", "cpu")
+    assert not model.training and not any(value.requires_grad for value in model.parameters())
+    known = language.vocabulary(words)
+    assert model.get_input_embeddings().weight.shape[0] >= len(words)
+    assert words.convert_tokens_to_ids(SPECIALS[0]) == known.padding
+    ids = torch.tensor([known.encode([known.space + "Iron Meadow"])[0] + [known.history_slot]])
+    assert torch.isfinite(language.states(model, model.get_input_embeddings()(ids))).all()
+
+
+@pytest.mark.parametrize("name", ["llama", "opt", REAL])
+def test_what_was_put_down_gives_bit_equal_states(tmp_path: Path, name: str) -> None:
+    source = folder(tmp_path, name)
+    model, words = language.read(str(source), torch.float32, "none", "cpu")
+    language.save(model, words, tmp_path / "copy")
+    language.refer(source, tmp_path / "reference")
+    ids = torch.arange(6)[None]
+    expected = language.states(model, model.get_input_embeddings()(ids))
+    for place in ("copy", "reference"):
+        again, _ = language.load(tmp_path / place, "32-true", "none", "cpu")
+        assert torch.equal(language.states(again, again.get_input_embeddings()(ids)), expected)
+
+
+@pytest.mark.parametrize("name", ["llama", "opt", REAL])
+def test_left_padding_equals_no_padding(tmp_path: Path, name: str) -> None:
+    model, _ = language.read(str(folder(tmp_path, name)), torch.float32, "none", "cpu")
+    ids = torch.tensor([[3, 9, 4, 7]])
+    embed = model.get_input_embeddings()
+    alone = language.states(model, embed(ids))[0, -1]
+    padded = torch.cat([torch.zeros(1, 3, dtype=torch.long), ids], dim=1)
+    mask = (torch.arange(7) >= 3).long()[None]
+    torch.testing.assert_close(language.states(model, embed(padded), mask)[0, -1], alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["llama", "opt"])
+def test_recomputed_blocks_stay_free_of_the_frozen_models_dropout(tmp_path: Path, name: str) -> None:
+    model, _ = language.read(str(folder(tmp_path, name)), torch.float32, "none", "cpu")
+    embeddings = model.get_input_embeddings()(torch.arange(6)[None]).requires_grad_()
+
+    def gradient() -> torch.Tensor:
+        return torch.autograd.grad(language.states(model, embeddings).square().sum(), embeddings)[0]
+
+    plain = gradient()
+    language.recompute_blocks(model, lambda: (torch.enable_grad(), torch.enable_grad()))
+    torch.testing.assert_close(gradient(), plain, rtol=0, atol=0)
+
+
+def test_a_folder_without_a_model_is_refused_with_the_alternatives(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="backbone=scratch"):
+        language.read(str(tmp_path), torch.float32, "none", "cpu")
+
+
+def test_a_damaged_weight_file_is_refused(tmp_path: Path) -> None:
+    place = folder(tmp_path, "llama")
+    (place / "model.safetensors").write_bytes((place / "model.safetensors").read_bytes()[:500])
+    with pytest.raises(UserError, match="no language model can be read"):
+        language.read(str(place), torch.float32, "none", "cpu")
+
+
+def test_a_tokenizer_without_the_slots_is_refused() -> None:
+    words = tokenizer()
+    words._tokenizer.add_tokens(["more"])
+    bare = type(words)(
+        tokenizer_object=words._tokenizer.from_str(words._tokenizer.to_str().replace("[HistoryEmb]", "[Other]"))
+    )
+    with pytest.raises(RunError, match="run backbone --again"):
+        language.vocabulary(bare)

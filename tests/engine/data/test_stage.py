@@ -1,0 +1,123 @@
+"""The stage as a whole: declared files, facts, examples, and what a person sees when the files are bad."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load_file
+
+from engine.config import load
+from engine.data.catalogue import titles
+from engine.data.sequences import Rows, Sequences
+from engine.data.stage import run as data
+from engine.errors import DataError
+from engine.runs.reader import history
+from engine.runs.run import Run, Stopped
+from engine.runs.schema import ARTIFACTS, CONTROL, STOP, RunInfo, Summary
+from engine.stages import ITEMS, ORACLE, PROFILE, SEQUENCES, STAGES, TEST, TEST_HISTORIES, USERS, VALIDATION
+
+SMALL = ["data.world.users=50", "data.world.items=100", "data.world.series=20"]
+
+
+def finished(root: Path, *words: str, name: str = "data-1") -> Path:
+    """The artifacts of a run with these settings."""
+    folder = root / name
+    folder.mkdir()
+    RunInfo(name, "data", "try", 1, "f").write(folder)
+    with Run.open(folder) as run:
+        data(load(list(words)), run)
+    return folder / ARTIFACTS
+
+
+def of_user(sequences: Sequences, user: int) -> set[int]:
+    places = np.flatnonzero(sequences.users == user)
+    bounds = [(sequences.offsets[place], sequences.offsets[place + 1]) for place in places]
+    return {item for begin, end in bounds for item in sequences.items[begin:end].tolist()}
+
+
+def test_every_declared_file_is_made_and_no_other(tmp_path: Path) -> None:
+    made = {path.name for path in finished(tmp_path, *SMALL).iterdir() if path.is_file()}
+    assert made == {artifact.file for artifact in STAGES["data"].makes}
+
+
+def test_only_the_test_file_holds_the_test_targets(tmp_path: Path) -> None:
+    folder = finished(tmp_path, *SMALL)  # in the demo world nobody has an item twice
+    test = Rows.load(folder / TEST.file)
+    for artifact in (SEQUENCES, TEST_HISTORIES):
+        told = Sequences.load(folder / artifact.file)
+        assert all(
+            target not in of_user(told, user) for user, target in zip(test.users, test.targets.tolist(), strict=True)
+        )
+    held = Rows.load(folder / VALIDATION.file)
+    for user, target in zip(test.users, test.targets, strict=True):
+        (row,) = np.flatnonzero(held.users == user)
+        assert target not in held.items[held.start[row] : held.stop[row] + 1]
+
+
+def test_files_fit_together(tmp_path: Path) -> None:
+    folder = finished(tmp_path, *SMALL, "data.window=7")
+    profile = json.loads((folder / PROFILE.file).read_text())
+    items, users = pq.read_table(folder / ITEMS.file), pq.read_table(folder / USERS.file)
+    sequences, test = Sequences.load(folder / SEQUENCES.file), Rows.load(folder / TEST.file)
+    histories = Sequences.load(folder / TEST_HISTORIES.file)
+    assert items["id"].to_pylist() == list(range(1, 101)) and users["user"].to_pylist() == list(range(50))
+    assert len(titles(folder / ITEMS.file)) == 101
+    assert items["seen"].to_pylist() == np.bincount(sequences.items, minlength=101)[1:].tolist()
+    assert load_file(folder / ORACLE.file)["scores"].shape == (len(test), 101)
+    assert np.diff(histories.offsets).max() == 7 and histories.users.tolist() == test.users.tolist()
+    assert profile["rows"] == {"train": len(sequences.items), "validation": 50, "test": 50}
+    assert profile["source"]["format"] == "demo" and profile["source"]["seed"] == 1
+
+
+def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
+    one, two = finished(tmp_path, *SMALL), finished(tmp_path, *SMALL, name="data-2")
+    for path in (path for path in one.iterdir() if path.is_file()):
+        assert path.read_bytes() == (two / path.name).read_bytes(), path.name
+
+
+def test_facts_are_noted_and_the_first_rows_shown_as_titles(tmp_path: Path) -> None:
+    folder = finished(tmp_path, *SMALL).parent
+    facts, noticed = Summary.read(folder), history(folder).notices
+    assert facts is not None and facts.facts["users"] == 50 and facts.facts["rows"]["test"] == 50
+    lines = [event["msg"] for event in noticed if event.get("msg", "").startswith("user ")]
+    assert len(lines) == 3 and lines[0].startswith("user 1: ") and lines[0].count(" | ") == 4 and " -> " in lines[0]
+
+
+def test_a_set_from_files_has_no_oracle_and_names_its_files(tmp_path: Path, sets: Any) -> None:
+    sets.write("a.txt", "1 a\n1 b\n1 c\n")
+    folder = finished(tmp_path, "data=pairs", f"data.path={sets.place}", "data.file=a.txt", name="from-files")
+    assert not (folder / ORACLE.file).exists()
+    source = json.loads((folder / PROFILE.file).read_text())["source"]
+    assert source == {"format": "pairs", "version": 1, "files": {"interactions": "a.txt"}}
+
+
+def test_a_stage_that_is_asked_to_stop_stops_before_it_writes(tmp_path: Path) -> None:
+    folder = tmp_path / "data-1"
+    (folder / CONTROL).mkdir(parents=True)
+    RunInfo("data-1", "data", "try", 1, "f").write(folder)
+    run = Run(folder)
+    (folder / CONTROL / STOP).touch()
+    with pytest.raises(Stopped):
+        data(load(SMALL), run)
+    assert not (folder / ARTIFACTS).exists()
+
+
+def test_bad_files_leave_no_artifact(tmp_path: Path, sets: Any) -> None:
+    sets.write("a.txt", "1 a\n1\n")
+    with pytest.raises(DataError):
+        finished(tmp_path, "data=pairs", f"data.path={sets.place}", "data.file=a.txt", name="bad")
+    assert not (tmp_path / "bad" / ARTIFACTS).exists()
+
+
+def test_a_person_sees_cause_place_and_remedy_and_no_traceback(tmp_path: Path, sets: Any) -> None:
+    sets.write("set/u.item", "")
+    path, runs = tmp_path / "set", str(tmp_path / "runs")
+    words = ["run", "data", "data=ml-100k", f"data.path={path}", "--runs", runs]
+    done = subprocess.run([sys.executable, "-m", "engine", *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "Traceback" not in done.stderr + done.stdout
+    assert str(path) in done.stderr and "needs u.data" in done.stderr and "There is: u.item" in done.stderr

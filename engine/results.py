@@ -54,7 +54,7 @@ def write_csv(rows: Sequence[dict[str, Any]], file: IO[str]) -> None:
     """The table as CSV whose cells no spreadsheet executes."""
     columns = list(dict.fromkeys([*FIRST, *(name for row in rows for name in row)]))
     table = csv.writer(file, lineterminator="\n")
-    table.writerow(map(csv_safe, columns))
+    table.writerow(columns)
     table.writerows([csv_safe(_cell(row.get(name))) for name in columns] for row in rows)
 
 

@@ -1,6 +1,6 @@
 """From ranks to the figures of a table's row: means, their uncertainty, and what the lists of best items look like."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -54,11 +54,16 @@ def of_lists(measured: Measured, items: int, popularity: NDArray[np.float64]) ->
 
 
 def comparisons(
-    ranks: dict[str, NDArray[np.float64]], slices: dict[str, NDArray[np.bool_]], samples: int, seed: int
+    ranks: dict[str, NDArray[np.float64]],
+    slices: dict[str, NDArray[np.bool_]],
+    samples: int,
+    seed: int,
+    tick: Callable[[int, int], None],
 ) -> Iterator[dict[str, Any]]:
     """How each model differs from those named before it on the same rows: over all rows and over every slice.
 
     Bootstrap interval and sign-flip p-value of the mean difference; the p-values of one pair are corrected by Holm.
+    ``tick`` is told how many differences are known, and of how many.
     """
     pairs = [(a, b) for place, a in enumerate(ranks) for b in list(ranks)[place + 1 :]]
     if not pairs:
@@ -66,12 +71,13 @@ def comparisons(
     values = {model: per_row(own) for model, own in ranks.items()}
     rows = len(next(iter(ranks.values())))
     masks = {ALL_ROWS: np.ones(rows, dtype=bool), **slices}
-    for baseline, model in pairs:
-        keys = [(metric, name) for metric in COMPARED for name in masks]
-        found = [
-            paired_rows(values[baseline][metric][masks[name]], values[model][metric][masks[name]], samples, seed)
-            for metric, name in keys
-        ]
+    keys = [(metric, name) for metric in COMPARED for name in masks]
+    for place, (baseline, model) in enumerate(pairs):
+        found: list[Difference] = []
+        for metric, name in keys:
+            tick(place * len(keys) + len(found), len(pairs) * len(keys))
+            a, b = values[baseline][metric][masks[name]], values[model][metric][masks[name]]
+            found.append(paired_rows(a, b, samples, seed))
         for (metric, name), difference in zip(keys, corrected(found), strict=True):
             base = float(values[baseline][metric][masks[name]].mean())
             yield _comparison(model, baseline, metric, name, base, difference)

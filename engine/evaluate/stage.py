@@ -48,7 +48,11 @@ def run(config: Config, run: Run) -> None:
     drawn = _candidates(settings, splits, items, run)
     ranked = models(settings.models, run, splits, items, device)
     results = _rank(ranked, splits, items, drawn, device, run)
-    run.progress(0, 1, "compare", unit="tables")
+
+    def tick(done: int, all: int) -> None:
+        run.progress(done, all, "compare", unit="differences")
+
+    tick(0, 1)
     times = {model.name: _milliseconds(model, len(splits[TESTED]), settings.timed_requests) for model in ranked}
     masks = slices(splits[TESTED], counts, settings.head, settings.tail, settings.lengths)
     main = Protocol(settings.hide_seen, ALL)
@@ -58,14 +62,14 @@ def run(config: Config, run: Run) -> None:
     for artifact, table in (
         (METRICS_TABLE, metrics),
         (SLICES_TABLE, tables.by_slice([m for m in results if m.split == TESTED], masks)),
-        (COMPARISONS, list(comparisons(ranks, masks, settings.samples, settings.candidate_seed))),
+        (COMPARISONS, list(comparisons(ranks, masks, settings.samples, settings.candidate_seed, tick))),
     ):
         with run.output(artifact) as path:
             tables.write(path, table)
     with run.output(ROW_RANKS) as path:
         tables.write_ranks(path, results, splits)
     _report(run, metrics, profile)
-    run.progress(1, 1, "compare", unit="tables")
+    tick(1, 1)
 
 
 def _candidates(settings: Evaluate, splits: dict[str, Rows], items: int, run: Run) -> dict[str, NDArray[np.int32]]:

@@ -169,6 +169,20 @@ def test_history_pairs_name_every_event_of_every_row() -> None:
     ]
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_ranks_as_the_processor_does() -> None:
+    torch.manual_seed(3)
+    users, table = torch.randint(-3, 4, (3000, 8)).float(), torch.randint(-3, 4, (5001, 8)).float()  # exact products
+    targets, items = torch.randint(1, 5001, (3000,)), torch.randint(1, 5001, (30_000,))
+    start = torch.arange(3000) * 10
+    seen = (items, start, start + 10)
+    on_gpu = ranks_in_blocks(
+        users.cuda(), table.cuda(), targets.cuda(), None, (seen[0].cuda(), seen[1].cuda(), seen[2].cuda())
+    )
+    assert on_gpu.cpu().tolist() == ranks_in_blocks(users, table, targets, None, seen).tolist()
+
+
 def test_metrics_equal_their_formulas_by_hand() -> None:
     ranks = torch.tensor([1.0, 2.0, 10.0, 10.5, 11.0], dtype=torch.float64)
     assert hit_rate(ranks, 10).tolist() == [1, 1, 1, 0, 0]

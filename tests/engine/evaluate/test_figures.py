@@ -37,7 +37,9 @@ def test_each_model_is_compared_with_those_before_it_on_the_same_rows() -> None:
     draw = np.random.default_rng(1)
     ranks = {name: draw.integers(1, 30, 60).astype(float) for name in ("popularity", "student", "distilled")}
     masks = {"odd": np.arange(60) % 2 == 1}
-    rows = list(comparisons(ranks, masks, samples=100, seed=5))
+    ticks: list[tuple[int, int]] = []
+    rows = list(comparisons(ranks, masks, samples=100, seed=5, tick=lambda done, all: ticks.append((done, all))))
+    assert ticks == [(done, 12) for done in range(12)]
     pairs = [("popularity", "student"), ("popularity", "distilled"), ("student", "distilled")]
     assert [(r["baseline"], r["model"]) for r in rows[::4]] == pairs
     assert {(r["metric"], r["slice"]) for r in rows} == {(m, s) for m in ("ndcg@10", "hr@10") for s in ("all", "odd")}
@@ -53,4 +55,4 @@ def test_each_model_is_compared_with_those_before_it_on_the_same_rows() -> None:
 
 
 def test_a_single_model_is_compared_with_nothing() -> None:
-    assert list(comparisons({"student": np.ones(3)}, {}, 100, 0)) == []
+    assert list(comparisons({"student": np.ones(3)}, {}, 100, 0, lambda done, all: None)) == []

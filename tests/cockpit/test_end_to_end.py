@@ -1,0 +1,104 @@
+"""A person starts the demo in a real terminal, loses the connection twice, and finds everything as it is."""
+
+import importlib.util
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+spec = importlib.util.spec_from_file_location("pty_terminal", Path(__file__).parent / "pty_terminal.py")
+pty_terminal = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(pty_terminal)
+
+ENTER, ESCAPE, CLEAR, TAB, START = "\r", "\x1b", "\x15", "\t", "\x12"
+
+
+@pytest.fixture
+def cockpit(tmp_path):
+    """Opens cockpits on one folder of runs, in terminals of 120 x 40."""
+    opened = []
+
+    def start(*options, size=(120, 40), **more):
+        command = [sys.executable, "-m", "cockpit", "--runs", str(tmp_path / "runs"), *options]
+        environment = {"COCKPIT_SETTINGS": str(tmp_path / "none.toml"), "OMP_NUM_THREADS": "1", "TZ": "UTC"}
+        terminal = pty_terminal.PtyTerminal(command, size, environment, **more)
+        opened.append(terminal)
+        return terminal
+
+    yield start
+    for terminal in opened:
+        terminal.close()
+
+
+def type_setting(terminal, key, value):
+    """Find a setting in the form and give it a value."""
+    terminal.type("/" + CLEAR + key + ENTER)
+    terminal.shows(f"/ {key}")
+    terminal.type(ENTER)
+    terminal.shows(f" {key}: ")
+    terminal.type(CLEAR + value + ENTER)
+    terminal.until(lambda: f"*{value}" in terminal.text.replace(" ", ""))
+
+
+def state_of_student(root):
+    """What the files say, without any cockpit."""
+    from cockpit.services.scan import read_row
+
+    folders = [folder for folder in root.glob("student-*") if folder.is_dir()]
+    row = read_row(folders[0], __import__("time").time()) if folders else None
+    return row.state if row else ""
+
+
+@pytest.mark.slow
+def test_a_run_outlives_the_cockpit_that_started_it(cockpit, tmp_path):
+    first = cockpit()
+    first.shows("No runs in", "start the demo")
+    first.type(ENTER)
+    first.shows("preset demo", "data.name", seconds=120)
+    for key, value in (
+        ("data.world.users", "150"),
+        ("data.world.items", "200"),
+        ("student.epochs", "250"),
+        ("student.patience", "1000"),
+    ):
+        type_setting(first, key, value)
+    first.type(TAB + "gj ")
+    first.shows("engine run student", "runs: data, student", seconds=120)
+    first.type(START)
+    first.shows("they work on their own", seconds=120)
+    first.type("g2")
+    first.shows("2 Live", "student")
+    # The curve arrives by itself: a best value in the title and dots below it.
+    first.shows("val_recall@10  best .", seconds=180)
+    first.until(lambda: any("\u2801" <= letter <= "\u28ff" for letter in first.text), 60)
+
+    assert first.hang_up() == -signal.SIGHUP or first.exit is not None
+    assert state_of_student(tmp_path / "runs") == "RUNNING"
+
+    second = cockpit()
+    second.shows("● RUN", "student", seconds=60)
+    second.kill(signal.SIGKILL)
+    assert second.exit == -signal.SIGKILL
+    assert state_of_student(tmp_path / "runs") == "RUNNING"
+
+    third = cockpit()
+    third.shows("● RUN", "student", seconds=60)
+    third.shows("✓ DONE  student", seconds=300)
+    third.type("Q")
+    assert third.wait() == 0
+    assert b"Runs go on" in third.raw
+    assert list((tmp_path / "runs").glob("student-*/artifacts/model.safetensors"))
+
+
+def test_a_slow_line_still_answers_and_resizing_redraws(cockpit, tmp_path):
+    (tmp_path / "runs").mkdir()
+    terminal = cockpit("--read-only", size=(80, 24), rate=20_000)
+    terminal.shows("No runs in", "read-only", seconds=60)
+    terminal.type("?")
+    assert terminal.shows("Runs (1)", seconds=10) < 5
+    terminal.type("q")
+    terminal.shows("No runs in")
+    os.kill(terminal.pid, signal.SIGTERM)
+    terminal.wait()

@@ -230,6 +230,7 @@ class Store:
                     remedy=f"Remove those first, or all the same with: engine rm {entry.id} --force",
                 )
             gone = entry.folder.with_name(f"{GONE}{entry.id}-{secrets.token_hex(4)}")
+            os.utime(entry.folder)  # on its way out since now: nobody else sweeps it up meanwhile
             entry.folder.rename(gone)
             discard(gone)
         finally:

@@ -62,7 +62,8 @@ def comparisons(
 ) -> Iterator[dict[str, Any]]:
     """How each model differs from those named before it on the same rows: over all rows and over every slice.
 
-    Bootstrap interval and sign-flip p-value of the mean difference; the p-values of one pair are corrected by Holm.
+    Bootstrap interval and sign-flip p-value of the mean difference. Holm's correction holds for the metrics of a pair
+    over all rows, and for its slices: looking into parts does not make the whole less certain.
     ``tick`` is told how many differences are known, and of how many.
     """
     pairs = [(a, b) for place, a in enumerate(ranks) for b in list(ranks)[place + 1 :]]
@@ -70,17 +71,20 @@ def comparisons(
         return
     values = {model: per_row(own) for model, own in ranks.items()}
     rows = len(next(iter(ranks.values())))
-    masks = {ALL_ROWS: np.ones(rows, dtype=bool), **slices}
-    keys = [(metric, name) for metric in COMPARED for name in masks]
-    for place, (baseline, model) in enumerate(pairs):
-        found: list[Difference] = []
-        for metric, name in keys:
-            tick(place * len(keys) + len(found), len(pairs) * len(keys))
-            a, b = values[baseline][metric][masks[name]], values[model][metric][masks[name]]
-            found.append(paired_rows(a, b, samples, seed))
-        for (metric, name), difference in zip(keys, corrected(found), strict=True):
-            base = float(values[baseline][metric][masks[name]].mean())
-            yield _comparison(model, baseline, metric, name, base, difference)
+    whole = {ALL_ROWS: np.ones(rows, dtype=bool)}
+    total, known = len(pairs) * len(COMPARED) * len(whole | slices), 0
+    for baseline, model in pairs:
+        for masks in (whole, slices):
+            keys = [(metric, name) for metric in COMPARED for name in masks]
+            found = []
+            for metric, name in keys:
+                tick(known, total)
+                a, b = values[baseline][metric][masks[name]], values[model][metric][masks[name]]
+                found.append(paired_rows(a, b, samples, seed))
+                known += 1
+            for (metric, name), difference in zip(keys, corrected(found), strict=True):
+                base = float(values[baseline][metric][masks[name]].mean())
+                yield _comparison(model, baseline, metric, name, base, difference)
 
 
 def _comparison(model: str, baseline: str, metric: str, name: str, base: float, d: Difference) -> dict[str, Any]:

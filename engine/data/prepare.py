@@ -4,6 +4,7 @@ Letters: E events, U users, N items as the reader codes them, n items with an id
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,17 +39,27 @@ class Prepared:
     profile: dict[str, Any]
 
 
-def prepare(settings: Data, interactions: Interactions, oracle: NDArray[np.float32] | None = None) -> Prepared:
+def prepare(
+    settings: Data,
+    interactions: Interactions,
+    oracle: NDArray[np.float32] | None = None,
+    tell: Callable[[str], None] = lambda phase: None,
+) -> Prepared:
     """The data set as later stages know it. ``oracle`` [U, N]: the demo's scores by code of user and item.
 
+    ``tell`` hears what is being done, every few seconds even for 32 million events.
     Raises DataError when nothing is left to train on or to test with.
     """
+    tell("filtering")
     kept, dropped = filtered(interactions, settings.min_rating, settings.core_users, settings.core_items)
     user_codes, user_index = _number_users(interactions, kept)
     item_ids, item_codes = _number_items(interactions, kept)
+    tell("ordering")
     events, dropped["said twice"] = _sorted(settings, interactions, kept, user_index, item_ids)
+    tell("splitting")
     split = _split(settings, events, interactions, user_codes)
     _check(settings, interactions, events, split)
+    tell("naming the items")
     seen = np.bincount(split.sequences.items, minlength=ids.rows(len(item_codes)))
     items = items_table(interactions.items.take(pa.array(item_codes)), seen, interactions.catalogue)
     users = pa.table({"user": np.arange(len(user_codes)), "raw": interactions.users.take(pa.array(user_codes))})
@@ -69,8 +80,11 @@ def profile(
 ) -> dict[str, Any]:
     """What a person and the result table want to know about the set."""
     titled = interactions.catalogue is not None
-    with_rows = np.union1d(split.validation.users, split.test.users)
-    alone = np.setdiff1d(np.arange(len(events.lengths)), np.union1d(split.sequences.users, with_rows))
+    trained, validated, tested = (
+        np.bincount(part.users, minlength=len(events.lengths)) > 0
+        for part in (split.sequences, split.validation, split.test)
+    )
+    held_out = validated | tested
     return {
         "name": settings.name,
         "users": len(events.lengths),
@@ -82,11 +96,11 @@ def profile(
             "test": len(split.test),
         },
         "split_users": {
-            "train": len(split.sequences),
-            "validation": len(np.unique(split.validation.users)),
-            "test": len(np.unique(split.test.users)),
-            "trained on only": len(np.setdiff1d(split.sequences.users, with_rows)),
-            "in no part": len(alone),
+            "train": int(trained.sum()),
+            "validation": int(validated.sum()),
+            "test": int(tested.sum()),
+            "trained on only": int((trained & ~held_out).sum()),
+            "in no part": int((~trained & ~held_out).sum()),
         },
         "split": settings.split,
         "window": settings.window,

@@ -6,7 +6,8 @@ comes before the packed one.
 
 import os
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from engine.errors import DataError
@@ -21,6 +22,7 @@ class Source:
 
     path: Path
     member: str = ""
+    watch: Callable[[int], None] | None = None  # told how many bytes were read, by whichever thread reads
 
     def __str__(self) -> str:
         return f"{self.path}:{self.member}" if self.member else str(self.path)
@@ -37,6 +39,19 @@ class Sources:
 
     format: str
     parts: dict[str, Source]
+
+
+def watched(sources: Sources, report: Callable[[int, int], None]) -> Sources:
+    """The same files, whose reading is reported as bytes done of bytes in all, as they lie on the disk."""
+    total = sum(path.stat().st_size for path in {source.path for source in sources.parts.values()})
+    done = 0
+
+    def watch(count: int) -> None:
+        nonlocal done
+        done += count
+        report(min(done, total), total)
+
+    return Sources(sources.format, {role: replace(part, watch=watch) for role, part in sources.parts.items()})
 
 
 @dataclass(frozen=True)

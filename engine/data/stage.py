@@ -1,10 +1,12 @@
 """Reads or makes the interactions and writes down what every later stage stands on."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
@@ -13,7 +15,7 @@ from engine.data import demo
 from engine.data.download import fetched
 from engine.data.prepare import Prepared, prepare
 from engine.data.readers import read
-from engine.data.sources import LAYOUTS, find, folder_of
+from engine.data.sources import LAYOUTS, find, folder_of, watched
 from engine.data.splits import histories
 from engine.runs.run import Run, Stopped
 from engine.stages import ITEMS, ORACLE, PROFILE, SEQUENCES, TEST, TEST_HISTORIES, USERS, VALIDATION
@@ -25,30 +27,31 @@ def run(config: Config, run: Run) -> None:
     """Raises DataError for files that cannot be read as what the settings say."""
     settings, oracle = config.data, None
 
-    def report(done: int, total: int, phase: str, unit: str = "phases") -> None:
+    def report(done: int, total: int, phase: str, unit: str) -> None:
         run.progress(done, total, phase, unit=unit)
         if run.stop_requested:
             raise Stopped("the data stage keeps nothing: it begins anew")
 
-    report(0, 3, "reading")
+    # One OpenMP thread suits torch, whose threads spin; pyarrow's sleep, and reading is most of the work.
+    pa.set_cpu_count(os.cpu_count() or 1)
+    report(0, 1, "reading", "sets")
     if settings.world is not None:
         interactions, oracle = demo.generate(settings.world)
         source: dict[str, Any] = {"format": "demo", "version": demo.VERSION, "seed": settings.world.seed, "files": {}}
     else:
         place = fetched(settings, report) if settings.path is None and settings.fetch else folder_of(settings)
-        sources = find(settings, place)
+        sources = watched(find(settings, place), lambda done, total: report(done, total, "reading", "bytes"))
         interactions = read(settings, sources)
         names = {role: part.name for role, part in sources.parts.items()}
         source = {"format": sources.format, "version": LAYOUTS[sources.format].version, "files": names}
-    report(1, 3, "ordering and splitting")
-    prepared = prepare(settings, interactions, oracle)
-    report(2, 3, "writing")
+    prepared = prepare(settings, interactions, oracle, lambda phase: report(0, 1, phase, "sets"))
+    report(0, 1, "writing", "sets")
     _save(prepared, source, run)
     told = ("name", "users", "items", "interactions", "rows", "split", "order", "targets_hash", "dropped")
     run.note(**{key: prepared.profile[key] for key in told})
     for line in examples(prepared):
         run.log("info", line)
-    report(3, 3, "done")
+    report(1, 1, "done", "sets")
 
 
 def examples(prepared: Prepared) -> list[str]:

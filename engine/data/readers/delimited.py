@@ -110,7 +110,7 @@ def _read(source: Source, layout: Layout, types: Mapping[str, pa.DataType]) -> p
     names = [name or f"unused {place}" for place, name in enumerate(layout.names)]
     with binary(source) as file:
         return pyarrow.csv.read_csv(
-            file if source.member or source.path.suffix == ".gz" else source.path,
+            file,
             read_options=pyarrow.csv.ReadOptions(
                 block_size=BLOCK, encoding=layout.encoding, column_names=names or None, use_threads=True
             ),

@@ -1,11 +1,12 @@
 """Bytes and text of a source file, whatever packs it; every fault has its line."""
 
 import gzip
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from engine.data.sources import Source
 from engine.errors import DataError
@@ -13,22 +14,46 @@ from engine.errors import DataError
 COPY_AGAIN = "Fetch or copy the file again."
 
 
+BUFFER = 1 << 20  # bytes
+
+
+class _Watched(io.FileIO):
+    """A file that tells how many bytes are read from it."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source.path)
+        self._watch = source.watch
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        return self._told(super().readinto(buffer))
+
+    def readall(self) -> bytes:
+        content = super().readall()
+        self._told(len(content))
+        return content
+
+    def _told(self, count: int | None) -> int | None:
+        if self._watch is not None and count:
+            self._watch(count)
+        return count
+
+
 @contextmanager
 def binary(source: Source) -> Iterator[IO[bytes]]:
     """The unpacked bytes of a file. Raises DataError when it is damaged or cannot be read."""
     try:
-        if source.member:
-            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as member:
-                if source.member.endswith(".gz"):
-                    with gzip.open(member) as unpacked:
-                        yield cast(IO[bytes], unpacked)
-                else:
-                    yield member
-        elif source.path.suffix == ".gz":
-            with gzip.open(source.path) as unpacked:
-                yield cast(IO[bytes], unpacked)
-        else:
-            with source.path.open("rb") as file:
+        with io.BufferedReader(_Watched(source), BUFFER) as file:
+            if source.member:
+                with zipfile.ZipFile(file) as archive, archive.open(source.member) as member:
+                    if source.member.endswith(".gz"):
+                        with gzip.open(member) as unpacked:
+                            yield cast(IO[bytes], unpacked)
+                    else:
+                        yield member
+            elif source.path.suffix == ".gz":
+                with gzip.open(file) as unpacked:
+                    yield cast(IO[bytes], unpacked)
+            else:
                 yield file
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise DataError(

@@ -69,7 +69,7 @@ def _table(source: Source, kinds: dict[str, str], separator: str | None, encodin
 def _parquet(source: Source, kinds: dict[str, str]) -> pa.Table:
     try:
         with binary(source) as file:
-            stored = pq.ParquetFile(file if source.member else source.path)
+            stored = pq.ParquetFile(file)
             missing = [name for name in kinds if name not in stored.schema_arrow.names]
             if missing:
                 raise DataError(

@@ -6,6 +6,7 @@ Letters: B rows of a block, n items.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +17,13 @@ from engine.data import ids
 from engine.data.sequences import Rows, Sequences
 from engine.ranking import score_items
 from engine.runs.run import Run
-from engine.runs.schema import Summary
+from engine.runs.schema import RunInfo, Summary
 from engine.stages import MODELS, ORACLE, SEQUENCES, TEACHER_HELD_OUT
 from engine.student.batches import histories
-from engine.student.model import load_student
+from engine.student.model import SequenceModel, load_student
 
 Scorer = Callable[[slice], Tensor]  # rows of the block -> [B, n + 1] scores that the caller may change
-STORED = {ORACLE: {"test": "scores"}, TEACHER_HELD_OUT: {"test": "test", "validation": "validation"}}
+ORACLE_SPLIT = "test"  # the only rows whose scores the demo's generator wrote down
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class Model:
     name: str
     scorers: dict[str, Scorer]  # by split; a split that it has no scores for is missing
     live: bool  # it answers requests, so their time can be taken
-    made_by: str  # the run that trained it, "" where nothing was trained
-    train_seconds: float | None
-    ms_per_request: float | None  # what its own run measured
+    made_by: str = ""  # the run that trained it
+    train_seconds: float | None = None
+    ms_per_request: float | None = None  # as its own run measured it
 
 
 @torch.no_grad()
@@ -43,23 +44,33 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
     found = []
     for name in names:
         artifact = MODELS[name]
-        if artifact is ORACLE and not run.has(ORACLE):
+        if artifact is ORACLE:
+            if run.has(ORACLE):
+                scorers = {ORACLE_SPLIT: stored(run.input(ORACLE), "scores", device)}
+                found.append(Model(name, scorers, live=False))
             continue
         path = run.input(artifact)
         if artifact is SEQUENCES:
             by_count = popularity(Sequences.load(path), items, device)
-            found.append(Model(name, dict.fromkeys(splits, by_count), True, "", None, None))
-            continue
-        maker = Summary.read(path.parent.parent)
-        facts = maker.facts if maker and artifact is not ORACLE else {}
-        made_by = "" if artifact is ORACLE else path.parent.parent.name
-        if artifact in STORED:
-            scorers = {split: stored(path, key, device) for split, key in STORED[artifact].items() if split in splits}
+            found.append(Model(name, dict.fromkeys(splits, by_count), live=True))
+        elif artifact is TEACHER_HELD_OUT:
+            scorers = {split: answered(path, split, len(rows), device) for split, rows in splits.items()}
+            knowledge = path.parent.parent
+            maker = knowledge.parent / RunInfo.read(knowledge).inputs["teacher"]
+            cost = _facts(knowledge).get("ms_per_request")
+            found.append(Model(name, scorers, False, maker.name, _facts(maker).get("train_seconds"), cost))
         else:
-            scorers = {split: trained(path, rows, device) for split, rows in splits.items()}
-        live = artifact not in STORED
-        found.append(Model(name, scorers, live, made_by, facts.get("train_seconds"), facts.get("ms_per_request")))
+            network = load_student(path, device)
+            scorers = {split: trained(network, rows, device) for split, rows in splits.items()}
+            maker = path.parent.parent
+            found.append(Model(name, scorers, True, maker.name, _facts(maker).get("train_seconds")))
     return found
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What a finished run noted about itself."""
+    summary = Summary.read(folder)
+    return summary.facts if summary else {}
 
 
 def popularity(sequences: Sequences, items: int, device: str) -> Scorer:
@@ -87,9 +98,18 @@ def stored(path: Path, key: str, device: str) -> Scorer:
     return score
 
 
-def trained(path: Path, rows: Rows, device: str) -> Scorer:
+def answered(path: Path, split: str, rows: int, device: str) -> Scorer:
+    """The teacher's scores: its answers to the rows of ``split`` [R, W] times its item table [n + 1, W]."""
+    with safe_open(path, "pt") as file:
+        users, table = (file.get_tensor(key).to(device, torch.float32) for key in (split, "table"))
+        bias = file.get_tensor("bias").to(device, torch.float32) if "bias" in file.keys() else None  # noqa: SIM118
+    if len(users) != rows:
+        raise ValueError(f"{path} answers {len(users)} {split} rows, but there are {rows}")
+    return lambda block: score_items(users[block], table, bias)
+
+
+def trained(network: SequenceModel, rows: Rows, device: str) -> Scorer:
     """A student's scores: the state after the history times the item table."""
-    network = load_student(path, device)
     table, bias = network.item_table()
 
     @torch.no_grad()

@@ -17,7 +17,17 @@ from engine.data.sequences import Rows, Sequences
 from engine.evaluate.stage import run as evaluate
 from engine.runs.run import Run
 from engine.runs.schema import ARTIFACTS, CONFIG, RunInfo
-from engine.stages import ITEMS, ORACLE, PROFILE, SEQUENCES, STUDENT_MODEL, TEST, VALIDATION
+from engine.stages import (
+    DISTILLED_MODEL,
+    ITEMS,
+    ORACLE,
+    PROFILE,
+    SEQUENCES,
+    STUDENT_MODEL,
+    TEACHER_HELD_OUT,
+    TEST,
+    VALIDATION,
+)
 from engine.student.model import SequenceModel, save_student
 
 USER_COUNT, ITEM_COUNT = 40, 60
@@ -92,12 +102,30 @@ class Pipeline:
         with Run.open(student.parent) as run:
             run.note(train_seconds=12.5)
 
+    def teach(self, test: Rows, validation: Rows) -> dict[str, np.ndarray]:
+        """Add finished teacher, knowledge and distill runs; returns the teacher's answers."""
+        draw = np.random.default_rng(8)
+        sizes = {"validation": len(validation), "test": len(test), "table": ITEM_COUNT + 1}
+        answers = {name: draw.standard_normal((size, 4)).astype(np.float32) for name, size in sizes.items()}
+        for stage, inputs in (("teacher", {}), ("knowledge", {"teacher": "teacher-1"}), ("distill", {})):
+            folder = self.root / f"{stage}-1"
+            (folder / ARTIFACTS).mkdir(parents=True)
+            RunInfo(folder.name, stage, "try", 1, stage, {"data": "data-1", **inputs}).write(folder)
+            with Run.open(folder) as run:
+                run.note(**({"ms_per_request": 250.0} if stage == "knowledge" else {"train_seconds": 99.0}))
+        save_file(answers, self.root / "knowledge-1" / ARTIFACTS / TEACHER_HELD_OUT.file)
+        torch.manual_seed(9)
+        model = SequenceModel(ITEM_COUNT, config.load(SMALL).student)
+        save_student(self.root / "distill-1" / ARTIFACTS / DISTILLED_MODEL.file, model)
+        return answers
+
     def plan(self, *words: str, name: str = "evaluate-1", experiment: str = "try") -> tuple[Config, Path]:
         """Configuration and folder of an evaluation that has not begun."""
         settings, folder = config.load([*SMALL, *words]), self.root / name
         folder.mkdir()
         (folder / CONFIG).write_text(config.dump(settings))
-        inputs = {"data": "data-1", "student": "student-1"}
+        makers = ("data", "student", "knowledge", "distill")
+        inputs = {stage: f"{stage}-1" for stage in makers if (self.root / f"{stage}-1").is_dir()}
         RunInfo(name, "evaluate", experiment, settings.seed, "f2", inputs).write(folder)
         return settings, folder
 

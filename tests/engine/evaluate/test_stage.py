@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 from engine.data.sequences import Rows, Sequences
 from engine.errors import RunError
 from engine.evaluate.stage import run as evaluate
+from engine.evaluate.table import render
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import ARTIFACTS, CONTROL, STOP, Summary
 from engine.student.batches import histories
@@ -163,6 +164,29 @@ def test_slices_add_up_to_the_whole(finished: Path) -> None:
         assert sum(int(r["rows"]) for r in kind) == 40
         total = sum(int(r["rows"]) * float(r["mrr"]) for r in kind)
         assert total / 40 == pytest.approx(float(whole["mrr"]), abs=1e-8)
+
+
+def test_teacher_and_distilled_student_stand_beside_the_baseline(
+    pipeline: Any, held_out: Rows, validation_rows: Rows
+) -> None:
+    answers = pipeline.teach(held_out, validation_rows)
+    folder = pipeline.evaluate("evaluate.models=[popularity,student,teacher,distilled]")
+    main = {r["model"]: r for r in table(folder, "metrics.csv") if (r["split"], r["main"]) == MAIN}
+    assert list(main) == ["popularity", "student", "teacher", "distilled"]
+    assert [main[m]["made_by"] for m in ("teacher", "distilled")] == ["teacher-1", "distill-1"]
+    assert [float(main["teacher"][name]) for name in ("train_seconds", "ms_per_request")] == [99.0, 250.0]
+    scores = answers["test"] @ answers["table"].T
+    hits = [
+        slow_rank(scores[r], int(held_out.targets[r]), set(held_out.items[held_out.start[r] : held_out.stop[r]])) <= 10
+        for r in range(len(held_out))
+    ]
+    assert float(main["teacher"]["hr@10"]) == pytest.approx(np.mean(hits))
+    text = " ".join(render(folder).split())
+    for pair in (("student", "popularity"), ("teacher", "student"), ("distilled", "student"), ("distilled", "teacher")):
+        said = [f"{pair[0]} is better than {pair[1]}", f"{pair[0]} is worse than {pair[1]}"]
+        said.append(f"{pair[0]} and {pair[1]} cannot be told apart")
+        assert sum(sentence in text for sentence in said) == 1
+    assert "distilled is better than popularity" not in text
 
 
 def test_an_evaluation_that_is_asked_to_stop_ends_without_a_table(

@@ -29,7 +29,9 @@ def test_what_a_stage_needs_is_made_by_a_stage_before_it() -> None:
 
 
 def test_only_evaluate_may_open_the_test_rows() -> None:
-    readers = {name for name, stage in STAGES.items() if any(artifact.file == "test.safetensors" for artifact in stage.needs)}
+    readers = {
+        name for name, stage in STAGES.items() if any(artifact.file == "test.safetensors" for artifact in stage.needs)
+    }
     assert readers == {"evaluate"}
 
 

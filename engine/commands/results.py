@@ -5,6 +5,7 @@ import json
 import sys
 
 from engine import results as table
+from engine.errors import UserError
 from engine.runs.state import State
 from engine.runs.store import Store
 
@@ -23,8 +24,15 @@ def results(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(rows))
     elif options.csv is not None and str(options.csv) != "-":
-        with options.csv.open("w", encoding="utf-8", newline="") as file:
-            table.write_csv(rows, file)
+        try:
+            with options.csv.open("w", encoding="utf-8", newline="") as file:
+                table.write_csv(rows, file)
+        except OSError as error:
+            raise UserError(
+                f"the table cannot be written: {error.strerror}",
+                place=str(options.csv),
+                remedy="Choose a file in a folder that exists and has room: engine results --csv FILE",
+            ) from error
         print(f"{len(rows)} rows in {options.csv}", file=sys.stderr)
     elif options.csv is not None:
         table.write_csv(rows, sys.stdout)

@@ -1,0 +1,164 @@
+"""The command line: what it prints, where, and with which exit status."""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.cli import main
+from engine.runs.run import Run
+from engine.runs.schema import RunInfo, new_id
+from engine.runs.store import Store
+
+
+def engine(*words: str, runs: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as a shell starts it."""
+    environment = os.environ | ({"ENGINE_RUNS": str(runs)} if runs else {})
+    return subprocess.run(
+        [sys.executable, "-m", "engine", *words], capture_output=True, text=True, env=environment, timeout=120
+    )
+
+
+def test_help_takes_under_three_tenths_of_a_second_of_cpu() -> None:
+    def cpu() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert "COMMAND" in engine("--help").stdout
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert statistics.median(cpu() for _ in range(3)) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["run", "data", "data.wrld=3"], "there is no setting 'data.wrld'"),
+        (["run", "student", "student.dropot=0.3"], "Did you mean student.dropout"),
+        (["run", "student", "student.dropout=2"], "less than 1"),
+        (["run", "studnet"], "Did you mean student"),
+        (["run", "data", "student"], "one stage at a time"),
+        (["run", "data", "data=ml-100k", "data.path=nowhere"], "nowhere"),
+        (["show", "nothing"], "there is no run 'nothing'"),
+        (["stop"], "which run?"),
+        (["results", "--csv", "no/such/folder/file.csv", "x"], "no/such/folder"),
+    ],
+)
+def test_a_persons_mistake_is_one_message_on_stderr_and_status_2(words: list[str], says: str, tmp_path: Path) -> None:
+    done = engine(*words, runs=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_unknown_command_and_an_unknown_option_are_status_2() -> None:
+    for words in (["rnu"], ["runs", "--jsn"]):
+        done = engine(*words)
+        assert done.returncode == 2
+        assert words[-1] in done.stderr
+
+
+def test_options_may_stand_between_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "data", "--plan", "data.world.users=50", "--runs", str(tmp_path), "--json"]) == 0
+    (step,) = json.loads(capsys.readouterr().out)["steps"]
+    assert (step["stage"], step["action"]) == ("data", "new")
+
+
+def test_a_plan_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "student", "--plan", "--runs", str(tmp_path)]) == 0
+    assert "no student run yet" in capsys.readouterr().out
+    assert [entry for entry in tmp_path.iterdir() if not entry.name.startswith(".")] == []
+
+
+SMALL = ["data.world.users=60", "data.world.items=80", "data.world.series=20"]
+
+
+def test_the_data_stage_ends_with_counts_for_programs(tmp_path: Path) -> None:
+    done = engine("run", "data", *SMALL, "--json", runs=tmp_path)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["run"] == facts["runs"]["data"]
+    assert facts["users"] == 60
+    assert facts["items"] <= 80
+    assert facts["interactions"] == sum(facts["rows"].values())
+    again = engine("run", "data", *SMALL, runs=tmp_path)
+    assert "reused" in again.stderr
+    assert len(Store(tmp_path).scan()) == 1
+
+
+def test_a_detached_run_goes_on_after_its_starter(tmp_path: Path) -> None:
+    done = engine("run", "data", *SMALL, "--detach", "--json", runs=tmp_path)
+    run = json.loads(done.stdout)["runs"]["data"]
+    engine("logs", run, "--follow", runs=tmp_path)  # returns when the run has ended
+    assert json.loads(engine("runs", "--json", runs=tmp_path).stdout)[0]["state"] == "DONE"
+
+
+def test_settings_are_listed_for_programs_with_type_limits_and_choices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "student", "student.dropout=0.4", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    by_key = {row["key"]: row for row in listed["settings"]}
+    assert by_key["student.dropout"]["value"] == 0.4
+    assert (by_key["student.dropout"]["type"], by_key["student.dropout"]["below"]) == ("float", 1)
+    assert "sasrec" in by_key["student.model"]["choices"]
+    assert not any(key.startswith("data.") for key in by_key)
+    assert listed["groups"]["data"]["choice"] == "demo"
+    assert "demo" in listed["experiments"]
+
+
+def finished(store: Store, stage: str = "data", **inputs: str) -> str:
+    """A run that has ended well, made with the real writer."""
+    info = RunInfo(new_id(stage), stage, "label\x1b]0;owned\x07", 1, "0" * 16, inputs=inputs)
+    with Run.open(store.create(info, "")) as run:
+        run.note(items=3)
+    return info.id
+
+
+def test_runs_and_show_tell_states_facts_and_nothing_of_hostile_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = finished(Store(tmp_path))
+    assert main(["runs", "--runs", str(tmp_path)]) == 0
+    assert main(["show", "last", "--runs", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert run in printed
+    assert "DONE" in printed
+    assert "items: 3" in printed
+    assert "\x1b" not in printed
+
+
+def test_words_narrow_the_list_of_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path)
+    data = finished(store)
+    finished(store, "student", data=data)
+    assert main(["runs", "student", "done", "--runs", str(tmp_path), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["stage"] == "student"
+
+
+def test_a_run_that_others_need_is_removed_only_by_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path)
+    data = finished(store)
+    student = finished(store, "student", data=data)
+    assert main(["rm", data, "--runs", str(tmp_path)]) == 2
+    assert student in capsys.readouterr().err
+    assert main(["rm", student, data, "--runs", str(tmp_path)]) == 0
+    assert store.scan() == []
+
+
+def test_an_empty_folder_says_how_to_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "--runs", str(tmp_path)]) == 0
+    assert main(["results", "--runs", str(tmp_path)]) == 0
+    assert capsys.readouterr().err.count("engine run") == 2
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    done = subprocess.run(
+        f"'{sys.executable}' -m engine config | head -1", shell=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""

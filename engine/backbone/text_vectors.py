@@ -28,7 +28,9 @@ def text_vectors(
     batch_tokens: int,
     done: Callable[[int], None],
 ) -> Tensor:  # [n + 1, H] float32
-    """Row i: the mean of the states over the tokens of ``texts[i]``, or the ``last`` one. Row 0 is zero.
+    """Row i: mean of the states over ``texts[i]``'s tokens, the ``last`` one, or mean of the ``tokens``' embeddings.
+
+    Row 0 is zero. A model that was trained briefly says more in its embeddings than in its states.
 
     Texts are read in order of their length, about ``batch_tokens`` tokens at a time; ``done`` is told how many are.
     """
@@ -39,21 +41,23 @@ def text_vectors(
     ]
     pieces = Pieces(tokens)
     embed = model.get_input_embeddings()
-    vectors = torch.zeros(len(texts), model.config.hidden_size)
-    read = 0
+    width = embed.weight.shape[1] if pooling == "tokens" else model.config.hidden_size
+    vectors = torch.zeros(len(texts), width)
+    done_so_far = 0
     for chosen in _batches(pieces.length, batch_tokens):
         copied = pieces.rows(chosen[:, None])
         ids = torch.from_numpy(copied.padded(vocabulary.padding)).to(embed.weight.device)
         length = torch.from_numpy(copied.length).to(ids.device)
-        hidden = states(model, embed(ids)).float()  # [B, T, H]
+        read = embed(ids)
+        hidden = (read if pooling == "tokens" else states(model, read)).float()  # [B, T, H]
         if pooling == "last":
             pooled = hidden[torch.arange(len(ids)), length - 1]
         else:
             real = torch.arange(ids.shape[1], device=ids.device) < length[:, None]
             pooled = (hidden * real[:, :, None]).sum(dim=1) / length[:, None]
         vectors[torch.from_numpy(chosen)] = pooled.cpu()
-        read += len(chosen)
-        done(read)
+        done_so_far += len(chosen)
+        done(done_so_far)
     return vectors
 
 

@@ -48,7 +48,8 @@ class Backbone:
     precision: str = setting("number format of the model", choices=("32-true", "bf16-mixed"))
     text: str = setting("what an item's text vector is made of", choices=("title", "title-and-text"))
     pooling: str = setting(
-        "an item's text vector: mean of its tokens' states, or the last one", choices=("mean", "last")
+        "an item's text vector: mean of its tokens' last states, the last one, or mean of its tokens' embeddings",
+        choices=("mean", "last", "tokens"),
     )
     text_tokens: int = setting("tokens of an item's text that are read", low=1)
     batch_tokens: int = setting("tokens read at once when text vectors are made", low=16)

@@ -42,8 +42,13 @@ class Rank:
     """The rank objective: scores of the whole catalogue after each item of a history."""
 
     width: int = setting("width of the correction that text adds to the student's scores", low=1)
+    states: bool = setting("the correction reads the language model's states; false: the text vectors alone")
+    dropout: float = setting("share of what the correction reads that is set to zero in training", low=0, below=1)
     targets: int = setting("events asked for in one prompt, one after the other", low=1)
+    warm_epochs: int = setting("passes that train the head on text vectors before the language model runs", low=0)
+    warm_rate: float = setting("their first learning rate; it falls to zero", above=0)
     blind: float = setting("share of positions trained without the student's score", low=0, high=1)
+    trusts: list[float] = setting("weights of the student's score, of which validation chooses one", low=0)
     hide_slots: float = setting("share of slots that keep their token's embedding in training", low=0, high=1)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.backbone.pieces import Ints
 from engine.student.validation import Tick
+from engine.teacher.head import Seen
 from engine.teacher.model import Inputs, Teacher
 from engine.teacher.prompts import HISTORY
 from engine.teacher.questions import Questions, in_batches, within
@@ -29,6 +30,7 @@ class Asked:
     inputs: Inputs
     places: Tensor  # [P] supervised positions in the flat [Q T] tokens
     students: Tensor  # [P, D] the student's states there
+    seen: Seen  # what was shown before them
     targets: Tensor | None  # [P] item ids
     tokens: int  # real ones
     padding_share: float
@@ -51,10 +53,12 @@ class Asking:
         hidden: Callable[[int], Flags] | None = None,  # slots -> which of them keep their token's own embedding
     ) -> Asked:
         """Each question's gate is that of the user before its first answer: no later item can be read off it."""
-        prompts = self.book.assemble(template, questions.history, slots=self.slots)
+        shown = questions.history
+        prompts = self.book.assemble(template, shown, slots=self.slots)
         words = self.book.vocabulary
         slot = np.flatnonzero(np.isin(prompts.ids, (words.history_slot, words.plain_slot)))
-        question, _ = questions.asked
+        question, last = questions.asked
+        read = last - questions.start[question] + 1  # items shown up to and with the last one before the answer
         if template.endswith(HISTORY):
             place = slot[_last(np.bincount(slot // prompts.ids.shape[1], minlength=len(questions)), questions.count)]
         else:
@@ -78,6 +82,7 @@ class Asking:
             inputs,
             self._moved(place),
             students.to(self.device),
+            Seen(self._moved(shown), self._moved(question), self._moved(read)),
             None if targets is None else self._moved(targets),
             int(prompts.length.sum()),
             prompts.padding_share,
@@ -97,7 +102,7 @@ def answers(teacher: Teacher, asked: Asked, gates: Tensor) -> Tensor:  # -> [P, 
     """The vector that scores the catalogue, at every supervised position."""
     states = teacher.states(asked.inputs, gates)
     assert teacher.head is not None
-    return teacher.head.users(asked.students, states.reshape(-1, states.shape[-1])[asked.places])
+    return teacher.head.users(asked.students, states.reshape(-1, states.shape[-1])[asked.places], asked.seen)
 
 
 @torch.no_grad()

@@ -78,7 +78,8 @@ def build(settings: Settings, run: Run, device: str) -> Built:
     head = None
     if settings.objective == "rank":
         assert settings.rank is not None  # Teacher.check
-        head = RankHead(text, model.config.hidden_size, settings.rank.width).to(device)
+        rules = settings.rank
+        head = RankHead(text, model.config.hidden_size, rules.width, rules.dropout, rules.states).to(device)
     return Built(
         Teacher(model, routing, gate.to(device), projector, head).eval(),
         student,

@@ -1,42 +1,78 @@
-"""From the language model's states to a score for every item.
+"""From the language model's states and the items' text vectors to a score for every item.
 
-Letters: S positions, n items, D width of the student, H of the language model, K of the correction.
+Letters: Q questions, L places of a history, P positions, n items, D width of the student, H of the language model,
+H' of a text vector, K of the correction.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from engine.data.ids import PADDING
 
+WINDOWS = (1, 3, 8, None)  # latest items whose mean text is read; None: all that the prompt shows
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was shown before each position."""
+
+    history: Tensor  # [Q, L] item ids, padding on the right
+    question: Tensor  # [P]
+    count: Tensor  # [P] items of that question's history that the position may see
+
 
 class RankHead(nn.Module):
-    """s_i = <u, e_i> + b_i + <W h, V t_i>: the frozen student's score, corrected by what the text says.
+    """s_i = a <u, e_i> + b_i + <W [h, m_1, m_3, m_8, m], V t_i>: the frozen student's score, corrected by text.
 
     u and e are the student's state and item table, h the language model's state, t_i item i's text vector (each of its
-    numbers brought to mean 0 and variance 1 over the items). W starts at zero: an untrained teacher is the student, and
-    training can only add what text and history tell. It is one product of wide vectors, [u, W h] with [e_i, V t_i].
+    numbers brought to mean 0 and variance 1 over the items), m_k the mean text of the k latest items, m of all shown.
+    W starts at zero and a at 1: an untrained teacher is the student. It is one product of wide vectors, [a u, W x] with
+    [e_i, V t_i]. The trust a is a setting, not a weight: on rows that the student was trained on its scores are better
+    than they ever are on new ones, so training would trust it too much. It is chosen on validation rows.
     """
 
-    def __init__(self, text: Tensor, hidden: int, width: int) -> None:
-        """``text`` [n + 1, H'] are the items' text vectors, row 0 the padding's."""
+    def __init__(self, text: Tensor, hidden: int, width: int, dropout: float, states: bool) -> None:
+        """``text`` [n + 1, H'] are the items' text vectors, row 0 the padding's; without ``states`` h is left out."""
         super().__init__()
         items = text[PADDING + 1 :]
         self.text: Tensor
+        self.trust: Tensor
         normal = (text - items.mean(dim=0)) / items.std(dim=0, correction=0).clamp(min=1e-6)
         normal[PADDING] = 0.0
         self.register_buffer("text", normal, persistent=False)
-        self.norm = nn.LayerNorm(hidden, elementwise_affine=False)
-        self.query = nn.Linear(hidden, width)
+        self.register_buffer("trust", torch.ones(()))
+        self.dropout, self.states = dropout, states
+        self.query = nn.Linear(hidden * states + len(WINDOWS) * text.shape[1], width)
         self.keys = nn.Linear(text.shape[1], width, bias=False)
         nn.init.zeros_(self.query.weight)
         nn.init.zeros_(self.query.bias)
 
-    def users(self, student: Tensor, states: Tensor) -> Tensor:  # [S, D], [S, H] -> [S, D + K]
-        """[u, W h] of every position."""
-        correction: Tensor = self.query(self.norm(states.float()))
-        return torch.cat([student, correction], dim=1)
+    def users(self, student: Tensor, states: Tensor, seen: Seen) -> Tensor:  # [P, D], [P, H] -> [P, D + K]
+        """[a u, W x] of every position."""
+        parts = [_normal(self.means(seen))]
+        if self.states:
+            parts.append(_normal(states.float()[:, None]))
+        read = torch.cat([part.flatten(start_dim=1) for part in parts], dim=1)
+        correction: Tensor = self.query(F.dropout(read, self.dropout, self.training))
+        return torch.cat([student * self.trust, correction], dim=1)
+
+    def means(self, seen: Seen) -> Tensor:  # -> [P, 4, H']
+        """Mean text of the latest items before each position, for every window."""
+        sums = F.pad(self.text[seen.history].cumsum(dim=1), (0, 0, 1, 0))  # [Q, L + 1, H']
+        found = []
+        for window in WINDOWS:
+            before = (seen.count - window).clamp(min=0) if window else torch.zeros_like(seen.count)
+            total = sums[seen.question, seen.count] - sums[seen.question, before]
+            found.append(total / (seen.count - before).clamp(min=1)[:, None])
+        return torch.stack(found, dim=1)
 
     def table(self, items: Tensor) -> Tensor:  # [n + 1, D] -> [n + 1, D + K]
         """[e_i, V t_i] of every item."""
-        keys: Tensor = self.keys(self.text) / self.text.shape[1] ** 0.5
-        return torch.cat([items, keys], dim=1)
+        return torch.cat([items, self.keys(self.text)], dim=1)
+
+
+def _normal(vectors: Tensor) -> Tensor:
+    return F.layer_norm(vectors, vectors.shape[-1:])

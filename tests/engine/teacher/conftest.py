@@ -58,7 +58,7 @@ def tiny() -> Callable[[], Tiny]:
         adapt(model.base_model, ["all"], 4, 2, 8.0, 0.0, routing)
         for _, layer in adapters(model):
             nn.init.normal_(layer.lora_b, std=0.1)
-        head = RankHead(torch.randn(ITEMS + 1, 16), 16, 5)
+        head = RankHead(torch.randn(ITEMS + 1, 16), 16, 5, 0.0, True)
         nn.init.normal_(head.query.weight)
         words = [f"student.hidden={WIDTH}", "student.max_length=20", "student.blocks=1"]
         student = Student.of(SequenceModel(ITEMS, load(words).student).eval())

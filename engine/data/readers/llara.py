@@ -80,7 +80,7 @@ def _begins(histories: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray
     grown = np.concatenate([histories, np.full((len(histories), 1), -1)], axis=1)
     grown[np.arange(len(grown)), known] = targets  # history and target, oldest first
     expected = np.where((known == width)[:, None], grown[:, 1:], grown[:, :-1])
-    goes_on = (known[1:] > 0) & (histories[1:] == expected[:-1]).all(axis=1)
+    goes_on = (histories[1:] == expected[:-1]).all(axis=1)  # never where the history is empty
     return np.append(True, ~goes_on)
 
 

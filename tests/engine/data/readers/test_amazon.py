@@ -58,9 +58,11 @@ def test_loose_reviews_of_2014_are_read_too(sets: Any) -> None:
 
 
 def test_nothing_in_a_loose_line_is_executed(sets: Any) -> None:
-    sets.write("reviews_Video_Games.json", "__import__('os').mkdir('owned')\n")
+    owned = sets.place / "owned"
+    sets.write("reviews_Video_Games.json", f"__import__('os').mkdir({str(owned)!r})\n")
     with pytest.raises(DataError, match="not a whole JSON object"):
         sets.read("amazon-2014")
+    assert not owned.exists()
 
 
 def test_reviews_of_2023_belong_to_the_parent_item(sets: Any) -> None:

@@ -66,12 +66,16 @@ def choices(words: Sequence[str] = ()) -> dict[str, str]:
 
 
 def read(path: Path) -> Config:
-    """The configuration a run was started with."""
+    """The configuration a run was started with. Raises ConfigError where this version needs other settings."""
+    return build(tree_at(path), place=str(path))
+
+
+def tree_at(path: Path) -> Any:
+    """The plain values of a run's configuration, which another version of the program may have written."""
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"the configuration cannot be read ({error})", place=str(path)) from error
-    return build(tree, place=str(path))
 
 
 def dump(config: Config) -> str:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.config import Config, read
+from engine.config import Config, tree_at
 from engine.data.sources import files
 from engine.errors import RunError
 from engine.runs.files import read_json, write_json
@@ -144,16 +144,14 @@ def _why_new(stage: Stage, config: Config, own: list[Entry], failed: bool) -> st
     if not own:
         return f"no {stage.name} run yet"
     nearest = own[-1]
-    changes = list(differences(_settings(nearest, stage.name), section(config, stage.name)))
+    before = tree_at(nearest.folder / CONFIG)
+    known = before.get(stage.name) if isinstance(before, dict) else None
+    changes = list(differences(known or {}, section(config, stage.name)))
     if not changes:
         return f"its inputs, files or version differ from {nearest.id}"
     shown = ", ".join(f"{stage.name}.{key} {old!r} → {new!r}" for key, old, new in changes[:3])
     more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
     return f"{shown}{more} (against {nearest.id})"
-
-
-def _settings(entry: Entry, stage: str) -> dict[str, Any]:
-    return section(read(entry.folder / CONFIG), stage)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from engine.runs.text import clean
 
 Curve = tuple[Sequence[float], Sequence[float]]  # x and y of equal length
+TICKS = 5
 
 
 def chart(curves: Mapping[str, Curve], title: str, width: int = 78, height: int = 16) -> str:
-    """Lines through the points of each named curve, as plain text without colours."""
+    """Lines through the points of each named curve, as plain text without colours; x are steps."""
     from plotext import figure  # here, because it costs time that no other command should pay
 
     figure.clear.all()
@@ -17,5 +18,12 @@ def chart(curves: Mapping[str, Curve], title: str, width: int = 78, height: int 
     for name, (x, y) in curves.items():
         points = figure.signal(list(x), list(y)).lines()
         figure.draw(points.label(name) if len(curves) > 1 else points)
+    ticks = _ticks([step for x, _ in curves.values() for step in x])
+    figure.ruler("x").ticks(ticks, [f"{tick:,}" for tick in ticks])  # its own would read 2.5e3
     lines = [clean(line).rstrip() for line in str(figure.build()).splitlines()]
     return "\n".join(line for line in lines if line)
+
+
+def _ticks(steps: Sequence[float]) -> list[int]:
+    low, high = min(steps), max(steps)
+    return sorted({round(low + (high - low) * part / (TICKS - 1)) for part in range(TICKS)})

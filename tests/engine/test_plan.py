@@ -71,6 +71,12 @@ def test_a_changed_setting_of_the_student_reuses_the_data_alone_and_is_named(sto
     assert f"student.dropout {settings.student.dropout!r} → 0.31" in steps[1].why
 
 
+def test_a_run_of_another_version_with_other_settings_is_no_hindrance(store: Store, settings: Config) -> None:
+    info = RunInfo(new_id("student"), "student", "test", 1, "0" * 16)
+    store.create(info, "student: {dropout: 0.7, long_gone: 1}\n")
+    assert "student.dropout 0.7 →" in {step.stage.name: step.why for step in plan(TARGET, settings, store)}["student"]
+
+
 def test_another_seed_reuses_the_data(store: Store, settings: Config) -> None:
     carry_out(plan(TARGET, settings, store), store, settings)
     assert actions(plan(TARGET, config.load([*WORDS, "seed=2"]), store))["data"] == REUSE

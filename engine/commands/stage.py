@@ -5,8 +5,7 @@ import importlib
 
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG
-
-STOPPED = 143  # 128 + SIGTERM, what a shell says of a process that was asked to end
+from engine.runs.state import STOPPED
 
 
 def stage(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from engine.config import Config
 from engine.errors import RunError
 from engine.plan import JOIN, NEW, RESUME, REUSE, Step, differences, fingerprints, inputs_of, pipeline, plan
 from engine.runs.run import Run, Stopped
-from engine.runs.schema import RunInfo, new_id
+from engine.runs.schema import Exit, RunInfo, new_id
 from engine.runs.store import Store
 from engine.stages import STAGES, Stage
 
@@ -103,6 +103,14 @@ def test_a_stopped_run_is_resumed_in_its_own_folder(store: Store, settings: Conf
 def test_a_failed_run_is_not_resumed_but_tried_anew(store: Store, settings: Config) -> None:
     carry_out(plan("student", settings, store), store, settings, end=RuntimeError)
     assert actions(plan("student", settings, store)) == {"data": REUSE, "student": NEW}
+
+
+def test_a_run_that_a_person_could_put_right_goes_on_in_its_own_folder(store: Store, settings: Config) -> None:
+    (step,) = plan("data", settings, store)
+    folder = store.create(RunInfo(new_id("data"), "data", "test", 1, step.fingerprint), config.dump(settings))
+    Exit(1, 2, None, "self", "the disk is full", 1.0, 0, False, 0.0).write(folder)
+    (again,) = plan("data", settings, store)
+    assert (again.action, again.run) == (RESUME, folder.name)
 
 
 def test_a_run_at_work_is_joined(store: Store, settings: Config) -> None:

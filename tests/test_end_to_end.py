@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -128,10 +129,8 @@ def test_ten_kills_at_random_moments_lose_nothing_and_the_next_run_completes(tmp
         done_before = {entry.id for entry in Store(tmp_path).scan() if entry.state is State.DONE}
         for pid in victims:
             kills += 1
-            try:
+            with suppress(ProcessLookupError):  # it ended by itself meanwhile
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # it ended by itself meanwhile
         if whom == "starter":
             kill_all(tmp_path)  # what it started goes on by itself: end it, so that the next start finds it dead
         wait_for(lambda: not any(entry.state.living for entry in Store(tmp_path).scan()), seconds=60)

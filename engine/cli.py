@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.runs.text import clean_lines
 from engine.stages import STAGES
 
 
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = getattr(importlib.import_module(f"engine.commands.{module}"), name)(options)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(clean_lines(f"error: {error}"), file=sys.stderr)  # it may quote a file
         return 2
     except KeyboardInterrupt:
         return 130

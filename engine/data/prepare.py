@@ -19,6 +19,7 @@ from engine.data.interactions import Interactions
 from engine.data.sequences import Rows, Sequences
 from engine.data.splits import Events, Split, by_user, histories, leave_one_out, temporal
 from engine.errors import DataError
+from engine.runs.text import clean
 from engine.settings.data import Data
 
 ORDER_BY_TIME = "time, ties by position in the file"
@@ -167,7 +168,8 @@ def _sorted(
         where = place[np.argmax(again)]
         raise DataError(
             f"{again.sum():,} events say the same user, item and time as another one, first user "
-            f"{interactions.users[interactions.user[where]]} and item {interactions.items[interactions.item[where]]}",
+            f"{clean(interactions.users[interactions.user[where]].as_py())} and item "
+            f"{clean(interactions.items[interactions.item[where]].as_py())}",
             place=settings.name,
             remedy="Set data.duplicates=first to leave them out, or data.duplicates=keep.",
         )

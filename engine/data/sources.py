@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from engine.errors import DataError
+from engine.runs.text import clean
 from engine.settings.data import Data
 
 INTERACTIONS, CATALOGUE, ITEM_MAP, VALIDATION, TEST = "interactions", "catalogue", "item_map", "validation", "test"
@@ -216,7 +217,7 @@ def _members(archive: Path) -> list[str]:
 
 def _several(names: list[str], place: str) -> DataError:
     return DataError(
-        f"several files could be meant: {', '.join(names)}",
+        f"several files could be meant: {clean(', '.join(names))}",
         place=place,
         remedy="Leave one of them there, or name it with data.file (and data.catalogue).",
     )
@@ -228,7 +229,7 @@ def _listed(place: Path) -> str:
         names = _members(place) if place.suffix == ".zip" else [place.name]
     else:
         names = sorted(path.name + ("/" if path.is_dir() else "") for path in place.iterdir())
-    return (", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")) or "nothing"
+    return (clean(", ".join(names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")) or "nothing"
 
 
 def _hint(place: Path, names: tuple[str, ...]) -> str:

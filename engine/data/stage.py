@@ -18,6 +18,7 @@ from engine.data.readers import read
 from engine.data.sources import LAYOUTS, find, folder_of, watched
 from engine.data.splits import histories
 from engine.runs.run import Run, Stopped
+from engine.runs.text import clean
 from engine.stages import ITEMS, ORACLE, PROFILE, SEQUENCES, TEST, TEST_HISTORIES, USERS, VALIDATION
 
 SHOWN, SHOWN_ITEMS = 3, 5  # rows shown for the eye, and the latest items of each
@@ -61,7 +62,7 @@ def examples(prepared: Prepared) -> list[str]:
     rows = prepared.validation
     latest = histories(rows, SHOWN_ITEMS)
     return [
-        f"user {users[rows.users[row]]}: "
+        f"user {clean(users[rows.users[row]], 60)}: "
         + " | ".join(titles[item] for item in latest.items[latest.offsets[row] : latest.offsets[row + 1]])
         + f" -> {titles[rows.targets[row]]}"
         for row in range(min(SHOWN, len(rows)))

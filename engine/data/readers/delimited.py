@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from engine.data.readers.opened import binary, not_decodable
 from engine.data.sources import Source
 from engine.errors import DataError
+from engine.runs.text import clean
 
 ID, NUMBER, TIME, TEXT = "id", "number", "time", "text"
 BLOCK = 1 << 24  # bytes that pyarrow parses at a time
@@ -157,7 +158,7 @@ def _explained(source: Source, layout: Layout, kinds: Mapping[str, str], reason:
             return DataError(
                 f"there is no column '{missing[0]}'",
                 place=f"{source}:1",
-                remedy=f"Its columns are: {', '.join(names)}. Name them in data.columns, or set data.separator.",
+                remedy=f"Its columns are: {clean(', '.join(names))}. Name them in data.columns, or set data.separator.",
             )
     for number, row in rows:
         problem = _problem(row, names, kinds, layout.separator)
@@ -187,15 +188,15 @@ def _rows(decoded: str, layout: Layout) -> Iterator[tuple[int, list[str]]]:
 
 def _problem(row: Sequence[str], names: Sequence[str], kinds: Mapping[str, str], separator: str) -> str:
     if len(row) != len(names):
-        return f"the line '{_short(separator.join(row))}' is not {separator.join(names)}"
+        return f"the line '{clean(separator.join(row), 60)}' is not '{clean(separator.join(names))}'"
     for name, value in zip(names, row, strict=True):
         kind = kinds.get(name, TEXT)
         if kind == ID and not value:
             return f"{name} is empty"
         if kind == NUMBER and not _is_number(value):
-            return f"{name} is '{_short(value)}', not a number"
+            return f"{name} is '{clean(value, 60)}', not a number"
         if kind == TIME and not _is_time(value):
-            return f"{name} is '{_short(value)}', neither a number of 64 bits nor a date like 2024-05-31 12:00:00"
+            return f"{name} is '{clean(value, 60)}', neither a number of 64 bits nor a date like 2024-05-31 12:00:00"
     return ""
 
 
@@ -214,7 +215,3 @@ def _is_time(value: str) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def _short(value: str) -> str:
-    return value if len(value) <= 60 else value[:57] + "..."

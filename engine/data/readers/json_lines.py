@@ -12,6 +12,7 @@ import pyarrow.json
 from engine.data.readers.opened import binary
 from engine.data.sources import Source
 from engine.errors import DataError
+from engine.runs.text import clean
 
 BLOCK = 1 << 26  # bytes; a line has to fit
 KINDS = {pa.string(): "a text", pa.float64(): "a number", pa.int64(): "a whole number of 64 bits"}
@@ -67,7 +68,7 @@ def _object(source: Source, number: int, line: bytes, loose: bool) -> dict[str, 
             ) from error
     if not isinstance(found, dict):
         raise DataError(
-            f"the line is not a JSON object but {text.strip()[:60]}",
+            f"the line is not a JSON object but {clean(text.strip(), 60)}",
             place=f"{source}:{number}",
             remedy="Correct or delete this line.",
         )
@@ -100,7 +101,7 @@ def _line_by_line(source: Source, schema: pa.Schema | None, loose: bool, reason:
                 values.append(pa.scalar(value, field.type))
             except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
                 raise DataError(
-                    f"{field.name} is {str(value)[:60]!r}, not {KINDS.get(field.type, field.type)}",
+                    f"{field.name} is '{clean(str(value), 60)}', not {KINDS.get(field.type, field.type)}",
                     place=f"{source}:{number}",
                     remedy="Correct or delete this line.",
                 ) from error

@@ -10,6 +10,7 @@ from engine.data.readers.movielens import catalogue_dat
 from engine.data.readers.opened import binary, lines
 from engine.data.sources import CATALOGUE, INTERACTIONS, ITEM_MAP, Source, Sources
 from engine.errors import DataError
+from engine.runs.text import clean
 
 
 def read_pairs(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
@@ -32,7 +33,7 @@ def read_sequences(sources: Sources, encodings: tuple[str, ...]) -> Interactions
     short = np.flatnonzero((lengths < 1) & ~empty)
     if len(short):
         raise DataError(
-            f"the line '{text[short[0]].as_py()[:60]}' is not 'user item item ...'",
+            f"the line '{clean(text[short[0]].as_py(), 60)}' is not 'user item item ...'",
             place=f"{source}:{short[0] + 1}",
             remedy="Correct or delete this line.",
         )
@@ -85,7 +86,7 @@ def _pairs(source: Source, encodings: tuple[str, ...]) -> list[tuple[str, str]]:
             first, *rest = line.split(maxsplit=1)
             if not rest:
                 raise DataError(
-                    f"the line '{line[:60]}' has an id and nothing else",
+                    f"the line '{clean(line, 60)}' has an id and nothing else",
                     place=f"{source}:{number}",
                     remedy="Correct or delete this line.",
                 )

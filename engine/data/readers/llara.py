@@ -17,6 +17,7 @@ from engine.data.splits import TEST as TEST_PART
 from engine.data.splits import TRAIN
 from engine.data.splits import VALIDATION as VALIDATION_PART
 from engine.errors import DataError
+from engine.runs.text import clean
 
 Windows = tuple[NDArray[np.int64], NDArray[np.int64]]  # histories [R, 10] with -1 where there is none, targets [R]
 
@@ -105,7 +106,7 @@ def _catalogue(source: Source, encodings: tuple[str, ...]) -> Catalogue:
         raw, separator, name = line.partition("::")  # a name may have '::' in it
         if not separator or not raw.isdigit():
             raise DataError(
-                f"the line '{line[:60]}' is not id::name", place=f"{source}:{number}", remedy="Correct this line."
+                f"the line '{clean(line, 60)}' is not id::name", place=f"{source}:{number}", remedy="Correct this line."
             )
         names[int(raw)] = name
     if sorted(names) != list(range(len(names))):

@@ -10,6 +10,7 @@ from engine.data.readers.opened import lines
 from engine.data.sources import CATALOGUE, INTERACTIONS, Source, Sources
 from engine.data.titles import film
 from engine.errors import DataError
+from engine.runs.text import clean
 
 KINDS = {"user": ID, "item": ID, "rating": NUMBER, "time": TIME}
 GENRES = (
@@ -25,7 +26,7 @@ def read_100k(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     read = _interactions(sources.parts[INTERACTIONS], layout, KINDS, catalogue)
     if len(read.items) > len(catalogue.raw):
         raise DataError(
-            f"item {read.items[_first_unknown(read)]} is not in {sources.parts[CATALOGUE].name}",
+            f"item {clean(read.items[_first_unknown(read)].as_py(), 60)} is not in {sources.parts[CATALOGUE].name}",
             place=str(sources.parts[INTERACTIONS]),
             remedy="The two files belong to different sets: take both from one place.",
         )
@@ -90,7 +91,9 @@ def _fields(source: Source, encodings: tuple[str, ...], separator: str, count: i
 
 def _broken(source: Source, number: int, line: str, wanted: str) -> DataError:
     return DataError(
-        f"the line '{line[:60]}' is not {wanted}", place=f"{source}:{number}", remedy="Correct or delete this line."
+        f"the line '{clean(line, 60)}' is not {wanted}",
+        place=f"{source}:{number}",
+        remedy="Correct or delete this line.",
     )
 
 

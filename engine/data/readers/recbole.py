@@ -7,6 +7,7 @@ from engine.data.readers.delimited import ID, NUMBER, TIME, Layout, codes, numbe
 from engine.data.readers.opened import binary, lines
 from engine.data.sources import CATALOGUE, INTERACTIONS, Source, Sources
 from engine.errors import DataError
+from engine.runs.text import clean
 from engine.settings.data import Columns
 
 
@@ -28,7 +29,7 @@ def read(sources: Sources, columns: Columns | None, encodings: tuple[str, ...]) 
             raise DataError(
                 f"there is no column '{name}'",
                 place=f"{source}:1",
-                remedy=f"Its columns are: {', '.join(header)}. Name them in data.columns.",
+                remedy=f"Its columns are: {clean(', '.join(header))}. Name them in data.columns.",
             )
     read = table(source, Layout("\t", (), False, encodings[0]), kinds)
     by_kind = {kind: read[name] for name, kind in kinds.items() if kind != ID}
@@ -54,7 +55,7 @@ def _header(source: Source) -> dict[str, str]:
     header = dict(field.split(":", 1) for field in first.split("\t") if ":" in field)
     if len(header) != len(first.split("\t")):
         raise DataError(
-            f"the first line '{first[:60]}' does not name columns like user_id:token",
+            f"the first line '{clean(first, 60)}' does not name columns like user_id:token",
             place=f"{source}:1",
             remedy="RecBole's files begin with such a line; for a plain table set data.format=table and data.columns.",
         )
@@ -80,7 +81,7 @@ def _catalogue(source: Source, wanted: Columns, encodings: tuple[str, ...]) -> C
             raise DataError(
                 f"there is no column '{name}'",
                 place=f"{source}:1",
-                remedy=f"Its columns are: {', '.join(header)}. Name them in data.columns.",
+                remedy=f"Its columns are: {clean(', '.join(header))}. Name them in data.columns.",
             )
     others = [wanted.text] if wanted.text else [name for name in header if name not in (wanted.item, title)]
     place = {name: number for number, name in enumerate(header)}

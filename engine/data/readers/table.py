@@ -23,6 +23,7 @@ from engine.data.readers.delimited import (
 from engine.data.readers.opened import binary
 from engine.data.sources import CATALOGUE, INTERACTIONS, Source, Sources
 from engine.errors import DataError
+from engine.runs.text import clean
 from engine.settings.data import Columns
 
 
@@ -72,10 +73,11 @@ def _parquet(source: Source, kinds: dict[str, str]) -> pa.Table:
             stored = pq.ParquetFile(file)
             missing = [name for name in kinds if name not in stored.schema_arrow.names]
             if missing:
+                there = clean(", ".join(stored.schema_arrow.names))
                 raise DataError(
                     f"there is no column '{missing[0]}'",
                     place=str(source),
-                    remedy=f"Its columns are: {', '.join(stored.schema_arrow.names)}. Name them in data.columns.",
+                    remedy=f"Its columns are: {there}. Name them in data.columns.",
                 )
             read = stored.read(list(kinds))
     except pa.ArrowInvalid as error:
@@ -109,7 +111,7 @@ def _of_kind(column: pa.ChunkedArray, name: str, kind: str, source: Source) -> p
             break
         if found is None:
             bad = np.array([not _castable(value, types[kind]) for value in column])
-            raise _wrong(source, bad, f"{name} is '{column[int(np.argmax(bad))]}', not a {kind}")
+            raise _wrong(source, bad, f"{name} is '{clean(str(column[int(np.argmax(bad))]), 60)}', not a {kind}")
     if pa.types.is_floating(found.type) and not pc.all(pc.is_finite(found)).as_py():
         raise _wrong(source, ~np.asarray(pc.is_finite(found)), f"{name} is not a finite number")
     problem = time_problem(times(found)) if kind == TIME else None

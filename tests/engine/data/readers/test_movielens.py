@@ -68,8 +68,8 @@ def test_a_named_encoding_is_believed(sets: Any) -> None:
 @pytest.mark.parametrize(
     ("line", "cause"),
     [
-        ("196\t2\t3", "'196\t2\t3' is not user\titem\trating\ttime"),
-        ("196\t2\t3\t881250949\t7", "is not user\titem\trating\ttime"),
+        ("196\t2\t3", "'196 2 3' is not 'user item rating time'"),
+        ("196\t2\t3\t881250949\t7", "is not 'user item rating time'"),
         ("196\t2\tgood\t881250949", "rating is 'good', not a number"),
         ("196\t2\t\t881250949", "rating is '', not a number"),
         ("196\t2\tnan\t881250949", "rating is 'nan', not a number"),

@@ -43,3 +43,29 @@ def test_a_folder_in_the_place_of_a_file_is_not_taken_for_it(sets: Any, format: 
     with pytest.raises(DataError) as error:
         sets.read(choice)
     assert error.value.remedy
+
+
+HOSTILE = "\x1b[2Jx\x07\u202e"
+BROKEN: dict[str, tuple[str, dict[str, str]]] = {
+    "ml-100k": ("ml-100k", {"u.data": f"1\t1\t{HOSTILE}\t1\n", "u.item": "1|T|||" + "|0" * 19 + "\n"}),
+    "catalogue": ("ml-100k", {"u.data": "1\t1\t1\t1\n", "u.item": HOSTILE + "\n"}),
+    "header": ("ml-20m", {"ratings.csv": HOSTILE + ",b\n1,2\n", "movies.csv": ""}),
+    "sequences": ("sequences", {"user_sequence.txt": HOSTILE + "\n"}),
+    "llara": (
+        "lastfm",
+        {"train_data.jsonl": "{}", "Val_data.jsonl": "{}", "Test_data.jsonl": "{}", "id2name.txt": HOSTILE + "\n"},
+    ),
+    "json": ("amazon-2023", {"Video_Games.jsonl": f'"{HOSTILE}"\n'.replace("\x1b", "\\u001b").replace("\x07", "")}),
+    "recbole": ("recbole", {"x.inter": HOSTILE + "\n"}),
+    "names": ("ml-1m", {HOSTILE: ""}),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_fault_is_quoted_without_what_a_terminal_would_obey(sets: Any, case: str) -> None:
+    choice, files = BROKEN[case]
+    for name, content in files.items():
+        sets.write(name, content)
+    with pytest.raises(DataError) as error:
+        sets.read(choice)
+    assert str(error.value).replace("\n", "").isprintable()

@@ -29,6 +29,7 @@ from cockpit.theme import palette
 PAINT_EVERY = 0.25  # seconds
 READ_EVERY = 0.2
 METER_EVERY = 1.0
+CATCH_UP_EVERY = 0.001
 SLOW = 4  # times as long with --low-bandwidth
 
 
@@ -51,13 +52,14 @@ class Cockpit(App[None], inherit_bindings=False):
         self._sent = 0
         self._sent_at = time.monotonic()
         self._dirty = True
+        self._catching_up = False
 
     def compose(self) -> ComposeResult:
         yield self._frame
 
     def on_mount(self) -> None:
         slow = SLOW if self.settings.low_bandwidth else 1
-        self.desk.tick()
+        self._read()
         self.set_interval(READ_EVERY * min(slow, 2), self._read)
         self.set_interval(PAINT_EVERY * slow, self._paint)
         self.set_interval(METER_EVERY * slow, self._measure)
@@ -73,15 +75,16 @@ class Cockpit(App[None], inherit_bindings=False):
 
     def _read(self) -> None:
         self._dirty |= self.desk.tick()
-        follower = next(iter(reversed(self.desk.followers.values())), None)
-        busy = not self.desk.scanner.complete or (follower is not None and follower.loading)
-        if busy:  # a long list or history: go on as soon as the keys have been looked at
-            self.set_timer(0.01, self._read_on)
+        if self.desk.behind and not self._catching_up:
+            self._catching_up = True
+            self.set_timer(CATCH_UP_EVERY, self._catch_up)
 
-    def _read_on(self) -> None:
+    def _catch_up(self) -> None:
+        """A long list or history: go on as soon as the keys have been looked at."""
         self._dirty |= self.desk.tick()
-        if not self.desk.scanner.complete:
-            self.set_timer(0.01, self._read_on)
+        self._catching_up = self.desk.behind
+        if self._catching_up:
+            self.set_timer(CATCH_UP_EVERY, self._catch_up)
 
     def _paint(self, now: bool = False) -> None:
         """Draw, unless nothing changed or the terminal is still busy with the last picture."""
@@ -107,8 +110,7 @@ class Cockpit(App[None], inherit_bindings=False):
         self.run_worker(self._look_at_machine(), exclusive=True, group="machine")
 
     async def _look_at_machine(self) -> None:
-        self.desk.saw_system(await asyncio.to_thread(self._meter.look))
-        self._dirty = True
+        self._dirty |= self.desk.saw_system(await asyncio.to_thread(self._meter.look))
 
     # -- keys and mouse ------------------------------------------------------------------------------------------
 

@@ -34,6 +34,8 @@ SMALLEST = (60, 18)
 SLICE = 0.005  # seconds that one kind of reading may take before keys are looked at again
 FOLLOWED = 12  # runs whose events are kept in memory
 MESSAGE_SECONDS = 6.0
+ARRANGE_EVERY = 0.2  # seconds between two times the list is filtered and sorted, while it changes
+AGES_EVERY = 10.0  # the same while nothing changes but the ages of runs
 LISTEN_EVERY = 0.5  # seconds between two looks at a console: a scrolling log is what costs most bytes
 # Actions that change something; a cockpit that may only read refuses them.
 WRITING = ("stop", "resume", "pin", "tags", "note", "archive", "undo", "start")
@@ -109,7 +111,9 @@ class Desk:
         self.link = 0.0  # bytes a second that go to the terminal
         self.repeatable = ""
         self._warned: dict[str, str] = {}
-        self._arranged = self._listened = 0.0
+        self._listened = 0.0
+        self._arranged = -AGES_EVERY
+        self._unarranged = True
         self.runs, self.live, self.form = Runs(self), Live(self), Launch(self)
         self.screens: dict[str, Screen] = {
             screen.name: screen for screen in (self.runs, self.live, self.form, Log(self), Help(self))
@@ -241,10 +245,12 @@ class Desk:
     def tick(self) -> bool:
         """Read for a few milliseconds; whether there is anything new to draw."""
         now = self.clock()
-        changed = self.scanner.look(SLICE)
-        changed |= self._read_configs()
-        if changed or now - self._arranged > 2.0:
-            self._arranged = now
+        self._unarranged |= self.scanner.look(SLICE)
+        self._unarranged |= self._read_configs()
+        changed = False
+        since = time.monotonic() - self._arranged
+        if since > AGES_EVERY or (self._unarranged and since > ARRANGE_EVERY):
+            self._arranged, self._unarranged, changed = time.monotonic(), False, True
             self.list.arrange(now)
             self._watch_health()
         for run in reversed(self.screen.watched()[:FOLLOWED]):
@@ -256,6 +262,12 @@ class Desk:
             self.message = ("", "", 0.0)
             changed = True
         return changed
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is more to read at once."""
+        loading = any(self.follow(run).loading for run in self.screen.watched()[:1])
+        return not self.scanner.complete or loading
 
     def follow(self, run: str) -> Follower:
         """What a run has reported; the runs that were looked at longest ago are forgotten."""
@@ -300,14 +312,16 @@ class Desk:
             self.attention = row.id
             self.say(f"{row.stage} {row.name}: {notes[0] if notes else f'{word} {row.reason}'}   ! goes there", "warn")
 
-    def saw_system(self, system: System) -> None:
-        """Take a look at the machine."""
+    def saw_system(self, system: System) -> bool:
+        """Take a look at the machine; whether that changes the picture."""
+        before = summary(self.system)
         self.system = system
         shares = {"cpu": system.cpu} | {f"gpu{i}": gpu.busy for i, gpu in enumerate(system.gpus)}
         for name, share in shares.items():
             if share is not None:
                 series = self.use.setdefault(name, Series())
                 series.append(series.count, share * 100, system.time)
+        return self.screen.name == LIVE or summary(system) != before
 
     # -- the picture ---------------------------------------------------------------------------------------------
 

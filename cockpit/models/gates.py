@@ -3,13 +3,18 @@
 E experts, B bins over gate weights 0..1.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.runs.events import number, unpack_counts
+
+if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start should not pay
+    from numpy.typing import NDArray
+
 
 DEAD_LOAD = 0.01  # an expert that gets less than this share of its even part is called dead
 KEPT = 4096  # reports of a layer that are kept for the strip over time

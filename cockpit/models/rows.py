@@ -4,7 +4,9 @@ Plain values, cleaned where they were read; a field that nothing told is empty o
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from engine.stages import STAGES
@@ -50,6 +52,7 @@ class Row:
     note: str = ""
     pinned: bool = False
     archived: bool = False
+    waits: str = field(default="", compare=False)  # for which of its inputs
     config: dict[str, Any] | None = None  # flat: "student.hidden" -> 64; None until something asked for it
 
     @property
@@ -69,16 +72,12 @@ class Row:
     @property
     def metric(self) -> str:
         """The stage's main metric."""
-        stage = STAGES.get(self.stage)
-        main = stage.main_metric if stage else None
-        return main.name if main else ""
+        return main_metric(self.stage)[0]
 
     @property
     def goal(self) -> str:
         """Which direction of the main metric is better: max, min, or nothing."""
-        stage = STAGES.get(self.stage)
-        main = stage.main_metric if stage else None
-        return main.goal if main else ""
+        return main_metric(self.stage)[1]
 
     def value(self, metric: str, which: str = "") -> float | None:
         """A metric: the best value where one was kept, else the last; ``which`` asks for "best" or "last"."""
@@ -109,12 +108,21 @@ def better(goal: str, a: float, b: float) -> bool:
     return a < b if goal == "min" else a > b
 
 
-def best_of(rows: list[Row], stage: str) -> Row | None:
-    """The run of a stage with the best main metric."""
-    found: Row | None = None
+def best_rows(rows: Iterable[Row]) -> dict[str, Row]:
+    """Stage -> its run with the best main metric."""
+    found: dict[str, tuple[float, Row]] = {}
     for row in rows:
-        if row.stage == stage and row.score is not None and math.isfinite(row.score):
-            score = found.score if found else None
-            if score is None or better(row.goal, row.score, score):
-                found = row
-    return found
+        score = row.score
+        if score is not None and math.isfinite(score):
+            kept = found.get(row.stage)
+            if kept is None or better(row.goal, score, kept[0]):
+                found[row.stage] = (score, row)
+    return {stage: row for stage, (_, row) in found.items()}
+
+
+@cache
+def main_metric(stage: str) -> tuple[str, str]:
+    """Name and goal of a stage's main metric; both empty without one."""
+    known = STAGES.get(stage)
+    main = known.main_metric if known else None
+    return (main.name, main.goal) if main else ("", "")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cockpit.models.query import Query, QueryError, parse
-from cockpit.models.rows import Row, best_of
+from cockpit.models.rows import Row, best_rows
 
 GROUPINGS = ("", "experiment", "stage")
 
@@ -68,11 +68,18 @@ class RunList:
         chosen.sort(key=lambda row: not row.pinned)
         group = self._query.group or self.grouping
         self.entries = list(_grouped(chosen, group)) if group else list(chosen)
-        stages = {row.stage for row in self.rows.values()}
-        everything = list(self.rows.values())
-        self.best = {stage: best for stage in stages if (best := best_of(everything, stage))}
+        self.best = best_rows(self.rows.values())
+        for row in self.rows.values():
+            if row.state == "WAITING":
+                row.waits = self._waits(row)
         self.marks = [run for run in self.marks if run in self.rows]
         self._keep_cursor(here)
+
+    def _waits(self, row: Row) -> str:
+        """Which of its inputs a run still waits for."""
+        makers = ((stage, self.rows.get(run)) for stage, run in row.inputs.items())
+        left = [f"{stage} {maker.name[-4:]}" for stage, maker in makers if maker and maker.state != "DONE"]
+        return f"for {', '.join(left)}" if left else row.reason
 
     def _visible(self, row: Row, now: float) -> bool:
         return (self.archived or not row.archived) and self._query.test(row, now)

@@ -3,12 +3,20 @@
 N points, sorted by step; a value may be NaN or infinite.
 """
 
+from __future__ import annotations
+
+import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start should not pay
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Points = Sequence[float] | Floats
+
 
 STEP, EPOCH, TIME = "step", "epoch", "time"
 AXES = (STEP, EPOCH, TIME)
@@ -16,56 +24,75 @@ BLOCK = 64  # points that are smoothed at once; .6 ** 64 is still far from the s
 
 
 class Series:
-    """Steps, epochs, times [s] and values [N] in arrays that double when they are full."""
+    """Steps, epochs, times [s] and values [N] in arrays that double when they are full.
+
+    New points wait in a list until somebody looks: a million single appends cost a second, not ten.
+    """
 
     def __init__(self) -> None:
-        self.count = 0
+        self._stored = 0
         self._rows = np.empty((4, 64))  # step, epoch, time, value
+        self._waiting: list[tuple[float, float, float, float]] = []
         self._smooth: dict[float, Smooth] = {}
 
     def append(self, step: float, value: float, time: float, epoch: float | None = None) -> None:
-        self.extend([step], [value], [time], [np.nan if epoch is None else epoch])
+        self._waiting.append((step, math.nan if epoch is None else epoch, time, value))
 
-    def extend(
-        self, steps: Sequence[float], values: Sequence[float], times: Sequence[float], epochs: Sequence[float]
-    ) -> None:
+    def extend(self, steps: Points, values: Points, times: Points, epochs: Points) -> None:
         """Points in order of steps. A clock that was put back does not make time run backwards."""
-        new = self.count + len(steps)
+        self._store()
+        new = self._stored + len(steps)
         if new > self._rows.shape[1]:
             grown = np.empty((4, max(new, 2 * self._rows.shape[1])))
-            grown[:, : self.count] = self._rows[:, : self.count]
+            grown[:, : self._stored] = self._rows[:, : self._stored]
             self._rows = grown
-        part = self._rows[:, self.count : new]
+        part = self._rows[:, self._stored : new]
         part[0], part[1], part[2], part[3] = steps, epochs, times, values
-        if self.count:
-            part[2] = np.maximum(part[2], self._rows[2, self.count - 1])
+        if self._stored:
+            part[2] = np.maximum(part[2], self._rows[2, self._stored - 1])
         np.maximum.accumulate(part[2], out=part[2])
-        self.count = new
+        self._stored = new
+
+    def _store(self) -> None:
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            steps, epochs, times, values = np.array(waiting).T
+            self.extend(steps, values, times, epochs)
 
     def rewind(self, step: float) -> None:
         """Forget what came after ``step``: a resumed run does that part again."""
-        self.count = int(np.searchsorted(self.steps, step, "right"))
+        self._stored = int(np.searchsorted(self.steps, step, "right"))
         self._smooth.clear()
 
     @property
-    def steps(self) -> Floats:
-        return self._rows[0, : self.count]
-
-    @property
-    def epochs(self) -> Floats:
-        return self._rows[1, : self.count]
-
-    @property
-    def times(self) -> Floats:
-        return self._rows[2, : self.count]
-
-    @property
-    def values(self) -> Floats:
-        return self._rows[3, : self.count]
+    def count(self) -> int:
+        return self._stored + len(self._waiting)
 
     @property
     def last_step(self) -> float:
-        return float(self.steps[-1]) if self.count else 0.0
+        if self._waiting:
+            return self._waiting[-1][0]
+        return float(self._rows[0, self._stored - 1]) if self._stored else 0.0
+
+    def _row(self, number: int) -> Floats:
+        self._store()
+        return self._rows[number, : self._stored]
+
+    @property
+    def steps(self) -> Floats:
+        return self._row(0)
+
+    @property
+    def epochs(self) -> Floats:
+        return self._row(1)
+
+    @property
+    def times(self) -> Floats:
+        return self._row(2)
+
+    @property
+    def values(self) -> Floats:
+        return self._row(3)
 
     def x(self, axis: str) -> Floats:
         """x coordinates [N]: steps, epochs, or seconds since the first point."""

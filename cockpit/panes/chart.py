@@ -3,17 +3,23 @@
 W x H cells, frame included. Knows series, not runs.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cockpit.models.series import AXES, STEP, TIME, Floats, Limits, Series, at, rung
+from cockpit.models.series import AXES, STEP, TIME, Limits, Series, at, rung
 from cockpit.render import words
 from cockpit.render.braille import EMPTY, Curve, Window, draw, runs
 from cockpit.render.lines import Line, Lines, box, column, right, short, width
 from cockpit.theme import CURVES
+
+if TYPE_CHECKING:
+    from cockpit.models.series import Floats
 
 LABELS = 6  # cells left of the y axis
 STYLES = [f"series{i}" for i in range(CURVES)] + ["raw", "warn"]

@@ -103,7 +103,8 @@ def _told(row: Row) -> str:
     """What stands where the numbers would: why it waits, how it ended; empty when the numbers say enough."""
     if row.state in ("WAITING", "QUEUED", "FAILED", "KILLED", "LOST"):
         where = f"at {words.brief(row.step)}/{words.brief(row.total)}: " if row.total and not row.open else ""
-        return where + (row.reason.splitlines()[0] if row.reason else row.state.lower())
+        reason = row.waits or row.reason
+        return where + (reason.splitlines()[0] if reason else row.state.lower())
     return ""
 
 

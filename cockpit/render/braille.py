@@ -4,14 +4,20 @@ W, H are the width and height of a chart in cells; a dot column is half a cell w
 Knows nothing of axes, colours or terminals.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start should not pay
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
 
 # Bit of the braille pattern U+2800 + bits that stands at (dot row, dot column) of a cell.
 BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint8)

@@ -17,12 +17,13 @@ Unreadable = (AttributeError, TypeError, KeyError, IndexError, ValueError)  # wh
 
 
 class FrontBuffer:
-    """What the terminal shows: one character and one style a cell."""
+    """What the terminal shows: one character and the codes of one style a cell. Equal codes are one object, so that
+    comparing rows is comparing pointers."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
         self._texts: list[list[str]] = [[""] * width for _ in range(height)]  # "" equals nothing: always sent
-        self._styles: list[list[Style | None]] = [[None] * width for _ in range(height)]
+        self._styles = [[""] * width for _ in range(height)]
         self._codes: dict[Style, str] = {}
 
     def patch(self, update: CompositorUpdate, console: Console) -> str:
@@ -45,10 +46,11 @@ class FrontBuffer:
 
     def _row(self, out: list[str], row: int, column: int, strip: Strip, stop: int, console: Console) -> None:
         texts: list[str] = []
-        styles: list[Style | None] = []
-        for text, style, control in strip:
+        styles: list[str] = []
+        for text, rich_style, control in strip:
             if control:
                 continue
+            style = self._code(rich_style, console)
             if len(text) != (len(text) if text.isascii() else cell_len(text)):
                 for character in text:  # a wide character owns its first cell; the second holds nothing of its own
                     taken = cell_len(character)
@@ -67,11 +69,8 @@ class FrontBuffer:
         end = column + count
         if shown[column:end] == texts[:count] and shown_styles[column:end] == styles[:count]:
             return
-        changed = [
-            i
-            for i in range(count)
-            if shown[column + i] != texts[i] or shown_styles[column + i] != styles[i] or texts[i] == "\0"
-        ]
+        pairs = zip(shown[column:end], texts, shown_styles[column:end], styles, strict=False)
+        changed = [i for i, (old, new, was, now) in enumerate(pairs) if old != new or was != now or new == "\0"]
         at = 0
         while at < len(changed):
             first = last = changed[at]
@@ -82,25 +81,9 @@ class FrontBuffer:
             while first > 0 and texts[first] == "\0":  # never begin in the middle of a wide character
                 first -= 1
             out.append(f"\x1b[{row + 1};{column + first + 1}H")
-            self._run(out, texts[first : last + 1], styles[first : last + 1], console)
+            _run(out, texts[first : last + 1], styles[first : last + 1])
         shown[column:end] = texts[:count]
         shown_styles[column:end] = styles[:count]
-
-    def _run(self, out: list[str], texts: list[str], styles: list[Style | None], console: Console) -> None:
-        """Cells side by side, with one change of style for each run of equal ones."""
-        at = 0
-        code = ""
-        while at < len(texts):
-            style = styles[at]
-            stop = at + 1
-            while stop < len(texts) and styles[stop] == style:
-                stop += 1
-            code = self._code(style, console)
-            out.append(f"\x1b[0;{code}m" if code else "\x1b[m")
-            out.append("".join(texts[at:stop]).replace("\0", ""))
-            at = stop
-        if code:
-            out.append("\x1b[m")
 
     def _code(self, style: Style | None, console: Console) -> str:
         if style is None:
@@ -112,3 +95,19 @@ class FrontBuffer:
             )
             code = self._codes[style] = Strip.render_ansi(style, depth)
         return code
+
+
+def _run(out: list[str], texts: list[str], styles: list[str]) -> None:
+    """Cells side by side, with one change of style for each run of equal ones."""
+    at = 0
+    code = ""
+    while at < len(texts):
+        code = styles[at]
+        stop = at + 1
+        while stop < len(texts) and styles[stop] == code:
+            stop += 1
+        out.append(f"\x1b[0;{code}m" if code else "\x1b[m")
+        out.append("".join(texts[at:stop]).replace("\0", ""))
+        at = stop
+    if code:
+        out.append("\x1b[m")

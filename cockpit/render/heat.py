@@ -3,10 +3,16 @@
 E experts, N values, T reports over time.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start should not pay
+    from numpy.typing import NDArray
+
 
 HEIGHTS = " ▁▂▃▄▅▆▇█"
 LENGTHS = " ▏▎▍▌▋▊▉█"

@@ -5,6 +5,7 @@ A line is a list of (text, style name) pieces; the theme says what a name looks 
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
@@ -15,7 +16,10 @@ Lines = list[Line]
 
 def cells(text: str) -> int:
     """Terminal cells that a text takes: Chinese, Japanese and most emoji take two a character."""
-    return len(text) if text.isascii() else cell_len(text)
+    return len(text) if text.isascii() else _cells(text)
+
+
+_cells = lru_cache(16384)(cell_len)  # frames, bars and old curves come again with every picture
 
 
 def width(line: Line) -> int:

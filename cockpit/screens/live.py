@@ -124,6 +124,9 @@ class Live:
             key = (place, focused, self.desk.system)
         elif place.name in (layout.SIDE, layout.HEALTH):
             key = None  # short texts over many facts: cheap, and always right
+        elif place.name in data.series:
+            counts = [_count(self.desk.follow(run).data, place.name) for run in self.watched()]
+            key = (place, focused, tuple(self.watched()), counts, data.total, data.gradients.clip, repr(view))
         kept = self._drawn.get(place.name)
         if kept is not None and key is not None and kept[0] == key:
             return kept[1]
@@ -305,6 +308,12 @@ class Live:
         for place in self._places:
             if place.x <= x < place.x + place.across and place.y <= y < place.y + place.down:
                 self.focus = place.name
+
+
+def _count(data: RunData, metric: str) -> tuple[int, float]:
+    """What changes with every point of a series, also when it was wound back."""
+    series = data.series.get(metric)
+    return (series.count, series.last_step) if series else (0, 0.0)
 
 
 def _entropy(layer: Layer) -> Series:

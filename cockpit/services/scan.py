@@ -17,17 +17,17 @@ from engine.runs import schema
 from engine.runs.events import number
 from engine.runs.files import read_json
 from engine.runs.schema import Exit, Meta, RunInfo, Summary
-from engine.runs.state import standing
+from engine.runs.state import ended, standing
 from engine.runs.text import clean, clean_values
 
 LIST_EVERY = 3.0  # seconds between two looks for new folders
 LIVE_EVERY = 1.0  # seconds after which a run at work is read again
+DUE_EVERY = 0.5  # seconds between two times it is asked which runs are due
 QUIET_EVERY = 3.0  # seconds after which a run that ended is asked whether it changed
 PATIENCE = 1e-3  # seconds more for each run in the folder: ten thousand are asked every thirteen seconds
 RUN_NAME = re.compile(r"[a-z]+-\d{8}-\d{6}-[0-9a-f]{4}")
-STATED = (schema.EXIT, schema.SUMMARY, schema.META, schema.PROCESS)
 
-Signature = tuple[tuple[int, int, int] | None, ...]
+Signature = tuple[int, int] | None
 
 
 class Scanner:
@@ -42,6 +42,7 @@ class Scanner:
         self._seen: dict[str, tuple[Signature, float]] = {}  # id -> what stat said, when
         self._todo: deque[str] = deque()
         self._listed = -LIST_EVERY
+        self._asked = -DUE_EVERY
 
     def look(self, budget: float) -> bool:
         """Spend about ``budget`` seconds on it; whether any row changed."""
@@ -52,7 +53,9 @@ class Scanner:
             changed = self._list()
         if not self._todo:
             self.complete = True
-            self._todo.extend(self._due(start))
+            if start - self._asked >= DUE_EVERY:
+                self._asked = start
+                self._todo.extend(self._due(start))
         while self._todo:
             changed |= self._visit(self._todo.popleft(), start)
             if time.perf_counter() - start > budget:
@@ -93,14 +96,13 @@ class Scanner:
         ]
 
     def _visit(self, name: str, now: float) -> bool:
-        folder = self.root / name
-        signature = _signature(folder)
+        signature = _signature(f"{self.root}/{name}")
         before = self._seen.get(name)
         row = self.rows.get(name)
         self._seen[name] = (signature, now)
         if before and before[0] == signature and (row is None or not row.open):
             return False
-        fresh = read_row(folder, self._clock())
+        fresh = read_row(self.root / name, self._clock())
         if fresh is None:
             return self.rows.pop(name, None) is not None
         if row:
@@ -111,17 +113,13 @@ class Scanner:
         return True
 
 
-def _signature(folder: Path) -> Signature:
-    """What ``stat`` says about the small files of a run."""
-    facts: list[tuple[int, int, int] | None] = []
-    for name in STATED:
-        try:
-            found = os.stat(f"{folder}/{name}")
-        except OSError:
-            facts.append(None)
-        else:
-            facts.append((found.st_ino, found.st_size, found.st_mtime_ns))
-    return tuple(facts)
+def _signature(folder: str) -> Signature:
+    """What ``stat`` says of a run's folder: small files in it are replaced by renaming, which changes its time."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def read_row(folder: Path, now: float) -> Row | None:
@@ -134,10 +132,11 @@ def read_row(folder: Path, now: float) -> Row | None:
             return None
         return Row(name, name.partition("-")[0], state="LOST", reason=clean(error.cause))
     try:
-        stands = standing(folder, info, now)
+        end = Exit.read(folder)
+        stands = ended(end) if end else standing(folder, info, now)
     except OSError as error:
         return Row(name, clean(info.stage), state="LOST", reason=f"cannot be read: {error.strerror}")
-    summary, meta, end = Summary.read(folder), Meta.read(folder), Exit.read(folder)
+    summary, meta = Summary.read(folder), Meta.read(folder)
     row = Row(
         name,
         clean(info.stage, 40),

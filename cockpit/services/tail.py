@@ -15,8 +15,8 @@ from engine.runs.reader import Growing, Tail
 from engine.runs.text import clean
 
 LONG = 4 << 20  # bytes of events above which a sample is shown first
-BLOCK = 16 << 10  # bytes of one sampled block
-SAMPLES = 160
+BLOCK = 8 << 10  # bytes of one sampled block
+SAMPLES = 150
 KEPT = 20_000  # console lines
 CONSOLE_TAIL = 1 << 20  # bytes of the console that are read at first
 LINE_LIMIT = 1 << 16

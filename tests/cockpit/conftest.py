@@ -221,12 +221,13 @@ def ready():
 
     def run(desk):
         deadline = time.monotonic() + 20
-        desk._arranged, scanner = -10.0, desk.scanner
+        scanner = desk.scanner
         scanner._seen = {name: (seen, -10.0) for name, (seen, _) in scanner._seen.items()}
         while time.monotonic() < deadline:
-            scanner._listed = -10.0
-            changed = desk.tick()
-            if desk.scanner.complete and not changed:
+            scanner._listed = scanner._asked = -10.0
+            desk._arranged = -20.0
+            desk.tick()
+            if desk.scanner.complete and not desk._unarranged and not desk.behind and not scanner._todo:
                 break
         return desk
 

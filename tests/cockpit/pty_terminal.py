@@ -58,6 +58,10 @@ class PtyTerminal:
         """What the screen shows."""
         return "\n".join("".join(row).rstrip() for row in self._cells)
 
+    def row(self, number: int) -> str:
+        """What one row of the screen shows."""
+        return "".join(self._cells[number]).rstrip()
+
     def type(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
 

@@ -22,7 +22,8 @@ def looked(root, clock=lambda: NOW):
 
 def again(scanner):
     """Look at everything once more, now."""
-    scanner._listed, scanner._seen = -10.0, {name: (seen, -10.0) for name, (seen, _) in scanner._seen.items()}
+    scanner._listed = scanner._asked = -10.0
+    scanner._seen = {name: (seen, -10.0) for name, (seen, _) in scanner._seen.items()}
     scanner._todo.clear()
     return scanner.look(1.0) | scanner.look(1.0)
 

@@ -4,7 +4,7 @@ The only package that imports transformers; what leaves it are modules, strings 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,39 @@ def states(model: Any, embeddings: Tensor, mask: Tensor | None = None) -> Tensor
     )
     hidden: Tensor = output.last_hidden_state
     return hidden
+
+
+def logits(model: Any, states: Tensor) -> Tensor:  # [N, H] -> [N, V]
+    """Scores of the next token."""
+    scores: Tensor = model.get_output_embeddings()(states)
+    return scores.float()
+
+
+@torch.no_grad()
+def greedy(
+    model: Any, embeddings: Tensor, mask: Tensor, stops: Sequence[int], longest: int
+) -> Tensor:  # -> [B, <= longest]
+    """The likeliest next tokens of prompts [B, T, H] padded on the left, one by one, until every row has said a stop.
+
+    A row that has ended goes on with its stop token.
+    """
+    past, ended, said = None, torch.zeros(len(mask), dtype=torch.bool, device=mask.device), []
+    endings = torch.tensor(stops, device=mask.device)
+    for _ in range(longest):
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -embeddings.shape[1] :]
+        output = model.base_model(
+            inputs_embeds=embeddings, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=True
+        )
+        past = output.past_key_values
+        token = logits(model, output.last_hidden_state[:, -1]).argmax(dim=1)
+        token = torch.where(ended, endings[0], token)
+        said.append(token)
+        ended = ended | torch.isin(token, endings)
+        if bool(ended.all()):
+            break
+        embeddings = model.get_input_embeddings()(token[:, None])
+        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+    return torch.stack(said, dim=1)
 
 
 def context(model: Any) -> int:

@@ -37,6 +37,7 @@ class Task:
     evaluate: Callable[[Tick], Mapping[str, float]]
     positions: Callable[[int], int]  # supervised ones of a step
     per_epoch: int  # steps
+    metric: str  # the evaluated number that decides
 
 
 class TeacherModule(pl.LightningModule):

@@ -13,6 +13,7 @@ from engine.backbone.pieces import Ints
 from engine.data.sequences import Rows, Sequences
 from engine.runs.run import Run
 from engine.settings.teacher import Teacher as Settings
+from engine.stages import VAL_NDCG
 from engine.student.cross_entropy import cross_entropy
 from engine.teacher.asking import Asked, Asking, answers
 from engine.teacher.build import Built
@@ -81,7 +82,7 @@ def task(
         share = len(place) / max(1, int(whole.count.sum()))
         return Part(found, share, asked.tokens, asked.padding_share, gates)
 
-    return Task(part, held_out, lambda step: int(steps(step).count.sum()), steps.per_epoch)
+    return Task(part, held_out, lambda step: int(steps(step).count.sum()), steps.per_epoch, VAL_NDCG.name)
 
 
 class Steps:

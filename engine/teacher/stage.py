@@ -8,8 +8,8 @@ from engine.config import Config
 from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError
 from engine.runs.run import Run
-from engine.stages import ADAPTER, SEQUENCES, VAL_NDCG, VALIDATION
-from engine.teacher import rank
+from engine.stages import ADAPTER, SEQUENCES, VALIDATION
+from engine.teacher import generate, rank
 from engine.teacher.build import build
 from engine.teacher.module import TeacherModule
 from engine.teacher.schedule import warmup_cosine
@@ -27,15 +27,18 @@ def run(config: Config, run: Run) -> None:
             place=str(run.input(VALIDATION)),
             remedy="Choose another data.split, or looser filters of data.",
         )
-    popularity = np.bincount(sequences.items, minlength=len(built.titles))
-    task = rank.task(settings, built, sequences, rows, popularity, run, place)
+    if settings.objective == "rank":
+        popularity = np.bincount(sequences.items, minlength=len(built.titles))
+        task = rank.task(settings, built, sequences, rows, popularity, run, place)
+    else:
+        task = generate.task(settings, built, sequences, rows, run, place)
     steps = settings.epochs * task.per_epoch
     course = fit.Course(
         steps=steps,
         per_epoch=task.per_epoch,
         evaluate_every=max(1, -(-steps // settings.evaluations)),
         patience=settings.patience,
-        metric=VAL_NDCG.name,
+        metric=task.metric,
         rate=lambda step: warmup_cosine(
             step, steps, round(settings.warmup * steps), 1.0, settings.floor_rate, settings.floor_rate
         ),

@@ -1,0 +1,88 @@
+"""The generate objective: what is learned is the answer, and how an answer is got does not depend on the batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.backbone import language
+from engine.teacher.build import Built
+from engine.teacher.generate import Telling, token_losses
+
+TEMPLATE = "Seen [HistoryHere]. One of [CansHere]:"
+Make = Callable[[], Any]
+HISTORY = np.asarray([[1, 2, 3], [4, 0, 0]])
+CANDIDATES = np.asarray([[5, 6, 7], [8, 5, 9]])
+
+
+def telling(tiny: Any) -> Telling:
+    return Telling(Built(tiny.teacher, tiny.student, tiny.book, [TEMPLATE], []), True, "cpu")
+
+
+def users(rows: int = 2) -> torch.Tensor:
+    return torch.randn(2, 8, generator=torch.Generator().manual_seed(0))[:rows]
+
+
+def test_only_the_answer_is_learned_and_its_loss_is_that_of_a_loop(tiny: Make) -> None:
+    made = tiny()
+    told = telling(made)(TEMPLATE, HISTORY, users(), CANDIDATES, np.asarray([6, 5]))
+    gates = made.teacher.gates(told.inputs.users)
+    losses, row = token_losses(made.teacher, told, gates)
+    states = made.teacher.states(told.inputs, gates)
+    place = 0
+    for b in range(2):
+        answer = made.book.titles(np.asarray([[6, 5][b]]))[0]
+        labelled = (told.labels[b] != -100).nonzero()[:, 0]
+        assert told.labels[b, labelled].tolist() == answer
+        for t in labelled.tolist():
+            scores = made.teacher.language_model.lm_head(states[b, t - 1]).double()
+            expected = torch.logsumexp(scores, 0) - scores[told.labels[b, t]]
+            torch.testing.assert_close(losses[place].double(), expected, rtol=1e-5, atol=1e-6)
+            assert int(row[place]) == b
+            place += 1
+    assert place == len(losses)
+
+
+def greedy(made: Any, rows: slice) -> list[list[int]]:
+    told = telling(made)(TEMPLATE, HISTORY[rows], users()[rows], CANDIDATES[rows], left=True)
+    assert told.inputs.mask is not None
+    with made.teacher.routing.of(made.teacher.gates(told.inputs.users)):
+        tokens = language.greedy(
+            made.teacher.language_model, made.teacher.embed(told.inputs), told.inputs.mask, [made.book.stop], 6
+        )
+    return tokens.tolist()
+
+
+def test_left_padded_generation_equals_unpadded(tiny: Make) -> None:
+    made = tiny()
+    both = greedy(made, slice(0, 2))
+    for row in range(2):
+        alone = greedy(made, slice(row, row + 1))[0]
+        assert both[row][: len(alone)] == alone
+
+
+def test_generation_with_a_cache_equals_reading_everything_again(tiny: Make) -> None:
+    made = tiny()
+    told = telling(made)(TEMPLATE, HISTORY[:1], users(1), CANDIDATES[:1])
+    ids, expected = told.inputs.ids, []
+    gates = made.teacher.gates(told.inputs.users)
+    embeddings = made.teacher.embed(told.inputs)
+    for _ in range(6):
+        with made.teacher.routing.of(gates):
+            last = language.states(made.teacher.language_model, embeddings)[:, -1]
+        token = made.teacher.language_model.lm_head(last).argmax(dim=1)
+        expected.append(int(token))
+        if int(token) == made.book.stop:
+            break
+        embeddings = torch.cat([embeddings, made.teacher.language_model.get_input_embeddings()(token[:, None])], dim=1)
+    assert greedy(made, slice(0, 1))[0] == expected and ids.shape[0] == 1
+
+
+def test_text_only_prompts_leave_the_projector_out(tiny: Make) -> None:
+    made = tiny()
+    told = telling(made)(TEMPLATE, HISTORY, users(), CANDIDATES, np.asarray([6, 5]), hybrid=False)
+    losses, _ = token_losses(made.teacher, told, made.teacher.gates(told.inputs.users))
+    losses.mean().backward()
+    assert all(value.grad is None for value in made.teacher.projector.parameters())
+    assert made.teacher.gate.scores.weight.grad.abs().sum() > 0

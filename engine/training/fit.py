@@ -128,6 +128,8 @@ class _Conductor(pl.Callback):
         self.resumed = checkpoint.newest(run)
         self.standing = self.resumed.standing if self.resumed else Standing()
         self.best = self.resumed.best if self.resumed else {}
+        if self.resumed:  # told here, because a training that had reached its last step begins no more
+            run.resumed(self.standing.step)
         self.stopped = False
         self._before: list[list[Tensor]] | None = None
         self._norms: list[float | None] = []
@@ -152,7 +154,6 @@ class _Conductor(pl.Callback):
             trainer.optimizers[0].load_state_dict(self.resumed.optimizer)
             self._average = {name: value.to(self.module.device) for name, value in self.resumed.average.items()}
             checkpoint.restore_random(self.resumed.random)
-            self.run.resumed(self.standing.step)
             self.resumed = None  # its tensors are not needed twice
         elif self.course.average is not None:
             self._average = {name: p.detach().clone() for name, p in _trained(self.module).items()}

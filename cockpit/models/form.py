@@ -39,7 +39,7 @@ class Setting:
         if self.choices:
             return " | ".join(self.choices)
         signs = (("≥", self.low), (">", self.above), ("≤", self.high), ("<", self.below))
-        limits = " ".join(f"{sign} {limit:g}" for sign, limit in signs if limit is not None)
+        limits = " ".join(f"{sign} {limit:.10g}" for sign, limit in signs if limit is not None)
         return f"{self.type} {limits}".strip() + (f" {self.unit}" if self.unit else "")
 
 
@@ -72,7 +72,7 @@ class Form:
         """Take what ``engine config --json`` told."""
         found: dict[str, Setting] = {}
         for name, group in (told.get("groups") or {}).items():
-            if isinstance(group, dict) and name != "experiment":
+            if isinstance(group, dict) and name != "experiment" and group.get("choices"):
                 choices = tuple(str(choice) for choice in group.get("choices") or ())
                 found[name] = Setting(
                     name, group.get("choice"), "choice", f"file of {name}", choices=choices, group=True

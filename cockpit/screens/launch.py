@@ -6,7 +6,7 @@ from cockpit.keys import LAUNCH, RUNS
 from cockpit.models.form import GRID_LIMIT, Form, changes_from, check, shown, split, stages_for
 from cockpit.models.rows import Row
 from cockpit.prompts import Choice
-from cockpit.render.lines import Line, Lines, beside, box, column, short, wrap
+from cockpit.render.lines import Line, Lines, beside, box, column, fit, short, width, wrap
 from cockpit.services import engine
 from cockpit.services.scan import read_config
 from engine.stages import STAGES
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cockpit.desk import Desk
 
 GRAPH, FORM = "graph", "form"
+VALUE = 24  # cells of a value
+HELPED = 24  # cells that have to be free in a line before the meaning of the setting stands there too
 ACTIONS = {  # what a plan does with a stage -> glyph, word, style
     "reuse": ("✓", "reused", "done"),
     "join": ("●", "at work", "run"),
@@ -146,7 +148,7 @@ class Launch:
             elif step is None and name in wanted and self.plan:
                 glyph, word, style = "·", "not needed", "dim"
             target = "◆" if name == self.form.target else "│" if name in wanted else " "
-            run = str(step.get("run") or "").removeprefix(name + "-") if step else ""
+            run = str(step.get("run") or "")[-11:] if step else ""
             line: Line = [
                 (f" {target} ", "mark"),
                 (f"{glyph} ", style),
@@ -180,6 +182,9 @@ class Launch:
         lines: Lines = []
         for index, key in enumerate(keys[self._top : self._top + rows], self._top):
             line = self._field(key, name)
+            free = across - 2 - max(width(line), name + VALUE) - 2
+            if free > HELPED:
+                line = [*fit(line, max(width(line), name + VALUE) + 2), (short(self._help(key), free), "dim")]
             if self.pane == FORM and index == place:
                 line = [(column("".join(text for text, _ in line), across - 2), "select")]
             lines.append(line)
@@ -213,6 +218,10 @@ class Launch:
         elif changed and key in form.settings:
             line.append((f"   was {shown(form.settings[key].value)}", "dim"))
         return line
+
+    def _help(self, key: str) -> str:
+        setting = self.form.settings.get(key)
+        return f"{setting.help}  {'' if setting.choices else setting.limits}" if setting else ""
 
     def _about(self, key: str, across: int) -> Lines:
         setting = self.form.settings.get(key)

@@ -17,6 +17,7 @@ from engine.runs.text import clean
 LONG = 4 << 20  # bytes of events above which a sample is shown first
 BLOCK = 8 << 10  # bytes of one sampled block
 SAMPLES = 150
+PIECE = 24 << 10  # bytes that are read at a time: a few milliseconds of work between two looks at the keys
 KEPT = 20_000  # console lines
 CONSOLE_TAIL = 1 << 20  # bytes of the console that are read at first
 LINE_LIMIT = 1 << 16
@@ -28,7 +29,7 @@ class Follower:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data = RunData()
-        self._tail = Tail(folder / schema.EVENTS)
+        self._tail = Tail(folder / schema.EVENTS, PIECE)
         self._reading = self.data
         self._rewritten = 0
         self.version = 0  # grows with every change
@@ -100,7 +101,7 @@ class Console:
 
     def __init__(self, folder: Path) -> None:
         path = folder / schema.CONSOLE
-        self._growing = Growing(path)
+        self._growing = Growing(path, 4 * PIECE)
         size = _size(path)
         self.skipped = max(0, size - CONSOLE_TAIL)  # bytes of the beginning that are not shown
         self._growing.offset = self.skipped

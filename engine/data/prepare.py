@@ -51,6 +51,7 @@ def prepare(
     ``tell`` hears what is being done, every few seconds even for 32 million events.
     Raises DataError when nothing is left to train on or to test with.
     """
+    _refuse_missing_columns(settings, interactions)
     tell("filtering")
     kept, dropped = filtered(interactions, settings.min_rating, settings.core_users, settings.core_items)
     user_codes, user_index = _number_users(interactions, kept)
@@ -128,6 +129,22 @@ def targets_hash(test: Rows) -> str:
 
 def _columns(table: pa.Table, *names: str) -> list[list[str]]:
     return [table[name].to_pylist() for name in names]
+
+
+def _refuse_missing_columns(settings: Data, interactions: Interactions) -> None:
+    """A filter or split that would silently do something else without its column is an error."""
+    if settings.min_rating is not None and interactions.rating is None:
+        raise DataError(
+            "its events have no ratings that data.min_rating could look at",
+            place=settings.name,
+            remedy="Set data.min_rating=null, or name the column: data.columns.rating=NAME.",
+        )
+    if settings.split == "temporal" and interactions.time is None:
+        raise DataError(
+            "its events have no times that a temporal split could cut at",
+            place=settings.name,
+            remedy="Set data.split to leave-one-out or users, or name the column: data.columns.time=NAME.",
+        )
 
 
 def _number_users(interactions: Interactions, kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

@@ -123,6 +123,16 @@ def test_a_given_split_has_to_be_given(sets: Any) -> None:
         sets.prepare("ml-100k", split="given", format="auto")
 
 
+@pytest.mark.parametrize(
+    ("changes", "cause"), [({"min_rating": 3.0}, "no ratings"), ({"split": "temporal"}, "no times")]
+)
+def test_a_filter_or_split_without_its_column_is_an_error(sets: Any, changes: dict[str, Any], cause: str) -> None:
+    sets.write("a.txt", "1 a\n1 b\n1 c\n")
+    with pytest.raises(DataError, match=cause) as error:
+        sets.prepare("pairs", file="a.txt", **changes)
+    assert "data.columns" in error.value.remedy
+
+
 def test_the_hash_of_the_test_targets_changes_with_any_of_them(sets: Any) -> None:
     sets.write("a.txt", "1 a\n1 b\n1 c\n2 a\n2 b\n2 c\n")
     one = sets.prepare("pairs", file="a.txt")

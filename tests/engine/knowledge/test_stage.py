@@ -1,0 +1,169 @@
+"""The whole way from a small world to a teacher's knowledge, with the stages as they are."""
+
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine import config
+from engine.data.sequences import Sequences
+from engine.knowledge.rankings import Rankings
+from engine.runs.run import Run, Stopped
+from engine.runs.schema import RunInfo, Summary
+from engine.stages import (
+    ADAPTER,
+    GATE_WEIGHTS,
+    ITEM_VECTORS,
+    RANKINGS,
+    SEQUENCES,
+    STAGES,
+    TEACHER_HELD_OUT,
+    TEST_HISTORIES,
+    VALIDATION,
+    Artifact,
+)
+
+SMALL = [
+    "data.world.users=60",
+    "data.world.items=80",
+    "data.world.series=20",
+    "data.world.events=9",
+    "student.epochs=2",
+    "student.hidden=16",
+    "backbone.scratch.steps=4",
+    "backbone.scratch.width=16",
+    "backbone.scratch.layers=1",
+    "backbone.scratch.feedforward=16",
+    "backbone.scratch.batch=4",
+    "teacher.epochs=1",
+    "teacher.evaluations=2",
+    "teacher.rank.width=8",
+    "teacher.rank.warm_epochs=1",
+    "teacher.lora.rank=4",
+    "knowledge.top=10",
+    "knowledge.shard=16",
+    "trainer.report_every=5",
+]
+
+
+def start(runs: Path, stage: str, name: str = "", words: list[str] | None = None) -> tuple[config.Config, Path]:
+    """A planned run of a stage, its inputs the runs named after their stages."""
+    ranks = "teacher=generate" not in (words or [])
+    small = [word for word in SMALL if ranks or not word.startswith("teacher.rank")]
+    settings, folder = config.load([*small, *(words or [])]), runs / (name or stage)
+    folder.mkdir(parents=True)
+    RunInfo(folder.name, stage, "test", settings.seed, "", {maker: maker for maker in STAGES[stage].inputs}).write(
+        folder
+    )
+    return settings, folder
+
+
+def perform(runs: Path, stage: str, name: str = "", words: list[str] | None = None) -> Path:
+    settings, folder = start(runs, stage, name, words)
+    with Run.open(folder) as run:
+        import_module(f"engine.{stage}.stage").run(settings, run)
+    return folder
+
+
+def made(folder: Path, artifact: Artifact) -> Path:
+    return folder / "artifacts" / artifact.file
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    for stage in ("data", "student", "backbone", "teacher", "knowledge"):
+        perform(folder, stage)
+    return folder
+
+
+def test_every_training_event_but_the_first_of_each_user_gets_a_ranking(runs: Path) -> None:
+    sequences = Sequences.load(made(runs / "data", SEQUENCES))
+    rankings = Rankings.load(made(runs / "knowledge", RANKINGS))
+    expected = np.setdiff1d(np.arange(len(sequences.items)), sequences.offsets[:-1])
+    assert rankings.rows.tolist() == expected.tolist()
+    assert rankings.items.shape == rankings.distances.shape == (len(expected), 10)
+
+
+def test_rankings_are_of_unseen_items_and_nearest_first(runs: Path) -> None:
+    sequences = Sequences.load(made(runs / "data", SEQUENCES))
+    rankings = Rankings.load(made(runs / "knowledge", RANKINGS))
+    assert (rankings.distances[:, 1:] >= rankings.distances[:, :-1]).all()
+    assert (torch.exp(-rankings.distances).sum(dim=1) <= 1 + 1e-5).all()
+    for row, items in zip(rankings.rows.tolist(), rankings.items.tolist(), strict=True):
+        user = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
+        assert not set(items) & set(sequences.items[sequences.offsets[user] : row].tolist())
+        assert min(items) >= 1 and len(set(items)) == len(items)
+
+
+def test_the_loaded_teacher_is_as_good_as_when_it_was_saved(runs: Path) -> None:
+    facts, asked = Summary.read(runs / "teacher"), Summary.read(runs / "knowledge")
+    assert facts is not None and asked is not None
+    assert asked.best["val_ndcg@10"]["v"] == facts.facts["best"]["val_ndcg@10"]
+
+
+def test_gates_item_vectors_and_held_out_answers_fit_each_other(runs: Path) -> None:
+    gates = load_file(made(runs / "knowledge", GATE_WEIGHTS))
+    assert torch.equal(gates["rows"], Rankings.load(made(runs / "knowledge", RANKINGS)).rows)
+    torch.testing.assert_close(gates["weights"].sum(dim=1), torch.ones(len(gates["rows"])))
+    vectors = load_file(made(runs / "knowledge", ITEM_VECTORS))["vectors"]
+    held_out = load_file(made(runs / "knowledge", TEACHER_HELD_OUT))
+    assert vectors.shape == (81, 8) and (vectors[0] == 0).all()
+    assert held_out["table"].shape == (81, held_out["test"].shape[1])
+    assert len(held_out["test"]) == len(Sequences.load(made(runs / "data", TEST_HISTORIES)))
+    assert len(held_out["validation"]) == len(load_file(made(runs / "data", VALIDATION))["users"])
+
+
+def test_a_stopped_run_goes_on_with_the_answers_it_has(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, folder = start(runs, "knowledge", "stopped")
+    stage = import_module("engine.knowledge.stage")
+    with pytest.raises(Stopped), Run.open(folder) as run:
+        monkeypatch.setattr(
+            Run, "stop_requested", property(lambda self: len(list(self.checkpoints.glob("shard*"))) >= 2)
+        )
+        stage.run(settings, run)
+    kept = {path.name: path.stat().st_mtime_ns for path in (folder / "checkpoints").glob("shard*")}
+    assert len(kept) == 2
+    monkeypatch.undo()
+    with Run.open(folder) as run:
+        stage.run(settings, run)
+    assert all((folder / "checkpoints" / name).stat().st_mtime_ns == when for name, when in kept.items())
+    whole, again = (Rankings.load(made(runs / name, RANKINGS)) for name in ("knowledge", "stopped"))
+    assert torch.equal(whole.items, again.items) and torch.equal(whole.distances, again.distances)
+
+
+@pytest.mark.parametrize("kind", ["random", "uncertain", "disagreement"])
+def test_a_budget_asks_about_a_share_of_the_rows_and_answers_them_the_same(runs: Path, kind: str) -> None:
+    folder = perform(runs, "knowledge", kind, [f"knowledge.rows={kind}", "knowledge.budget=0.25"])
+    whole, some = (Rankings.load(made(path, RANKINGS)) for path in (runs / "knowledge", folder))
+    assert len(some.rows) == round(0.25 * len(whole.rows))
+    place = {row: at for at, row in enumerate(whole.rows.tolist())}
+    same = [place[row] for row in some.rows.tolist()]
+    torch.testing.assert_close(some.distances, whole.distances[same], rtol=1e-4, atol=1e-4)
+
+
+def test_training_twice_gives_the_same_adapter(runs: Path) -> None:
+    again = perform(runs, "teacher", "again")
+    first, second = (load_file(made(path, ADAPTER)) for path in (runs / "teacher", again))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    shutil.rmtree(again)
+
+
+def test_the_generate_objective_runs_through(runs: Path) -> None:
+    words = [
+        "teacher=generate",
+        "teacher.templates=Seen [HistoryHere]. One of [CansHere]:",
+        "teacher.generate.candidates=4",
+        "teacher.generate.new_tokens=4",
+        "teacher.accumulate=2",
+        "teacher.evaluate_rows=12",
+    ]
+    folder = perform(runs, "teacher", "generated", words)
+    facts = Summary.read(folder)
+    assert facts is not None and 0 <= facts.facts["best"]["valid_ratio"] <= 1
+    assert not any(name.startswith("head.") for name in load_file(made(folder, ADAPTER)))

@@ -25,6 +25,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--no-cell-diff", action="store_true", help="send rows as Textual does, not single cells")
     top.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal, to select text")
     top.add_argument("--settings", action="store_true", help="say where the settings file is, check it, and leave")
+    top.add_argument("--print", choices=("runs", "live", "help"), help="print a screen as text and leave")
+    top.add_argument("--size", default="120x40", metavar="WxH", help="cells of a printed screen (120x40)")
+    top.add_argument("--keys", action="store_true", help="print the table of keys as Markdown and leave")
     top.add_argument("--version", action="store_true", help="print the version and leave")
     return top
 
@@ -48,13 +51,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             KeyMap(chosen.keys, str(place))
             print(f"{place}: {'all right' if place.exists() else 'not there; standard settings are used'}")
             return 0
-        return _run(options, chosen, str(place))
+        if options.keys:
+            from cockpit.paper import key_table
+
+            print(key_table(chosen.keys, str(place)))
+            return 0
+        root = (options.runs or Path(os.environ.get("ENGINE_RUNS") or "runs")).absolute()
+        if options.print:
+            from cockpit.paper import picture
+
+            print(picture(root, options.print, options.size, chosen))
+            return 0
+        return _run(options, root, chosen, str(place))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
-def _run(options: argparse.Namespace, chosen: "Settings", place: str) -> int:
+def _run(options: argparse.Namespace, root: Path, chosen: "Settings", place: str) -> int:
     if not sys.stderr.isatty() or not sys.stdin.isatty():  # the picture goes to stderr: stdout is data
         raise UserError(
             "cockpit needs a terminal", place="stdin or stderr", remedy="Without one use: engine runs, engine show ID"
@@ -66,7 +80,6 @@ def _run(options: argparse.Namespace, chosen: "Settings", place: str) -> int:
 
     chosen.low_bandwidth |= options.low_bandwidth
     chosen.cell_diff &= not options.no_cell_diff
-    root = (options.runs or Path(os.environ.get("ENGINE_RUNS") or "runs")).absolute()
     app = Cockpit(root, chosen, read_only=options.read_only, place=place)
     app.run(mouse=chosen.mouse and not options.no_mouse)
     return app.return_code or 0

@@ -142,7 +142,9 @@ _LOOKS = {"warning": "warn", "error": "bad", "": "ok"}
 
 
 def progress(row: Row) -> str:
-    """Steps of the total, or how much when the total is not known."""
+    """Steps of the total, or how much when the total is not known; of a finished run what its training took."""
+    if row.state == "DONE" and isinstance(row.facts.get("steps"), int):
+        return f"{words.brief(row.facts['steps'])} steps"
     if not row.total:
         return words.brief(row.step) if row.step else ""
     return f"{words.brief(row.step)}/{words.brief(row.total)}"

@@ -1,0 +1,24 @@
+"""Screens and keys on paper."""
+
+import pytest
+
+from cockpit.__main__ import main
+from cockpit.keys import TABLE
+
+
+def test_the_key_table_has_a_line_for_every_key(capsys):
+    assert main(["--keys"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == len(TABLE) + 2 and "| `space` | Runs, Live | mark a run" in out
+
+
+def test_a_screen_is_printed_without_a_terminal(capsys, maker, world):
+    for screen, words in (("runs", world["data"][-4:]), ("live", "health"), ("help", "Runs (1)")):
+        assert main(["--runs", str(maker.root), "--print", screen, "--size", "120x40"]) == 0
+        assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", ["120", "0x0", "axb", "120x4000"])
+def test_an_impossible_size_is_explained(capsys, tmp_path, size):
+    assert main(["--runs", str(tmp_path), "--print", "runs", "--size", size]) == 2
+    assert "--size 120x40" in capsys.readouterr().err

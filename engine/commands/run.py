@@ -14,6 +14,7 @@ from engine.launch import Request, start
 from engine.plan import NEW, Step, plan
 from engine.runs.state import State
 from engine.runs.store import Entry, Store
+from engine.runs.text import clean_lines
 
 SAYS = {"reuse": "reused ", "join": "joined ", "resume": "resumed", "new": "new    "}
 
@@ -81,7 +82,10 @@ def _print_detached(steps: Sequence[Step], as_json: bool) -> None:
 def _explain(entries: Sequence[Entry]) -> int:
     """Say which run broke the chain and why; 2 where a person can put it right, else 1."""
     broken = next(entry for entry in entries if entry.state is not State.DONE)
-    print(f"error: {broken.id} {broken.state}: {broken.standing.reason}", file=sys.stderr)
+    told = broken.standing.reason
+    if broken.end is not None and broken.end.reason.startswith(told):
+        told = broken.end.reason  # with the remedy below it
+    print(clean_lines(f"error: {broken.id} {broken.state}: {told}"), file=sys.stderr)
     if broken.state in (State.STOPPED, State.KILLED, State.LOST):
         print(f"Go on with: engine resume {entries[-1].id}", file=sys.stderr)
         return 1

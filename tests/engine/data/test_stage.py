@@ -121,3 +121,12 @@ def test_a_person_sees_cause_place_and_remedy_and_no_traceback(tmp_path: Path, s
     done = subprocess.run([sys.executable, "-m", "engine", *words], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "Traceback" not in done.stderr + done.stdout
     assert str(path) in done.stderr and "needs u.data" in done.stderr and "There is: u.item" in done.stderr
+
+
+def test_a_stage_that_failed_on_its_files_says_the_remedy_too(tmp_path: Path, sets: Any) -> None:
+    sets.write("set/a.txt", "1 a\n1\n")
+    words = ["data=pairs", f"data.path={tmp_path / 'set'}", "data.file=a.txt", "--runs", str(tmp_path / "runs")]
+    done = subprocess.run([sys.executable, "-m", "engine", "run", "data", *words], capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr + done.stdout
+    assert "a.txt:2: the line '1' is not 'user item'" in done.stderr
+    assert "Correct or delete this line." in done.stderr.splitlines()

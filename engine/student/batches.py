@@ -23,6 +23,7 @@ class Batch:
 
     items: Tensor  # [P] item ids
     targets: Tensor  # [P] item ids, the padding where a place is not real
+    events: Tensor  # [P] places of the targets in the sequences' items; any where a place is not real
     layout: Layout
     weights: Tensor | None  # [P] 1 at real places, 0 elsewhere; None: all are real
     positions: int  # real positions of the whole batch, over all processes: what the loss is divided by
@@ -80,7 +81,7 @@ class Windows:
             places = places.to(self.device)
             assert layout.cells is not None
             layout = Layout(layout.rows, longest, layout.order.to(self.device), layout.cells.to(self.device))
-        return Batch(self._items[places], self._items[places + 1], layout, None, positions)
+        return Batch(self._items[places], self._items[places + 1], places + 1, layout, None, positions)
 
     def positions(self, step: int) -> int:
         """Supervised positions of a step, over all processes."""
@@ -100,7 +101,7 @@ class Windows:
         items = torch.where(real, self._items[places], PADDING).view(-1)
         targets = torch.where(real, self._items[places + 1], PADDING).view(-1)
         layout = dense(len(start), self.length, self.device)
-        return Batch(items, targets, layout, real.view(-1).float(), positions)
+        return Batch(items, targets, (places + 1).view(-1), layout, real.view(-1).float(), positions)
 
     def _draw(self, epoch: int) -> None:
         generator = torch.Generator().manual_seed(int(np.random.SeedSequence((self.seed, epoch)).generate_state(1)[0]))

@@ -28,27 +28,32 @@ class StudentModule(pl.LightningModule):
 
     def loss(self, batch: Batch, step: int) -> Tensor:
         """Mean loss over the positions of the whole batch; with several processes the mean of theirs is that."""
-        settings = self.settings
         states = self.model.encode(batch.items, batch.layout)
         table, bias = self.model.item_table()
-        if settings.loss == "cross-entropy":
-            total = cross_entropy(states, table, batch.targets, bias, batch.weights)
-        else:
-            assert settings.negatives is not None
-            shape = (settings.negatives,) if settings.loss == "sampled-softmax" else (len(states), settings.negatives)
-            key = int(np.random.SeedSequence((settings.seed, step, 1)).generate_state(1)[0])
-            generator = torch.Generator(states.device).manual_seed(key)
-            negatives = losses.uniform_negatives(shape, self.model.items, generator)
-            positive, negative = losses.drawn_scores(states, table, batch.targets, negatives, bias)
-            if settings.loss == "sampled-softmax":
-                total = losses.sampled_softmax(positive, negative, batch.weights)
-            elif settings.loss == "bce":
-                total = losses.bce(positive, negative, batch.weights)
-            else:
-                assert settings.calibration is not None
-                total = losses.gbce(positive, negative, self.model.items, settings.calibration, batch.weights)
+        total = base_loss(self.settings, states, table, bias, batch, step)
         return total * (self.windows.world / batch.positions)
 
     def configure_optimizers(self) -> Any:
         settings = self.settings
         return adamw(self.model.parameters(), settings.learning_rate, settings.weight_decay, settings.beta2)
+
+
+def base_loss(
+    settings: Student, states: Tensor, table: Tensor, bias: Tensor | None, batch: Batch, step: int
+) -> Tensor:  # states [P, D], table [n + 1, D], bias [n + 1] -> scalar
+    """Sum over the positions of what ``settings.loss`` names; the step decides which negatives are drawn."""
+    if settings.loss == "cross-entropy":
+        return cross_entropy(states, table, batch.targets, bias, batch.weights)
+    assert settings.negatives is not None
+    items = len(table) - 1
+    shape = (settings.negatives,) if settings.loss == "sampled-softmax" else (len(states), settings.negatives)
+    key = int(np.random.SeedSequence((settings.seed, step, 1)).generate_state(1)[0])
+    generator = torch.Generator(states.device).manual_seed(key)
+    negatives = losses.uniform_negatives(shape, items, generator)
+    positive, negative = losses.drawn_scores(states, table, batch.targets, negatives, bias)
+    if settings.loss == "sampled-softmax":
+        return losses.sampled_softmax(positive, negative, batch.weights)
+    if settings.loss == "bce":
+        return losses.bce(positive, negative, batch.weights)
+    assert settings.calibration is not None
+    return losses.gbce(positive, negative, items, settings.calibration, batch.weights)

@@ -33,6 +33,16 @@ def test_every_target_is_the_item_after_its_input(make_sequences: Make, same_sha
     assert seen and all(target == item + 1 for item, target in seen)
 
 
+@pytest.mark.parametrize("same_shapes", [False, True])
+def test_a_batch_tells_where_its_targets_stand_among_all_events(make_sequences: Make, same_shapes: bool) -> None:
+    sequences = make_sequences(LONG)
+    made = windows(sequences, same_shapes=same_shapes)
+    for step in range(2 * made.per_epoch):
+        batch = made(step)
+        real = batch.targets != 0
+        assert np.array_equal(sequences.items[batch.events[real].numpy()], batch.targets[real].numpy())
+
+
 def test_an_epoch_shows_every_user_with_a_next_item_once(make_sequences: Make) -> None:
     made = windows(make_sequences(LONG))
     for epoch in range(4):

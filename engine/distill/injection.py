@@ -1,0 +1,73 @@
+"""Collaborative embedding distillation (DLLM2Rec, REFERENCE d.3): a teacher's item vectors inside the student's.
+
+x_i = E_i + weight * P(v_i): E is what the student learns by itself, P a trained projector of the teacher's vectors v.
+All items are projected once a step, not once for each place they stand at. After training x is a plain table: serving
+costs nothing more. Letters: n items, D width of the student's item vectors, H width of the teacher's.
+"""
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.data.ids import PADDING
+from engine.settings.distill import Injection as Settings
+from engine.student.model import SequenceModel
+
+
+class Injection(nn.Module):
+    """weight * P(v_i) for every item, zero for the padding."""
+
+    vectors: Tensor
+
+    def __init__(self, vectors: Tensor, hidden: int, settings: Settings) -> None:
+        """``vectors`` [n + 1, H]; ``settings.standardise`` moves their mean to 0 and their mean square to 1."""
+        super().__init__()
+        self.weight = settings.weight
+        items = torch.arange(len(vectors)) != PADDING
+        vectors = vectors.float()
+        if settings.standardise:
+            vectors = vectors - vectors[items].mean(dim=0)
+            vectors = vectors / vectors[items].square().mean().sqrt().clamp(min=torch.finfo(vectors.dtype).tiny)
+        # Not persistent: knowledge is an input of the run and need not be in its checkpoints.
+        self.register_buffer("vectors", vectors * items[:, None], persistent=False)
+        self.register_buffer("items", items[:, None], persistent=False)
+        width = vectors.shape[1]
+        wide = settings.hidden
+        if wide is None:
+            self.project: nn.Module = nn.Linear(width, hidden)
+        else:
+            self.project = nn.Sequential(nn.Linear(width, wide), nn.GELU(), nn.Linear(wide, hidden))
+
+    def forward(self) -> Tensor:  # -> [n + 1, D]
+        projected: Tensor = self.project(self.vectors)
+        return self.weight * projected * self.items
+
+
+def tables(model: SequenceModel, injection: Injection | None, into: str) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Item vectors to read [n + 1, D], to score with [n + 1, D'] and biases, the projected vectors among them."""
+    own = model.network.inputs()
+    table, bias = model.item_table()
+    if injection is None:
+        return own, table, bias
+    added = injection()
+    read = own + added
+    if into == "both":
+        scored, _ = model.network.outputs()
+        table = read if scored is own else scored + added
+        table = F.normalize(table, dim=1) if model.settings.normalise else table
+    return read, table, bias
+
+
+@torch.no_grad()
+def folded(model: SequenceModel, injection: Injection | None, into: str) -> SequenceModel:
+    """A plain model, in eval mode, that gives the same scores without the injection."""
+    plain = copy.deepcopy(model).eval()
+    if injection is not None:
+        added, read = injection(), plain.network.inputs()
+        scored, _ = plain.network.outputs()
+        read += added
+        if into == "both" and scored is not read:
+            scored += added
+    return plain

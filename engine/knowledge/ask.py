@@ -27,6 +27,11 @@ from engine.teacher.module import report_gate
 from engine.teacher.questions import Questions, of_rows, of_training, within
 
 Ints = NDArray[Any]
+REQUESTS = 20  # rows asked one by one to tell the time of a request
+
+
+def _nothing() -> None:
+    """No sign of life is needed for something this short."""
 
 
 class Asker:
@@ -125,12 +130,25 @@ class Asker:
             whole = torch.zeros(len(rows), self.table.shape[1])
             whole[torch.from_numpy(asked)] = answers
             found |= {name: whole, f"{name}_gates": gates}
+        self._time_requests(validation)
         targets = torch.from_numpy(validation.targets.astype(np.int64)).to(self.device)
         seen = self._on_device((validation.items, validation.start, validation.stop))
         ranks = ranking.ranks_in_blocks(found["validation"].to(self.device), self.table, targets, self.bias, seen)
         values = {VAL_RECALL.name: ranking.hit_rate(ranks, 10), VAL_NDCG.name: ranking.ndcg(ranks, 10)}
         self.run.evaluation(0, {name: float(value.mean()) for name, value in values.items()}, best=True)
         return found
+
+    def _time_requests(self, rows: Rows) -> None:
+        """Notes how long one row takes by itself, student, prompt and language model together."""
+        taken = []
+        for at in np.flatnonzero(rows.stop > rows.start)[:REQUESTS]:
+            one = Rows(rows.items, rows.start[[at]], rows.stop[[at]], rows.users[[at]])
+            since = time.monotonic()
+            state = self.built.student.after_rows(one, self.device, _nothing)
+            self.answers(of_rows(one, self.history + 1), state, np.zeros(1, dtype=np.int64), _nothing)
+            taken.append(time.monotonic() - since)
+        if taken:
+            self.run.note(ms_per_request=round(1e3 * float(np.median(taken)), 3))
 
     def _on_device(self, seen: tuple[Ints, Ints, Ints]) -> ranking.Histories:
         items, start, stop = (torch.from_numpy(part.astype(np.int64)).to(self.device) for part in seen)

@@ -89,6 +89,7 @@ class Teacher:
     accumulate: int = setting("parts of a step that are computed one after the other, to save memory", low=1)
     checkpointing: bool = setting("recompute activations in backward: less memory, a third more time")
     epochs: int = setting("passes over the training rows", low=1)
+    steps: int | None = setting("optimizer steps at most; null: as many as the epochs have", low=1)
     optimizer: str = setting("adamw: decoupled weight decay; adam: as published", choices=("adamw", "adam"))
     learning_rate: float = setting("largest step size of experts, projector and head", above=0)
     gate_rate: float = setting("the gate's learning rate in multiples of the others'", above=0)

@@ -96,7 +96,7 @@ def accumulated(share: Callable[[int], Tensor], pieces: int, parameters: Sequenc
         for at, gradient in enumerate(torch.autograd.grad(loss, parameters, allow_unused=True)):
             if gradient is not None:
                 have = sums[at]
-                sums[at] = gradient if have is None else have.add_(gradient)
+                sums[at] = gradient if have is None else have + gradient
     used = [(parameter, gradient) for parameter, gradient in zip(parameters, sums, strict=True) if gradient is not None]
     apply: Callable[..., Tensor] = _Known.apply
     return apply(total, *(part for pair in used for part in pair))

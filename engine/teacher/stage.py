@@ -3,11 +3,13 @@
 from dataclasses import asdict
 
 import numpy as np
+import torch
 
 from engine.config import Config
 from engine.data.sequences import Rows, Sequences
-from engine.errors import DataError
+from engine.errors import DataError, UserError
 from engine.runs.run import Run
+from engine.settings.teacher import Teacher as Settings
 from engine.stages import ADAPTER, SEQUENCES, VALIDATION
 from engine.teacher import generate, rank
 from engine.teacher.build import build
@@ -32,7 +34,7 @@ def run(config: Config, run: Run) -> None:
         task = rank.task(settings, built, sequences, rows, popularity, run, place)
     else:
         task = generate.task(settings, built, sequences, rows, run, place)
-    steps = settings.epochs * task.per_epoch
+    steps = min(settings.epochs * task.per_epoch, settings.steps or settings.epochs * task.per_epoch)
     course = fit.Course(
         steps=steps,
         per_epoch=task.per_epoch,
@@ -45,15 +47,31 @@ def run(config: Config, run: Run) -> None:
         clip=settings.clip,
     )
     module = TeacherModule(built.teacher, settings, task, run, config.trainer.report_every)
-    fit.fit(
-        module,
-        course,
-        config.trainer,
-        run,
-        groups=built.teacher.groups(),
-        evaluate=task.evaluate,
-        positions=task.positions,
-    )
+    try:
+        fit.fit(
+            module,
+            course,
+            config.trainer,
+            run,
+            groups=built.teacher.groups(),
+            evaluate=task.evaluate,
+            positions=task.positions,
+        )
+    except torch.OutOfMemoryError as error:
+        raise _too_large(settings) from error
     built.teacher.eval()
     with run.output(ADAPTER) as path:
         built.teacher.save(path, {"settings": asdict(settings)})
+
+
+def _too_large(settings: Settings) -> UserError:
+    """What to try when a step does not fit into memory."""
+    at_once = settings.batch // settings.accumulate
+    finer = [parts for parts in range(settings.accumulate + 1, settings.batch + 1) if settings.batch % parts == 0]
+    parts = next((parts for parts in finer if parts >= 2 * settings.accumulate), settings.batch)
+    less = f"teacher.accumulate={parts} computes {settings.batch // parts} prompts at a time, with the same result; "
+    return UserError(
+        f"{at_once} prompts of up to {settings.context} tokens do not fit into memory",
+        place="teacher.batch",
+        remedy=f"Try {less if finer else ''}teacher.checkpointing=true, or a smaller teacher.context.",
+    )

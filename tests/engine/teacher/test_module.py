@@ -1,0 +1,45 @@
+"""Parts of a step, computed one after the other, are the whole step."""
+
+import pytest
+import torch
+from torch import nn
+
+from engine.teacher.module import accumulated
+
+
+def test_gradients_of_parts_are_those_of_the_whole() -> None:
+    torch.manual_seed(0)
+    model, x, y = nn.Linear(4, 3).double(), torch.randn(6, 4).double(), torch.randn(6, 3).double()
+
+    def loss(rows: slice) -> torch.Tensor:
+        return (model(x[rows]) - y[rows]).square().mean()
+
+    loss(slice(None)).backward()
+    whole = [value.grad.clone() for value in model.parameters() if value.grad is not None]
+    model.zero_grad()
+    total = accumulated(lambda k: loss(slice(2 * k, 2 * k + 2)) / 3, 3, list(model.parameters()))
+    total.backward()
+    torch.testing.assert_close(total, loss(slice(None)))
+    for value, expected in zip(model.parameters(), whole, strict=True):
+        torch.testing.assert_close(value.grad, expected)
+
+
+def test_a_part_that_does_not_touch_a_parameter_leaves_it_without_a_gradient() -> None:
+    used, unused = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    accumulated(lambda k: (used * (k + 1)).sum(), 2, [used, unused]).backward()
+    assert unused.grad is None and used.grad is not None and used.grad.tolist() == [3.0, 3.0]
+
+
+def test_a_scaled_loss_scales_its_gradients() -> None:
+    used = nn.Parameter(torch.ones(2))
+    (accumulated(lambda k: used.sum(), 2, [used]) * 0.5).backward()
+    assert used.grad is not None and used.grad.tolist() == [1.0, 1.0]
+
+
+def test_parts_hold_no_graph_of_each_other() -> None:
+    used = nn.Parameter(torch.ones(2))
+    total = accumulated(lambda k: used.square().sum(), 2, [used])
+    with torch.no_grad():
+        used.mul_(100)  # activations would notice that they are stale
+    total.backward()
+    assert used.grad is not None and used.grad.tolist() == pytest.approx([4.0, 4.0])

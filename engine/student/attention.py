@@ -44,9 +44,15 @@ def _heads_apart(flat: Tensor, layout: Layout, parts: int, heads: int) -> list[T
 
 def _heads_together(parts: list[Tensor], layout: Layout, heads: int) -> Tensor:
     """The way back: ``parts`` of [B * H, T, D / H] -> [P, parts * D]."""
-    split = torch.stack([part.view(layout.rows, heads, layout.longest, -1) for part in parts])
-    grid = split.permute(1, 3, 0, 2, 4).reshape(layout.rows * layout.longest, -1)
-    return grid if layout.cells is None else grid.index_select(0, layout.cells)
+    if heads == len(parts) == 1:
+        grid = parts[0]
+    else:
+        size = parts[0].shape[2]
+        grid = parts[0].new_empty(layout.rows, layout.longest, len(parts), heads, size)
+        for place, part in enumerate(parts):
+            grid[:, :, place] = part.view(layout.rows, heads, layout.longest, size).transpose(1, 2)
+    places = grid.view(layout.rows * layout.longest, -1)
+    return places if layout.cells is None else places.index_select(0, layout.cells)
 
 
 class _Attention(torch.autograd.Function):

@@ -6,6 +6,7 @@ of each product.
 Letters: P positions, C rows of a chunk, D width, n items.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from engine.data.ids import PADDING
 SCORES_AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 27}  # entries of a chunk; on a CPU they should stay in the cache
 _FEWEST_ROWS = 64  # fewer rows make a product slow, however large the catalogue
 _LARGEST_EXPONENT = 60.0  # below, exp needs no shift: sums and their inverses stay inside float32
+_LN_2 = math.log(2.0)
+_LOG2_E = 1.0 / _LN_2
 
 
 def cross_entropy(
@@ -30,43 +33,46 @@ def cross_entropy(
     if bias is not None:  # one more coordinate that is 1 in every state
         states = torch.cat([states, states.new_ones(len(states), 1)], dim=1)
         table = torch.cat([table, bias[:, None]], dim=1)
-    loss: Tensor = _CrossEntropy.apply(states, table, targets, weights)  # type: ignore[no-untyped-call]
+    kind = states.device.type
+    narrow = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else states.dtype
+    with torch.autocast(kind, enabled=False):  # types are chosen here: products narrow, sums wide
+        loss: Tensor = _CrossEntropy.apply(states.to(narrow), table, targets, weights)  # type: ignore[no-untyped-call]
     return loss
 
 
 class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, table: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        wide = torch.promote_types(table.dtype, torch.float32)  # sums are taken in it, products in the states' type
+        wide = torch.promote_types(table.dtype, torch.float32)
         narrow = table.to(states.dtype)
         backward = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
         grad_states = torch.empty_like(states, dtype=wide)
         grad_table = torch.zeros_like(table, dtype=wide)
         total = states.new_zeros((), dtype=wide)
         step = max(_FEWEST_ROWS, SCORES_AT_ONCE[states.device.type] // len(table))
-        workspace = states.new_empty(min(step, len(states)), len(table))
+        workspace = states.new_empty(min(step, len(states)), len(table), dtype=wide)
         # Looking at a value makes a GPU wait; there the shift is always made.
         shifted = states.device.type != "cpu" or _bound(states, table) > _LARGEST_EXPONENT
         for first in range(0, len(states), step):
             rows = slice(first, first + step)
             some, wanted = states[rows], targets[rows, None]
-            scores: Tensor = torch.mm(some, narrow.T, out=workspace[: len(some)])  # [C, n + 1]
-            scores = scores.to(wide)
+            # Scores in units of ln 2, because exp2 is twice as fast as exp.
+            scores = _product(some * _LOG2_E, narrow.T, workspace[: len(some)])  # [C, n + 1]
             own = scores.gather(1, wanted)[:, 0]
             if shifted:
                 scores[:, PADDING] = -torch.inf
                 largest = scores.amax(dim=1)
                 scores -= largest[:, None]
                 own = own - largest
-            scores.exp_()[:, PADDING] = 0.0
+            scores.exp2_()[:, PADDING] = 0.0
             sums = scores.sum(dim=1)  # [C]
-            losses = sums.log() - own
+            losses = sums.log() - own * _LN_2
             weight = None if weights is None else weights[rows]
             total += (losses if weight is None else losses * weight).sum()
             if backward:
                 scale = sums.reciprocal() if weight is None else weight / sums  # [C]
                 part = scores.to(states.dtype)
-                grad_states[rows] = (part @ narrow) * scale[:, None]
+                torch.mul(part @ narrow, scale[:, None], out=grad_states[rows])
                 scaled = (some * scale[:, None]).to(states.dtype)
                 if wide == states.dtype:
                     grad_table.addmm_(part.T, scaled)
@@ -84,6 +90,15 @@ class _CrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         grad_states, grad_table = ctx.saved_tensors
         return grad_states * grad, grad_table * grad, None, None
+
+
+def _product(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
+    """left @ right in the type of ``out``; a GPU sums narrow products in it, a CPU has to round once."""
+    if left.dtype == out.dtype:
+        return torch.mm(left, right, out=out)
+    if left.device.type == "cuda":
+        return torch.mm(left, right, out_dtype=out.dtype)
+    return out.copy_(left @ right)
 
 
 def _bound(states: Tensor, table: Tensor) -> float:

@@ -3,7 +3,6 @@
 Letters: E events, U users, N items as the reader codes them, n items with an id, R rows.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,17 +12,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.data import ids
-from engine.data.catalogue import items_table, repeated_titles
+from engine.data.catalogue import items_table
 from engine.data.filters import filtered, order_of, repeats
 from engine.data.interactions import Interactions
+from engine.data.profile import profile
 from engine.data.sequences import Rows, Sequences
 from engine.data.splits import Events, Split, by_user, histories, leave_one_out, temporal
 from engine.errors import DataError
 from engine.runs.text import clean
 from engine.settings.data import Data
-
-ORDER_BY_TIME = "time, ties by position in the file"
-ORDER_OF_FILE = "position in the file"
 
 
 @dataclass(frozen=True)
@@ -75,60 +72,6 @@ def prepare(
         oracle=None if oracle is None else ids.with_padding(oracle[user_codes[split.test.users]], item_codes),
         profile=profile(settings, interactions, events, split, items, dropped),
     )
-
-
-def profile(
-    settings: Data, interactions: Interactions, events: Events, split: Split, items: pa.Table, dropped: dict[str, int]
-) -> dict[str, Any]:
-    """What a person and the result table want to know about the set."""
-    titled = interactions.catalogue is not None
-    trained, validated, tested = (
-        np.bincount(part.users, minlength=len(events.lengths)) > 0
-        for part in (split.sequences, split.validation, split.test)
-    )
-    held_out = validated | tested
-    return {
-        "name": settings.name,
-        "users": len(events.lengths),
-        "items": len(items),
-        "interactions": len(events.items),
-        "rows": {
-            "train": len(split.sequences.items),
-            "validation": len(split.validation),
-            "test": len(split.test),
-        },
-        "split_users": {
-            "train": int(trained.sum()),
-            "validation": int(validated.sum()),
-            "test": int(tested.sum()),
-            "trained on only": int((trained & ~held_out).sum()),
-            "in no part": int((~trained & ~held_out).sum()),
-        },
-        "split": settings.split,
-        "window": settings.window,
-        "order": ORDER_OF_FILE if interactions.time is None else ORDER_BY_TIME,
-        "targets_hash": targets_hash(split.test),
-        "read": len(interactions),
-        "dropped": {reason: count for reason, count in dropped.items() if count},
-        "titles": {
-            "given": titled,
-            "missing": sum(title == f"item {raw}" for title, raw in zip(*_columns(items, "title", "raw"), strict=True)),
-            "shared": repeated_titles(items),
-        },
-        "cold_items": int((items["seen"].to_numpy() == 0).sum()),
-        "min_rating": settings.min_rating,
-        "core_users": settings.core_users,
-        "core_items": settings.core_items,
-    }
-
-
-def targets_hash(test: Rows) -> str:
-    """First 12 hex digits of the SHA-256 of the test targets as little-endian int32, in order of the rows."""
-    return hashlib.sha256(test.targets.astype("<i4").tobytes()).hexdigest()[:12]
-
-
-def _columns(table: pa.Table, *names: str) -> list[list[str]]:
-    return [table[name].to_pylist() for name in names]
 
 
 def _refuse_missing_columns(settings: Data, interactions: Interactions) -> None:

@@ -13,9 +13,10 @@ from safetensors.numpy import save_file
 from engine.config import Config
 from engine.data import demo
 from engine.data.download import fetched
+from engine.data.layouts import LAYOUTS
 from engine.data.prepare import Prepared, prepare
 from engine.data.readers import read
-from engine.data.sources import LAYOUTS, find, folder_of, watched
+from engine.data.sources import find, folder_of, watched
 from engine.data.splits import histories
 from engine.runs.run import Run, Stopped
 from engine.runs.text import clean

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from engine.data.prepare import targets_hash
+from engine.data.profile import targets_hash
 from engine.data.sequences import Rows
 from engine.evaluate.figures import means, of_lists
 from engine.evaluate.measure import Measured, Protocol

@@ -3,8 +3,9 @@
 import codecs
 
 from engine.data.interactions import Interactions
+from engine.data.layouts import INTERACTIONS, LAYOUTS
 from engine.data.readers import amazon, lines, llara, movielens, recbole, table
-from engine.data.sources import INTERACTIONS, LAYOUTS, Sources
+from engine.data.sources import Sources
 from engine.errors import DataError
 from engine.settings.data import Data
 

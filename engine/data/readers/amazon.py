@@ -5,9 +5,10 @@ from typing import Any
 import pyarrow as pa
 
 from engine.data.interactions import Catalogue, Interactions, coded
+from engine.data.layouts import CATALOGUE, INTERACTIONS
 from engine.data.readers import json_lines
 from engine.data.readers.delimited import TIME_REMEDY, codes, numbers, time_problem, times
-from engine.data.sources import CATALOGUE, INTERACTIONS, Source, Sources
+from engine.data.sources import Source, Sources
 from engine.errors import DataError
 
 FIELDS = {  # user, item, rating, time

@@ -5,10 +5,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.data.interactions import Catalogue, Interactions, coded
+from engine.data.layouts import CATALOGUE, INTERACTIONS, ITEM_MAP
 from engine.data.readers.delimited import ID, Layout, codes, table
 from engine.data.readers.movielens import catalogue_dat
 from engine.data.readers.opened import binary, lines
-from engine.data.sources import CATALOGUE, INTERACTIONS, ITEM_MAP, Source, Sources
+from engine.data.sources import Source, Sources
 from engine.errors import DataError
 from engine.runs.text import clean
 

@@ -9,10 +9,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.data.interactions import Catalogue, Interactions
+from engine.data.layouts import CATALOGUE, INTERACTIONS, TEST, VALIDATION
 from engine.data.readers import json_lines
 from engine.data.readers.movielens import films_100k
 from engine.data.readers.opened import lines
-from engine.data.sources import CATALOGUE, INTERACTIONS, TEST, VALIDATION, Source, Sources
+from engine.data.sources import Source, Sources
 from engine.data.splits import TEST as TEST_PART
 from engine.data.splits import TRAIN
 from engine.data.splits import VALIDATION as VALIDATION_PART

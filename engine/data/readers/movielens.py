@@ -5,9 +5,10 @@ import csv
 import pyarrow as pa
 
 from engine.data.interactions import Catalogue, Interactions, coded
+from engine.data.layouts import CATALOGUE, INTERACTIONS
 from engine.data.readers.delimited import ID, NUMBER, TIME, Layout, codes, numbers, table, times
 from engine.data.readers.opened import lines
-from engine.data.sources import CATALOGUE, INTERACTIONS, Source, Sources
+from engine.data.sources import Source, Sources
 from engine.data.titles import film
 from engine.errors import DataError
 from engine.runs.text import clean

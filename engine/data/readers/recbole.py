@@ -3,9 +3,10 @@
 import pyarrow as pa
 
 from engine.data.interactions import Catalogue, Interactions, coded
+from engine.data.layouts import CATALOGUE, INTERACTIONS
 from engine.data.readers.delimited import ID, NUMBER, TIME, Layout, codes, numbers, table, times
 from engine.data.readers.opened import binary, lines
-from engine.data.sources import CATALOGUE, INTERACTIONS, Source, Sources
+from engine.data.sources import Source, Sources
 from engine.errors import DataError
 from engine.runs.text import clean
 from engine.settings.data import Columns

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from engine.data.interactions import Catalogue, Interactions, coded
+from engine.data.layouts import CATALOGUE, INTERACTIONS
 from engine.data.readers.delimited import (
     ID,
     NUMBER,
@@ -21,7 +22,7 @@ from engine.data.readers.delimited import (
     times,
 )  # fmt: skip
 from engine.data.readers.opened import binary
-from engine.data.sources import CATALOGUE, INTERACTIONS, Source, Sources
+from engine.data.sources import Source, Sources
 from engine.errors import DataError
 from engine.runs.text import clean
 from engine.settings.data import Columns

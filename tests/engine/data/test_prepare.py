@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.data.prepare import Prepared, targets_hash
+from engine.data.prepare import Prepared
+from engine.data.profile import targets_hash
 from engine.errors import DataError
 
 TABLE = "user,item,time,rating\n"

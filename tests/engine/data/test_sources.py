@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.data.sources import LAYOUTS, files, find, folder_of
+from engine.data.layouts import LAYOUTS
+from engine.data.sources import files, find, folder_of
 from engine.errors import DataError
 from engine.settings.data import FORMATS
 

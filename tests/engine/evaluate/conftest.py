@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from engine import config
 from engine.config import Config
-from engine.data.prepare import targets_hash
+from engine.data.profile import targets_hash
 from engine.data.sequences import Rows, Sequences
 from engine.evaluate.stage import run as evaluate
 from engine.runs.run import Run

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.data.sources import LAYOUTS
+from engine.data.layouts import LAYOUTS
 from engine.errors import DataError
 
 EMPTY: dict[str, tuple[str, dict[str, str]]] = {

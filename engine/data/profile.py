@@ -1,0 +1,70 @@
+"""What a person and the result table want to know about a set: counts, split, order, and which test rows these are."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from engine.data.catalogue import repeated_titles
+from engine.data.interactions import Interactions
+from engine.data.sequences import Rows
+from engine.data.splits import Events, Split
+from engine.settings.data import Data
+
+ORDER_BY_TIME = "time, ties by position in the file"
+ORDER_OF_FILE = "position in the file"
+
+
+def profile(
+    settings: Data, interactions: Interactions, events: Events, split: Split, items: pa.Table, dropped: dict[str, int]
+) -> dict[str, Any]:
+    """The content of profile.json but for the source."""
+    titled = interactions.catalogue is not None
+    trained, validated, tested = (
+        np.bincount(part.users, minlength=len(events.lengths)) > 0
+        for part in (split.sequences, split.validation, split.test)
+    )
+    held_out = validated | tested
+    return {
+        "name": settings.name,
+        "users": len(events.lengths),
+        "items": len(items),
+        "interactions": len(events.items),
+        "rows": {
+            "train": len(split.sequences.items),
+            "validation": len(split.validation),
+            "test": len(split.test),
+        },
+        "split_users": {
+            "train": int(trained.sum()),
+            "validation": int(validated.sum()),
+            "test": int(tested.sum()),
+            "trained on only": int((trained & ~held_out).sum()),
+            "in no part": int((~trained & ~held_out).sum()),
+        },
+        "split": settings.split,
+        "window": settings.window,
+        "order": ORDER_OF_FILE if interactions.time is None else ORDER_BY_TIME,
+        "targets_hash": targets_hash(split.test),
+        "read": len(interactions),
+        "dropped": {reason: count for reason, count in dropped.items() if count},
+        "titles": {
+            "given": titled,
+            "missing": sum(title == f"item {raw}" for title, raw in zip(*_columns(items, "title", "raw"), strict=True)),
+            "shared": repeated_titles(items),
+        },
+        "cold_items": int((items["seen"].to_numpy() == 0).sum()),
+        "min_rating": settings.min_rating,
+        "core_users": settings.core_users,
+        "core_items": settings.core_items,
+    }
+
+
+def targets_hash(test: Rows) -> str:
+    """First 12 hex digits of the SHA-256 of the test targets as little-endian int32, in order of the rows."""
+    return hashlib.sha256(test.targets.astype("<i4").tobytes()).hexdigest()[:12]
+
+
+def _columns(table: pa.Table, *names: str) -> list[list[str]]:
+    return [table[name].to_pylist() for name in names]

@@ -112,7 +112,7 @@ class Teacher:
         if self.gate.top > self.lora.experts:
             yield "gate", f"has top={self.gate.top} of only {self.lora.experts} experts"
         if self.rank is not None and self.objective == "rank" and self.rank.targets > 1:
-            if any(not text.endswith("[HistoryHere]") for text in self.templates):
-                yield "templates", "must end with [HistoryHere] when rank.targets > 1: answers are read after each item"
+            if any(not text.endswith(("[HistoryHere]", "[HistoryHere],")) for text in self.templates):
+                yield "templates", "must end with [HistoryHere] or [HistoryHere], as rank.targets > 1 reads each item"
             if self.rank.targets * (self.title_tokens + 2) + 16 > self.context:
                 yield "context", f"is too short for rank.targets={self.rank.targets} titles of title_tokens each"

@@ -15,7 +15,7 @@ from engine.backbone.pieces import Ints
 from engine.student.validation import Tick
 from engine.teacher.head import Seen
 from engine.teacher.model import Inputs, Teacher
-from engine.teacher.prompts import HISTORY
+from engine.teacher.prompts import COMMA, HISTORY
 from engine.teacher.questions import Questions, in_batches, within
 from engine.teacher.tokens import Phrasebook
 from engine.teacher.users import Student
@@ -59,8 +59,10 @@ class Asking:
         slot = np.flatnonzero(np.isin(prompts.ids, (words.history_slot, words.plain_slot)))
         question, last = questions.asked
         read = last - questions.start[question] + 1  # items shown up to and with the last one before the answer
-        if template.endswith(HISTORY):
+        if template.endswith((HISTORY, HISTORY + COMMA)):
             place = slot[_last(np.bincount(slot // prompts.ids.shape[1], minlength=len(questions)), questions.count)]
+            if template.endswith(COMMA):  # where the language model is about to name the next title
+                place = place + self.book.comma
         else:
             place = question * prompts.ids.shape[1] + prompts.length[question] - 1
         filled = np.flatnonzero(prompts.items)

@@ -11,6 +11,7 @@ from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PLAIN_SLOT, SEPA
 from engine.errors import ConfigError
 
 HISTORY, CANDIDATES = "[HistoryHere]", "[CansHere]"
+COMMA = SEPARATOR.strip()
 END = "\n"  # ends an answer
 
 PUBLISHED = {  # LLaRA and iLoRA, verbatim (REFERENCE c.1)

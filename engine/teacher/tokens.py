@@ -58,6 +58,7 @@ class Phrasebook:
         }
         self._pieces = [fixed.get(piece, []) for piece in range(TITLES)] + [[]]  # the padding's title is empty
         self._pieces += [ids[:longest_title] for ids in encode(names)]
+        self.comma = len(fixed[COMMA])  # tokens between a slot and the next title
         self._texts: dict[str, int] = {}
         self._packed = Pieces(self._pieces)
 

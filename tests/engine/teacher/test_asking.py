@@ -127,3 +127,16 @@ def test_hidden_slots_keep_their_tokens_embedding(tiny: Make) -> None:
     batch = asking(TEMPLATE, questions, known, place, hidden=lambda slots: np.ones(slots, dtype=bool))
     plain = made.teacher.language_model.get_input_embeddings()(batch.inputs.ids)
     assert torch.equal(made.teacher.embed(batch.inputs), plain)
+
+
+def test_after_a_comma_the_answer_is_read_where_the_next_title_would_begin(tiny: Make) -> None:
+    made = tiny()
+    questions = of_training(made.data, 6, 4)
+    shown = made.book.assemble("[HistoryHere],", questions.history)
+    batch, plain = asked(made, questions, "[HistoryHere],"), asked(made, questions)
+    (_, place), width = questions.asked, shown.ids.shape[1]
+    slots = shown.items.reshape(-1)[batch.places.numpy() - made.book.comma]
+    assert slots.tolist() == made.data.items[place].tolist()
+    comma = shown.ids.reshape(-1)[batch.places.numpy()]
+    assert len(set(comma.tolist())) == 1 and made.book.comma == 1
+    assert (batch.places % width).max() < width and len(plain.places) == len(batch.places)

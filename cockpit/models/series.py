@@ -183,12 +183,15 @@ class Limits:
     """Ends of a y axis that move in steps of a 1-2-5 ladder, and only when the data leaves them or fills less than a
     third: while they stand still, old cells stay where they are and nothing is sent again."""
 
-    def __init__(self) -> None:
-        self.low, self.high = 0.0, 1.0
+    def __init__(self, fixed: tuple[float, float] | None = None) -> None:
+        self.low, self.high = fixed or (0.0, 1.0)
+        self._fixed = fixed is not None
         self._set = False
 
     def follow(self, low: float, high: float) -> tuple[float, float]:
-        """The ends for data between ``low`` and ``high``."""
+        """The ends for data between ``low`` and ``high``; always the same ones when they are fixed."""
+        if self._fixed:
+            return self.low, self.high
         if not np.isfinite(low) or not np.isfinite(high):
             return self.low, self.high
         span = self.high - self.low

@@ -25,6 +25,7 @@ LABELS = 6  # cells left of the y axis
 STYLES = [f"series{i}" for i in range(CURVES)] + ["raw", "warn"]
 RAW, CLIP = CURVES, CURVES + 1
 WEIGHTS = (0.0, 0.6, 0.9, 0.98)
+HUGE = 1e150  # what is beyond lies beyond the chart: differences of larger numbers would overflow
 UPPER, LOWER = 0x1B, 0xE4  # bits of the upper and the lower half of a cell
 
 
@@ -152,6 +153,7 @@ def _ends(curves: Sequence[Curve], log: bool) -> tuple[float, float]:
             low, high = min(low, float(good.min())), max(high, float(good.max()))
     if low > high:
         return math.nan, math.nan
+    low, high = max(low, -HUGE), min(high, HUGE)
     return (math.log10(low), math.log10(high)) if log else (low, high)
 
 
@@ -221,21 +223,30 @@ def _legend(chart: Chart, room: int) -> Line:
 
 
 def _labels(window: Window, rows: int, log: bool) -> dict[int, str]:
-    """Row -> label: top, bottom, and about every fourth row between."""
-    parts = max(1, (rows - 1) // 4)
+    """Row -> label: round numbers, no two of them nearer than two rows."""
+    parts = max(1, int((rows - 1) / 2.5))
+    span = window.top - window.bottom
     labels: dict[int, str] = {}
-    digits = _digits(window, parts)
-    for part in range(parts + 1):
-        row = round(part * (rows - 1) / parts)
-        value = window.top - (window.top - window.bottom) * row / max(rows - 1, 1)
-        text = words.figure(10**value, 2) if log else f"{value:.{digits}f}"
-        labels[row] = text if len(text) <= LABELS else words.figure(value)
+    step = rung(span / parts)
+    if log or not 0 < span / step <= 2 * rows:  # also numbers near the ends of what a float can hold
+        for part in range(parts + 1):
+            row = round(part * (rows - 1) / parts)
+            value = window.top - span * row / max(rows - 1, 1)
+            labels[row] = words.figure(10 ** min(value, 300.0) if log else value, 2)
+        return labels
+    digits = _digits(step)
+    for number in range(math.ceil(window.bottom / step - 1e-9), math.floor(window.top / step + 1e-9) + 1):
+        row = round((window.top - number * step) / span * (rows - 1))
+        text = f"{number * step:.{digits}f}"
+        labels[row] = text if len(text) <= LABELS else words.figure(number * step, 3)
+    if len(labels) < 2:  # a low chart between two round numbers
+        labels = {0: words.figure(window.top, 2), rows - 1: words.figure(window.bottom, 2)}
     return labels
 
 
-def _digits(window: Window, parts: int) -> int:
-    step = (window.top - window.bottom) / parts
-    return min(max(0, 1 - math.floor(math.log10(step))), 4) if step > 0 else 2
+def _digits(step: float) -> int:
+    """Decimals that tell two labels apart."""
+    return min(max(0, -math.floor(math.log10(step) + 1e-9)), 4)
 
 
 def _x_axis(window: Window, across: int, axis: str) -> Line:

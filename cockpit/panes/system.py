@@ -1,6 +1,6 @@
 """The machine in one line and in one pane."""
 
-from cockpit.models.series import Series
+from cockpit.models.series import Limits, Series
 from cockpit.panes.chart import Chart, Trace, View
 from cockpit.panes.chart import render as chart
 from cockpit.render import words
@@ -47,13 +47,13 @@ def render(system: System, history: dict[str, Series], across: int, down: int, f
     if system.disk_free is not None and system.disk_total:
         used = 1 - system.disk_free / system.disk_total
         lines.append(_line("disk", used, f"{words.size(system.disk_free)} free", size, "bad" if used > 0.97 else ""))
-    room = down - 2 - len(lines)
     frame = "focus" if focused else "border"
-    if room < 7 or not history:
+    top = len(lines) + 2
+    if down - top < 7 or not history:
         return box([("system", "title")], lines, across, down, frame)
     traces = [Trace(name, series, colour) for colour, (name, series) in enumerate(history.items())]
-    drawn = chart(Chart("use %", traces), View(axis="time"), across, room + 2)
-    return box([("system", "title")], lines, across, down - room - 1, frame)[:-1] + drawn[: room + 1]
+    drawn = chart(Chart("use %", traces, limits=Limits((0.0, 100.0))), View(axis="time"), across, down - top)
+    return [*box([("system", "title")], lines, across, top, frame), *drawn]
 
 
 def _line(name: str, share: float | None, text: str, size: int, style: str = "") -> Line:

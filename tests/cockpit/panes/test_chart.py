@@ -1,0 +1,103 @@
+"""A chart says what its curves are worth."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cockpit.models.series import Limits, Series
+from cockpit.panes.chart import Chart, Trace, View, render
+from cockpit.render.lines import plain, width
+
+
+def series(values, every=10):
+    made = Series()
+    for index, value in enumerate(values):
+        made.append(index * every, value, 1000.0 + index, index / 4)
+    return made
+
+
+def drawn(values, view=None, across=60, down=14, **more):
+    return plain(render(Chart("loss", [Trace("a", series(values), 0)], **more), view or View(), across, down))
+
+
+def test_labels_are_round_numbers_in_equal_steps():
+    labels = [float(line[1:7]) for line in drawn(np.linspace(0.2, 6.6, 50)).splitlines() if "┤" in line]
+    assert labels == [6.0, 4.0, 2.0, 0.0]
+
+
+def test_the_x_axis_ends_at_the_planned_step_from_the_beginning():
+    assert " 5,000 step" in drawn([1, 2, 3], total=5000.0) and " 20 step" in drawn([1, 2, 3])
+
+
+def test_epoch_and_time_have_axes_of_their_own():
+    assert " 13 epoch" in drawn([1, 2, 3], View(axis="epoch"), total=500.0)
+    assert "0:02 time" in drawn([1, 2, 3], View(axis="time"))
+
+
+def test_what_was_never_reported_is_said():
+    assert "nothing reported yet" in plain(render(Chart("loss"), View(), 60, 14))
+    without = Series()
+    without.append(1, 2.0, 3.0)
+    assert "no epoch was reported" in plain(render(Chart("x", [Trace("a", without, 0)]), View(axis="epoch"), 60, 14))
+    assert "every value is NaN" in drawn([math.nan, math.nan])
+    assert "no positive value on a log axis" in drawn([-1.0, 0.0], View(log=True))
+
+
+def test_a_log_axis_makes_an_exponential_straight():
+    rows = [line[8:-1] for line in drawn(np.exp(-np.linspace(0, 9, 200)), View(log=True), 80, 20).splitlines()[1:-2]]
+    tops = [min((y for y, row in enumerate(rows) if row[x] not in " "), default=None) for x in range(0, 60, 10)]
+    steps = np.diff(tops)
+    assert steps.max() - steps.min() <= 1 and steps.min() >= 1
+
+
+def test_the_cursor_reads_the_nearest_point():
+    assert "2.000@10" in drawn([1.0, 2.0, 3.0], View(cursor=0.5))
+
+
+def test_smoothing_keeps_the_raw_curve_behind():
+    lines = render(Chart("loss", [Trace("a", series([1, 5] * 40), 0)]), View(smoothing=0.9), 60, 14)
+    styles = {style for line in lines for text, style in line if any("\u2801" <= c <= "\u28ff" for c in text)}
+    assert {"raw", "series0"} <= styles
+
+
+def test_a_clip_line_is_drawn_as_far_as_it_is_near():
+    def styles(level):
+        chart = Chart("grad", [Trace("a", series([0.5, 0.6, 0.7]), 0)], line=level)
+        return {style for line in render(chart, View(), 60, 14) for _, style in line}
+
+    assert "warn" in styles(1.0) and "warn" not in styles(50.0)
+
+
+@pytest.mark.parametrize(("symbols", "allowed"), [("block", "▀▄█"), ("ascii", "'.:")])
+def test_terminals_without_braille_get_other_symbols(symbols, allowed):
+    picture = drawn([1, 5, 2, 7], View(symbols=symbols))
+    assert not any("\u2801" <= c <= "\u28ff" for c in picture) and any(c in picture for c in allowed)
+
+
+def test_two_charts_do_not_share_their_limits():
+    first, second = Chart("a", [Trace("a", series([1, 2]), 0)]), Chart("b", [Trace("b", series([100, 200]), 0)])
+    before = plain(render(first, View(), 60, 14))
+    render(second, View(), 60, 14)
+    assert plain(render(first, View(), 60, 14)) == before
+
+
+def test_fixed_limits_stay():
+    assert Limits((0.0, 100.0)).follow(3.0, 4.0) == (0.0, 100.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=0, max_size=30),
+    st.integers(10, 90),
+    st.integers(3, 30),
+    st.booleans(),
+    st.sampled_from([0.0, 0.9]),
+    st.sampled_from(["step", "epoch", "time"]),
+)
+def test_no_numbers_and_no_size_break_the_frame(values, across, down, log, smoothing, axis):
+    chart = Chart("loss", [Trace("a", series(values), 0), Trace("b", series(values[::-1]), 7)], line=1.0)
+    lines = render(chart, View(smoothing, log, axis, 0.4), across, down)
+    assert len(lines) == down and all(width(line) == across for line in lines)

@@ -1,8 +1,12 @@
-"""``engine stage FOLDER``: the process that does the work of one planned run. Started by the supervisor."""
+"""``engine stage FOLDER``: the process that does the work of one planned run. Started by the supervisor.
+
+With ``trainer.devices`` above 1 Lightning starts it once more for every further device, with a rank in the environment.
+"""
 
 import argparse
 import importlib
 
+from engine.runs.follower import Follower, rank
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG
 from engine.runs.state import STOPPED
@@ -11,11 +15,11 @@ from engine.runs.state import STOPPED
 def stage(options: argparse.Namespace) -> int:
     """Read the run's own configuration and do its stage; ``Run`` records how it ended."""
     try:
-        with Run.open(options.folder) as run:
+        with Follower(options.folder) if rank() else Run.open(options.folder) as run:
             from engine import config  # inside, so that a broken configuration is recorded as the run's end
 
             settings = config.read(run.folder / CONFIG)
             importlib.import_module(f"engine.{run.stage.name}.stage").run(settings, run)
     except Stopped:
-        return STOPPED
+        return 0 if rank() else STOPPED  # Lightning takes any other status of a helper for a crash
     return 0

@@ -20,8 +20,10 @@ def drawn_scores(
 
     states [P, D], table [n + 1, D], targets [P] item ids, negatives [K] (shared by all positions) or [P, K].
     """
-    positive = (states * F.embedding(targets, table)).sum(dim=1)
-    drawn = F.embedding(negatives, table)
+    # One look into the table: each would bring a gradient of the whole table.
+    looked_up = F.embedding(torch.cat([targets, negatives.reshape(-1)]), table)
+    own, drawn = looked_up[: len(targets)], looked_up[len(targets) :].view(*negatives.shape, -1)
+    positive = (states * own).sum(dim=1)
     negative = states @ drawn.T if negatives.ndim == 1 else torch.einsum("pd,pkd->pk", states, drawn)
     if bias is not None:
         positive, negative = positive + bias[targets], negative + bias[negatives]

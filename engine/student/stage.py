@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from engine.config import Config
 from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError
+from engine.runs.follower import rank
 from engine.runs.run import Run
 from engine.stages import PROFILE, SEQUENCES, STUDENT_MODEL, USER_VECTORS, VAL_NDCG, VALIDATION
 from engine.student.batches import Windows
@@ -39,6 +40,8 @@ def run(config: Config, run: Run) -> None:
         random=settings.windows == "random",
         device=place,
         same_shapes=place != "cpu",
+        rank=rank(),
+        world=config.trainer.devices,
     )
     model = SequenceModel(items, settings).to(place)
     validation = Validation(rows, place)
@@ -52,6 +55,7 @@ def run(config: Config, run: Run) -> None:
         rate=schedule(settings.schedule, settings.warmup, steps),
         clip=settings.clip,
         average=settings.average,
+        precision=settings.precision,
     )
     fit.fit(
         StudentModule(model, settings, windows),

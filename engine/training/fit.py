@@ -5,43 +5,22 @@ lost: going on after step k means calling step k. Lightning drives devices, prec
 """
 
 import logging
-import math
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from engine.errors import UserError
+from engine.runs.follower import rank
 from engine.runs.run import Run, Stopped
 from engine.settings.trainer import Trainer
-from engine.stages import LEARNING_RATE, LOSS, SPEED
-from engine.training import checkpoint, gradients
-from engine.training.checkpoint import Snapshot, Standing
-
-HEARTBEAT = 1.0  # seconds between two signs of life when steps are slow
-
-Evaluate = Callable[[Callable[[], None]], Mapping[str, float]]  # is given what to call now and then: a sign of life
-
-
-@dataclass(frozen=True)
-class Course:
-    """How long to train, how fast, and what counts as better."""
-
-    steps: int  # optimizer steps at most
-    per_epoch: int  # steps of one pass over the data
-    evaluate_every: int  # steps between two evaluations
-    patience: int  # evaluations without a new best before the end; 0: never
-    metric: str  # the evaluated number that decides; larger is better, unless:
-    rate: Callable[[int], float]  # factor on each optimizer group's learning rate, by steps done
-    clip: float | None = None  # largest total gradient norm
-    average: float | None = None  # decay of the running mean of weights that is evaluated and kept
-    lower_is_better: bool = False
+from engine.training import gradients
+from engine.training.checkpoint import Standing
+from engine.training.conductor import Conductor, Evaluate, put, trained
+from engine.training.conductor import Course as Course  # what callers of ``fit`` make
 
 
 def fit(
@@ -63,14 +42,16 @@ def fit(
     """
     _check_groups(module, groups)
     run.describe({name: sum(p.numel() for p in group) for name, group in groups.items()})
-    conductor = _Conductor(module, course, settings, run, groups, evaluate, positions)
+    conductor = Conductor(module, course, settings, run, groups, evaluate, positions)
     standing = conductor.standing
     if standing.step < course.steps and not conductor.finished:
+        torch.set_float32_matmul_precision(settings.matmul)
         with _quiet_lightning():
             trainer = pl.Trainer(
                 accelerator=accelerator(settings),
-                devices=1,
-                precision=settings.precision,  # type: ignore[arg-type]
+                devices=settings.devices,
+                strategy="ddp" if settings.devices > 1 else "auto",
+                precision=course.precision or settings.precision,  # type: ignore[arg-type]
                 max_epochs=1,
                 callbacks=[conductor],
                 logger=False,
@@ -82,7 +63,7 @@ def fit(
             trainer.fit(module, range(standing.step, course.steps))
     if conductor.stopped:
         raise Stopped(f"stopped after step {standing.step}, which its checkpoint holds")
-    _put(module, conductor.best)
+    put(module, conductor.best)
     run.note(
         train_seconds=round(standing.seconds, 3),
         train_cpu_seconds=round(standing.cpu_seconds, 3),
@@ -107,237 +88,15 @@ def accelerator(settings: Trainer) -> str:
 
 def device(settings: Trainer) -> str:
     """The same as PyTorch says it: "cpu" or "cuda"."""
-    return {"cpu": "cpu", "gpu": "cuda"}[accelerator(settings)]
-
-
-class _Conductor(pl.Callback):
-    """Everything around the steps: learning rate, clipping, reports, evaluations, checkpoints, ends."""
-
-    def __init__(
-        self,
-        module: pl.LightningModule,
-        course: Course,
-        settings: Trainer,
-        run: Run,
-        groups: gradients.Groups,
-        evaluate: Evaluate,
-        positions: Callable[[int], int],
-    ) -> None:
-        self.module, self.course, self.run, self.groups = module, course, run, groups
-        self.evaluate, self.positions, self.every = evaluate, positions, settings.report_every
-        self.resumed = checkpoint.newest(run)
-        self.standing = self.resumed.standing if self.resumed else Standing()
-        self.best = self.resumed.best if self.resumed else {}
-        if self.resumed:  # told here, because a training that had reached its last step begins no more
-            run.resumed(self.standing.step)
-        self.stopped = False
-        self._before: list[list[Tensor]] | None = None
-        self._norms: list[float | None] = []
-        self._clipped: tuple[float, bool] | None = None
-        self._bad: Tensor | None = None  # whether a loss since the last report was not a number
-        self._average: dict[str, Tensor] = {}
-        self._since = (0.0, 0.0, 0)  # wall, CPU and positions at the last report
-        self._sign = 0.0
-
-    @property
-    def finished(self) -> bool:
-        """Whether patience is used up."""
-        return 0 < self.course.patience <= self.standing.stale
-
-    # -- Lightning's hooks, in the order in which they happen ---------------------------------------------------
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        for group in trainer.optimizers[0].param_groups:
-            group.setdefault("full_lr", group["lr"])
-        if self.resumed is not None:
-            _put(self.module, self.resumed.model)
-            trainer.optimizers[0].load_state_dict(self.resumed.optimizer)
-            self._average = {name: value.to(self.module.device) for name, value in self.resumed.average.items()}
-            checkpoint.restore_random(self.resumed.random)
-            self.resumed = None  # its tensors are not needed twice
-        elif self.course.average is not None:
-            self._average = {name: p.detach().clone() for name, p in _trained(self.module).items()}
-        self._restart_clock()
-
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: int, index: int) -> None:
-        factor = self.course.rate(batch)
-        for group in trainer.optimizers[0].param_groups:
-            group["lr"] = group["full_lr"] * factor
-
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
-        reported = self._reported(self.standing.step + 1)
-        if reported:
-            self._norms = gradients.norms(self.groups)
-            self._before = gradients.snapshot(self.groups)
-            if not math.isfinite(gradients.total(self._norms)):
-                self._end_not_a_number("a gradient")
-        if self.course.clip is not None:
-            self._clipped = gradients.clip(self.groups, self.course.clip)
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: int, batch_idx: int
-    ) -> None:
-        loss: Tensor = outputs["loss"]
-        self.standing.step = step = batch + 1
-        self.standing.positions += self.positions(batch)
-        if self._average:
-            self._follow(step)
-        bad = ~torch.isfinite(loss)
-        self._bad = bad if self._bad is None else self._bad | bad
-        reported = self._reported(step)
-        if (reported or loss.device.type == "cpu") and bool(self._bad):
-            self._end_not_a_number("the loss")
-        if reported:
-            self._report(trainer, outputs)
-        self._alive()
-        evaluated = step % self.course.evaluate_every == 0 or step == self.course.steps
-        if evaluated:
-            self._stop_clock()
-            self._evaluate()
-            self._checkpoint(trainer)
-            self._restart_clock()
-        asked = self.run.stop_requested or (evaluated and self.run.stop_after_evaluation)
-        if asked and step < self.course.steps and not self.finished:
-            if not evaluated:
-                self._stop_clock()
-                self._checkpoint(trainer)
-            self.stopped = True
-        trainer.should_stop = self.stopped or self.finished
-
-    # -- what they do ---------------------------------------------------------------------------------------------
-
-    def _reported(self, step: int) -> bool:
-        return step % self.every == 0 or step == 1
-
-    def _report(self, trainer: pl.Trainer, outputs: Mapping[str, Any]) -> None:
-        standing, epoch = self.standing, self.standing.step / self.course.per_epoch
-        wall, _, positions = self._since
-        self._stop_clock()
-        elapsed = time.monotonic() - wall
-        numbers = {name: float(value) for name, value in outputs.items() if name != "loss"}
-        numbers[LOSS.name] = float(outputs["loss"])
-        numbers[LEARNING_RATE.name] = float(trainer.optimizers[0].param_groups[0]["lr"])
-        if elapsed > 0:
-            numbers[SPEED.name] = (standing.positions - positions) / elapsed
-        self.run.scalars(standing.step, numbers, epoch)
-        assert self._before is not None
-        ratios = gradients.updates(self.groups, self._before)
-        self._before = None
-        norm, clipped = self._clipped or (gradients.total(self._norms), False)
-        self.run.gradients(standing.step, norm, self._norms, self.course.clip, clipped, ratios)
-        self._progress()
-        self._restart_clock()
-
-    def _alive(self) -> None:
-        if time.monotonic() - self._sign > HEARTBEAT:
-            self._progress()
-
-    def _progress(self) -> None:
-        self.run.progress(self.standing.step, self.course.steps, "train")
-        self._sign = time.monotonic()
-
-    def _evaluate(self) -> None:
-        standing = self.standing
-        with self._averaged():
-            values = dict(self.evaluate(self._alive))
-            sign = -1.0 if self.course.lower_is_better else 1.0
-            value, best = values[self.course.metric], standing.best.get(self.course.metric)
-            better = best is None or sign * value > sign * best
-            if better:
-                self.best = {name: value.detach().clone() for name, value in _state(self.module).items()}
-        if better:
-            standing.best, standing.best_step, standing.stale = values, standing.step, 0
-        else:
-            standing.stale += 1
-        self.run.evaluation(standing.step, values, standing.step / self.course.per_epoch, best=better)
-
-    def _follow(self, step: int) -> None:
-        """a <- d a + (1 - d) w, with d rising to its full value so that early weights are soon forgotten."""
-        assert self.course.average is not None
-        decay = min(self.course.average, (1 + step) / (10 + step))
-        weights = _trained(self.module)
-        torch._foreach_lerp_(
-            [self._average[name] for name in weights], [p.detach() for p in weights.values()], 1.0 - decay
-        )
-
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Eval mode, no gradients, averaged weights in place of the newest where they are kept."""
-        weights = _trained(self.module)
-        was_training = [part.training for part in self.module.modules()]
-        self.module.eval()
-        with torch.no_grad():
-            newest = {name: weights[name].clone() for name in self._average}
-            _put(self.module, self._average)
-            yield
-            _put(self.module, newest)
-        for part, training in zip(self.module.modules(), was_training, strict=True):
-            part.training = training
-
-    def _checkpoint(self, trainer: pl.Trainer) -> None:
-        snapshot = Snapshot(
-            standing=self.standing,
-            model=_state(self.module),
-            best=self.best,
-            average=self._average,
-            optimizer=trainer.optimizers[0].state_dict(),
-            random=checkpoint.random_states(),
-        )
-        checkpoint.save(self.run, snapshot)
-
-    def _end_not_a_number(self, what: str) -> None:
-        step = self.standing.step
-        hint = f"{what} is not a finite number at step {step}"
-        self.run.health("nan_loss", "error", hint, without_finite(self.groups))
-        raise UserError(
-            f"{hint}: training cannot go on",
-            place=self.run.id,
-            remedy="Most often the learning rate is too high: lower it, set a clip (for example 1.0) or more warm-up.",
-        )
-
-    def _restart_clock(self) -> None:
-        self._since = (time.monotonic(), time.process_time(), self.standing.positions)
-
-    def _stop_clock(self) -> None:
-        wall, cpu, _ = self._since
-        self.standing.seconds += time.monotonic() - wall
-        self.standing.cpu_seconds += time.process_time() - cpu
-
-
-def without_finite(groups: gradients.Groups) -> list[str]:
-    """Groups with a weight or gradient that is not a finite number."""
-
-    def sound(parameter: nn.Parameter) -> bool:
-        given = [parameter.detach()] + ([parameter.grad] if parameter.grad is not None else [])
-        return all(bool(torch.isfinite(tensor).all()) for tensor in given)
-
-    return [name for name, group in groups.items() if not all(sound(parameter) for parameter in group)]
-
-
-def _trained(module: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
-
-
-def _state(module: nn.Module) -> dict[str, Tensor]:
-    """What training changes: trainable parameters and persistent buffers. Frozen weights are not copied about."""
-    frozen = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
-    return {name: value for name, value in module.state_dict().items() if name not in frozen}
-
-
-def _put(module: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Copy values into the module's tensors of the same names."""
-    own = module.state_dict()
-    with torch.no_grad():
-        for name, value in state.items():
-            own[name].copy_(value)
+    if accelerator(settings) == "cpu":
+        return "cpu"
+    return f"cuda:{rank()}" if settings.devices > 1 else "cuda"
 
 
 def _check_groups(module: nn.Module, groups: gradients.Groups) -> None:
     named = [id(parameter) for group in groups.values() for parameter in group]
-    trained = {id(parameter) for parameter in _trained(module).values()}
-    if len(named) != len(set(named)) or set(named) != trained:
+    learning = {id(parameter) for parameter in trained(module).values()}
+    if len(named) != len(set(named)) or set(named) != learning:
         raise ValueError("every trainable parameter must be in exactly one reported group")
 
 

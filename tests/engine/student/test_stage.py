@@ -1,5 +1,8 @@
 """The student stage as a whole: what it writes, and that stopping it changes nothing."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +15,7 @@ from engine.config import Config
 from engine.errors import RunError, UserError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
+from engine.runs.schema import CONFIG
 from engine.settings.student import Student
 from engine.stages import STAGES, STUDENT_MODEL, USER_VECTORS
 from engine.student.model import load_student
@@ -127,6 +131,28 @@ def test_a_learning_rate_that_blows_up_ends_with_its_likely_cause(
         train_student(configured(learning_rate=1e30, epochs=20), run)
     assert '"nan_loss"' in (run.folder / "events.jsonl").read_text()
     assert not (run.folder / "artifacts" / STUDENT_MODEL.file).exists()
+
+
+def test_two_processes_end_with_the_metrics_of_one_that_sees_the_same_batches(
+    configured: Callable[..., Config], student_run: Callable[..., Run]
+) -> None:
+    chosen = configured(dropout=0.0, epochs=3)
+    alone, shared = student_run(name="alone"), student_run(name="shared")
+    with alone:
+        train_student(chosen, alone)
+    chosen.trainer.devices = 2
+    (shared.folder / CONFIG).write_text(config.dump(chosen))
+    command = [sys.executable, "-m", "engine", "stage", str(shared.folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    own, both = history(alone.folder), history(shared.folder)
+    for one, other in zip(own.evaluations, both.evaluations, strict=True):
+        assert other.values == pytest.approx(one.values, rel=1e-4)
+    losses = [story.metrics["loss"].values[-1] for story in (own, both)]  # the mean over processes
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    one, other = (load_file(r.folder / "artifacts" / USER_VECTORS.file)["validation"] for r in (alone, shared))
+    torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 
 def test_training_ends_when_patience_is_used_up(

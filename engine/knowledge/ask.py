@@ -4,7 +4,6 @@ Letters: R rows, Q questions, E experts, W width of the teacher's answers, D of 
 """
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,13 @@ from torch import Tensor
 from engine import ranking
 from engine.data.sequences import Rows, Sequences
 from engine.knowledge import rows as worth
-from engine.knowledge.rankings import best
+from engine.knowledge.ways import Way
 from engine.runs.run import Run, Stopped
 from engine.settings.knowledge import Knowledge
 from engine.stages import VAL_NDCG, VAL_RECALL
-from engine.teacher.asking import Asking, answer_all
 from engine.teacher.build import Built
 from engine.teacher.module import report_gate
-from engine.teacher.questions import Questions, of_rows, of_training, within
+from engine.teacher.questions import of_rows, of_training, within
 
 Ints = NDArray[Any]
 REQUESTS = 20  # rows asked one by one to tell the time of a request
@@ -37,21 +35,9 @@ def _nothing() -> None:
 class Asker:
     """One teacher, one template, and the shards of what it answered."""
 
-    def __init__(self, settings: Knowledge, built: Built, asking: Asking, history: int, run: Run, device: str) -> None:
-        assert built.teacher.head is not None
-        self.settings, self.built, self.asking, self.history = settings, built, asking, history
+    def __init__(self, settings: Knowledge, built: Built, way: Way, history: int, run: Run, device: str) -> None:
+        self.settings, self.built, self.way, self.history = settings, built, way, history
         self.run, self.device = run, device
-        with torch.no_grad():
-            self.table, self.bias = built.teacher.head.table(built.student.table), built.student.bias
-
-    def answers(
-        self, questions: Questions, states: Tensor, state: Ints, tick: Callable[[], None]
-    ) -> tuple[Tensor, Tensor]:
-        """[R, W] and [Q, E] of some questions."""
-        built = self.built
-        return answer_all(
-            built.teacher, self.asking, built.templates[0], questions, states, state, self.settings.batch, tick
-        )
 
     def shards(self, sequences: Sequences, text: Tensor) -> list[Path]:
         """A file of rankings and expert weights for every ``settings.shard`` questions; those that are there stay."""
@@ -61,7 +47,7 @@ class Asker:
             run.progress(0, 1, "read student", unit="tables")
 
         states = self.built.student.after_events(sequences, self.device, alive)  # [E, D]
-        questions = of_training(sequences, self.history, settings.targets)
+        questions = of_training(sequences, self.history, self.way.targets)
         question, place = questions.asked
         asked_for = np.isin(np.arange(len(place)), self.chosen(sequences, states, place, text))
         wanted = np.flatnonzero(np.bincount(question[asked_for], minlength=len(questions)))
@@ -80,13 +66,11 @@ class Asker:
             counts = questions.count[some]
             positions = np.repeat(begin[some], counts) + within(counts)
             since = time.monotonic()
-            users, gates = self.answers(questions.some(some), states, place[positions], alive)
+            users, gates = self.way.answer(questions.some(some), states, place[positions], alive)
             kept = asked_for[positions]
             where = place[positions][kept]
             seen = self._on_device((sequences.items, first[where], where + 1)) if settings.hide_seen else None
-            items, distances = best(
-                users[torch.from_numpy(kept)].to(self.device), self.table, self.bias, seen, settings.top
-            )
+            items, distances = self.way.first(users[torch.from_numpy(kept)].to(self.device), seen)
             seconds, rows = seconds + time.monotonic() - since, rows + len(where)
             weights = gates.repeat_interleave(torch.from_numpy(counts), dim=0)[torch.from_numpy(kept)]
             with run.checkpoint(files[-1].name) as path:
@@ -126,14 +110,16 @@ class Asker:
             questions = of_rows(rows, self.history + 1)
             asked = np.flatnonzero(questions.count)  # after an empty history nothing can be asked
             states = self.built.student.after_rows(rows, self.device, alive)
-            answers, gates = self.answers(questions, states, asked, alive)
-            whole = torch.zeros(len(rows), self.table.shape[1])
+            answers, gates = self.way.answer(questions, states, asked, alive)
+            whole = torch.zeros(len(rows), self.way.table.shape[1])
             whole[torch.from_numpy(asked)] = answers
             found |= {name: whole, f"{name}_gates": gates}
         self._time_requests(validation)
         targets = torch.from_numpy(validation.targets.astype(np.int64)).to(self.device)
         seen = self._on_device((validation.items, validation.start, validation.stop))
-        ranks = ranking.ranks_in_blocks(found["validation"].to(self.device), self.table, targets, self.bias, seen)
+        ranks = ranking.ranks_in_blocks(
+            found["validation"].to(self.device), self.way.table, targets, self.way.bias, seen
+        )
         values = {VAL_RECALL.name: ranking.hit_rate(ranks, 10), VAL_NDCG.name: ranking.ndcg(ranks, 10)}
         self.run.evaluation(0, {name: float(value.mean()) for name, value in values.items()}, best=True)
         return found
@@ -145,7 +131,7 @@ class Asker:
             one = Rows(rows.items, rows.start[[at]], rows.stop[[at]], rows.users[[at]])
             since = time.monotonic()
             state = self.built.student.after_rows(one, self.device, _nothing)
-            self.answers(of_rows(one, self.history + 1), state, np.zeros(1, dtype=np.int64), _nothing)
+            self.way.answer(of_rows(one, self.history + 1), state, np.zeros(1, dtype=np.int64), _nothing)
             taken.append(time.monotonic() - since)
         if taken:
             self.run.note(ms_per_request=round(1e3 * float(np.median(taken)), 3))

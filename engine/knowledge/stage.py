@@ -10,6 +10,7 @@ from engine.config import Config
 from engine.data.sequences import Rows, Sequences
 from engine.knowledge.ask import Asker
 from engine.knowledge.rankings import Rankings
+from engine.knowledge.ways import saying, scoring
 from engine.runs.run import Run
 from engine.stages import (
     ADAPTER,
@@ -22,7 +23,6 @@ from engine.stages import (
     TEXT_VECTORS,
     VALIDATION,
 )
-from engine.teacher.asking import Asking
 from engine.teacher.build import build, settings_of
 from engine.training import fit
 
@@ -34,12 +34,14 @@ def run(config: Config, run: Run) -> None:
     built = build(trained, run, place)
     built.teacher.load(run.input(ADAPTER))
     sequences, text = Sequences.load(run.input(SEQUENCES)), load_file(run.input(TEXT_VECTORS))["vectors"]
-    asker = Asker(settings, built, Asking(built.book, built.student, trained.slots, place), trained.history, run, place)
+    if trained.objective == "rank":
+        way = scoring(built, settings, trained, place)
+    else:
+        about = config.backbone
+        way = saying(built, settings, trained, text, about.pooling, about.text_tokens, place)
+    asker = Asker(settings, built, way, trained.history, run, place)
     held_out = asker.held_out(Rows.load(run.input(VALIDATION)), Sequences.load(run.input(TEST_HISTORIES)))
     shards = asker.shards(sequences, text)
-    assert built.teacher.head is not None
-    table = built.teacher.head.table(built.student.table).detach().cpu()
-    width = built.student.table.shape[1]
     parts = [load_file(shard) for shard in shards]
     whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     with run.output(RANKINGS) as path:
@@ -48,8 +50,8 @@ def run(config: Config, run: Run) -> None:
         gates = {"validation": held_out["validation_gates"], "test": held_out["test_gates"]}
         save_file({"rows": whole["rows"], "weights": whole["weights"]} | gates, path)
     with run.output(ITEM_VECTORS) as path:
-        vectors = table[:, width:] if settings.item_vectors == "key" else text
+        vectors = way.key if settings.item_vectors == "key" else text
         save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, K or H], row 0 is the padding's
     with run.output(TEACHER_HELD_OUT) as path:
-        bias = {} if built.student.bias is None else {"bias": built.student.bias.cpu()}
-        save_file({name: held_out[name] for name in ("validation", "test")} | {"table": table} | bias, path)
+        found = {name: held_out[name].contiguous() for name in ("validation", "test")} | {"table": way.table.cpu()}
+        save_file(found if way.bias is None else found | {"bias": way.bias.cpu()}, path)

@@ -26,7 +26,6 @@ class Knowledge:
         "the vector of an item: key, what the teacher scores it by; text, the language model's own",
         choices=("key", "text"),
     )
-    gamma: float = setting("generate: popularity's pull on grounded distances, (1 + c)^-gamma", low=0)
     batch: int = setting("prompts read at once", low=1)
     shard: int = setting("prompts between two files that a stopped run goes on from", low=1)
 

@@ -97,6 +97,7 @@ class Teacher:
     warmup: float = setting("share of the steps in which the learning rate rises", low=0, below=1)
     weight_decay: float = setting("weight decay of gate, projector and head; the experts have none", low=0)
     clip: float | None = setting("gradients are scaled down to this total norm", above=0)
+    average: float | None = setting("decay of the running mean of weights that is evaluated and kept", above=0, below=1)
     evaluations: int = setting("evaluations over the whole training", low=1)
     evaluate_rows: int | None = setting("validation rows of an evaluation while training; null: all", low=1)
     patience: int = setting("evaluations without a new best before training ends; 0: never", low=0)

@@ -80,6 +80,20 @@ def token_losses(teacher: Teacher, told: Told, gates: Tensor) -> tuple[Tensor, T
     return F.cross_entropy(scores, following[labelled], reduction="none"), labelled.nonzero()[:, 0]
 
 
+@torch.no_grad()
+def said(
+    built: Built, telling: Telling, history: Ints, users: Tensor, candidates: Ints, longest: int
+) -> tuple[list[str], Tensor]:  # -> B texts, [B, E]
+    """Greedy answers, and the expert weights. Prompts are padded on the left: no answer begins behind a padding."""
+    told = telling(built.templates[0], history, users, candidates, left=True)
+    teacher, gates = built.teacher, built.teacher.gates(told.inputs.users)
+    assert told.inputs.mask is not None
+    with teacher.routing.of(gates):
+        embeddings = teacher.embed(told.inputs)
+        tokens = language.greedy(teacher.language_model, embeddings, told.inputs.mask, [built.book.stop], longest)
+    return [first_line(built.book.vocabulary.decode(row)) for row in tokens.tolist()], gates
+
+
 def task(settings: Settings, built: Built, sequences: Sequences, rows: Rows, run: Run, device: str) -> Task:
     """The training and the evaluation of this objective."""
     teacher, rules, items = built.teacher, settings.generate, len(built.titles) - 1
@@ -146,33 +160,25 @@ class HeldOut:
         }
 
     def _generated(self, some: slice) -> list[int | None]:
-        """Which candidate each greedy answer names. Prompts are padded on the left: no answer begins at a padding."""
-        built, model = self.built, self.built.teacher.language_model
-        told = self._told(some, None, left=True)
-        gates = built.teacher.gates(told.inputs.users)
-        assert told.inputs.mask is not None
-        with built.teacher.routing.of(gates):
-            tokens = language.greedy(
-                model, built.teacher.embed(told.inputs), told.inputs.mask, [built.book.stop], self.rules.new_tokens
-            )
-        texts = [first_line(built.book.vocabulary.decode(row)) for row in tokens.tolist()]
+        """Which candidate each greedy answer names."""
+        built, candidates = self.built, self.candidates[some]
+        history = self.questions.some(some).history
+        texts, _ = said(built, self.telling, history, self.states[some], candidates, self.rules.new_tokens)
         return [
-            candidate_named(text, [titled(built.titles[item], item) for item in candidates], self.rules.match)
-            for text, candidates in zip(texts, self.candidates[some].tolist(), strict=True)
+            candidate_named(text, [titled(built.titles[item], item) for item in row], self.rules.match)
+            for text, row in zip(texts, candidates.tolist(), strict=True)
         ]
 
     def _likeliest(self, some: slice) -> list[int | None]:
         """The candidate with the greatest log p of its title and the end: it is always one of them."""
         found = []
         for place in range(self.rules.candidates):
-            told = self._told(some, self.candidates[some][:, place], left=False)
+            told = self._told(some, self.candidates[some][:, place])
             losses, row = token_losses(self.built.teacher, told, self.built.teacher.gates(told.inputs.users))
             found.append(torch.zeros(len(told.labels), device=losses.device).index_add_(0, row, -losses))
         chosen: list[int | None] = torch.stack(found, dim=1).argmax(dim=1).tolist()
         return chosen
 
-    def _told(self, some: slice, answers: Ints | None, left: bool) -> Told:
+    def _told(self, some: slice, answers: Ints) -> Told:
         history = self.questions.some(some).history
-        return self.telling(
-            self.built.templates[0], history, self.states[some], self.candidates[some], answers, left=left
-        )
+        return self.telling(self.built.templates[0], history, self.states[some], self.candidates[some], answers)

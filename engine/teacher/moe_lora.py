@@ -108,6 +108,8 @@ class MoELoRALinear(nn.Module):
         if x.dim() != 3:
             raise ValueError(f"a layer with expert weights needs [batch, positions, width], not {list(x.shape)}")
         gate = self.routing.weights(len(x))
+        if gate is None:
+            return self.base(x)  # type: ignore[no-any-return]
         keep = None
         if self.training and self.dropout:
             keep = torch.empty(x.shape[0] * x.shape[1], len(self.lora_a), device=x.device, dtype=x.dtype)

@@ -17,6 +17,7 @@ class Routing:
 
     def __init__(self) -> None:
         self._weights: Tensor | None = None
+        self._off = False
 
     @contextmanager
     def of(self, weights: Tensor, beams: int = 1) -> Iterator[None]:  # [B, E]
@@ -28,8 +29,19 @@ class Routing:
         finally:
             self._weights = before
 
-    def weights(self, sequences: int) -> Tensor:  # -> [B, E]
-        """The expert weights of a batch of ``sequences`` rows."""
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Inside, the model is the frozen one: its experts are not asked."""
+        before, self._off = self._off, True
+        try:
+            yield
+        finally:
+            self._off = before
+
+    def weights(self, sequences: int) -> Tensor | None:  # -> [B, E]
+        """The expert weights of a batch of ``sequences`` rows; None while the experts are off."""
+        if self._off:
+            return None
         held = self._weights
         if held is None or len(held) != sequences:
             have = "none were" if held is None else f"{len(held)} were"

@@ -45,6 +45,7 @@ def run(config: Config, run: Run) -> None:
             step, steps, round(settings.warmup * steps), 1.0, settings.floor_rate, settings.floor_rate
         ),
         clip=settings.clip,
+        average=settings.average,
     )
     module = TeacherModule(built.teacher, settings, task, run, config.trainer.report_every)
     try:

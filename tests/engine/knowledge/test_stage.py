@@ -50,20 +50,23 @@ SMALL = [
 ]
 
 
-def start(runs: Path, stage: str, name: str = "", words: list[str] | None = None) -> tuple[config.Config, Path]:
+def start(
+    runs: Path, stage: str, name: str = "", words: list[str] | None = None, inputs: dict[str, str] | None = None
+) -> tuple[config.Config, Path]:
     """A planned run of a stage, its inputs the runs named after their stages."""
     ranks = "teacher=generate" not in (words or [])
     small = [word for word in SMALL if ranks or not word.startswith("teacher.rank")]
     settings, folder = config.load([*small, *(words or [])]), runs / (name or stage)
     folder.mkdir(parents=True)
-    RunInfo(folder.name, stage, "test", settings.seed, "", {maker: maker for maker in STAGES[stage].inputs}).write(
-        folder
-    )
+    makers = {maker: maker for maker in STAGES[stage].inputs} | (inputs or {})
+    RunInfo(folder.name, stage, "test", settings.seed, "", makers).write(folder)
     return settings, folder
 
 
-def perform(runs: Path, stage: str, name: str = "", words: list[str] | None = None) -> Path:
-    settings, folder = start(runs, stage, name, words)
+def perform(
+    runs: Path, stage: str, name: str = "", words: list[str] | None = None, inputs: dict[str, str] | None = None
+) -> Path:
+    settings, folder = start(runs, stage, name, words, inputs)
     with Run.open(folder) as run:
         import_module(f"engine.{stage}.stage").run(settings, run)
     return folder
@@ -154,7 +157,7 @@ def test_training_twice_gives_the_same_adapter(runs: Path) -> None:
     shutil.rmtree(again)
 
 
-def test_the_generate_objective_runs_through(runs: Path) -> None:
+def test_a_teacher_that_says_titles_is_trained_and_grounded(runs: Path) -> None:
     words = [
         "teacher=generate",
         "teacher.templates=Seen [HistoryHere]. One of [CansHere]:",
@@ -167,3 +170,10 @@ def test_the_generate_objective_runs_through(runs: Path) -> None:
     facts = Summary.read(folder)
     assert facts is not None and 0 <= facts.facts["best"]["valid_ratio"] <= 1
     assert not any(name.startswith("head.") for name in load_file(made(folder, ADAPTER)))
+    inputs = {"teacher": "generated"}
+    asked = perform(runs, "knowledge", "grounded", [*words, "knowledge.rows=random", "knowledge.budget=0.1"], inputs)
+    rankings = Rankings.load(made(asked, RANKINGS))
+    assert (rankings.distances[:, 1:] >= rankings.distances[:, :-1]).all()
+    assert rankings.distances.min() >= 0 and rankings.distances.max() <= 1
+    held_out = load_file(made(asked, TEACHER_HELD_OUT))
+    assert held_out["table"].shape == (81, held_out["validation"].shape[1])

@@ -69,6 +69,13 @@ def test_a_new_layer_is_the_frozen_layer() -> None:
     torch.testing.assert_close(run(made, x, gate), made.base(x))
 
 
+def test_with_its_experts_off_a_layer_is_the_frozen_layer() -> None:
+    made, (x, gate) = layer(), batch()
+    with made.routing.of(gate), made.routing.off():
+        assert torch.equal(made(x), made.base(x))
+    assert (run(made, x, gate) != made.base(x)).any()
+
+
 def test_changing_one_rows_gate_changes_that_rows_output_and_no_other() -> None:
     made, (x, gate) = layer(), batch()
     other = gate.clone()

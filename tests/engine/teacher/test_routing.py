@@ -21,3 +21,11 @@ def test_an_inner_block_gives_the_outer_ones_weights_back() -> None:
         with routing.of(torch.ones(1, 3)):
             assert routing.weights(1).sum() == 3
         assert routing.weights(2) is outer
+
+
+def test_switched_off_experts_are_not_asked_even_inside_a_block() -> None:
+    routing = Routing()
+    with routing.of(torch.zeros(2, 3)), routing.off():
+        assert routing.weights(2) is None and routing.weights(7) is None
+    with pytest.raises(RuntimeError, match="none were set"):
+        routing.weights(2)

@@ -11,6 +11,7 @@ from engine.errors import ConfigError
 from engine.settings import setting
 from engine.settings.backbone import Backbone
 from engine.settings.data import Data
+from engine.settings.distill import Distill
 from engine.settings.evaluate import Evaluate
 from engine.settings.knowledge import Knowledge
 from engine.settings.launcher import Launcher
@@ -30,6 +31,7 @@ class Config:
     backbone: Backbone = setting("the frozen language model")
     teacher: Teacher = setting("the teacher: prompts, experts, gate, objective")
     knowledge: Knowledge = setting("which rows the teacher is asked about, and what is written down")
+    distill: Distill = setting("the student that is trained again, and what it takes from the teacher")
     evaluate: Evaluate = setting("which models are ranked, and how")
     trainer: Trainer = setting("where and how fast training runs")
     launcher: Launcher = setting("who starts the processes")

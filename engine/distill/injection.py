@@ -20,6 +20,7 @@ class Injection(nn.Module):
     """weight * P(v_i) for every item, zero for the padding."""
 
     vectors: Tensor
+    items: Tensor  # [n + 1, 1] bool
 
     def __init__(self, vectors: Tensor, hidden: int, settings: Settings) -> None:
         """``vectors`` [n + 1, H]; ``settings.standardise`` moves their mean to 0 and their mean square to 1."""
@@ -52,12 +53,14 @@ def tables(model: SequenceModel, injection: Injection | None, into: str) -> tupl
     if injection is None:
         return own, table, bias
     added = injection()
-    read = own + added
-    if into == "both":
-        scored, _ = model.network.outputs()
-        table = read if scored is own else scored + added
-        table = F.normalize(table, dim=1) if model.settings.normalise else table
-    return read, table, bias
+    read, (scored, _) = own + added, model.network.outputs()
+    if scored is own:
+        table = read
+    elif into == "both":
+        table = scored + added
+    else:
+        return read, table, bias
+    return read, F.normalize(table, dim=1) if model.settings.normalise else table, bias
 
 
 @torch.no_grad()

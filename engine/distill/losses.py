@@ -96,7 +96,8 @@ def ranking_distillation(
 def kl_divergence(scores: Tensor, ranked: Tensor, teacher: Tensor) -> Tensor:  # [B, n + 1], [B, K], [B, K] -> [B]
     """sum_k q_k (log q_k - log p_k), q the teacher's probabilities of its first K items, p the student's of all n."""
     log_p = torch.log_softmax(item_scores(scores, -torch.inf), dim=1).gather(1, ranked)
-    return -(torch.special.entr(teacher) + teacher * log_p).sum(dim=1)
+    terms: Tensor = torch.special.entr(teacher) + teacher * log_p
+    return -terms.sum(dim=1)
 
 
 def soft_target(states: Tensor, table: Tensor, target: Tensor, ranked: Tensor, teacher: Tensor) -> Tensor:

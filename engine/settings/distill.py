@@ -8,7 +8,6 @@ from engine.settings.student import Student
 
 SELECTIONS = ("all", "asked", "kl-divergence", "ground-truth-error")
 TABLES = ("inputs", "both")
-TIED = ("sasrec",)  # models whose item vectors are read and scored with
 
 
 @dataclass
@@ -16,7 +15,10 @@ class Injection:
     """Teacher's item vectors, projected and added to the student's: x = E + weight * P(v)."""
 
     weight: float = setting("weight of the projected vectors; 0: none are added", low=0)
-    tables: str = setting("where they are added: vectors that are read, or also those that score", choices=TABLES)
+    tables: str = setting(
+        "where they are added: to the vectors that are read (which sasrec scores with too), or to both tables of others",
+        choices=TABLES,
+    )
     hidden: int | None = setting("width inside a two-layer projector; null: one linear layer", low=1)
     standardise: bool = setting("vectors are centred and brought to a mean square of 1 before they are projected")
 
@@ -68,13 +70,10 @@ class Distill:
     ranking: Ranking = setting("the teacher's first items above drawn ones")
     dro: Dro = setting("robust loss, of the target and of the teacher's items")
     kl: Kl = setting("the teacher's distribution beside the true target")
-    hint: float = setting("weight of 1 - cos(mapped state, mean vector of the teacher's first items)", low=0)
+    hint: float = setting("weight of 1 - cos(mapped state, vector that the teacher expects by its kl.top items)", low=0)
 
     def check(self) -> Iterator[tuple[str, str]]:
         """What a single limit cannot say."""
-        tied = self.student.model in TIED
-        if self.injection.weight and tied and self.injection.tables == "inputs":
-            yield "injection", f"must have tables=both, because {self.student.model} reads and scores with one table"
         if self.injection.weight and self.student.model == "caser" and self.injection.tables == "both":
             yield "injection", "must have tables=inputs, because caser's states are wider than its item vectors"
         if self.select in ("all", "asked") and self.share != 1.0:

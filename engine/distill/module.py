@@ -1,0 +1,213 @@
+"""The taught student as Lightning sees it: one step is one batch, the terms of its loss and their shares.
+
+Letters: P positions, R taught positions, K items of a teacher's ranking, D width, n items.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.distill import losses, taught
+from engine.distill.injection import Injection, folded, tables
+from engine.distill.taught import NOT_ASKED, Answers
+from engine.distill.weights import importance
+from engine.settings.distill import Distill
+from engine.student.batches import Batch, Windows
+from engine.student.cross_entropy import cross_entropy
+from engine.student.model import SequenceModel
+from engine.student.module import base_loss
+from engine.training.optimizer import adamw
+
+Terms = dict[str, tuple[float, Tensor]]  # name -> (weight, value) of each term of the loss
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A batch and what the student makes of it."""
+
+    batch: Batch
+    states: Tensor  # [P, D]
+    table: Tensor  # [n + 1, D]
+    bias: Tensor | None  # [n + 1]
+
+    def scores(self, positions: Tensor) -> Tensor:  # [R] -> [R, n + 1]
+        """Scores of all items after some positions, the padding's minus infinity."""
+        states = self.states[positions]
+        raw = states @ self.table.T if self.bias is None else torch.addmm(self.bias, states, self.table.T)
+        return losses.item_scores(raw.float(), -torch.inf)
+
+    @torch.no_grad()
+    def scores_of(self, items: Tensor) -> Tensor:  # [P, K] item ids -> [P, K]
+        """Scores of a few items after every position."""
+        scores = torch.einsum("pd,pkd->pk", self.states, F.embedding(items, self.table).to(self.states.dtype)).float()
+        return scores if self.bias is None else scores + self.bias[items]
+
+
+class DistillModule(pl.LightningModule):
+    """The student's own loss and what the teacher adds to it; the step's number decides everything that is drawn."""
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        settings: Distill,
+        windows: Windows,
+        answers: Answers,
+        vectors: Tensor,
+        ps: Tensor,
+        report_every: int,
+    ) -> None:
+        """vectors [n + 1, H] the teacher's items', ps [n + 1] propensities."""
+        super().__init__()
+        self.model, self.settings, self.windows, self.answers = model, settings, windows, answers
+        self.report_every = report_every
+        width = model.settings.hidden
+        self.injection = Injection(vectors, width, settings.injection) if settings.injection.weight else None
+        self.hint = nn.Linear(model.item_table()[0].shape[1], vectors.shape[1]) if settings.hint else None
+        self.vectors: Tensor
+        self.ps: Tensor
+        self.register_buffer("vectors", vectors.float(), persistent=False)
+        self.register_buffer("ps", ps, persistent=False)
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters by the stage table's groups."""
+        added = [part for part in (self.injection, self.hint) if part is not None]
+        return self.model.groups() | {"projector": [parameter for part in added for parameter in part.parameters()]}
+
+    def folded(self) -> SequenceModel:
+        """The student as it is served: no teacher and no projector in it."""
+        return folded(self.model, self.injection, self.settings.injection.tables)
+
+    def training_step(self, step: int, index: int) -> dict[str, Tensor]:
+        self.model.stream.start(self.settings.student.seed, step, self.windows.rank)
+        batch = self.windows(step)
+        read, table, bias = tables(self.model, self.injection, self.settings.injection.tables)
+        scored = Scored(batch, self.model.encode(batch.items, batch.layout, read), table, bias)
+        reported = (step + 1) % self.report_every == 0 or step == 0
+        values, extra = self.terms(scored, step, reported)
+        weighted = {name: weight * value for name, (weight, value) in values.items()}
+        nothing = scored.states.sum() * 0.0  # as released, a batch of which nothing was asked has no term at all
+        out = {"loss": sum(weighted.values(), nothing)} | extra
+        if reported:
+            out |= {name: value.detach() for name, (_, value) in values.items() if name not in extra}
+            out |= {f"{name}_weight": torch.tensor(weight) for name, (weight, _) in values.items()}
+            out |= {f"{name}_share": share for name, share in shares(weighted, scored).items()}
+        return out
+
+    def terms(
+        self, scored: Scored, step: int, reported: bool
+    ) -> tuple[dict[str, tuple[float, Tensor]], dict[str, Tensor]]:
+        """Every term of the loss, and numbers to show in place of some of their values."""
+        settings, batch = self.settings, scored.batch
+        rows = self.answers.rows(batch)
+        positions = self.selected(scored, rows).nonzero()[:, 0]
+        scale = self.windows.world / batch.positions
+        shown: dict[str, Tensor] = {}
+        values: Terms = {}
+        if not settings.as_released:
+            base = base_loss(settings.student, scored.states, scored.table, scored.bias, batch, step)
+            values["base"] = (1.0, base * scale)
+        if settings.ranking.weight or settings.dro.alpha or settings.as_released:
+            values |= self.published(scored, rows, positions, step)
+        if settings.kl.weight:
+            ranked, teacher = self.answers.soft(rows[positions], settings.kl.top, settings.kl.temperature)
+            values["kl"] = (settings.kl.weight, self.kl(scored, positions, ranked, teacher) * scale)
+            if reported:
+                some = slice(0, self.settings.ranking.rows or len(positions))
+                with torch.no_grad():
+                    scores = scored.scores(positions[some])
+                    shown["kl"] = losses.kl_divergence(scores, ranked[some], teacher[some]).mean()
+        if self.hint is not None:
+            ranked, teacher = self.answers.soft(rows[positions], settings.kl.top, settings.kl.temperature)
+            wanted = F.embedding_bag(ranked, self.vectors, per_sample_weights=teacher, mode="sum")
+            values["hint"] = (settings.hint, losses.hint(self.hint(scored.states[positions]), wanted))
+        return values, shown
+
+    @torch.no_grad()
+    def selected(self, scored: Scored, rows: Tensor) -> Tensor:  # [P] -> [P] bool
+        """The positions that are taught."""
+        settings, answered = self.settings, rows != NOT_ASKED
+        if settings.select in ("all", "asked"):
+            return answered
+        ranked, teacher = self.answers.soft(rows, settings.kl.top, settings.kl.temperature)
+        scores = scored.scores_of(ranked)
+        if settings.select == "kl-divergence":
+            return taught.furthest(taught.divergence(scores, teacher), answered, settings.share)
+        own = scored.scores_of(scored.batch.targets[:, None])[:, 0]
+        return taught.furthest(taught.true_error(scores, own), answered, settings.share)
+
+    def published(self, scored: Scored, rows: Tensor, positions: Tensor, step: int) -> Terms:
+        """DLLM2Rec's terms over some of the positions, drawn anew each step; none where none is taught."""
+        settings, own = self.settings, self.settings.ranking
+        key = int(np.random.SeedSequence((settings.seed, step, self.windows.rank)).generate_state(1)[0])
+        generator = torch.Generator(rows.device).manual_seed(key)
+        if own.rows is not None and len(positions) > own.rows:
+            drawn = torch.randperm(len(positions), generator=generator, device=rows.device)[: own.rows]
+            positions = positions[drawn]
+        if len(positions) == 0:
+            return {}
+        scores, targets = scored.scores(positions), scored.batch.targets[positions]
+        history = taught.known(scored.batch, positions)
+        negative = taught.negatives(history, targets, self.model.items, generator)
+        values: Terms = {}
+        if settings.as_released:
+            values["base"] = (1.0, losses.base_bce(scores, targets, negative))
+        if settings.dro.alpha:
+            robust = losses.dro(scores, targets[:, None], self.ps, settings.dro.beta)
+            values["dro"] = (settings.dro.alpha, robust.mean())
+        if own.weight:
+            ranked, distances = self.answers.ranked(rows[positions], own.top)
+            # A teacher's item may be the target, the negative or known already: the base loss speaks about those.
+            avoid = torch.cat([history, targets[:, None], negative[:, None]], dim=1)
+            valid = None if settings.as_released else ~taught.among(ranked, avoid) & distances.isfinite()
+            gammas = (own.position, own.confidence, own.consistency)
+            weights = importance(scores, ranked, distances, gammas, valid)
+            value = losses.ranking_distillation(
+                scores,
+                ranked,
+                weights,
+                negative,
+                alpha=settings.dro.alpha,
+                ps=self.ps,
+                beta=settings.dro.beta,
+                as_released=settings.as_released,
+            )
+            values["ranking"] = (own.weight, value)
+        return values
+
+    def kl(self, scored: Scored, positions: Tensor, ranked: Tensor, teacher: Tensor) -> Tensor:
+        """Sum over the taught positions of what makes soft targets of true ones (``losses.soft_target``).
+
+        Beside a base loss that is no cross-entropy, it is cross-entropy against the teacher's distribution.
+        """
+        states, targets = scored.states[positions], scored.batch.targets[positions]
+        table = scored.table
+        if scored.bias is not None:  # one more coordinate that is 1 in every state
+            states = torch.cat([states, states.new_ones(len(states), 1)], dim=1)
+            table = torch.cat([table, scored.bias[:, None]], dim=1)
+        value = losses.soft_target(states, table, targets, ranked, teacher)
+        if self.settings.student.loss != "cross-entropy":
+            value = value + cross_entropy(states, table, targets)
+        return value
+
+    def configure_optimizers(self) -> Any:
+        settings = self.settings.student
+        return adamw(self.parameters(), settings.learning_rate, settings.weight_decay, settings.beta2)
+
+
+def shares(terms: dict[str, Tensor], scored: Scored) -> dict[str, Tensor]:
+    """|g_t| / sum_t' |g_t'|, g_t the gradient of a weighted term by the states and the scoring table together."""
+    reached = (scored.states, scored.table)
+    norms = []
+    if not terms:
+        return {}
+    for value in terms.values():
+        found = torch.autograd.grad(value, reached, retain_graph=True, allow_unused=True)
+        squares = [part.float().square().sum() for part in found if part is not None]
+        norms.append(torch.stack(squares).sum().sqrt())
+    whole = torch.stack(norms).sum().clamp(min=torch.finfo(torch.float32).tiny)
+    return {name: norm / whole for name, norm in zip(terms, norms, strict=True)}

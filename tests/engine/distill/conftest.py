@@ -1,0 +1,115 @@
+"""A small world in which the next item is the current one plus one, and a teacher who knows it."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine import config
+from engine.data.sequences import Rows, Sequences
+from engine.knowledge.rankings import Rankings
+from engine.runs.run import Run
+from engine.runs.schema import RunInfo, new_id
+from engine.runs.store import Store
+from engine.settings.distill import Distill
+from engine.stages import ITEM_VECTORS, PROFILE, RANKINGS, SEQUENCES, VALIDATION
+
+ITEMS = 20
+TOP = 5
+
+
+def counting(users: int, seed: int = 0) -> list[list[int]]:
+    """Histories that count around the circle of items from a random start."""
+    random = np.random.default_rng(seed)
+    return [
+        [int((start + place) % ITEMS) + 1 for place in range(length)]
+        for start, length in zip(random.integers(0, ITEMS, users), random.integers(4, 12, users), strict=True)
+    ]
+
+
+def sequences_of(histories: list[list[int]]) -> Sequences:
+    lengths = [len(history) for history in histories]
+    return Sequences(
+        items=np.array([item for history in histories for item in history], dtype=np.int32),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        users=np.arange(len(histories)),
+    )
+
+
+def teacher_of(sequences: Sequences, share: float = 1.0) -> Rankings:
+    """For the first ``share`` of the events: the item after the one before, then those after it, ever less sure."""
+    events = np.setdiff1d(np.arange(len(sequences.items)), sequences.offsets[:-1])
+    events = events[: round(share * len(events))]
+    first = sequences.items[events - 1].astype(np.int64)
+    items = (first[:, None] + np.arange(TOP)) % ITEMS + 1
+    distances = torch.arange(TOP, dtype=torch.float32).mul(1.5).add(0.2).expand(len(events), TOP)
+    return Rankings(torch.from_numpy(events), torch.from_numpy(items.astype(np.int32)), distances.contiguous())
+
+
+def circle() -> Tensor:
+    """Item vectors [n + 1, 4] that tell where an item stands on the circle."""
+    angle = torch.arange(ITEMS + 1) * (2 * math.pi / ITEMS)
+    return torch.stack([angle.sin(), angle.cos(), (2 * angle).sin(), (2 * angle).cos()], dim=1)
+
+
+@pytest.fixture(scope="session")
+def settings() -> Callable[..., Distill]:
+    """Small settings with any field of the sections changed: ``student={...}``, ``kl={...}``, ``hint=1.0`` ..."""
+    base = config.load(["distill=dllm2rec"]).distill
+    small = {"hidden": 16, "max_length": 8, "batch": 16, "epochs": 4, "evaluate_every": 1, "dropout": 0.1}
+
+    def make(**changes: Any) -> Distill:
+        changes["student"] = small | {"learning_rate": 1e-2} | changes.get("student", {})
+        changes["ranking"] = {"rows": 16, "top": TOP} | changes.get("ranking", {})
+        changes["kl"] = {"top": TOP} | changes.get("kl", {})
+        parts = {
+            name: replace(getattr(base, name), **value) if isinstance(value, dict) else value
+            for name, value in changes.items()
+        }
+        return replace(base, **parts)
+
+    return make
+
+
+@pytest.fixture
+def distill_run(tmp_path: Path) -> Callable[..., Run]:
+    """A run of the distill stage in a store of its own, with data and knowledge as its inputs."""
+
+    def make(name: str = "runs", users: int = 60, share: float = 1.0, histories: list[list[int]] | None = None) -> Run:
+        store = Store(tmp_path / name)
+        known: dict[str, Any] = {"experiment": "test", "seed": 1, "fingerprint": "f"}
+        whole = sequences_of(counting(users))
+        training = sequences_of(histories or [history[:-1] for history in counting(users)])
+        data = store.create(RunInfo(id=new_id("data"), stage="data", **known), "seed: 1\n")
+        made = data / "artifacts"
+        made.mkdir(exist_ok=True)
+        (made / PROFILE.file).write_text(json.dumps({"items": ITEMS, "users": users}))
+        training.save(made / SEQUENCES.file)
+        Rows(whole.items, whole.offsets[:-1], whole.offsets[1:] - 1, whole.users).save(made / VALIDATION.file)
+        knowledge = store.create(
+            RunInfo(id=new_id("knowledge"), stage="knowledge", inputs={"data": data.name}, **known), "seed: 1\n"
+        )
+        told = knowledge / "artifacts"
+        told.mkdir(exist_ok=True)
+        teacher_of(training, share).save(told / RANKINGS.file)
+        save_file({"vectors": circle()}, told / ITEM_VECTORS.file)
+        inputs = {"data": data.name, "knowledge": knowledge.name}
+        info = RunInfo(id=new_id("distill"), stage="distill", inputs=inputs, **known)
+        return Run(store.create(info, "seed: 1\n"))
+
+    return make
+
+
+@pytest.fixture
+def counting_world() -> tuple[Sequences, Rankings, Tensor]:
+    """Training sequences, the teacher's rankings of them, and item vectors."""
+    sequences = sequences_of(counting(60))
+    return sequences, teacher_of(sequences), circle()

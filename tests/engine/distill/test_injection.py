@@ -1,0 +1,136 @@
+"""A teacher's item vectors in a student: the published scores, and no trace of them once training is over."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from engine import config, ranking
+from engine.data.ids import from_zero_based
+from engine.distill.injection import Injection, folded, tables
+from engine.settings.distill import Injection as Settings
+from engine.settings.student import Student
+from engine.student.layout import of_histories
+from engine.student.model import SequenceModel, load_student, save_student
+from engine.student.reference import published_sasrec, published_tables
+
+GOLDEN = os.environ.get("ENGINE_GOLDEN")
+NETWORKS = {"SASRec": "sasrec-reference", "GRU": "gru4rec", "Caser": "caser"}
+
+
+@pytest.fixture
+def student() -> Callable[..., Student]:
+    def make(model: str, **changes: object) -> Student:
+        return replace(config.load([f"student={model}"]).student, **changes)  # type: ignore[arg-type]
+
+    return make
+
+
+def injecting(**changes: object) -> Settings:
+    base = config.load([]).distill.injection
+    return replace(base, **{"weight": 0.3, "hidden": None, "tables": "inputs"} | changes)  # type: ignore[arg-type]
+
+
+def published(kind: str, case: dict[str, Tensor], settings: Student) -> SequenceModel:
+    """The DLLM2Rec student of a kind with its golden weights."""
+    prefix = f"{kind}.state."
+    state = {name.removeprefix(prefix): value for name, value in case.items() if name.startswith(prefix)}
+    model = SequenceModel(60, settings)
+    if kind == "SASRec":
+        own = published_sasrec(state)
+    elif kind == "GRU":
+        own = published_tables(state) | {name: value for name, value in state.items() if name.startswith("gru.")}
+    else:
+        own = published_tables(state)
+        for index in range(3):  # [F, 1, height, D] images are [F, D, height] sequences
+            own[f"horizontal.{index}.weight"] = state[f"horizontal_cnn.{index}.weight"][:, 0].transpose(1, 2)
+            own[f"horizontal.{index}.bias"] = state[f"horizontal_cnn.{index}.bias"]
+        own["vertical.weight"] = state["vertical_cnn.weight"].view(1, 10)
+        own["vertical.bias"] = state["vertical_cnn.bias"]
+    model.network.load_state_dict(own)
+    return model.eval()
+
+
+@pytest.mark.skipif(GOLDEN is None, reason="ENGINE_GOLDEN does not name the folder of golden vectors")
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_student_with_injected_vectors_gives_the_published_scores(
+    kind: str, student: Callable[..., Student], tmp_path: Path
+) -> None:
+    case = load_file(Path(GOLDEN or "") / "dllm2rec_students_forward.safetensors")
+    model = published(kind, case, student(NETWORKS[kind], max_length=10))
+    vectors = torch.nn.functional.pad(case["llm_item_table"].float(), (0, 0, 1, 0))
+    injection = Injection(vectors, 64, injecting(standardise=False))
+    assert isinstance(injection.project, nn.Linear)
+    with torch.no_grad():
+        injection.project.weight.copy_(case["fc_weight"].float())
+        injection.project.bias.copy_(case["fc_bias"])
+    history = torch.from_numpy(from_zero_based(case["seq"].numpy(), padding=60)).long()
+    save_student(tmp_path / "plain.safetensors", folded(model, injection, "inputs"))
+    plain = load_student(tmp_path / "plain.safetensors")
+    with torch.no_grad():
+        table, bias = plain.item_table()
+        scores = ranking.score_items(plain.user_vectors(history), table, bias)[:, 1:]
+    torch.testing.assert_close(scores, case[f"{kind}.logits"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "into", "changes"),
+    [
+        ("sasrec", "inputs", {}),
+        ("sasrec", "both", {"normalise": True, "temperature": 0.1}),
+        ("sasrec-reference", "inputs", {}),
+        ("gru4rec", "both", {}),
+        ("caser", "inputs", {}),
+    ],
+)
+@pytest.mark.parametrize("hidden", [None, 7])
+def test_the_folded_model_gives_the_same_scores_and_knows_no_teacher(
+    model: str, into: str, changes: dict[str, object], hidden: int | None, student: Callable[..., Student]
+) -> None:
+    torch.manual_seed(0)
+    trained = SequenceModel(30, student(model, hidden=16, max_length=10, **changes)).eval()
+    injection = Injection(torch.randn(31, 5), 16, injecting(tables=into, hidden=hidden))
+    history = torch.tensor([[3, 9, 30, 1], [7, 2, 0, 0]])
+    layout, real = of_histories(history)
+    with torch.no_grad():
+        before, _ = trained.item_table()
+        kept = before.clone()
+        read, table, bias = tables(trained, injection, into)
+        states = trained.encode(history[real], layout, read)
+        expected = ranking.score_items(states, table, bias)
+        plain = folded(trained, injection, into)
+        own_table, own_bias = plain.item_table()
+        got = ranking.score_items(plain.encode(history[real], layout), own_table, own_bias)
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
+    assert set(plain.state_dict()) == set(trained.state_dict())
+    assert torch.equal(trained.item_table()[0], kept)  # what goes on training is not touched
+    assert (plain.network.inputs()[0] == trained.network.inputs()[0]).all()  # the padding's row neither
+
+
+def test_the_projector_and_the_students_own_vectors_both_learn(student: Callable[..., Student]) -> None:
+    trained = SequenceModel(30, student("sasrec", hidden=16, max_length=10))
+    injection = Injection(torch.randn(31, 5), 16, injecting())
+    read, table, _ = tables(trained, injection, "inputs")
+    assert read is table  # one table is read and scored with
+    (read.square().sum()).backward()
+    for parameter in (*injection.parameters(), trained.network.inputs()):
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0
+
+
+def test_standardised_vectors_have_mean_zero_and_mean_square_one_whatever_they_come_as() -> None:
+    vectors = torch.randn(50, 4) * 100 + 37
+    vectors[0] = 1e6  # a padding row that is not zero must not matter
+    made = Injection(vectors, 8, injecting(standardise=True)).vectors
+    torch.testing.assert_close(made[1:].mean(dim=0), torch.zeros(4), rtol=0, atol=1e-5)
+    assert made[1:].square().mean().item() == pytest.approx(1.0, rel=1e-5)
+    assert (made[0] == 0).all()
+
+
+def test_the_teachers_vectors_are_not_written_into_checkpoints() -> None:
+    injection = Injection(torch.randn(31, 5), 16, injecting())
+    assert set(injection.state_dict()) == {"project.weight", "project.bias"}

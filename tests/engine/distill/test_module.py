@@ -1,0 +1,188 @@
+"""The taught student's step: which terms it has, what they weigh, and that they teach."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.data.sequences import Sequences
+from engine.distill import losses
+from engine.distill.injection import tables
+from engine.distill.module import DistillModule, Scored
+from engine.distill.taught import Answers
+from engine.knowledge.rankings import Rankings
+from engine.settings.distill import Distill
+from engine.student.batches import Windows
+from engine.student.model import SequenceModel
+from engine.student.module import StudentModule
+
+Settings = Callable[..., Distill]
+World = tuple[Sequences, Rankings, Tensor]
+NOTHING = {"injection": {"weight": 0.0}, "ranking": {"weight": 0.0}, "kl": {"weight": 0.0}}
+RELEASED = {
+    "as_released": True,
+    "student": {"loss": "bce", "negatives": 1},
+    "kl": {"weight": 0.0},
+    "dro": {"alpha": 0.7},
+    "ranking": {"weight": 0.8, "rows": None},
+}
+
+
+def module_of(settings: Distill, world: World, every: int = 1, same_shapes: bool = False) -> DistillModule:
+    sequences, rankings, vectors = world
+    torch.manual_seed(settings.student.seed)
+    student = settings.student
+    windows = Windows(
+        sequences,
+        length=student.max_length,
+        batch=student.batch,
+        seed=student.seed,
+        random=student.windows == "random",
+        same_shapes=same_shapes,
+    )
+    answers = Answers(rankings, len(sequences.items), 5, "cpu")
+    ps = losses.propensities(torch.bincount(torch.from_numpy(sequences.items).long(), minlength=21), 0.05)
+    return DistillModule(SequenceModel(20, student), settings, windows, answers, vectors, ps, every)
+
+
+def without(world: World) -> World:
+    """The same world, about which the teacher was never asked."""
+    sequences, rankings, vectors = world
+    return sequences, Rankings(rankings.rows[:0], rankings.items[:0], rankings.distances[:0]), vectors
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "bce", "sampled-softmax"])
+def test_without_anything_of_the_teacher_a_step_is_the_students_own(
+    settings: Settings, counting_world: World, loss: str
+) -> None:
+    chosen = settings(**NOTHING | {"student": {"loss": loss, "negatives": 3}})
+    taught = module_of(chosen, counting_world)
+    alone = StudentModule(taught.model, chosen.student, taught.windows)
+    for step in (0, 5):
+        got, expected = taught.training_step(step, 0)["loss"], alone.training_step(step, 0)
+        assert got.item() == pytest.approx(expected.item(), rel=1e-6)
+        for one, other in zip(
+            torch.autograd.grad(got, taught.model.network.inputs()),
+            torch.autograd.grad(expected, taught.model.network.inputs()),
+            strict=True,
+        ):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("same_shapes", [False, True])
+@pytest.mark.parametrize("loss", ["cross-entropy", "bce"])
+def test_the_loss_is_the_sum_of_its_weighted_terms_and_the_shares_add_up_to_one(
+    settings: Settings, counting_world: World, loss: str, same_shapes: bool
+) -> None:
+    chosen = settings(student={"loss": loss, "negatives": 2}, dro={"alpha": 0.5}, hint=0.3)
+    module = module_of(chosen, counting_world, same_shapes=same_shapes)
+    out = module.training_step(0, 0)
+    weights = {name: float(out[f"{name}_weight"]) for name in ("base", "dro", "ranking", "kl", "hint")}
+    assert weights == pytest.approx({"base": 1.0, "dro": 0.5, "ranking": 0.1, "kl": 0.5, "hint": 0.3})
+    shares = [float(out[f"{name}_share"]) for name in weights]
+    assert sum(shares) == pytest.approx(1.0, rel=1e-5) and min(shares) > 0
+    batch = module.windows(0)
+    read, table, bias = tables(module.model, module.injection, "inputs")
+    module.model.stream.start(chosen.student.seed, 0, 0)
+    scored = Scored(batch, module.model.encode(batch.items, batch.layout, read), table, bias)
+    values, _ = module.terms(scored, 0, False)
+    assert out["loss"].item() == pytest.approx(sum(w * float(v.detach()) for w, v in values.values()), rel=1e-5)
+    assert out["kl"] >= 0  # what is shown is the divergence itself
+
+
+def test_only_reported_steps_pay_for_the_report(settings: Settings, counting_world: World) -> None:
+    module = module_of(settings(), counting_world, every=10)
+    assert "base_share" in module.training_step(0, 0) and "base_share" in module.training_step(9, 0)
+    assert set(module.training_step(1, 0)) == {"loss"}
+
+
+def test_as_released_the_step_is_the_published_arithmetic(settings: Settings, counting_world: World) -> None:
+    chosen = settings(**RELEASED)
+    module = module_of(chosen, counting_world)
+    out = module.training_step(2, 0)
+    corrected = module_of(settings(**RELEASED | {"as_released": False}), counting_world).training_step(2, 0)
+    assert set(name for name in out if name.endswith("_weight")) == {"base_weight", "dro_weight", "ranking_weight"}
+    expected = out["base"] + 0.7 * out["dro"] + 0.8 * out["ranking"]
+    assert out["loss"].item() == pytest.approx(expected.item(), rel=1e-6)
+    assert out["ranking"] < corrected["ranking"]  # softplus(z - 1) < softplus(z)
+    torch.testing.assert_close(out["dro"], corrected["dro"])
+
+
+def test_a_step_is_a_function_of_its_number(settings: Settings, counting_world: World) -> None:
+    module = module_of(settings(), counting_world)
+    first = module.training_step(3, 0)["loss"].item()
+    module.training_step(7, 0)
+    assert module.training_step(3, 0)["loss"].item() == first != module.training_step(4, 0)["loss"].item()
+
+
+@pytest.mark.parametrize("select", ["kl-divergence", "ground-truth-error"])
+def test_a_selection_keeps_its_share_of_the_answered_positions(
+    settings: Settings, counting_world: World, select: str
+) -> None:
+    module = module_of(settings(select=select, share=0.25), counting_world)
+    batch = module.windows(0)
+    read, table, bias = tables(module.model, module.injection, "inputs")
+    scored = Scored(batch, module.model.encode(batch.items, batch.layout, read), table, bias)
+    rows = module.answers.rows(batch)
+    rows[::2] = -1
+    kept = module.selected(scored, rows)
+    assert kept.sum() == -(-int((rows >= 0).sum()) // 4) and not kept[::2].any()
+
+
+@pytest.mark.parametrize("as_released", [False, True])
+def test_where_the_teacher_was_not_asked_nothing_is_taught(
+    settings: Settings, counting_world: World, as_released: bool
+) -> None:
+    chosen = settings(**RELEASED) if as_released else settings(hint=0.0)
+    out = module_of(chosen, without(counting_world)).training_step(0, 0)
+    assert {name for name in out if name.endswith("_weight")} == (
+        set() if as_released else {"base_weight", "kl_weight"}
+    )
+    if as_released:
+        assert out["loss"] == 0.0
+    else:
+        assert out["loss"].item() == pytest.approx(out["base"].item(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kl": {"weight": 1.0}, "ranking": {"weight": 0.0}},
+        {"kl": {"weight": 0.0}, "ranking": {"weight": 5.0, "rows": None}},
+        {"kl": {"weight": 0.0}, "ranking": {"weight": 5.0}, "select": "kl-divergence", "share": 0.5},
+    ],
+)
+def test_a_student_learns_from_its_teacher_what_its_own_data_do_not_hold(
+    settings: Settings, counting_world: World, changes: dict[str, object]
+) -> None:
+    """Every target of the data is item 1; the teacher says: those that follow the last one on the circle."""
+    chosen = settings(**{"injection": {"weight": 0.0}, "student": {"dropout": 0.0}} | changes)
+    module = module_of(chosen, counting_world)
+    batches = [module.windows(step) for step in range(12)]
+    batches = [replace(batch, targets=torch.ones_like(batch.targets)) for batch in batches]
+    optimizer = module.configure_optimizers()
+    for step in range(120):
+        read, table, bias = tables(module.model, module.injection, "inputs")
+        batch = batches[step % 12]
+        scored = Scored(batch, module.model.encode(batch.items, batch.layout, read), table, bias)
+        values, _ = module.terms(scored, step, False)
+        optimizer.zero_grad()
+        torch.stack([weight * value for weight, value in values.values()]).sum().backward()
+        optimizer.step()
+    plain = module.folded()
+    last = torch.arange(2, 16)  # whose next five do not reach item 1 again
+    scores = plain.user_vectors(torch.stack([last - 1, last], dim=1)) @ plain.item_table()[0].T
+    scores[:, :2] = -torch.inf  # the padding, and the item that the data name always
+    first = scores.topk(5, dim=1).indices
+    told = last[:, None] + torch.arange(1, 4)
+    shared = (first[:, :, None] == told[:, None]).any(dim=1).float().mean()  # chance is 5 / 19
+    assert shared > 0.9
+
+
+def test_every_trained_parameter_is_in_one_reported_group(settings: Settings, counting_world: World) -> None:
+    module = module_of(settings(hint=0.5), counting_world)
+    grouped = [id(p) for group in module.groups().values() for p in group]
+    assert sorted(grouped) == sorted(id(p) for p in module.parameters())
+    assert list(module.groups()) == ["embedding", "blocks", "output", "projector"]

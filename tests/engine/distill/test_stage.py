@@ -1,0 +1,109 @@
+"""The distill stage as a whole: what it writes and reports, and that stopping it changes nothing."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine import config
+from engine.config import Config
+from engine.distill.stage import run as distill
+from engine.errors import DataError
+from engine.runs.reader import history
+from engine.runs.run import Run, Stopped
+from engine.settings.distill import Distill
+from engine.stages import DISTILLED_MODEL, STAGES
+from engine.student.model import load_student
+
+Settings = Callable[..., Distill]
+
+
+@pytest.fixture(scope="module")
+def whole() -> Config:
+    return config.load([])
+
+
+def of(whole: Config, settings: Distill) -> Config:
+    whole.distill, whole.trainer.report_every = settings, 1
+    return whole
+
+
+def model_of(run: Run) -> dict[str, torch.Tensor]:
+    return load_file(run.folder / "artifacts" / DISTILLED_MODEL.file)
+
+
+def test_it_writes_a_plain_student_and_reports_every_term_its_weight_and_its_share(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run]
+) -> None:
+    run = distill_run()
+    with run:
+        distill(of(whole, settings(student={"epochs": 8}, dro={"alpha": 0.1})), run)
+    model = load_student(run.folder / "artifacts" / DISTILLED_MODEL.file)
+    assert model.items == 20 and not any("project" in name for name in model.state_dict())
+    best = max(e.values["val_ndcg@10"] for e in history(run.folder).evaluations)
+    assert best > 0.4  # chance is about 0.2 with 20 items
+    summary = json.loads((run.folder / "summary.json").read_text())
+    assert {metric.name for metric in STAGES["distill"].metrics} <= set(summary["last"])
+    for term in ("base", "dro", "ranking", "kl"):
+        assert {term, f"{term}_weight", f"{term}_share"} <= set(summary["last"])
+    assert summary["facts"]["answered_share"] == 1.0 and summary["facts"]["train_seconds"] > 0
+    users = model.user_vectors(torch.tensor([[3, 4]]))
+    assert torch.isfinite(users).all()
+
+
+@pytest.mark.parametrize("stop", [3, 6])
+def test_a_stopped_and_resumed_training_ends_with_the_very_numbers_of_an_uninterrupted_one(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    chosen = of(whole, settings(student={"epochs": 3, "average": 0.9}, dro={"alpha": 0.1}, hint=0.1))
+    straight, interrupted = distill_run("straight"), distill_run("interrupted")
+    with straight:
+        distill(chosen, straight)
+    reported = {"step": 0}
+    report = interrupted.scalars
+
+    def scalars(done: int, *rest: object) -> None:
+        reported["step"] = done
+        report(done, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped), interrupted:
+        patch.setattr(interrupted, "scalars", scalars)
+        patch.setattr(Run, "stop_requested", property(lambda self: reported["step"] >= stop))
+        distill(chosen, interrupted)
+    torch.manual_seed(999)  # another process has other generators
+    resumed = Run(interrupted.folder)
+    with resumed:
+        distill(chosen, resumed)
+    one, other = model_of(straight), model_of(resumed)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    evaluations = [[(e.step, e.values) for e in history(r.folder).evaluations] for r in (straight, resumed)]
+    assert evaluations[0] == evaluations[1]
+
+
+@pytest.mark.parametrize("model", ["gru4rec", "caser", "sasrec-reference"])
+def test_every_student_can_be_taught_also_as_released(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run], model: str
+) -> None:
+    base = config.load([f"student={model}", "distill=as-released"]).distill.student
+    small = vars(base) | {"hidden": 8, "max_length": 6, "epochs": 2, "batch": 16, "evaluate_every": 1}
+    run = distill_run(model)
+    with run:
+        chosen = settings(as_released=True, student=small, kl={"weight": 0.0}, dro={"alpha": 0.5})
+        distill(of(whole, chosen), run)
+    assert load_student(run.folder / "artifacts" / DISTILLED_MODEL.file).settings.model == model
+
+
+def test_teaching_all_rows_needs_an_answer_to_every_one(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run]
+) -> None:
+    partly = distill_run("partly", share=0.5)
+    with pytest.raises(DataError, match=r"(?s)answered \d+ of \d+ training rows.*distill.select=asked"), partly:
+        distill(of(whole, settings(select="all")), partly)
+    asked = distill_run("asked", share=0.5)
+    with asked:
+        distill(of(whole, settings(student={"epochs": 1})), asked)
+    assert json.loads((asked.folder / "summary.json").read_text())["facts"]["answered_share"] == pytest.approx(
+        0.5, abs=0.01
+    )

@@ -107,7 +107,7 @@ class Conductor(pl.Callback):
             self._norms = gradients.norms(self.groups)
             self._before = gradients.snapshot(self.groups)
             if not math.isfinite(gradients.total(self._norms)):
-                self._end_not_a_number("a gradient")
+                self._end_not_a_number("a gradient", self.standing.step + 1)
         if self.course.clip is not None:
             self._clipped = gradients.clip(self.groups, self.course.clip)
 
@@ -123,7 +123,7 @@ class Conductor(pl.Callback):
         self._bad = bad if self._bad is None else self._bad | bad
         reported = self._reported(step)
         if (reported or loss.device.type == "cpu") and _any(trainer, bool(self._bad)):
-            self._end_not_a_number("the loss")
+            self._end_not_a_number("the loss", step)
         if reported:
             self._report(trainer, outputs)
         self._alive()
@@ -224,8 +224,7 @@ class Conductor(pl.Callback):
         )
         checkpoint.save(self.run, snapshot)
 
-    def _end_not_a_number(self, what: str) -> None:
-        step = self.standing.step
+    def _end_not_a_number(self, what: str, step: int) -> None:
         hint = f"{what} is not a finite number at step {step}"
         self.run.health("nan_loss", "error", hint, without_finite(self.groups))
         raise UserError(

@@ -1,5 +1,6 @@
 """The whole way from a small world to a teacher's knowledge, with the stages as they are."""
 
+import os
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +28,7 @@ from engine.stages import (
     Artifact,
 )
 
+LM = os.environ.get("ENGINE_TEST_LM")
 SMALL = [
     "data.world.users=60",
     "data.world.items=80",
@@ -55,7 +57,9 @@ def start(
 ) -> tuple[config.Config, Path]:
     """A planned run of a stage, its inputs the runs named after their stages."""
     ranks = "teacher=generate" not in (words or [])
-    small = [word for word in SMALL if ranks or not word.startswith("teacher.rank")]
+    path = "backbone=path" in (words or [])
+    unfit = ("teacher.rank",) * (not ranks) + ("backbone.scratch",) * path
+    small = [word for word in SMALL if not word.startswith(unfit or ("-",))]
     settings, folder = config.load([*small, *(words or [])]), runs / (name or stage)
     folder.mkdir(parents=True)
     makers = {maker: maker for maker in STAGES[stage].inputs} | (inputs or {})
@@ -177,3 +181,18 @@ def test_a_teacher_that_says_titles_is_trained_and_grounded(runs: Path) -> None:
     assert rankings.distances.min() >= 0 and rankings.distances.max() <= 1
     held_out = load_file(made(asked, TEACHER_HELD_OUT))
     assert held_out["table"].shape == (81, held_out["validation"].shape[1])
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not LM, reason="ENGINE_TEST_LM does not name the folder of language models")
+@pytest.mark.parametrize("copy", [True, False])
+def test_a_real_pre_trained_model_can_be_the_backbone(runs: Path, copy: bool) -> None:
+    words = ["backbone=path", f"backbone.name={LM}/stories260K", f"backbone.copy={str(copy).lower()}"]
+    words += ["teacher.steps=2", "teacher.evaluate_rows=10", "knowledge.rows=random", "knowledge.budget=0.1"]
+    small = f"real-{copy}"
+    for stage in ("backbone", "teacher", "knowledge"):
+        inputs = {maker: f"{small}-{maker}" for maker in ("backbone", "teacher") if stage != "backbone"}
+        perform(runs, stage, f"{small}-{stage}", words, {name: run for name, run in inputs.items() if name != stage})
+    assert (runs / f"{small}-backbone/artifacts/language_model/model.safetensors").exists() == copy
+    rankings = Rankings.load(made(runs / f"{small}-knowledge", RANKINGS))
+    assert torch.isfinite(rankings.distances).all() and len(rankings.rows) > 10

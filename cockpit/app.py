@@ -30,6 +30,8 @@ PAINT_EVERY = 0.25  # seconds
 READ_EVERY = 0.2
 METER_EVERY = 1.0
 CATCH_UP_EVERY = 0.001
+REST_AFTER = 3.0  # seconds without a key
+REST = 5  # of so many looks one is taken while there is nothing to see
 SLOW = 4  # times as long with --low-bandwidth
 
 
@@ -53,6 +55,8 @@ class Cockpit(App[None], inherit_bindings=False):
         self._sent_at = time.monotonic()
         self._dirty = True
         self._catching_up = False
+        self._rest = self._measured = 0
+        self._touched = time.monotonic()
 
     def compose(self) -> ComposeResult:
         yield self._frame
@@ -74,10 +78,18 @@ class Cockpit(App[None], inherit_bindings=False):
     # -- clocks --------------------------------------------------------------------------------------------------
 
     def _read(self) -> None:
+        """Look for news; less often while no run is at work and nobody touches a key."""
+        self._rest = (self._rest + 1) % REST
+        if self._resting and self._rest:
+            return
         self._dirty |= self.desk.tick()
         if self.desk.behind and not self._catching_up:
             self._catching_up = True
             self.set_timer(CATCH_UP_EVERY, self._catch_up)
+
+    @property
+    def _resting(self) -> bool:
+        return not self.desk.list.working and time.monotonic() - self._touched > REST_AFTER
 
     def _catch_up(self) -> None:
         """A long list or history: go on as soon as the keys have been looked at."""
@@ -107,6 +119,9 @@ class Cockpit(App[None], inherit_bindings=False):
         if elapsed > 0.5:
             self.desk.link = 0.7 * self.desk.link + 0.3 * self._sent / elapsed
             self._sent, self._sent_at = 0, time.monotonic()
+        self._measured = (self._measured + 1) % REST
+        if self._resting and self._measured:
+            return
         self.run_worker(self._look_at_machine(), exclusive=True, group="machine")
 
     async def _look_at_machine(self) -> None:
@@ -116,6 +131,7 @@ class Cockpit(App[None], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key):
+            self._touched = time.monotonic()
             self.desk.key(event.key, event.character)
             self._paint(now=True)
             return

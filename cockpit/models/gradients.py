@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.runs.events import number
 
-NONE, ZERO, NAN, EXPLODING, LOW, OK = "None", "zero", "NaN", "high", "low", "ok"
+NONE, ZERO, NAN, HIGH, LOW, OK = "None", "zero", "NaN", "high", "low", "ok"
 LOW_SHARE = 0.05  # of the median of the groups
 HIGH_SHARE = 100.0
 
@@ -14,7 +14,7 @@ WORDS = {
     NONE: "no gradient: frozen, detached, or not in the optimiser",
     ZERO: "exactly zero: the loss does not depend on it, or it is saturated",
     NAN: "not a number",
-    EXPLODING: "far above the other groups",
+    HIGH: "far above the other groups",
     LOW: "under 5 % of the median of the groups",
     OK: "",
 }
@@ -84,5 +84,5 @@ def _verdict(norm: float | None, median: float) -> str:
     if norm == 0.0:
         return ZERO
     if norm > HIGH_SHARE * median:
-        return EXPLODING
+        return HIGH
     return LOW if norm < LOW_SHARE * median else OK

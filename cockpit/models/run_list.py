@@ -31,6 +31,7 @@ class RunList:
         self.grouping = ""
         self.archived = False
         self.cursor = 0
+        self.working = True  # some run is at work or going to be
         self.best: dict[str, Row] = {}  # stage -> its best run
         self._query: Query = parse("")
 
@@ -69,6 +70,7 @@ class RunList:
         group = self._query.group or self.grouping
         self.entries = list(_grouped(chosen, group)) if group else list(chosen)
         self.best = best_rows(self.rows.values())
+        self.working = any(row.open for row in self.rows.values())
         for row in self.rows.values():
             if row.state == "WAITING":
                 row.waits = self._waits(row)

@@ -240,7 +240,7 @@ def _labels(window: Window, rows: int, log: bool) -> dict[int, str]:
         text = f"{number * step:.{digits}f}"
         labels[row] = text if len(text) <= LABELS else words.figure(number * step, 3)
     if len(labels) < 2:  # a low chart between two round numbers
-        labels = {0: words.figure(window.top, 2), rows - 1: words.figure(window.bottom, 2)}
+        labels = {0: words.figure(window.top, 4), rows - 1: words.figure(window.bottom, 4)}
     return labels
 
 

@@ -2,13 +2,13 @@
 
 import math
 
-from cockpit.models.gradients import LOW, NAN, NONE, OK, WORDS, ZERO, Gradients
+from cockpit.models.gradients import HIGH, LOW, NAN, NONE, OK, WORDS, ZERO, Gradients
 from cockpit.render import words
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box, column, right
 
 DECADES = 6.0  # a bar spans so many powers of ten below the greatest norm
-STYLES = {OK: "series0", LOW: "warn"}
+STYLES = {OK: "series0", LOW: "warn", HIGH: "warn"}
 
 
 def render(gradients: Gradients, across: int, down: int, focused: bool = False) -> Lines:
@@ -55,7 +55,7 @@ def render(gradients: Gradients, across: int, down: int, focused: bool = False) 
 def troubles(gradients: Gradients) -> list[tuple[str, str]]:
     """(style, sentence) for every group that something is wrong with."""
     return [
-        ("warn" if group.verdict == LOW else "bad", f"grad {group.name}: {WORDS[group.verdict]}")
+        (STYLES.get(group.verdict, "bad"), f"grad {group.name}: {WORDS[group.verdict]}")
         for group in gradients.groups()
         if group.verdict != OK
     ]

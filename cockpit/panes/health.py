@@ -17,6 +17,8 @@ def lines(row: Row, data: RunData) -> Lines:
     bad: Lines = []
     if row.state in ("FAILED", "KILLED", "LOST"):
         bad.append([("✗ ", "bad"), (row.state.lower() + ": " + row.reason, "bad")])
+    if row.state in ("WAITING", "QUEUED"):
+        bad.append([("◌ ", "dim"), (f"{row.state.lower()}: {row.waits or row.reason}", "")])
     if row.state == "STALLED":
         bad.append([("⚠ ", "warn"), (row.reason, "warn")])
     notes = {**row.health, **data.health}

@@ -33,7 +33,7 @@ class Live:
     def __init__(self, desk: "Desk") -> None:
         self.desk = desk
         self.run = ""
-        self.focus = ""
+        self.focus = ""  # the pane that tab went to; empty: the first chart
         self.zoomed = False
         self.side = True
         self.layer = 0
@@ -99,21 +99,21 @@ class Live:
         have_gates, have_grads = bool(data.gates.layers), bool(data.gradients.norms)
         names = layout.panes(charts, have_gates, have_grads)
         if self.focus not in names:
-            self.focus = charts[0]
+            self.focus = ""
+        focus = self.focus or charts[0]
         if self.zoomed:
-            places = [Place(self.focus, 0, 0, across, down)]
+            places = [Place(focus, 0, 0, across, down)]
         else:
-            places = arrange(across, down, charts, gates=have_gates, grads=have_grads, side=self.side, focus=self.focus)
+            places = arrange(across, down, charts, gates=have_gates, grads=have_grads, side=self.side, focus=focus)
         self._places = places
         rows: Lines = [[] for _ in range(down)]
         for place in sorted(places, key=lambda place: place.x):
-            for offset, line in enumerate(self._pane(place, row, data)):
+            for offset, line in enumerate(self._pane(place, row, data, place.name == focus)):
                 rows[place.y + offset].extend(line)
         return rows
 
-    def _pane(self, place: Place, row: Row, data: RunData) -> Lines:
+    def _pane(self, place: Place, row: Row, data: RunData, focused: bool) -> Lines:
         """A pane's lines; drawn again only when something it shows has changed."""
-        focused = place.name == self.focus
         version: object = [self.desk.follow(run).version for run in self.watched()]
         view = self.desk.view
         key: object = (place, focused, self.run, tuple(self.desk.list.marks), version, self.layer, repr(view))
@@ -252,7 +252,7 @@ class Live:
     def why_not_metric(self) -> str:
         if not self.data.series:
             return "this run has reported no metric"
-        return "" if self.focus in self.charts() else "tab to a chart first"
+        return "" if not self.focus or self.focus in self.charts() else "tab to a chart first"
 
     def do_metric(self) -> None:
         """Put a metric where the focused chart is."""
@@ -260,7 +260,7 @@ class Live:
         if row is None:
             return
         charts = self.charts()
-        place = charts.index(self.focus)
+        place = charts.index(self.focus) if self.focus else 0
 
         def take(name: str) -> None:
             rest = [metric for metric in charts if metric != name]

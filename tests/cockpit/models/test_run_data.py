@@ -2,7 +2,7 @@
 
 import math
 
-from cockpit.models.gradients import EXPLODING, LOW, NAN, NONE, OK, ZERO
+from cockpit.models.gradients import HIGH, LOW, NAN, NONE, OK, ZERO
 from cockpit.models.run_data import TOTAL, RunData
 from engine.runs.reader import Tail
 
@@ -64,7 +64,7 @@ def test_no_gradient_zero_nan_low_and_high_are_told_apart(maker):
         run.gradients(1, 1.0, [None, 0.0, math.nan, 0.5, 0.001, 900.0], None, False)
 
     data = read(maker.reported(maker.planned(), report))
-    assert [group.verdict for group in data.gradients.groups()] == [NONE, ZERO, NAN, OK, LOW, EXPLODING]
+    assert [group.verdict for group in data.gradients.groups()] == [NONE, ZERO, NAN, OK, LOW, HIGH]
 
 
 def test_clipping_is_counted(maker):

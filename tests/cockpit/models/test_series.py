@@ -104,7 +104,8 @@ def test_limits_stand_still_while_the_data_stays_inside():
 def test_limits_hold_the_data(a, b):
     low, high = min(a, b), max(a, b)
     bottom, top = Limits().follow(low, high)
-    assert bottom <= low + 1e-9 * abs(low) and high - 1e-9 * abs(high) <= top and bottom < top
+    slack = 1e-9 * max(abs(low), abs(high))
+    assert bottom <= low + slack and high - slack <= top and bottom < top
 
 
 def test_limits_of_no_number_stay():

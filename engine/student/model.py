@@ -21,6 +21,7 @@ from engine.student.dropout import RandomStream
 from engine.student.gru4rec import GRU4Rec
 from engine.student.layout import Layout, of_histories
 from engine.student.reference import Reference
+from engine.student.replay import Replay
 from engine.student.sasrec import SASRec
 
 Network = SASRec | Reference | GRU4Rec | Caser
@@ -40,6 +41,7 @@ class SequenceModel(nn.Module):
         self.items, self.settings, self.max_length = items, settings, settings.max_length
         self.stream = RandomStream()
         self.network: Network = NETWORKS[settings.model](items, settings, self.stream)
+        self.replay: Replay | None = None  # the network's training pass as a CUDA graph, where one was recorded
 
     def encode(self, items: Tensor, layout: Layout, inputs: Tensor | None = None) -> Tensor:  # [P] ids -> [P, D]
         """The state after every position, scaled as scores need it.
@@ -48,7 +50,11 @@ class SequenceModel(nn.Module):
         """
         if layout.longest > self.max_length:
             raise ValueError(f"a history of {layout.longest} items does not fit max_length={self.max_length}")
-        states: Tensor = self.network(items, layout, self.network.inputs() if inputs is None else inputs)
+        read = self.network.inputs() if inputs is None else inputs
+        if self.training and self.replay is not None and self.replay.fits(layout):
+            states = self.replay(items, read)
+        else:
+            states = self.network(items, layout, read)
         if self.settings.normalise:
             states = F.normalize(states, dim=1)
         return states if self.settings.temperature == 1.0 else states / self.settings.temperature

@@ -15,6 +15,7 @@ from engine.stages import PROFILE, SEQUENCES, STUDENT_MODEL, USER_VECTORS, VAL_N
 from engine.student.batches import Windows
 from engine.student.model import SequenceModel, save_student
 from engine.student.module import StudentModule
+from engine.student.replay import for_gpu
 from engine.student.validation import Validation, user_vectors
 from engine.training import fit
 from engine.training.optimizer import schedule
@@ -44,6 +45,10 @@ def run(config: Config, run: Run) -> None:
         world=config.trainer.devices,
     )
     model = SequenceModel(items, settings).to(place)
+    if place != "cpu":
+        model.replay = for_gpu(
+            model.network, model.network.inputs(), config.trainer, settings.batch, settings.max_length
+        )
     validation = Validation(rows, place)
     steps = settings.epochs * windows.per_epoch
     course = fit.Course(

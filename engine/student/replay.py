@@ -1,0 +1,61 @@
+"""What a GPU gains from full grids of one size: the network compiled, or its launches replayed as CUDA graphs.
+
+Letters: B rows and T places of the grid, D width, n items.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from engine.settings.trainer import Trainer
+from engine.student.layout import Layout, dense
+
+
+class Replay:
+    """A network's forward and backward pass on grids of ``rows`` x ``length``, each recorded once as a CUDA graph.
+
+    Loss and optimizer stay outside: a handful of launches. The network must be on the GPU and in training mode.
+    """
+
+    def __init__(self, network: nn.Module, inputs: Tensor, rows: int, length: int, half: bool) -> None:
+        self.rows, self._half = rows, half
+        layout = dense(rows, length, inputs.device)
+        items = torch.zeros(rows * length, dtype=torch.long, device=inputs.device)
+        sample = (items, inputs.detach().clone().requires_grad_())
+        with self._types():
+            self._recorded = torch.cuda.make_graphed_callables(
+                _OneLayout(network, layout), sample, allow_unused_input=True
+            )
+
+    def fits(self, layout: Layout) -> bool:
+        """Whether a batch has the recorded shape: the last one of an epoch may be smaller."""
+        return layout.cells is None and layout.rows == self.rows
+
+    def __call__(self, items: Tensor, inputs: Tensor) -> Tensor:  # [B * T], [n + 1, D] -> [B * T, D]
+        with self._types():
+            states = self._recorded(items, inputs)
+        assert isinstance(states, Tensor)
+        return states
+
+    def _types(self) -> torch.autocast:
+        # Casts that were cached outside of a graph would be those of old weights.
+        return torch.autocast("cuda", torch.bfloat16, enabled=self._half, cache_enabled=False)
+
+
+class _OneLayout(nn.Module):
+    """The network as a function of tensors alone."""
+
+    def __init__(self, network: nn.Module, layout: Layout) -> None:
+        super().__init__()
+        self.network, self._layout = network, layout
+
+    def forward(self, items: Tensor, inputs: Tensor) -> Tensor:
+        states: Tensor = self.network(items, self._layout, inputs)
+        return states
+
+
+def for_gpu(network: nn.Module, inputs: Tensor, trainer: Trainer, rows: int, length: int) -> Replay | None:
+    """Compile or record a network that is on a GPU, as ``trainer`` says."""
+    network.train()
+    if trainer.compile:
+        network.compile()
+    return Replay(network, inputs, rows, length, trainer.precision == "bf16-mixed") if trainer.cuda_graph else None

@@ -1,0 +1,162 @@
+"""What a distillation step costs beside a baseline step on the same batch, and beside the published way of computing it.
+
+    python tests/benchmarks/distill_step.py [--items 1800] [--users 2000] [--events 15] [--rounds 30]
+
+``baseline`` is the student's own step and ``distilled`` the taught student's, with the settings of conf/: forward, loss,
+backward, the same batches in turns, the median of each. ``published`` is the ranking loss as the released program computes it,
+K passes over the catalogue for B rows, against ours over the same rows. Only loss and gradient of the scores are timed
+there. Processor time, one thread. Prints one JSON object; exits with 1 when a distillation step costs more than 1.3
+baseline steps, or ours is less than 10 times as fast as the published loop at 10,000 items and 256 rows.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine import config
+from engine.data.sequences import Sequences
+from engine.distill import losses
+from engine.distill.module import DistillModule
+from engine.distill.taught import Answers
+from engine.distill.weights import importance
+from engine.knowledge.rankings import Rankings
+from engine.student.batches import Windows
+from engine.student.model import SequenceModel
+from engine.student.module import StudentModule
+
+MOST, FASTER = 1.3, 10.0  # what is promised
+ALPHA, BETA = 1.0, 1.0
+
+
+def world(items: int, users: int, events: int, top: int) -> tuple[Sequences, Rankings]:
+    """Long-tailed items, histories around ``events``, and an answer to every row."""
+    random = np.random.default_rng(0)
+    lengths = np.clip(random.poisson(events, users), 3, None)
+    popularity = 1.0 / (np.arange(items) + 20.0)
+    chosen = random.choice(items, int(lengths.sum()), p=popularity / popularity.sum()) + 1
+    sequences = Sequences(
+        chosen.astype(np.int32), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), np.arange(users)
+    )
+    rows = torch.from_numpy(np.setdiff1d(np.arange(len(chosen)), sequences.offsets[:-1]))
+    ranked = torch.from_numpy(random.integers(1, items + 1, (len(rows), top)).astype(np.int32))
+    distances = torch.from_numpy(np.sort(random.exponential(2.0, (len(rows), top)), axis=1).astype(np.float32))
+    return sequences, Rankings(rows, ranked, distances)
+
+
+def timed(work: Callable[[], object]) -> float:
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+def steps(items: int, users: int, events: int, rounds: int, words: list[str]) -> dict[str, float]:
+    """Median milliseconds of a baseline and a distillation step."""
+    settings = config.load(words).distill
+    student = settings.student
+    top = max(settings.ranking.top, settings.kl.top)
+    sequences, rankings = world(items, users, events, top)
+    windows = Windows(sequences, length=student.max_length, batch=student.batch, seed=1, random=True)
+    ps = losses.propensities(torch.from_numpy(np.bincount(sequences.items, minlength=items + 1)), settings.dro.power)
+    answers = Answers(rankings, len(sequences.items), top, "cpu")
+    vectors = torch.randn(items + 1, 64)
+    alone = StudentModule(SequenceModel(items, student), student, windows)
+    taught = DistillModule(SequenceModel(items, student), settings, windows, answers, vectors, ps, report_every=10)
+    found: dict[str, list[float]] = {"baseline": [], "distilled": []}
+
+    def step(module: torch.nn.Module, number: int) -> None:
+        module.zero_grad()
+        out = module.training_step(number, 0)  # type: ignore[operator]
+        (out["loss"] if isinstance(out, dict) else out).backward()
+
+    for number in range(-3, rounds):
+        for name, module in (("baseline", alone), ("distilled", taught)):
+            seconds = timed(lambda module=module: step(module, abs(number)))  # type: ignore[misc]
+            if number >= 0:
+                found[name].append(1000 * seconds)
+    # Every tenth step also measures each term's share of the gradient: the mean holds that, the median does not.
+    return {
+        "positions": windows.positions(0),
+        "baseline_ms": round(statistics.median(found["baseline"]), 2),
+        "distilled_ms": round(statistics.median(found["distilled"]), 2),
+        "ratio": round(statistics.median(found["distilled"]) / statistics.median(found["baseline"]), 3),
+        "ratio_of_means": round(statistics.mean(found["distilled"]) / statistics.mean(found["baseline"]), 3),
+    }
+
+
+def published_loop(scores: Tensor, ranked: Tensor, weights: Tensor, negative: Tensor, ps: Tensor) -> Tensor:
+    """The ranking loss by the released program's formula: everything anew for each of the K items."""
+    total = scores.new_zeros(())
+    for k in range(ranked.shape[1]):
+        positive = torch.gather(scores, 1, ranked[:, k : k + 1])
+        drawn = torch.gather(scores, 1, negative[:, None])
+        pair = -torch.log(torch.sigmoid(positive)) - torch.log(1 - torch.sigmoid(drawn))
+        sums = torch.exp(ps * scores.square() / BETA).sum(dim=1)
+        own = ps[ranked[:, k]]
+        old = torch.exp(own * positive[:, 0].square() / BETA)
+        new = torch.exp(own * (positive[:, 0] - 1).square() / BETA)
+        robust = torch.log(sums - old + new + 1e-24)
+        total = total + (weights[:, k] * (pair[:, 0] + ALPHA * robust)).mean()
+    return total
+
+
+def against_published(items: int, rows: int, top: int, rounds: int) -> dict[str, float]:
+    """Median milliseconds of the ranking loss and its gradient both ways, which give the same value."""
+    draw = torch.Generator().manual_seed(0)
+    raw = torch.randn(rows, items, generator=draw)
+    ranked = torch.randint(1, items + 1, (rows, top), generator=draw)
+    negative = torch.randint(1, items + 1, (rows,), generator=draw)
+    distances = torch.rand(rows, top, generator=draw)
+    ps = losses.propensities(torch.randint(0, 50, (items + 1,), generator=draw), 0.05)
+    padded = F.pad(raw, (1, 0), value=-torch.inf).requires_grad_()
+    plain = F.pad(raw, (1, 0)).requires_grad_()  # zero counts as exp(0 * 0) = 1 where the propensity is 0
+    weights = importance(padded, ranked, distances, (0.3, 0.5, 0.1))
+    kept = ps.float()
+
+    def ours() -> Tensor:
+        return losses.ranking_distillation(padded, ranked, weights, negative, alpha=ALPHA, ps=kept, beta=BETA)
+
+    def theirs() -> Tensor:
+        return published_loop(plain, ranked, weights, negative, kept)
+
+    if abs(float(ours().detach()) - float(theirs().detach())) > 1e-3:
+        raise SystemExit("the two ways do not give the same loss")
+    found: dict[str, list[float]] = {"ours": [], "published": []}
+    for _ in range(rounds):
+        for name, work in (("ours", ours), ("published", theirs)):
+            found[name].append(1000 * timed(lambda work=work: work().backward()))  # type: ignore[misc]
+    ours_ms, published_ms = (statistics.median(found[name]) for name in ("ours", "published"))
+    return {
+        "ours_ms": round(ours_ms, 2),
+        "published_ms": round(published_ms, 2),
+        "times_as_fast": round(published_ms / ours_ms, 2),
+    }
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--items", type=int, default=1800)
+    options.add_argument("--users", type=int, default=2000)
+    options.add_argument("--events", type=int, default=15)
+    options.add_argument("--rounds", type=int, default=30)
+    options.add_argument("words", nargs="*", help="settings, as on engine's command line")
+    given = options.parse_intermixed_args()
+    torch.set_num_threads(1)
+    found = {
+        "step": steps(given.items, given.users, given.events, given.rounds, given.words),
+        "ranking_loss": against_published(10_000, 256, 10, max(3, given.rounds // 6)),
+    }
+    print(json.dumps(found, indent=2))
+    if found["step"]["ratio"] > MOST or found["ranking_loss"]["times_as_fast"] < FASTER:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.errors import UserError
 from engine.runs.run import Run
 from engine.settings.trainer import Trainer
 from engine.stages import LEARNING_RATE, LOSS, SPEED
-from engine.training import checkpoint, gradients
+from engine.training import checkpoint, gradients, weights
 from engine.training.checkpoint import Snapshot, Standing
 
 HEARTBEAT = 1.0  # seconds between two signs of life when steps are slow
@@ -85,13 +85,13 @@ class Conductor(pl.Callback):
         for group in trainer.optimizers[0].param_groups:
             group.setdefault("full_lr", group["lr"])
         if self.resumed is not None:
-            put(self.module, self.resumed.model)
+            weights.put(self.module, self.resumed.model)
             trainer.optimizers[0].load_state_dict(self.resumed.optimizer)
             self._average = {name: value.to(self.module.device) for name, value in self.resumed.average.items()}
             checkpoint.restore_random(self.resumed.random)
             self.resumed = None  # its tensors are not needed twice
         elif self.course.average is not None:
-            self._average = {name: p.detach().clone() for name, p in trained(self.module).items()}
+            self._average = {name: p.detach().clone() for name, p in weights.trained(self.module).items()}
         self._restart_clock()
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: int, index: int) -> None:
@@ -183,7 +183,7 @@ class Conductor(pl.Callback):
             value, best = values[self.course.metric], standing.best.get(self.course.metric)
             better = best is None or sign * value > sign * best
             if better:
-                self.best = {name: value.detach().clone() for name, value in _state(self.module).items()}
+                self.best = {name: value.detach().clone() for name, value in weights.state(self.module).items()}
         if better:
             standing.best, standing.best_step, standing.stale = values, standing.step, 0
         else:
@@ -194,29 +194,29 @@ class Conductor(pl.Callback):
         """a <- d a + (1 - d) w, with d rising to its full value so that early weights are soon forgotten."""
         assert self.course.average is not None
         decay = min(self.course.average, (1 + step) / (10 + step))
-        weights = trained(self.module)
+        newest = weights.trained(self.module)
         torch._foreach_lerp_(
-            [self._average[name] for name in weights], [p.detach() for p in weights.values()], 1.0 - decay
+            [self._average[name] for name in newest], [p.detach() for p in newest.values()], 1.0 - decay
         )
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
         """Eval mode, no gradients, averaged weights in place of the newest where they are kept."""
-        weights = trained(self.module)
+        learning = weights.trained(self.module)
         was_training = [part.training for part in self.module.modules()]
         self.module.eval()
         with torch.no_grad():
-            newest = {name: weights[name].clone() for name in self._average}
-            put(self.module, self._average)
+            newest = {name: learning[name].detach().clone() for name in self._average}
+            weights.put(self.module, self._average)
             yield
-            put(self.module, newest)
+            weights.put(self.module, newest)
         for part, training in zip(self.module.modules(), was_training, strict=True):
             part.training = training
 
     def _checkpoint(self, trainer: pl.Trainer) -> None:
         snapshot = Snapshot(
             standing=self.standing,
-            model=_state(self.module),
+            model=weights.state(self.module),
             best=self.best,
             average=self._average,
             optimizer=trainer.optimizers[0].state_dict(),
@@ -226,7 +226,7 @@ class Conductor(pl.Callback):
 
     def _end_not_a_number(self, what: str, step: int) -> None:
         hint = f"{what} is not a finite number at step {step}"
-        self.run.health("nan_loss", "error", hint, without_finite(self.groups))
+        self.run.health("nan_loss", "error", hint, gradients.not_finite(self.groups))
         raise UserError(
             f"{hint}: training cannot go on",
             place=self.run.id,
@@ -242,16 +242,6 @@ class Conductor(pl.Callback):
         self.standing.cpu_seconds += time.process_time() - cpu
 
 
-def without_finite(groups: gradients.Groups) -> list[str]:
-    """Groups with a weight or gradient that is not a finite number."""
-
-    def sound(parameter: nn.Parameter) -> bool:
-        given = [parameter.detach()] + ([parameter.grad] if parameter.grad is not None else [])
-        return all(bool(torch.isfinite(tensor).all()) for tensor in given)
-
-    return [name for name, group in groups.items() if not all(sound(parameter) for parameter in group)]
-
-
 def _any(trainer: pl.Trainer, flag: bool) -> bool:
     """Whether any process says so: all must leave the loop at the same step."""
     return trainer.strategy.reduce_boolean_decision(flag, all=False) if trainer.world_size > 1 else flag
@@ -260,22 +250,3 @@ def _any(trainer: pl.Trainer, flag: bool) -> bool:
 def _mean(trainer: pl.Trainer, value: Any) -> Any:
     """Mean over processes: each has divided by the whole batch and multiplied by their number."""
     return trainer.strategy.reduce(value, reduce_op="mean") if trainer.world_size > 1 else value
-
-
-def trained(module: nn.Module) -> dict[str, nn.Parameter]:
-    """Parameters that learn, by name."""
-    return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
-
-
-def _state(module: nn.Module) -> dict[str, Tensor]:
-    """What training changes: trainable parameters and persistent buffers. Frozen weights are not copied about."""
-    frozen = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
-    return {name: value for name, value in module.state_dict().items() if name not in frozen}
-
-
-def put(module: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Copy values into the module's tensors of the same names."""
-    own = module.state_dict()
-    with torch.no_grad():
-        for name, value in state.items():
-            own[name].copy_(value)

@@ -17,9 +17,9 @@ from engine.errors import UserError
 from engine.runs.follower import rank
 from engine.runs.run import Run, Stopped
 from engine.settings.trainer import Trainer
-from engine.training import gradients
+from engine.training import gradients, weights
 from engine.training.checkpoint import Standing
-from engine.training.conductor import Conductor, Evaluate, put, trained
+from engine.training.conductor import Conductor, Evaluate
 from engine.training.conductor import Course as Course  # what callers of ``fit`` make
 
 
@@ -63,7 +63,7 @@ def fit(
             trainer.fit(module, range(standing.step, course.steps))
     if conductor.stopped:
         raise Stopped(f"stopped after step {standing.step}, which its checkpoint holds")
-    put(module, conductor.best)
+    weights.put(module, conductor.best)
     run.note(
         train_seconds=round(standing.seconds, 3),
         train_cpu_seconds=round(standing.cpu_seconds, 3),
@@ -95,7 +95,7 @@ def device(settings: Trainer) -> str:
 
 def _check_groups(module: nn.Module, groups: gradients.Groups) -> None:
     named = [id(parameter) for group in groups.values() for parameter in group]
-    learning = {id(parameter) for parameter in trained(module).values()}
+    learning = {id(parameter) for parameter in weights.trained(module).values()}
     if len(named) != len(set(named)) or set(named) != learning:
         raise ValueError("every trainable parameter must be in exactly one reported group")
 

@@ -53,3 +53,13 @@ def updates(groups: Groups, before: Sequence[Sequence[Tensor]]) -> list[float | 
         size = math.sqrt(sum(float(new.detach().square().sum()) for new in group))
         ratios.append(moved / size if size > 0 else 0.0)
     return ratios
+
+
+def not_finite(groups: Groups) -> list[str]:
+    """Groups with a weight or gradient that is not a finite number."""
+
+    def sound(parameter: nn.Parameter) -> bool:
+        given = [parameter.detach()] + ([parameter.grad] if parameter.grad is not None else [])
+        return all(bool(torch.isfinite(tensor).all()) for tensor in given)
+
+    return [name for name, group in groups.items() if not all(sound(parameter) for parameter in group)]

@@ -288,7 +288,7 @@ class Desk:
     def _read_configs(self) -> bool:
         """Read settings of runs that something asks for, some at a time."""
         wanted = [run for run in self.screen.watched() if run in self.list.rows]
-        wanted += [best.id for run in wanted if (best := self.list.best.get(self.list.rows[run].stage))]
+        wanted += [best.id for run in wanted if (best := self.list.best.get(self.list.rows[run].peers))]
         if self.list.needs_config:
             wanted += list(self.list.rows)
         start, changed = time.perf_counter(), False

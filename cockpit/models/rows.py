@@ -15,6 +15,8 @@ LIVE = ("RUNNING", "STALLED")
 OPEN = ("WAITING", "QUEUED", "RUNNING", "STALLED")
 WORST = {"": 0, "info": 1, "warning": 2, "error": 3}
 
+Peers = tuple[str, str]  # stage and the data run it was made from
+
 
 @dataclass
 class Row:
@@ -59,6 +61,11 @@ class Row:
     def name(self) -> str:
         """The id without the stage and the century: stage and time stand in other columns."""
         return self.id.removeprefix(self.stage + "-").removeprefix("20")
+
+    @property
+    def peers(self) -> Peers:
+        """What it may be compared with: the same stage on the same data; metrics of other data mean other things."""
+        return self.stage, self.inputs.get("data", "")
 
     @property
     def live(self) -> bool:
@@ -108,16 +115,16 @@ def better(goal: str, a: float, b: float) -> bool:
     return a < b if goal == "min" else a > b
 
 
-def best_rows(rows: Iterable[Row]) -> dict[str, Row]:
-    """Stage -> its run with the best main metric."""
-    found: dict[str, tuple[float, Row]] = {}
+def best_rows(rows: Iterable[Row]) -> dict[Peers, Row]:
+    """Stage and data -> the run with the best main metric among these."""
+    found: dict[Peers, tuple[float, Row]] = {}
     for row in rows:
         score = row.score
         if score is not None and math.isfinite(score):
-            kept = found.get(row.stage)
+            kept = found.get(row.peers)
             if kept is None or better(row.goal, score, kept[0]):
-                found[row.stage] = (score, row)
-    return {stage: row for stage, (_, row) in found.items()}
+                found[row.peers] = (score, row)
+    return {peers: row for peers, (_, row) in found.items()}
 
 
 @cache

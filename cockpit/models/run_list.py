@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cockpit.models.query import Query, QueryError, parse
-from cockpit.models.rows import Row, best_rows
+from cockpit.models.rows import Peers, Row, best_rows
 
 GROUPINGS = ("", "experiment", "stage")
 
@@ -32,7 +32,7 @@ class RunList:
         self.archived = False
         self.cursor = 0
         self.working = True  # some run is at work or going to be
-        self.best: dict[str, Row] = {}  # stage -> its best run
+        self.best: dict[Peers, Row] = {}  # stage and data -> the best run
         self._query: Query = parse("")
 
     @property

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cockpit.models.rows import Row
+from cockpit.models.rows import Peers, Row
 from cockpit.models.run_list import Entry, Head
 from cockpit.render import words
 from cockpit.render.lines import Line, Lines, block, column, fit, right
@@ -50,7 +50,7 @@ def render(
     cursor: int,
     top: int,
     marks: Sequence[str],
-    best: Mapping[str, Row],
+    best: Mapping[Peers, Row],
     now: float,
     across: int,
     down: int,
@@ -83,7 +83,7 @@ def _head(head: Head) -> Line:
     return [("▾ ", "dim"), (head.title, "bold"), (facts, "dim")]
 
 
-def _row(row: Row, columns: Sequence[Column], marked: bool, best: Mapping[str, Row], now: float) -> Line:
+def _row(row: Row, columns: Sequence[Column], marked: bool, best: Mapping[Peers, Row], now: float) -> Line:
     mark, word, style = STATES.get(row.state, UNKNOWN)
     flags: Line = [("▸" if marked else "⌃" if row.pinned else " ", "mark"), (mark + " ", style)]
     cells: Line = []
@@ -108,7 +108,7 @@ def _told(row: Row) -> str:
     return ""
 
 
-def _cell(row: Row, place: Column, word: str, style: str, best: Mapping[str, Row], now: float) -> tuple[str, str]:
+def _cell(row: Row, place: Column, word: str, style: str, best: Mapping[Peers, Row], now: float) -> tuple[str, str]:
     match place.title:
         case "state":
             return column(word, place.size), style
@@ -150,8 +150,8 @@ def progress(row: Row) -> str:
     return f"{words.brief(row.step)}/{words.brief(row.total)}"
 
 
-def _distance(row: Row, best: Mapping[str, Row], size: int) -> tuple[str, int]:
-    top = best.get(row.stage)
+def _distance(row: Row, best: Mapping[Peers, Row], size: int) -> tuple[str, int]:
+    top = best.get(row.peers)
     if row.score is None or top is None or top.score is None or math.isnan(row.score):
         return "", size
     if top.id == row.id:

@@ -152,7 +152,7 @@ class Live:
             case layout.SYSTEM:
                 return system.render(desk.system, desk.use, across, down, focused)
             case layout.SIDE:
-                best = desk.list.best.get(row.stage)
+                best = desk.list.best.get(row.peers)
                 shown, marks = desk.list.shown, desk.list.marks
                 return side.render(row, shown, desk.list.rows, best, marks, desk.clock(), across, down, focused)
             case _:

@@ -126,7 +126,9 @@ def world(maker):
 
     data = keep("data", maker.ended(maker.planned("data")))
     student = keep("student", maker.trained(maker.planned(inputs={"data": data.name})))
-    second = keep("second", maker.trained(maker.planned(seed=2, inputs={"data": data.name}, config={"lr": 9e-4}), top=0.085))
+    second = keep(
+        "second", maker.trained(maker.planned(seed=2, inputs={"data": data.name}, config={"lr": 9e-4}), top=0.085)
+    )
     maker.console(student, "12:04:31 epoch 1 loss 1.5\n12:04:33 warning: slow loader\n12:04:35 epoch 2 loss 1.2\n")
     failed = keep("failed", maker.planned("teacher"))
     maker.trained(failed, steps=40, end="", nan_at=30)

@@ -17,10 +17,9 @@ from engine.student.model import SequenceModel
 
 
 class Injection(nn.Module):
-    """weight * P(v_i) for every item, zero for the padding."""
+    """weight * P(v_i) for every item; what stands in the padding's row is never read."""
 
     vectors: Tensor
-    items: Tensor  # [n + 1, 1] bool
 
     def __init__(self, vectors: Tensor, hidden: int, settings: Settings) -> None:
         """``vectors`` [n + 1, H]; ``settings.standardise`` moves their mean to 0 and their mean square to 1."""
@@ -33,17 +32,14 @@ class Injection(nn.Module):
             vectors = vectors / vectors[items].square().mean().sqrt().clamp(min=torch.finfo(vectors.dtype).tiny)
         # Not persistent: knowledge is an input of the run and need not be in its checkpoints.
         self.register_buffer("vectors", vectors * items[:, None], persistent=False)
-        self.register_buffer("items", items[:, None], persistent=False)
-        width = vectors.shape[1]
-        wide = settings.hidden
-        if wide is None:
-            self.project: nn.Module = nn.Linear(width, hidden)
-        else:
-            self.project = nn.Sequential(nn.Linear(width, wide), nn.GELU(), nn.Linear(wide, hidden))
+        width, wide = vectors.shape[1], settings.hidden
+        self.inner = nn.Sequential() if wide is None else nn.Sequential(nn.Linear(width, wide), nn.GELU())
+        self.project = nn.Linear(wide or width, hidden)
 
     def forward(self) -> Tensor:  # -> [n + 1, D]
-        projected: Tensor = self.project(self.vectors)
-        return self.weight * projected * self.items
+        # The weight goes into the small matrix, not over the whole table.
+        weight, bias = self.weight * self.project.weight, self.weight * self.project.bias
+        return F.linear(self.inner(self.vectors), weight, bias)
 
 
 def tables(model: SequenceModel, injection: Injection | None, into: str) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -69,6 +65,7 @@ def folded(model: SequenceModel, injection: Injection | None, into: str) -> Sequ
     plain = copy.deepcopy(model).eval()
     if injection is not None:
         added, read = injection(), plain.network.inputs()
+        added[PADDING] = 0.0
         scored, _ = plain.network.outputs()
         read += added
         if into == "both" and scored is not read:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.data.ids import PADDING
 from engine.distill import losses, taught
 from engine.distill.injection import Injection, folded, tables
 from engine.distill.taught import NOT_ASKED, Answers
@@ -40,6 +41,13 @@ class Scored:
         states = self.states[positions]
         raw = states @ self.table.T if self.bias is None else torch.addmm(self.bias, states, self.table.T)
         return losses.item_scores(raw.float(), -torch.inf)
+
+    def few(self, positions: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:  # [R], [R, M] item ids
+        """Scores [R, 1 + M] of the padding and of some items, and their columns [R, M] in place of ids."""
+        found = torch.einsum("rd,rmd->rm", self.states[positions].to(self.table.dtype), F.embedding(items, self.table))
+        found = found if self.bias is None else found + self.bias[items]
+        columns = torch.arange(1, items.shape[1] + 1, device=items.device).expand_as(items)
+        return F.pad(found.float(), (1, 0), value=-torch.inf), torch.where(items == PADDING, PADDING, columns)
 
     @torch.no_grad()
     def scores_of(self, items: Tensor) -> Tensor:  # [P, K] item ids -> [P, K]
@@ -150,27 +158,30 @@ class DistillModule(pl.LightningModule):
             positions = positions[drawn]
         if len(positions) == 0:
             return {}
-        scores, targets = scored.scores(positions), scored.batch.targets[positions]
-        history = taught.known(scored.batch, positions)
+        targets, history = scored.batch.targets[positions], taught.known(scored.batch, positions)
         negative = taught.negatives(history, targets, self.model.items, generator)
+        # Only the robust loss sends a gradient through the scores of all items; else they are looked at, if at all.
+        robust = settings.dro.alpha > 0
+        with torch.set_grad_enabled(robust):
+            scores = scored.scores(positions) if robust or own.consistency else None
+        ranked, distances = self.answers.ranked(rows[positions], own.top)
+        columns = torch.cat([targets[:, None], negative[:, None], ranked], dim=1)
+        few, at = (scores, columns) if robust and scores is not None else scored.few(positions, columns)
         values: Terms = {}
         if settings.as_released:
-            values["base"] = (1.0, losses.base_bce(scores, targets, negative))
-        if settings.dro.alpha:
-            robust = losses.dro(scores, targets[:, None], self.ps, settings.dro.beta)
-            values["dro"] = (settings.dro.alpha, robust.mean())
+            values["base"] = (1.0, losses.base_bce(few, at[:, 0], at[:, 1]))
+        if robust:
+            values["dro"] = (settings.dro.alpha, losses.dro(few, at[:, :1], self.ps, settings.dro.beta).mean())
         if own.weight:
-            ranked, distances = self.answers.ranked(rows[positions], own.top)
             # A teacher's item may be the target, the negative or known already: the base loss speaks about those.
-            avoid = torch.cat([history, targets[:, None], negative[:, None]], dim=1)
+            avoid = torch.cat([history, columns[:, :2]], dim=1)
             valid = None if settings.as_released else ~taught.among(ranked, avoid) & distances.isfinite()
             gammas = (own.position, own.confidence, own.consistency)
-            weights = importance(scores, ranked, distances, gammas, valid)
             value = losses.ranking_distillation(
-                scores,
-                ranked,
-                weights,
-                negative,
+                few,
+                at[:, 2:],
+                importance(scores, ranked, distances, gammas, valid),
+                at[:, 1],
                 alpha=settings.dro.alpha,
                 ps=self.ps,
                 beta=settings.dro.beta,

@@ -3,7 +3,10 @@
 Letters: B rows, K items of a teacher's ranking, n items. None of the weights carries a gradient.
 """
 
+import math
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine.distill.losses import item_scores
@@ -26,18 +29,38 @@ def confidence(distances: Tensor) -> Tensor:  # [B, K] smaller is surer -> [B, K
 def consistency(scores: Tensor, ranked: Tensor) -> Tensor:  # [B, n + 1], [B, K] -> [B, K]
     """1 + 1e-8 for an item that the student has among its own first K too, else 1e-8."""
     items = item_scores(scores, -torch.inf)
-    least = items.topk(min(ranked.shape[1], items.shape[1] - 1), dim=1).values[:, -1:]
+    least = kth_largest(items, min(ranked.shape[1], items.shape[1] - 1))
     return (items.gather(1, ranked) >= least).to(scores.dtype) + FLOOR
+
+
+def kth_largest(values: Tensor, k: int) -> Tensor:  # [B, N] -> [B, 1]
+    """The k-th largest value of every row. The first k lie in the k groups of the greatest maxima: few are compared."""
+    group = max(1, math.isqrt(values.shape[1]))
+    groups = -(-values.shape[1] // group)
+    if groups <= k:
+        return values.topk(k, dim=1).values[:, -1:]
+    padded = F.pad(values, (0, groups * group - values.shape[1]), value=-torch.inf).view(len(values), groups, group)
+    chosen = padded.amax(dim=2).topk(k, dim=1, sorted=False).indices[:, :, None].expand(-1, -1, group)
+    return padded.gather(1, chosen).flatten(1).topk(k, dim=1).values[:, -1:]
 
 
 @torch.no_grad()
 def importance(
-    scores: Tensor, ranked: Tensor, distances: Tensor, gammas: tuple[float, float, float], valid: Tensor | None = None
+    scores: Tensor | None,
+    ranked: Tensor,
+    distances: Tensor,
+    gammas: tuple[float, float, float],
+    valid: Tensor | None = None,
 ) -> Tensor:  # [B, n + 1], [B, K], [B, K] -> [B, K]
-    """w = (g_p position + g_c confidence + g_o consistency) / sum_k'; items that are not ``valid`` [B, K] count 0."""
+    """w = (g_p position + g_c confidence + g_o consistency) / sum_k'; items that are not ``valid`` [B, K] count 0.
+
+    ``scores`` are needed where g_o is not zero.
+    """
     by_position, by_confidence, by_consistency = gammas
     weights = by_position * position(ranked.shape[1]).to(distances) + by_confidence * confidence(distances)
     if by_consistency:
+        if scores is None:
+            raise ValueError("the weight of consistency needs the student's scores")
         weights = weights + by_consistency * consistency(scores, ranked)
     if valid is not None:
         weights = weights * valid

@@ -219,6 +219,14 @@ def test_dro_stays_finite_and_right_in_float32_where_a_plain_sum_would_not(beta:
         near_gradient(gradient.double(), exact_gradient)
 
 
+@pytest.mark.parametrize(("width", "k"), [(1, 1), (7, 5), (100, 10), (1801, 10), (1801, 1)])
+def test_the_kth_largest_is_that_of_a_sort(width: int, k: int) -> None:
+    values = torch.randn(6, width, generator=torch.Generator().manual_seed(width)).round(decimals=1)  # with ties
+    values[:, 0] = -torch.inf if width > 1 else 0.0
+    expected = values.sort(dim=1, descending=True).values[:, k - 1 : k]
+    assert torch.equal(weights.kth_largest(values, k), expected)
+
+
 def test_an_item_that_is_not_valid_counts_nothing_and_the_others_share_its_weight() -> None:
     batch = some(2, 9, 3)
     valid = torch.tensor([[True, False, True], [False, False, False]])

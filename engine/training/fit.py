@@ -40,6 +40,7 @@ def fit(
     ``positions(step)`` counts what the speed is measured in. Goes on from the run's newest checkpoint if it has one.
     Raises Stopped after writing a checkpoint when the run is asked to stop, UserError when the loss is not a number.
     """
+    groups = {name: group for name, group in groups.items() if len(group)}  # post-norm with a tied output has none
     _check_groups(module, groups)
     run.describe({name: sum(p.numel() for p in group) for name, group in groups.items()})
     conductor = Conductor(module, course, settings, run, groups, evaluate, positions)

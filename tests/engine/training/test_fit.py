@@ -37,7 +37,7 @@ class Line(pl.LightningModule):
         return torch.optim.SGD([self.w, self.unseen, self.nothing], lr=0.1)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"seen": [self.w], "unseen": [self.unseen], "nothing": [self.nothing]}
+        return {"seen": [self.w], "empty": [], "unseen": [self.unseen], "nothing": [self.nothing]}
 
 
 def course(**changes: Any) -> fit.Course:

@@ -16,7 +16,7 @@ class Injection:
 
     weight: float = setting("weight of the projected vectors; 0: none are added", low=0)
     tables: str = setting(
-        "where they are added: to the vectors that are read (which sasrec scores with too), or to both tables of others",
+        "where they are added: to the vectors that are read (sasrec scores with them too), or to both tables of others",
         choices=TABLES,
     )
     hidden: int | None = setting("width inside a two-layer projector; null: one linear layer", low=1)

@@ -2,10 +2,12 @@
 
 import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from cockpit.__main__ import main as cockpit
 from engine.cli import parser
 from engine.commands.words import stage_and_settings
 from engine.config import load
@@ -55,7 +57,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_an_engine_command_is_one_that_the_program_takes(command: str) -> None:
-    words = re.sub(r'"[^"]*"', "X", command).split()[1:]
+    words = shlex.split(command)[1:]
     options, rest = parser().parse_known_args(words)
     assert not [word for word in rest if word.startswith("-")]
     if options.command in ("run", "config"):
@@ -82,6 +84,12 @@ def test_the_stage_table_is_the_table() -> None:
         row = next(line for line in section("The stages").splitlines() if line.startswith(f"| `{stage.name}` |"))
         assert stage.help in row
         assert row.split("|")[3].strip() == (", ".join(stage.inputs) or "-")
+
+
+def test_the_table_of_keys_is_the_one_the_cockpit_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cockpit(["--keys"]) == 0
+    printed = capsys.readouterr().out.strip()
+    assert README.split("<!-- keys -->")[1].split("<!-- end of keys -->")[0].strip() == printed
 
 
 def rows_of_formulas() -> list[tuple[str, str]]:

@@ -4,8 +4,8 @@
 
 ``ours`` is ``engine.training.fit`` as a run uses it; ``loop`` is the same model and loss in a bare loop, so their ratio
 is what Lightning and reporting cost; ``plain`` is the same network written the usual way: padded batches, nn.Dropout,
-``scaled_dot_product_attention``, all scores at once into ``F.cross_entropy``, AdamW. Before anything is timed, plain and
-ours must give the same loss for the same weights. Histories are drawn with the lengths of MovieLens-100K.
+``scaled_dot_product_attention``, all scores at once into ``F.cross_entropy``, AdamW. Before anything is timed, plain
+and ours must give the same loss for the same weights. Histories are drawn with the lengths of MovieLens-100K.
 Prints one JSON object; exits with 1 when ours is less than 1.7 times plain, or fit costs more than 10 %.
 """
 

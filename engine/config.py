@@ -100,13 +100,16 @@ def _compose(words: Sequence[str]) -> tuple[Any, dict[str, str]]:
     from omegaconf import OmegaConf, open_dict
 
     selected, values = _split(words)
+    files = [f"{group}={choice}" for group, choice in selected.items()]
+    if "data" in selected and "experiment" not in selected:
+        files.append("~experiment")  # the default experiment is about its own data
     with initialize_config_dir(str(folder().resolve()), version_base=None):
         tree = compose(
             "config",
-            overrides=[f"{group}={choice}" for group, choice in selected.items()],
+            overrides=files,
             return_hydra_config=True,
         )
-    chosen = {group: str(choice) for group, choice in tree.hydra.runtime.choices.items() if "/" not in group}
+    chosen = {group: str(choice) for group, choice in tree.hydra.runtime.choices.items() if choice and "/" not in group}
     with open_dict(tree):
         del tree["hydra"]
     for key, value in values.items():

@@ -30,6 +30,13 @@ def test_a_chosen_group_wins_over_the_experiment() -> None:
     assert config.choices(["experiment=demo", "data=ml-100k"])["data"] == "ml-100k"
 
 
+def test_the_default_experiment_says_nothing_of_other_data() -> None:
+    demo, other = config.load([]).student, config.load(["data=ml-100k"]).student
+    assert demo.learning_rate != other.learning_rate
+    assert config.load(["data=ml-100k", "experiment=demo"]).student == demo
+    assert "experiment" not in config.choices(["data=ml-100k"])
+
+
 @pytest.mark.parametrize("text", ["a,b=c", "x # y", "${seed}", "[1", "'q'", "true", "1e3", "~", "a: b"])
 def test_a_text_setting_keeps_exactly_what_was_typed(text: str) -> None:
     assert config.load([f"data.name={text}"]).data.name == text

@@ -23,9 +23,7 @@ def test_a_traceback_is_shortened_to_its_last_line():
 
 def test_the_shown_command_is_quoted_for_a_shell():
     words = ["run", "student", "data.name=a b", "student.lr=1e-3"]
-    assert shown(words, Path("my runs")) == (
-        "engine run student 'data.name=a b' student.lr=1e-3 --runs 'my runs'"
-    )
+    assert shown(words, Path("my runs")) == ("engine run student 'data.name=a b' student.lr=1e-3 --runs 'my runs'")
 
 
 def test_stopping_and_resuming_use_the_documented_options():

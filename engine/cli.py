@@ -72,6 +72,8 @@ def parser() -> argparse.ArgumentParser:
     config = command("config", "settings:show", "every setting: value, type, limits, meaning", "[STAGE] [KEY=VALUE]")
     config.add_argument("--yaml", action="store_true", help="print the resolved configuration")
 
+    command("bench", "bench:bench", "speed of each stage on this machine, against its floor", "[STAGE] [KEY=VALUE]")
+
     stage = commands.add_parser("stage", description="Do the work of a planned run (what the supervisor starts).")
     stage.add_argument("folder", type=Path)
     stage.set_defaults(function="stage:stage", words=[])

@@ -1,0 +1,53 @@
+"""``engine bench``: the speed of each stage on this machine, against its floor."""
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from engine.commands.words import stage_and_settings
+
+
+def bench(options: argparse.Namespace) -> int:
+    """Measure one stage, or all of them, on a short course in a folder that is removed again."""
+    import torch
+
+    from engine import bench as measuring
+    from engine import config as configuration
+    from engine.evaluate.table import align
+    from engine.training import fit
+
+    named = any("=" not in word for word in options.words)
+    stage, words = stage_and_settings(options.words)
+    config = configuration.load(measuring.shortened(words))
+    device = fit.device(config.trainer)
+    if device == "cpu":
+        torch.set_num_threads(1)  # CPU time and the floor are of one core
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        found = list(
+            measuring.speeds(
+                stage if named else None,
+                config,
+                Path(folder),
+                device,
+                lambda name: print(f"{name} …", file=sys.stderr),
+            )
+        )
+    if options.json:
+        print(json.dumps([asdict(speed) | {"rate": speed.rate, "share": speed.share} for speed in found]))
+        return 0
+    rows = [
+        [
+            speed.stage,
+            f"{speed.rate:,.0f} {speed.unit}/s",
+            f"{speed.seconds:.2f}",
+            "-" if speed.floor is None else f"{speed.floor:.2f}",
+            "-" if speed.share is None else f"{100 * speed.share:.0f} %",
+        ]
+        for speed in found
+    ]
+    kind = "CPU s" if device == "cpu" else "s"
+    print("\n".join(align(["stage", "speed", kind, "floor", "of floor"], rows)))
+    return 0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cockpit.keys import HELP, LAUNCH, LIVE, LOG, RUNS
+from cockpit.keys import HELP, LAUNCH, LIVE, RUNS
 from cockpit.models.rows import Row
 from cockpit.models.series import AXES
 from cockpit.panes.chart import WEIGHTS
@@ -22,12 +22,13 @@ NO_RUN = "there is no run here"
 LEFT = "cockpit closed. Runs go on; look again with: cockpit"
 
 
-def do_show_runs(desk: "Desk") -> None:
-    desk.show(RUNS)
-
-
-def do_show_live(desk: "Desk") -> None:
-    desk.show(LIVE)
+def find(action: str) -> Callable[["Desk"], None]:
+    """What an action does that the screen on top leaves to all: ``show_<screen>`` needs no function of its own."""
+    screen = action.removeprefix("show_")
+    if screen != action and f"do_{action}" not in globals():
+        return lambda desk: desk.show(screen)
+    found: Callable[[Desk], None] = globals()[f"do_{action}"]
+    return found
 
 
 def why_not_show_live(desk: "Desk") -> str:
@@ -36,10 +37,6 @@ def why_not_show_live(desk: "Desk") -> str:
 
 def why_not_show_log(desk: "Desk") -> str:
     return "" if desk.row else NO_RUN
-
-
-def do_show_log(desk: "Desk") -> None:
-    desk.show(LOG)
 
 
 def do_help(desk: "Desk") -> None:
@@ -175,7 +172,7 @@ async def tell(desk: "Desk", commands: Sequence[list[str]], runs: Sequence[str])
     if wrong:
         desk.say(wrong[0], "bad")
     for run in runs:
-        desk.scanner.again(run)
+        desk.watch.scanner.again(run)
 
 
 def confirm(desk: "Desk", what: str, do: Callable[[], None]) -> None:
@@ -267,7 +264,7 @@ def _write(desk: "Desk", run: str, meta: Meta) -> None:
     row = desk.list.rows.get(run)
     if row is not None:
         row.tags, row.note, row.pinned, row.archived = list(meta.tags), meta.note, meta.pinned, meta.archived
-    desk.scanner.again(run)
+    desk.watch.scanner.again(run)
 
 
 def why_not_undo(desk: "Desk") -> str:
@@ -304,7 +301,7 @@ def do_export(desk: "Desk") -> None:
         place = Path(text).expanduser()
         try:
             if curves:
-                count = export.curves(place, {row.id: desk.follow(row.id).data for row in rows})
+                count = export.curves(place, {row.id: desk.watch.follow(row.id).data for row in rows})
             else:
                 count = export.table(place, rows, desk.root)
         except OSError as error:

@@ -11,7 +11,16 @@ from difflib import get_close_matches
 from engine.errors import ConfigError
 
 RUNS, LIVE, LAUNCH, LOG, HELP = "runs", "live", "launch", "log", "help"
-SCREENS = (RUNS, LIVE, LAUNCH, LOG, HELP)
+# Every screen, and what the top line calls it; the class is ``<Name>`` in cockpit/screens/<name>.py.
+SCREENS = {RUNS: "1 Runs", LIVE: "2 Live", LAUNCH: "Launch", LOG: "Log", HELP: "Help"}
+MAIN = tuple(name for name, title in SCREENS.items() if title[0].isdigit())  # these replace each other
+EVERYWHERE = tuple(SCREENS)
+
+
+def caption(screen: str) -> str:
+    """A screen's name for people, without the digit of its key."""
+    return SCREENS[screen].lstrip("0123456789 ")
+
 
 # How a key is written for people; any other is written as Textual names it.
 SHOWN = {
@@ -50,15 +59,13 @@ class Key:
         return SHOWN.get(self.keys[0], self.keys[0]) if self.keys else ""
 
 
-MAIN = (RUNS, LIVE, LAUNCH, LOG)
-
 TABLE: tuple[Key, ...] = (
-    Key("down", ("j", "down"), "down", "next line", SCREENS),
-    Key("up", ("k", "up"), "up", "line before", SCREENS),
-    Key("page_down", ("ctrl+d", "pagedown"), "page down", "half a page down", SCREENS),
-    Key("page_up", ("ctrl+u", "pageup"), "page up", "half a page up", SCREENS),
-    Key("first", ("g", "home"), "first", "first line", SCREENS),
-    Key("last", ("G", "end"), "last", "last line", SCREENS),
+    Key("down", ("j", "down"), "down", "next line", EVERYWHERE),
+    Key("up", ("k", "up"), "up", "line before", EVERYWHERE),
+    Key("page_down", ("ctrl+d", "pagedown"), "page down", "half a page down", EVERYWHERE),
+    Key("page_up", ("ctrl+u", "pageup"), "page up", "half a page up", EVERYWHERE),
+    Key("first", ("g", "home"), "first", "first line", EVERYWHERE),
+    Key("last", ("G", "end"), "last", "last line", EVERYWHERE),
     Key("left", ("h", "left"), "left", "cursor of the charts one step back; other column of the form", (LIVE, LAUNCH)),
     Key("right", ("l", "right"), "right", "cursor of the charts one step on; other column of the form", (LIVE, LAUNCH)),
     Key("pane", ("tab",), "pane", "next pane", (LIVE, LAUNCH)),
@@ -111,15 +118,15 @@ TABLE: tuple[Key, ...] = (
     Key("changed", ("d",), "changed only", "only settings that differ", (LAUNCH,)),
     Key("check", ("c",), "checks", "run the checks before: doctor, one batch", (LAUNCH,)),
     Key("repeat", ("full_stop",), "repeat", "do the last action again", (RUNS, LIVE)),
-    Key("show_runs", ("1",), "Runs", "all runs", SCREENS),
-    Key("show_live", ("2",), "Live", "curves, gradients and gates of one run", SCREENS),
+    Key("show_runs", ("1",), "Runs", "all runs", EVERYWHERE),
+    Key("show_live", ("2",), "Live", "curves, gradients and gates of one run", EVERYWHERE),
     Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE)),
     Key("attention", ("exclamation_mark",), "warnings", "go to the run that the last warning is about", (RUNS, LIVE)),
-    Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", SCREENS),
-    Key("help", ("question_mark",), "help", "this page", (RUNS, LIVE, LAUNCH, LOG)),
-    Key("repaint", ("ctrl+l",), "repaint", "draw the whole screen again", SCREENS),
-    Key("back", ("escape", "q"), "back", "one layer out", SCREENS),
-    Key("quit", ("Q", "ctrl+q"), "quit", "leave; runs go on", SCREENS),
+    Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", EVERYWHERE),
+    Key("help", ("question_mark",), "help", "this page", tuple(name for name in SCREENS if name != HELP)),
+    Key("repaint", ("ctrl+l",), "repaint", "draw the whole screen again", EVERYWHERE),
+    Key("back", ("escape", "q"), "back", "one layer out", EVERYWHERE),
+    Key("quit", ("Q", "ctrl+q"), "quit", "leave; runs go on", EVERYWHERE),
 )
 SHOWN["exclamation_mark"] = "!"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.desk import Desk
-from cockpit.keys import LAUNCH, LIVE, LOG, RUNS, SHOWN, KeyMap
+from cockpit.keys import HELP, SCREENS, SHOWN, KeyMap, caption
 from cockpit.render.lines import plain
 from cockpit.services.system import Meter
 from cockpit.settings import Settings
@@ -44,11 +44,11 @@ def picture(root: Path, screen: str, size: str, settings: Settings) -> str:
     desk.saw_system(Meter(root).look())
     while time.monotonic() < deadline:
         desk.tick()
-        if desk.scanner.complete and desk.stack[-1] != screen:
+        if desk.watch.scanner.complete and desk.stack[-1] != screen:
             desk.list.arrange(desk.clock())
             desk.show(screen)
             desk.draw(across, down)
-        elif desk.scanner.complete and not desk.behind and not desk.tick():
+        elif desk.watch.scanner.complete and not desk.behind and not desk.tick():
             break
     desk.list.arrange(desk.clock())
     desk.message = ("", "", 0.0)
@@ -57,7 +57,7 @@ def picture(root: Path, screen: str, size: str, settings: Settings) -> str:
 
 def key_table(own: dict[str, list[str]], place: str) -> str:
     """Every key as a Markdown table: keys, where, what it does."""
-    names = {RUNS: "Runs", LIVE: "Live", LAUNCH: "Launch", LOG: "Log"}
+    names = {screen: caption(screen) for screen in SCREENS if screen != HELP}
     lines = ["| key | on | does |", "| --- | --- | --- |"]
     for key in KeyMap(own, place).table:
         where = [name for screen, name in names.items() if screen in key.where]

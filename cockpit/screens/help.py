@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cockpit.keys import HELP, LAUNCH, LIVE, LOG, RUNS, SHOWN
+from cockpit.keys import HELP, SCREENS, SHOWN, caption
 from cockpit.models import query
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES
@@ -56,8 +56,11 @@ class Help:
     def lines(self) -> Lines:
         """The whole page."""
         out: Lines = []
-        for screen, title in ((RUNS, "Runs (1)"), (LIVE, "Live (2)"), (LAUNCH, "Launch (a)"), (LOG, "Log (L)")):
-            out += [[], [(f" {title}", "header")]]
+        for screen in SCREENS:
+            if screen == HELP:
+                continue
+            opens = next(key.shown for key in self.desk.keys.table if key.action in (screen, f"show_{screen}"))
+            out += [[], [(f" {caption(screen)} ({opens})", "header")]]
             for key in self.desk.keys.of(screen):
                 shown = " ".join(SHOWN.get(name, name) for name in key.keys)
                 out.append([("   " + column(shown, 18), "key"), (column(key.label, 14), ""), (key.help, "dim")])

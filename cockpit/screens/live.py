@@ -64,7 +64,7 @@ class Live:
             line.append((f"  ep {row.epoch:.3g}", ""))
         if row.open and row.eta is not None:
             line.append((f"  eta {words.duration(row.eta)}", ""))
-        if self.desk.follow(row.id).loading:
+        if self.desk.watch.follow(row.id).loading:
             line.append(("  reading", "dim"))
         return line
 
@@ -76,7 +76,7 @@ class Live:
 
     @property
     def data(self) -> RunData:
-        return self.desk.follow(self.run).data
+        return self.desk.watch.follow(self.run).data
 
     def charts(self) -> list[str]:
         """Metrics that have a chart: those that a person chose, then the usual ones, then all others."""
@@ -114,18 +114,18 @@ class Live:
 
     def _pane(self, place: Place, row: Row, data: RunData, focused: bool) -> Lines:
         """A pane's lines; drawn again only when something it shows has changed."""
-        version: object = [self.desk.follow(run).version for run in self.watched()]
+        version: object = [self.desk.watch.follow(run).version for run in self.watched()]
         view = self.desk.view
         key: object = (place, focused, self.run, tuple(self.desk.list.marks), version, self.layer, repr(view))
         if place.name == layout.LOG:
-            console = self.desk.console(row.id)
+            console = self.desk.watch.console(row.id)
             key = (place, focused, self.run, console.version, console.unfinished)
         elif place.name == layout.SYSTEM:
-            key = (place, focused, self.desk.system)
+            key = (place, focused, self.desk.watch.system)
         elif place.name in (layout.SIDE, layout.HEALTH):
             key = None  # short texts over many facts: cheap, and always right
         elif place.name in data.series:
-            counts = [_count(self.desk.follow(run).data, place.name) for run in self.watched()]
+            counts = [_count(self.desk.watch.follow(run).data, place.name) for run in self.watched()]
             key = (place, focused, tuple(self.watched()), counts, data.total, data.gradients.clip, repr(view))
         kept = self._drawn.get(place.name)
         if kept is not None and key is not None and kept[0] == key:
@@ -146,11 +146,11 @@ class Live:
             case layout.STRIP:
                 return gates.heat_strip(data.gates, self.layer, across, down, focused)
             case layout.LOG:
-                console = desk.console(row.id)
+                console = desk.watch.console(row.id)
                 lines = [*list(console.lines)[-down:], *([console.unfinished] if console.unfinished else [])]
                 return log.tail(lines, across, down, [("  L whole screen", "dim")], focused)
             case layout.SYSTEM:
-                return system.render(desk.system, desk.use, across, down, focused)
+                return system.render(desk.watch.system, desk.watch.use, across, down, focused)
             case layout.SIDE:
                 best = desk.list.best.get(row.peers)
                 shown, marks = desk.list.shown, desk.list.marks
@@ -163,7 +163,7 @@ class Live:
         drawn.total = data.total
         drawn.traces = []
         for colour, run in enumerate([row.id, *self._others()]):
-            theirs = self.desk.follow(run).data
+            theirs = self.desk.watch.follow(run).data
             series = self._series(theirs, metric)
             if series is not None and run in self.desk.list.rows:
                 drawn.traces.append(Trace(self.desk.list.rows[run].name[-4:], series, colour))

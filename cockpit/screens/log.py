@@ -40,7 +40,7 @@ class Log:
         row = self.row
         if row is None:
             return []
-        console = self.desk.console(row.id)
+        console = self.desk.watch.console(row.id)
         line: Line = [(f"  {row.stage} {row.name}  {row.state}", "dim"), (f"  {len(self._lines()):,} lines", "dim")]
         if console.skipped:
             line.append((f"  (first {words.size(console.skipped)} not shown: engine logs {row.id})", "warn"))
@@ -60,7 +60,7 @@ class Log:
         row = self.row
         if row is None:
             return []
-        console = self.desk.console(row.id)
+        console = self.desk.watch.console(row.id)
         key = (row.id, console.version, console.unfinished, self.errors)
         if self._cached[0] != key:
             lines = [*console.lines, *([console.unfinished] if console.unfinished else [])]

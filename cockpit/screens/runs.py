@@ -38,7 +38,7 @@ class Runs:
     def title(self) -> Line:
         runs = self.desk.list
         line: Line = [(f"  {len(runs.shown):,}/{len(runs.rows):,}", "dim")]
-        if not self.desk.scanner.complete:
+        if not self.desk.watch.scanner.complete:
             line.append((" reading", "dim"))
         if runs.text:
             line.append((f"  / {runs.text}", "key"))
@@ -52,7 +52,7 @@ class Runs:
 
     def draw(self, across: int, down: int) -> Lines:
         runs = self.desk.list
-        if not runs.rows and self.desk.scanner.complete:
+        if not runs.rows and self.desk.watch.scanner.complete:
             return self._welcome(across, down)
         preview = min(max(9, down * 2 // 5), 18) if self.preview and down >= 16 else 0
         trouble = self._trouble()
@@ -67,8 +67,8 @@ class Runs:
         return [*lines, *trouble, *(self._preview(across, preview) if preview else [])]
 
     def _trouble(self) -> Lines:
-        if self.desk.scanner.trouble:
-            return [[(" ✗ " + self.desk.scanner.trouble, "bad")]]
+        if self.desk.watch.scanner.trouble:
+            return [[(" ✗ " + self.desk.watch.scanner.trouble, "bad")]]
         error = self.desk.list.error
         if error is None:
             return []
@@ -89,7 +89,7 @@ class Runs:
         drawn.traces = []
         others = [run for run in self.desk.list.marks if run != row.id][: PREVIEWED - 1]
         for colour, run in enumerate([row.id, *others]):
-            follower = self.desk.follow(run)
+            follower = self.desk.watch.follow(run)
             series = follower.data.series.get(metric)
             if series is not None:
                 drawn.traces.append(Trace(self.desk.list.rows[run].name[-4:], series, colour))
@@ -187,7 +187,7 @@ class Runs:
     def do_metric(self) -> None:
         if self.row is None:
             return
-        names = list(dict.fromkeys([*self.row.best, *self.row.last, *self.desk.follow(self.row.id).data.series]))
+        names = list(dict.fromkeys([*self.row.best, *self.row.last, *self.desk.watch.follow(self.row.id).data.series]))
         choices = [Choice(name, words.figure(self.row.value(name)), name) for name in names]
         self.desk.choose("metric of the preview", choices, lambda name: setattr(self, "metric", name))
 

@@ -223,13 +223,13 @@ def ready():
 
     def run(desk):
         deadline = time.monotonic() + 20
-        scanner = desk.scanner
+        scanner = desk.watch.scanner
         scanner._seen = {name: (seen, -10.0) for name, (seen, _) in scanner._seen.items()}
         while time.monotonic() < deadline:
             scanner._listed = scanner._asked = -10.0
-            desk._arranged = -20.0
+            desk.watch._arranged = -20.0
             desk.tick()
-            if desk.scanner.complete and not desk._unarranged and not desk.behind and not scanner._todo:
+            if desk.watch.scanner.complete and not desk.watch._unarranged and not desk.behind and not scanner._todo:
                 break
         return desk
 

@@ -81,7 +81,7 @@ async def test_letters_typed_into_a_prompt_are_letters(maker, world):
 async def test_a_mouse_reaches_rows_and_keys_of_the_bottom_line(maker, world):
     app = Cockpit(maker.root, Settings())
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.desk.scanner.complete and len(app.desk.list.entries) == 10)
+        await until(pilot, lambda: app.desk.watch.scanner.complete and len(app.desk.list.entries) == 10)
         await pilot.click(Frame, offset=(10, 5))
         await until(pilot, lambda: app.desk.list.cursor == 3)
 

@@ -10,14 +10,13 @@ from cockpit.render.lines import plain, width
 def test_every_action_of_every_screen_can_be_done(desk):
     for key in TABLE:
         for name in key.where:
-            has = hasattr(desk.screens[name], f"do_{key.action}") or hasattr(actions, f"do_{key.action}")
-            assert has, f"{name}: {key.action}"
+            assert hasattr(desk.screens[name], f"do_{key.action}") or actions.find(key.action), f"{name}: {key.action}"
 
 
 def test_every_method_of_a_screen_that_acts_has_a_key(desk):
     known = {(name, key.action) for key in TABLE for name in key.where}
-    for name, screen in desk.screens.items():
-        for method in dir(screen):
+    for name in SCREENS:
+        for method in dir(desk.screens[name]):
             if method.startswith("do_"):
                 assert (name, method[3:]) in known, f"{name}.{method}"
 
@@ -65,5 +64,5 @@ def test_a_screen_without_any_run_can_be_looked_at(desk, ready, press):
 def test_only_a_few_runs_are_kept_in_memory(desk, ready, world):
     ready(desk)
     for number in range(30):
-        desk.follow(f"student-{number}")
-    assert len(desk.followers) == 12
+        desk.watch.follow(f"student-{number}")
+    assert len(desk.watch.followers) == 12

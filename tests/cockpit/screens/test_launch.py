@@ -134,7 +134,7 @@ async def test_a_preset_starts_the_form_anew(form, press):
 
 
 async def test_the_doctor_may_forbid_the_start(form, press):
-    form.form.possible.add("doctor")
+    form.form.planning.possible.add("doctor")
     press(form, "c", '"doctor"', "enter", "ctrl+r")
     await form.effects.settle()
     assert form.ask.asked[-1] == ["doctor", "evaluate"] and "the doctor objects" in form.message[0]

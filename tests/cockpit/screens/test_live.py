@@ -21,7 +21,7 @@ def live(desk, ready, world, press):
 def test_it_shows_curves_gradients_gates_health_and_console(live, ready, snapshot, size):
     live.draw(*size)
     ready(live)
-    live._listened = 0
+    live.watch._listened = 0
     live.tick()
     lines = live.draw(*size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]

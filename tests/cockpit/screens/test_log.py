@@ -16,7 +16,7 @@ def log(desk, ready, maker, press):
     maker.console(folder, "\n".join(lines) + "\n")
     press(ready(desk), "L")
     desk.draw(80, 24)
-    desk._listened = 0
+    desk.watch._listened = 0
     return ready(desk)
 
 

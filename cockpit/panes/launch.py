@@ -1,0 +1,145 @@
+"""The parts of the launch screen: stage graph, settings, and what would happen.
+
+Pure functions of what is known of a form; which line the cursor is on is told.
+"""
+
+from pathlib import Path
+
+from cockpit.models.form import GRID_LIMIT, Form, shown, stages_for
+from cockpit.render.lines import Line, Lines, box, column, fit, short, width, wrap
+from cockpit.services import engine
+from cockpit.services.planning import Planning
+from engine.stages import STAGES
+
+VALUE = 24  # cells of a value
+HELPED = 24  # cells that have to be free in a line before the meaning of the setting stands there too
+ACTIONS = {  # what a plan does with a stage -> glyph, word, style
+    "reuse": ("✓", "reused", "done"),
+    "join": ("●", "at work", "run"),
+    "resume": ("↻", "resumed", "warn"),
+    "new": ("+", "new", "mark"),
+}
+CHECKS = {
+    "doctor": "check first that data, ids, losses and gradients are sound and one batch can be learnt",
+    "again": "run the target anew although a finished run could be reused",
+}
+
+
+def graph(planning: Planning, cursor: int, focused: bool, across: int, down: int) -> Lines:
+    """Every stage with what a start would do with it."""
+    form = planning.form
+    wanted = stages_for(form.target)
+    plans = {step.get("stage"): step for step in planning.steps}
+    lines: Lines = []
+    for index, (name, stage) in enumerate(STAGES.items()):
+        step = plans.get(name)
+        glyph, word, style = ACTIONS.get(str(step.get("action")) if step else "", ("·", "", "dim"))
+        if not stage.built:
+            glyph, word, style = "·", "not built yet", "dim"
+        elif step is None and name in wanted and planning.steps:
+            glyph, word, style = "·", "not needed", "dim"
+        target = "◆" if name == form.target else "│" if name in wanted else " "
+        run = str(step.get("run") or "")[-11:] if step else ""
+        line: Line = [
+            (f" {target} ", "mark"),
+            (f"{glyph} ", style),
+            (column(name, 10), "bold" if name in wanted else "dim"),
+            (word + "  ", style),
+            (run, "dim"),
+        ]
+        if focused and index == cursor:
+            line = [(column("".join(text for text, _ in line), across - 2), "select")]
+        lines.append(line)
+    here = list(STAGES.values())[cursor]
+    step = plans.get(here.name)
+    lines += [[], [(here.help if focused else "", "dim")]]
+    if step and focused:
+        lines.append([(str(step.get("why", "")), "")])
+    return box(
+        [("stages", "title"), ("  space target", "dim")],
+        [part for line in lines for part in wrap(line, across - 2, 0)],
+        across,
+        down,
+        "focus" if focused else "border",
+    )
+
+
+def settings(
+    planning: Planning, keys: list[str], top: int, cursor: int, title: Line, focused: bool, across: int, down: int
+) -> Lines:
+    """The settings ``keys`` from the one at ``top`` on, and the meaning of the one under the cursor."""
+    form = planning.form
+    rows = max(1, down - 5)
+    name = min(max((len(key) for key in keys), default=12), across // 2)
+    lines: Lines = []
+    for index, key in enumerate(keys[top : top + rows], top):
+        line = _field(form, key, name)
+        free = across - 2 - max(width(line), name + VALUE) - 2
+        if free > HELPED:
+            line = [*fit(line, max(width(line), name + VALUE) + 2), (short(_help(form, key), free), "dim")]
+        if focused and index == cursor:
+            line = [(column("".join(text for text, _ in line), across - 2), "select")]
+        lines.append(line)
+    if not keys:
+        text = planning.trouble or planning.busy or ("nothing fits" if form.settings else "no settings yet")
+        lines = [[(part, "bad" if planning.trouble else "dim")] for part in text.splitlines()]
+    lines += [[] for _ in range(rows - len(lines))]
+    if keys:
+        lines += [[("─" * (across - 2), "border")], *_about(form, keys[cursor], across - 2)]
+    return box(title, lines, across, down, "focus" if focused else "border")
+
+
+def _field(form: Form, key: str, name: int) -> Line:
+    changed, fault = key in form.changes, form.fault(key)
+    values = form.values(key)
+    line: Line = [(column(key, name) + " ", "bold" if changed else "")]
+    line.append(("*" if changed else " ", "mark"))
+    line.append((form.text(key), "bad" if fault else "mark" if changed else ""))
+    if fault:
+        line.append((f"   ✗ {fault}", "bad"))
+    elif len(values) > 1:
+        line.append((f"   sweep: {len(values)} values", "key"))
+    elif changed and key in form.settings:
+        line.append((f"   was {shown(form.settings[key].value)}", "dim"))
+    return line
+
+
+def _help(form: Form, key: str) -> str:
+    setting = form.settings.get(key)
+    return f"{setting.help}  {'' if setting.choices else setting.limits}" if setting else ""
+
+
+def _about(form: Form, key: str, across: int) -> Lines:
+    setting = form.settings.get(key)
+    if setting is None:
+        return [[("this engine has no such setting: backspace takes it away", "warn")]]
+    return [[(short(setting.help, across), "")], [(short(setting.limits, across), "dim")]]
+
+
+def preview(planning: Planning, root: Path, across: int, down: int) -> Lines:
+    """What is wrong, what would run, the exact command, and the checks before it."""
+    form = planning.form
+    lines: Lines = []
+    faults = form.faults
+    if faults:
+        lines += [[("✗ ", "bad"), (key + "  ", "bold"), (fault, "bad")] for key, fault in faults.items()]
+    elif form.count > GRID_LIMIT:
+        lines.append([(f"✗ {form.count:,} runs are more than {GRID_LIMIT}: fewer values, please", "bad")])
+    elif planning.trouble:
+        lines += [[("✗ " + part, "bad")] for part in planning.trouble.splitlines()[:3]]
+    sweeps = " × ".join(f"{len(values)} {key}" for key, values in form.sweeps.items())
+    new = [str(step.get("stage")) for step in planning.steps if step.get("action") in ("new", "resume")]
+    reused = [str(step.get("stage")) for step in planning.steps if step.get("action") in ("reuse", "join")]
+    if sweeps:
+        lines.append([(f"{sweeps} = {form.count} runs", "mark"), ("   the plan shows the first", "dim")])
+    if planning.steps and not faults:
+        told = f"runs: {', '.join(new)}" if new else "everything is there already: nothing would run"
+        lines.append([(told, ""), (f"   reused: {', '.join(reused)}" if reused else "", "dim")])
+    lines.append([("$ ", "dim"), (engine.shown(planning.words, root), "")])
+    lines.append([part for name in CHECKS if name in planning.possible for part in _box(name, planning.checks)])
+    return box([("what happens", "title"), ("  ctrl+r starts", "key"), ("  y copies", "dim")], lines, across, down)
+
+
+def _box(name: str, checks: set[str]) -> Line:
+    chosen = name in checks
+    return [("[✓] " if chosen else "[ ] ", "key"), (f"{name}   ", "" if chosen else "dim")]

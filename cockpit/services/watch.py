@@ -1,0 +1,117 @@
+"""Everything that is read while the cockpit is open, a few milliseconds at a time: the list of runs, the events and
+consoles of those that are looked at, their settings, the machine.
+
+Knows which runs somebody looks at, not how they are shown.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cockpit.models.run_list import RunList
+from cockpit.models.series import Series
+from cockpit.services.scan import Scanner, read_config
+from cockpit.services.system import System
+from cockpit.services.tail import Console, Follower
+
+SLICE = 0.005  # seconds that one kind of reading may take before keys are looked at again
+FOLLOWED = 12  # runs whose events are kept in memory
+CONSOLES = 3
+ARRANGE_EVERY = 0.2  # seconds between two times the list is filtered and sorted, while it changes
+AGES_EVERY = 10.0  # the same while nothing changes but the ages of runs
+LISTEN_EVERY = 0.5  # seconds between two looks at a console: a scrolling log is what costs most bytes
+
+
+class Watch:
+    """``look`` reads what is due; ``follow`` and ``console`` give what is known of one run."""
+
+    def __init__(self, root: Path, clock: Callable[[], float], runs: RunList) -> None:
+        self.root, self.clock, self.runs = root, clock, runs
+        self.scanner = Scanner(root, clock)
+        runs.rows = self.scanner.rows
+        self.followers: dict[str, Follower] = {}
+        self.consoles: dict[str, Console] = {}
+        self.system = System()
+        self.use: dict[str, Series] = {}  # share of each device over time, in percent
+        self.news: list[tuple[str, str]] = []  # (run, what turned bad); whoever tells them empties the list
+        self._warned: dict[str, str] = {}
+        self._listened = 0.0
+        self._arranged = -AGES_EVERY
+        self._unarranged = True
+
+    def look(self, watched: Sequence[str], listening: bool) -> bool:
+        """Read for a few milliseconds; whether there is anything new to draw. ``watched``: runs whose events are
+        shown, the most important first; ``listening``: whether a console is shown."""
+        now = self.clock()
+        self._unarranged |= self.scanner.look(SLICE)
+        self._unarranged |= self._read_configs(watched)
+        changed = False
+        since = time.monotonic() - self._arranged
+        if since > AGES_EVERY or (self._unarranged and since > ARRANGE_EVERY):
+            self._arranged, self._unarranged, changed = time.monotonic(), False, True
+            self.runs.arrange(now)
+            self.news += self._turned_bad()
+        for run in reversed(watched[:FOLLOWED]):
+            changed |= self.follow(run).look(SLICE)
+        if listening and self.consoles and now - self._listened >= LISTEN_EVERY:
+            self._listened = now
+            changed |= list(self.consoles.values())[-1].look(SLICE)
+        return changed
+
+    def behind(self, watched: Sequence[str]) -> bool:
+        """Whether there is more to read at once."""
+        loading = any(self.follow(run).loading for run in watched[:1])
+        return not self.scanner.complete or loading
+
+    def follow(self, run: str) -> Follower:
+        """What a run has reported; the runs that were looked at longest ago are forgotten."""
+        follower = self.followers.pop(run, None) or Follower(self.root / run)
+        self.followers[run] = follower
+        while len(self.followers) > FOLLOWED:
+            del self.followers[next(iter(self.followers))]
+        return follower
+
+    def console(self, run: str) -> Console:
+        """The end of what a run printed."""
+        console = self.consoles.pop(run, None) or Console(self.root / run)
+        self.consoles[run] = console
+        while len(self.consoles) > CONSOLES:
+            del self.consoles[next(iter(self.consoles))]
+        return console
+
+    def _read_configs(self, watched: Sequence[str]) -> bool:
+        """Read settings of runs that something asks for, some at a time."""
+        wanted = [run for run in watched if run in self.runs.rows]
+        wanted += [best.id for run in wanted if (best := self.runs.best.get(self.runs.rows[run].peers))]
+        if self.runs.needs_config:
+            wanted += list(self.runs.rows)
+        start, changed = time.perf_counter(), False
+        for run in wanted:
+            row = self.runs.rows.get(run)
+            if row is not None and row.config is None:
+                row.config, changed = read_config(self.root / run), True
+                if time.perf_counter() - start > SLICE:
+                    break
+        return changed
+
+    def _turned_bad(self) -> list[tuple[str, str]]:
+        """(run, what happened) for everything that turned bad since the last look; said once."""
+        news: list[tuple[str, str]] = []
+        for row in self.runs.rows.values():
+            word = row.state if row.state in ("FAILED", "KILLED", "LOST") else row.level if row.open else ""
+            before = self._warned.get(row.id)
+            self._warned[row.id] = word
+            if before is None or word == before or word in ("", "info"):
+                continue
+            notes = [f"{code}: {n.get('hint', '')}" for code, n in row.health.items() if n.get("level") == word]
+            news.append((row.id, f"{row.stage} {row.name}: {notes[0] if notes else f'{word} {row.reason}'}"))
+        return news
+
+    def saw_system(self, system: System) -> None:
+        """Take a look at the machine, and keep what its devices do over time."""
+        self.system = system
+        shares = {"cpu": system.cpu} | {f"gpu{i}": gpu.busy for i, gpu in enumerate(system.gpus)}
+        for name, share in shares.items():
+            if share is not None:
+                series = self.use.setdefault(name, Series())
+                series.append(series.count, share * 100, system.time)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start shoul
 STEP, EPOCH, TIME = "step", "epoch", "time"
 AXES = (STEP, EPOCH, TIME)
 BLOCK = 64  # points that are smoothed at once; .6 ** 64 is still far from the smallest float
+HUGE = 1e150  # what is beyond counts as this: sums and differences of larger numbers would overflow
 
 
 class Series:
@@ -150,8 +151,9 @@ class Smooth:
             self._done += len(part)
 
     def _filled(self, part: Floats) -> Floats:
-        """Every value that is not finite replaced by the last finite one."""
+        """Every value that is not finite replaced by the last finite one, the rest kept within what can be summed."""
         good = np.isfinite(part)
+        part = np.clip(part, -HUGE, HUGE)
         if not good.all():
             known = np.concatenate(([self._last], part))
             index = np.maximum.accumulate(np.where(np.concatenate(([True], good)), np.arange(len(known)), 0))

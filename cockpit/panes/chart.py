@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cockpit.models.series import AXES, STEP, TIME, Limits, Series, at, rung
+from cockpit.models.series import AXES, HUGE, STEP, TIME, Limits, Series, at, rung
 from cockpit.render import words
 from cockpit.render.braille import EMPTY, Curve, Window, draw, runs
 from cockpit.render.lines import Line, Lines, box, column, right, short, width
@@ -25,7 +25,6 @@ LABELS = 6  # cells left of the y axis
 STYLES = [f"series{i}" for i in range(CURVES)] + ["raw", "warn"]
 RAW, CLIP = CURVES, CURVES + 1
 WEIGHTS = (0.0, 0.6, 0.9, 0.98)
-HUGE = 1e150  # what is beyond lies beyond the chart: differences of larger numbers would overflow
 UPPER, LOWER = 0x1B, 0xE4  # bits of the upper and the lower half of a cell
 
 

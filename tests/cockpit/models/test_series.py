@@ -48,6 +48,10 @@ def test_smoothing_in_parts_is_the_average_computed_one_value_at_a_time(values, 
     np.testing.assert_allclose(series.smooth(weight), slow_average(values, weight), rtol=1e-9, atol=1e-6)
 
 
+def test_smoothing_numbers_near_the_greatest_does_not_overflow():
+    assert np.isfinite(filled([0.0, 0.0, 1.3e308, -1.7e308]).smooth(0.6)).all()
+
+
 def test_no_smoothing_is_the_values_themselves():
     assert filled([1, 2, 3]).smooth(0).tolist() == [1, 2, 3]
 

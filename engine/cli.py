@@ -69,6 +69,11 @@ def parser() -> argparse.ArgumentParser:
     recommend.add_argument("--count", type=int, default=10, metavar="N", help="recommendations per user (10)")
     recommend.add_argument("--show-seen", action="store_true", help="also what is in the history already")
 
+    export = command(
+        "export", "export:export", "training rows, or a knowledge run's answers, as DLLM2Rec's files", "ID"
+    )
+    export.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write them into")
+
     config = command("config", "settings:show", "every setting: value, type, limits, meaning", "[STAGE] [KEY=VALUE]")
     config.add_argument("--yaml", action="store_true", help="print the resolved configuration")
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from engine.config import Config, tree_at
 from engine.data.sources import files
-from engine.errors import RunError
+from engine.errors import ConfigError, RunError
+from engine.knowledge.folder import present
 from engine.runs.files import read_json, write_json
 from engine.runs.schema import CONFIG
 from engine.runs.state import State
@@ -37,9 +38,20 @@ class Step:
 
 
 def inputs_of(stage: Stage, config: Config) -> list[str]:
-    """Stages whose runs this one opens under this configuration: evaluate needs only the makers of its models."""
+    """Stages whose runs this one opens under this configuration: evaluate needs only the makers of its models.
+
+    Knowledge that is brought in files needs no teacher; ConfigError where a model would be one.
+    """
+    if stage.name == "knowledge" and config.knowledge.files is not None:
+        return ["data"]
     if stage.name != "evaluate":
         return list(stage.inputs)
+    if config.knowledge.files is not None and "teacher" in config.evaluate.models:
+        raise ConfigError(
+            "no teacher can be ranked, because knowledge.files brings its answers about training rows only",
+            place="evaluate.models",
+            remedy="Leave teacher out: evaluate.models=[popularity,student,distilled].",
+        )
     optional = {artifact.stage for artifact in MODELS.values()} - {"data"}
     wanted = {MODELS[model].stage for model in config.evaluate.models}
     return [name for name in stage.inputs if name not in optional or name in wanted]
@@ -81,6 +93,9 @@ def fingerprints(order: list[Stage], config: Config, root: Path) -> dict[str, st
         if stage.name == "data":
             del parts["settings"]["path"]  # the same files elsewhere are the same data
             parts["files"] = _digests(files(config.data), root)
+        if stage.name == "knowledge" and config.knowledge.files is not None:
+            parts["settings"]["files"] = True
+            parts["files"] = _digests(present(config.knowledge.files), root)
         text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
         result[stage.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
     return result

@@ -1,64 +1,145 @@
 """DLLM2Rec's own files: rankings and item vectors to and from other programs, numbering converted (REFERENCE d.2).
 
 ``all_embeddings.pt`` (items, width), ``myrank_train.txt`` item ids from 0, best first, one line a training row, and
-``confidence_train.txt`` the distance of each listed item (smaller is surer, whatever its name says).
+``confidence_train.txt`` the distance of each listed item (smaller is surer, whatever its name says). Beside them,
+``train_data.csv`` says which row each line is about.
 """
 
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.data import ids
+from engine.data.sequences import Sequences
 from engine.errors import DataError
+from engine.knowledge import windows
+from engine.knowledge.folder import DISTANCES, NAMES, RANKS, ROWS, VECTORS
 from engine.knowledge.rankings import Rankings
+from engine.runs.text import clean
 
-VECTORS, RANKS, DISTANCES = "all_embeddings.pt", "myrank_train.txt", "confidence_train.txt"
+Numbers = NDArray[np.float64]
+WRITTEN = (VECTORS, RANKS, DISTANCES, ROWS, NAMES)
 
 
-def write(folder: Path, rankings: Rankings, vectors: Tensor) -> None:
-    """The three files; lines are in the order of ``rankings``, vectors [n + 1, H] lose their padding's row."""
+def write(folder: Path, rankings: Rankings, vectors: Tensor, sequences: Sequences) -> None:
+    """The three files and the rows they are about; vectors [n + 1, H] lose their padding's row."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(vectors[ids.PADDING + 1 :].clone(), folder / VECTORS)
     np.savetxt(folder / RANKS, ids.to_zero_based(rankings.items.numpy()), fmt="%d")
     np.savetxt(folder / DISTANCES, rankings.distances.numpy(), fmt="%.6f")
+    rows = windows.windows(sequences, rankings.rows.numpy())
+    windows.write(folder / ROWS, rows, len(vectors) - 1)
 
 
-def read(folder: Path, rows: Tensor, items: int) -> tuple[Rankings, Tensor]:
-    """Rankings of the training rows ``rows`` [R], line by line, and item vectors [n + 1, H] with a zero padding row.
+def write_rows(folder: Path, sequences: Sequences, titles: Sequence[str]) -> None:
+    """The rows that rankings are wanted for, and the items' names: what another program's teacher has to know."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = windows.windows(sequences, windows.askable(sequences))
+    windows.write(folder / ROWS, rows, len(titles) - 1)
+    named = zip(ids.to_zero_based(np.arange(len(titles))[ids.PADDING + 1 :]), titles[ids.PADDING + 1 :], strict=True)
+    lines = "".join(f"{item}::{clean(title)}\n" for item, title in named)
+    (folder / NAMES).write_text(lines, encoding="utf-8")
 
+
+def read(folder: Path, sequences: Sequences, items: int) -> tuple[Rankings, Tensor]:
+    """Rankings of the training rows, and item vectors [n + 1, H] with a zero padding row.
+
+    Without ``train_data.csv`` there must be a line for each row, in their order, with or without each user's first.
     The pickle is opened in PyTorch's safe mode, which runs no code. DataError says which file does not fit.
     """
-    ranked = ids.from_zero_based(_table(folder / RANKS).astype(np.int64))
-    distances = _table(folder / DISTANCES).astype(np.float32)
-    if ranked.shape != distances.shape or len(ranked) != len(rows):
+    ranked, distances = _ranked(folder, items)
+    rows = windows.askable(sequences)
+    if (folder / ROWS).is_file():
+        given = windows.read(folder / ROWS, items)
+        if len(given) != len(ranked):
+            raise DataError(
+                f"{RANKS} has {len(ranked)} lines for the {len(given)} rows of {ROWS}",
+                place=str(folder),
+                remedy="Line by line they are about the same row.",
+            )
+        line = windows.lines_of(windows.windows(sequences, rows), given, folder / ROWS)
+        rows, line = rows[line >= 0], line[line >= 0]
+    elif len(ranked) == len(rows):
+        line = np.arange(len(rows))
+    elif len(ranked) == len(sequences.items):
+        line = rows  # a line for each user's first event, too, before which there is nothing to distil
+    else:
         raise DataError(
-            f"{RANKS} is {ranked.shape}, {DISTANCES} {distances.shape}, and there are {len(rows)} training rows",
+            f"{RANKS} has {len(ranked)} lines, but there are {len(rows)} training rows",
+            place=str(folder),
+            remedy=f"It needs one line for each training row, in order, or a {ROWS} that says which rows its lines are "
+            "about: engine export DATA-RUN --to DIR writes both order and numbering.",
+        )
+    found = Rankings(
+        torch.from_numpy(rows), torch.from_numpy(ranked[line]), torch.from_numpy(distances[line].astype(np.float32))
+    )
+    return found, _vectors(folder / VECTORS, items)
+
+
+def _ranked(folder: Path, items: int) -> tuple[NDArray[np.int32], Numbers]:
+    """Our item ids [L, K], best first, and their distances [L, K]."""
+    numbers, distances = _table(folder / RANKS), _table(folder / DISTANCES)
+    if numbers.shape != distances.shape:
+        raise DataError(
+            f"{RANKS} is {numbers.shape}, {DISTANCES} {distances.shape}",
             place=str(folder),
             remedy="Both need one line for each training row, in order, with as many columns as each other.",
         )
-    if ranked.min(initial=1) <= ids.PADDING or ranked.max(initial=0) >= ids.rows(items):
-        raise DataError(
-            f"an id lies outside 0..{items - 1}", place=str(folder / RANKS), remedy="Ids are 0-based item numbers."
+    outside = ~((numbers >= 0) & (numbers < items) & (numbers == np.floor(numbers)))
+    if outside.any():
+        raise _faulty(
+            folder / RANKS, outside, f"an id is not a whole number of 0..{items - 1}", "Ids are 0-based item numbers."
         )
+    ordered = np.sort(numbers, axis=1)
+    twice = ordered[:, 1:] == ordered[:, :-1]
+    if twice.any():
+        raise _faulty(folder / RANKS, twice, "an item is ranked twice", "Write item ids, best first: not their ranks.")
+    if np.isnan(distances).any():
+        raise _faulty(folder / DISTANCES, np.isnan(distances), "a distance is not a number", "Write a number.")
+    if (distances[:, 0] > distances[:, -1]).mean() > 0.5:
+        raise DataError(
+            "most lines begin with their greatest distance",
+            place=str(folder / DISTANCES),
+            remedy="Smaller is surer: write distances, or -log p, of the items in the order of their ranking.",
+        )
+    return ids.from_zero_based(numbers), distances
+
+
+def _faulty(path: Path, wrong: NDArray[np.bool_], what: str, remedy: str) -> DataError:
+    line = int(np.flatnonzero(wrong.any(axis=1))[0]) + 1
+    return DataError(what, place=f"{path}:{line}", remedy=remedy)
+
+
+def _vectors(path: Path, items: int) -> Tensor:  # -> [n + 1, H]
     try:
-        vectors: Tensor = torch.load(folder / VECTORS, weights_only=True, map_location="cpu").float()
-    except (OSError, RuntimeError, ValueError, AttributeError, pickle.UnpicklingError) as error:
-        raise DataError(f"the item vectors cannot be read ({error})", place=str(folder / VECTORS)) from error
+        vectors: Tensor = torch.load(path, weights_only=True, map_location="cpu").float()
+    except (OSError, RuntimeError, ValueError, AttributeError, EOFError, pickle.UnpicklingError) as error:
+        raise DataError(
+            f"the item vectors cannot be read ({clean(str(error), 200)})",
+            place=str(path),
+            remedy="Save one plain tensor: torch.save(vectors, FILE).",
+        ) from error
     if vectors.ndim != 2 or len(vectors) != items:
         raise DataError(
             f"{tuple(vectors.shape)} vectors do not fit {items} items",
-            place=str(folder / VECTORS),
+            place=str(path),
             remedy="One row for each item, in order of their ids.",
         )
-    whole = torch.cat([vectors.new_zeros(1, vectors.shape[1]), vectors])
-    return Rankings(rows, torch.from_numpy(ranked), torch.from_numpy(distances)), whole
+    if not torch.isfinite(vectors).all():
+        raise DataError("a vector has an entry that is not a finite number", place=str(path))
+    return torch.cat([vectors.new_zeros(1, vectors.shape[1]), vectors])
 
 
-def _table(path: Path) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _table(path: Path) -> Numbers:
     try:
-        return np.loadtxt(path, ndmin=2)
+        table: Numbers = np.loadtxt(path, ndmin=2)
     except (OSError, ValueError) as error:
-        raise DataError(f"this is not a table of numbers ({error})", place=str(path)) from error
+        raise DataError(f"this is not a table of numbers ({clean(str(error), 200)})", place=str(path)) from error
+    if not table.size:
+        raise DataError("the file is empty", place=str(path), remedy="Give one line for each training row.")
+    return table

@@ -111,6 +111,8 @@ def _quiet_lightning() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+            # Where Slurm is installed, its launcher says how runs are started: not the library.
+            warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
             # Frozen parts are meant to stay in evaluation mode.
             warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
             yield

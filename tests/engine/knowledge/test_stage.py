@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine import config
+from engine.cli import main
 from engine.data.sequences import Sequences
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run, Stopped
@@ -196,3 +197,31 @@ def test_a_real_pre_trained_model_can_be_the_backbone(runs: Path, copy: bool) ->
     assert (runs / f"{small}-backbone/artifacts/language_model/model.safetensors").exists() == copy
     rankings = Rankings.load(made(runs / f"{small}-knowledge", RANKINGS))
     assert torch.isfinite(rankings.distances).all() and len(rankings.rows) > 10
+
+
+def test_exported_knowledge_can_be_brought_back_without_a_teacher(runs: Path, tmp_path: Path) -> None:
+    assert main(["export", "knowledge", "--to", str(tmp_path), "--runs", str(runs)]) == 0
+    folder = perform(runs, "knowledge", "brought", [f"knowledge.files={tmp_path}", "knowledge.hide_seen=false"])
+    own, brought = (Rankings.load(made(path, RANKINGS)) for path in (runs / "knowledge", folder))
+    assert torch.equal(own.rows, brought.rows) and torch.equal(own.items, brought.items)
+    torch.testing.assert_close(own.distances, brought.distances, rtol=0, atol=1e-6)
+    first, second = (load_file(made(path, ITEM_VECTORS))["vectors"] for path in (runs / "knowledge", folder))
+    assert torch.equal(first, second)
+    assert not made(folder, TEACHER_HELD_OUT).exists()
+    perform(runs, "distill", "from-files", ["distill.student.epochs=1"], {"knowledge": "brought"})
+
+
+def test_the_rows_to_rank_are_exported_before_any_teacher_is_there(runs: Path, tmp_path: Path) -> None:
+    assert main(["export", "data", "--to", str(tmp_path), "--runs", str(runs)]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"train_data.csv", "id2name.txt"}
+    names = (tmp_path / "id2name.txt").read_text().splitlines()
+    assert len(names) == 80 and names[0].startswith("0::")
+    rows = len(Rankings.load(made(runs / "knowledge", RANKINGS)).rows)
+    assert len((tmp_path / "train_data.csv").read_text().splitlines()) == 1 + rows
+
+
+def test_only_data_and_knowledge_can_be_exported(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "student", "--to", str(tmp_path), "--runs", str(runs)]) == 2
+    assert "is a student run" in capsys.readouterr().err

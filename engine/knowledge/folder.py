@@ -1,0 +1,23 @@
+"""DLLM2Rec's files in a folder, by name (REFERENCE d.2). Standard library only: the planner asks, too."""
+
+from pathlib import Path
+
+from engine.errors import DataError
+
+VECTORS, RANKS, DISTANCES = "all_embeddings.pt", "myrank_train.txt", "confidence_train.txt"
+ROWS = "train_data.csv"  # which training row each line is about; may be missing
+NAMES = "id2name.txt"  # what the ids mean; written for people, not read
+
+
+def present(place: str) -> list[Path]:
+    """The files that will be read. DataError names those that are missing."""
+    folder = Path(place).expanduser()
+    missing = [name for name in (VECTORS, RANKS, DISTANCES) if not (folder / name).is_file()]
+    if missing:
+        raise DataError(
+            f"there is no {' and no '.join(missing)}",
+            place=str(folder),
+            remedy="knowledge.files=DIR names a folder with DLLM2Rec's three files; engine export ID --to DIR writes "
+            "them, and for a data run the rows that they are about.",
+        )
+    return [path for name in (VECTORS, RANKS, DISTANCES, ROWS) if (path := folder / name).is_file()]

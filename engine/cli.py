@@ -61,6 +61,18 @@ def parser() -> argparse.ArgumentParser:
     results.add_argument("--csv", type=Path, metavar="FILE", help="write the table to FILE (- for stdout)")
     results.add_argument("--all", action="store_true", help="every protocol and split, not only the main one")
 
+    compare = command(
+        "compare",
+        "compare:compare",
+        "runs or groups of seeds side by side, with significance",
+        "WORD",
+        "run ids, name=ID,ID,... or labels of experiments; a single label is split into its settings",
+    )
+    compare.add_argument("--csv", type=Path, metavar="FILE", help="write the metric rows to FILE (- for stdout)")
+    compare.add_argument("--curve", metavar="METRIC", help="also a metric over the steps, with the range over seeds")
+    compare.add_argument("--all", action="store_true", help="also the settings that are equal")
+    compare.add_argument("--stage", choices=STAGES, metavar="STAGE", help="which runs of the experiments (the last)")
+
     recommend = command("recommend", "recommend:recommend", "what a trained model would recommend", "ID", "a run")
     recommend.add_argument("--history", nargs="+", metavar="TITLE", help="titles or raw ids, oldest first")
     recommend.add_argument("--file", type=Path, metavar="FILE", help="CSV of lines user,item: titles or raw ids")

@@ -25,7 +25,7 @@ def rows(folders: Sequence[Path], every: bool = False) -> list[dict[str, Any]]:
     After the figures come the settings that are not the same in all of these runs. Texts are cleaned, numbers are
     numbers, what a model does not have is None.
     """
-    settings = [_settings(folder) for folder in folders]
+    settings = [settings_of(folder) for folder in folders]
     seeds = [own.get("seed") for own in settings]
     names = dict.fromkeys(name for own in settings for name in own)
     different = [
@@ -62,7 +62,7 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
     """The table for a terminal: the protocol in a line of its own above the rows that share it."""
     blocks: dict[str, list[list[str]]] = {}
     for row in rows:
-        blocks.setdefault(_protocol(row), []).append(
+        blocks.setdefault(protocol(row), []).append(
             [
                 row["run"],
                 str(row["seed"]),
@@ -71,13 +71,14 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
             ]
         )
     lines: list[str] = []
-    for protocol, cells in blocks.items():
+    for rule, cells in blocks.items():
         aligned = align(["run", "seed", "model", "hr@10", "ndcg@10"], cells)
-        lines += [*([""] if lines else []), *_wrapped(protocol), *aligned]
+        lines += [*([""] if lines else []), *_wrapped(rule), *aligned]
     return "\n".join(lines)
 
 
-def _protocol(row: dict[str, Any]) -> str:
+def protocol(row: dict[str, Any]) -> str:
+    """Under which rules the figures of a row were taken, in a line."""
     return (
         f"{row['data']}: {row['users']:,} users, {row['items']:,} items, {row['rows']:,} {row['split']} rows "
         f"({row['split_rule']}), seen items {'hidden' if row['hide_seen'] else 'not hidden'}, "
@@ -114,7 +115,7 @@ def _cell(value: Any) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def settings_of(folder: Path) -> dict[str, Any]:
     """Dotted names and values of the run's configuration."""
     import yaml  # here, because the other tables need none of it
 

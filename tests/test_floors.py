@@ -15,6 +15,7 @@ ENGINE = ROOT / "engine"
 # From the top floor down. Parts in one tuple share a floor and may use each other.
 FLOORS: list[tuple[str, ...]] = [
     ("cli", "__main__", "commands", "launch", "plan", "provenance", "bench"),
+    ("compare",),
     ("results",),
     *[(name,) for name in reversed(STAGES)],
     ("training",),

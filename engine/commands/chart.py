@@ -1,6 +1,7 @@
 """Curves as text, through plotext: its figure belongs to the whole process, so it is cleared before every use."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from engine.runs.text import clean
 
@@ -10,15 +11,32 @@ TICKS = 5
 
 def chart(curves: Mapping[str, Curve], title: str, width: int = 78, height: int = 16) -> str:
     """Lines through the points of each named curve, as plain text without colours; x are steps."""
+    figure = _figure(title, width, height)
+    for name, (x, y) in curves.items():
+        points = figure.signal(list(x), list(y)).lines()
+        figure.draw(points.label(name) if len(curves) > 1 else points)
+    return _drawn(figure, [step for x, _ in curves.values() for step in x])
+
+
+def lettered(curves: Sequence[tuple[str, Curve]], title: str, width: int = 78, height: int = 20) -> str:
+    """The same for curves that are told apart without colours: each is drawn with its letter, later ones on top."""
+    figure = _figure(title, width, height)
+    for letter, (x, y) in curves:
+        figure.draw(figure.signal(list(x), list(y), marker=letter).lines())
+    return _drawn(figure, [step for _, (x, _) in curves for step in x])
+
+
+def _figure(title: str, width: int, height: int) -> Any:
     from plotext import figure  # here, because it costs time that no other command should pay
 
     figure.clear.all()
     figure.plot_size(width, height)
     figure.title(title)
-    for name, (x, y) in curves.items():
-        points = figure.signal(list(x), list(y)).lines()
-        figure.draw(points.label(name) if len(curves) > 1 else points)
-    ticks = _ticks([step for x, _ in curves.values() for step in x])
+    return figure
+
+
+def _drawn(figure: Any, steps: Sequence[float]) -> str:
+    ticks = _ticks(steps)
     figure.ruler("x").ticks(ticks, [f"{tick:,}" for tick in ticks])  # its own would read 2.5e3
     lines = [clean(line).rstrip() for line in str(figure.build()).splitlines()]
     return "\n".join(line for line in lines if line)

@@ -1,0 +1,180 @@
+"""Whether groups differ by more than chance: over seeds, and over the test rows that both ranked.
+
+Over seeds the question is whether it would hold for another seed, over rows whether these very models differ for other
+users. Holm's correction holds for all metrics and groups of one model. Letters: R rows.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.compare.figures import Figure
+from engine.compare.groups import Group, pairs
+from engine.statistics import Difference, holm, paired_rows, paired_t
+
+SEEDS, ROWS = "seeds", "rows"
+
+RowValues = Mapping[tuple[str, str], NDArray[np.float64]]  # (model, metric) -> [R]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """``other`` minus ``base``. ``low``, ``high`` None: nothing can be said about chance. ``p_holm``: corrected."""
+
+    base: int
+    other: int
+    mean: float
+    percent: float | None
+    low: float | None
+    high: float | None
+    p: float
+    p_holm: float
+    n: int  # pairs: seeds or rows; 0 where the groups share no seed
+    over: str
+    verdict: str  # better, worse or undecided, by interval and corrected p
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the rows are drawn for an interval."""
+
+    samples: int
+    seed: int
+
+
+def common_seeds(a: Group, b: Group) -> list[tuple[int, int]]:
+    """Places of the members that have the same seed; a seed that stands twice in a group pairs with nothing."""
+    return [
+        (a.seeds.index(seed), b.seeds.index(seed))
+        for seed in dict.fromkeys(a.seeds)
+        if a.seeds.count(seed) == 1 and b.seeds.count(seed) == 1
+    ]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A difference before it is corrected for how many were looked at."""
+
+    base: int
+    other: int
+    difference: Difference
+    mean: float  # of the base
+    goal: str  # "" where the pair may not be decided
+
+
+def compare(
+    groups: Sequence[Group],
+    figures: Sequence[Figure],
+    rows: Callable[[int, int], RowValues] | None,
+    targets: Sequence[Sequence[str]],
+    sampling: Sampling,
+) -> list[list[Compared]]:
+    """The differences of every figure, in order of the figures.
+
+    ``rows`` gives the values per test row of a member of a group, None for trainings. ``targets`` are the hashes of the
+    members' test targets, empty for trainings: where those of a pair are not the same, nothing is decided.
+    """
+    raw: list[list[_Found]] = []
+    for figure in figures:
+        found: list[_Found] = []
+        for base, other in pairs(groups) if figure.asked else ():
+            sides = figure.values[base], figure.values[other]
+            both = [
+                (i, j)
+                for i, j in common_seeds(groups[base], groups[other])
+                if sides[0][i] is not None and sides[1][j] is not None
+            ]
+            fair = not targets or all(targets[base][i] == targets[other][j] for i, j in both)
+            seeds = _over_seeds(sides, both)
+            if seeds is not None:
+                found.append(_Found(base, other, *seeds, figure.goal if fair else ""))
+            parts = _row_pairs(figure, rows, targets, (base, other), both) if rows is not None else None
+            if parts is not None:
+                difference = paired_rows(*parts, sampling.samples, sampling.seed)
+                found.append(_Found(base, other, difference, float(parts[0].mean()), figure.goal))
+        raw.append(found)
+    return _corrected(figures, raw)
+
+
+def _over_seeds(
+    sides: tuple[list[float | None], list[float | None]], both: list[tuple[int, int]]
+) -> tuple[Difference, float] | None:
+    """The paired difference and the base's mean; unpaired and without any certainty where no seed is shared."""
+    if both:
+        a, b = ([float(side[place[k]] or 0.0) for place in both] for k, side in enumerate(sides))
+        return paired_t(a, b), math.fsum(a) / len(a)
+    known = [[value for value in side if value is not None] for side in sides]
+    if not all(known):
+        return None
+    means = [math.fsum(values) / len(values) for values in known]
+    return Difference(means[1] - means[0], -math.inf, math.inf, 1.0, 0, SEEDS), means[0]
+
+
+def _row_pairs(
+    figure: Figure,
+    rows: Callable[[int, int], RowValues],
+    targets: Sequence[Sequence[str]],
+    pair: tuple[int, int],
+    both: list[tuple[int, int]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Values of both sides on the same rows [R]: the mean over seeds that ranked these rows, paired by seed.
+
+    Groups that share no seed pair as a whole, where all of them ranked the same rows. None where nothing pairs.
+    """
+    key = (str(figure.model), figure.metric)
+    base, other = pair
+    by_rows: dict[str, list[tuple[int, int]]] = {}
+    for i, j in both:
+        if targets[base][i] == targets[other][j]:
+            by_rows.setdefault(targets[base][i], []).append((i, j))
+    if both:
+        sides: tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]] = ([], [])
+        for same in by_rows.values():
+            sides[0].append(np.mean([rows(base, i)[key] for i, _ in same], axis=0))
+            sides[1].append(np.mean([rows(other, j)[key] for _, j in same], axis=0))
+        return (np.concatenate(sides[0]), np.concatenate(sides[1])) if by_rows else None
+    if len({*targets[base], *targets[other]}) != 1:
+        return None
+    whole = [
+        [rows(group, place)[key] for place, value in enumerate(figure.values[group]) if value is not None]
+        for group in pair
+    ]
+    return (np.mean(whole[0], axis=0), np.mean(whole[1], axis=0)) if all(whole) else None
+
+
+def _corrected(figures: Sequence[Figure], raw: Sequence[Sequence[_Found]]) -> list[list[Compared]]:
+    """Holm's correction within each model and each kind of pairing; the verdict follows the corrected p."""
+    families: dict[tuple[str | None, str], list[tuple[int, int]]] = {}
+    for place, found in enumerate(raw):
+        for number, one in enumerate(found):
+            if one.difference.n > 0:
+                families.setdefault((figures[place].model, one.difference.over), []).append((place, number))
+    corrected: dict[tuple[int, int], float] = {}
+    for places in families.values():
+        adjusted = holm([raw[place][number].difference.p for place, number in places])
+        corrected |= dict(zip(places, adjusted, strict=True))
+    return [
+        [_told(one, corrected.get((place, number), 1.0)) for number, one in enumerate(found)]
+        for place, found in enumerate(raw)
+    ]
+
+
+def _told(found: _Found, p_holm: float) -> Compared:
+    d = found.difference
+    certain = math.isfinite(d.low) and math.isfinite(d.high)
+    return Compared(
+        found.base,
+        found.other,
+        d.mean,
+        percent=100 * d.mean / found.mean if found.mean else None,
+        low=d.low if certain else None,
+        high=d.high if certain else None,
+        p=d.p,
+        p_holm=p_holm,
+        n=d.n,
+        over=d.over,
+        verdict=replace(d, p=p_holm).verdict(found.goal),
+    )

@@ -1,0 +1,122 @@
+"""What the runs of a comparison measured: figures of a training's kept checkpoint, or of an evaluation's test rows.
+
+Letters: R rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.compare.groups import Group, Member
+from engine.evaluate.table import Row, read
+from engine.runs.reader import History, history
+from engine.stages import METRICS_TABLE, MODELS, STAGES
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TESTED = ("ndcg@10", "hr@10", "mrr")  # of an evaluation: what is asked whether it differs
+COSTS = ("train_seconds", "ms_per_request")  # told, but wall times of a shared machine are no evidence
+REFERENCES = ("popularity", "oracle")  # the same for every run on the same data
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One metric of one model: a value per member of each group, None where a run has none."""
+
+    metric: str
+    model: str | None  # None: of a training
+    goal: str  # max, min or "": neither is better
+    values: list[list[float | None]]
+    asked: bool  # whether the groups are tested for a difference
+
+
+def of_trainings(groups: Sequence[Group]) -> list[Figure]:
+    """Metrics of the evaluation whose checkpoint was kept, and the last values of what the steps reported."""
+    stages = {member.entry.info.stage for group in groups for member in group.members}
+    declared = {metric.name: metric for stage in STAGES if stage in stages for metric in STAGES[stage].metrics}
+    kept = [[kept_evaluation(history(member.entry.folder)) for member in group.members] for group in groups]
+    figures = []
+    for name, metric in declared.items():
+        validated = any(name in one for group in kept for one in group)
+        values = (
+            [[one.get(name) for one in group] for group in kept]
+            if validated
+            else [[_last(member, name) for member in group.members] for group in groups]
+        )
+        known = [any(value is not None for value in group) for group in values]
+        if all(known) if len(stages) > 1 else any(known):
+            figures.append(Figure(name, None, metric.goal, values, asked=validated))
+    return figures
+
+
+def kept_evaluation(story: History) -> dict[str, float]:
+    """The figures of the best evaluation, which is the one whose weights were kept; nothing before the first."""
+    return next((dict(one.values) for one in reversed(story.evaluations) if one.best), {})
+
+
+def _last(member: Member, name: str) -> float | None:
+    summary = member.entry.summary
+    return summary.last.get(name) if summary else None
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One evaluation's test rows under the protocol of the comparison."""
+
+    rows: Mapping[str, Row]  # by model: its line of the metrics table
+    main: Row  # any line under the evaluation's own main protocol
+
+    @property
+    def targets(self) -> str:
+        return self.main["targets_hash"]
+
+
+def evaluated(member: Member, hide_seen: str | None) -> Evaluated:
+    """The lines of a finished evaluation, seen items hidden ("true") or not; None: as its own settings say."""
+    tested = [row for row in read(member.entry.folder, METRICS_TABLE) if row["split"] == "test"]
+    main = next(row for row in tested if row["main"] == "true")
+    wanted = hide_seen or main["hide_seen"]
+    chosen = {row["model"]: row for row in tested if row["hide_seen"] == wanted and row["candidates"] == "all"}
+    return Evaluated(chosen, main)
+
+
+def of_evaluations(found: Sequence[Sequence[Evaluated]]) -> list[Figure]:
+    """Metrics and costs of every model that any of the evaluations ranked, floor first."""
+    models = [model for model in MODELS if any(model in one.rows for group in found for one in group)]
+    figures = []
+    for model in models:
+        for name in (*TESTED, *COSTS):
+            values = [[_number(one.rows.get(model), name) for one in group] for group in found]
+            if any(value is not None for group in values for value in group):
+                asked = name in TESTED and model not in REFERENCES
+                figures.append(Figure(name, model, "max" if name in TESTED else "", values, asked))
+    return figures
+
+
+def _number(row: Row | None, name: str) -> float | None:
+    return float(row[name]) if row and row.get(name) else None
+
+
+def row_values(member: Member, hide_seen: str) -> dict[tuple[str, str], "NDArray[np.float64]"]:
+    """(model, metric) -> its value on every test row [R], in order of the rows."""
+    import pyarrow.parquet as pq  # here, with torch behind the figures: a comparison of trainings needs neither
+
+    from engine.evaluate.figures import per_row
+    from engine.runs.schema import ARTIFACTS
+    from engine.stages import ROW_RANKS
+
+    table = pq.read_table(
+        member.entry.folder / ARTIFACTS / ROW_RANKS.file,
+        columns=["model", "row", "rank"],
+        filters=[("split", "=", "test"), ("candidates", "=", "all"), ("hide_seen", "=", hide_seen == "true")],
+    )
+    models, ranks = table["model"].to_numpy(), table["rank"].to_numpy()
+    order = table["row"].to_numpy().argsort(kind="stable")
+    models, ranks = models[order], ranks[order]
+    result: dict[tuple[str, str], NDArray[np.float64]] = {}
+    for model in dict.fromkeys(models.tolist()):
+        values = per_row(ranks[models == model])
+        result |= {(model, metric): values[metric] for metric in TESTED}
+    return result

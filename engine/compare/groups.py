@@ -1,0 +1,196 @@
+"""From words to groups: a run, ``name=ID,ID``, or an experiment's label, whose runs differ by seed or by setting."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from engine.errors import RunError, UserError
+from engine.results import MACHINE, settings_of
+from engine.runs.state import State
+from engine.runs.store import Entry, Store
+from engine.stages import STAGES
+
+SEED = "seed"
+HOW = "Write run ids, name=ID,ID,... or the labels of experiments: engine compare A B"
+
+
+@dataclass
+class Member:
+    """One run of a group, and the runs that it was made from, makers first."""
+
+    entry: Entry
+    makers: list[Entry]
+    gone: list[str]  # ids of makers whose folders are no longer there
+
+    @property
+    def seed(self) -> int:
+        return self.entry.info.seed
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Dotted names and values of the settings that this run depends on."""
+        stages = {self.entry.info.stage, *(maker.info.stage for maker in self.makers)}
+        every = settings_of(self.entry.folder)
+        return {
+            name: value
+            for name, value in every.items()
+            if (section := name.partition(".")[0]) in stages or section not in STAGES
+        }
+
+    def maker(self, stage: str) -> Entry | None:
+        """The run of ``stage`` that this one rests on; itself where it is of that stage."""
+        return next((run for run in (self.entry, *self.makers) if run.info.stage == stage), None)
+
+
+@dataclass
+class Group:
+    """Runs that differ by their seed alone, or that a person put together. In order of their seeds."""
+
+    name: str
+    members: list[Member]
+
+    @property
+    def label(self) -> str:
+        """The experiments that its runs belong to."""
+        return ", ".join(dict.fromkeys(member.entry.info.experiment for member in self.members))
+
+    @property
+    def seeds(self) -> list[int]:
+        return [member.seed for member in self.members]
+
+    def value(self, setting: str) -> Any:
+        """What the setting is in this group; its values as a text where the runs do not share one."""
+        values = [member.settings.get(setting) for member in self.members]
+        return values[0] if all(value == values[0] for value in values) else ", ".join(map(str, values))
+
+
+@dataclass
+class _Found:
+    """What a word stands for, before one stage is chosen."""
+
+    name: str
+    runs: list[Entry]
+    labelled: bool  # by an experiment's label, so its runs are of any stage
+
+
+def resolve(words: Sequence[str], store: Store, stage: str | None = None) -> list[Group]:
+    """The groups that the words name, of runs of one stage as far as labels leave a choice.
+
+    A single label is split into its settings. Raises UserError where fewer than two groups come out, or where a run
+    stands in two of them.
+    """
+    entries = store.scan()
+    by_id = {entry.id: entry for entry in entries}
+    found = [_find(word, entries, store) for word in words]
+    chosen = stage or _stage(found)
+    groups = []
+    for one in found:
+        runs = _of_stage(one, chosen) if one.labelled else one.runs
+        members = sorted((_member(run, by_id) for run in runs), key=lambda member: (member.seed, member.entry.id))
+        groups += _by_settings(members) if one.labelled and len(found) == 1 else [Group(one.name, members)]
+    if len(groups) < 2:
+        raise UserError(
+            f"a comparison needs two groups, and {'these words name' if words else 'no word names'} {len(groups)}",
+            remedy=HOW,
+        )
+    _check_apart(groups)
+    return groups
+
+
+def _find(word: str, entries: Sequence[Entry], store: Store) -> _Found:
+    name, equals, listed = word.partition("=")
+    if not equals:
+        labelled = [entry for entry in entries if entry.info.experiment == word]
+        if labelled and word not in {entry.id for entry in entries}:
+            return _Found(word, labelled, labelled=True)
+        try:
+            entry = store.find(word)
+        except RunError as error:
+            raise RunError(error.cause, place=error.place, remedy=error.remedy + _labels(word, entries)) from error
+        return _Found(entry.id, [entry], labelled=False)
+    parts = [_find(part, entries, store) for part in listed.split(",") if part]
+    if not name or not parts:
+        raise UserError(f"'{word}' names no group of runs", remedy=HOW)
+    runs = list({run.id: run for part in parts for run in part.runs}.values())
+    return _Found(name, runs, labelled=all(part.labelled for part in parts))
+
+
+def _labels(word: str, entries: Sequence[Entry]) -> str:
+    """The experiments that may have been meant, else the newest ones."""
+    labels = list(dict.fromkeys(entry.info.experiment for entry in entries))
+    shown = difflib.get_close_matches(word, labels, n=3) or labels[-8:]
+    return f"; experiments: {', '.join(shown)}" if shown else ""
+
+
+def _stage(found: Sequence[_Found]) -> str:
+    """The last stage in the table that every label has runs of; that of a run named by its id where they have it."""
+    labelled = [{run.info.stage for run in one.runs} for one in found if one.labelled]
+    common = [name for name in STAGES if all(name in stages for stages in labelled)]
+    named = [run.info.stage for one in found if not one.labelled for run in one.runs]
+    wanted = next((name for name in named if name in common), common[-1] if common else None)
+    if wanted is None:
+        raise UserError("these experiments have no stage in common", remedy="See their runs: engine runs LABEL")
+    return wanted
+
+
+def _of_stage(one: _Found, stage: str) -> list[Entry]:
+    """The newest run of each fingerprint: finished ones where there are any, else whatever there is."""
+    own = [run for run in one.runs if run.info.stage == stage]
+    if not own:
+        raise UserError(f"'{one.name}' has no {stage} run", remedy=f"See its runs: engine runs {one.name}")
+    done = [run for run in own if run.state is State.DONE]
+    return list({run.info.fingerprint: run for run in done or own}.values())
+
+
+def _member(entry: Entry, by_id: dict[str, Entry]) -> Member:
+    makers: dict[str, Entry] = {}
+    gone: list[str] = []
+
+    def visit(run: Entry) -> None:
+        for maker in run.info.inputs.values():
+            if maker not in by_id:
+                gone.append(maker)
+            elif maker not in makers:
+                makers[maker] = by_id[maker]
+                visit(by_id[maker])
+
+    visit(entry)
+    order = list(STAGES)
+    return Member(
+        entry, sorted(makers.values(), key=lambda run: order.index(run.info.stage)), list(dict.fromkeys(gone))
+    )
+
+
+def _by_settings(members: list[Member]) -> list[Group]:
+    """Groups of members that differ by nothing but their seed, named by the settings in which the groups differ."""
+    names = dict.fromkeys(name for member in members for name in member.settings)
+    free = [
+        name
+        for name in names
+        if not name.startswith(MACHINE) and any(member.settings.get(name) != member.seed for member in members)
+    ]
+    different = [name for name in free if len({repr(member.settings.get(name)) for member in members}) > 1]
+    parts: dict[str, list[Member]] = {}
+    for member in members:
+        key = " ".join(f"{name}={member.settings.get(name)}" for name in different)
+        parts.setdefault(key, []).append(member)
+    return [Group(key or part[0].entry.info.experiment, part) for key, part in parts.items()]
+
+
+def _check_apart(groups: Sequence[Group]) -> None:
+    owner: dict[str, str] = {}
+    for group in groups:
+        for member in group.members:
+            if member.entry.id in owner:
+                raise UserError(
+                    f"{member.entry.id} stands in {owner[member.entry.id]} and in {group.name}",
+                    remedy="A run differs from itself by nothing: name other runs.",
+                )
+            owner[member.entry.id] = group.name
+
+
+def pairs(groups: Sequence[Group]) -> Iterator[tuple[int, int]]:
+    """Every group against the first one."""
+    return ((0, place) for place in range(1, len(groups)))

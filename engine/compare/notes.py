@@ -1,0 +1,165 @@
+"""Where a comparison is not fair, or says less than it seems to: one function per doubt."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from engine.compare.differences import common_seeds
+from engine.compare.figures import Evaluated
+from engine.compare.groups import Group, Member, pairs
+from engine.results import MACHINE
+from engine.runs.reader import history
+from engine.runs.state import State
+from engine.runs.store import Entry
+from engine.stages import STAGES, VAL_NDCG
+
+Groups = Sequence[Group]
+
+
+@dataclass(frozen=True)
+class Note:
+    """``code`` for programs, ``text`` for people."""
+
+    code: str
+    text: str
+
+
+def notes(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> list[Note]:
+    """Every doubt about these groups; ``evaluations`` of their members, empty for trainings."""
+    found = [note for doubt in DOUBTS for note in doubt(groups)]
+    return [*found, *_protocol(groups, evaluations)] if evaluations else found
+
+
+def _stages(groups: Groups) -> Iterator[Note]:
+    stages = [sorted({member.entry.info.stage for member in group.members}) for group in groups]
+    if len({tuple(names) for names in stages}) > 1:
+        told = "; ".join(f"{group.name}: {', '.join(names)}" for group, names in zip(groups, stages, strict=True))
+        yield Note("stage-differs", f"the runs are of different stages ({told})")
+
+
+def _data(groups: Groups) -> Iterator[Note]:
+    prints = [{maker.info.fingerprint if maker else None for maker in _each(group, "data")} for group in groups]
+    if any(None in known for known in prints):
+        yield Note("data-unknown", "the data of some runs is no longer there, so it may not be the same")
+    elif len(set.union(*prints)) > 1:
+        within = any(len(known) > 1 for known in prints)
+        yield Note("data-differs", f"the runs {'of a group ' if within else ''}were not made from the same data")
+
+
+def _each(group: Group, stage: str) -> list[Entry | None]:
+    return [member.maker(stage) for member in group.members]
+
+
+def _code(groups: Groups) -> Iterator[Note]:
+    dirty = [run.id for run in _runs(groups) if run.info.git.get("dirty")]
+    if dirty:
+        yield Note("dirty", f"made from code with uncommitted changes: {_some(dirty)}")
+    commits = {str(member.entry.info.git.get("sha") or "?")[:10] for group in groups for member in group.members}
+    if len(commits) > 1:
+        yield Note("code-differs", f"the runs were made from different versions of the code: {', '.join(commits)}")
+
+
+def _ends(groups: Groups) -> Iterator[Note]:
+    runs = [member.entry for group in groups for member in group.members]
+    living = [run.id for run in runs if run.state.living]
+    early = [f"{run.id} ({run.state.value})" for run in runs if not run.state.living and run.state is not State.DONE]
+    if living:
+        yield Note("unfinished", f"still at work, so the figures will change: {_some(living)}")
+    if early:
+        yield Note("stopped-early", f"ended before their time: {_some(early)}")
+
+
+def _converged(groups: Groups) -> Iterator[Note]:
+    """A baseline that would still have improved makes anything look good beside it."""
+    rising = [run.id for run in _runs(groups) if run.state is State.DONE and still_improving(run)]
+    if rising:
+        yield Note(
+            "still-improving",
+            f"the last evaluation was the best one, so more steps may give more: {_some(rising)}",
+        )
+
+
+def still_improving(run: Entry) -> bool:
+    """Whether a training ended, at the end of its steps, on the best of at least two evaluations."""
+    if VAL_NDCG not in STAGES[run.info.stage].metrics or not STAGES[run.info.stage].groups:
+        return False
+    evaluations = history(run.folder).evaluations
+    return len(evaluations) > 1 and evaluations[-1].best
+
+
+def _seeds(groups: Groups) -> Iterator[Note]:
+    single = [group.name for group in groups if len(set(group.seeds)) == 1]
+    if single:
+        yield Note("one-seed", f"one seed says nothing about another seed: {_some(single)}")
+    twice = [group.name for group in groups if len(set(group.seeds)) < len(group.seeds)]
+    if twice:
+        yield Note("repeated-seed", f"a seed stands more than once and pairs with nothing: {_some(twice)}")
+    for base, other in pairs(groups):
+        a, b = groups[base], groups[other]
+        if sorted(set(a.seeds)) != sorted(set(b.seeds)):
+            shared = len(common_seeds(a, b))
+            yield Note(
+                "unequal-seeds",
+                f"{a.name} has seeds {_listed(a.seeds)}, {b.name} {_listed(b.seeds)}: {shared} can be paired",
+            )
+
+
+def _mixed(groups: Groups) -> Iterator[Note]:
+    for group in groups:
+        names = dict.fromkeys(name for member in group.members for name in member.settings)
+        different = [
+            name
+            for name in names
+            if not name.startswith(MACHINE)
+            and any(member.settings.get(name) != group.members[0].settings.get(name) for member in group.members)
+            and any(member.settings.get(name) != member.seed for member in group.members)
+        ]
+        if different:
+            yield Note("mixed-settings", f"the runs of {group.name} differ in {_some(different)}, not only by seed")
+
+
+def _gone(groups: Groups) -> Iterator[Note]:
+    gone = [run for member in _members(groups) for run in member.gone]
+    if gone:
+        yield Note("made-from-gone", f"what they were made from is no longer there: {_some(gone)}")
+
+
+def _protocol(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> Iterator[Note]:
+    rows = [one.main for group in evaluations for one in group]
+    seen = {row["hide_seen"] for row in rows}
+    if len(seen) > 1:
+        used = "hidden" if rows[0]["hide_seen"] == "true" else "not hidden"
+        yield Note("protocol-differs", f"their main figures treat seen items differently; here they are {used} for all")
+    if len({row["split_rule"] for row in rows}) > 1:
+        yield Note("protocol-differs", "the test rows were split off in different ways")
+    for base, other in pairs(groups):
+        a, b = ({one.targets for one in evaluations[place]} for place in (base, other))
+        if a != b:
+            yield Note(
+                "targets-differ",
+                f"{groups[base].name} and {groups[other].name} did not rank the same test rows: nothing is decided "
+                "where they differ",
+            )
+
+
+def _members(groups: Groups) -> Iterator[Member]:
+    return (member for group in groups for member in group.members)
+
+
+def _runs(groups: Groups) -> list[Entry]:
+    """All runs and what they were made from, each once."""
+    return list({run.id: run for member in _members(groups) for run in (member.entry, *member.makers)}.values())
+
+
+def _some(names: Sequence[str], count: int = 4) -> str:
+    names = list(dict.fromkeys(names))
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + more
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, sorted(set(seeds))))
+
+
+DOUBTS: tuple[Callable[[Groups], Iterator[Note]], ...] = (
+    *(_stages, _data, _code, _ends, _converged, _seeds, _mixed, _gone),
+)

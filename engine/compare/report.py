@@ -1,0 +1,242 @@
+"""A whole comparison as plain values: what the command prints, what programs get as JSON, and the rows of its CSV."""
+
+import csv
+import functools
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import IO, Any
+
+from engine.compare import words
+from engine.compare.differences import Compared, RowValues, Sampling, compare
+from engine.compare.figures import Evaluated, Figure, evaluated, of_evaluations, of_trainings, row_values
+from engine.compare.groups import Group
+from engine.compare.notes import Note, notes
+from engine.results import protocol
+from engine.results import rows as results_of
+from engine.runs.state import State
+from engine.runs.text import csv_safe
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run of a group, for programs."""
+
+    id: str
+    stage: str
+    experiment: str
+    seed: int
+    state: str
+    dirty: bool
+    ended: float | None  # unix seconds
+
+
+@dataclass(frozen=True)
+class Compares:
+    """A group, for programs."""
+
+    name: str
+    label: str
+    runs: list[Member]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a setting is in each group. ``same``: it does not set the groups apart."""
+
+    name: str
+    values: list[Any]
+    same: bool
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A metric within one group. ``sd`` (over seeds, n - 1) is None for one value; ``mean`` where there is none."""
+
+    mean: float | None
+    sd: float | None
+    n: int
+    values: list[float | None]  # in order of the group's runs
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of one model in every group, and how the groups differ from the first."""
+
+    metric: str
+    model: str | None
+    goal: str
+    groups: list[Spread]
+    differences: list[Compared]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A run that others rest on."""
+
+    stage: str
+    id: str
+    shared_with_all: bool
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What a run was made from, makers first."""
+
+    group: int
+    run: str
+    made_from: list[Maker]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that is known about how the groups differ; ``as_json`` is the form that programs read."""
+
+    groups: list[Compares]
+    settings: list[Setting]
+    protocol: str | None
+    metrics: list[Metric]
+    overlaps: list[dict[str, Any]]
+    lineage: list[Lineage]
+    notes: list[Note]
+    verdict: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Only plain values; what is not known is null."""
+        return asdict(self)
+
+
+def build(groups: Sequence[Group]) -> Comparison:
+    """Read what the groups measured and compare it."""
+    found = _evaluations(groups)
+    if found:
+        hide_seen = found[0][0].main["hide_seen"]
+        targets = [[one.targets for one in group] for group in found]
+        figures = of_evaluations(found)
+
+        @functools.cache
+        def rows(group: int, place: int) -> RowValues:
+            return row_values(groups[group].members[place], hide_seen)
+
+        sampling = Sampling(*(groups[0].members[0].settings[f"evaluate.{name}"] for name in _DRAWN))
+        differences = compare(groups, figures, rows, targets, sampling)
+    else:
+        figures = of_trainings(groups)
+        differences = compare(groups, figures, None, [], Sampling(0, 0))
+    metrics = [
+        Metric(figure.metric, figure.model, figure.goal, [_spread(values) for values in figure.values], own)
+        for figure, own in zip(figures, differences, strict=True)
+    ]
+    return Comparison(
+        groups=[_group(group) for group in groups],
+        settings=_settings(groups),
+        protocol=protocol(results_of([groups[0].members[0].entry.folder])[0]) if found else None,
+        metrics=metrics,
+        overlaps=[],
+        lineage=_lineage(groups),
+        notes=notes(groups, found),
+        verdict=list(words.verdicts([group.name for group in groups], _asked(figures, differences))),
+    )
+
+
+_DRAWN = ("samples", "candidate_seed")  # the same draws as the evaluation's own comparisons
+
+
+def _evaluations(groups: Sequence[Group]) -> list[list[Evaluated]]:
+    """The tables of all members where every one is a finished evaluation; else nothing."""
+    members = [member for group in groups for member in group.members]
+    if any(m.entry.info.stage != "evaluate" or m.entry.state is not State.DONE for m in members):
+        return []
+    hide_seen = evaluated(members[0], None).main["hide_seen"]
+    return [[evaluated(member, hide_seen) for member in group.members] for group in groups]
+
+
+def _asked(
+    figures: Sequence[Figure], differences: Sequence[list[Compared]]
+) -> list[tuple[str | None, str, list[Compared]]]:
+    return [
+        (figure.model, figure.metric, own) for figure, own in zip(figures, differences, strict=True) if figure.asked
+    ]
+
+
+def _spread(values: list[float | None]) -> Spread:
+    known = [value for value in values if value is not None]
+    return Spread(
+        statistics.fmean(known) if known else None,
+        statistics.stdev(known) if len(known) > 1 else None,
+        len(known),
+        values,
+    )
+
+
+def _group(group: Group) -> Compares:
+    return Compares(
+        group.name,
+        group.label,
+        [
+            Member(
+                member.entry.id,
+                member.entry.info.stage,
+                member.entry.info.experiment,
+                member.seed,
+                member.entry.state.value,
+                bool(member.entry.info.git.get("dirty")),
+                member.entry.end.t if member.entry.end else None,
+            )
+            for member in group.members
+        ],
+    )
+
+
+def _settings(groups: Sequence[Group]) -> list[Setting]:
+    names = dict.fromkeys(name for group in groups for member in group.members for name in member.settings)
+    rows = []
+    for name in names:
+        values = [group.value(name) for group in groups]
+        rows.append(Setting(name, values, all(value == values[0] for value in values)))
+    return rows
+
+
+def _lineage(groups: Sequence[Group]) -> list[Lineage]:
+    members = [(place, member) for place, group in enumerate(groups) for member in group.members]
+    shared = set.intersection(*({maker.id for maker in member.makers} for _, member in members))
+    return [
+        Lineage(
+            place,
+            member.entry.id,
+            [Maker(maker.info.stage, maker.id, maker.id in shared) for maker in member.makers],
+        )
+        for place, member in members
+    ]
+
+
+def csv_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """The metric rows: one per metric, model and difference; one per other group where nothing was tested."""
+    for metric in comparison.metrics:
+        untested = [(0, other, None) for other in range(1, len(metric.groups))]
+        found = [(one.base, one.other, one) for one in metric.differences] or untested
+        for base, other, difference in found:
+            row: dict[str, Any] = {"metric": metric.metric, "model": metric.model, "goal": metric.goal}
+            for side, place in (("base", base), ("other", other)):
+                spread = metric.groups[place]
+                row |= {side: comparison.groups[place].name, f"{side}_mean": spread.mean}
+                row |= {f"{side}_sd": spread.sd, f"{side}_n": spread.n}
+            facts = asdict(difference) if difference else {}
+            yield row | {name: facts.get(name) for name in DIFFERENCE}
+
+
+DIFFERENCE = ("mean", "percent", "low", "high", "p", "p_holm", "n", "over", "verdict")
+
+
+def write_csv(comparison: Comparison, file: IO[str]) -> int:
+    """Write the metric rows with every digit that JSON has, and cells that no spreadsheet executes; tells how many."""
+    rows = list(csv_rows(comparison))
+    table = csv.writer(file, lineterminator="\n")
+    if rows:
+        table.writerow(rows[0])
+    table.writerows([_cell(value) for value in row.values()] for row in rows)
+    return len(rows)
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else csv_safe(value) if isinstance(value, str) else repr(value)

@@ -1,0 +1,99 @@
+"""A comparison for a terminal."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from engine.compare.report import Comparison, Metric, Setting, Spread
+from engine.evaluate.table import WIDTH, align
+from engine.runs.text import clean
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+NOTHING = "-"
+
+
+def text(comparison: Comparison, every: bool = False) -> str:
+    """Groups, settings that differ (``every``: all), figures, differences, doubts, and the verdict in words."""
+    parts = [
+        list(_groups(comparison)),
+        list(_settings(comparison, every)),
+        _wrapped(comparison.protocol) if comparison.protocol else [],
+        *(_figures(comparison, model) for model in dict.fromkeys(metric.model for metric in comparison.metrics)),
+        [line for note in comparison.notes for line in _wrapped(f"note: {note.text}")],
+        [line for sentence in comparison.verdict for line in _wrapped(sentence)],
+    ]
+    return clean_text("\n\n".join("\n".join(part) for part in parts if part))
+
+
+def clean_text(text: str) -> str:
+    """Names come from outside; line breaks are ours."""
+    return "\n".join(clean(line) for line in text.split("\n"))
+
+
+def letter(place: int) -> str:
+    """A, B, ... Z, then G27, G28 ..."""
+    return LETTERS[place] if place < len(LETTERS) else f"G{place + 1}"
+
+
+def _groups(comparison: Comparison) -> Iterator[str]:
+    for place, group in enumerate(comparison.groups):
+        seeds = ", ".join(str(run.seed) for run in group.runs)
+        stages = ", ".join(dict.fromkeys(run.stage for run in group.runs))
+        runs = f"{len(group.runs)} {stages} runs, seeds" if len(group.runs) > 1 else f"1 {stages} run, seed"
+        yield f"{letter(place)} = {group.name}  ({runs} {seeds}; {group.label})"
+
+
+def _settings(comparison: Comparison, every: bool) -> list[str]:
+    shown = [row for row in comparison.settings if every or not row.same]
+    hidden = len(comparison.settings) - len(shown)
+    header = ["setting", *(letter(place) for place in range(len(comparison.groups)))]
+    lines = align(header, [[row.name, *_cells(row)] for row in shown]) if shown else ["no setting differs"]
+    return [*lines, *([f"{hidden} equal settings are not shown (--all shows them)"] if hidden else [])]
+
+
+def _cells(row: Setting) -> list[str]:
+    return [_value(value) for value in row.values]
+
+
+def _value(value: Any) -> str:
+    return NOTHING if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _figures(comparison: Comparison, model: str | None) -> list[str]:
+    metrics = [metric for metric in comparison.metrics if metric.model == model]
+    header = [model or "training", *(letter(place) for place in range(len(comparison.groups)))]
+    lines = align(header, [[metric.metric, *map(_spread, metric.groups)] for metric in metrics])
+    rows = [row for metric in metrics for row in _differences(metric)]
+    if rows:
+        columns = ["", "less", "difference", "%", "95 % interval", "Holm's p", "over", ""]
+        lines += ["", *align(columns, rows)]
+    return lines
+
+
+def _spread(spread: Spread) -> str:
+    if spread.mean is None:
+        return NOTHING
+    return _number(spread.mean) + (f" ±{_number(spread.sd)}" if spread.sd is not None else "")
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def _differences(metric: Metric) -> Iterator[list[str]]:
+    for one in metric.differences:
+        certain = one.low is not None and one.high is not None
+        yield [
+            metric.metric,
+            f"{letter(one.other)} - {letter(one.base)}",
+            f"{one.mean:+.4f}",
+            f"{one.percent:+.1f}" if one.percent is not None else NOTHING,
+            f"{one.low:+.4f} to {one.high:+.4f}" if certain else NOTHING,
+            f"{one.p_holm:.4f}" if certain else NOTHING,
+            f"{one.n:,} {one.over}",
+            one.verdict,
+        ]
+
+
+def _wrapped(line: str) -> Sequence[str]:
+    return textwrap.wrap(line, WIDTH, subsequent_indent="  ")

@@ -1,0 +1,48 @@
+"""What a comparison amounts to, in sentences. A difference is never called a win without its uncertainty."""
+
+from collections.abc import Iterator, Sequence
+
+from engine.compare.differences import ROWS, SEEDS, Compared
+
+UNCERTAIN = "undecided"
+
+
+def verdicts(names: Sequence[str], asked: Sequence[tuple[str | None, str, list[Compared]]]) -> Iterator[str]:
+    """One sentence per model, metric and group that is held against the first group."""
+    for model, metric, differences in asked:
+        for base, other in dict.fromkeys((one.base, one.other) for one in differences):
+            kinds = {one.over: one for one in differences if (one.base, one.other) == (base, other)}
+            yield sentence(names[base], names[other], model, metric, kinds)
+
+
+def sentence(base: str, other: str, model: str | None, metric: str, kinds: dict[str, Compared]) -> str:
+    """``B is better than A (student): ndcg@10 +0.0049 (+6.1 %); 95 % interval over 3 seeds ..., Holm's p ...``."""
+    seeds, rows = kinds.get(SEEDS), kinds.get(ROWS)
+    of = f" ({model})" if model else ""
+    told = [text for one in (seeds, rows) if one is not None and (text := _certainty(one))]
+    first = rows if seeds is None else seeds
+    if first is None:
+        return f"{other} and {base}{of} share no {metric}."
+    by = f" ({first.percent:+.1f} %)" if first.percent is not None else ""
+    size = f"{metric} {first.mean:+.4f}{by}"
+    return f"{_claim(base, other, of, seeds, rows)}: {'; '.join([size, *told])}."
+
+
+def _claim(base: str, other: str, of: str, seeds: Compared | None, rows: Compared | None) -> str:
+    """Better or worse only where everything that was tested says so."""
+    told = [one for one in (seeds, rows) if one is not None and one.low is not None]
+    verdicts = {one.verdict for one in told}
+    if len(verdicts) == 1 and UNCERTAIN not in verdicts and seeds in told:
+        return f"{other} is {told[0].verdict} than {base}{of}"
+    for one, what in ((seeds, "another seed"), (rows, "other users")):
+        if one is not None and one.verdict != UNCERTAIN:
+            opposite = "other users" if what == "another seed" else "another seed"
+            return f"{other} ranks {one.verdict} than {base}{of} here, but {opposite} may say otherwise: undecided"
+    return f"{other} and {base}{of} cannot be told apart"
+
+
+def _certainty(one: Compared) -> str:
+    if one.low is None or one.high is None:
+        return "one seed says nothing about other seeds" if one.n == 1 else "they share no seed, so nothing is certain"
+    pairs = f"{one.n:,} {one.over}"
+    return f"95 % interval over {pairs} {one.low:+.4f} to {one.high:+.4f}, Holm's p {one.p_holm:.4f}"

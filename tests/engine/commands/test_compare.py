@@ -1,0 +1,45 @@
+"""``engine compare`` as a person types it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.cli import main
+
+WORDS = ["drop0.2", "drop0.4"]
+
+
+def test_the_json_has_the_agreed_keys(world: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for label in ("a", "b"):
+        world.student(label, 1)
+    assert main(["compare", "a", "b", "--runs", str(world.store.root), "--json", "--curve", "val_ndcg@10"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    keys = ["groups", "settings", "protocol", "metrics", "overlaps", "lineage", "notes", "verdict", "curve"]
+    assert list(told) == keys
+    assert told["curve"]["groups"][0]["steps"] == [10, 20, 30]
+
+
+def test_curves_are_told_apart_by_their_letter(world: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for label, values in (("a", (0.1, 0.2, 0.3)), ("b", (0.3, 0.4, 0.5))):
+        world.student(label, 1, values=values)
+    assert main(["compare", "a", "b", "--runs", str(world.store.root), "--curve", "val_ndcg@10"]) == 0
+    drawing = capsys.readouterr().out.rpartition("val_ndcg@10")[2]
+    assert "AA" in drawing
+    assert "BB" in drawing
+
+
+def test_the_csv_goes_to_a_file_or_alone_to_stdout(
+    world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in ("a", "b"):
+        world.student(label, 1)
+    words = ["compare", "a", "b", "--runs", str(world.store.root), "--csv"]
+    assert main([*words, "-"]) == 0
+    printed = capsys.readouterr().out
+    file = tmp_path / "out.csv"
+    assert main([*words, str(file)]) == 0
+    assert file.read_text() == printed
+    assert printed.startswith("metric,model,goal,base,base_mean")
+    assert main([*words, str(tmp_path / "no" / "out.csv")]) == 2

@@ -1,0 +1,117 @@
+"""Finished runs of a small experiment, made with the real writers: data, student and evaluate, any seed and setting."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine import config
+from engine.runs.run import Run
+from engine.runs.schema import RunInfo
+from engine.runs.store import Store
+from engine.stages import METRICS_TABLE, ROW_RANKS
+
+ROWS = 60
+WORDS = ["evaluate.models=[popularity,student]", "evaluate.samples=300"]
+
+
+@functools.cache
+def resolved(*words: str) -> str:
+    """The configuration that these words describe, as a run holds it."""
+    return config.dump(config.load([*WORDS, *words]))
+
+
+class World:
+    """Runs below one folder. ``finish`` adds a student and its evaluation."""
+
+    def __init__(self, root: Path) -> None:
+        self.store = Store(root)
+        self.count = 0
+        self.data = self._add("data", "try", 1, [], {}, "data")
+
+    def _add(self, stage: str, label: str, seed: int, words: list[str], inputs: dict[str, str], print: str) -> str:
+        self.count += 1
+        run = f"{stage}-20260101-{self.count:06}-abcd"
+        git = {"sha": "a" * 40, "dirty": False}
+        info = RunInfo(run, stage, label, seed, print or run, inputs=inputs, git=git, created=float(self.count))
+        self.store.create(info, resolved(f"seed={seed}", *words))
+        if stage == "data":
+            with Run.open(self.store.root / run):
+                pass
+        return run
+
+    @staticmethod
+    def ranks(seed: int, better: float = 0.0) -> NDArray[np.float64]:
+        """Ranks of ``ROWS`` targets, the first ``better`` share of them in a third of their place."""
+        drawn = np.random.default_rng(seed).integers(2, 30, ROWS).astype(np.float64)
+        drawn[: int(better * ROWS)] = np.maximum(1.0, np.floor(drawn[: int(better * ROWS)] / 3))
+        return drawn
+
+    def other_data(self) -> str:
+        return self._add("data", "try", 1, ["data.window=20"], {}, "other data")
+
+    def student(
+        self, label: str, seed: int, *words: str, values: tuple[float, ...] = (0.1, 0.2, 0.15), data: str = ""
+    ) -> str:
+        """A training whose evaluations gave these NDCGs."""
+        run = self._add("student", label, seed, list(words), {"data": data or self.data}, "")
+        with Run.open(self.store.root / run) as open_run:
+            for step, value in enumerate(values, 1):
+                open_run.scalars(10 * step, {"loss": 5.0 - step})
+                best = value == max(values[:step])
+                open_run.evaluation(10 * step, {"val_ndcg@10": value, "val_recall@10": 2 * value}, best=best)
+        return run
+
+    def evaluate(
+        self, label: str, seed: int, *words: str, ranks: NDArray[np.float64], targets: int = 0, data: str = ""
+    ) -> str:
+        """A finished evaluation of a student that ranked the test targets like this."""
+        from engine.data.sequences import Rows  # here: most tests need no torch
+        from engine.evaluate import tables
+        from engine.evaluate.measure import ALL, Measured, Protocol
+        from engine.evaluate.models import Model
+
+        student = self.student(label, seed, *words, data=data)
+        inputs = {"data": data or self.data, "student": student}
+        run = self._add("evaluate", label, seed, list(words), inputs, "")
+        hide = "evaluate.hide_seen=false" not in words
+        rows = Rows(
+            np.arange(1, ROWS + 1, dtype=np.int32),
+            np.zeros(ROWS, dtype=np.int64),
+            (np.arange(ROWS) + targets) % ROWS,
+            np.arange(ROWS),
+        )
+        results = [
+            Measured(model, "test", Protocol(seen, ALL), own + (0 if seen else 1), np.zeros(ROWS, dtype=np.int64), None)
+            for model, own in (("popularity", np.full(ROWS, 9.0)), ("student", ranks))
+            for seen in (True, False)
+        ]
+        models = [Model(name, {}, True, student, 3.0 + seed) for name in ("popularity", "student")]
+        profile = {"name": "tiny", "users": ROWS, "items": 99, "split": "leave-one-out"}
+        with Run.open(self.store.root / run) as open_run:
+            times = {"popularity": 0.1, "student": 1.0}
+            about = tables.About(open_run.info, profile, models, times, Protocol(hide, ALL))
+            table = tables.metrics(about, results, {"test": rows}, np.ones(100))
+            with open_run.output(METRICS_TABLE) as path:
+                tables.write(path, table)
+            with open_run.output(ROW_RANKS) as path:
+                tables.write_ranks(path, results, {"test": rows})
+        return run
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Two settings with three seeds each, the second one clearly better; for tests that only look."""
+    world = World(tmp_path_factory.mktemp("runs"))
+    for dropout, better in ((0.2, 0.0), (0.4, 0.9)):
+        for seed in (1, 2, 3):
+            label = f"drop{dropout}"
+            world.evaluate(label, seed, f"student.dropout={dropout}", ranks=world.ranks(seed, better))
+    return world

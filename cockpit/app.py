@@ -21,6 +21,7 @@ from textual.screen import Screen
 from cockpit import actions
 from cockpit.desk import Desk
 from cockpit.frame import Frame
+from cockpit.keys import SYSTEM
 from cockpit.render.cell_diff import FrontBuffer, Unreadable
 from cockpit.services.system import Meter
 from cockpit.settings import Settings
@@ -125,7 +126,8 @@ class Cockpit(App[None], inherit_bindings=False):
         self.run_worker(self._look_at_machine(), exclusive=True, group="machine")
 
     async def _look_at_machine(self) -> None:
-        self._dirty |= self.desk.saw_system(await asyncio.to_thread(self._meter.look))
+        everything = self.desk.screen.name == SYSTEM
+        self._dirty |= self.desk.saw_system(await asyncio.to_thread(self._meter.look, everything))
 
     # -- keys and mouse ------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from cockpit import actions, picture
-from cockpit.keys import LAUNCH, LIVE, LOG, MAIN, RUNS, KeyMap
+from cockpit.keys import LAUNCH, LIVE, LOG, MAIN, RUNS, SYSTEM, KeyMap
 from cockpit.models.line_edit import LineEdit
 from cockpit.models.rows import Row
 from cockpit.models.run_list import RunList
@@ -210,6 +210,9 @@ class Desk:
     def tick(self) -> bool:
         """Read for a few milliseconds; whether there is anything new to draw."""
         changed = self.watch.look(self.screen.watched(), self.screen.name in (LIVE, LOG))
+        own = getattr(self.screen, "look", None)
+        if own is not None:
+            changed |= own()
         for run, text in self.watch.news:
             self.attention = run
             self.say(f"{text}   ! goes there", "warn")
@@ -228,7 +231,7 @@ class Desk:
         """Take a look at the machine; whether that changes the picture."""
         before = summary(self.watch.system)
         self.watch.saw_system(system)
-        return self.screen.name == LIVE or summary(system) != before
+        return self.screen.name in (LIVE, SYSTEM) or summary(system) != before
 
     def draw(self, across: int, down: int) -> Lines:
         """The whole picture."""

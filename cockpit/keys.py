@@ -10,11 +10,12 @@ from difflib import get_close_matches
 
 from engine.errors import ConfigError
 
-RUNS, LIVE, LAUNCH, LOG, HELP = "runs", "live", "launch", "log", "help"
+RUNS, LIVE, SYSTEM, LAUNCH, LOG, HELP = "runs", "live", "system", "launch", "log", "help"
 # Every screen, and what the top line calls it; the class is ``<Name>`` in cockpit/screens/<name>.py.
-SCREENS = {RUNS: "1 Runs", LIVE: "2 Live", LAUNCH: "Launch", LOG: "Log", HELP: "Help"}
+SCREENS = {RUNS: "1 Runs", LIVE: "2 Live", SYSTEM: "5 System", LAUNCH: "Launch", LOG: "Log", HELP: "Help"}
 MAIN = tuple(name for name, title in SCREENS.items() if title[0].isdigit())  # these replace each other
 EVERYWHERE = tuple(SCREENS)
+OF_RUNS = (RUNS, LIVE, SYSTEM, LOG)  # screens on which there is a run to act on
 
 
 def caption(screen: str) -> str:
@@ -68,9 +69,9 @@ TABLE: tuple[Key, ...] = (
     Key("last", ("G", "end"), "last", "last line", EVERYWHERE),
     Key("left", ("h", "left"), "left", "cursor of the charts one step back; other column of the form", (LIVE, LAUNCH)),
     Key("right", ("l", "right"), "right", "cursor of the charts one step on; other column of the form", (LIVE, LAUNCH)),
-    Key("pane", ("tab",), "pane", "next pane", (LIVE, LAUNCH)),
-    Key("pane_back", ("shift+tab",), "pane back", "pane before", (LIVE, LAUNCH)),
-    Key("open", ("enter",), "open", "open the run", (RUNS,)),
+    Key("pane", ("tab",), "pane", "next pane", (LIVE, SYSTEM, LAUNCH)),
+    Key("pane_back", ("shift+tab",), "pane back", "pane before", (LIVE, SYSTEM, LAUNCH)),
+    Key("open", ("enter",), "open", "open the run", (RUNS, SYSTEM)),
     Key("open", ("enter",), "zoom", "the focused pane on the whole screen", (LIVE,)),
     Key("open", ("enter",), "edit", "edit the setting, or make the stage the target", (LAUNCH,)),
     Key("filter", ("slash",), "filter", "filter the runs", (RUNS, LIVE)),
@@ -101,17 +102,19 @@ TABLE: tuple[Key, ...] = (
     ),
     Key("follow", ("f",), "follow", "follow the log to its end", (LIVE, LOG)),
     Key("errors", ("E",), "errors", "only lines that tell of errors and warnings", (LOG,)),
-    Key("launch", ("a",), "launch", "add a run: stage graph and form", (RUNS, LIVE, LOG)),
-    Key("rerun", ("r",), "re-run", "the form with this run's settings, to edit and run again", (RUNS, LIVE, LOG)),
-    Key("stop", ("x",), "stop", "stop the run: after its evaluation, now, or kill", (RUNS, LIVE, LOG)),
-    Key("resume", ("R",), "resume", "go on with a run that ended early", (RUNS, LIVE, LOG)),
+    Key("launch", ("a",), "launch", "add a run: stage graph and form", OF_RUNS),
+    Key(
+        "rerun", ("r",), "re-run", "the form with this run's settings, to edit and run again", (RUNS, LIVE, SYSTEM, LOG)
+    ),
+    Key("stop", ("x",), "stop", "stop the run: after its evaluation, now, or kill", OF_RUNS),
+    Key("resume", ("R",), "resume", "go on with a run that ended early", OF_RUNS),
     Key("pin", ("p",), "pin", "keep the run at the top of the list", (RUNS, LIVE)),
     Key("tags", ("t",), "tags", "edit the tags of the run, or of all marked runs", (RUNS, LIVE)),
     Key("note", ("i",), "note", "edit the note of the run", (RUNS, LIVE)),
     Key("archive", ("A",), "archive", "hide the run, or all marked runs, from the list", (RUNS,)),
     Key("undo", ("u",), "undo", "undo the last change of tags, notes, pins, archive or form", (RUNS, LIVE, LAUNCH)),
     Key("export", ("e",), "export", "write the marked runs and this one to CSV", (RUNS, LIVE)),
-    Key("copy", ("y",), "copy", "copy the run's id or the command line", (RUNS, LIVE, LAUNCH)),
+    Key("copy", ("y",), "copy", "copy the run's id or the command line", (RUNS, LIVE, SYSTEM, LAUNCH)),
     Key("start", ("ctrl+r",), "run it", "start what the form says", (LAUNCH,)),
     Key("preset", ("p",), "preset", "start from a named experiment", (LAUNCH,)),
     Key("reset", ("backspace", "delete"), "reset", "give the setting its value back", (LAUNCH,)),
@@ -120,7 +123,8 @@ TABLE: tuple[Key, ...] = (
     Key("repeat", ("full_stop",), "repeat", "do the last action again", (RUNS, LIVE)),
     Key("show_runs", ("1",), "Runs", "all runs", EVERYWHERE),
     Key("show_live", ("2",), "Live", "curves, gradients and gates of one run", EVERYWHERE),
-    Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE)),
+    Key("show_system", ("5",), "System", "GPUs, processes and the runs they work on, disk", EVERYWHERE),
+    Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, SYSTEM)),
     Key("attention", ("exclamation_mark",), "warnings", "go to the run that the last warning is about", (RUNS, LIVE)),
     Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", EVERYWHERE),
     Key("help", ("question_mark",), "help", "this page", tuple(name for name in SCREENS if name != HELP)),
@@ -135,6 +139,7 @@ ALWAYS = ("palette", "help")
 FOOTER = {
     RUNS: ("show_live", "open", "filter", "mark", "launch", "rerun", "stop", "tags", "show_log", "export", "group"),
     LIVE: ("show_runs", "metric", "zoom", "pane", "stop", "launch", "rerun", "smooth", "log_scale", "axis", "show_log"),
+    SYSTEM: ("show_runs", "open", "pane", "stop", "show_log", "launch", "rerun", "copy"),
     LAUNCH: ("start", "open", "pane", "preset", "filter", "reset", "changed", "check", "copy", "back"),
     LOG: ("back", "filter", "next", "errors", "follow", "last", "stop"),
     HELP: ("back", "down", "page_down", "show_runs"),

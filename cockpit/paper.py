@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.desk import Desk
-from cockpit.keys import HELP, SCREENS, SHOWN, KeyMap, caption
+from cockpit.keys import HELP, SCREENS, SHOWN, SYSTEM, KeyMap, caption
 from cockpit.render.lines import plain
 from cockpit.services.system import Meter
 from cockpit.settings import Settings
@@ -41,7 +41,7 @@ def picture(root: Path, screen: str, size: str, settings: Settings) -> str:
     across, down = int(match[1]), int(match[2])
     desk = Desk(root, Nobody(), settings)
     deadline = time.monotonic() + PATIENCE
-    desk.saw_system(Meter(root).look())
+    desk.saw_system(Meter(root).look(screen == SYSTEM))
     while time.monotonic() < deadline:
         desk.tick()
         if desk.watch.scanner.complete and desk.stack[-1] != screen:

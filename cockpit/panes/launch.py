@@ -6,7 +6,7 @@ Pure functions of what is known of a form; which line the cursor is on is told.
 from pathlib import Path
 
 from cockpit.models.form import GRID_LIMIT, Form, shown, stages_for
-from cockpit.render.lines import Line, Lines, box, column, fit, short, width, wrap
+from cockpit.render.lines import Line, Lines, box, column, fit, selected, short, width, wrap
 from cockpit.services import engine
 from cockpit.services.planning import Planning
 from engine.stages import STAGES
@@ -48,7 +48,7 @@ def graph(planning: Planning, cursor: int, focused: bool, across: int, down: int
             (run, "dim"),
         ]
         if focused and index == cursor:
-            line = [(column("".join(text for text, _ in line), across - 2), "select")]
+            line = selected(line, across - 2)
         lines.append(line)
     here = list(STAGES.values())[cursor]
     step = plans.get(here.name)
@@ -78,7 +78,7 @@ def settings(
         if free > HELPED:
             line = [*fit(line, max(width(line), name + VALUE) + 2), (short(_help(form, key), free), "dim")]
         if focused and index == cursor:
-            line = [(column("".join(text for text, _ in line), across - 2), "select")]
+            line = selected(line, across - 2)
         lines.append(line)
     if not keys:
         text = planning.trouble or planning.busy or ("nothing fits" if form.settings else "no settings yet")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cockpit.models.rows import Peers, Row
 from cockpit.models.run_list import Entry, Head
 from cockpit.render import words
-from cockpit.render.lines import Line, Lines, block, column, fit, right
+from cockpit.render.lines import Line, Lines, block, column, right, selected
 
 STATES = {  # state -> glyph, word, style
     "RUNNING": ("●", "RUN", "run"),
@@ -62,7 +62,7 @@ def render(
         entry = entries[index]
         line = _head(entry) if isinstance(entry, Head) else _row(entry, columns, entry.id in marks, best, now)
         if index == cursor:
-            line = [("".join(text for text, _ in fit(line, across)), "select")]
+            line = selected(line, across)
         lines.append(line)
     return block(lines, across, down)
 

@@ -6,7 +6,7 @@ from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES, UNKNOWN, glyph, progress
 from cockpit.render import words
 from cockpit.render.heat import bar
-from cockpit.render.lines import Line, Lines, box, column, ends, right
+from cockpit.render.lines import Line, Lines, box, column, ends, right, selected
 from engine.stages import STAGES
 
 
@@ -31,7 +31,7 @@ def run_lines(rows: Sequence[Row], current: str, marks: Sequence[str], across: i
             (right(score, 7) + " ", "dim"),
         ]
         if row.id == current:
-            line = [("".join(text for text, _ in line), "select")]
+            line = selected(line, across)
         lines.append(line)
     return lines
 

@@ -67,6 +67,11 @@ def ends(left: Line, end: Line, size: int) -> Line:
     return [*fit(left, max(0, size - width(end))), *fit(end, min(width(end), size))]
 
 
+def selected(line: Line, size: int) -> Line:
+    """The line under the cursor: ``size`` cells in one style."""
+    return [("".join(text for text, _ in fit(line, size)), "select")]
+
+
 def block(lines: Iterable[Line], across: int, down: int) -> Lines:
     """Exactly ``down`` lines of ``across`` cells."""
     out = [fit(line, across) for line in list(lines)[:down]]

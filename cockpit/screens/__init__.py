@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Screen(Protocol):
-    """One screen: ``name`` is its word in the key table, whose actions are its methods ``do_<action>``."""
+    """One screen: ``name`` is its word in the key table, whose actions are its methods ``do_<action>``.
+
+    A method ``look() -> bool`` reads what only this screen shows, a few milliseconds at a time.
+    """
 
     name: str
 

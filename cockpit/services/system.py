@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cockpit.services.processes import Process, Processes
+
+PROCESSES_EVERY = 4.0  # seconds between two looks at all processes
 RETRY = 60.0  # seconds until a machine without a driver is asked again
 
 
@@ -23,6 +26,7 @@ class Gpu:
     total: float | None
     celsius: float | None
     watts: float | None
+    processes: tuple[tuple[int, float], ...] = ()  # (pid, bytes of its memory)
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class System:
     disk_total: float | None = None
     gpus: tuple[Gpu, ...] = ()
     gpu_note: str = ""
+    cores: int | None = None
+    processes: tuple[Process, ...] = ()  # only when they were asked for
     time: float = field(default=0.0)
 
 
@@ -45,11 +51,15 @@ class Meter:
     def __init__(self, disk: Path, nvml: Any = None, psutil: Any = None) -> None:
         self._disk = disk
         self._nvml, self._psutil = nvml, psutil
+        self._processes = Processes(psutil)
+        self._known: tuple[Process, ...] = ()
+        self._asked_at = -PROCESSES_EVERY
         self._retry_at = 0.0
         self._ready = False
         self._note = ""
 
-    def look(self) -> System:
+    def look(self, processes: bool = False) -> System:
+        """What stands now; ``processes``: whether to ask for every process too."""
         gpus = self._gpus()
         psutil = self._library("psutil", self._psutil)
         self._psutil = psutil
@@ -65,8 +75,15 @@ class Meter:
             disk_total=total,
             gpus=gpus,
             gpu_note=self._note,
+            cores=psutil.cpu_count(),
+            processes=self._all_processes() if processes else (),
             time=time.time(),
         )
+
+    def _all_processes(self) -> tuple[Process, ...]:
+        if time.monotonic() - self._asked_at >= PROCESSES_EVERY:
+            self._known, self._asked_at = self._processes.look(), time.monotonic()
+        return self._known
 
     def _library(self, name: str, given: Any) -> Any:
         if given is not None:
@@ -91,7 +108,7 @@ class Meter:
             return ()
         self._nvml = self._library("pynvml", self._nvml)
         if self._nvml is None:
-            self._note, self._retry_at = "no GPU shown: nvidia-ml-py is not installed", float("inf")
+            self._note, self._retry_at = "not looked for: pip install .[gpu] shows GPUs", float("inf")
             return ()
         nvml = self._nvml
         try:
@@ -127,4 +144,10 @@ class Meter:
             total=None if memory is None else float(memory.total),
             celsius=figure("nvmlDeviceGetTemperature", 0),
             watts=None if watts is None else watts / 1000,
+            processes=_held(figure("nvmlDeviceGetComputeRunningProcesses")),
         )
+
+
+def _held(told: Any) -> tuple[tuple[int, float], ...]:
+    """Processes on a GPU and the memory they hold; a driver that hides the memory says None."""
+    return tuple((int(one.pid), float(one.usedGpuMemory or 0)) for one in told or ())

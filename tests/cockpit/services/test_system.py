@@ -1,5 +1,7 @@
 """The machine is read, and whatever it does not tell is simply not known."""
 
+import os
+import sys
 from types import SimpleNamespace
 
 import psutil
@@ -37,6 +39,10 @@ class Nvml:
             "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=61e9, total=139e9),
             "nvmlDeviceGetTemperature": 54,
             "nvmlDeviceGetPowerUsage": 412_000,
+            "nvmlDeviceGetComputeRunningProcesses": [
+                SimpleNamespace(pid=7, usedGpuMemory=60_000_000_000),
+                SimpleNamespace(pid=8, usedGpuMemory=None),
+            ],
         }
 
         def figure(handle, *rest):
@@ -50,6 +56,7 @@ class Nvml:
 def test_a_gpu_is_read_whole(tmp_path):
     (gpu,) = Meter(tmp_path, nvml=Nvml()).look().gpus
     assert (gpu.name, gpu.busy, gpu.used, gpu.celsius, gpu.watts) == ("H200", 0.87, 61e9, 54, 412)
+    assert gpu.processes == ((7, 6e10), (8, 0.0))
 
 
 def test_figures_that_a_gpu_refuses_are_none(tmp_path):
@@ -63,6 +70,18 @@ def test_a_missing_driver_is_said_once_and_not_asked_every_second(tmp_path):
     meter = Meter(tmp_path, nvml=nvml)
     assert meter.look().gpu_note == "no GPU" and meter.look().gpus == ()
     assert nvml.started == 1
+
+
+def test_without_the_library_it_says_which_one(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    system = Meter(tmp_path).look()
+    assert system.gpus == () and "pip install .[gpu]" in system.gpu_note
+
+
+def test_processes_are_looked_for_only_when_somebody_wants_them(tmp_path):
+    meter = Meter(tmp_path, nvml=Nvml())
+    assert meter.look().processes == ()
+    assert os.getpid() in [process.pid for process in meter.look(processes=True).processes]
 
 
 def test_memory_and_disk_are_real(tmp_path):

@@ -11,6 +11,7 @@ from engine.plan import NEW, RESUME, Step, inputs_of, plan, section
 from engine.runs.schema import RunInfo, Slots, new_id
 from engine.runs.store import Store
 from engine.runs.supervisor import launch
+from engine.settings.launcher import Launcher
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,22 @@ def start(request: Request, config: Config, store: Store) -> list[Step]:
     return made
 
 
+def sbatch_options(settings: Launcher, computes: bool) -> list[str] | None:
+    """Options of sbatch, None where no job is made; a stage that only prepares data asks for no GPU."""
+    slurm = settings.slurm
+    if slurm is None:
+        return None
+    named = {
+        "partition": slurm.partition,
+        "account": slurm.account,
+        "time": slurm.time,
+        "mem": slurm.memory,
+        "cpus-per-task": slurm.cpus,
+        "gpus": slurm.gpus if computes and slurm.gpus else None,
+    }
+    return [*(f"--{name}={value}" for name, value in named.items() if value is not None), *slurm.options]
+
+
 def _create(step: Step, ids: Mapping[str, str], label: str, request: Request, config: Config, store: Store) -> str:
     stage = step.stage.name
     repository = Path(__file__).parent.parent
@@ -61,7 +78,9 @@ def _create(step: Step, ids: Mapping[str, str], label: str, request: Request, co
         argv=["engine", "run", request.target, *request.words],
         git=provenance.git(repository),
         environment=provenance.versions(),
-        slots=Slots(config.trainer.accelerator, config.launcher.slots),
+        slots=None if config.launcher.slurm else Slots(config.trainer.accelerator, config.launcher.slots),
+        grace=config.launcher.grace,
+        sbatch=sbatch_options(config.launcher, bool(step.stage.needs)),
     )
     store.create(info, configuration.dump(config))
     return info.id

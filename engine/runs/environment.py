@@ -26,11 +26,16 @@ def stage_environment(given: Mapping[str, str], cores: int | None = None) -> dic
     else:
         defaults["OMP_WAIT_POLICY"] = "PASSIVE"
     complete = defaults | dict(given)
-    if PACKAGE.name not in ("site-packages", "dist-packages"):
-        # Not installed as a copy: a process that starts in another folder has to find the package too.
-        paths = [str(PACKAGE), *filter(None, given.get("PYTHONPATH", "").split(os.pathsep))]
-        complete["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-    return complete
+    path = package_path(given)
+    return complete | ({"PYTHONPATH": path} if path else {})
+
+
+def package_path(given: Mapping[str, str]) -> str:
+    """PYTHONPATH with which a process that starts in another folder finds this package; "" where none is needed."""
+    paths = [path for path in given.get("PYTHONPATH", "").split(os.pathsep) if path]
+    if PACKAGE.name not in ("site-packages", "dist-packages"):  # not installed as a copy
+        paths.insert(0, str(PACKAGE))
+    return os.pathsep.join(dict.fromkeys(paths))
 
 
 def usable_cores() -> int:

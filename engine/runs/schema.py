@@ -70,6 +70,8 @@ class RunInfo:
     created: float = field(default_factory=time.time)  # unix seconds
     cwd: str = field(default_factory=os.getcwd)
     slots: Slots | None = None  # None: no limit
+    grace: float = 30.0  # seconds between asking the stage to stop and killing it
+    sbatch: list[str] | None = None  # options of the Slurm job that works on it; None: it works on this machine
     v: int = VERSION
 
     @classmethod

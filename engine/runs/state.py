@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.runs.identity import Identity, boot
 from engine.runs.schema import Exit, Process, RunInfo, Summary
+from engine.runs.slurm import Job
 
 UNSTARTED = 10.0  # seconds in which a planned run has to be taken up
 SILENT = 30.0  # seconds without a heartbeat after which a living run is stalled
@@ -58,11 +59,14 @@ def _look(folder: Path, info: RunInfo, now: float) -> Standing:
     if end:
         return ended(end)
     process, summary = Process.read(folder), Summary.read(folder)
-    if process is None and summary is None:
+    job = None if info.sbatch is None else Job.read(folder)
+    if process is None and summary is None and job is None:
         if now - info.created < UNSTARTED:
             return Standing(State.WAITING, "is being started")
         return Standing(State.LOST, "planned, but never started")
     attempt = max(process.attempt if process else 0, summary.attempt if summary else 0)
+    if job and job.attempt > attempt:
+        return _submitted(job)
     if process and process.attempt < attempt:
         process = None
     if summary and summary.attempt < attempt:
@@ -114,6 +118,14 @@ def _not_yet(process: Process) -> Standing:
     if process.phase == WAITING:
         return Standing(State.WAITING, f"for its inputs{where}")
     return Standing(State.QUEUED, f"for a free slot{where}")
+
+
+def _submitted(job: Job) -> Standing:
+    """In Slurm's hands, but its supervisor has not begun."""
+    said = job.state()
+    if job.living:
+        return Standing(State.QUEUED, f"as Slurm job {job.id}" + (f": {said.lower()}" if said else ""))
+    return Standing(State.LOST, f"Slurm job {job.id} ended before it began" + (f": {said.lower()}" if said else ""))
 
 
 def _at_work(process: Process | None, summary: Summary | None, now: float) -> Standing:

@@ -15,10 +15,11 @@ from functools import cached_property
 from pathlib import Path
 
 from engine.errors import RunError
-from engine.runs import schema
+from engine.runs import ending, schema
 from engine.runs.files import discard, hold, refused
 from engine.runs.identity import Identity
 from engine.runs.schema import Exit, Meta, Process, RunInfo, Summary
+from engine.runs.slurm import Job
 from engine.runs.state import QUEUED, WAITING, Standing, State, standing
 from engine.runs.supervisor import launch
 
@@ -176,11 +177,15 @@ class Store:
 
         Returns when it was asked; ``state`` tells when it has ended.
         """
-        folder, process = entry.folder, Process.read(entry.folder)
+        folder, process, job = entry.folder, Process.read(entry.folder), Job.read(entry.folder)
         if not entry.state.living:
             raise RunError(
                 f"{entry.id} is not at work, it is {entry.state}", place=str(folder), remedy="See all: engine runs"
             )
+        if job and job.attempt > (process.attempt if process else 0):
+            job.withdraw()
+            _end_before_it_began(folder, job)
+            return
         if when == "evaluation" and not (process and process.phase in (WAITING, QUEUED)):
             _request(folder, schema.STOP_AFTER_EVALUATION)
             return
@@ -190,6 +195,8 @@ class Store:
         stage = process.stage if process else summary.process if summary else None
         if process and process.supervisor.alive:
             os.kill(process.supervisor.pid, signal.SIGUSR1 if when == "kill" else signal.SIGTERM)
+        elif job and process and not process.supervisor.here:
+            job.cancel(kill=when == "kill")
         elif stage and stage.alive:
             _signal_group(stage, signal.SIGKILL if when == "kill" else signal.SIGTERM)
 
@@ -235,6 +242,21 @@ class Store:
             discard(gone)
         finally:
             os.close(lock)
+
+
+def _end_before_it_began(folder: Path, job: Job) -> None:
+    """Record the end of a job that was taken out of the queue, unless it began in that moment."""
+    lock = hold(folder / schema.LOCK)
+    if lock is None:
+        _request(folder, schema.STOP)
+        return
+    try:
+        ending.reserve(folder)
+        ending.record(
+            folder, Exit(job.attempt, None, None, "user", "stopped before it began", 0.0, 0, False, time.time())
+        )
+    finally:
+        os.close(lock)
 
 
 def _request(folder: Path, what: str) -> None:

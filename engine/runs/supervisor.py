@@ -1,6 +1,6 @@
 """One small process a run that outlives its starter: waits for inputs and a slot, runs the stage, records its end.
 
-    launch(folder)                               returns when the supervisor has taken the run over
+    launch(folder)                               returns when the supervisor, or Slurm, has taken the run over
     python -m engine.runs.supervisor FOLDER      the same by hand (add -- COMMAND ... to run another command)
 
 The supervisor and the stage share the folder's lock and the slot, so both stay taken while either lives. SIGTERM asks
@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 
 from engine.errors import RunError, UserError
-from engine.runs import ending, schema
+from engine.runs import ending, schema, slurm
 from engine.runs.environment import stage_environment
 from engine.runs.files import hold, refused
 from engine.runs.identity import Identity
@@ -30,7 +30,6 @@ from engine.runs.memory import oom_kills
 from engine.runs.schema import Exit, Process, RunInfo, Summary
 from engine.runs.state import QUEUED, RUNNING, WAITING, State, standing
 
-GRACE = 30.0  # seconds between asking a stage to stop and killing it
 HANDSHAKE = 60.0  # seconds that a supervisor may take to record itself on a busy machine
 LOOK = 0.2  # seconds between two looks at inputs, slots and requests
 STRAYS = 5.0  # seconds to collect what the stage left running
@@ -42,7 +41,7 @@ def launch(
     folder: Path,
     argv: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
-    grace: float = GRACE,
+    grace: float | None = None,
 ) -> None:
     """Have the run at ``folder`` worked on by a process of its own; RunError when that is refused.
 
@@ -50,6 +49,11 @@ def launch(
     this process's). Leaves no child behind and may be called from a process with threads.
     """
     folder = Path(folder).absolute()
+    info = RunInfo.read(folder)
+    grace = info.grace if grace is None else grace
+    if info.sbatch is not None:
+        _submit(folder, info, argv or [], os.environ if environment is None else environment, grace)
+        return
     told, tell = os.pipe()
     command = [sys.executable, "-m", "engine.runs.supervisor", str(folder), f"--ready={tell}", f"--grace={grace}"]
     try:
@@ -81,6 +85,35 @@ def launch(
         raise RunError(answer["cause"], place=answer["place"], remedy=answer["remedy"])
 
 
+def _submit(folder: Path, info: RunInfo, argv: Sequence[str], environment: Mapping[str, str], grace: float) -> None:
+    """Hand the run to Slurm, holding its lock so that nobody else begins it meanwhile."""
+    lock = _take_lock(folder, STRAYS)  # the supervisor that has just recorded an end may not be gone yet
+    try:
+        before = slurm.Job.read(folder)
+        attempt = _next_attempt(folder)
+        if before and before.attempt == attempt and before.living:
+            raise schema.occupied(folder)
+        slurm.submit(folder, info, attempt, argv, environment, grace)
+        schema.archive_exit(folder)
+    finally:
+        os.close(lock)
+
+
+def _take_lock(folder: Path, patience: float) -> int:
+    """The run's lock, waiting ``patience`` seconds for it; RunError when another process keeps it."""
+    deadline = time.monotonic() + patience
+    while (lock := hold(folder / schema.LOCK)) is None:
+        if time.monotonic() > deadline:
+            raise schema.occupied(folder)
+        time.sleep(LOOK / 4)
+    return lock
+
+
+def _next_attempt(folder: Path) -> int:
+    records = (Process.read(folder), Summary.read(folder))
+    return 1 + max(record.attempt if record else 0 for record in records)
+
+
 def _answer(told: int) -> dict[str, str] | None:
     """What the supervisor says: {} when it has taken over, else its error; None when it died or is too slow."""
     words, deadline = b"", time.monotonic() + HANDSHAKE
@@ -95,10 +128,11 @@ def _answer(told: int) -> dict[str, str] | None:
 class Supervisor:
     """The life of one attempt. ``hold`` comes first; it refuses a run that is taken."""
 
-    def __init__(self, folder: Path, argv: Sequence[str], grace: float) -> None:
-        self.folder, self.grace = folder, grace
+    def __init__(self, folder: Path, argv: Sequence[str], grace: float | None) -> None:
+        self.folder = folder
         self.argv = list(argv) or [sys.executable, "-m", "engine", "stage", str(folder)]
         self.info = RunInfo.read(folder)
+        self.grace = self.info.grace if grace is None else grace
         self.asked = ""  # stop or kill, as soon as a person wants it
         self.overdue = False  # the grace is over
         self.stage = 0  # pid and process group
@@ -106,16 +140,12 @@ class Supervisor:
         self.max_rss = 0
         self.me = Identity.of(os.getpid())
 
-    def take(self) -> None:
-        """Take the folder, listen to signals, and record this attempt."""
-        lock = hold(self.folder / schema.LOCK)
-        if lock is None:
-            raise schema.occupied(self.folder)
-        self.lock = lock
+    def take(self, patience: float = 0.0) -> None:
+        """Take the folder, listen to signals, and record this attempt. ``patience``: seconds to wait for its lock."""
+        self.lock = _take_lock(self.folder, patience)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM):
             signal.signal(number, self._on_signal)
-        before, summary = Process.read(self.folder), Summary.read(self.folder)
-        self.attempt = 1 + max(before.attempt if before else 0, summary.attempt if summary else 0)
+        self.attempt = _next_attempt(self.folder)
         ending.reserve(self.folder)
         self._record(WAITING)
         schema.archive_exit(self.folder)
@@ -291,12 +321,14 @@ def _children() -> list[int]:
 
 
 def main(words: Sequence[str]) -> int:
-    """``FOLDER [--ready=FD] [--grace=SECONDS] [-- COMMAND ...]``; the work goes on in a forked process."""
+    """``FOLDER [--ready=FD] [--grace=SECONDS] [--stay] [-- COMMAND ...]``; works on in a fork unless told to stay."""
     split = words.index("--") if "--" in words else len(words)
     folder, *flags = words[:split]
-    options = dict(flag.removeprefix("--").split("=", 1) for flag in flags)
+    options = dict(flag.removeprefix("--").partition("=")[::2] for flag in flags)
     ready = int(options.get("ready", 0))
-    if os.fork():
+    if "stay" in options:
+        os.environ.update(stage_environment(os.environ))  # of the machine that computes
+    elif os.fork():
         os._exit(0)  # not the leader of its session any more, and nobody's child
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a thread that started this may have blocked some
@@ -306,8 +338,10 @@ def main(words: Sequence[str]) -> int:
     answer: dict[str, str] = {}
     refusal = ""
     try:
-        supervisor = Supervisor(Path(folder).absolute(), words[split + 1 :], float(options.get("grace", GRACE)))
-        supervisor.take()
+        supervisor = Supervisor(
+            Path(folder).absolute(), words[split + 1 :], float(options["grace"]) if "grace" in options else None
+        )
+        supervisor.take(HANDSHAKE if "stay" in options else 0.0)  # Slurm may be faster than who submitted
     except UserError as error:
         answer = {"cause": error.cause, "place": error.place, "remedy": error.remedy}
         refusal = str(error)

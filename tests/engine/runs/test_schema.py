@@ -26,6 +26,7 @@ INFO = RunInfo(
     created=1767225600.25,
     cwd="/somewhere",
     slots=Slots("gpu", 2),
+    sbatch=["--gpus=1"],
 )
 SUMMARY = Summary(
     attempt=2,

@@ -1,0 +1,84 @@
+"""What sbatch, squeue and scancel do, for machines without Slurm: jobs are real processes, their records files.
+
+Installed under the three names in a folder on PATH; STAND_IN names the folder of records. Held jobs (``--hold``) wait
+for ever, others until the jobs they depend on have ended.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PLACE = Path(os.environ["STAND_IN"])
+
+
+def record(job: str, kind: str) -> Path:
+    return PLACE / f"{job}.{kind}"
+
+
+def say(job: str, state: str) -> None:
+    scratch = record(job, f"new{os.getpid()}")
+    scratch.write_text(state)
+    scratch.replace(record(job, "state"))
+
+
+def state(job: str) -> str:
+    return record(job, "state").read_text()
+
+
+def refuse(text: str) -> None:
+    sys.exit(text)
+
+
+def sbatch(words: list[str]) -> None:
+    options = dict(word.removeprefix("--").partition("=")[::2] for word in words)
+    if options.get("partition") == "nowhere":
+        refuse("sbatch: error: invalid partition specified: nowhere")
+    job = str(1 + len(list(PLACE.glob("*.state"))))
+    record(job, "script").write_text(sys.stdin.read())
+    say(job, "PENDING")
+    if "hold" not in options:
+        subprocess.Popen(
+            [sys.executable, __file__, "work", job, options["output"], options.get("dependency", "")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    print(job)
+
+
+def work(job: str, output: str, dependency: str) -> None:
+    for other in dependency.removeprefix("afterany").strip(":").split(":"):
+        while other and state(other) in ("PENDING", "RUNNING"):
+            time.sleep(0.02)
+    if state(job) != "PENDING":
+        return
+    with open(output, "ab") as console:
+        child = subprocess.Popen(["/bin/sh", record(job, "script")], stdout=console, stderr=console)
+    record(job, "pid").write_text(str(child.pid))
+    say(job, "RUNNING")
+    say(job, "FAILED" if child.wait() else "COMPLETED")
+
+
+def squeue(words: list[str]) -> None:
+    job = next(word for word in words if word.startswith("--jobs=")).removeprefix("--jobs=")
+    if not record(job, "state").exists():
+        refuse("slurm_load_jobs error: Invalid job id specified")
+    print(state(job))
+
+
+def scancel(words: list[str]) -> None:
+    *options, job = words
+    if state(job) == "PENDING":
+        say(job, "CANCELLED")
+    elif "--state=PENDING" not in options and state(job) == "RUNNING":
+        name = next((word for word in options if word.startswith("--signal=")), "--signal=TERM")
+        os.kill(int(record(job, "pid").read_text()), getattr(signal, "SIG" + name.removeprefix("--signal=")))
+
+
+if __name__ == "__main__":
+    name = Path(sys.argv[0]).name
+    if name == "slurm_stand_in.py":
+        work(*sys.argv[2:])
+    else:
+        {"sbatch": sbatch, "squeue": squeue, "scancel": scancel}[name](sys.argv[1:])

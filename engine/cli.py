@@ -73,8 +73,12 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--all", action="store_true", help="also the settings that are equal")
     compare.add_argument("--stage", choices=STAGES, metavar="STAGE", help="which runs of the experiments (the last)")
 
-    recommend = command("recommend", "recommend:recommend", "what a trained model would recommend", "ID", "a run")
+    recommend = command(
+        "recommend", "recommend:recommend", "baseline, teacher and distilled student side by side", "ID", "a run"
+    )
     recommend.add_argument("--history", nargs="+", metavar="TITLE", help="titles or raw ids, oldest first")
+    recommend.add_argument("--user", metavar="ID", help="a held-out user by raw id; its true next item is marked")
+    recommend.add_argument("--no-live", action="store_true", help="do not load the teacher where it was not asked yet")
     recommend.add_argument("--file", type=Path, metavar="FILE", help="CSV of lines user,item: titles or raw ids")
     recommend.add_argument("--csv", type=Path, metavar="FILE", help="write user,rank,item,raw,title,score to FILE")
     recommend.add_argument("--vectors", type=Path, metavar="FILE", help="write user and item vectors as Parquet")

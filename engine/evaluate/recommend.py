@@ -12,22 +12,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from numpy.typing import NDArray
 
 from engine.data import ids
 from engine.data.catalogue import titles
-from engine.errors import RunError
 from engine.evaluate.histories import Histories
+from engine.evaluate.lineage import lineage, made
 from engine.evaluate.titles import Titles
+from engine.evaluate.told import Teller, Told
 from engine.ranking import blocks, history_pairs, score_items
 from engine.runs.files import refused
-from engine.runs.schema import ARTIFACTS, RunInfo
 from engine.runs.text import csv_safe
 from engine.stages import DISTILLED_MODEL, ITEMS, STUDENT_MODEL
 from engine.student.batches import stretches
 from engine.student.model import SequenceModel, load_student
 
 COLUMNS = ("user", "rank", "item", "raw", "title", "score")
-TRAINED = {"distill": DISTILLED_MODEL, "student": STUDENT_MODEL}  # the better one first
+TRAINED = (DISTILLED_MODEL, STUDENT_MODEL)  # the better one first
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,25 @@ class Recommender:
 
 
 def load(folder: Path, device: str = "cpu") -> Recommender:
-    """The model of a student or distill run, or the last trained one that an evaluation ranked."""
-    info = RunInfo.read(folder)
-    makers = {info.stage: folder.name} if info.stage in TRAINED else info.inputs
-    found = next((stage for stage in TRAINED if stage in makers), None)
-    if found is None:
-        raise RunError(
-            f"a {info.stage} run has no recommender",
-            place=folder.name,
-            remedy="Name a student, distill or evaluate run: engine runs lists them.",
-        )
-    maker = folder.parent / makers[found]
-    items = _existing(folder.parent / info.inputs.get("data", "") / ARTIFACTS / ITEMS.file, "data")
+    """The last student that was trained on the way to a run: the distilled one where there is one."""
+    runs = lineage(folder)
+    artifact = next((artifact for artifact in TRAINED if artifact.stage in runs), STUDENT_MODEL)
+    model, items = load_student(made(runs, artifact), device), made(runs, ITEMS)
     raw = ["", *pq.read_table(items, columns=["raw"])["raw"].to_pylist()]
-    model = load_student(_existing(maker / ARTIFACTS / TRAINED[found].file, found), device)
-    return Recommender(maker.name, model, Titles(titles(items), [str(name) for name in raw]))
+    return Recommender(runs[artifact.stage].name, model, Titles(titles(items), [str(name) for name in raw]))
+
+
+def scorer(path: Path, device: str = "cpu") -> Teller:
+    """What the student at ``path`` scores after one history."""
+    model = load_student(path, device)
+    table, bias = model.item_table()
+
+    @torch.no_grad()
+    def tell(history: NDArray[np.int32]) -> Told:
+        one = Histories([""], history, np.array([0, len(history)]), [])
+        return Told(score_items(vectors(model, one, device), table, bias)[0].float().cpu().numpy())
+
+    return tell
 
 
 @torch.no_grad()
@@ -144,9 +149,3 @@ def write_vectors(path: Path, recommender: Recommender, histories: Histories, de
 def _column(matrix: torch.Tensor) -> pa.Array:
     flat = pa.array(matrix.contiguous().numpy().ravel())
     return pa.FixedSizeListArray.from_arrays(flat, matrix.shape[1])
-
-
-def _existing(path: Path, maker: str) -> Path:
-    if not path.is_file():
-        raise RunError(f"there is no {path.name}", place=str(path), remedy=f"Make it: engine run {maker} --again")
-    return path

@@ -26,6 +26,7 @@ from engine.stages import (
     STUDENT_MODEL,
     TEACHER_HELD_OUT,
     TEST,
+    USERS,
     VALIDATION,
 )
 from engine.student.model import SequenceModel, save_student
@@ -89,6 +90,8 @@ class Pipeline:
         seen = np.bincount(sequences.items, minlength=ITEM_COUNT + 1)[1:]
         items = {"id": numbers, "raw": [f"r{n}" for n in numbers], "title": titles, "text": titles, "seen": seen}
         pq.write_table(pa.table(items), data / ITEMS.file)
+        users = [f"u{n}" for n in range(USER_COUNT)]
+        pq.write_table(pa.table({"user": np.arange(USER_COUNT), "raw": users}), data / USERS.file)
         profile = {"name": "tiny", "users": USER_COUNT, "items": ITEM_COUNT, "split": "leave-one-out"}
         (data / PROFILE.file).write_text(json.dumps(profile | {"targets_hash": targets_hash(test)}))
         if oracle:

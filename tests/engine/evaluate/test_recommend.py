@@ -1,8 +1,6 @@
 import csv
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,7 +12,7 @@ from engine.errors import RunError
 from engine.evaluate.histories import Histories
 from engine.evaluate.recommend import COLUMNS, Recommender, best_items, load, rows, write_csv, write_vectors
 from engine.evaluate.titles import Titles
-from engine.runs.schema import ARTIFACTS, RunInfo
+from engine.runs.schema import ARTIFACTS
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +58,7 @@ def test_a_run_is_asked_for_its_trained_model(finished: Path, name: str) -> None
 
 
 def test_a_run_without_a_model_says_which_runs_have_one(finished: Path) -> None:
-    with pytest.raises(RunError, match="student, distill or evaluate"):
+    with pytest.raises(RunError, match="distill or evaluate"):
         load(finished.parent / "data-1")
 
 
@@ -103,19 +101,6 @@ def store(finished: Path, tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def test_the_command_prints_titles_and_speaks_json(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["recommend", "evaluate-1", "--runs", str(store), "--history", "Item 5", "r9", "--count", "3"]
-    assert cli.main(words) == 0
-    printed = capsys.readouterr().out
-    assert printed.count("Item ") == 3
-    assert cli.main([*words, "--json"]) == 0
-    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
-    assert [row["title"] for row in found] == [
-        line.split("  ")[0] for line in printed.splitlines() if line.startswith("Item ")
-    ]
-    assert RunInfo.read(store / "evaluate-1").inputs["student"] == "student-1"
-
-
 def test_the_command_writes_a_file_for_new_users_and_tells_what_it_does_not_know(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,7 +115,10 @@ def test_the_command_writes_a_file_for_new_users_and_tells_what_it_does_not_know
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["student-1"], "--history or --file"),
+        (["student-1"], "--user ID or --file"),
+        (["student-1", "--history", "r5", "--user", "u1"], "--history and --user"),
+        (["student-1", "--user", "u1", "--csv", "x.csv"], "Leave out --user"),
+        (["student-1", "--user", "ann"], "no validation row"),
         (["student-1", "--history", "Itm 5"], "nearest"),
         (["student-1", "--history", "r5", "--count", "0"], "at least 1"),
         (["data-1", "--history", "r5"], "no recommender"),

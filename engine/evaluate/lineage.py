@@ -1,0 +1,46 @@
+"""Which runs stand behind a run: whose models, names and answers can be asked when it is named."""
+
+from collections import deque
+from pathlib import Path
+
+from engine.errors import RunError
+from engine.runs.schema import ARTIFACTS, RunInfo
+from engine.stages import Artifact
+
+ASKABLE = ("student", "teacher", "knowledge", "distill", "evaluate")
+
+
+def lineage(folder: Path) -> dict[str, Path]:
+    """Stage -> folder, of this run and of all it was made from, the nearest of each stage.
+
+    Runs that are gone are left out. RunError where the run has no model behind it.
+    """
+    found: dict[str, Path] = {}
+    waiting = deque([folder])
+    while waiting:
+        one = waiting.popleft()
+        info = RunInfo.read(one)
+        found.setdefault(info.stage, one)
+        waiting += [one.parent / run for run in info.inputs.values() if (one.parent / run).is_dir()]
+    if not found.keys() & set(ASKABLE):
+        raise RunError(
+            f"a {RunInfo.read(folder).stage} run has no recommender",
+            place=folder.name,
+            remedy="Name a student, teacher, knowledge, distill or evaluate run: engine runs lists them.",
+        )
+    return found
+
+
+def made(runs: dict[str, Path], artifact: Artifact) -> Path:
+    """Where an artifact of this lineage lies. RunError when it is not there."""
+    folder = runs.get(artifact.stage)
+    if folder is None:
+        raise RunError(
+            f"no {artifact.stage} run stands behind this one", remedy=f"Make one: engine run {artifact.stage}"
+        )
+    path = folder / ARTIFACTS / artifact.file
+    if not path.exists():
+        raise RunError(
+            f"there is no {artifact.file}", place=str(path), remedy=f"Make it: engine run {artifact.stage} --again"
+        )
+    return path

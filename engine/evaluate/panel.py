@@ -1,0 +1,202 @@
+"""Baseline, teacher and distilled student side by side on one history. Loads no model before it is asked for.
+
+Importing this file costs neither torch nor transformers: a catalogue can be searched while they are on their way.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from engine.data.catalogue import titles
+from engine.errors import UserError
+from engine.evaluate.lineage import lineage, made
+from engine.evaluate.lists import first_items, rank_of, shared
+from engine.evaluate.people import People, held_out
+from engine.evaluate.titles import Titles
+from engine.evaluate.told import Answered, Teller, Told
+from engine.runs.text import clean
+from engine.stages import ADAPTER, DISTILLED_MODEL, ITEMS, LANGUAGE_MODEL, PROFILE, STUDENT_MODEL
+
+STUDENTS = {"student": STUDENT_MODEL, "distilled": DISTILLED_MODEL}
+TEACHER = "teacher"
+MODELS = ("student", TEACHER, "distilled")  # the order in which they stand beside each other
+READY, LOADING, MISSING, FAILED = "ready", "loading", "missing", "failed"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A place of a list. ``next``: it is what the person really chose."""
+
+    rank: int
+    item: int
+    raw: str
+    title: str
+    score: float
+    next: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one model says, or why it says nothing (``note``)."""
+
+    model: str
+    run: str  # that trained it
+    state: str  # ready, loading, missing, failed
+    note: str = ""
+    source: str = ""  # knowledge or live, of a teacher that is ready
+    items: list[Item] = field(default_factory=list)
+    next_rank: float | None = None  # of the true next item among the items not seen
+    gates: list[float] | None = None
+    ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A history to go on from. ``row``: it is that of a held-out row, whose next item is known."""
+
+    history: NDArray[np.int32]
+    row: int | None = None
+    count: int = 10
+    hide_seen: bool = True
+    live: bool = True  # the teacher may be asked on the spot where it has not answered before
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All columns, in the order of ``MODELS``; items that every two ready lists share."""
+
+    history: list[Item]  # rank 0, oldest first
+    user: str
+    next: Item | None
+    columns: list[Column]
+    overlap: list[tuple[str, str, int]]
+
+    @property
+    def complete(self) -> bool:
+        return all(column.state != LOADING for column in self.columns)
+
+
+class Panel:
+    """The catalogue, the people and the models behind one run. Models are loaded by name, from any thread."""
+
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        """RunError where no model stands behind the run."""
+        self.run, self.device = folder.name, device
+        self.runs = lineage(folder)
+        items = made(self.runs, ITEMS)
+        raw = ["", *pq.read_table(items, columns=["raw"])["raw"].to_pylist()]
+        self.catalogue = Titles([clean(title, 200) for title in titles(items)], [str(name) for name in raw])
+        self.data: str = json.loads(made(self.runs, PROFILE).read_text(encoding="utf-8"))["name"]
+        self.people: People = held_out(folder, self.runs)
+        self._tellers: dict[str, Teller | UserError] = {}
+        self._answered: Answered | UserError = self._read_answers()
+
+    def _read_answers(self) -> Answered | UserError:
+        try:
+            return Answered(self.runs, self.people.split, len(self.people))
+        except UserError as error:
+            return error
+
+    # -- models ----------------------------------------------------------------------------------------------------
+
+    def needs(self, question: Question) -> list[str]:
+        """Models that have to be loaded before the question is answered completely."""
+        names = [name for name in STUDENTS if STUDENTS[name].stage in self.runs]
+        if self._asks_live(question):
+            names.append(TEACHER)
+        return [name for name in names if name not in self._tellers]
+
+    def _asks_live(self, question: Question) -> bool:
+        stored = question.row is not None and isinstance(self._answered, Answered)
+        return question.live and not stored and ADAPTER.stage in self.runs and len(question.history) > 0
+
+    def load(self, name: str) -> None:
+        """Make a model ready, or know why it cannot be."""
+        try:
+            self._tellers[name] = self._teller(name)
+        except UserError as error:
+            self._tellers[name] = error
+
+    def _teller(self, name: str) -> Teller:
+        if name == TEACHER:
+            made(self.runs, ADAPTER), made(self.runs, LANGUAGE_MODEL)
+            from engine.evaluate.teacher_live import LiveTeacher
+
+            return LiveTeacher(self.runs[ADAPTER.stage], self.device)
+        path = made(self.runs, STUDENTS[name])
+        from engine.evaluate.recommend import scorer
+
+        return scorer(path, self.device)
+
+    # -- answers ---------------------------------------------------------------------------------------------------
+
+    def answer(self, question: Question) -> Answer:
+        """What the models that are loaded say now."""
+        people, row = self.people, question.row
+        target = people.next(row) if row is not None else None
+        told = {name: self._column(name, question, target) for name in MODELS}
+        lists = {name: [one.item for one in column.items] for name, column in told.items() if column.state == READY}
+        return Answer(
+            history=[self.item(item) for item in question.history.tolist()],
+            user="" if row is None else people.name(row),
+            next=None if target is None else self.item(target),
+            columns=list(told.values()),
+            overlap=shared(lists),
+        )
+
+    def item(self, item: int, rank: int = 0, score: float = 0.0, target: int | None = None) -> Item:
+        raw = clean(self.catalogue.raw[item], 80)
+        return Item(rank, item, raw, self.catalogue.titles[item], score, item == target)
+
+    def _column(self, name: str, question: Question, target: int | None) -> Column:
+        artifact = ADAPTER if name == TEACHER else STUDENTS[name]
+        folder = self.runs.get(artifact.stage)
+        if folder is None:
+            return Column(name, "", MISSING, f"no {artifact.stage} run stands behind {self.run}")
+        if not len(question.history):
+            return Column(name, folder.name, MISSING, "nothing can be said of an empty history")
+        if name == TEACHER and question.row is not None and isinstance(self._answered, Answered):
+            row, answered = question.row, self._answered
+            return self._ready(name, folder, "knowledge", lambda _: answered(row), question, target)
+        if name == TEACHER and not question.live:
+            return Column(name, folder.name, MISSING, self._unasked(question))
+        teller = self._tellers.get(name)
+        if teller is None:
+            what = "the language model" if name == TEACHER else "the model"
+            return Column(name, folder.name, LOADING, f"loading {what}")
+        if isinstance(teller, UserError):
+            return Column(name, folder.name, FAILED, clean(str(teller).replace("\n", "  "), 400))
+        return self._ready(name, folder, "live" if name == TEACHER else "", teller, question, target)
+
+    def _unasked(self, question: Question) -> str:
+        if question.row is not None and isinstance(self._answered, UserError):
+            return f"{self._answered.cause}; it is not asked live"
+        return "knowledge holds its answers to held-out rows only; it is not asked live"
+
+    def _ready(
+        self,
+        name: str,
+        folder: Path,
+        source: str,
+        teller: Callable[[NDArray[np.int32]], Told],
+        question: Question,
+        target: int | None,
+    ) -> Column:
+        since = time.perf_counter()
+        told = teller(question.history)
+        seen = question.history.tolist() if question.hide_seen else []
+        try:
+            best = first_items(told.scores, seen, question.count)
+            rank = None if target is None else rank_of(told.scores, seen, target)
+        except ValueError as error:
+            return Column(name, folder.name, FAILED, f"{error}: engine doctor {folder.name} says why", source)
+        items = [self.item(item, place, score, target) for place, (item, score) in enumerate(best, start=1)]
+        gates = None if told.gates is None else [round(float(weight), 4) for weight in told.gates]
+        taken = 1000 * (time.perf_counter() - since)
+        return Column(name, folder.name, READY, "", source, items, rank, gates, round(taken, 2))

@@ -1,0 +1,57 @@
+"""The teacher asked on the spot: the frozen language model, the adapter and the frozen student, put together once.
+
+Letters: E experts, n items, W width of an answer.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from engine import config
+from engine.data.sequences import Rows
+from engine.evaluate.told import Told
+from engine.knowledge.ways import saying, scoring
+from engine.ranking import score_items
+from engine.runs.follower import Follower
+from engine.runs.schema import ARTIFACTS, CONFIG
+from engine.stages import ADAPTER, TEXT_VECTORS
+from engine.teacher.build import build, settings_of
+from engine.teacher.questions import of_rows
+
+
+class LiveTeacher:
+    """Answers one history at a time, as the knowledge stage would."""
+
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        """``folder`` is the teacher's run. RunError where something it was made from is gone."""
+        run, adapter = Follower(folder), folder / ARTIFACTS / ADAPTER.file
+        settings = config.read(folder / CONFIG)
+        self._trained = settings_of(adapter)
+        self._device = device
+        self._built = build(self._trained, run, device)
+        self._built.teacher.load(adapter)
+        if self._trained.objective == "rank":
+            self._way = scoring(self._built, settings.knowledge, self._trained, device)
+        else:
+            text, about = load_file(run.input(TEXT_VECTORS))["vectors"], settings.backbone
+            self._way = saying(
+                self._built, settings.knowledge, self._trained, text, about.pooling, about.text_tokens, device
+            )
+
+    @torch.no_grad()
+    def __call__(self, history: NDArray[np.int32]) -> Told:
+        """Scores [n + 1] and expert weights [E] after a history, which must hold an item."""
+        one = Rows(history, np.zeros(1, dtype=np.int64), np.array([len(history)]), np.zeros(1, dtype=np.int64))
+        state = self._built.student.after_rows(one, self._device, _alive)
+        questions = of_rows(one, self._trained.history + 1)
+        answers, gates = self._way.answer(questions, state, np.zeros(1, dtype=np.int64), _alive)
+        table, bias = self._way.table, self._way.bias
+        scores = score_items(answers.to(table.device), table, bias)[0]
+        return Told(scores.float().cpu().numpy(), gates[0].float().numpy())
+
+
+def _alive() -> None:
+    """Nobody waits for a sign of life."""

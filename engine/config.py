@@ -13,6 +13,7 @@ from engine.settings.backbone import Backbone
 from engine.settings.data import Data
 from engine.settings.distill import Distill
 from engine.settings.evaluate import Evaluate
+from engine.settings.health import Health
 from engine.settings.knowledge import Knowledge
 from engine.settings.launcher import Launcher
 from engine.settings.student import Student
@@ -35,6 +36,7 @@ class Config:
     evaluate: Evaluate = setting("which models are ranked, and how")
     trainer: Trainer = setting("where and how fast training runs")
     launcher: Launcher = setting("who starts the processes")
+    health: Health = setting("what is called a fault while a run is at work")
 
 
 def folder() -> Path:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.health import expert_name
 from engine.runs.events import number, unpack_counts
 
 if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start should not pay
     from numpy.typing import NDArray
 
 
-DEAD_LOAD = 0.01  # an expert that gets less than this share of its even part is called dead
 KEPT = 4096  # reports of a layer that are kept for the strip over time
 
 
@@ -28,6 +28,8 @@ class Layer:
     steps: list[float] = field(default_factory=list)
     loads: list[list[float]] = field(default_factory=list)  # one [E] a report
     entropies: list[float] = field(default_factory=list)
+    dead: frozenset[int] = frozenset()  # experts that the run's own watch (``engine.health``) noted
+    collapsed: bool = False  # noted too
 
     @property
     def experts(self) -> int:
@@ -50,10 +52,6 @@ class Layer:
         return float(load.std() / load.mean()) if load.mean() > 0 else float("nan")
 
     @property
-    def dead(self) -> int:
-        return int((self.load < DEAD_LOAD / max(self.experts, 1)).sum())
-
-    @property
     def loads_over_time(self) -> NDArray[np.float64]:
         """[E, T]"""
         return np.array(self.loads).T
@@ -64,6 +62,20 @@ class Gates:
 
     def __init__(self) -> None:
         self.layers: dict[str, Layer] = {}
+        self.notes: dict[str, tuple[str, ...]] = {}  # code of a fault that lasts -> layers or experts
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Take a ``health`` event."""
+        if event["code"] in ("dead_expert", "gate_collapse"):
+            lasts = event.get("level") != "info"
+            self.notes[event["code"]] = tuple(map(str, event.get("groups") or ())) if lasts else ()
+            for name in self.layers:
+                self._judge(name)
+
+    def _judge(self, name: str) -> None:
+        layer, dead = self.layers[name], self.notes.get("dead_expert", ())
+        layer.dead = frozenset(e for e in range(layer.experts) if expert_name(name, e) in dead)
+        layer.collapsed = name in self.notes.get("gate_collapse", ())
 
     def feed(self, event: dict[str, Any]) -> bool:
         """Take a ``gate`` event; False for one whose parts contradict each other."""
@@ -81,6 +93,7 @@ class Gates:
         layer = self.layers.get(event["layer"])
         if layer is None or layer.experts != len(counts):
             layer = self.layers[event["layer"]] = Layer(counts)
+            self._judge(event["layer"])
         layer.counts = counts
         layer.steps.append(float(event["step"]))
         layer.loads.append([value or 0.0 for value in load])

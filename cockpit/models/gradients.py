@@ -1,4 +1,7 @@
-"""Gradient norms by parameter group: who learns, who gets exactly nothing, and who gets no gradient at all."""
+"""Gradient norms by parameter group: who learns, who gets exactly nothing, and who gets no gradient at all.
+
+What is a fact is read off the latest report; what is a fault is what the run's own watch (``engine.health``) noted.
+"""
 
 import math
 from dataclasses import dataclass
@@ -6,18 +9,10 @@ from typing import Any
 
 from engine.runs.events import number
 
-NONE, ZERO, NAN, HIGH, LOW, OK = "None", "zero", "NaN", "high", "low", "ok"
-LOW_SHARE = 0.05  # of the median of the groups
-HIGH_SHARE = 100.0
+NONE, ZERO, NAN, HIGH, LOW, STILL, OK = "None", "zero", "NaN", "high", "low", "still", "ok"
 
-WORDS = {
-    NONE: "no gradient: frozen, detached, or not in the optimiser",
-    ZERO: "exactly zero: the loss does not depend on it, or it is saturated",
-    NAN: "not a number",
-    HIGH: "far above the other groups",
-    LOW: "under 5 % of the median of the groups",
-    OK: "",
-}
+FAULTS = {"grad_none": NONE, "grad_zero": ZERO, "nan_loss": NAN, "explode": HIGH, "grad_small": LOW, "still": STILL}
+QUIET = (None, "info")  # levels of a note that is over, or none
 
 
 @dataclass(frozen=True)
@@ -29,6 +24,7 @@ class Group:
     norm: float | None
     update: float | None
     verdict: str
+    noted: bool  # by the run's watch: a first report may well be zero
 
 
 class Gradients:
@@ -40,6 +36,13 @@ class Gradients:
         self.updates: list[float | None] = []
         self.clip: float | None = None
         self.reports = self.clipped = 0
+        self.notes: dict[str, tuple[str, ...]] = {}  # code of a fault that lasts -> groups
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Take a ``health`` event."""
+        self.notes.pop(event["code"], None)
+        if event["code"] in FAULTS and event.get("level") not in QUIET:
+            self.notes[event["code"]] = tuple(str(group) for group in event.get("groups") or ())
 
     def schema(self, groups: list[Any]) -> None:
         """Take the groups of a ``schema`` event."""
@@ -66,23 +69,19 @@ class Gradients:
 
     def groups(self) -> list[Group]:
         """Every group with its verdict, in the order of the schema."""
-        finite = sorted(norm for norm in self.norms if norm is not None and math.isfinite(norm) and norm > 0)
-        median = finite[len(finite) // 2] if finite else 0.0
         found = []
         for index, norm in enumerate(self.norms):
             name, size = self.names[index] if index < len(self.names) else (f"group {index}", 0)
             update = self.updates[index] if index < len(self.updates) else None
-            found.append(Group(name, size, norm, update, _verdict(norm, median)))
+            noted = next((FAULTS[code] for code, groups in self.notes.items() if name in groups), OK)
+            found.append(Group(name, size, norm, update, _fact(norm) or noted, noted != OK))
         return found
 
 
-def _verdict(norm: float | None, median: float) -> str:
+def _fact(norm: float | None) -> str:
+    """What a norm says by itself; nothing when it is an ordinary one."""
     if norm is None:
         return NONE
     if not math.isfinite(norm):
         return NAN
-    if norm == 0.0:
-        return ZERO
-    if norm > HIGH_SHARE * median:
-        return HIGH
-    return LOW if norm < LOW_SHARE * median else OK
+    return ZERO if norm == 0.0 else ""

@@ -53,6 +53,8 @@ class RunData:
                     self.total = number(event["total"]) or 0.0
             case "health":
                 self.health[event["code"]] = event
+                self.gradients.note(event)
+                self.gates.note(event)
             case "log":
                 self.logs.append(event)
             case "schema":
@@ -98,6 +100,8 @@ class RunData:
             series.rewind(step)
         self.gates.rewind(step)
         self.health.clear()
+        self.gradients.notes.clear()
+        self.gates.notes.clear()
         self.best = {name: best for name, best in self.best.items() if best[1] <= step}
         if self.nan_since is not None and self.nan_since > step:
             self.nan_since = None

@@ -34,7 +34,7 @@ def histograms(gates: Gates, index: int, across: int, down: int, focused: bool =
             [
                 (f"e{expert}".ljust(NAME), "dim"),
                 (heights(layer.counts[expert], size), f"series{expert % 6}"),
-                (right(words.figure(share, 2), 6), "bad" if share < 0.01 / layer.experts else "dim"),
+                (right(words.figure(share, 2), 6), "bad" if expert in layer.dead else "dim"),
             ]
         )
     if layer.experts > shown:
@@ -50,11 +50,10 @@ def histograms(gates: Gates, index: int, across: int, down: int, focused: bool =
 
 def _facts(layer: Layer) -> Line:
     most = math.log(layer.experts) if layer.experts > 1 else 0.0
-    low = layer.entropy < 0.1 * most
     return [
-        (f"entropy {words.figure(layer.entropy, 2)}/{words.figure(most, 2)}", "warn" if low else ""),
+        (f"entropy {words.figure(layer.entropy, 2)}/{words.figure(most, 2)}", "warn" if layer.collapsed else ""),
         (f"  load cv {words.figure(layer.variation, 2)}", ""),
-        (f"  dead {layer.dead}/{layer.experts}", "bad" if layer.dead else ""),
+        (f"  dead {len(layer.dead)}/{layer.experts}", "bad" if layer.dead else ""),
     ]
 
 

@@ -2,13 +2,13 @@
 
 import math
 
-from cockpit.models.gradients import HIGH, LOW, NAN, NONE, OK, WORDS, ZERO, Gradients
+from cockpit.models.gradients import HIGH, LOW, NAN, NONE, OK, ZERO, Gradients, Group
 from cockpit.render import words
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box, column, right
 
 DECADES = 6.0  # a bar spans so many powers of ten below the greatest norm
-STYLES = {OK: "series0", LOW: "warn", HIGH: "warn"}
+STYLES = {OK: "series0", LOW: "warn", HIGH: "warn", NAN: "bad"}
 
 
 def render(gradients: Gradients, across: int, down: int, focused: bool = False) -> Lines:
@@ -18,7 +18,11 @@ def render(gradients: Gradients, across: int, down: int, focused: bool = False) 
     if not groups:
         return box(title, [[("no gradients reported", "dim")]], across, down, frame)
     none, zero = (sum(group.verdict == verdict for group in groups) for verdict in (NONE, ZERO))
-    title += [(f"  {none} None", "bad" if none else "dim"), (f" · {zero} zero", "bad" if zero else "dim")]
+    bad = {group.verdict for group in groups if group.noted}
+    title += [
+        (f"  {none} None", "bad" if NONE in bad else "dim"),
+        (f" · {zero} zero", "bad" if ZERO in bad else "dim"),
+    ]
     if gradients.clip:
         title.append((f"  clip {gradients.clip:g} hit {gradients.clip_share:.0%}", "dim"))
     top = max((group.norm for group in groups if group.norm and math.isfinite(group.norm)), default=1.0)
@@ -30,7 +34,7 @@ def render(gradients: Gradients, across: int, down: int, focused: bool = False) 
     lines: Lines = []
     for index in order or range(len(groups)):
         group = groups[index]
-        style = STYLES.get(group.verdict, "bad")
+        style = _style(group)
         if group.norm is None:
             share, text = 0.0, NONE
         elif not math.isfinite(group.norm):
@@ -40,7 +44,8 @@ def render(gradients: Gradients, across: int, down: int, focused: bool = False) 
         else:
             share, text = 1 + math.log10(group.norm / top) / DECADES, words.figure(group.norm, 2)
             share = max(share, 1e-6)
-        verdict = "" if group.verdict == OK else f" ✗ {group.verdict}" if style == "bad" else f" ⚠ {group.verdict}"
+        glyph = {"bad": "✗", "warn": "⚠"}.get(style, "·")
+        verdict = "" if group.verdict == OK else f" {glyph} {group.verdict}"
         lines.append(
             [
                 (column(group.name, name_size) + " ", ""),
@@ -52,10 +57,6 @@ def render(gradients: Gradients, across: int, down: int, focused: bool = False) 
     return box(title, lines[:shown], across, down, frame)
 
 
-def troubles(gradients: Gradients) -> list[tuple[str, str]]:
-    """(style, sentence) for every group that something is wrong with."""
-    return [
-        (STYLES.get(group.verdict, "bad"), f"grad {group.name}: {WORDS[group.verdict]}")
-        for group in gradients.groups()
-        if group.verdict != OK
-    ]
+def _style(group: Group) -> str:
+    """A zero or a missing gradient is a fault once it lasts: parts that start at zero begin with one."""
+    return STYLES.get(group.verdict, "bad" if group.noted else "dim")

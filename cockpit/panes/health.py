@@ -5,7 +5,6 @@ import math
 from cockpit.models.gates import Gates
 from cockpit.models.rows import WORST, Row
 from cockpit.models.run_data import RunData
-from cockpit.panes.gradients import troubles
 from cockpit.render import words
 from cockpit.render.lines import Line, Lines, box, wrap
 
@@ -29,9 +28,6 @@ def lines(row: Row, data: RunData) -> Lines:
         bad.append([(f"{glyph} {code}{where}: ", style), (str(note.get("hint", "")), "")])
     if data.nan_since is not None:
         bad.append([("✗ ", "bad"), (f"NaN since step {data.nan_since:,.0f}", "bad")])
-    covered = any(code.startswith("grad") for code in notes)
-    if not covered:
-        bad += [[("✗ " if style == "bad" else "⚠ ", style), (text, "")] for style, text in troubles(data.gradients)]
     return bad + _in_order(data)
 
 
@@ -43,8 +39,8 @@ def _in_order(data: RunData) -> Lines:
     groups = data.gradients.groups()
     reached = sum(1 for group in groups if group.norm is not None and group.norm > 0)
     if groups:
-        style = "ok" if reached == len(groups) else "warn"
-        good += [("✓ " if style == "ok" else "⚠ ", style), (f"grads reach {reached}/{len(groups)} groups", "")]
+        mark = ("✓ ", "ok") if reached == len(groups) else ("· ", "dim")  # a fault once it lasts: then it is noted
+        good += [mark, (f"grads reach {reached}/{len(groups)} groups", "")]
     out: Lines = [good] if good else []
     gate = _gate_line(data.gates)
     return [*out, gate] if gate else out
@@ -56,8 +52,8 @@ def _gate_line(gates: Gates) -> Line:
         return []
     worst = min(layers, key=lambda layer: layer.entropy)
     most = math.log(worst.experts) if worst.experts > 1 else 0.0
-    dead = sum(layer.dead for layer in layers)
-    fine = worst.entropy >= 0.1 * most and not dead
+    dead = sum(len(layer.dead) for layer in layers)
+    fine = not dead and not any(layer.collapsed for layer in layers)
     text = (
         f"gate entropy {words.figure(worst.entropy, 2)}/{words.figure(most, 2)}"
         f"  load cv {words.figure(worst.variation, 2)}  dead {dead}/{sum(layer.experts for layer in layers)}"

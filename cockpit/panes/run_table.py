@@ -138,7 +138,7 @@ def _cell(row: Row, place: Column, word: str, style: str, best: Mapping[Peers, R
             return column(row.git[:7] + ("*" if row.dirty else ""), place.size), "dim"
 
 
-_LOOKS = {"warning": "warn", "error": "bad", "": "ok"}
+_LOOKS = {"warning": "warn", "error": "bad", "info": "ok", "": "ok"}
 
 
 def progress(row: Row) -> str:
@@ -160,8 +160,8 @@ def _distance(row: Row, best: Mapping[Peers, Row], size: int) -> tuple[str, int]
 
 
 def _health(row: Row, size: int) -> tuple[str, int]:
-    """The gravest note, by its code; "ok" when nothing was noted and there was something to note."""
+    """The gravest fault, by its code; "ok" when none was noted and there was something to note."""
     grave = [code for code, note in row.health.items() if note.get("level", "info") == row.level]
-    if grave:
+    if grave and row.level != "info":
         return grave[0], size
     return ("ok" if row.last else ""), size

@@ -4,12 +4,14 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from engine.runs.state import State
 from engine.runs.store import Entry, Store
+from engine.runs.text import clean_values
 from engine.stages import STAGES
 
+GLYPHS = {"error": "✗", "warning": "⚠"}  # of a note's level
 LOOK_EVERY = 0.25  # seconds between looks at a run's summary
 LINE_EVERY = 10.0  # seconds between plain lines of one run when nothing else happens
 
@@ -58,7 +60,20 @@ def line(entry: Entry) -> str:
         parts.append(f"{metric.name} {number(facts.last[metric.name])}")
         if metric.name in facts.best:
             parts.append(f"best {number(facts.best[metric.name]['v'])}")
+    parts.append(faults(entry))
     return "  ".join(part for part in parts if part)
+
+
+def notes(entry: Entry) -> list[tuple[str, str, dict[str, Any]]]:
+    """(level, code, note) of everything that the run's watch (``engine.health``) noted, gravest first."""
+    known = clean_values(entry.summary.health) if entry.summary else {}
+    found = [(str(note.get("level")), code, note) for code, note in known.items() if isinstance(note, dict)]
+    return sorted(found, key=lambda item: [*GLYPHS, item[0]].index(item[0]))
+
+
+def faults(entry: Entry) -> str:
+    """``✗ grad_none ⚠ slow``: what lasts of it."""
+    return " ".join(f"{GLYPHS[level]} {code}" for level, code, _ in notes(entry) if level in GLYPHS)
 
 
 def number(value: float | str | None) -> str:

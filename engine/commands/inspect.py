@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from engine.commands.follow import clock, line, number
+from engine.commands.follow import GLYPHS, clock, faults, line, notes, number
 from engine.commands.outcome import facts, outcome
 from engine.errors import UserError
 from engine.runs.reader import follow, history
@@ -31,7 +31,7 @@ def runs(options: argparse.Namespace) -> int:
         row = _row(entry)
         metric = f"{row['metric']} {number(row['best'])}" if row["best"] is not None else ""
         wall = clock(row["wall"]) if row["wall"] is not None else ""
-        reason = entry.standing.reason.partition("\n")[0]
+        reason = "  ".join(filter(None, [faults(entry), entry.standing.reason.partition("\n")[0]]))
         print(
             f"{entry.state.value:<8} {entry.id:<32} {entry.info.experiment[:14]:<14} "
             f"{_age(entry):>8}  {metric:<24} {wall:>8}  {reason}".rstrip()
@@ -54,10 +54,19 @@ def show(options: argparse.Namespace) -> int:
         print(f"  made from {', '.join(info.inputs.values()) or 'files'}   code {info.git.get('sha') or '?'}{dirty}")
         print(f"  command {clean(' '.join(info.argv))}")
         print(f"  folder {entry.folder}")
+        _print_health(entry)
         _print_curve(entry)
         if entry.state is State.DONE:
             print(outcome(entry))
     return 0
+
+
+def _print_health(entry: Entry) -> None:
+    """What the run's watch noted, gravest first; what is over by now last."""
+    for level, code, note in notes(entry):
+        groups = ", ".join(map(str, note.get("groups") or ()))
+        where = f" ({groups})" if groups else ""
+        print(f"  {GLYPHS.get(level, '·')} {code}{where}: {note.get('hint', '')}")
 
 
 def _print_curve(entry: Entry) -> None:
@@ -99,6 +108,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "seed": entry.info.seed,
         "state": entry.state.value,
         "reason": entry.standing.reason,
+        "health": entry.summary.health if entry.summary else {},
         "created": entry.info.created,
         "inputs": entry.info.inputs,
         "fingerprint": entry.info.fingerprint,

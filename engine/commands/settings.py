@@ -22,7 +22,7 @@ def show(options: argparse.Namespace) -> int:
     rows = [
         _described(item, values.get(item.key))
         for item in settings(config.Config)
-        if not named or item.key.split(".")[0] in (stage, "seed", "trainer", "launcher")
+        if not named or item.key.split(".")[0] in (stage, "seed", "trainer", "launcher", "health")
     ]
     if options.json:
         groups = {name: {"choice": chosen.get(name), "choices": found} for name, found in config.groups().items()}
@@ -30,7 +30,7 @@ def show(options: argparse.Namespace) -> int:
         return 0
     width = max(len(row["key"]) for row in rows)
     for name, choices in config.groups().items():
-        if not named or name in (stage, "trainer", "launcher", "experiment"):
+        if not named or name in (stage, "trainer", "launcher", "health", "experiment"):
             print(f"{name}={chosen.get(name)}   choices: {', '.join(choices)}")
     print()
     for row in rows:

@@ -16,9 +16,10 @@ def stage(options: argparse.Namespace) -> int:
     """Read the run's own configuration and do its stage; ``Run`` records how it ended."""
     try:
         with Follower(options.folder) if rank() else Run.open(options.folder) as run:
-            from engine import config  # inside, so that a broken configuration is recorded as the run's end
+            from engine import config, health  # inside: a broken configuration is recorded as the run's end
 
             settings = config.read(run.folder / CONFIG)
+            health.attend(run, settings.health)
             importlib.import_module(f"engine.{run.stage.name}.stage").run(settings, run)
     except Stopped:
         return 0 if rank() else STOPPED  # Lightning takes any other status of a helper for a crash

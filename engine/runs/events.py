@@ -39,7 +39,12 @@ class Kind:
 
 _TABLE = (
     Kind("start", "an attempt begins, or goes on after a step", {"attempt": INTEGER}, {"resumed_from": INTEGER}),
-    Kind("schema", "names that later events use by position", {"names": MAPPING, "groups": LIST}, {"gates": MAPPING}),
+    Kind(
+        "schema",
+        "names that later events use by position",
+        {"names": MAPPING, "groups": LIST},
+        {"gates": MAPPING, "course": MAPPING},
+    ),
     Kind("s", "numbers of a training step", {"m": MAPPING}, {}, step=True, rate=20),
     Kind("val", "an evaluation", {"m": MAPPING, "split": TEXT}, {"best": FLAG}, step=True),
     Kind(

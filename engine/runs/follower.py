@@ -59,4 +59,4 @@ class Follower(Run):
     def _silent(self, *given: Any, **named: Any) -> None:
         """Said by the other process."""
 
-    describe = resumed = scalars = evaluation = gradients = gate = progress = health = log = note = _silent
+    describe = resumed = scalars = evaluation = gradients = gate = progress = health = log = note = watch = _silent

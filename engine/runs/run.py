@@ -66,6 +66,7 @@ class Run:
         self._summary = Summary(attempt=self.attempt, process=self._me, started=now, hb=now)
         self._summary_at = 0.0
         self._groups: list[str] = []
+        self._watcher: Callable[[Mapping[str, Any]], None] | None = None
         self._pace = Pace()
         self._term = False
         self._control = (0.0, False, False)  # looked at, stop, stop after evaluation
@@ -172,15 +173,33 @@ class Run:
         for evaluation in history(self.folder).evaluations:  # cut at ``step`` by the event just written
             self._keep_best(evaluation.step, evaluation.values)
 
-    def describe(self, groups: Mapping[str, int], gates: Mapping[str, Any] | None = None) -> None:
-        """Name the parameter groups {name: trainable parameters} and gate layers that later reports go by."""
+    def watch(self, watcher: Callable[[Mapping[str, Any]], None]) -> None:
+        """``watcher`` is told every report as the fields of its event, before any is thinned out; it may report too."""
+        self._watcher = watcher
+
+    def describe(
+        self,
+        groups: Mapping[str, int],
+        gates: Mapping[str, Any] | None = None,
+        course: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Name the parameter groups {name: trainable parameters} and gate layers that later reports go by.
+
+        ``course`` is what a training plans: ``patience``, and the ``stale`` ``evaluations`` that it begins with.
+        """
         self._groups = list(groups)
         names = {
             metric.name: {"goal": metric.goal, "unit": metric.unit, "help": metric.help}
             for metric in self.stage.metrics
         }
         sizes = [{"name": name, "numel": int(size)} for name, size in groups.items()]
-        self._write("schema", names=names, groups=sizes, gates=dict(gates) if gates else None)
+        self._write(
+            "schema",
+            names=names,
+            groups=sizes,
+            gates=dict(gates) if gates else None,
+            course=dict(course) if course else None,
+        )
 
     def scalars(self, step: int, values: Mapping[str, SupportsFloat], epoch: float | None = None) -> None:
         """Numbers of a training step. Several calls for one step add up."""
@@ -235,6 +254,7 @@ class Run:
     ) -> None:
         """A layer's gate weights: histogram counts [E experts, bins], mean weight load [E], mean entropy in nats."""
         self._journal.gate(step, layer, counts, load, entropy)
+        self._tell("gate", step=step, layer=layer, load=load, ent=entropy)
         self._beat()
 
     def progress(self, step: int, total: int, phase: str, rate: float | None = None, unit: str = "steps") -> None:
@@ -292,7 +312,12 @@ class Run:
         if step is not None and not self._summary.total:  # progress, once reported, says where the run is
             self._summary.step = int(step)
         self._journal.write(kind, step=step, epoch=epoch, always=always, **fields)
+        self._tell(kind, step=step, **fields)
         self._beat()
+
+    def _tell(self, kind: str, **fields: Any) -> None:
+        if self._watcher is not None and kind not in ("health", "log"):
+            self._watcher({"k": kind} | fields)
 
     def _beat(self, *, force: bool = False) -> None:
         """Bring the summary up to date, at most once a second unless something must be known at once."""

@@ -46,6 +46,8 @@ def run(config: Config, run: Run) -> None:
         ),
         clip=settings.clip,
         average=settings.average,
+        # A curriculum begins with prompts that hold no item vector at all.
+        resting=("projector",) if settings.generate is not None and settings.generate.curriculum else (),
     )
     module = TeacherModule(built.teacher, settings, task, run, config.trainer.report_every)
     try:

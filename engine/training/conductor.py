@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from engine import health
 from engine.errors import UserError
 from engine.runs.run import Run
 from engine.settings.trainer import Trainer
@@ -39,6 +40,7 @@ class Course:
     average: float | None = None  # decay of the running mean of weights that is evaluated and kept
     lower_is_better: bool = False
     precision: str | None = None  # of the forward pass; None: trainer.precision
+    resting: tuple[str, ...] = ()  # parameter groups that may go without a gradient for many steps
 
 
 class Conductor(pl.Callback):
@@ -225,10 +227,10 @@ class Conductor(pl.Callback):
         checkpoint.save(self.run, snapshot)
 
     def _end_not_a_number(self, what: str, step: int) -> None:
-        hint = f"{what} is not a finite number at step {step}"
-        self.run.health("nan_loss", "error", hint, gradients.not_finite(self.groups))
+        found = health.not_a_number(what, step, gradients.not_finite(self.groups))
+        self.run.health(found.code, found.level, found.hint, found.groups)
         raise UserError(
-            f"{hint}: training cannot go on",
+            f"{what} is not a finite number at step {step}: training cannot go on",
             place=self.run.id,
             remedy="Most often the learning rate is too high: lower it, set a clip (for example 1.0) or more warm-up.",
         )

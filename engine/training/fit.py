@@ -42,9 +42,17 @@ def fit(
     """
     groups = {name: group for name, group in groups.items() if len(group)}  # post-norm with a tied output has none
     _check_groups(module, groups)
-    run.describe({name: sum(p.numel() for p in group) for name, group in groups.items()})
     conductor = Conductor(module, course, settings, run, groups, evaluate, positions)
     standing = conductor.standing
+    run.describe(
+        {name: sum(p.numel() for p in group) for name, group in groups.items()},
+        course={
+            "patience": course.patience,
+            "stale": standing.stale,
+            "evaluations": standing.step // course.evaluate_every,
+            "resting": list(course.resting),
+        },
+    )
     if standing.step < course.steps and not conductor.finished:
         torch.set_float32_matmul_precision(settings.matmul)
         with _quiet_lightning():

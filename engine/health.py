@@ -19,9 +19,8 @@ from engine.runs.run import Run
 from engine.settings.health import Health
 from engine.stages import LOSS, SPEED
 
-CARRIES = (
-    0.1  # share of the total norm below which a growing group cannot hurt: parts that start at zero grow by nature
-)
+# Share of the total norm below which growth cannot hurt: parts that start at zero grow by nature.
+CARRIES = 0.1
 INFO, WARNING, ERROR = "info", "warning", "error"
 
 # What each code means: likely cause and next step. ``engine doctor`` looks closer.
@@ -178,9 +177,11 @@ class Watch:
         if self._stale >= self.rules.stale:
             never = self._stale + 1 >= self._evaluations
             seen = f"no better evaluation for {self._stale}" + (", never better than the first one" if never else "")
-            ends = self._patience and not never
-            seen += f"; training ends by itself after {self._patience}" if self._patience else ""
-            found.append(_finding("stagnation", INFO if ends else WARNING, seen))
+            if self._patience and not never:
+                seen += f"; training ends by itself after {self._patience}."
+                found.append(Finding("stagnation", INFO, seen))
+            else:
+                found.append(_finding("stagnation", WARNING, seen))
         return ["stagnation"], found
 
     def _gradients(self, event: Mapping[str, Any]) -> tuple[list[str], list[Finding]]:

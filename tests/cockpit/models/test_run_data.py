@@ -22,7 +22,7 @@ def test_a_training_written_by_the_engine_is_read_whole(maker):
     assert data.series[TOTAL].count == 20 and data.total == 200
     assert [group.name for group in data.gradients.groups()] == ["embedding", "blocks", "output"]
     layer = data.gates.layers["layers.1"]
-    assert layer.experts == 4 and layer.dead == 0 and layer.load.tolist() == [0.4, 0.3, 0.2, 0.1]
+    assert layer.experts == 4 and not layer.dead and layer.load.tolist() == [0.4, 0.3, 0.2, 0.1]
     assert abs(layer.variation - 0.447) < 0.001
     assert data.schema["loss"]["goal"] == "min"
     assert data.best["val_recall@10"][1] == 200
@@ -58,13 +58,37 @@ def test_nan_is_a_value_and_its_first_step_is_known(maker):
     assert data.nan_since == 50 and math.isnan(data.series["loss"].values[-1])
 
 
-def test_no_gradient_zero_nan_low_and_high_are_told_apart(maker):
+def test_facts_of_a_gradient_and_what_the_watch_noted_are_told_apart(maker):
     def report(run, tick):
         run.describe({"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1})
         run.gradients(1, 1.0, [None, 0.0, math.nan, 0.5, 0.001, 900.0], None, False)
+        run.health("grad_none", "error", "none", ["a"])
+        run.health("grad_small", "warning", "little", ["e"])
+        run.health("explode", "warning", "much", ["d", "f"])
+        run.health("explode", "warning", "much", ["f"])
 
-    data = read(maker.reported(maker.planned(), report))
-    assert [group.verdict for group in data.gradients.groups()] == [NONE, ZERO, NAN, OK, LOW, HIGH]
+    groups = read(maker.reported(maker.planned(), report)).gradients.groups()
+    assert [group.verdict for group in groups] == [NONE, ZERO, NAN, OK, LOW, HIGH]
+    assert [group.name for group in groups if group.noted] == ["a", "e", "f"]
+
+
+def test_a_group_far_above_the_others_is_no_fault_by_itself(maker):
+    def report(run, tick):
+        run.describe({"lora_a": 1, "head": 1})
+        run.gradients(1, 9.1, [0.0085, 9.1], None, False)
+
+    groups = read(maker.reported(maker.planned("teacher"), report)).gradients.groups()
+    assert [group.verdict for group in groups] == [OK, OK]
+
+
+def test_a_fault_that_is_over_is_no_longer_shown_as_one(maker):
+    def report(run, tick):
+        run.describe({"a": 1})
+        run.gradients(1, 1.0, [1.0], None, False)
+        run.health("explode", "warning", "much", ["a"])
+        run.health("explode", "info", "over", ["a"])
+
+    assert read(maker.reported(maker.planned(), report)).gradients.groups()[0].verdict == OK
 
 
 def test_clipping_is_counted(maker):
@@ -78,12 +102,14 @@ def test_clipping_is_counted(maker):
     assert data.gradients.clip_share == 0.25 and data.gradients.clip == 1.0
 
 
-def test_a_dead_expert_is_counted(maker):
+def test_a_dead_expert_is_one_that_the_watch_noted(maker):
     def report(run, tick):
         run.gate(1, "l", [[1.0] * 4, [0.0] * 4], [0.999, 0.001], 0.01)
+        run.health("dead_expert", "warning", "no load", ["l e1"])
+        run.health("gate_collapse", "warning", "one does it all", ["l"])
 
     layer = read(maker.reported(maker.planned(), report)).gates.layers["l"]
-    assert layer.dead == 1 and layer.entropy == 0.01
+    assert layer.dead == {1} and layer.collapsed and layer.entropy == 0.01
 
 
 def test_a_gate_event_that_contradicts_itself_is_counted_and_skipped():

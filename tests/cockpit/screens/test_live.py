@@ -79,6 +79,8 @@ def test_none_zero_and_small_gradients_are_told_apart(desk, ready, maker, press)
         run.describe({"lora_a": 10, "lora_b": 10, "gate": 10, "head": 10})
         run.gradients(1, 1.0, [None, 0.0, 0.001, 0.5], 1.0, True)
         run.scalars(1, {"loss": 1.0})
+        run.health("grad_none", "error", "frozen or detached", ["lora_a"])
+        run.health("grad_small", "warning", "saturated", ["gate"])
 
     run = maker.reported(maker.planned("teacher"), report).name
     desk.live.open(run)
@@ -87,7 +89,8 @@ def test_none_zero_and_small_gradients_are_told_apart(desk, ready, maker, press)
     desk.draw(120, 40)
     picture = plain(desk.draw(120, 40))
     assert "1 None" in picture and "1 zero" in picture and "✗ None" in picture and "⚠ low" in picture
-    assert "grad lora_a: no gradient: frozen, detached" in picture
+    assert "· zero" in picture  # a fact; a fault only once the watch has noted it
+    assert "✗ grad_none (lora_a): frozen or detached" in picture
 
 
 def test_marked_runs_are_laid_over_with_a_legend(live, ready, world, press):

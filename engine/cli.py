@@ -85,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
     recommend.add_argument("--count", type=int, default=10, metavar="N", help="recommendations per user (10)")
     recommend.add_argument("--show-seen", action="store_true", help="also what is in the history already")
 
+    command("serve-local", "serve_local:serve", "answer recommendation requests over stdin and stdout", "ID", "a run")
+
     export = command(
         "export", "export:export", "training rows, or a knowledge run's answers, as DLLM2Rec's files", "ID"
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data import ids
 from engine.errors import DataError
 from engine.evaluate.titles import Titles
 from engine.runs.text import clean
@@ -35,6 +36,23 @@ def of_titles(catalogue: Titles, names: Sequence[str], user: str = "you") -> His
             raise DataError(problem, place="--history", remedy="Write a title as the catalogue has it, or a raw id.")
         items.append(item)
     return Histories([user], np.array(items, dtype=np.int32), np.array([0, len(items)]), [])
+
+
+def of_names(catalogue: Titles, names: object) -> NDArray[np.int32]:
+    """Item ids of a list that a program sent: ids as numbers, titles or raw ids as texts. DataError for any other."""
+    if not isinstance(names, list):
+        raise DataError("a history must be a list of item ids or titles", place="history")
+    items = []
+    for name in names:
+        if isinstance(name, str):
+            item, problem = resolve(catalogue, name)
+        else:
+            known = isinstance(name, int) and ids.PADDING < name < len(catalogue.titles)
+            item, problem = (int(name), "") if known else (None, f"there is no item {name!r}")
+        if item is None:
+            raise DataError(problem, place="history", remedy="Name items by id, title or raw id.")
+        items.append(item)
+    return np.array(items, dtype=np.int32)
 
 
 def read_histories(path: Path, catalogue: Titles) -> Histories:

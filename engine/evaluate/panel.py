@@ -25,8 +25,19 @@ from engine.stages import ADAPTER, DISTILLED_MODEL, ITEMS, LANGUAGE_MODEL, PROFI
 
 STUDENTS = {"student": STUDENT_MODEL, "distilled": DISTILLED_MODEL}
 TEACHER = "teacher"
-MODELS = ("student", TEACHER, "distilled")  # the order in which they stand beside each other
+# Model -> stage that trains it, in the order in which they stand beside each other.
+MAKERS = {"student": STUDENT_MODEL.stage, TEACHER: ADAPTER.stage, "distilled": DISTILLED_MODEL.stage}
+MODELS = tuple(MAKERS)
 READY, LOADING, MISSING, FAILED = "ready", "loading", "missing", "failed"
+
+
+@dataclass(frozen=True)
+class Named:
+    """An item by all its names, safe to show."""
+
+    item: int
+    raw: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -71,9 +82,9 @@ class Question:
 class Answer:
     """All columns, in the order of ``MODELS``; items that every two ready lists share."""
 
-    history: list[Item]  # rank 0, oldest first
+    history: list[Named]  # oldest first
     user: str
-    next: Item | None
+    next: Named | None
     columns: list[Column]
     overlap: list[tuple[str, str, int]]
 
@@ -105,14 +116,23 @@ class Panel:
 
     # -- models ----------------------------------------------------------------------------------------------------
 
+    @property
+    def students(self) -> list[str]:
+        """The students that were trained on the way to the run."""
+        return [name for name in STUDENTS if STUDENTS[name].stage in self.runs]
+
+    def run_of(self, name: str) -> str | None:
+        """The run that trained a model."""
+        folder = self.runs.get(MAKERS[name])
+        return folder.name if folder else None
+
     def needs(self, question: Question) -> list[str]:
         """Models that have to be loaded before the question is answered completely."""
-        names = [name for name in STUDENTS if STUDENTS[name].stage in self.runs]
-        if self._asks_live(question):
-            names.append(TEACHER)
+        names = [*self.students, *([TEACHER] if self.asks_live(question) else [])]
         return [name for name in names if name not in self._tellers]
 
-    def _asks_live(self, question: Question) -> bool:
+    def asks_live(self, question: Question) -> bool:
+        """Whether the teacher has to think about it: it has written down no answer to it, and may be asked."""
         stored = question.row is not None and isinstance(self._answered, Answered)
         return question.live and not stored and ADAPTER.stage in self.runs and len(question.history) > 0
 
@@ -136,29 +156,28 @@ class Panel:
 
     # -- answers ---------------------------------------------------------------------------------------------------
 
-    def answer(self, question: Question) -> Answer:
-        """What the models that are loaded say now."""
+    def answer(self, question: Question, later: bool = False) -> Answer:
+        """What the models that are loaded say now; ``later``: the teacher need not think now, it is asked again."""
         people, row = self.people, question.row
         target = people.next(row) if row is not None else None
-        told = {name: self._column(name, question, target) for name in MODELS}
+        told = {name: self._column(name, question, target, later) for name in MODELS}
         lists = {name: [one.item for one in column.items] for name, column in told.items() if column.state == READY}
         return Answer(
-            history=[self.item(item) for item in question.history.tolist()],
+            history=[self.named(item) for item in question.history.tolist()],
             user="" if row is None else people.name(row),
-            next=None if target is None else self.item(target),
+            next=None if target is None else self.named(target),
             columns=list(told.values()),
             overlap=shared(lists),
         )
 
-    def item(self, item: int, rank: int = 0, score: float = 0.0, target: int | None = None) -> Item:
-        raw = clean(self.catalogue.raw[item], 80)
-        return Item(rank, item, raw, self.catalogue.titles[item], score, item == target)
+    def named(self, item: int) -> Named:
+        """An item's names."""
+        return Named(item, clean(self.catalogue.raw[item], 80), self.catalogue.titles[item])
 
-    def _column(self, name: str, question: Question, target: int | None) -> Column:
-        artifact = ADAPTER if name == TEACHER else STUDENTS[name]
-        folder = self.runs.get(artifact.stage)
+    def _column(self, name: str, question: Question, target: int | None, later: bool) -> Column:
+        folder = self.runs.get(MAKERS[name])
         if folder is None:
-            return Column(name, "", MISSING, f"no {artifact.stage} run stands behind {self.run}")
+            return Column(name, "", MISSING, f"no {MAKERS[name]} run stands behind {self.run}")
         if not len(question.history):
             return Column(name, folder.name, MISSING, "nothing can be said of an empty history")
         if name == TEACHER and question.row is not None and isinstance(self._answered, Answered):
@@ -172,6 +191,8 @@ class Panel:
             return Column(name, folder.name, LOADING, f"loading {what}")
         if isinstance(teller, UserError):
             return Column(name, folder.name, FAILED, clean(str(teller).replace("\n", "  "), 400))
+        if name == TEACHER and later:
+            return Column(name, folder.name, LOADING, "asking the teacher")
         return self._ready(name, folder, "live" if name == TEACHER else "", teller, question, target)
 
     def _unasked(self, question: Question) -> str:
@@ -196,7 +217,10 @@ class Panel:
             rank = None if target is None else rank_of(told.scores, seen, target)
         except ValueError as error:
             return Column(name, folder.name, FAILED, f"{error}: engine doctor {folder.name} says why", source)
-        items = [self.item(item, place, score, target) for place, (item, score) in enumerate(best, start=1)]
+        items = []
+        for place, (item, score) in enumerate(best, start=1):
+            names = self.named(item)
+            items.append(Item(place, item, names.raw, names.title, round(score, 5), item == target))
         gates = None if told.gates is None else [round(float(weight), 4) for weight in told.gates]
         taken = 1000 * (time.perf_counter() - since)
         return Column(name, folder.name, READY, "", source, items, rank, gates, round(taken, 2))

@@ -39,6 +39,7 @@ class Titles:
         for item, text in enumerate(texts):
             if item != ids.PADDING:
                 self._by_title[text].append(item)
+        self._spoken = [f" {text}" for text in texts]  # a blank before every word
         owners, buckets = _triples(texts)
         order = np.argsort(buckets, kind="stable")
         self._owners = owners[order]  # [G] item ids, bucket after bucket
@@ -52,6 +53,22 @@ class Titles:
             if found and plain(name):
                 return found
         return [self._by_raw[text.strip()]] if text.strip() in self._by_raw else []
+
+    def complete(self, text: str, count: int) -> list[int]:
+        """Items that a person who has typed this far may mean: the title itself, titles that begin so, titles in which
+        every typed word begins a word, shorter ones first; then the nearest ones."""
+        words = [f" {word}" for word in plain(text).split()]
+        found = dict.fromkeys(self.named(text))
+        if words:
+            whole = "".join(words)
+            begun = [item for item, title in enumerate(self._spoken) if words[0] in title]
+            for word in words[1:]:
+                begun = [item for item in begun if word in self._spoken[item]]
+            begun.sort(key=lambda item: (not self._spoken[item].startswith(whole), len(self._spoken[item])))
+            found |= dict.fromkeys(begun[:count])
+        if len(found) < count:
+            found |= dict.fromkeys(self.nearest(text, count))
+        return list(found)[:count]
 
     def nearest(self, text: str, count: int = 3) -> list[int]:
         """Items whose titles come closest, best first; none where nothing is alike."""

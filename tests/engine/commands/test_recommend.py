@@ -6,7 +6,7 @@ from rich.cells import cell_len
 
 from engine import cli
 from engine.commands.recommend import table
-from engine.evaluate.panel import Answer, Column, Item
+from engine.evaluate.panel import Answer, Column, Item, Named
 
 Captured = pytest.CaptureFixture[str]
 
@@ -49,11 +49,11 @@ def test_typed_titles_are_put_to_the_teacher_too_unless_not_wanted(seven_stages:
     assert printed.err == "" and columns["teacher"]["state"] == "missing"
 
 
-def _history(runs: Path) -> list[Item]:
+def _history(runs: Path) -> list[Named]:
     from engine.evaluate.panel import Panel
 
     panel = Panel(runs / "evaluate")
-    return [panel.item(item) for item in (3, 9)]
+    return [panel.named(item) for item in (3, 9)]
 
 
 def _column(model: str, titles: list[str], next: int = 0, **more: object) -> Column:
@@ -63,9 +63,9 @@ def _column(model: str, titles: list[str], next: int = 0, **more: object) -> Col
 
 def test_the_true_item_what_all_share_and_what_is_missing_are_marked() -> None:
     answer = Answer(
-        history=[Item(0, 8, "r8", "Seen", 0.0)],
+        history=[Named(8, "r8", "Seen")],
         user="ann",
-        next=Item(0, 2, "r2", "B", 0.0),
+        next=Named(2, "r2", "B"),
         columns=[
             _column("student", ["A", "B"], next=2, next_rank=2.0),
             Column("teacher", "", "missing", "no teacher run stands behind this"),

@@ -69,3 +69,30 @@ def test_sixty_thousand_titles_answer_within_fifty_milliseconds() -> None:
         taken.append(time.thread_time() - begin)
         assert names[found[0]] + "x" == text
     assert sorted(taken)[7] < 0.05
+
+
+FILMS = ["", "The Godfather", "The Godfather Part II", "Star Wars", "Star Trek IV: The Voyage Home", "Starman", "Wars"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("star", [5, 3, 4]),  # titles that begin so, shorter ones first
+        ("star w", [3]),
+        ("godf", [1, 2]),
+        ("voyage st", [4]),  # words may stand in any order
+        ("wars", [6, 3]),
+        ("r4", [4]),
+    ],
+)
+def test_what_is_typed_so_far_finds_the_titles_it_may_become(typed: str, expected: list[int]) -> None:
+    found = Titles(FILMS, ["", *[f"r{n}" for n in range(1, 7)]]).complete(typed, 6)
+    assert found[: len(expected)] == expected
+
+
+def test_a_misspelt_beginning_falls_back_to_what_is_near() -> None:
+    assert 1 in Titles(FILMS, [str(n) for n in range(7)]).complete("godfahter", 3)
+
+
+def test_nothing_typed_completes_to_nothing() -> None:
+    assert Titles(FILMS, [str(n) for n in range(7)]).complete("  ", 3) == []

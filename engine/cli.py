@@ -57,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
     rm = command("rm", "steer:remove", "delete runs", "ID", "run ids, shortened, or last")
     rm.add_argument("--force", action="store_true", help="also runs that other runs were made from")
 
+    verbs = "first, sooner, later, last, pause or unpause, and run ids"
+    command("queue", "queue:queue", "what waits for what; change the order, pause", "[VERB] [ID]", verbs)
+
     results = command("results", "results:results", "one row per model and finished evaluation", "[WORD]", "as in runs")
     results.add_argument("--csv", type=Path, metavar="FILE", help="write the table to FILE (- for stdout)")
     results.add_argument("--all", action="store_true", help="every protocol and split, not only the main one")

@@ -1,7 +1,8 @@
 """Writing that leaves whole files or none, and what a person is told when the disk refuses.
 
 ``write_json`` replaces a small record, ``Replacing`` a large file or folder; both write under a scratch name, sync and
-rename. ``hold`` takes a lock that the kernel gives back when its last holder is gone, however that holder died.
+rename. ``hold`` takes a lock that the kernel gives back when its last holder is gone, however that holder died;
+``held`` asks whether somebody has it.
 """
 
 import errno
@@ -183,3 +184,18 @@ def hold(path: Path) -> int | None:
             remedy="The file system must support flock: choose a folder on a local disk with --runs DIR.",
         ) from error
     return handle
+
+
+def held(path: Path) -> bool:
+    """Whether somebody holds the lock at ``path``. Asking shares it for a moment, so whoever tries then tries again."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar, Union, get_args, get_origin, get_type_hin
 
 from engine.errors import RunError
 from engine.runs.events import number
-from engine.runs.files import discard, read_json, write_json
+from engine.runs.files import discard, read_json, refused, write_json
 from engine.runs.identity import Identity, host
 
 VERSION = 1
@@ -34,8 +34,9 @@ CHECKPOINTS = "checkpoints"  # the stage
 CONTROL = "control"  # people: a file in it asks the stage for something
 STOP = "stop"  # control/: stop as soon as possible
 STOP_AFTER_EVALUATION = "stop-after-evaluation"  # control/
+TURN = "queue.json"  # control/: the run's turn in the queue, where a person changed it
 
-SLOTS = ".slots"  # <runs>/.slots/<device>-<n>: one lock a slot
+SLOTS = ".slots"  # <runs>/.slots/<host>/<device>/: a lock a slot, and the queue for them (queue.py)
 PLANNING = ".lock"  # <runs>/.lock: who holds it may plan
 
 
@@ -206,6 +207,26 @@ class Meta:
 
     def write(self, folder: Path) -> None:
         write_json(folder / META, asdict(self))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """``control/queue.json``: what a person wants of a run that waits. ``place`` stands for its time of coming."""
+
+    place: float | None = None  # unix seconds; the least is first
+    paused: bool = False
+    v: int = VERSION
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        return _record(cls, read_json(folder / CONTROL / TURN) or {}) or cls()
+
+    def write(self, folder: Path) -> None:
+        try:
+            (folder / CONTROL).mkdir(exist_ok=True)
+        except OSError as error:
+            raise refused(error, folder / CONTROL) from error
+        write_json(folder / CONTROL / TURN, asdict(self))
 
 
 def archive_exit(folder: Path) -> None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from engine.runs.identity import Identity, boot
-from engine.runs.schema import Exit, Process, RunInfo, Summary
+from engine.runs.schema import Exit, Process, RunInfo, Summary, Turn
 from engine.runs.slurm import Job
 
 UNSTARTED = 10.0  # seconds in which a planned run has to be taken up
@@ -74,7 +74,7 @@ def _look(folder: Path, info: RunInfo, now: float) -> Standing:
     stage = process.stage if process and process.stage else summary.process if summary else None
     supervisor = process.supervisor if process else None
     if process and process.phase in (WAITING, QUEUED):
-        return _not_yet(process)
+        return _not_yet(folder, process)
     told = [identity.alive for identity in (supervisor, stage) if identity]
     if summary and summary.ended and not (supervisor and supervisor.alive):
         return _by_its_own_word(summary)  # its process may still be on its way out
@@ -111,10 +111,12 @@ def signal_name(number: int) -> str:
     return f"signal {number} ({known[number]})" if number in known else f"signal {number}"
 
 
-def _not_yet(process: Process) -> Standing:
+def _not_yet(folder: Path, process: Process) -> Standing:
     if process.supervisor.alive is False:
         return _lost(process.supervisor)
     where = "" if process.supervisor.here else f" on {process.supervisor.host}"
+    if Turn.read(folder).paused:
+        return Standing(State(process.phase.upper()), f"paused by a person{where}")
     if process.phase == WAITING:
         return Standing(State.WAITING, f"for its inputs{where}")
     return Standing(State.QUEUED, f"for a free slot{where}")

@@ -27,6 +27,7 @@ from engine.runs.environment import stage_environment
 from engine.runs.files import hold, refused
 from engine.runs.identity import Identity
 from engine.runs.memory import oom_kills
+from engine.runs.queue import Ticket
 from engine.runs.schema import Exit, Process, RunInfo, Summary
 from engine.runs.state import QUEUED, RUNNING, WAITING, State, standing
 
@@ -147,6 +148,8 @@ class Supervisor:
             signal.signal(number, self._on_signal)
         self.attempt = _next_attempt(self.folder)
         ending.reserve(self.folder)
+        slots = self.info.slots
+        self.ticket = Ticket(self.folder.parent, self.info.id, slots) if slots else None
         self._record(WAITING)
         schema.archive_exit(self.folder)
         if self.attempt > 1:
@@ -196,18 +199,16 @@ class Supervisor:
         return ""
 
     def _await_slot(self) -> int | None:
-        """Wait for a free slot of the run's device; a descriptor that holds it."""
-        slots = self.info.slots
-        if self._wanted() or slots is None:
+        """Wait for this run's turn and a free slot of its device; a descriptor that holds it."""
+        if self._wanted() or self.ticket is None:
             return None
-        places = self.folder.parent / schema.SLOTS
-        places.mkdir(exist_ok=True)
         self._record(QUEUED)
         while not self._wanted():
-            for place in range(max(slots.count, 1)):
-                slot = hold(places / f"{slots.device.replace('/', '-')}-{place}")
-                if slot is not None:
-                    return slot
+            slot = self.ticket.take()
+            if slot is not None:
+                self.ticket.leave()
+                self.ticket = None
+                return slot
             time.sleep(LOOK)
         return None
 
@@ -309,6 +310,8 @@ class Supervisor:
     def _end(self, by: str, reason: str, code: int | None = None, number: int | None = None, oom: bool = False) -> None:
         now = time.time()
         wall = round(now - self.started, 3) if self.stage else 0.0
+        if self.ticket is not None:
+            self.ticket.leave()
         end = Exit(self.attempt, code, number, by, reason[:REASON], wall, self.max_rss, oom, now)
         ending.record(self.folder, end)
 

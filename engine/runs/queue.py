@@ -251,6 +251,4 @@ def _line_of(runs: Path, run: str) -> list[Waiting]:
         line = _line(place)
         if any(waiting.run == run for waiting in line):
             return line
-    raise RunError(
-        f"{run} does not wait for a slot", place=str(runs / run), remedy="See what waits with: engine queue"
-    )
+    raise RunError(f"{run} does not wait for a slot", place=str(runs / run), remedy="See what waits with: engine queue")

@@ -9,9 +9,11 @@ from engine.runs.environment import stage_environment
 MODULES = [
     "events",
     "files",
+    "forecast",
     "identity",
     "journal",
     "memory",
+    "queue",
     "reader",
     "run",
     "schema",

@@ -141,7 +141,7 @@ def test_the_experiment_that_was_asked_for_first_goes_on_before_a_later_one_begi
 def test_a_run_whose_supervisor_was_killed_holds_nobody_up(line: Line) -> None:
     first = line.works(line.start()[0])
     folders = line.start(2)
-    a, b = line.queued(folders)
+    _a, b = line.queued(folders)
     process = Process.read(folders[0])
     assert process is not None
     os.kill(process.supervisor.pid, signal.SIGKILL)
@@ -156,7 +156,7 @@ def test_a_run_whose_supervisor_was_killed_holds_nobody_up(line: Line) -> None:
 def test_a_run_that_is_stopped_in_the_line_leaves_it(line: Line) -> None:
     line.works(line.start()[0])
     folders = line.start(2)
-    a, b = line.queued(folders)
+    _a, b = line.queued(folders)
     line.bench.store.stop(line.bench.store.entry(folders[0]))
     assert line.bench.ends(folders[0]) == "STOPPED"
     assert line.names() == [b]
@@ -200,8 +200,13 @@ def test_many_who_come_at_once_are_each_served_once(line: Line, tmp_path: Path) 
     folders = [line.bench.create(slots=ONE) for _ in range(4)]
     starters = [
         subprocess.Popen(
-            [sys.executable, "-c", source + "launch(Path(sys.argv[1]), sys.argv[2:])", str(folder)]
-            + line.bench.command(folder, WORKS, line.here),
+            [
+                sys.executable,
+                "-c",
+                source + "launch(Path(sys.argv[1]), sys.argv[2:])",
+                str(folder),
+                *line.bench.command(folder, WORKS, line.here),
+            ],
             env=stage_environment(os.environ),
         )
         for folder in folders
@@ -213,7 +218,7 @@ def test_many_who_come_at_once_are_each_served_once(line: Line, tmp_path: Path) 
 
 def test_why_a_run_waits_is_told(line: Line) -> None:
     first = line.works(line.start()[0])
-    a, b, c = line.queued(line.start(3))
+    _a, b, _c = line.queued(line.start(3))
     pause(line.root, b, True)
     uses, waiting = look(line.root)
     assert [why(one, waiting, uses) for one in waiting] == [

@@ -1,11 +1,10 @@
-"""Who gets a free slot next: one line for each device of a machine. First come, first served, unless a person says
-otherwise.
+"""Who gets a free slot next: a line for each device of a machine, in the order of coming unless a person changes it.
 
-``<runs>/.slots/<host>/<device>/slot-<n>`` is locked by the run that works on it, ``line/<run id>`` is a ticket that a run
-locks from the moment it is asked for until it works. The kernel unlocks both when their process is gone, however it
-died: a ticket that nobody holds does not count, and the next run that looks removes it. Machines that share the folder
-have slots and lines of their own. What a person wants is ``control/queue.json`` of the run (``Turn``), so any machine
-can be told from any other, and no file has two writers.
+``<runs>/.slots/<host>/<device>/slot-<n>`` is locked by the run that works on it, ``line/<run id>`` is a ticket that a
+run locks from the moment it is asked for until it works. The kernel unlocks both when their process is gone, however
+it died: a ticket that nobody holds does not count, and the next run that looks removes it. Machines that share the
+folder have slots and lines of their own. What a person wants is ``control/queue.json`` of the run (``Turn``), so any
+machine can be told from any other, and no file has two writers.
 """
 
 import json

@@ -196,17 +196,16 @@ def test_machines_that_share_the_folder_do_not_wait_for_each_other(line: Line, m
 
 
 def test_many_who_come_at_once_are_each_served_once(line: Line, tmp_path: Path) -> None:
-    source = "import sys; from pathlib import Path; from engine.runs.supervisor import launch\n"
+    source = """
+import sys
+from pathlib import Path
+from engine.runs.supervisor import launch
+launch(Path(sys.argv[1]), sys.argv[2:])
+"""
     folders = [line.bench.create(slots=ONE) for _ in range(4)]
     starters = [
         subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                source + "launch(Path(sys.argv[1]), sys.argv[2:])",
-                str(folder),
-                *line.bench.command(folder, WORKS, line.here),
-            ],
+            [sys.executable, "-c", source, str(folder), *line.bench.command(folder, WORKS, line.here)],
             env=stage_environment(os.environ),
         )
         for folder in folders

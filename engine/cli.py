@@ -43,6 +43,18 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--plan", action="store_true", help="say what would run, what is reused and why; run nothing")
     run.add_argument("--detach", action="store_true", help="start the runs and return")
 
+    sweep = command(
+        "sweep",
+        "sweep:sweep",
+        "every combination of key=a,b,c words, as one experiment",
+        "[STAGE] [KEY=A,B,C]",
+        settings,
+    )
+    sweep.add_argument("--experiment", metavar="NAME", help="label that groups the runs")
+    sweep.add_argument("--again", action="store_true", help="run the stage anew although finished runs could be reused")
+    sweep.add_argument("--plan", action="store_true", help="say what would run and what is shared; run nothing")
+    sweep.add_argument("--detach", action="store_true", help="start the runs and return")
+
     command("runs", "inspect:runs", "list the runs", "[WORD]", "show only runs whose id, stage, state or label has it")
     command("show", "inspect:show", "facts, figures and the main curve of a run", "ID", "run ids, shortened, or last")
     logs = command("logs", "inspect:logs", "what a run printed", "ID", "run id, shortened, or last")

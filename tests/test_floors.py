@@ -14,7 +14,7 @@ ENGINE = ROOT / "engine"
 
 # From the top floor down. Parts in one tuple share a floor and may use each other.
 FLOORS: list[tuple[str, ...]] = [
-    ("cli", "__main__", "commands", "launch", "plan", "provenance", "bench"),
+    ("cli", "__main__", "commands", "launch", "plan", "provenance", "bench", "sweep", "tune"),
     ("compare",),
     ("results",),
     *[(name,) for name in reversed(STAGES)],

@@ -12,6 +12,7 @@ from engine.cli import parser
 from engine.commands.words import stage_and_settings
 from engine.config import load
 from engine.stages import STAGES
+from engine.sweep import combinations
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -60,6 +61,9 @@ def test_an_engine_command_is_one_that_the_program_takes(command: str) -> None:
     words = shlex.split(command)[1:]
     options, rest = parser().parse_known_args(words)
     assert not [word for word in rest if word.startswith("-")]
+    if options.command == "sweep":
+        stage, settings = stage_and_settings([*options.words, *rest])
+        assert len(combinations(settings)) > 1
     if options.command in ("run", "config"):
         stage, settings = stage_and_settings([*options.words, *rest])
         load(settings)

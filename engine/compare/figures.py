@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine.compare.groups import Group, Member
 from engine.evaluate.table import Row, read
 from engine.runs.reader import History, history
-from engine.stages import METRICS_TABLE, MODELS, STAGES
+from engine.stages import METRICS_TABLE, MODELS, STAGES, VAL_NDCG
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +66,7 @@ class Evaluated:
     """One evaluation's test rows under the protocol of the comparison."""
 
     rows: Mapping[str, Row]  # by model: its line of the metrics table
+    validation: Mapping[str, Row]  # the same of the validation rows, which may choose between models
     main: Row  # any line under the evaluation's own main protocol
 
     @property
@@ -75,11 +76,18 @@ class Evaluated:
 
 def evaluated(member: Member, hide_seen: str | None) -> Evaluated:
     """The lines of a finished evaluation, seen items hidden ("true") or not; None: as its own settings say."""
-    tested = [row for row in read(member.entry.folder, METRICS_TABLE) if row["split"] == "test"]
-    main = next(row for row in tested if row["main"] == "true")
+    table = read(member.entry.folder, METRICS_TABLE)
+    main = next(row for row in table if row["split"] == "test" and row["main"] == "true")
     wanted = hide_seen or main["hide_seen"]
-    chosen = {row["model"]: row for row in tested if row["hide_seen"] == wanted and row["candidates"] == "all"}
-    return Evaluated(chosen, main)
+    tested, validated = (
+        {
+            row["model"]: row
+            for row in table
+            if (row["split"], row["hide_seen"], row["candidates"]) == (split, wanted, "all")
+        }
+        for split in ("test", "validation")
+    )
+    return Evaluated(tested, validated, main)
 
 
 def of_evaluations(found: Sequence[Sequence[Evaluated]]) -> list[Figure]:
@@ -92,6 +100,16 @@ def of_evaluations(found: Sequence[Sequence[Evaluated]]) -> list[Figure]:
             if any(value is not None for group in values for value in group):
                 asked = name in TESTED and model not in REFERENCES
                 figures.append(Figure(name, model, "max" if name in TESTED else "", values, asked))
+    return figures
+
+
+def of_validation(found: Sequence[Sequence[Evaluated]]) -> list[Figure]:
+    """NDCG@10 on validation rows of every model that was trained: what a choice may rest on."""
+    figures = []
+    for model in (model for model in MODELS if model not in REFERENCES):
+        values = [[_number(one.validation.get(model), TESTED[0]) for one in group] for group in found]
+        if any(value is not None for group in values for value in group):
+            figures.append(Figure(VAL_NDCG.name, model, VAL_NDCG.goal, values, asked=False))
     return figures
 
 

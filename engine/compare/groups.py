@@ -1,7 +1,7 @@
 """From words to groups: a run, ``name=ID,ID``, or an experiment's label, whose runs differ by seed or by setting."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -88,7 +88,7 @@ def resolve(words: Sequence[str], store: Store, stage: str | None = None) -> lis
     groups = []
     for one in found:
         runs = _of_stage(one, chosen) if one.labelled else one.runs
-        members = sorted((_member(run, by_id) for run in runs), key=lambda member: (member.seed, member.entry.id))
+        members = sorted((member_of(run, by_id) for run in runs), key=lambda member: (member.seed, member.entry.id))
         groups += _by_settings(members) if one.labelled and len(found) == 1 else [Group(one.name, members)]
     if len(groups) < 2:
         raise UserError(
@@ -100,7 +100,7 @@ def resolve(words: Sequence[str], store: Store, stage: str | None = None) -> lis
 
 
 def _find(word: str, entries: Sequence[Entry], store: Store) -> _Found:
-    name, equals, listed = word.partition("=")
+    name, equals, listed = word.rpartition("=")  # a name may be a setting with its value
     if not equals:
         labelled = [entry for entry in entries if entry.info.experiment == word]
         if labelled and word not in {entry.id for entry in entries}:
@@ -144,7 +144,8 @@ def _of_stage(one: _Found, stage: str) -> list[Entry]:
     return list({run.info.fingerprint: run for run in done or own}.values())
 
 
-def _member(entry: Entry, by_id: dict[str, Entry]) -> Member:
+def member_of(entry: Entry, by_id: Mapping[str, Entry]) -> Member:
+    """The run with everything it was made from, as far as that is still there."""
     makers: dict[str, Entry] = {}
     gone: list[str] = []
 

@@ -108,7 +108,7 @@ class Comparison:
 
 def build(groups: Sequence[Group]) -> Comparison:
     """Read what the groups measured and compare it."""
-    found = _evaluations(groups)
+    found = evaluations(groups)
     if found:
         hide_seen = found[0][0].main["hide_seen"]
         targets = [[one.targets for one in group] for group in found]
@@ -124,7 +124,7 @@ def build(groups: Sequence[Group]) -> Comparison:
         figures = of_trainings(groups)
         differences = compare(groups, figures, None, [], Sampling(0, 0))
     metrics = [
-        Metric(figure.metric, figure.model, figure.goal, [_spread(values) for values in figure.values], own)
+        Metric(figure.metric, figure.model, figure.goal, [spread_of(values) for values in figure.values], own)
         for figure, own in zip(figures, differences, strict=True)
     ]
     return Comparison(
@@ -142,7 +142,7 @@ def build(groups: Sequence[Group]) -> Comparison:
 _DRAWN = ("samples", "candidate_seed")  # the same draws as the evaluation's own comparisons
 
 
-def _evaluations(groups: Sequence[Group]) -> list[list[Evaluated]]:
+def evaluations(groups: Sequence[Group]) -> list[list[Evaluated]]:
     """The tables of all members where every one is a finished evaluation; else nothing."""
     members = [member for group in groups for member in group.members]
     if any(m.entry.info.stage != "evaluate" or m.entry.state is not State.DONE for m in members):
@@ -159,7 +159,8 @@ def _asked(
     ]
 
 
-def _spread(values: list[float | None]) -> Spread:
+def spread_of(values: list[float | None]) -> Spread:
+    """Mean and standard deviation of the values that are there."""
     known = [value for value in values if value is not None]
     return Spread(
         statistics.fmean(known) if known else None,

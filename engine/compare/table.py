@@ -62,7 +62,7 @@ def _value(value: Any) -> str:
 def _figures(comparison: Comparison, model: str | None) -> list[str]:
     metrics = [metric for metric in comparison.metrics if metric.model == model]
     header = [model or "training", *(letter(place) for place in range(len(comparison.groups)))]
-    lines = align(header, [[metric.metric, *map(_spread, metric.groups)] for metric in metrics])
+    lines = align(header, [[metric.metric, *map(spread_text, metric.groups)] for metric in metrics])
     rows = [row for metric in metrics for row in _differences(metric)]
     if rows:
         columns = ["", "less", "difference", "%", "95 % interval", "Holm's p", "over", ""]
@@ -70,7 +70,7 @@ def _figures(comparison: Comparison, model: str | None) -> list[str]:
     return lines
 
 
-def _spread(spread: Spread) -> str:
+def spread_text(spread: Spread) -> str:
     if spread.mean is None:
         return NOTHING
     return _number(spread.mean) + (f" ±{_number(spread.sd)}" if spread.sd is not None else "")

@@ -18,6 +18,11 @@ class Setting:
     meta: dict[str, Any]
 
     @property
+    def kind(self) -> Any:
+        """The type without its None."""
+        return _without_none(self.type)[0]
+
+    @property
     def type_name(self) -> str:
         return self.type.__name__ if isinstance(self.type, type) and not get_args(self.type) else str(self.type)
 

@@ -1,0 +1,154 @@
+"""``engine sweep``: every combination of some values, as one experiment; what they share is made once."""
+
+import argparse
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine import config as configuration
+from engine.commands.follow import follow
+from engine.commands.words import stage_and_settings
+from engine.errors import UserError
+from engine.launch import Request, label_of, start
+from engine.plan import Step
+from engine.runs.state import State
+from engine.runs.store import Entry, Store
+from engine.runs.text import clean_lines
+from engine.sweep import SHARED, Combination, combinations, count, plans
+
+SAYS = {"reuse": "reused", "join": "joined", "resume": "resumed", "new": "new", SHARED: "shared"}
+
+
+@dataclass(frozen=True)
+class Started:
+    """A combination whose runs are there: stage -> run id, makers first."""
+
+    point: Combination
+    runs: dict[str, str]
+
+    @property
+    def target(self) -> str:
+        return list(self.runs.values())[-1]
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """Run every combination, go on where one fails, and end with the mean and spread over seeds of each setting."""
+    target, words = stage_and_settings(options.words)
+    grid = combinations(words)
+    if len(grid) == 1:
+        raise UserError("one combination is no sweep", remedy="Write several values: seed=1,2,3; or use engine run.")
+    store = Store(options.runs)
+    label = options.experiment or label_for(target, words)
+    if options.plan:
+        _tell_plan(plans(target, grid, store, options.again), grid, label, options.json)
+        return 0
+    started = [_start(target, point, label, options.again, store) for point in grid]
+    print(f"{len(grid)} combinations in experiment {label}", file=sys.stderr)
+    if options.detach:
+        _print_started(started, label, options.json)
+        return 0
+    ids = list(dict.fromkeys(run for one in started for run in one.runs.values()))
+    try:
+        ended = {entry.id: entry for entry in follow(store, ids)}
+    except KeyboardInterrupt:
+        print(f"\nThe runs go on. Watch: engine runs {label}   Come back: type the same command again", file=sys.stderr)
+        raise
+    return finish(started, ended, label, store, options.json)
+
+
+def label_for(target: str, words: Sequence[str]) -> str:
+    """A name that the same words always get, so that a sweep which is typed again goes on under its label."""
+    plain = [word for word in words if "," not in word and ".." not in word]
+    key = hashlib.sha256(" ".join([target, *sorted(words)]).encode()).hexdigest()[:4]
+    return f"{label_of(plain, configuration.choices(plain))}-sweep-{key}"
+
+
+def _start(target: str, point: Combination, label: str, again: bool, store: Store) -> Started:
+    steps = start(Request(target, point.words, label, again), point.config, store)
+    return Started(point, {step.stage.name: step.run for step in steps})
+
+
+def finish(started: Sequence[Started], ended: Mapping[str, Entry], label: str, store: Store, as_json: bool) -> int:
+    """Tell what came out of every combination, and which failed; the exit status."""
+    from engine.compare import spreads
+    from engine.compare.groups import Group, member_of
+
+    failed = [one for one in started if ended[one.target].state is not State.DONE]
+    by_id = {entry.id: entry for entry in store.scan()}
+    parts: dict[str, dict[str, Any]] = {}
+    for one in started:
+        if one not in failed:
+            key = " ".join(f"{name}={value}" for name, value in one.point.values.items() if name != "seed")
+            parts.setdefault(key, {})[one.target] = member_of(by_id[one.target], by_id)
+    groups = [Group(key or label, list(members.values())) for key, members in parts.items()]
+    lines = spreads.spreads(groups) if groups else []
+    broken = {one.target: _broken(one, ended) for one in failed}
+    if as_json:
+        told = [
+            {
+                "settings": dict(one.point.values),
+                "runs": one.runs,
+                "state": ended[one.target].state.value,
+                "reason": broken.get(one.target, ""),
+            }
+            for one in started
+        ]
+        names = [{"name": group.name, "seeds": group.seeds} for group in groups]
+        figures = [asdict(line) for line in lines]
+        print(json.dumps({"experiment": label, "combinations": told, "groups": names, "figures": figures}))
+    elif lines:
+        print(spreads.text(groups, lines))
+        if len(groups) > 1:
+            words = [f"{group.name}={','.join(member.entry.id for member in group.members)}" for group in groups]
+            print(f"\nIs it more than chance? {shlex.join(['engine', 'compare', *words])}", file=sys.stderr)
+    for one in failed:
+        print(clean_lines(f"error: {one.point.name or one.target}: {broken[one.target]}"), file=sys.stderr)
+    if failed:
+        print(f"{len(failed)} of {len(started)} combinations failed", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _broken(one: Started, ended: Mapping[str, Entry]) -> str:
+    """The first run of a combination that is not done, and why."""
+    entry = next(entry for run in one.runs.values() if (entry := ended[run]).state is not State.DONE)
+    return f"{entry.id} {entry.state.value}: {entry.standing.reason or 'see engine logs ' + entry.id}"
+
+
+def _tell_plan(steps: Sequence[Sequence[Step]], grid: Sequence[Combination], label: str, as_json: bool) -> None:
+    totals = count(steps)
+    if as_json:
+        told = [
+            {
+                "settings": dict(point.values),
+                "words": point.words,
+                "steps": [
+                    {
+                        "stage": step.stage.name,
+                        "action": step.action,
+                        "run": step.run or None,
+                        "fingerprint": step.fingerprint,
+                        "why": step.why,
+                    }
+                    for step in own
+                ],
+            }
+            for point, own in zip(grid, steps, strict=True)
+        ]
+        print(json.dumps({"experiment": label, "combinations": told, "runs": totals}))
+        return
+    for point, own in zip(grid, steps, strict=True):
+        print(f"{point.name}  " + ", ".join(f"{step.stage.name} {SAYS[step.action]}" for step in own))
+    counted = ", ".join(f"{number} {SAYS[action]}" for action, number in totals.items() if number)
+    print(f"{len(grid)} combinations in experiment {label}; runs: {counted}")
+
+
+def _print_started(started: Sequence[Started], label: str, as_json: bool) -> None:
+    if as_json:
+        told = [{"settings": dict(one.point.values), "runs": one.runs} for one in started]
+        print(json.dumps({"experiment": label, "combinations": told}))
+    else:
+        print("\n".join(one.target for one in started))

@@ -39,7 +39,9 @@ def main() -> None:
     words.add_argument("--rows", type=int, default=512)
     given = words.parse_args()
     torch.set_num_threads(1)
-    settings = config.load(["student=sasrec", "student.loss=sampled-softmax", "student.negatives=2000"]).student
+    settings = config.load(
+        ["data=ml-100k", "student=sasrec", "student.loss=sampled-softmax", "student.negatives=2000"]
+    ).student
     sequences, rows = drawn(given.rows, given.items)
     windows = Windows(sequences, length=settings.max_length, batch=settings.batch, seed=1, random=True)
     module = StudentModule(SequenceModel(given.items, settings), settings, windows)

@@ -1,6 +1,6 @@
 """Supervised positions per CPU-second of training SASRec, beside plain PyTorch, in interleaved rounds.
 
-    python tests/benchmarks/student_training.py [--data ml-100k=DIR] [--rounds 5] [--steps 24]
+    python tests/benchmarks/student_training.py [--rounds 5] [--steps 24] [--length 50]
 
 ``ours`` is ``engine.training.fit`` as a run uses it; ``loop`` is the same model and loss in a bare loop, so their ratio
 is what Lightning and reporting cost; ``plain`` is the same network written the usual way: padded batches, nn.Dropout,
@@ -159,7 +159,7 @@ def main() -> None:
     words.add_argument("--length", type=int, default=50)
     given = words.parse_args()
     torch.set_num_threads(1)
-    settings = config.load(["student=sasrec", f"student.max_length={given.length}"]).student
+    settings = config.load(["data=ml-100k", "student=sasrec", f"student.max_length={given.length}"]).student
     speeds: dict[str, list[float]] = {"ours": [], "loop": [], "plain": []}
     with tempfile.TemporaryDirectory() as folder:
         bench = Round(drawn(), settings, Path(folder))

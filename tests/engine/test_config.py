@@ -21,6 +21,15 @@ def test_every_choice_of_every_group_makes_a_sound_configuration() -> None:
             config.load([f"{group}={choice}"])
 
 
+def test_the_named_experiments_are_there_and_each_keeps_its_own_data() -> None:
+    papers = ["paper-dllm2rec-toys", "paper-ilora-movielens"]
+    controls = ["no-embedding-distillation", "no-gate", "no-ranking-distillation"]
+    sets = ["amazon-toys", "demo", "lastfm", "ml-100k", "ml-1m"]
+    assert {*papers, *controls, *sets} <= set(config.groups()["experiment"])
+    for name in sets:
+        assert config.load([f"experiment={name}"]).data.name == name
+
+
 def test_a_typed_value_wins_over_the_files_and_reaches_what_refers_to_it() -> None:
     loaded = config.load(["seed=7", "student.dropout=0.25"])
     assert (loaded.seed, loaded.student.seed, loaded.student.dropout) == (7, 7, 0.25)

@@ -10,7 +10,7 @@ from cockpit.models.rows import Row
 from cockpit.models.series import AXES
 from cockpit.panes.chart import WEIGHTS
 from cockpit.prompts import Choice
-from cockpit.services import engine, export
+from cockpit.services import engine
 from engine.errors import UserError
 from engine.runs.schema import Meta
 
@@ -293,6 +293,8 @@ def do_copy(desk: "Desk") -> None:
 
 
 def do_export(desk: "Desk") -> None:
+    from cockpit.services import export  # the start of the cockpit does not wait for what few ask for
+
     rows = chosen(desk)
     curves = desk.screen.name == LIVE
     name = f"{rows[0].id}-curves.csv" if curves else "runs.csv"

@@ -98,6 +98,8 @@ class Cockpit(App[None], inherit_bindings=False):
         self._catching_up = self.desk.behind
         if self._catching_up:
             self.set_timer(CATCH_UP_EVERY, self._catch_up)
+        else:
+            self._paint()  # what somebody waited for, a quarter of a second earlier
 
     def _paint(self, now: bool = False) -> None:
         """Draw, unless nothing changed or the terminal is still busy with the last picture."""

@@ -18,6 +18,7 @@ SLICE = 0.005  # seconds that one kind of reading may take before keys are looke
 FOLLOWED = 12  # runs whose events are kept in memory
 CONSOLES = 3
 ARRANGE_EVERY = 0.2  # seconds between two times the list is filtered and sorted, while it changes
+FIRST_ARRANGE_EVERY = 0.6  # the same while it is read for the first time: most of it would be drawn for nothing
 AGES_EVERY = 10.0  # the same while nothing changes but the ages of runs
 LISTEN_EVERY = 0.5  # seconds between two looks at a console: a scrolling log is what costs most bytes
 
@@ -42,12 +43,13 @@ class Watch:
     def look(self, watched: Sequence[str], listening: bool) -> bool:
         """Read for a few milliseconds; whether there is anything new to draw. ``watched``: runs whose events are
         shown, the most important first; ``listening``: whether a console is shown."""
-        now = self.clock()
+        now, reading = self.clock(), not self.scanner.complete
         self._unarranged |= self.scanner.look(SLICE)
         self._unarranged |= self._read_configs(watched)
         changed = False
         since = time.monotonic() - self._arranged
-        if since > AGES_EVERY or (self._unarranged and since > ARRANGE_EVERY):
+        pause = 0.0 if reading and self.scanner.complete else FIRST_ARRANGE_EVERY if reading else ARRANGE_EVERY
+        if since > AGES_EVERY or (self._unarranged and since > pause):
             self._arranged, self._unarranged, changed = time.monotonic(), False, True
             self.runs.arrange(now)
             self.news += self._turned_bad()

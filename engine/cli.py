@@ -109,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
 
     config = command("config", "settings:show", "every setting: value, type, limits, meaning", "[STAGE] [KEY=VALUE]")
     config.add_argument("--yaml", action="store_true", help="print the resolved configuration")
+    config.add_argument("--save", metavar="NAME", help="keep these settings as an experiment of your own")
 
     command("bench", "bench:bench", "speed of each stage on this machine, against its floor", "[STAGE] [KEY=VALUE]")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from engine import presets
 from engine.errors import ConfigError
 from engine.settings import setting
 from engine.settings.backbone import Backbone
@@ -53,6 +54,19 @@ def groups() -> dict[str, list[str]]:
         for entry in sorted(folder().iterdir())
         if entry.is_dir()
     }
+
+
+def experiments() -> list[str]:
+    """Every named experiment: those of ``conf/`` and those that a person saved."""
+    return sorted({*groups()["experiment"], *presets.names()})
+
+
+def save(name: str, words: Sequence[str]) -> Path:
+    """Keep what the words say as an experiment of one's own; ConfigError when they are not sound."""
+    built_in = groups()["experiment"]
+    words = presets.expanded(words, built_in)
+    load(words)
+    return presets.save(name, words, built_in)
 
 
 def load(words: Sequence[str] = ()) -> Config:
@@ -125,7 +139,7 @@ def _split(words: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
     known = {item.key: item for item in settings(Config)}
     selected: dict[str, str] = {}
     values: dict[str, Any] = {}
-    for word in words:
+    for word in presets.expanded(words, known_groups["experiment"]):
         key, equals, text = word.partition("=")
         if not equals:
             raise ConfigError(f"'{word}' is not of the form key=value", remedy="Write for example student.dropout=0.3.")
@@ -133,7 +147,8 @@ def _split(words: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
             raise ConfigError(f"'{word}' would add or remove a setting", remedy=f"Write {key.lstrip('+~')}=VALUE.")
         if key in known_groups:
             if text not in known_groups[key]:
-                raise unknown(f"{key} has no choice '{text}'", text, known_groups[key], known_groups[key])
+                there = experiments() if key == "experiment" else known_groups[key]
+                raise unknown(f"{key} has no choice '{text}'", text, there, there)
             selected[key] = text
         elif key in known:
             values[key] = _escape(parse(known[key], text))

@@ -20,7 +20,7 @@ FLOORS: list[tuple[str, ...]] = [
     *[(name,) for name in reversed(STAGES)],
     ("training",),
     ("ranking", "statistics", "health"),
-    ("config", "settings"),
+    ("config", "presets", "settings"),
     ("runs",),
     ("stages", "errors"),
 ]

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from engine import config
+from engine import config, presets
 from engine.commands.words import stage_and_settings
 from engine.settings.tree import Setting, settings
 
@@ -14,6 +14,11 @@ def show(options: argparse.Namespace) -> int:
     """Print the settings that belong to a stage, or all of them."""
     named = any("=" not in word for word in options.words)
     stage, words = stage_and_settings(options.words)
+    if options.save:
+        place = config.save(options.save, words)
+        told = f"saved to {place}; choose it with experiment={options.save}"
+        print(json.dumps({"saved": str(place), "experiment": options.save}) if options.json else told)
+        return 0
     resolved, chosen = config.load(words), config.choices(words)
     if options.yaml:
         print(config.dump(resolved), end="")
@@ -26,11 +31,13 @@ def show(options: argparse.Namespace) -> int:
     ]
     if options.json:
         groups = {name: {"choice": chosen.get(name), "choices": found} for name, found in config.groups().items()}
-        print(json.dumps({"groups": groups, "settings": rows, "experiments": groups["experiment"]["choices"]}))
+        named_sets = {"experiments": config.experiments(), "saved": presets.names()}
+        print(json.dumps({"groups": groups, "settings": rows, **named_sets}))
         return 0
     width = max(len(row["key"]) for row in rows)
     for name, choices in config.groups().items():
         if not named or name in (stage, "trainer", "launcher", "health", "experiment"):
+            choices = config.experiments() if name == "experiment" else choices
             print(f"{name}={chosen.get(name)}   choices: {', '.join(choices)}")
     print()
     for row in rows:

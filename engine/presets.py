@@ -1,0 +1,70 @@
+"""Experiments of a person's own: words saved under a name, chosen like those of ``conf/experiment/``.
+
+``<XDG config>/recdistill/experiments/<name>.txt`` holds one ``key=value`` a line, on top of the experiment or data set
+that it names; ``#`` begins a comment. They are checked like words that were typed.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from engine.errors import ConfigError
+from engine.runs.files import refused
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
+SUFFIX = ".txt"
+
+
+def folder() -> Path:
+    """Where they lie: beside a person's other settings, so that every checkout and every runs/ knows them."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "recdistill" / "experiments"
+
+
+def names() -> list[str]:
+    """Every saved experiment."""
+    return sorted(file.stem for file in folder().glob(f"*{SUFFIX}") if NAME.fullmatch(file.stem))
+
+
+def read(name: str) -> list[str]:
+    """The words of a saved experiment."""
+    place = folder() / (name + SUFFIX)
+    try:
+        lines = place.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the saved experiment cannot be read ({error})", place=str(place), remedy="Mend or remove the file."
+        ) from error
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def save(name: str, words: Sequence[str], taken: Sequence[str]) -> Path:
+    """Keep words under a name; one that was saved before is replaced, the names ``taken`` belong to the program."""
+    if not NAME.fullmatch(name) or name in taken:
+        cause = f"'{name}' is the name of a built-in experiment" if name in taken else f"'{name}' is not a name"
+        raise ConfigError(cause, place="--save", remedy="Small letters, digits, dots and dashes: --save wide-student.")
+    broken = next((word for word in words if "\n" in word or "\r" in word), None)
+    if broken is not None:
+        raise ConfigError(f"{broken!r} holds a line break, which a saved experiment cannot", place="--save")
+    place = folder() / (name + SUFFIX)
+    scratch = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    text = f"# Chosen with: experiment={name}\n" + "".join(f"{word}\n" for word in words)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(place)
+    except OSError as error:
+        with suppress(OSError):  # it is not there, or its folder is none
+            scratch.unlink()
+        raise refused(error, place) from error
+    return place
+
+
+def expanded(words: Sequence[str], built_in: Sequence[str]) -> list[str]:
+    """The words with a saved experiment replaced by its own, which go first: what was typed beside it wins."""
+    own = [word for word in words if word.startswith("experiment=")]
+    chosen = own[-1].partition("=")[2] if own else ""
+    if not chosen or chosen in built_in or chosen not in names():
+        return list(words)
+    return [*read(chosen), *(word for word in words if word not in own)]

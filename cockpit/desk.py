@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MESSAGE_SECONDS = 6.0
 # Actions that change something; a cockpit that may only read refuses them.
-WRITING = ("stop", "resume", "pin", "tags", "note", "archive", "undo", "start")
+WRITING = ("stop", "resume", "pin", "tags", "note", "archive", "undo", "start", "save")
 
 
 class Effects(Protocol):

@@ -117,6 +117,8 @@ TABLE: tuple[Key, ...] = (
     Key("copy", ("y",), "copy", "copy the run's id or the command line", (RUNS, LIVE, SYSTEM, LAUNCH)),
     Key("start", ("ctrl+r",), "run it", "start what the form says", (LAUNCH,)),
     Key("preset", ("p",), "preset", "start from a named experiment", (LAUNCH,)),
+    Key("save", ("ctrl+s", "S"), "save", "save the settings as an experiment of your own", (LAUNCH,)),
+    Key("list_runs", ("v",), "list", "every combination of a sweep", (LAUNCH,)),
     Key("reset", ("backspace", "delete"), "reset", "give the setting its value back", (LAUNCH,)),
     Key("changed", ("d",), "changed only", "only settings that differ", (LAUNCH,)),
     Key("check", ("c",), "checks", "run the checks before: doctor, one batch", (LAUNCH,)),
@@ -140,7 +142,7 @@ FOOTER = {
     RUNS: ("show_live", "open", "filter", "mark", "launch", "rerun", "stop", "tags", "show_log", "export", "group"),
     LIVE: ("show_runs", "metric", "zoom", "pane", "stop", "launch", "rerun", "smooth", "log_scale", "axis", "show_log"),
     SYSTEM: ("show_runs", "open", "pane", "stop", "show_log", "launch", "rerun", "copy"),
-    LAUNCH: ("start", "open", "pane", "preset", "filter", "reset", "changed", "check", "copy", "back"),
+    LAUNCH: ("start", "open", "pane", "preset", "save", "filter", "reset", "changed", "check", "copy", "back"),
     LOG: ("back", "filter", "next", "errors", "follow", "last", "stop"),
     HELP: ("back", "down", "page_down", "show_runs"),
 }

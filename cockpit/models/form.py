@@ -63,6 +63,7 @@ class Form:
     preset: str = ""  # named experiment whose values are the starting point
     settings: dict[str, Setting] = field(default_factory=dict)
     presets: list[str] = field(default_factory=list)
+    saved: list[str] = field(default_factory=list)  # presets that are a person's own
     changes: dict[str, str] = field(default_factory=dict)
     again: bool = False
     source: str = ""  # the run whose settings these are
@@ -83,6 +84,7 @@ class Form:
                 found[setting.key] = setting
         self.settings = found
         self.presets = [str(name) for name in told.get("experiments") or ()]
+        self.saved = [str(name) for name in told.get("saved") or ()]
 
     def change(self, key: str, text: str) -> None:
         """Take a value; one that equals the preset's is no change."""
@@ -150,13 +152,20 @@ class Form:
             yield dict(zip(keys, combination, strict=True))
 
     def words(self, changes: dict[str, str], *, run: bool = True) -> list[str]:
-        """The words after ``engine`` that start one run of the grid."""
+        """The words after ``engine`` that start one run with these values, or ask for its settings."""
         preset = [f"experiment={self.preset}"] if self.preset else []
         options = (["--experiment", self.experiment] if self.experiment else []) + (["--again"] if self.again else [])
         settings = [
             f"{key}={value}" for key, value in sorted(changes.items(), key=lambda item: not self._is_group(item[0]))
         ]
         return [*(["run", self.target] if run else ["config"]), *preset, *settings, *(options if run else [])]
+
+    @property
+    def command(self) -> list[str]:
+        """The words after ``engine`` that start everything: one run, or a sweep of all combinations."""
+        if not self.sweeps or self.count > GRID_LIMIT:
+            return self.words(next(self.grid(), {}) if self.count <= GRID_LIMIT else {})
+        return ["sweep", *self.words(self.changes)[1:]]
 
     def _is_group(self, key: str) -> bool:
         return key in self.settings and self.settings[key].group

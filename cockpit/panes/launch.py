@@ -3,9 +3,12 @@
 Pure functions of what is known of a form; which line the cursor is on is told.
 """
 
+import itertools
 from pathlib import Path
 
+from cockpit.models.estimate import Estimate
 from cockpit.models.form import GRID_LIMIT, Form, shown, stages_for
+from cockpit.render import words
 from cockpit.render.lines import Line, Lines, box, column, fit, selected, short, width, wrap
 from cockpit.services import engine
 from cockpit.services.planning import Planning
@@ -116,8 +119,8 @@ def _about(form: Form, key: str, across: int) -> Lines:
     return [[(short(setting.help, across), "")], [(short(setting.limits, across), "dim")]]
 
 
-def preview(planning: Planning, root: Path, across: int, down: int) -> Lines:
-    """What is wrong, what would run, the exact command, and the checks before it."""
+def preview(planning: Planning, root: Path, cost: Estimate | None, free: float | None, across: int, down: int) -> Lines:
+    """What is wrong, what would run and what that takes, the exact command, and the checks before it."""
     form = planning.form
     lines: Lines = []
     faults = form.faults
@@ -127,17 +130,58 @@ def preview(planning: Planning, root: Path, across: int, down: int) -> Lines:
         lines.append([(f"✗ {form.count:,} runs are more than {GRID_LIMIT}: fewer values, please", "bad")])
     elif planning.trouble:
         lines += [[("✗ " + part, "bad")] for part in planning.trouble.splitlines()[:3]]
-    sweeps = " × ".join(f"{len(values)} {key}" for key, values in form.sweeps.items())
-    new = [str(step.get("stage")) for step in planning.steps if step.get("action") in ("new", "resume")]
-    reused = [str(step.get("stage")) for step in planning.steps if step.get("action") in ("reuse", "join")]
-    if sweeps:
-        lines.append([(f"{sweeps} = {form.count} runs", "mark"), ("   the plan shows the first", "dim")])
+    if form.sweeps:
+        sweeps = " × ".join(f"{len(values)} {key}" for key, values in form.sweeps.items())
+        lines.append([(f"{sweeps} = {form.count:,} combinations", "mark"), ("   v lists them", "dim")])
     if planning.steps and not faults:
-        told = f"runs: {', '.join(new)}" if new else "everything is there already: nothing would run"
-        lines.append([(told, ""), (f"   reused: {', '.join(reused)}" if reused else "", "dim")])
-    lines.append([("$ ", "dim"), (engine.shown(planning.words, root), "")])
-    lines.append([part for name in CHECKS if name in planning.possible for part in _box(name, planning.checks)])
+        lines.append(_made(planning))
+        if cost and planning.new:
+            lines.append(_cost(cost, free))
+    lines.append([("$ ", "dim"), (engine.shown(form.command, root), "")])
+    boxes = [part for name in CHECKS if name in planning.possible for part in _box(name, planning.checks)]
+    room = down - 3 - len(lines)
+    if form.sweeps and room > 1:
+        lines += _combinations(form, room)
+    lines = [*lines[: down - 3], boxes]
     return box([("what happens", "title"), ("  ctrl+r starts", "key"), ("  y copies", "dim")], lines, across, down)
+
+
+def _made(planning: Planning) -> Line:
+    """Stages that would run, and those that are there."""
+    counted = [f"{count} {stage}" if planning.form.sweeps else stage for stage, count in planning.new.items()]
+    reused = [str(step.get("stage")) for step in planning.steps if step.get("action") in ("reuse", "join")]
+    told = f"runs: {', '.join(counted)}" if counted else "everything is there already: nothing would run"
+    return [(told, ""), (f"   reused: {', '.join(reused)}" if reused else "", "dim")]
+
+
+def _cost(cost: Estimate, free: float | None) -> Line:
+    """How long and how much, as far as earlier runs tell."""
+    line: Line = []
+    if cost.told_by:
+        span = f" ({words.duration(cost.least)} to {words.duration(cost.most)})" if cost.most > cost.least else ""
+        runs = f"{cost.told_by} earlier run{'s' * (cost.told_by != 1)}"
+        line.append((f"about {words.duration(cost.seconds)}{span} of work, {words.size(cost.bytes)} on the disk", ""))
+        line.append((f"   by {runs}", "dim"))
+        if free is not None and cost.bytes > free:
+            line.append((f"   ✗ only {words.size(free)} are free", "bad"))
+    if cost.unknown:
+        line.append((f"{'   ' if line else ''}no earlier run tells of {', '.join(cost.unknown)}", "dim"))
+    return line
+
+
+def _combinations(form: Form, room: int) -> Lines:
+    """The first combinations, and how many more there are."""
+    shown = room if form.count <= room else room - 1
+    lines: Lines = [[(f"  {text}", "dim")] for text in combinations(form, shown)]
+    if form.count > shown:
+        lines.append([(f"  and {form.count - shown:,} more", "dim")])
+    return lines
+
+
+def combinations(form: Form, most: int) -> list[str]:
+    """The values that differ between the runs of a sweep, a text each."""
+    grid = itertools.islice(form.grid(), most)
+    return [" ".join(f"{key}={value}" for key, value in point.items() if key in form.sweeps) for point in grid]
 
 
 def _box(name: str, checks: set[str]) -> Line:

@@ -1,9 +1,11 @@
 """The form of a new run: stages, what of them is reused, settings with their limits, sweeps, the exact command."""
 
+import re
 from typing import TYPE_CHECKING
 
 from cockpit.keys import LAUNCH, RUNS
-from cockpit.models.form import Form, check, split
+from cockpit.models.estimate import Estimate, estimate
+from cockpit.models.form import GRID_LIMIT, Form, check, split
 from cockpit.models.rows import Row
 from cockpit.panes import launch as panes
 from cockpit.panes.launch import CHECKS
@@ -11,12 +13,14 @@ from cockpit.prompts import Choice
 from cockpit.render.lines import Line, Lines, beside
 from cockpit.services import engine
 from cockpit.services.planning import Planning
+from cockpit.services.sizes import disk_use
 from engine.stages import STAGES
 
 if TYPE_CHECKING:
     from cockpit.desk import Desk
 
 GRAPH, FORM = "graph", "form"
+PRESET = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")  # as the engine has it
 
 
 class Launch:
@@ -33,6 +37,7 @@ class Launch:
         self.changed_only = False
         self._top = 0
         self._left = 0  # cells of the stage graph
+        self._costs: tuple[object, Estimate | None] = (None, None)  # a plan, and what it would take
 
     @property
     def form(self) -> Form:
@@ -63,10 +68,23 @@ class Launch:
 
     def draw(self, across: int, down: int) -> Lines:
         self._left = left = 40 if across >= 110 else 30
-        below = 8 if down >= 26 else 6
+        below = (8 if down >= 26 else 7) + (6 if down >= 36 and self.form.sweeps else 0)
         graph = panes.graph(self.planning, self.cursor[GRAPH], self.pane == GRAPH, left, down - below)
         above = beside([graph, self._settings(across - left, down - below)])
-        return [*above, *panes.preview(self.planning, self.desk.root, across, below)]
+        free = self.desk.watch.system.disk_free
+        return [*above, *panes.preview(self.planning, self.desk.root, self._cost(), free, across, below)]
+
+    def _cost(self) -> Estimate | None:
+        """What the plan would take, reckoned anew when the plan is another one."""
+        steps = self.planning.steps
+        if self._costs[0] is not steps:
+            data = next((str(step.get("run") or "") for step in steps if step.get("stage") == "data"), "")
+            rows = self.desk.list.rows.values()
+            told = (
+                estimate(self.planning.new, rows, data, lambda run: disk_use(self.desk.root / run)) if steps else None
+            )
+            self._costs = (steps, told)
+        return self._costs[1]
 
     def _settings(self, across: int, down: int) -> Lines:
         keys = self._keys()
@@ -198,8 +216,45 @@ class Launch:
         return "" if self.form.presets else "this engine has no named experiments"
 
     def do_preset(self) -> None:
-        choices = [Choice(name, "", name) for name in self.form.presets]
+        saved = self.form.saved
+        choices = [Choice(name, "your own" if name in saved else "", name) for name in self.form.presets]
         self.desk.choose("named experiments", choices, self.planning.start_from)
+
+    def why_not_save(self) -> str:
+        if self.form.sweeps:
+            return "a saved experiment has one value a setting: take the sweep out first"
+        if not self.form.changes:
+            return "nothing was changed: there is nothing to save"
+        key, fault = next(iter(self.form.faults.items()), ("", ""))
+        return f"{key} {fault}" if key else ""
+
+    def do_save(self) -> None:
+        """Ask for a name; ``engine`` writes the file."""
+
+        def take(name: str) -> None:
+            self.desk.effects.spawn(self._save(name))
+
+        def check(name: str) -> str:
+            if name in self.form.presets and name not in self.form.saved:
+                return "is the name of a built-in experiment"
+            return "" if PRESET.fullmatch(name) else "small letters, digits, dots and dashes"
+
+        before = self.form.preset if self.form.preset in self.form.saved else ""
+        self.desk.type("save as experiment", before, take, check=check, hint="chosen later with p, or experiment=NAME")
+
+    async def _save(self, name: str) -> None:
+        wrong = await self.planning.save(name)
+        self.desk.say(f"not saved: {wrong}" if wrong else f"saved: experiment={name}", "bad" if wrong else "")
+
+    def why_not_list_runs(self) -> str:
+        if not self.form.sweeps:
+            return "one run: commas in a value make several (1e-3,9e-4 or 1..5)"
+        return f"{self.form.count:,} are too many to list" if self.form.count > GRID_LIMIT else ""
+
+    def do_list_runs(self) -> None:
+        texts = panes.combinations(self.form, GRID_LIMIT)
+        choices = [Choice(text, "", text) for text in texts]
+        self.desk.choose(f"{len(texts)} combinations", choices, lambda text: None)
 
     def do_check(self) -> None:
         choices = [
@@ -210,7 +265,7 @@ class Launch:
         self.desk.choose("before the start", choices, self.planning.toggle)
 
     def do_copy(self) -> None:
-        text = engine.shown(self.planning.words, self.desk.root)
+        text = engine.shown(self.form.command, self.desk.root)
         self.desk.effects.copy(text)
         self.desk.say("copied the command")
 

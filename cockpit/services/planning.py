@@ -23,7 +23,8 @@ class Planning:
         self.form = Form()
         self.busy = ""
         self.trouble = ""
-        self.steps: list[dict[str, Any]] = []
+        self.steps: list[dict[str, Any]] = []  # of the plan; of a sweep, those of its first combination
+        self.new: dict[str, int] = {}  # stage -> runs that would be made
         self.checks: set[str] = set()
         self.possible = {"again"}  # checks that this engine knows
         self._planning = False
@@ -113,19 +114,33 @@ class Planning:
                 if self.form.faults or self.form.count > GRID_LIMIT:
                     continue
                 self.busy = "planning"
-                answer = await self._ask([*self.words, "--plan"], self.root)
+                answer = await self._ask([*self.form.command, "--plan"], self.root)
                 if self._stale:
                     continue
                 self.trouble = answer.message if answer.status else ""
-                steps = answer.value.get("steps") if isinstance(answer.value, dict) else None
-                self.steps = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+                self._take(_parts(answer.value))
         finally:
             self._planning, self.busy = False, ""
 
-    @property
-    def words(self) -> list[str]:
-        """The words after ``engine`` that start the first run of the grid."""
-        return self.form.words(next(self.form.grid(), {}) if self.form.count <= GRID_LIMIT else {})
+    def _take(self, plans: list[dict[str, Any]]) -> None:
+        """Keep what would be done; the first plan is shown whole, of all of them what would be made is counted."""
+        steps = [[step for step in plan.get("steps") or () if isinstance(step, dict)] for plan in plans]
+        self.steps = steps[0] if steps else []
+        self.new = {}
+        for step in (step for own in steps for step in own):
+            if step.get("action") in ("new", "resume"):
+                stage = str(step.get("stage"))
+                self.new[stage] = self.new.get(stage, 0) + 1
+
+    async def save(self, name: str) -> str:
+        """Keep what the form says as an experiment of a person's own, and go on from it; what was wrong, if so."""
+        answer = await self._ask([*self.form.words(self.form.changes, run=False), "--save", name])
+        if answer.status:
+            return answer.message
+        self._source = None
+        self.form.preset, self.form.changes = name, {}
+        await self._load()
+        return ""
 
     def why_not(self) -> str:
         """Why it cannot be started now; empty when it can."""
@@ -139,25 +154,30 @@ class Planning:
         return "it is starting already" if self.busy.startswith("starting") else ""
 
     async def start(self) -> list[str] | None:
-        """Start every combination, one after the other: each plan sees the runs of those before it.
+        """Start one run, or every combination of a sweep.
 
         Gives the runs that work on it; None when ``engine`` or the doctor objected, which ``trouble`` then tells.
         """
         if "doctor" in self.checks:
             self.busy = "starting: the doctor looks"
-            answer = await self._ask(["doctor", *self.words[1:]], self.root)
+            answer = await self._ask(["doctor", *self.form.words(next(self.form.grid(), {}))[1:]], self.root)
             if answer.status:
                 self.busy, self.trouble = "", f"the doctor objects: {answer.message}"
                 return None
-        combinations = list(self.form.grid())
-        started: list[str] = []
-        for number, changes in enumerate(combinations, 1):
-            self.busy = f"starting {number} of {len(combinations)}"
-            answer = await self._ask([*self.form.words(changes), "--detach"], self.root)
-            runs = answer.value.get("runs") if isinstance(answer.value, dict) else None
-            if answer.status or not isinstance(runs, dict):
-                self.busy, self.trouble = "", answer.message
-                return None
-            started += [str(run) for run in runs.values()]
+        self.busy = f"starting {self.form.count} runs" if self.form.sweeps else "starting"
+        answer = await self._ask([*self.form.command, "--detach"], self.root)
         self.busy = ""
-        return started
+        plans = _parts(answer.value)
+        if answer.status or not any(isinstance(plan.get("runs"), dict) for plan in plans):
+            self.trouble = answer.message
+            return None
+        made = [runs for plan in plans if isinstance(runs := plan.get("runs"), dict)]
+        return list(dict.fromkeys(str(run) for runs in made for run in runs.values()))
+
+
+def _parts(answer: Any) -> list[dict[str, Any]]:
+    """What ``engine`` told of each combination: of a single run, the answer itself."""
+    if not isinstance(answer, dict):
+        return []
+    parts = answer.get("combinations", [answer])
+    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []

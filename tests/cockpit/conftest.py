@@ -178,7 +178,8 @@ TOLD = {
         {"key": "student.loss", "value": "ce", "type": "str", "help": "loss", "choices": ["ce", "bce"]},
         {"key": "trainer.devices", "value": None, "type": "int | None", "help": "how many devices"},
     ],
-    "experiments": ["demo", "ml-100k"],
+    "experiments": ["demo", "ml-100k", "wide"],
+    "saved": ["wide"],
 }
 
 
@@ -198,11 +199,18 @@ class Engine:
             return Answer(0, json.loads(json.dumps(TOLD)), "")
         if words[0] == "doctor":
             return Answer(2, None, "error: no such command")
+        steps = [
+            {"stage": "data", "action": "reuse", "run": "data-20260921-133320-0001", "why": "same settings"},
+            {"stage": "student", "action": "new", "run": None, "why": "student.lr 0.001 → 0.0009"},
+        ]
+        if words[0] == "sweep":
+            many = [{"settings": {"seed": str(n)}, "steps": steps} for n in (1, 2)]
+            shared = [steps[0], {**steps[1], "action": "share"}]
+            many.append({"settings": {"seed": "3"}, "steps": shared})
+            for n, one in enumerate(many):
+                one["runs"] = {"student": f"student-20260921-133320-000{n}"}
+            return Answer(0, {"experiment": "demo-sweep-1a2b", "combinations": many}, "")
         if "--plan" in words:
-            steps = [
-                {"stage": "data", "action": "reuse", "run": "data-20260921-133320-0001", "why": "same settings"},
-                {"stage": "student", "action": "new", "run": None, "why": "student.lr 0.001 → 0.0009"},
-            ]
             return Answer(0, {"steps": steps}, "")
         return Answer(0, {"runs": {"student": "student-20260921-133320-0002"}}, "")
 

@@ -85,19 +85,26 @@ async def test_starting_tells_engine_and_goes_back_to_the_list(form, press):
     assert "work on their own" in form.message[0]
 
 
-async def test_a_sweep_starts_every_combination(form, press):
-    to(form, "seed")
-    press(form, "enter", "ctrl+u", '"1..3"', "enter", "ctrl+r")
-    await form.effects.settle()
-    started = [words for words in form.ask.asked if "--detach" in words]
-    assert [words[2] for words in started] == ["seed=1", "seed=2", "seed=3"]
-
-
-async def test_what_engine_refuses_is_shown_and_nothing_more_is_started(form, press):
+async def test_a_sweep_is_one_command_with_its_combinations_shown(form, press):
     to(form, "seed")
     press(form, "enter", "ctrl+u", '"1..3"', "enter")
     await form.effects.settle()
-    form.ask.answers["run evaluate seed=1"] = Answer(2, None, "error: no space left\nMake room.")
+    assert form.ask.asked[-1] == ["sweep", "evaluate", "seed=1..3", "--plan"]
+    picture = plain(form.draw(120, 40))
+    assert "3 seed = 3 combinations" in picture and "runs: 2 student" in picture and "seed=3" in picture
+    press(form, "v")
+    assert "seed=2" in plain(form.draw(80, 24))
+    press(form, "escape", "ctrl+r")
+    await form.effects.settle()
+    assert form.ask.asked[-1] == ["sweep", "evaluate", "seed=1..3", "--detach"]
+    assert form.live.run == "student-20260921-133320-0002" and form.screen.name == "runs"
+
+
+async def test_what_engine_refuses_is_shown_in_the_form(form, press):
+    to(form, "seed")
+    press(form, "enter", "ctrl+u", '"1..3"', "enter")
+    await form.effects.settle()
+    form.ask.answers["sweep evaluate seed=1..3"] = Answer(2, None, "error: no space left\nMake room.")
     press(form, "ctrl+r")
     await form.effects.settle()
     assert sum("--detach" in words for words in form.ask.asked) == 1
@@ -158,3 +165,37 @@ async def test_too_many_runs_are_not_started(form, press):
     form.form.form.changes = {"seed": "1..100", "student.hidden": "8..200"}
     press(form, "ctrl+r")
     assert "too many" in form.message[0] and "19,300 runs" in plain(form.draw(120, 40))
+
+
+async def test_changed_settings_are_saved_as_an_experiment_and_gone_on_from(form, press):
+    press(form, "S")
+    assert "nothing was changed" in form.message[0]
+    to(form, "student.hidden")
+    press(form, "enter", "ctrl+u", '"128"', "enter", "S", '"demo"', "enter")
+    assert "is the name of a built-in experiment" in plain(form.draw(80, 24))
+    press(form, "ctrl+u", '"wide"', "enter")
+    await form.effects.settle()
+    assert ["config", "student.hidden=128", "--save", "wide"] in form.ask.asked
+    assert form.form.form.preset == "wide" and not form.form.form.changes
+    assert form.ask.asked[-1] == ["run", "evaluate", "experiment=wide", "--plan"]
+
+
+async def test_what_cannot_be_saved_says_why(form, press):
+    to(form, "seed")
+    press(form, "enter", "ctrl+u", '"1,2"', "enter", "S")
+    assert "take the sweep out first" in form.message[0]
+    press(form, "enter", "ctrl+u", '"5"', "enter")
+    form.ask.answers["config seed=5 --save"] = Answer(2, None, "error: No space left on device")
+    press(form, "S", '"mine"', "enter")
+    await form.effects.settle()
+    assert "not saved: No space left" in form.message[0] and form.form.form.changes == {"seed": "5"}
+
+
+async def test_earlier_runs_tell_what_it_would_take(desk, ready, world, press, all_built):
+    press(ready(desk), "a")
+    await desk.effects.settle()
+    assert "about 1:01 of work" in plain(desk.draw(120, 40)) and "by 2 earlier runs" in plain(desk.draw(120, 40))
+
+
+async def test_a_stage_that_never_ran_is_named_as_unknown(form):
+    assert "no earlier run tells of student" in plain(form.draw(120, 40))

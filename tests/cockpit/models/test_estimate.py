@@ -1,0 +1,36 @@
+"""What a start would take, by what earlier runs took."""
+
+from cockpit.models.estimate import estimate
+from cockpit.models.rows import Row
+
+
+def run(number, stage="student", wall=60.0, state="DONE", data="data-1", **more):
+    return Row(f"{stage}-{number}", stage, state=state, wall=wall, created=float(number), inputs={"data": data}, **more)
+
+
+def test_the_middle_of_earlier_runs_times_the_runs_to_make():
+    rows = [run(1, wall=50.0), run(2, wall=60.0), run(3, wall=100.0)]
+    told = estimate({"student": 4}, rows, "data-1", lambda name: 10.0)
+    assert (told.seconds, told.least, told.most, told.bytes, told.told_by) == (240.0, 200.0, 400.0, 40.0, 3)
+
+
+def test_stages_add_up_and_those_without_a_past_are_named():
+    rows = [run(1), run(2, "data", wall=5.0)]
+    told = estimate({"data": 1, "student": 1, "teacher": 1}, rows, "", lambda name: 1.0)
+    assert (told.seconds, told.bytes, told.unknown) == (65.0, 2.0, ("teacher",))
+
+
+def test_runs_on_the_same_data_count_before_all_others():
+    rows = [run(1, wall=10.0), run(2, wall=900.0, data="data-2")]
+    assert estimate({"student": 1}, rows, "data-1", lambda name: 0.0).seconds == 10.0
+    assert estimate({"student": 1}, rows, "data-3", lambda name: 0.0).seconds == 455.0
+
+
+def test_runs_that_were_cut_short_or_resumed_tell_nothing():
+    rows = [run(1, state="STOPPED"), run(2, attempt=2), run(3, wall=None)]
+    assert estimate({"student": 1}, rows, "", lambda name: 0.0).unknown == ("student",)
+
+
+def test_only_the_latest_runs_are_asked():
+    rows = [run(number, wall=float(number)) for number in range(1, 20)]
+    assert estimate({"student": 1}, rows, "", lambda name: 0.0).seconds == 17.0

@@ -55,6 +55,19 @@ def parser() -> argparse.ArgumentParser:
     sweep.add_argument("--plan", action="store_true", help="say what would run and what is shared; run nothing")
     sweep.add_argument("--detach", action="store_true", help="start the runs and return")
 
+    tune = command(
+        "tune",
+        "tune:tune",
+        "search settings by a figure on validation rows; resumable",
+        "[STAGE] [KEY=SPACE]",
+        "KEY=log:LOW..HIGH, KEY=LOW..HIGH, KEY=A,B are searched; other settings are fixed",
+    )
+    tune.add_argument(
+        "--trials", type=int, default=20, metavar="N", help="how many trials the search shall have in all (20)"
+    )
+    tune.add_argument("--metric", metavar="NAME", help="what decides, on validation rows (val_ndcg@10)")
+    tune.add_argument("--experiment", metavar="NAME", help="label of the search and its runs")
+
     command("runs", "inspect:runs", "list the runs", "[WORD]", "show only runs whose id, stage, state or label has it")
     command("show", "inspect:show", "facts, figures and the main curve of a run", "ID", "run ids, shortened, or last")
     logs = command("logs", "inspect:logs", "what a run printed", "ID", "run id, shortened, or last")

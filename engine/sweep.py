@@ -43,7 +43,7 @@ def combinations(words: Sequence[str]) -> list[Combination]:
         key, _, text = word.partition("=")
         if key in grid:
             raise ConfigError(f"{key} is given twice", remedy=f"Write all its values in one word: {key}=a,b,c")
-        grid[key] = _values(key, text, known.get(key), group=key in choices)
+        grid[key] = values_of(key, text, known.get(key), group=key in choices)
     size = 1
     for values in grid.values():
         size *= len(values)
@@ -61,8 +61,8 @@ def _combination(point: Mapping[str, str], varied: Sequence[str]) -> Combination
     return Combination({key: point[key] for key in varied}, words, configuration.load(words))
 
 
-def _values(key: str, text: str, item: Setting | None, group: bool) -> list[str]:
-    """The values of a word: parted by commas outside of brackets and quotes; ``1..5`` counts whole numbers.
+def values_of(key: str, text: str, item: Setting | None, group: bool) -> list[str]:
+    """Values of a word ``key=text``: parted by commas outside of brackets and quotes; ``1..5`` counts whole numbers.
 
     A free text is parted only in parentheses: its commas are its own.
     """

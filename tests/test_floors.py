@@ -82,6 +82,7 @@ def test_the_cockpit_knows_only_the_run_folder_and_the_table() -> None:
         ("transformers", {"engine/backbone"}),
         ("plotext", {"engine/commands/chart.py", "cockpit/render"}),
         ("textual", {"cockpit"}),
+        ("optuna", {"engine/tune.py"}),
     ],
 )
 def test_a_heavy_library_is_imported_in_its_one_place(library: str, homes: set[str]) -> None:
@@ -120,5 +121,5 @@ def test_the_run_folder_needs_nothing_but_the_standard_library(module: str) -> N
 
 @pytest.mark.parametrize("module", ["engine.cli", "cockpit.app"])
 def test_a_front_end_starts_without_the_heavy_libraries(module: str) -> None:
-    heavy = {"torch", "transformers", "pytorch_lightning", "pandas", "pyarrow", "hydra", "plotext"}
+    heavy = {"torch", "transformers", "pytorch_lightning", "pandas", "pyarrow", "hydra", "plotext", "optuna"}
     assert loaded_by(module) & heavy == set()

@@ -13,6 +13,7 @@ from engine.commands.words import stage_and_settings
 from engine.config import load
 from engine.stages import STAGES
 from engine.sweep import combinations
+from engine.tune import space
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,6 +65,9 @@ def test_an_engine_command_is_one_that_the_program_takes(command: str) -> None:
     if options.command == "sweep":
         stage, settings = stage_and_settings([*options.words, *rest])
         assert len(combinations(settings)) > 1
+    if options.command == "tune":
+        _, settings = stage_and_settings([*options.words, *rest])
+        assert space(settings).searched
     if options.command in ("run", "config"):
         stage, settings = stage_and_settings([*options.words, *rest])
         load(settings)

@@ -1,0 +1,166 @@
+"""``engine tune``: search settings for the best figure on validation rows; type it again to go on."""
+
+import argparse
+import hashlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from engine import config as configuration
+from engine.commands.follow import follow
+from engine.commands.words import stage_and_settings
+from engine.errors import UserError
+from engine.launch import Request, label_of, start
+from engine.plan import pipeline
+from engine.runs.files import hold
+from engine.runs.state import State
+from engine.runs.store import Store
+from engine.stages import STAGES, VAL_NDCG, Metric
+from engine.tune import DONE, FAILED, FOLDER, Search, Space, Trial, space
+
+FIRST = "student"  # what is tuned when no stage is named
+SHOWN = 5  # trials of the table
+
+
+def tune(options: argparse.Namespace) -> int:
+    """Try settings until ``--trials`` of them are known, then print the best one and the command that makes it."""
+    named = any("=" not in word for word in options.words)
+    target, words = stage_and_settings(options.words if named else [FIRST, *options.words])
+    metric = _metric(target, options.metric)
+    if options.trials < 1:
+        raise UserError(f"--trials {options.trials} is not at least 1", remedy="Write for example --trials 20.")
+    where = space(words)
+    _check_relevant(target, where)
+    store = Store(options.runs)
+    label = options.experiment or _label(target, words, metric)
+    asked = {"words": shlex.join([target, *words]), "metric": metric.name}
+    seed = configuration.load([*where.words(where.corner(0)), *_seeded(where)[0]]).seed
+    search = Search(store.root / FOLDER / f"{label}.journal", asked, where, metric.goal, seed)
+    lock = hold(store.root / FOLDER / f"{label}.lock")
+    if lock is None:
+        raise UserError(f"another process conducts the search {label}", remedy="Wait for its end, or name another one.")
+    try:
+        return _search(search, where, target, metric, label, store, options)
+    finally:
+        os.close(lock)
+
+
+def _search(
+    search: Search, where: Space, target: str, metric: Metric, label: str, store: Store, options: argparse.Namespace
+) -> int:
+    known = [trial for trial in search.trials() if trial.state in (DONE, FAILED)]
+    if known:
+        print(f"{label} goes on: {len(known)} of {options.trials} trials are known", file=sys.stderr)
+    while sum(trial.state in (DONE, FAILED) for trial in search.trials()) < options.trials:
+        trial = search.next()
+        words = where.words(trial.drawn)
+        print(f"trial {trial.number + 1}/{options.trials}: {' '.join(words[len(where.fixed) :])}", file=sys.stderr)
+        value, runs = _try(target, words, where, metric, label, store)
+        search.tell(trial, value, runs)
+    return _tell(search, where, target, metric, label, options.json)
+
+
+def _try(
+    target: str, words: list[str], where: Space, metric: Metric, label: str, store: Store
+) -> tuple[float | None, list[str]]:
+    """The mean of the metric over the seeds of one trial, None where a run failed; and the runs."""
+    from engine.compare.figures import kept_evaluation
+    from engine.runs.reader import history
+
+    finals, every = [], []
+    for seed in _seeded(where):
+        own = [*words, *seed]
+        steps = start(Request(target, own, label, False), configuration.load(own), store)
+        every += [step.run for step in steps]
+        finals.append(steps[-1].run)
+    try:
+        entries = {entry.id: entry for entry in follow(store, list(dict.fromkeys(every)))}
+    except KeyboardInterrupt:
+        print("\nThe runs go on. Come back: type the same command again", file=sys.stderr)
+        raise
+    if any(entries[run].state in (State.STOPPED, State.KILLED, State.LOST) for run in finals):
+        broken = next(entry for entry in entries.values() if entry.state is not State.DONE)
+        raise UserError(
+            f"{broken.id} was interrupted ({broken.state.value}), so its trial is still open",
+            place=label,
+            remedy="Type the same command again: it resumes the run.",
+        )
+    if any(entries[run].state is not State.DONE for run in finals):
+        return None, finals
+    values = [kept_evaluation(history(store.root / run)).get(metric.name) for run in finals]
+    known = [value for value in values if value is not None]
+    return (sum(known) / len(known) if len(known) == len(values) else None), finals
+
+
+def _tell(search: Search, where: Space, target: str, metric: Metric, label: str, as_json: bool) -> int:
+    """The best trial with its command, and the next best ones; 1 where none is done."""
+    best, trials = search.best(), search.trials()
+    failed = sum(trial.state == FAILED for trial in trials)
+    command = [] if best is None else ["engine", "run", target, *where.words(best.drawn), *_seeded(where)[0]]
+    if as_json:
+        told = [_told(trial, where) for trial in trials]
+        chosen = {**_told(best, where), "command": command} if best else None
+        facts = {"experiment": label, "metric": metric.name, "goal": metric.goal, "seeds": where.seeds}
+        print(json.dumps({**facts, "trials": told, "best": chosen}))
+    elif best is not None:
+        sign = -1 if metric.goal == "min" else 1
+        done = sorted((t for t in trials if t.value is not None), key=lambda t: (-sign * (t.value or 0.0), t.number))
+        over = f", mean over seeds {', '.join(where.seeds)}" if len(where.seeds) > 1 else ""
+        print(f"{metric.name} on validation rows{over}; {len(done)} trials done, {failed} failed")
+        for trial in done[:SHOWN]:
+            settings = " ".join(where.words(trial.drawn)[len(where.fixed) :])
+            print(f"{trial.value:.4f}  trial {trial.number + 1:<3}  {settings}")
+        print(f"\n{shlex.join(command)}")
+    if best is None:
+        print(
+            f"error: none of {len(trials)} trials of {label} came to an end. See: engine runs {label}", file=sys.stderr
+        )
+        return 1
+    return 0
+
+
+def _told(trial: Trial, where: Space) -> dict[str, Any]:
+    words = where.words(trial.drawn)[len(where.fixed) :] if trial.drawn.keys() == where.searched.keys() else []
+    settings = dict(word.split("=", 1) for word in words)
+    number = {"number": trial.number + 1, "settings": settings}
+    return {**number, "state": trial.state, "value": trial.value, "runs": trial.runs}
+
+
+def _metric(target: str, name: str | None) -> Metric:
+    """The figure on validation rows that decides. UserError for one that is not, or that looks at test rows."""
+    known = {metric.name: metric for metric in STAGES[target].metrics if metric.name.startswith("val_")}
+    chosen = name or (VAL_NDCG.name if VAL_NDCG.name in known else next(iter(known), ""))
+    if chosen in known:
+        return known[chosen]
+    ways = {stage.name: [m.name for m in stage.metrics if m.name.startswith("val_")] for stage in STAGES.values()}
+    can = "; ".join(f"{stage}: {', '.join(names)}" for stage, names in ways.items() if names)
+    what = f"'{name}' is no figure on validation rows" if name else f"{target} has no figure on validation rows"
+    raise UserError(f"{what} of {target}" if name else what, remedy=f"Test rows choose nothing. Tune by one of: {can}.")
+
+
+def _check_relevant(target: str, where: Space) -> None:
+    """A setting that the stage does not depend on would be searched in vain."""
+    needed = {stage.name for stage in pipeline(target, configuration.load(where.words(where.corner(0))))}
+    for key in where.searched:
+        section = key.partition(".")[0]
+        if section in STAGES and section not in needed:
+            raise UserError(
+                f"{key} changes nothing about {target}",
+                place=key,
+                remedy=f"Tune its own stage: engine tune {section} ...; {target} rests on {', '.join(sorted(needed))}.",
+            )
+
+
+def _seeded(where: Space) -> list[list[str]]:
+    """The seed words of the runs of a trial."""
+    return [[f"seed={seed}"] for seed in where.seeds] or [[]]
+
+
+def _label(target: str, words: Sequence[str], metric: Metric) -> str:
+    """A name that the same words always get, so that a search which is typed again goes on."""
+    plain = [word for word in words if "," not in word and ".." not in word]
+    key = hashlib.sha256(" ".join([target, metric.name, *sorted(words)]).encode()).hexdigest()[:4]
+    return f"{label_of(plain, configuration.choices(plain))}-tune-{key}"

@@ -1,0 +1,70 @@
+"""``engine tune`` as a person types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.cli import main
+from engine.runs.store import Store
+
+TINY = [
+    *("data.world.users=60", "data.world.items=80", "data.world.series=20", "student.hidden=8", "student.blocks=1"),
+    *("student.batch=32", "student.epochs=3", "student.max_length=10"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["evaluate", "student.dropout=0.1..0.5"], "Test rows choose nothing"),
+        (["student.dropout=0.1..0.5", "--metric", "ndcg@10"], "no figure on validation rows"),
+        (["student", "distill.kl.weight=0.1..0.5"], "engine tune distill"),
+        (["student.dropout=0.1..0.5", "--trials", "0"], "--trials"),
+        (["student.dropout=0.1"], "nothing is searched"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_one_message_and_status_2(
+    words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tune", *words, "--runs", str(tmp_path)]) == 2
+    assert says in capsys.readouterr().err
+    assert Store(tmp_path).scan() == []
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_and_typed_again_repeats_no_finished_trial(tmp_path: Path) -> None:
+    words = ["tune", *TINY, "student.dropout=0.1..0.5", "student.learning_rate=log:1e-4..1e-2", "--trials", "3"]
+    command = [sys.executable, "-m", "engine", *words, "--runs", str(tmp_path), "--experiment", "try"]
+    conductor = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+
+    def students() -> list[str]:
+        return [entry.id for entry in Store(tmp_path).scan() if entry.info.stage == "student"]
+
+    while len(students()) < 2:  # the first trial is done, the second one under way
+        assert time.monotonic() < deadline, "not within the time"
+        time.sleep(0.05)
+    os.kill(conductor.pid, signal.SIGKILL)
+    conductor.wait()
+    before = students()
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "goes on: 1 of 3 trials are known" in done.stderr
+    told = json.loads(done.stdout)
+    assert [trial["state"] for trial in told["trials"]] == ["done"] * 3
+    assert [run for trial in told["trials"] for run in trial["runs"]] == students()
+    assert students()[:2] == before
+    assert told["best"]["value"] == max(trial["value"] for trial in told["trials"])
+    plan = subprocess.run(
+        [sys.executable, "-m", *told["best"]["command"], "--plan", "--json", "--runs", str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    (step,) = json.loads(plan.stdout)["steps"]
+    assert (step["action"], step["run"]) == ("reuse", told["best"]["runs"][0])  # the command makes what was measured

@@ -3,6 +3,8 @@
 The only package that imports transformers; what leaves it are modules, strings and arrays.
 """
 
+import copy
+import importlib.util
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from transformers.utils import logging
 
 from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PADDING_TOKEN, PLAIN_SLOT, SPECIALS, Vocabulary
 from engine.errors import RunError, UserError
+from engine.training import memory
 
 SOURCE = "source.json"  # in a run's language model folder: where the weights lie, when they were not copied
 ALTERNATIVES = (
@@ -60,12 +63,19 @@ def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[A
     """Model and tokenizer of a folder, frozen, in evaluation mode, with the extra tokens."""
     bits: dict[str, Any] = {}
     if quantise != "none":
+        if importlib.util.find_spec("bitsandbytes") is None:
+            raise UserError(
+                f"weights in {quantise.removesuffix('bit')} bits need bitsandbytes, which is not installed",
+                place="quantise",
+                remedy="pip install bitsandbytes, or choose backbone.quantise=none and teacher.quantise=none.",
+            )
         quantised: Any = BitsAndBytesConfig
         settings = quantised(load_in_4bit=quantise == "4bit", load_in_8bit=quantise == "8bit")
         bits = {"quantization_config": settings, "device_map": device}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype, **bits)
+        with memory.enough(lambda: _too_large(folder)):
+            model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype, **bits)
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"no language model can be read ({reason})", place=folder, remedy=ALTERNATIVES) from error
@@ -73,6 +83,15 @@ def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[A
     if quantise == "none":
         model = model.to(device)
     return model.eval().requires_grad_(False), tokenizer
+
+
+def _too_large(folder: str) -> UserError:
+    return UserError(
+        "the language model does not fit into memory",
+        place=folder,
+        remedy="Try backbone.precision=bf16-mixed with teacher.precision=bf16-mixed, quantise=4bit for both, or a "
+        "smaller model.",
+    )
 
 
 def equip(model: Any, tokenizer: Any) -> None:
@@ -156,6 +175,44 @@ def greedy(
         embeddings = model.get_input_embeddings()(token[:, None])
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
     return torch.stack(said, dim=1)
+
+
+@torch.no_grad()
+def read_prompts(model: Any, embeddings: Tensor, mask: Tensor) -> tuple[Any, Tensor]:
+    """Prompts [B, T, H] padded on the left, read once: what continuations need of them, and the last states [B, H]."""
+    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+    output = model.base_model(inputs_embeds=embeddings, attention_mask=mask, position_ids=positions, use_cache=True)
+    return output.past_key_values, output.last_hidden_state[:, -1]
+
+
+@torch.no_grad()
+def continued(
+    model: Any,
+    prompts: tuple[Any, Tensor],  # as read_prompts gives them
+    mask: Tensor,  # [B, T]
+    tokens: Tensor,  # [B, C, A] C continuations of every prompt, padded on the right
+    length: Tensor,  # [B, C]
+) -> Tensor:  # -> [B, C]
+    """log p of each continuation: the sum over its tokens. The prompts are not read again."""
+    past, last = copy.deepcopy(prompts[0]), prompts[1]
+    batch, count, longest = tokens.shape
+    states = last.repeat_interleave(count, dim=0)[:, None]  # [B C, 1, H] predict the first tokens
+    flat = tokens.view(batch * count, longest)
+    if longest > 1:
+        past.batch_repeat_interleave(count)
+        mask = torch.cat([mask.repeat_interleave(count, dim=0), mask.new_ones(len(flat), longest - 1)], dim=1)
+        output = model.base_model(
+            inputs_embeds=model.get_input_embeddings()(flat[:, :-1]),
+            attention_mask=mask,
+            position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0)[:, 1 - longest :],
+            past_key_values=past,
+            use_cache=True,
+        )
+        states = torch.cat([states, output.last_hidden_state], dim=1)
+    real = torch.arange(longest, device=tokens.device) < length.view(-1, 1)
+    told = torch.log_softmax(logits(model, states[real]), dim=1).gather(1, flat[real][:, None])[:, 0]
+    sums = told.new_zeros(len(flat)).index_add_(0, real.nonzero()[:, 0], told)
+    return sums.view(batch, count)
 
 
 def context(model: Any) -> int:

@@ -16,7 +16,7 @@ from engine.data import catalogue
 from engine.data.sequences import Sequences
 from engine.runs.run import Run
 from engine.stages import ITEMS, LANGUAGE_MODEL, SEQUENCES, TEXT_VECTORS
-from engine.training import fit
+from engine.training import fit, memory
 from engine.training.optimizer import schedule
 
 
@@ -31,15 +31,16 @@ def run(config: Config, run: Run) -> None:
     vocabulary = language.vocabulary(tokenizer)
     if settings.text == "title-and-text":
         titles = [f"{title}. {text}" if text else title for title, text in zip(titles, texts, strict=True)]
-    vectors = text_vectors(
-        model.to(place) if settings.quantise == "none" else model,
-        vocabulary,
-        titles,
-        settings.pooling,
-        min(settings.text_tokens, language.context(model)),
-        settings.batch_tokens,
-        lambda done: run.progress(done, len(titles), "read texts", unit="items"),
-    )
+    with memory.enough(lambda: memory.smaller("backbone.batch_tokens", settings.batch_tokens, "token")):
+        vectors = text_vectors(
+            model.to(place) if settings.quantise == "none" else model,
+            vocabulary,
+            titles,
+            settings.pooling,
+            min(settings.text_tokens, language.context(model)),
+            settings.batch_tokens,
+            lambda done: run.progress(done, len(titles), "read texts", unit="items"),
+        )
     with run.output(TEXT_VECTORS) as path:
         save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, H], row 0 is the padding's
     run.note(items=len(vectors) - 1, width=vectors.shape[1], vocabulary=len(tokenizer))
@@ -77,15 +78,16 @@ def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str]) -
         clip=scratch.clip,
         lower_is_better=True,
     )
-    fit.fit(
-        module,
-        course,
-        config.trainer,
-        run,
-        groups=groups(model),
-        evaluate=module.held_out,
-        positions=lambda step: int((corpus(step) != vocabulary.padding).sum()),
-    )
+    with memory.enough(lambda: memory.smaller("backbone.scratch.batch", scratch.batch, "text")):
+        fit.fit(
+            module,
+            course,
+            config.trainer,
+            run,
+            groups=groups(model),
+            evaluate=module.held_out,
+            positions=lambda step: int((corpus(step) != vocabulary.padding).sum()),
+        )
     with run.output(LANGUAGE_MODEL) as path:
         language.save(model, tokenizer, path)
     return model.eval().requires_grad_(False), tokenizer

@@ -25,7 +25,7 @@ from engine.stages import (
     VALIDATION,
 )
 from engine.teacher.build import build, settings_of
-from engine.training import fit
+from engine.training import fit, memory
 
 
 def run(config: Config, run: Run) -> None:
@@ -44,8 +44,9 @@ def run(config: Config, run: Run) -> None:
         about = config.backbone
         way = saying(built, settings, trained, text, about.pooling, about.text_tokens, place)
     asker = Asker(settings, built, way, trained.history, run, place)
-    held_out = asker.held_out(Rows.load(run.input(VALIDATION)), Sequences.load(run.input(TEST_HISTORIES)))
-    shards = asker.shards(sequences, text)
+    with memory.enough(lambda: memory.smaller("knowledge.batch", settings.batch, "prompt")):
+        held_out = asker.held_out(Rows.load(run.input(VALIDATION)), Sequences.load(run.input(TEST_HISTORIES)))
+        shards = asker.shards(sequences, text)
     parts = [load_file(shard) for shard in shards]
     whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     with run.output(RANKINGS) as path:

@@ -59,6 +59,7 @@ class Generate:
     candidates: int = setting("titles to choose from, the right one among them", low=2)
     new_tokens: int = setting("tokens of an answer at most", low=1)
     match: str = setting("how an answer is read: an exact title first, or as published", choices=("exact", "published"))
+    second_begin: bool = setting("the answer begins with the token that begins every text, as released")
     curriculum: bool = setting("text-only prompts at first, then more and more with item vectors (LLaRA)")
     scoring: str = setting(
         "greedy: the generated title; likelihood: every candidate's", choices=("greedy", "likelihood")

@@ -3,7 +3,6 @@
 Letters: Q questions of a batch, T tokens, P supervised positions, D width of the student, K of the correction, n items.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.backbone.pieces import Ints
+from engine.data.ids import PADDING
 from engine.student.validation import Tick
 from engine.teacher.head import Seen
 from engine.teacher.model import Inputs, Teacher
@@ -50,7 +50,7 @@ class Asking:
         states: Tensor,  # [Q', D] the student's states that ``state`` points at
         state: Ints,  # [P] one for every supervised position, in the order of ``questions.asked``
         targets: Ints | None = None,  # [P] item ids
-        hidden: Callable[[int], Flags] | None = None,  # slots -> which of them keep their token's own embedding
+        hidden: Flags | None = None,  # [Q, L] items shown whose slots keep their token's own embedding
     ) -> Asked:
         """Each question's gate is that of the user before its first answer: no later item can be read off it."""
         shown = questions.history
@@ -66,8 +66,8 @@ class Asking:
         else:
             place = question * prompts.ids.shape[1] + prompts.length[question] - 1
         filled = np.flatnonzero(prompts.items)
-        if hidden is not None:
-            filled = filled[~hidden(len(filled))]
+        if hidden is not None and self.slots:
+            filled = filled[~hidden[:, : shown.shape[1]][prompts.history != PADDING]]
         first = np.cumsum(questions.count) - questions.count
         gate = torch.zeros(len(questions), states.shape[1])
         some = questions.count > 0

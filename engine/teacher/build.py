@@ -80,10 +80,11 @@ def build(settings: Settings, run: Run, device: str) -> Built:
         assert settings.rank is not None  # Teacher.check
         rules = settings.rank
         head = RankHead(text, model.config.hidden_size, rules.width, rules.dropout, rules.states).to(device)
+    second_begin = settings.generate is not None and settings.generate.second_begin
     return Built(
         Teacher(model, routing, gate.to(device), projector, head).eval(),
         student,
-        Phrasebook(titles, words, settings.context, settings.title_tokens),
+        Phrasebook(titles, words, settings.context, settings.title_tokens, second_begin),
         templates(settings.templates, candidates=settings.objective == "generate"),
         titles,
     )

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from engine.backbone import language
 from engine.backbone.pieces import Ints
 from engine.data.sequences import Rows, Sequences
+from engine.runs.follower import rank
 from engine.runs.run import Run
 from engine.settings.teacher import Generate
 from engine.settings.teacher import Teacher as Settings
@@ -21,7 +22,7 @@ from engine.teacher.answers import candidate_named, first_line, hit_rate
 from engine.teacher.build import Built
 from engine.teacher.candidates import offered
 from engine.teacher.model import Inputs, Teacher
-from engine.teacher.module import Part, Task
+from engine.teacher.module import Part, Shares, Task
 from engine.teacher.prompts import titled
 from engine.teacher.questions import Questions, of_rows, of_training
 from engine.teacher.rank import HIDDEN, TEMPLATE, Steps, drawn
@@ -30,6 +31,7 @@ from engine.teacher.tokens import NO_LABEL, Prompts
 
 CANDIDATES = 5  # what a generator of a step is for, beside those of rank
 METRIC = "candidate_hr@1"
+AT_ONCE = 5  # candidates that are read beside each other: each holds a copy of its prompt's keys and values
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,33 @@ def said(
     return [first_line(built.book.vocabulary.decode(row)) for row in tokens.tolist()], gates
 
 
-def task(settings: Settings, built: Built, sequences: Sequences, rows: Rows, run: Run, device: str) -> Task:
+@torch.no_grad()
+def likelihoods(
+    built: Built, telling: Telling, history: Ints, users: Tensor, candidates: Ints
+) -> Tensor:  # [B, L], [B, D], [B, C] -> [B, C]
+    """log p of every candidate's title and its end after the prompt, which is read once for all of them.
+
+    Exact, because the experts' weights depend on the user alone.
+    """
+    told = telling(built.templates[0], history, users, candidates, left=True)
+    teacher, gates = built.teacher, built.teacher.gates(told.inputs.users)
+    model, mask = teacher.language_model, told.inputs.mask
+    assert mask is not None
+    with teacher.routing.of(gates):
+        prompts = language.read_prompts(model, teacher.embed(told.inputs), mask)
+    ids, length = (torch.from_numpy(part).to(mask.device) for part in built.book.answers(candidates.reshape(-1)))
+    ids, length = ids.view(*candidates.shape, -1), length.view(candidates.shape)
+    found = []
+    for first in range(0, candidates.shape[1], AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        with teacher.routing.of(gates, beams=ids[:, part].shape[1]):
+            found.append(language.continued(model, prompts, mask, ids[:, part], length[:, part]))
+    return torch.cat(found, dim=1)
+
+
+def task(
+    settings: Settings, built: Built, sequences: Sequences, rows: Rows, run: Run, device: str, processes: int
+) -> Task:
     """The training and the evaluation of this objective."""
     teacher, rules, items = built.teacher, settings.generate, len(built.titles) - 1
     assert rules is not None  # Teacher.check
@@ -103,26 +131,30 @@ def task(settings: Settings, built: Built, sequences: Sequences, rows: Rows, run
         run.progress(0, 1, "prepare", unit="tables")
 
     states = built.student.after_events(sequences, device, alive)  # [E, D]
-    telling = Telling(built, settings.slots, device)
+    telling, shares = Telling(built, settings.slots, device), Shares(settings.accumulate, rank(), processes)
     steps = Steps(lambda draw: of_training(sequences, settings.history, 1), settings.batch, settings.seed)
     total = settings.epochs * steps.per_epoch
 
     def part(step: int, k: int) -> Part:
-        some = steps(step).some(slice(k, None, settings.accumulate))
+        whole = steps(step)
+        chosen = shares(len(whole), k)
         template = built.templates[drawn(settings.seed, step, TEMPLATE).integers(len(built.templates))]
         share = hybrid_probability(step, total) if rules.curriculum else 1.0
         hybrid = bool(drawn(settings.seed, step, HIDDEN).random() < share)
-        history, targets = some.history, some.items[some.stop].astype(np.int64)
-        draw = drawn(settings.seed, step * settings.accumulate + k, CANDIDATES)
-        candidates = offered(history, targets, items, rules.candidates, draw)
-        users = states[torch.from_numpy(some.stop - 1)]
-        told = telling(template, history, users, candidates, targets, hybrid)
+        history, targets = whole.history, whole.items[whole.stop].astype(np.int64)
+        # Drawn for the whole step, so that its parts do not depend on how it is cut.
+        candidates = offered(history, targets, items, rules.candidates, drawn(settings.seed, step, CANDIDATES))
+        users = states[torch.from_numpy(whole.stop[chosen] - 1)]
+        told = telling(template, history[chosen], users, candidates[chosen], targets[chosen], hybrid)
         gates = teacher.gates(told.inputs.users)
         losses, _ = token_losses(teacher, told, gates)
-        return Part(losses.mean(), 1 / settings.accumulate, told.tokens, told.padding_share, gates)
+        labelled = int(built.book.answers(targets)[1].sum())
+        weight = shares.weight(len(losses), labelled, k, len(whole))
+        return Part(losses.mean(), weight, told.tokens, told.padding_share, gates)
 
     evaluate = HeldOut(settings, rules, built, telling, rows, device, alive)
-    return Task(part, evaluate, lambda step: len(steps(step)), steps.per_epoch, METRIC)
+    skips = rules.curriculum or not settings.slots
+    return Task(part, evaluate, lambda step: len(steps(step)), steps.per_epoch, METRIC, processes, skips)
 
 
 class HeldOut:
@@ -171,14 +203,7 @@ class HeldOut:
 
     def _likeliest(self, some: slice) -> list[int | None]:
         """The candidate with the greatest log p of its title and the end: it is always one of them."""
-        found = []
-        for place in range(self.rules.candidates):
-            told = self._told(some, self.candidates[some][:, place])
-            losses, row = token_losses(self.built.teacher, told, self.built.teacher.gates(told.inputs.users))
-            found.append(torch.zeros(len(told.labels), device=losses.device).index_add_(0, row, -losses))
-        chosen: list[int | None] = torch.stack(found, dim=1).argmax(dim=1).tolist()
-        return chosen
-
-    def _told(self, some: slice, answers: Ints) -> Told:
         history = self.questions.some(some).history
-        return self.telling(self.built.templates[0], history, self.states[some], self.candidates[some], answers)
+        found = likelihoods(self.built, self.telling, history, self.states[some], self.candidates[some])
+        chosen: list[int | None] = found.argmax(dim=1).tolist()
+        return chosen

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from engine.backbone.pieces import Ints
 from engine.runs.run import Run
 from engine.settings.teacher import Teacher as Settings
 from engine.student.validation import Tick
@@ -30,6 +32,25 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """How a step's questions are dealt out: among ``processes``, each taking its own in ``pieces``."""
+
+    pieces: int
+    rank: int
+    processes: int
+
+    def __call__(self, questions: int, k: int) -> Ints:
+        """Places of the k-th share. Where there are too few questions, the first one, which then weighs nothing."""
+        places = np.arange(questions)[self.rank + self.processes * k :: self.processes * self.pieces]
+        return places if len(places) else np.zeros(1, dtype=np.int64)
+
+    def weight(self, own: int, whole: int, k: int, questions: int) -> float:
+        """What a share's mean over ``own`` of a step's ``whole`` terms counts; gradients of processes are averaged."""
+        empty = self.rank + self.processes * k >= questions
+        return 0.0 if empty else self.processes * own / max(1, whole)
+
+
+@dataclass(frozen=True)
 class Task:
     """What an objective is made of."""
 
@@ -38,6 +59,8 @@ class Task:
     positions: Callable[[int], int]  # supervised ones of a step
     per_epoch: int  # steps
     metric: str  # the evaluated number that decides
+    processes: int  # that share each step
+    skips: bool  # some steps leave parameters without a gradient
 
 
 class TeacherModule(pl.LightningModule):
@@ -59,7 +82,8 @@ class TeacherModule(pl.LightningModule):
         trained = [value for value in self.parameters() if value.requires_grad]
         loss = share(0) if pieces == 1 else accumulated(share, pieces, trained)
         now = time.monotonic()
-        speed, self._since = sum(part.tokens for part in parts) / max(now - self._since, 1e-9), now
+        tokens = self.task.processes * sum(part.tokens for part in parts)
+        speed, self._since = tokens / max(now - self._since, 1e-9), now
         if step == 0 or (step + 1) % self.every == 0:
             report_gate(self.run, step + 1, torch.cat([part.gates for part in parts]))
         padding = sum(part.padding_share for part in parts) / pieces

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from engine.backbone.pieces import Ints
+from engine.data.ids import PADDING
 from engine.data.sequences import Rows, Sequences
+from engine.runs.follower import rank
 from engine.runs.run import Run
 from engine.settings.teacher import Teacher as Settings
 from engine.stages import VAL_NDCG
@@ -19,8 +21,8 @@ from engine.teacher.asking import Asked, Asking, answers
 from engine.teacher.build import Built
 from engine.teacher.held_out import HeldOut
 from engine.teacher.model import Teacher
-from engine.teacher.module import Part, Task
-from engine.teacher.questions import Questions, in_batches, of_training
+from engine.teacher.module import Part, Shares, Task
+from engine.teacher.questions import Questions, in_batches, of_training, within
 from engine.teacher.users import Student
 from engine.teacher.warm import warm
 
@@ -41,7 +43,14 @@ def loss(teacher: Teacher, asked: Asked, gates: Tensor, student: Student, blind:
 
 
 def task(
-    settings: Settings, built: Built, sequences: Sequences, rows: Rows, popularity: Ints, run: Run, device: str
+    settings: Settings,
+    built: Built,
+    sequences: Sequences,
+    rows: Rows,
+    popularity: Ints,
+    run: Run,
+    device: str,
+    processes: int,
 ) -> Task:
     """The training and the evaluation of this objective."""
     teacher, student, rules = built.teacher, built.student, settings.rank
@@ -52,6 +61,8 @@ def task(
 
     states = student.after_events(sequences, device, alive)  # [E, D]
     asking = Asking(built.book, student, settings.slots, device)
+
+    shares = Shares(settings.accumulate, rank(), processes)
 
     def cut(draw: np.random.Generator) -> Questions:
         offsets = draw.integers(0, rules.targets, len(sequences))
@@ -68,21 +79,23 @@ def task(
 
     def part(step: int, k: int) -> Part:
         whole = steps(step)
-        some = whole.some(slice(k, None, settings.accumulate))
+        chosen = shares(len(whole), k)
+        some, (_, place) = whole.some(chosen), whole.asked
+        # Drawn for the whole step, so that its parts do not depend on how it is cut.
+        shown = whole.history != PADDING
+        hidden = np.zeros(shown.shape, dtype=bool)
+        hidden[shown] = drawn(settings.seed, step, HIDDEN).random(int(shown.sum())) < rules.hide_slots
+        blind = drawn(settings.seed, step, BLIND).random(len(place)) < rules.blind
         template = built.templates[drawn(settings.seed, step, TEMPLATE).integers(len(built.templates))]
-        hide = drawn(settings.seed, step * settings.accumulate + k, HIDDEN)
-        _, place = some.asked
-        following = sequences.items[place + 1].astype(np.int64)
-        asked = asking(
-            template, some, states, place, following, hidden=lambda slots: hide.random(slots) < rules.hide_slots
-        )
-        blind = drawn(settings.seed, step * settings.accumulate + k, BLIND).random(len(place)) < rules.blind
+        own = np.repeat((np.cumsum(whole.count) - whole.count)[chosen], some.count) + within(some.count)
+        following = sequences.items[place[own] + 1].astype(np.int64)
+        asked = asking(template, some, states, place[own], following, hidden[chosen])
         gates = teacher.gates(asked.inputs.users)
-        found = loss(teacher, asked, gates, student, torch.from_numpy(blind).to(device))
-        share = len(place) / max(1, int(whole.count.sum()))
-        return Part(found, share, asked.tokens, asked.padding_share, gates)
+        found = loss(teacher, asked, gates, student, torch.from_numpy(blind[own]).to(device))
+        return Part(found, shares.weight(len(own), len(place), k, len(whole)), asked.tokens, asked.padding_share, gates)
 
-    return Task(part, held_out, lambda step: int(steps(step).count.sum()), steps.per_epoch, VAL_NDCG.name)
+    asked_for = lambda step: int(steps(step).count.sum())  # noqa: E731
+    return Task(part, held_out, asked_for, steps.per_epoch, VAL_NDCG.name, processes, skips=not rules.states)
 
 
 class Steps:

@@ -8,19 +8,21 @@ import torch
 from engine.config import Config
 from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError, UserError
+from engine.runs.follower import rank
 from engine.runs.run import Run
 from engine.settings.teacher import Teacher as Settings
 from engine.stages import ADAPTER, SEQUENCES, VALIDATION
-from engine.teacher import generate, rank
+from engine.teacher import generate
+from engine.teacher import rank as ranking
 from engine.teacher.build import build
 from engine.teacher.module import TeacherModule
 from engine.teacher.schedule import warmup_cosine
-from engine.training import fit
+from engine.training import fit, memory
 
 
 def run(config: Config, run: Run) -> None:
     """Train to the best validation NDCG@10, then write what was trained."""
-    settings, place = config.teacher, fit.device(config.trainer)
+    settings, place, processes = config.teacher, fit.device(config.trainer), config.trainer.devices
     built = build(settings, run, place)
     sequences, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
     if len(rows) == 0 or not (np.diff(sequences.offsets) > 1).any():
@@ -31,9 +33,11 @@ def run(config: Config, run: Run) -> None:
         )
     if settings.objective == "rank":
         popularity = np.bincount(sequences.items, minlength=len(built.titles))
-        task = rank.task(settings, built, sequences, rows, popularity, run, place)
+        task = ranking.task(settings, built, sequences, rows, popularity, run, place, processes)
     else:
-        task = generate.task(settings, built, sequences, rows, run, place)
+        task = generate.task(settings, built, sequences, rows, run, place, processes)
+    if rank():
+        torch.manual_seed(settings.seed + rank())  # each process drops out other channels
     steps = min(settings.epochs * task.per_epoch, settings.steps or settings.epochs * task.per_epoch)
     course = fit.Course(
         steps=steps,
@@ -48,9 +52,10 @@ def run(config: Config, run: Run) -> None:
         average=settings.average,
         # A curriculum begins with prompts that hold no item vector at all.
         resting=("projector",) if settings.generate is not None and settings.generate.curriculum else (),
+        skips=task.skips,
     )
     module = TeacherModule(built.teacher, settings, task, run, config.trainer.report_every)
-    try:
+    with memory.enough(lambda: _too_large(settings)):
         fit.fit(
             module,
             course,
@@ -60,8 +65,6 @@ def run(config: Config, run: Run) -> None:
             evaluate=task.evaluate,
             positions=task.positions,
         )
-    except torch.OutOfMemoryError as error:
-        raise _too_large(settings) from error
     built.teacher.eval()
     with run.output(ADAPTER) as path:
         built.teacher.save(path, {"settings": asdict(settings)})

@@ -40,11 +40,20 @@ class Phrasebook:
     """The token ids of all titles and of the texts around them.
 
     ``longest_title`` bounds a title's tokens, ``longest`` a prompt's: older history items give way, never a slot.
+    With ``second_begin`` an answer begins with the token that begins every text, as in the released program.
     """
 
-    def __init__(self, titles: Sequence[str], vocabulary: Vocabulary, longest: int, longest_title: int) -> None:
+    def __init__(
+        self,
+        titles: Sequence[str],
+        vocabulary: Vocabulary,
+        longest: int,
+        longest_title: int,
+        second_begin: bool = False,
+    ) -> None:
         """``titles`` has the title of every item id, and anything at the padding's place."""
         self.vocabulary, self.longest = vocabulary, longest
+        self._before = BEGIN if second_begin else EMPTY  # an answer's title
         encode = vocabulary.encode
         names = [vocabulary.space + titled(title, item) for item, title in enumerate(titles) if item != PADDING]
         self.stop = encode([END])[0][-1]  # a tokenizer that marks word beginnings puts its mark before the newline
@@ -90,9 +99,13 @@ class Phrasebook:
         labels[row, column] = np.where(np.repeat(answered.reshape(-1), per_piece), copied.tokens, NO_LABEL)
         return Prompts(ids, mask, items, labels, length, history)
 
-    def titles(self, items: Ints) -> list[list[int]]:
-        """The token ids of the items' titles, each with the token that ends an answer."""
-        return [[*self._pieces[TITLES + int(item)], self.stop] for item in items]
+    def answers(self, items: Ints) -> tuple[Ints, Ints]:  # [N] -> [N, A] token ids padded on the right, [N] lengths
+        """What the model is to say for each item: its title and the token that ends it."""
+        said = self._packed.rows(self._said(items))
+        return said.padded(self.vocabulary.padding), said.length
+
+    def _said(self, items: Ints) -> Ints:  # [N] -> [N, 3] pieces
+        return np.stack([np.full(len(items), self._before), TITLES + items, np.full(len(items), STOP)], axis=1)
 
     def _blocks(
         self, template: str, history: Ints, candidates: Ints | None, answers: Ints | None, slots: bool
@@ -108,7 +121,7 @@ class Phrasebook:
             else:
                 found.append(self._alone("text", self._text(piece), rows))
         if answers is not None:
-            said = np.stack([TITLES + answers, np.full(rows, STOP)], axis=1)
+            said = self._said(answers)
             found.append(("answer", said, np.full(said.shape, PADDING)))
         return found
 

@@ -39,6 +39,7 @@ class Course:
     clip: float | None = None  # largest total gradient norm
     average: float | None = None  # decay of the running mean of weights that is evaluated and kept
     lower_is_better: bool = False
+    skips: bool = False  # some steps leave parameters without a gradient: several processes must look for them
     precision: str | None = None  # of the forward pass; None: trainer.precision
     resting: tuple[str, ...] = ()  # parameter groups that may go without a gradient for many steps
 
@@ -229,8 +230,9 @@ class Conductor(pl.Callback):
     def _end_not_a_number(self, what: str, step: int) -> None:
         found = health.not_a_number(what, step, gradients.not_finite(self.groups))
         self.run.health(found.code, found.level, found.hint, found.groups)
+        where = f" ({', '.join(found.groups)})" if found.groups else ""
         raise UserError(
-            f"{what} is not a finite number at step {step}: training cannot go on",
+            f"{found.hint}{where}: training cannot go on",
             place=self.run.id,
             remedy="Most often the learning rate is too high: lower it, set a clip (for example 1.0) or more warm-up.",
         )

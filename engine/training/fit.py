@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 
 from engine.errors import UserError
@@ -59,7 +60,7 @@ def fit(
             trainer = pl.Trainer(
                 accelerator=accelerator(settings),
                 devices=settings.devices,
-                strategy="ddp" if settings.devices > 1 else "auto",
+                strategy=_together(course) if settings.devices > 1 else "auto",
                 precision=course.precision or settings.precision,  # type: ignore[arg-type]
                 max_epochs=1,
                 callbacks=[conductor],
@@ -83,6 +84,11 @@ def fit(
         best=standing.best,
     )
     return standing
+
+
+def _together(course: Course) -> DDPStrategy:
+    """Several processes: gradients are averaged. Buffers are not: none decides a step, and item texts are large."""
+    return DDPStrategy(find_unused_parameters=course.skips, broadcast_buffers=False)
 
 
 def accelerator(settings: Trainer) -> str:

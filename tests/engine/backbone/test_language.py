@@ -111,3 +111,31 @@ def test_a_tokenizer_without_the_slots_is_refused() -> None:
     )
     with pytest.raises(RunError, match="run backbone --again"):
         language.vocabulary(bare)
+
+
+def test_a_tokenizer_without_a_pad_token_gets_one_of_its_own(tmp_path: Path) -> None:
+    words = tokenizer()
+    bare = type(words)(tokenizer_object=words._tokenizer, bos_token="<s>", eos_token="</s>")
+    assert bare.pad_token is None
+    language.save(llama(bare), bare, tmp_path / "bare")
+    _, read = language.read(str(tmp_path / "bare"), torch.float32, "none", "cpu")
+    known = language.vocabulary(read)
+    assert known.padding == read.pad_token_id != read.eos_token_id
+    assert len({known.padding, known.history_slot, known.candidate_slot, known.plain_slot, known.begin}) == 5
+
+
+@pytest.mark.parametrize("quantise", ["8bit", "4bit"])
+def test_weights_in_few_bits_without_their_library_are_refused_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quantise: str
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"(?s)need bitsandbytes, which is not installed.*pip install bitsandbytes"):
+        language.read(str(folder(tmp_path, "llama")), torch.float32, quantise, "cpu")
+
+
+def test_a_model_too_large_for_the_machine_is_said_with_what_to_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(language.AutoModelForCausalLM, "from_pretrained", lambda *given, **named: torch.empty(1 << 60))
+    with pytest.raises(UserError, match=r"(?s)does not fit into memory.*bf16-mixed.*4bit"):
+        language.read(str(folder(tmp_path, "llama")), torch.float32, "none", "cpu")

@@ -2,104 +2,54 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine import config
 from engine.cli import main
 from engine.data.sequences import Sequences
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run, Stopped
-from engine.runs.schema import RunInfo, Summary
+from engine.runs.schema import Summary
 from engine.stages import (
     ADAPTER,
     GATE_WEIGHTS,
     ITEM_VECTORS,
     RANKINGS,
     SEQUENCES,
-    STAGES,
     TEACHER_HELD_OUT,
     TEST_HISTORIES,
     VALIDATION,
-    Artifact,
 )
 
 LM = os.environ.get("ENGINE_TEST_LM")
-SMALL = [
-    "data.world.users=60",
-    "data.world.items=80",
-    "data.world.series=20",
-    "data.world.events=9",
-    "student.epochs=2",
-    "student.hidden=16",
-    "backbone.scratch.steps=4",
-    "backbone.scratch.width=16",
-    "backbone.scratch.layers=1",
-    "backbone.scratch.feedforward=16",
-    "backbone.scratch.batch=4",
-    "teacher.epochs=1",
-    "teacher.evaluations=2",
-    "teacher.rank.width=8",
-    "teacher.rank.warm_epochs=1",
-    "teacher.lora.rank=4",
-    "knowledge.top=10",
-    "knowledge.shard=16",
-    "trainer.report_every=5",
-]
-
-
-def start(
-    runs: Path, stage: str, name: str = "", words: list[str] | None = None, inputs: dict[str, str] | None = None
-) -> tuple[config.Config, Path]:
-    """A planned run of a stage, its inputs the runs named after their stages."""
-    ranks = "teacher=generate" not in (words or [])
-    path = "backbone=path" in (words or [])
-    unfit = ("teacher.rank",) * (not ranks) + ("backbone.scratch",) * path
-    small = [word for word in SMALL if not word.startswith(unfit or ("-",))]
-    settings, folder = config.load([*small, *(words or [])]), runs / (name or stage)
-    folder.mkdir(parents=True)
-    makers = {maker: maker for maker in STAGES[stage].inputs} | (inputs or {})
-    RunInfo(folder.name, stage, "test", settings.seed, "", makers).write(folder)
-    return settings, folder
-
-
-def perform(
-    runs: Path, stage: str, name: str = "", words: list[str] | None = None, inputs: dict[str, str] | None = None
-) -> Path:
-    settings, folder = start(runs, stage, name, words, inputs)
-    with Run.open(folder) as run:
-        import_module(f"engine.{stage}.stage").run(settings, run)
-    return folder
-
-
-def made(folder: Path, artifact: Artifact) -> Path:
-    return folder / "artifacts" / artifact.file
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs")
-    for stage in ("data", "student", "backbone", "teacher", "knowledge"):
-        perform(folder, stage)
-    return folder
+def chain(new_chain: Callable[[], Any]) -> Any:
+    made = new_chain()
+    made.perform("teacher")
+    made.perform("knowledge")
+    return made
 
 
-def test_every_training_event_but_the_first_of_each_user_gets_a_ranking(runs: Path) -> None:
-    sequences = Sequences.load(made(runs / "data", SEQUENCES))
-    rankings = Rankings.load(made(runs / "knowledge", RANKINGS))
+def test_every_training_event_but_the_first_of_each_user_gets_a_ranking(chain: Any) -> None:
+    sequences = Sequences.load(chain.made("data", SEQUENCES))
+    rankings = Rankings.load(chain.made("knowledge", RANKINGS))
     expected = np.setdiff1d(np.arange(len(sequences.items)), sequences.offsets[:-1])
     assert rankings.rows.tolist() == expected.tolist()
     assert rankings.items.shape == rankings.distances.shape == (len(expected), 10)
 
 
-def test_rankings_are_of_unseen_items_and_nearest_first(runs: Path) -> None:
-    sequences = Sequences.load(made(runs / "data", SEQUENCES))
-    rankings = Rankings.load(made(runs / "knowledge", RANKINGS))
+def test_rankings_are_of_unseen_items_and_nearest_first(chain: Any) -> None:
+    sequences = Sequences.load(chain.made("data", SEQUENCES))
+    rankings = Rankings.load(chain.made("knowledge", RANKINGS))
     assert (rankings.distances[:, 1:] >= rankings.distances[:, :-1]).all()
     assert (torch.exp(-rankings.distances).sum(dim=1) <= 1 + 1e-5).all()
     for row, items in zip(rankings.rows.tolist(), rankings.items.tolist(), strict=True):
@@ -108,26 +58,26 @@ def test_rankings_are_of_unseen_items_and_nearest_first(runs: Path) -> None:
         assert min(items) >= 1 and len(set(items)) == len(items)
 
 
-def test_the_loaded_teacher_is_as_good_as_when_it_was_saved(runs: Path) -> None:
-    facts, asked = Summary.read(runs / "teacher"), Summary.read(runs / "knowledge")
+def test_the_loaded_teacher_is_as_good_as_when_it_was_saved(chain: Any) -> None:
+    facts, asked = Summary.read(chain.runs / "teacher"), Summary.read(chain.runs / "knowledge")
     assert facts is not None and asked is not None
     assert asked.best["val_ndcg@10"]["v"] == facts.facts["best"]["val_ndcg@10"]
 
 
-def test_gates_item_vectors_and_held_out_answers_fit_each_other(runs: Path) -> None:
-    gates = load_file(made(runs / "knowledge", GATE_WEIGHTS))
-    assert torch.equal(gates["rows"], Rankings.load(made(runs / "knowledge", RANKINGS)).rows)
+def test_gates_item_vectors_and_held_out_answers_fit_each_other(chain: Any) -> None:
+    gates = load_file(chain.made("knowledge", GATE_WEIGHTS))
+    assert torch.equal(gates["rows"], Rankings.load(chain.made("knowledge", RANKINGS)).rows)
     torch.testing.assert_close(gates["weights"].sum(dim=1), torch.ones(len(gates["rows"])))
-    vectors = load_file(made(runs / "knowledge", ITEM_VECTORS))["vectors"]
-    held_out = load_file(made(runs / "knowledge", TEACHER_HELD_OUT))
+    vectors = load_file(chain.made("knowledge", ITEM_VECTORS))["vectors"]
+    held_out = load_file(chain.made("knowledge", TEACHER_HELD_OUT))
     assert vectors.shape == (81, 8) and (vectors[0] == 0).all()
     assert held_out["table"].shape == (81, held_out["test"].shape[1])
-    assert len(held_out["test"]) == len(Sequences.load(made(runs / "data", TEST_HISTORIES)))
-    assert len(held_out["validation"]) == len(load_file(made(runs / "data", VALIDATION))["users"])
+    assert len(held_out["test"]) == len(Sequences.load(chain.made("data", TEST_HISTORIES)))
+    assert len(held_out["validation"]) == len(load_file(chain.made("data", VALIDATION))["users"])
 
 
-def test_a_stopped_run_goes_on_with_the_answers_it_has(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings, folder = start(runs, "knowledge", "stopped")
+def test_a_stopped_run_goes_on_with_the_answers_it_has(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, folder = chain.start("knowledge", "stopped")
     stage = import_module("engine.knowledge.stage")
     with pytest.raises(Stopped), Run.open(folder) as run:
         monkeypatch.setattr(
@@ -140,29 +90,29 @@ def test_a_stopped_run_goes_on_with_the_answers_it_has(runs: Path, monkeypatch: 
     with Run.open(folder) as run:
         stage.run(settings, run)
     assert all((folder / "checkpoints" / name).stat().st_mtime_ns == when for name, when in kept.items())
-    whole, again = (Rankings.load(made(runs / name, RANKINGS)) for name in ("knowledge", "stopped"))
+    whole, again = (Rankings.load(chain.made(name, RANKINGS)) for name in ("knowledge", "stopped"))
     assert torch.equal(whole.items, again.items) and torch.equal(whole.distances, again.distances)
 
 
 @pytest.mark.parametrize("kind", ["random", "uncertain", "disagreement"])
-def test_a_budget_asks_about_a_share_of_the_rows_and_answers_them_the_same(runs: Path, kind: str) -> None:
-    folder = perform(runs, "knowledge", kind, [f"knowledge.rows={kind}", "knowledge.budget=0.25"])
-    whole, some = (Rankings.load(made(path, RANKINGS)) for path in (runs / "knowledge", folder))
+def test_a_budget_asks_about_a_share_of_the_rows_and_answers_them_the_same(chain: Any, kind: str) -> None:
+    folder = chain.perform("knowledge", kind, [f"knowledge.rows={kind}", "knowledge.budget=0.25"])
+    whole, some = (Rankings.load(chain.made(path.name, RANKINGS)) for path in (chain.runs / "knowledge", folder))
     assert len(some.rows) == round(0.25 * len(whole.rows))
     place = {row: at for at, row in enumerate(whole.rows.tolist())}
     same = [place[row] for row in some.rows.tolist()]
     torch.testing.assert_close(some.distances, whole.distances[same], rtol=1e-4, atol=1e-4)
 
 
-def test_training_twice_gives_the_same_adapter(runs: Path) -> None:
-    again = perform(runs, "teacher", "again")
-    first, second = (load_file(made(path, ADAPTER)) for path in (runs / "teacher", again))
+def test_training_twice_gives_the_same_adapter(chain: Any) -> None:
+    again = chain.perform("teacher", "again")
+    first, second = (load_file(chain.made(path.name, ADAPTER)) for path in (chain.runs / "teacher", again))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     shutil.rmtree(again)
 
 
-def test_a_teacher_that_says_titles_is_trained_and_grounded(runs: Path) -> None:
+def test_a_teacher_that_says_titles_is_trained_and_grounded(chain: Any) -> None:
     words = [
         "teacher=generate",
         "teacher.templates=Seen [HistoryHere]. One of [CansHere]:",
@@ -171,57 +121,59 @@ def test_a_teacher_that_says_titles_is_trained_and_grounded(runs: Path) -> None:
         "teacher.accumulate=2",
         "teacher.evaluate_rows=12",
     ]
-    folder = perform(runs, "teacher", "generated", words)
+    folder = chain.perform("teacher", "generated", words)
     facts = Summary.read(folder)
     assert facts is not None and 0 <= facts.facts["best"]["valid_ratio"] <= 1
-    assert not any(name.startswith("head.") for name in load_file(made(folder, ADAPTER)))
+    assert not any(name.startswith("head.") for name in load_file(chain.made(folder.name, ADAPTER)))
     inputs = {"teacher": "generated"}
-    asked = perform(runs, "knowledge", "grounded", [*words, "knowledge.rows=random", "knowledge.budget=0.1"], inputs)
-    rankings = Rankings.load(made(asked, RANKINGS))
+    asked = chain.perform("knowledge", "grounded", [*words, "knowledge.rows=random", "knowledge.budget=0.1"], inputs)
+    rankings = Rankings.load(chain.made(asked.name, RANKINGS))
     assert (rankings.distances[:, 1:] >= rankings.distances[:, :-1]).all()
     assert rankings.distances.min() >= 0 and rankings.distances.max() <= 1
-    held_out = load_file(made(asked, TEACHER_HELD_OUT))
+    held_out = load_file(chain.made(asked.name, TEACHER_HELD_OUT))
     assert held_out["table"].shape == (81, held_out["validation"].shape[1])
 
 
 @pytest.mark.real
 @pytest.mark.skipif(not LM, reason="ENGINE_TEST_LM does not name the folder of language models")
 @pytest.mark.parametrize("copy", [True, False])
-def test_a_real_pre_trained_model_can_be_the_backbone(runs: Path, copy: bool) -> None:
+def test_a_real_pre_trained_model_can_be_the_backbone(chain: Any, copy: bool) -> None:
     words = ["backbone=path", f"backbone.name={LM}/stories260K", f"backbone.copy={str(copy).lower()}"]
     words += ["teacher.steps=2", "teacher.evaluate_rows=10", "knowledge.rows=random", "knowledge.budget=0.1"]
     small = f"real-{copy}"
     for stage in ("backbone", "teacher", "knowledge"):
         inputs = {maker: f"{small}-{maker}" for maker in ("backbone", "teacher") if stage != "backbone"}
-        perform(runs, stage, f"{small}-{stage}", words, {name: run for name, run in inputs.items() if name != stage})
-    assert (runs / f"{small}-backbone/artifacts/language_model/model.safetensors").exists() == copy
-    rankings = Rankings.load(made(runs / f"{small}-knowledge", RANKINGS))
+        chain.perform(stage, f"{small}-{stage}", words, {name: run for name, run in inputs.items() if name != stage})
+    assert (chain.runs / f"{small}-backbone/artifacts/language_model/model.safetensors").exists() == copy
+    rankings = Rankings.load(chain.made(f"{small}-knowledge", RANKINGS))
     assert torch.isfinite(rankings.distances).all() and len(rankings.rows) > 10
 
 
-def test_exported_knowledge_can_be_brought_back_without_a_teacher(runs: Path, tmp_path: Path) -> None:
-    assert main(["export", "knowledge", "--to", str(tmp_path), "--runs", str(runs)]) == 0
-    folder = perform(runs, "knowledge", "brought", [f"knowledge.files={tmp_path}", "knowledge.hide_seen=false"])
-    own, brought = (Rankings.load(made(path, RANKINGS)) for path in (runs / "knowledge", folder))
+def test_exported_knowledge_can_be_brought_back_without_a_teacher(chain: Any, tmp_path: Path) -> None:
+    assert main(["export", "knowledge", "--to", str(tmp_path), "--runs", str(chain.runs)]) == 0
+    folder = chain.perform("knowledge", "brought", [f"knowledge.files={tmp_path}", "knowledge.hide_seen=false"])
+    own, brought = (Rankings.load(chain.made(path.name, RANKINGS)) for path in (chain.runs / "knowledge", folder))
     assert torch.equal(own.rows, brought.rows) and torch.equal(own.items, brought.items)
     torch.testing.assert_close(own.distances, brought.distances, rtol=0, atol=1e-6)
-    first, second = (load_file(made(path, ITEM_VECTORS))["vectors"] for path in (runs / "knowledge", folder))
+    first, second = (
+        load_file(chain.made(path.name, ITEM_VECTORS))["vectors"] for path in (chain.runs / "knowledge", folder)
+    )
     assert torch.equal(first, second)
-    assert not made(folder, TEACHER_HELD_OUT).exists()
-    perform(runs, "distill", "from-files", ["distill.student.epochs=1"], {"knowledge": "brought"})
+    assert not chain.made(folder.name, TEACHER_HELD_OUT).exists()
+    chain.perform("distill", "from-files", ["distill.student.epochs=1"], {"knowledge": "brought"})
 
 
-def test_the_rows_to_rank_are_exported_before_any_teacher_is_there(runs: Path, tmp_path: Path) -> None:
-    assert main(["export", "data", "--to", str(tmp_path), "--runs", str(runs)]) == 0
+def test_the_rows_to_rank_are_exported_before_any_teacher_is_there(chain: Any, tmp_path: Path) -> None:
+    assert main(["export", "data", "--to", str(tmp_path), "--runs", str(chain.runs)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"train_data.csv", "id2name.txt"}
     names = (tmp_path / "id2name.txt").read_text().splitlines()
     assert len(names) == 80 and names[0].startswith("0::")
-    rows = len(Rankings.load(made(runs / "knowledge", RANKINGS)).rows)
+    rows = len(Rankings.load(chain.made("knowledge", RANKINGS)).rows)
     assert len((tmp_path / "train_data.csv").read_text().splitlines()) == 1 + rows
 
 
 def test_only_data_and_knowledge_can_be_exported(
-    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    chain: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["export", "student", "--to", str(tmp_path), "--runs", str(runs)]) == 2
+    assert main(["export", "student", "--to", str(tmp_path), "--runs", str(chain.runs)]) == 2
     assert "is a student run" in capsys.readouterr().err

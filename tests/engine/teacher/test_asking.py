@@ -124,7 +124,7 @@ def test_hidden_slots_keep_their_tokens_embedding(tiny: Make) -> None:
     _, place = questions.asked
     asking = Asking(made.book, made.student, True, "cpu")
     known = states(made, made.data)
-    batch = asking(TEMPLATE, questions, known, place, hidden=lambda slots: np.ones(slots, dtype=bool))
+    batch = asking(TEMPLATE, questions, known, place, hidden=questions.history > 0)
     plain = made.teacher.language_model.get_input_embeddings()(batch.inputs.ids)
     assert torch.equal(made.teacher.embed(batch.inputs), plain)
 

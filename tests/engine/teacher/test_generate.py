@@ -1,15 +1,19 @@
 """The generate objective: what is learned is the answer, and how an answer is got does not depend on the batch."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from engine.backbone import language
 from engine.teacher.build import Built
-from engine.teacher.generate import Telling, token_losses
+from engine.teacher.generate import Telling, likelihoods, token_losses
+from engine.teacher.tokens import Phrasebook
 
+NAMES = [chr(ord("a") + k % 26) * (1 + k % 3) for k in range(13)]
 TEMPLATE = "Seen [HistoryHere]. One of [CansHere]:"
 Make = Callable[[], Any]
 HISTORY = np.asarray([[1, 2, 3], [4, 0, 0]])
@@ -32,7 +36,7 @@ def test_only_the_answer_is_learned_and_its_loss_is_that_of_a_loop(tiny: Make) -
     states = made.teacher.states(told.inputs, gates)
     place = 0
     for b in range(2):
-        answer = made.book.titles(np.asarray([[6, 5][b]]))[0]
+        answer = made.book.answers(np.asarray([[6, 5][b]]))[0][0].tolist()
         labelled = (told.labels[b] != -100).nonzero()[:, 0]
         assert told.labels[b, labelled].tolist() == answer
         for t in labelled.tolist():
@@ -86,3 +90,32 @@ def test_text_only_prompts_leave_the_projector_out(tiny: Make) -> None:
     losses.mean().backward()
     assert all(value.grad is None for value in made.teacher.projector.parameters())
     assert made.teacher.gate.scores.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("second_begin", [False, True])
+def test_candidates_scored_behind_a_prompt_that_is_read_once_score_as_whole_prompts_do(
+    tiny: Make, second_begin: bool
+) -> None:
+    made = tiny()
+    made = replace(made, book=Phrasebook(NAMES, made.book.vocabulary, 200, 6, second_begin))
+    asked = telling(made)
+    assert len({len(ids) for ids in made.book.answers(CANDIDATES.reshape(-1))[0].tolist()}) == 1  # padded to one width
+    assert len(set(made.book.answers(CANDIDATES.reshape(-1))[1].tolist())) > 1
+    built = Built(made.teacher, made.student, made.book, [TEMPLATE], [])
+    found = likelihoods(built, asked, HISTORY, users(), CANDIDATES)
+    for place in range(3):
+        told = asked(TEMPLATE, HISTORY, users(), CANDIDATES, CANDIDATES[:, place])
+        losses, row = token_losses(made.teacher, told, made.teacher.gates(told.inputs.users))
+        expected = torch.zeros(2).index_add_(0, row, -losses)
+        torch.testing.assert_close(found[:, place], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_as_released_an_answer_begins_with_the_token_that_begins_every_text(tiny: Make) -> None:
+    made = tiny()
+    plain, released = (Phrasebook(NAMES, made.book.vocabulary, 200, 6, second) for second in (False, True))
+    begin = made.book.vocabulary.begin
+    one = plain.assemble(TEMPLATE, HISTORY, CANDIDATES, np.asarray([6, 5]))
+    two = released.assemble(TEMPLATE, HISTORY, CANDIDATES, np.asarray([6, 5]))
+    for row in range(2):
+        answer = one.labels[row][one.labels[row] >= 0].tolist()
+        assert two.labels[row][two.labels[row] >= 0].tolist() == [begin, *answer]

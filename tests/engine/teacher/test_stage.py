@@ -1,17 +1,127 @@
-"""What the stage says when a machine is too small. The whole stage runs in tests/engine/knowledge/test_stage.py."""
+"""The stage as a whole: however a step is cut, recomputed or shared, it is the same step; and what a fault says."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine.cli import main
 from engine.config import load
+from engine.errors import UserError
+from engine.runs.reader import history
+from engine.runs.schema import Summary
+from engine.stages import ADAPTER
+from engine.teacher.model import Teacher
 from engine.teacher.stage import _too_large
 
+RANK = ["teacher.rank.dropout=0.0", "teacher.steps=6"]
+GENERATE = [
+    "teacher=generate",
+    "teacher.templates=Seen [HistoryHere]. One of [CansHere]:",
+    "teacher.generate.candidates=4",
+    "teacher.generate.new_tokens=4",
+    "teacher.evaluate_rows=8",
+    "teacher.lora.dropout=0.0",
+    "teacher.steps=6",
+]
+OBJECTIVES = {"rank": RANK, "generate": GENERATE}
 
-def test_out_of_memory_names_the_split_to_try() -> None:
-    settings = replace(load([]).teacher, batch=16, accumulate=2)
-    error = _too_large(settings)
-    assert "8 prompts" in error.cause and "teacher.accumulate=4 computes 4 prompts" in error.remedy
+
+@pytest.fixture(scope="module")
+def chain(new_chain: Callable[[], Any]) -> Any:
+    return new_chain()
+
+
+@pytest.fixture(scope="module")
+def plain(chain: Any) -> Callable[[str], dict[str, torch.Tensor]]:
+    """What is trained by whole steps in one process."""
+    return lambda objective: adapter(chain, objective, f"{objective}-plain", [])
+
+
+def adapter(chain: Any, objective: str, name: str, words: list[str]) -> dict[str, torch.Tensor]:
+    if not (chain.runs / name).exists():
+        chain.perform("teacher", name, [*OBJECTIVES[objective], *words])
+    return load_file(chain.made(name, ADAPTER))
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, rtol=2e-3, atol=2e-5, msg=lambda text, name=name: name + text)
+
+
+@pytest.mark.parametrize("objective", ["rank", "generate"])
+def test_a_step_cut_into_parts_that_are_recomputed_in_backward_trains_the_same(
+    chain: Any, plain: Callable[[str], dict[str, torch.Tensor]], objective: str
+) -> None:
+    words = ["teacher.accumulate=4", "teacher.checkpointing=true"]
+    same(plain(objective), adapter(chain, objective, f"{objective}-cut", words))
+
+
+@pytest.mark.parametrize("objective", ["rank", pytest.param("generate", marks=pytest.mark.slow)])
+def test_two_processes_train_what_one_trains_on_the_same_batches(
+    chain: Any, plain: Callable[[str], dict[str, torch.Tensor]], objective: str
+) -> None:
+    own, name = plain(objective), f"{objective}-shared"
+    _, folder = chain.start("teacher", name, [*OBJECTIVES[objective], "trainer.devices=2"])
+    command = [sys.executable, "-m", "engine", "stage", str(folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    same(own, load_file(chain.made(name, ADAPTER)))
+    told, alone = history(folder), history(chain.runs / f"{objective}-plain")
+    for one, other in zip(alone.evaluations, told.evaluations, strict=True):
+        assert other.values == pytest.approx(one.values, rel=1e-3)
+    losses = [story.metrics["loss"].values[-1] for story in (alone, told)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_frozen_weights_in_bfloat16_train_experts_in_float32_to_nearly_the_same(
+    chain: Any, plain: Callable[[str], dict[str, torch.Tensor]]
+) -> None:
+    own, half = plain("rank"), adapter(chain, "rank", "half", ["teacher.precision=bf16-mixed"])
+    assert all(value.dtype == torch.float32 for name, value in half.items() if name != "gate.num_batches_tracked")
+    losses = [history(chain.runs / name).metrics["loss"].values[-1] for name in ("rank-plain", "half")]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert any(not torch.equal(own[name], half[name]) for name in own)
+
+
+def failed(chain: Any, name: str, words: list[str]) -> str:
+    """What the command says when the stage fails; the run is FAILED with status 2."""
+    _, folder = chain.start("teacher", name, [*RANK, *words])
+    assert main(["stage", str(folder)]) == 2
+    summary = Summary.read(folder)
+    assert summary is not None and summary.ended == "failed"
+    assert not chain.made(name, ADAPTER).exists()
+    return str(summary.error)
+
+
+def test_a_loss_that_is_not_a_number_fails_the_run_with_step_and_groups(chain: Any) -> None:
+    said = failed(chain, "nan", ["teacher.learning_rate=1e30", "teacher.clip=null"])
+    assert "not a finite number at step" in said and "lora_b" in said
+    assert "lower it" in said
+
+
+@pytest.mark.parametrize("kind", ["device", "machine"])
+def test_out_of_memory_fails_the_run_with_the_split_to_try(
+    chain: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    def states(self: Teacher, *given: Any) -> torch.Tensor:
+        if kind == "device":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB")
+        return torch.empty(1 << 60)
+
+    monkeypatch.setattr(Teacher, "states", states)
+    said = failed(chain, f"full-{kind}", ["teacher.accumulate=2"])
+    assert "8 prompts of up to 320 tokens" in said and "teacher.accumulate=4" in said
 
 
 def test_a_step_that_cannot_be_split_names_the_other_ways() -> None:
-    error = _too_large(replace(load([]).teacher, batch=1, accumulate=1))
+    error: UserError = _too_large(replace(load([]).teacher, batch=1, accumulate=1))
     assert "accumulate" not in error.remedy and "checkpointing" in error.remedy

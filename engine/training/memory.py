@@ -1,0 +1,30 @@
+"""Memory that does not suffice, told as what to try instead of as a trace."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from engine.errors import UserError
+
+_NO_ROOM = "can't allocate memory"  # how PyTorch's allocator of main memory says so, in a plain RuntimeError
+
+
+@contextmanager
+def enough(otherwise: Callable[[], UserError]) -> Iterator[None]:
+    """Raises ``otherwise()`` when the device or the machine has no room for what happens inside."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise otherwise() from error
+    except RuntimeError as error:
+        if _NO_ROOM not in str(error):
+            raise
+        raise otherwise() from error
+
+
+def smaller(key: str, value: int, what: str) -> UserError:
+    """The error of a setting that says how much is computed at once: half of it is the next try."""
+    if value == 1:
+        return UserError(f"one {what} does not fit into memory", place=key, remedy="Use shorter prompts or a GPU.")
+    return UserError(f"{value} {what}s do not fit into memory at once", place=key, remedy=f"Try {key}={value // 2}.")

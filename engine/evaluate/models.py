@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.data import ids
 from engine.data.sequences import Rows, Sequences
+from engine.knowledge import grounding
 from engine.ranking import score_items
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, Summary
@@ -99,13 +101,19 @@ def stored(path: Path, key: str, device: str) -> Scorer:
 
 
 def answered(path: Path, split: str, rows: int, device: str) -> Scorer:
-    """The teacher's scores: its answers to the rows of ``split`` [R, W] times its item table [n + 1, W]."""
-    with safe_open(path, "pt") as file:
-        users, table = (file.get_tensor(key).to(device, torch.float32) for key in (split, "table"))
-        bias = file.get_tensor("bias").to(device, torch.float32) if "bias" in file.keys() else None  # noqa: SIM118
+    """The teacher's scores: its answers to the rows of ``split`` [R, W] times its item table [n + 1, W].
+
+    The answers of a teacher that says titles are grounded instead: the nearer an item's vector, the better.
+    """
+    names = (split, "table", "bias", "items", "liking", "gamma")
+    held = {key: value.to(device, torch.float32) for key, value in load_file(path).items() if key in names}
+    users = held[split]
     if len(users) != rows:
         raise ValueError(f"{path} answers {len(users)} {split} rows, but there are {rows}")
-    return lambda block: score_items(users[block], table, bias)
+    if "items" in held:
+        items, liking, gamma = held["items"], held["liking"], float(held["gamma"])
+        return lambda block: grounding.scores(users[block], items, liking, gamma)
+    return lambda block: score_items(users[block], held["table"], held.get("bias"))
 
 
 def trained(network: SequenceModel, rows: Rows, device: str) -> Scorer:

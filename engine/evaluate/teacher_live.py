@@ -14,7 +14,6 @@ from engine import config
 from engine.data.sequences import Rows
 from engine.evaluate.told import Told
 from engine.knowledge.ways import saying, scoring
-from engine.ranking import score_items
 from engine.runs.follower import Follower
 from engine.runs.schema import ARTIFACTS, CONFIG
 from engine.stages import ADAPTER, TEXT_VECTORS
@@ -48,8 +47,7 @@ class LiveTeacher:
         state = self._built.student.after_rows(one, self._device, _alive)
         questions = of_rows(one, self._trained.history + 1)
         answers, gates = self._way.answer(questions, state, np.zeros(1, dtype=np.int64), _alive)
-        table, bias = self._way.table, self._way.bias
-        scores = score_items(answers.to(table.device), table, bias)[0]
+        scores = self._way.scores(answers.to(self._device))[0]
         return Told(scores.float().cpu().numpy(), gates[0].float().numpy())
 
 

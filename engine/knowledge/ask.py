@@ -4,6 +4,7 @@ Letters: R rows, Q questions, E experts, W width of the teacher's answers, D of 
 """
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,12 @@ def _nothing() -> None:
 class Asker:
     """One teacher, one template, and the shards of what it answered."""
 
-    def __init__(self, settings: Knowledge, built: Built, way: Way, history: int, run: Run, device: str) -> None:
-        self.settings, self.built, self.way, self.history = settings, built, way, history
-        self.run, self.device = run, device
+    def __init__(
+        self, settings: Knowledge, built: Built, ways: Sequence[Way], history: int, run: Run, device: str
+    ) -> None:
+        """``ways`` read the same answers differently; validation decides which one it is (``held_out``)."""
+        self.settings, self.built, self.ways, self.history = settings, built, ways, history
+        self.way, self.run, self.device = ways[0], run, device
 
     def shards(self, sequences: Sequences, text: Tensor) -> list[Path]:
         """A file of rankings and expert weights for every ``settings.shard`` questions; those that are there stay."""
@@ -49,7 +53,7 @@ class Asker:
         states = self.built.student.after_events(sequences, self.device, alive)  # [E, D]
         questions = of_training(sequences, self.history, self.way.targets)
         question, place = questions.asked
-        asked_for = np.isin(np.arange(len(place)), self.chosen(sequences, states, place, text))
+        asked_for = np.isin(np.arange(len(place)), self.chosen(sequences, states, question, place, text))
         wanted = np.flatnonzero(np.bincount(question[asked_for], minlength=len(questions)))
         begin = np.cumsum(questions.count) - questions.count
         first = np.repeat(sequences.offsets[:-1], np.diff(sequences.offsets))  # [E] of each event's user
@@ -84,8 +88,8 @@ class Asker:
         run.note(rows=int(asked_for.sum()), rows_per_second=round(rows / seconds, 1) if seconds else None)
         return files
 
-    def chosen(self, sequences: Sequences, states: Tensor, place: Ints, text: Tensor) -> Ints:
-        """Which of the rows are asked about."""
+    def chosen(self, sequences: Sequences, states: Tensor, question: Ints, place: Ints, text: Tensor) -> Ints:
+        """Which of the rows [R] of these questions and places are asked about."""
         settings, student = self.settings, self.built.student
         first = np.repeat(sequences.offsets[:-1], np.diff(sequences.offsets))[place]
 
@@ -96,7 +100,7 @@ class Asker:
             seen = self._on_device((sequences.items, first, place + 1))
             return worth.disagreement(users, student.table, student.bias, text.to(self.device), seen)
 
-        return worth.chosen(settings.rows, settings.budget, settings.seed, len(place), value)
+        return worth.chosen(settings.rows, settings.budget, settings.seed, question, value)
 
     def held_out(self, validation: Rows, test: Sequences) -> dict[str, Tensor]:
         """Answers and expert weights of validation rows and test histories; the validation's quality is reported."""
@@ -111,17 +115,20 @@ class Asker:
             asked = np.flatnonzero(questions.count)  # after an empty history nothing can be asked
             states = self.built.student.after_rows(rows, self.device, alive)
             answers, gates = self.way.answer(questions, states, asked, alive)
-            whole = torch.zeros(len(rows), self.way.table.shape[1])
+            whole = torch.zeros(len(rows), self.way.width)
             whole[torch.from_numpy(asked)] = answers
             found |= {name: whole, f"{name}_gates": gates}
         self._time_requests(validation)
         targets = torch.from_numpy(validation.targets.astype(np.int64)).to(self.device)
         seen = self._on_device((validation.items, validation.start, validation.stop))
-        ranks = ranking.ranks_in_blocks(
-            found["validation"].to(self.device), self.way.table, targets, self.way.bias, seen
-        )
-        values = {VAL_RECALL.name: ranking.hit_rate(ranks, 10), VAL_NDCG.name: ranking.ndcg(ranks, 10)}
-        self.run.evaluation(0, {name: float(value.mean()) for name, value in values.items()}, best=True)
+        answers, tried = found["validation"].to(self.device), []
+        for way in self.ways:
+            ranks = way.ranks(answers, targets, seen)
+            values = {VAL_RECALL.name: ranking.hit_rate(ranks, 10), VAL_NDCG.name: ranking.ndcg(ranks, 10)}
+            tried.append({name: float(value.mean()) for name, value in values.items()})
+        best = max(range(len(tried)), key=lambda at: tried[at][VAL_NDCG.name])
+        self.way = self.ways[best]
+        self.run.evaluation(0, tried[best], best=True)
         return found
 
     def _time_requests(self, rows: Rows) -> None:

@@ -6,6 +6,8 @@ Letters: R rows, n items, H width of the vectors.
 import torch
 from torch import Tensor
 
+from engine.data.ids import PADDING
+
 
 def distances(answers: Tensor, items: Tensor) -> Tensor:  # [R, H], [n, H] -> [R, n]
     """|v_r - e_i|, the vectors of generated texts against those of the items' titles."""
@@ -24,6 +26,17 @@ def adjusted(distance: Tensor, liking: Tensor, gamma: float) -> Tensor:  # [R, n
     With gamma 0 it is d~ alone, whose exp(-d~) is never uniform as that of raw distances is (REFERENCE f.3-41).
     """
     return (1 + spread(liking)) ** -gamma * spread(distance)
+
+
+def scores(answers: Tensor, items: Tensor, liking: Tensor, gamma: float) -> Tensor:
+    """Minus the adjusted distances, the padding minus infinity. [R, H], [n + 1, H], [n + 1] -> [R, n + 1].
+
+    A row of zeros is no answer: all its items are equal.
+    """
+    found = answers.new_full((len(answers), len(items)), -torch.inf)
+    nearness = -adjusted(distances(answers, items[PADDING + 1 :]), liking[PADDING + 1 :], gamma)
+    found[:, PADDING + 1 :] = nearness * (answers != 0).any(dim=1, keepdim=True)
+    return found
 
 
 def places(distance: Tensor) -> Tensor:  # [R, n] -> [R, n]

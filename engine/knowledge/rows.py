@@ -17,15 +17,24 @@ COMPARED = 20  # first items of two rankings that should agree
 
 
 def chosen(
-    kind: str, budget: float, seed: int, rows: int, worth: Callable[[], Tensor]
-) -> NDArray[np.int64]:  # places of the chosen rows, in order
-    """All rows, a random share of them, or those of the greatest ``worth`` [R]; ties in the order of the rows."""
+    kind: str, budget: float, seed: int, question: NDArray[np.int64], worth: Callable[[], Tensor]
+) -> NDArray[np.int64]:  # [R] the prompt that asks for each row -> places of the chosen rows, in order
+    """All rows, or a share of them: of prompts drawn at random, or of those whose rows are worth most on average.
+
+    What is dear is a prompt, and once it is read all its rows are answered: rows are taken prompt by prompt, the last
+    prompt's as far as the budget goes. ``worth`` [R]; ties in the order of the rows.
+    """
     if kind == "all":
-        return np.arange(rows)
-    count = max(1, round(budget * rows))
+        return np.arange(len(question))
+    prompts = int(question.max(initial=-1)) + 1
     if kind == "random":
-        return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
-    return np.sort(np.argsort(-worth().numpy(), kind="stable")[:count])
+        place = np.random.default_rng(seed).permutation(prompts)
+    else:
+        mean = np.bincount(question, weights=worth().double().numpy()) / np.maximum(1, np.bincount(question))
+        place = np.empty(prompts, dtype=np.int64)
+        place[np.argsort(-mean, kind="stable")] = np.arange(prompts)
+    order = np.argsort(place[question], kind="stable")
+    return np.sort(order[: max(1, round(budget * len(question)))])
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 Letters: R rows, W width of the teacher's answers, E experts, n items.
 """
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -39,11 +40,12 @@ def run(config: Config, run: Run) -> None:
     built.teacher.load(run.input(ADAPTER))
     sequences, text = Sequences.load(run.input(SEQUENCES)), load_file(run.input(TEXT_VECTORS))["vectors"]
     if trained.objective == "rank":
-        way = scoring(built, settings, trained, place)
+        ways = [scoring(built, settings, trained, place)]
     else:
-        about = config.backbone
-        way = saying(built, settings, trained, text, about.pooling, about.text_tokens, place)
-    asker = Asker(settings, built, way, trained.history, run, place)
+        about, seen = config.backbone, torch.from_numpy(np.bincount(sequences.items, minlength=len(text))).float()
+        reads = (about.pooling, about.text_tokens, place, seen)
+        ways = [saying(built, settings, trained, text, *reads, gamma) for gamma in settings.gammas]
+    asker = Asker(settings, built, ways, trained.history, run, place)
     with memory.enough(lambda: memory.smaller("knowledge.batch", settings.batch, "prompt")):
         held_out = asker.held_out(Rows.load(run.input(VALIDATION)), Sequences.load(run.input(TEST_HISTORIES)))
         shards = asker.shards(sequences, text)
@@ -55,8 +57,8 @@ def run(config: Config, run: Run) -> None:
         gates = {"validation": held_out["validation_gates"], "test": held_out["test_gates"]}
         save_file({"rows": whole["rows"], "weights": whole["weights"]} | gates, path)
     with run.output(ITEM_VECTORS) as path:
-        vectors = way.key if settings.item_vectors == "key" else text
+        vectors = asker.way.key if settings.item_vectors == "key" else text
         save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, K or H], row 0 is the padding's
     with run.output(TEACHER_HELD_OUT) as path:
-        found = {name: held_out[name].contiguous() for name in ("validation", "test")} | {"table": way.table.cpu()}
-        save_file(found if way.bias is None else found | {"bias": way.bias.cpu()}, path)
+        answers = {name: held_out[name].contiguous() for name in ("validation", "test")}
+        save_file(answers | {name: value.cpu() for name, value in asker.way.written.items()}, path)

@@ -14,7 +14,7 @@ from engine import ranking
 from engine.backbone.pieces import Ints
 from engine.backbone.text_vectors import text_vectors
 from engine.data.ids import PADDING
-from engine.knowledge.grounding import distances, spread
+from engine.knowledge import grounding
 from engine.knowledge.rankings import best
 from engine.ranking import Histories
 from engine.settings.knowledge import Knowledge
@@ -28,14 +28,23 @@ from engine.teacher.questions import Questions
 
 @dataclass(frozen=True)
 class Way:
-    """Answers [R, W] whose products with ``table`` (and ``bias``) order the items."""
+    """Answers [R, W], the scores that they give the items, and the first items by them."""
 
     answer: Callable[[Questions, Tensor, Ints, Tick], tuple[Tensor, Tensor]]  # states, their rows -> [R, W], [Q, E]
     first: Callable[[Tensor, Histories | None], tuple[Tensor, Tensor]]  # answers, seen -> items and distances [R, K]
-    table: Tensor  # [n + 1, W]
-    bias: Tensor | None  # [n + 1]
+    scores: Callable[[Tensor], Tensor]  # answers [B, W] -> [B, n + 1]
+    written: dict[str, Tensor]  # what scores are made of beside the answers, as evaluate reads it
+    width: int  # W
     key: Tensor  # [n + 1, K] by what a teacher tells items apart
     targets: int  # rows asked about in one prompt
+
+    def ranks(self, answers: Tensor, targets: Tensor, seen: Histories) -> Tensor:  # [R, W], [R] -> [R]
+        """Where each row's target stands among the items that it has not seen."""
+        ranks = torch.empty(len(answers), dtype=torch.float64, device=answers.device)
+        for block in ranking.blocks(len(answers), len(self.key), answers.device.type):
+            pairs = ranking.history_pairs(seen, block)
+            ranks[block] = ranking.target_ranks(self.scores(answers[block]), targets[block], pairs)
+        return ranks
 
 
 def scoring(built: Built, settings: Knowledge, trained: Settings, device: str) -> Way:
@@ -52,18 +61,32 @@ def scoring(built: Built, settings: Knowledge, trained: Settings, device: str) -
     def first(answers: Tensor, seen: Histories | None) -> tuple[Tensor, Tensor]:
         return best(answers, table, student.bias, seen, settings.top)
 
-    return Way(answer, first, table, student.bias, key.cpu(), settings.targets)
+    def scores(answers: Tensor) -> Tensor:
+        return ranking.score_items(answers, table, student.bias)
+
+    written = {"table": table} if student.bias is None else {"table": table, "bias": student.bias}
+    return Way(answer, first, scores, written, table.shape[1], key.cpu(), settings.targets)
 
 
 def saying(
-    built: Built, settings: Knowledge, trained: Settings, text: Tensor, pooling: str, longest: int, device: str
+    built: Built,
+    settings: Knowledge,
+    trained: Settings,
+    text: Tensor,
+    pooling: str,
+    longest: int,
+    device: str,
+    liking: Tensor | None = None,
+    gamma: float = 0.0,
 ) -> Way:
     """A teacher of the ``generate`` objective: the nearest items of what it says, as BIGRec grounds it.
 
     The student's best items that the prompt does not show are its candidates. What it says is read by the frozen
-    language model without experts, as the items' titles were; a distance is spread to 0..1 over a row's items.
+    language model without experts, as the items' titles were; a distance is spread to 0..1 over a row's items, and
+    items of much ``liking`` [n + 1] come nearer as ``gamma`` says.
     """
     rules, student, items = trained.generate, built.student, text.to(device)
+    liked = torch.zeros(len(items), device=device) if liking is None else liking.to(device)
     assert rules is not None
     telling = Telling(built, trained.slots, device)
 
@@ -85,24 +108,24 @@ def saying(
             vectors = text_vectors(
                 built.teacher.language_model, built.book.vocabulary, texts, pooling, longest, 8192, lambda done: tick()
             )
-        found = vectors[PADDING + 1 :]
         weights = torch.zeros(len(questions), gates[0].shape[1] if gates else trained.lora.experts)
         weights[torch.from_numpy(questions.count > 0)] = torch.cat(gates) if gates else weights[:0]
-        # 2 <v, e> - |e|^2 = |v|^2 - |v - e|^2 orders the items as their distances do.
-        return torch.cat([2 * found, found.new_full((len(found), 1), -1.0)], dim=1), weights
+        return vectors[PADDING + 1 :], weights
 
     @torch.no_grad()
     def first(answers: Tensor, seen: Histories | None) -> tuple[Tensor, Tensor]:
         count = min(settings.top, len(items) - 1)
         chosen, nearness = torch.zeros(len(answers), count, dtype=torch.int32), torch.zeros(len(answers), count)
         for block in ranking.blocks(len(answers), len(items), items.device.type):
-            far = torch.full((len(answers[block]), len(items)), torch.inf, device=items.device)
-            far[:, PADDING + 1 :] = spread(distances(answers[block][:, :-1] / 2, items[PADDING + 1 :]))
+            far = -scores(answers[block])
             if seen is not None:
                 far[ranking.history_pairs(seen, block)] = torch.inf
             found = far.topk(count, dim=1, largest=False)
             chosen[block], nearness[block] = found.indices.to(torch.int32).cpu(), found.values.cpu()
         return chosen, nearness
 
-    table = torch.cat([items, items.square().sum(dim=1, keepdim=True)], dim=1)
-    return Way(answer, first, table, None, text, 1)
+    def scores(answers: Tensor) -> Tensor:
+        return grounding.scores(answers.to(items.device), items, liked, gamma)
+
+    written = {"items": items, "liking": liked, "gamma": torch.tensor(gamma)}
+    return Way(answer, first, scores, written, items.shape[1], text, 1)

@@ -1,5 +1,6 @@
 """The whole way from a small world to a teacher's knowledge, with the stages as they are."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -12,8 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from engine import ranking
 from engine.cli import main
-from engine.data.sequences import Sequences
+from engine.data.sequences import Rows, Sequences
+from engine.evaluate.models import answered
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import Summary
@@ -104,6 +107,18 @@ def test_a_budget_asks_about_a_share_of_the_rows_and_answers_them_the_same(chain
     torch.testing.assert_close(some.distances, whole.distances[same], rtol=1e-4, atol=1e-4)
 
 
+def test_a_budget_is_spent_on_whole_prompts(chain: Any) -> None:
+    few = ["knowledge.rows=random", "knowledge.budget=0.1"]
+    folder = chain.perform("knowledge", "few", few)
+    progress = [event.get("total") for event in events(folder) if event.get("phase") == "ask"]
+    rankings = Rankings.load(chain.made("few", RANKINGS))
+    assert progress and progress[-1] <= 1 + len(rankings.rows) / 4  # prompts: a user here has five to eight rows
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+
+
 def test_training_twice_gives_the_same_adapter(chain: Any) -> None:
     again = chain.perform("teacher", "again")
     first, second = (load_file(chain.made(path.name, ADAPTER)) for path in (chain.runs / "teacher", again))
@@ -126,12 +141,23 @@ def test_a_teacher_that_says_titles_is_trained_and_grounded(chain: Any) -> None:
     assert facts is not None and 0 <= facts.facts["best"]["valid_ratio"] <= 1
     assert not any(name.startswith("head.") for name in load_file(chain.made(folder.name, ADAPTER)))
     inputs = {"teacher": "generated"}
-    asked = chain.perform("knowledge", "grounded", [*words, "knowledge.rows=random", "knowledge.budget=0.1"], inputs)
+    some = ["knowledge.rows=random", "knowledge.budget=0.1", "knowledge.gammas=[0.0, 1.0, 30.0]"]
+    asked = chain.perform("knowledge", "grounded", [*words, *some], inputs)
     rankings = Rankings.load(chain.made(asked.name, RANKINGS))
     assert (rankings.distances[:, 1:] >= rankings.distances[:, :-1]).all()
     assert rankings.distances.min() >= 0 and rankings.distances.max() <= 1
     held_out = load_file(chain.made(asked.name, TEACHER_HELD_OUT))
-    assert held_out["table"].shape == (81, held_out["validation"].shape[1])
+    assert held_out["items"].shape == (81, held_out["validation"].shape[1])
+    assert float(held_out["gamma"]) in (0.0, 1.0, 30.0)
+    scores = answered(chain.made(asked.name, TEACHER_HELD_OUT), "validation", len(held_out["validation"]), "cpu")
+    rows = Rows.load(chain.made("data", VALIDATION))
+    seen = tuple(torch.from_numpy(part.astype(np.int64)) for part in (rows.items, rows.start, rows.stop))
+    every = slice(0, len(rows))
+    pairs = ranking.history_pairs(seen, every)  # type: ignore[arg-type]
+    ranks = ranking.target_ranks(scores(every), torch.from_numpy(rows.targets.astype(np.int64)), pairs)
+    summary = Summary.read(asked)
+    assert summary is not None  # what the stage reported is what evaluate will find
+    assert summary.best["val_ndcg@10"]["v"] == pytest.approx(float(ranking.ndcg(ranks, 10).mean()))
 
 
 @pytest.mark.real

@@ -33,6 +33,7 @@ from engine.student.model import SequenceModel, save_student
 
 USER_COUNT, ITEM_COUNT = 40, 60
 SMALL = [
+    "evaluate.models=[popularity,oracle,student]",
     "student.hidden=8",
     "student.blocks=1",
     "student.max_length=6",

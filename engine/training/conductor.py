@@ -232,7 +232,7 @@ class Conductor(pl.Callback):
         self.run.health(found.code, found.level, found.hint, found.groups)
         where = f" ({', '.join(found.groups)})" if found.groups else ""
         raise UserError(
-            f"{found.hint}{where}: training cannot go on",
+            f"{what} is not a finite number at step {step}{where}: training cannot go on",
             place=self.run.id,
             remedy="Most often the learning rate is too high: lower it, set a clip (for example 1.0) or more warm-up.",
         )

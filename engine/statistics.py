@@ -146,7 +146,8 @@ def _incomplete_beta(x: float, rest: float, a: float) -> float:
     """I_x(a, 1/2), ``rest`` being 1 - x: continued fraction on the side where it converges (Numerical Recipes 6.4)."""
     if x <= 0 or rest <= 0:
         return 0.0 if x <= 0 else 1.0
-    front = math.exp(a * math.log1p(-rest) + 0.5 * math.log(rest) + _log_ratio(a) - 0.5 * math.log(math.pi))
+    logarithm = math.log(x) if x < rest else math.log1p(-rest)  # each is exact where the other loses its digits
+    front = math.exp(a * logarithm + 0.5 * math.log(rest) + _log_ratio(a) - 0.5 * math.log(math.pi))
     if x < (a + 1) / (a + 2.5):
         return front * _fraction(x, a, 0.5) / a
     return 1.0 - front * _fraction(rest, 0.5, a) / 0.5

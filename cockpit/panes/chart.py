@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LABELS = 6  # cells left of the y axis
 STYLES = [f"series{i}" for i in range(CURVES)] + ["raw", "warn"]
 RAW, CLIP = CURVES, CURVES + 1
+LEAST_PART = 1e-4  # of the x axis
 WEIGHTS = (0.0, 0.6, 0.9, 0.98)
 UPPER, LOWER = 0x1B, 0xE4  # bits of the upper and the lower half of a cell
 
@@ -37,6 +38,32 @@ class View:
     axis: str = STEP
     cursor: float | None = None  # 0..1 of the width of the plot
     symbols: str = "braille"  # braille, block, ascii
+    left: float = 0.0  # the part of the x axis that is shown, 0..1 of the whole
+    right: float = 1.0
+
+    @property
+    def part(self) -> bool:
+        """Whether only a part of the x axis is shown."""
+        return self.right - self.left < 1.0
+
+    def zoom(self, factor: float) -> None:
+        """Show ``factor`` times as much of the x axis, around the cursor, or the middle without one."""
+        at = 0.5 if self.cursor is None else self.cursor
+        span = self.right - self.left
+        fixed = self.left + at * span  # what is there stays there
+        span = min(max(span * factor, LEAST_PART), 1.0)
+        self.left = min(max(fixed - at * span, 0.0), 1.0 - span)
+        self.right = self.left + span
+
+    def pan(self, share: float) -> None:
+        """Move the part that is shown by a share of its width."""
+        span = self.right - self.left
+        self.left = min(max(self.left + share * span, 0.0), 1.0 - span)
+        self.right = self.left + span
+
+    def whole(self) -> None:
+        """Show the whole x axis again."""
+        self.left, self.right = 0.0, 1.0
 
 
 @dataclass
@@ -71,6 +98,8 @@ def render(chart: Chart, view: View, across: int, down: int, focused: bool = Fal
     title: Line = [(chart.title, "title"), *_readout(chart, view, window), *chart.note]
     if view.log:
         title.append(("  log", "dim"))
+    if view.part:
+        title.append((f"  {view.right - view.left:.2g} of x".replace("0.", "."), "key"))
     if view.smoothing:
         title.append((f"  ema {view.smoothing:g}".replace("0.", "."), "dim"))
     title += _legend(chart, across - 6 - width(title))
@@ -114,7 +143,10 @@ def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve], Window
         if any(trace.series.count for trace in chart.traces):
             return [], Window(0, 1, 0, 1), f"no {view.axis} was reported (X: another x axis)"
         return [], Window(0, 1, 0, 1), "nothing reported yet"
-    low, high = _ends(curves, view.log)
+    start, stop = view.left * (end or 1.0), view.right * (end or 1.0)
+    low, high = _ends([_between(curve, start, stop) for curve in curves] if view.part else curves, view.log)
+    if view.part and not math.isfinite(low):  # nothing there: the axis of the whole stays
+        low, high = _ends(curves, view.log)
     if not math.isfinite(low):
         return (
             [],
@@ -124,12 +156,12 @@ def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve], Window
     if chart.line is not None and not view.log and chart.line <= 4 * high:
         low, high = min(low, chart.line), max(high, chart.line)
     bottom, top = (chart.log_limits if view.log else chart.limits).follow(low, high)
-    window = Window(0.0, end or 1.0, bottom, top)
+    window = Window(start, stop, bottom, top)
     if view.log:
         curves = [Curve(*_logarithms(curve, window, columns), curve.colour, curve.dash) for curve in curves]
     if chart.line is not None:
         level = math.log10(chart.line) if view.log and chart.line > 0 else chart.line
-        curves.insert(0, Curve(np.array([0.0, window.right]), np.full(2, level), CLIP, 3))
+        curves.insert(0, Curve(np.array([window.left, window.right]), np.full(2, level), CLIP, 3))
     return curves, window, ""
 
 
@@ -141,6 +173,13 @@ def _planned(chart: Chart, series: Series, x: Floats, axis: str) -> float:
     if chart.total and series.last_step:
         return chart.total if axis == STEP else math.ceil(last * max(1.0, chart.total / series.last_step) - 0.05)
     return rung(last)
+
+
+def _between(curve: Curve, left: float, right: float) -> Curve:
+    """The part of a curve that a window shows, with the points before and after it: lines enter and leave."""
+    first = max(0, int(np.searchsorted(curve.x, left, "left")) - 1)
+    last = int(np.searchsorted(curve.x, right, "right")) + 1
+    return Curve(curve.x[first:last], curve.y[first:last], curve.colour)
 
 
 def _ends(curves: Sequence[Curve], log: bool) -> tuple[float, float]:
@@ -249,7 +288,14 @@ def _digits(step: float) -> int:
 
 
 def _x_axis(window: Window, across: int, axis: str) -> Line:
-    """The axis line with its end, so that a glance tells how far a run is."""
-    end = words.duration(window.right) if axis == TIME else words.count(window.right)
-    text = f" {end} {axis if axis in AXES else ''}".rstrip() + " "
-    return [("─" * max(0, across - len(text)), "border"), (column(text, min(len(text), across)), "dim")]
+    """The axis line with its end, so that a glance tells how far a run is; with its beginning where that is not 0."""
+    text = f" {_place(window.right, axis)} {axis if axis in AXES else ''}".rstrip() + " "
+    start = f" {_place(window.left, axis)} " if window.left else ""
+    if len(start) + len(text) > across:
+        start = ""
+    line: Line = [(start, "dim"), ("─" * max(0, across - len(start) - len(text)), "border")]
+    return [*line, (column(text, min(len(text), across)), "dim")]
+
+
+def _place(x: float, axis: str) -> str:
+    return words.duration(x) if axis == TIME else words.count(x)

@@ -8,6 +8,7 @@ from cockpit.render.heat import heights, strip
 from cockpit.render.lines import Line, Lines, box, right
 
 NAME = 4  # cells of an expert's name
+FRAME = 4  # lines of a layer's histograms beside those of its experts
 
 
 def chosen(gates: Gates, index: int) -> tuple[str, Layer] | None:
@@ -27,7 +28,7 @@ def histograms(gates: Gates, index: int, across: int, down: int, focused: bool =
     name, layer = found
     size = across - 2 - NAME - 6
     lines: Lines = []
-    shown = max(1, down - 4)
+    shown = max(1, down - FRAME)
     for expert in range(min(layer.experts, shown)):
         share = layer.load[expert]
         lines.append(
@@ -46,6 +47,20 @@ def histograms(gates: Gates, index: int, across: int, down: int, focused: bool =
         (f"  layer {name} ({index % len(gates.layers) + 1}/{len(gates.layers)})  step {layer.steps[-1]:,.0f}", "dim"),
     ]
     return box(title, lines, across, down, frame)
+
+
+def layers(gates: Gates, index: int, across: int, down: int, focused: bool = False) -> Lines:
+    """As many layers below each other as there is room for, from the layer ``index`` on."""
+    found = chosen(gates, index)
+    most = max((layer.experts for layer in gates.layers.values()), default=1) + FRAME
+    count = max(1, min(len(gates.layers), down // most))
+    if found is None or count == 1:
+        return histograms(gates, index, across, down, focused)
+    out: Lines = []
+    for place in range(count):
+        high = (down - len(out)) // (count - place)
+        out += histograms(gates, index + place, across, high, focused and not place)
+    return out
 
 
 def _facts(layer: Layer) -> Line:
@@ -69,4 +84,7 @@ def heat_strip(gates: Gates, index: int, across: int, down: int, focused: bool =
         [(f"e{expert}".ljust(NAME), "dim"), (row, f"series{expert % 6}")] for expert, row in enumerate(rows)
     ]
     title: Line = [("gate load over time", "title"), (f"  layer {name}  {len(layer.steps)} reports", "dim")]
-    return box(title, lines[: down - 2], across, down, frame)
+    room = max(1, down - 2)
+    if len(lines) > room:
+        lines[room - 1 :] = [[(f"... {len(lines) - room + 1} more experts", "dim")]]
+    return box(title, lines, across, down, frame)

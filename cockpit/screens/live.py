@@ -3,26 +3,22 @@
 from typing import TYPE_CHECKING
 
 from cockpit.keys import LIVE
-from cockpit.models.gates import Layer
 from cockpit.models.rows import Row
 from cockpit.models.run_data import TOTAL, RunData
-from cockpit.models.series import Series
 from cockpit.panes import gates, gradients, health, log, side, system
-from cockpit.panes.chart import Chart, Trace
 from cockpit.panes.chart import render as chart
 from cockpit.panes.run_table import glyph
 from cockpit.prompts import Choice
 from cockpit.render import words
 from cockpit.render.lines import Line, Lines
 from cockpit.screens import live_layout as layout
+from cockpit.screens.live_charts import Charts
 from cockpit.screens.live_layout import Place, arrange
 
 if TYPE_CHECKING:
     from cockpit.desk import Desk
 
 OVERLAID = 5  # marked runs beside the one that is shown
-ENTROPY = "gate entropy"
-FIRST = ("val_recall@10", "val_loss", "loss", TOTAL, ENTROPY, "val_ndcg@10", "lr")
 
 
 class Live:
@@ -36,9 +32,7 @@ class Live:
         self.focus = ""  # the pane that tab went to; empty: the first chart
         self.zoomed = False
         self.side = True
-        self.layer = 0
-        self.metrics: dict[str, list[str]] = {}  # stage -> the charts that a person chose
-        self._charts: dict[tuple[str, str], Chart] = {}
+        self._charts = Charts(desk)
         self._places: list[Place] = []
         self._drawn: dict[str, tuple[object, Lines]] = {}  # pane -> what it depended on, its lines
 
@@ -52,7 +46,8 @@ class Live:
 
     def open(self, run: str) -> None:
         """Show a run."""
-        self.run, self.layer, self.desk.view.cursor = run, 0, None
+        self.run, self._charts.layer, self.desk.view.cursor = run, 0, None
+        self.desk.view.whole()
 
     def title(self) -> Line:
         row = self.row
@@ -79,15 +74,8 @@ class Live:
         return self.desk.watch.follow(self.run).data
 
     def charts(self) -> list[str]:
-        """Metrics that have a chart: those that a person chose, then the usual ones, then all others."""
-        row = self.row
-        if row is None:
-            return []
-        data = self.data
-        own = self.metrics.get(row.stage, [])
-        known = [*([row.metric] if row.metric else []), *FIRST, *data.series]
-        present = [name for name in known if name in data.series or (name == ENTROPY and data.gates.layers)]
-        return list(dict.fromkeys([*own, *present])) or [row.metric or "loss"]
+        """Metrics that have a chart, in order."""
+        return self._charts.names(self.row, self.data) if self.row else []
 
     # -- the picture ---------------------------------------------------------------------------------------------
 
@@ -116,7 +104,7 @@ class Live:
         """A pane's lines; drawn again only when something it shows has changed."""
         version: object = [self.desk.watch.follow(run).version for run in self.watched()]
         view = self.desk.view
-        key: object = (place, focused, self.run, tuple(self.desk.list.marks), version, self.layer, repr(view))
+        key: object = (place, focused, self.run, tuple(self.desk.list.marks), version, self._charts.layer, repr(view))
         if place.name == layout.LOG:
             console = self.desk.watch.console(row.id)
             key = (place, focused, self.run, console.version, console.unfinished)
@@ -125,8 +113,8 @@ class Live:
         elif place.name in (layout.SIDE, layout.HEALTH):
             key = None  # short texts over many facts: cheap, and always right
         elif place.name in data.series:
-            counts = [_count(self.desk.watch.follow(run).data, place.name) for run in self.watched()]
-            key = (place, focused, tuple(self.watched()), counts, data.total, data.gradients.clip, repr(view))
+            on_it = self._charts.version(row, place.name, self.watched())
+            key = (place, focused, on_it, data.total, data.gradients.clip, repr(view))
         kept = self._drawn.get(place.name)
         if kept is not None and key is not None and kept[0] == key:
             return kept[1]
@@ -142,9 +130,10 @@ class Live:
             case layout.GRADS:
                 return gradients.render(data.gradients, across, down, focused)
             case layout.GATES:
-                return gates.histograms(data.gates, self.layer, across, down, focused)
+                draw = gates.layers if self.zoomed else gates.histograms
+                return draw(data.gates, self._charts.layer, across, down, focused)
             case layout.STRIP:
-                return gates.heat_strip(data.gates, self.layer, across, down, focused)
+                return gates.heat_strip(data.gates, self._charts.layer, across, down, focused)
             case layout.LOG:
                 console = desk.watch.console(row.id)
                 lines = [*list(console.lines)[-down:], *([console.unfinished] if console.unfinished else [])]
@@ -156,31 +145,7 @@ class Live:
                 shown, marks = desk.list.shown, desk.list.marks
                 return side.render(row, shown, desk.list.rows, best, marks, desk.clock(), across, down, focused)
             case _:
-                return chart(self._chart(place.name, row, data), desk.view, across, down, focused)
-
-    def _chart(self, metric: str, row: Row, data: RunData) -> Chart:
-        drawn = self._charts.setdefault((row.id, metric), Chart(metric))
-        drawn.total = data.total
-        drawn.traces = []
-        for colour, run in enumerate([row.id, *self._others()]):
-            theirs = self.desk.watch.follow(run).data
-            series = self._series(theirs, metric)
-            if series is not None and run in self.desk.list.rows:
-                drawn.traces.append(Trace(self.desk.list.rows[run].name[-4:], series, colour))
-        best = row.best.get(metric)
-        drawn.note = [(f"  best {words.figure(best[0])}@{words.count(best[1])}", "dim")] if best else []
-        if metric == TOTAL and data.gradients.clip:
-            drawn.line = data.gradients.clip
-            drawn.note = [(f"  clip {drawn.line:g} hit {data.gradients.clip_share:.0%}", "dim")]
-        elif not best and drawn.traces and drawn.traces[0].series.count:
-            drawn.note = [(f"  now {words.figure(float(drawn.traces[0].series.values[-1]))}", "dim")]
-        return drawn
-
-    def _series(self, data: RunData, metric: str) -> Series | None:
-        if metric != ENTROPY:
-            return data.series.get(metric)
-        found = gates.chosen(data.gates, self.layer)
-        return _entropy(found[1]) if found else None
+                return chart(self._charts.chart(place.name, row, self.watched()), desk.view, across, down, focused)
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
@@ -220,6 +185,26 @@ class Live:
         view = self.desk.view
         view.cursor = min(max((0.5 if view.cursor is None else view.cursor) + by, 0.0), 1.0)
 
+    def do_closer(self) -> None:
+        self.desk.view.zoom(0.5)
+
+    def do_farther(self) -> None:
+        self.desk.view.zoom(2.0)
+
+    def do_pan_left(self) -> None:
+        self.desk.view.pan(-0.5)
+
+    def do_pan_right(self) -> None:
+        self.desk.view.pan(0.5)
+
+    def do_whole(self) -> None:
+        self.desk.view.whole()
+
+    def why_not_whole(self) -> str:
+        return "" if self.desk.view.part else "the whole x axis is shown: + goes closer"
+
+    why_not_pan_left = why_not_pan_right = why_not_farther = why_not_whole
+
     def _tab(self, by: int) -> None:
         names = layout.panes(self.charts(), bool(self.data.gates.layers), bool(self.data.gradients.norms))
         place = names.index(self.focus) if self.focus in names else 0
@@ -241,9 +226,11 @@ class Live:
             self.do_zoom()
 
     def do_back(self) -> None:
-        """The cursor goes first, then the zoom, then the screen."""
+        """The cursor goes first, then the part of the x axis, then the zoom, then the screen."""
         if self.desk.view.cursor is not None:
             self.desk.view.cursor = None
+        elif self.desk.view.part:
+            self.desk.view.whole()
         elif self.zoomed:
             self.zoomed = False
         else:
@@ -264,12 +251,34 @@ class Live:
 
         def take(name: str) -> None:
             rest = [metric for metric in charts if metric != name]
-            self.metrics[row.stage] = [*rest[:place], name, *rest[place:]]
+            self._charts.chosen[row.stage] = [*rest[:place], name, *rest[place:]]
             self.focus = name
 
-        names = [*self.data.series, *([ENTROPY] if self.data.gates.layers else [])]
-        choices = [Choice(name, self._said(name), name) for name in names]
+        choices = [Choice(name, self._said(name), name) for name in self._charts.known(self.data)]
         self.desk.choose("metric of this chart", choices, take)
+
+    def why_not_beside(self) -> str:
+        return self.why_not_metric() or (
+            "" if len(self._charts.known(self.data)) > 1 else "this run reports one metric only"
+        )
+
+    def do_beside(self) -> None:
+        """Lay another metric over the focused chart; one that is there already goes."""
+        row = self.row
+        if row is None:
+            return
+        chart = self.focus or self.charts()[0]
+        there = self._charts.beside.setdefault((row.stage, chart), [])
+
+        def take(name: str) -> None:
+            if name in there:
+                there.remove(name)
+            else:
+                there.append(name)
+
+        names = [name for name in self._charts.known(self.data) if name != chart]
+        choices = [Choice(("[✓] " if name in there else "[ ] ") + name, self._said(name), name) for name in names]
+        self.desk.choose(f"beside {chart}", choices, take)
 
     def _said(self, name: str) -> str:
         about = self.data.schema.get(name, {})
@@ -281,10 +290,10 @@ class Live:
     why_not_layer_back = why_not_layer
 
     def do_layer(self) -> None:
-        self.layer += 1
+        self._charts.layer += 1
 
     def do_layer_back(self) -> None:
-        self.layer -= 1
+        self._charts.layer -= 1
 
     def do_sidebar(self) -> None:
         self.side = not self.side
@@ -308,16 +317,3 @@ class Live:
         for place in self._places:
             if place.x <= x < place.x + place.across and place.y <= y < place.y + place.down:
                 self.focus = place.name
-
-
-def _count(data: RunData, metric: str) -> tuple[int, float]:
-    """What changes with every point of a series, also when it was wound back."""
-    series = data.series.get(metric)
-    return (series.count, series.last_step) if series else (0, 0.0)
-
-
-def _entropy(layer: Layer) -> Series:
-    series = Series()
-    count = len(layer.steps)
-    series.extend(layer.steps, layer.entropies, [0.0] * count, [float("nan")] * count)
-    return series

@@ -57,6 +57,41 @@ def test_the_cursor_reads_the_nearest_point():
     assert "2.000@10" in drawn([1.0, 2.0, 3.0], View(cursor=0.5))
 
 
+def test_a_part_of_the_x_axis_is_shown_with_its_ends_and_values():
+    view = View()
+    view.zoom(0.25)
+    picture = drawn(np.arange(101.0), view, 60, 14, total=1000.0)
+    assert "└ 375 ─" in picture and " 625 step" in picture and ".25 of x" in picture
+    labels = [float(line[1:7]) for line in picture.splitlines() if "┤" in line]
+    assert min(labels) >= 35 and max(labels) <= 65
+    view.cursor = 0.0
+    assert "38.00@380" in drawn(np.arange(101.0), view, 60, 14, total=1000.0)
+
+
+def test_going_closer_and_back_and_aside_stays_within_the_axis():
+    view = View(cursor=0.8)
+    view.zoom(0.5)
+    assert (view.left, view.right) == (0.4, 0.9) and view.part
+    view.pan(0.5)
+    assert (view.left, view.right) == (0.5, 1.0)
+    view.pan(-9)
+    assert (view.left, view.right) == (0.0, 0.5)
+    for _ in range(60):
+        view.zoom(0.5)
+    assert view.right - view.left == pytest.approx(1e-4)
+    for _ in range(60):
+        view.zoom(2.0)
+    assert (view.left, view.right) == (0.0, 1.0) and not view.part
+
+
+def test_what_lies_beside_the_part_does_not_stretch_the_y_axis():
+    view = View(left=0.5, right=1.0)
+    values = np.concatenate((np.full(50, 1000.0), np.linspace(1, 2, 51)))
+    labels = [float(line[1:7]) for line in drawn(values[2:], view).splitlines() if "┤" in line]
+    assert max(labels) < 10
+    assert "╭" in drawn([1.0, 2.0], View(left=0.1, right=0.2), total=100000.0)  # a part without a point
+
+
 def test_smoothing_keeps_the_raw_curve_behind():
     lines = render(Chart("loss", [Trace("a", series([1, 5] * 40), 0)]), View(smoothing=0.9), 60, 14)
     styles = {style for line in lines for text, style in line if any("\u2801" <= c <= "\u28ff" for c in text)}
@@ -96,8 +131,9 @@ def test_fixed_limits_stay():
     st.booleans(),
     st.sampled_from([0.0, 0.9]),
     st.sampled_from(["step", "epoch", "time"]),
+    st.sampled_from([(0.0, 1.0), (0.3, 0.31), (0.9999, 1.0)]),
 )
-def test_no_numbers_and_no_size_break_the_frame(values, across, down, log, smoothing, axis):
+def test_no_numbers_and_no_size_break_the_frame(values, across, down, log, smoothing, axis, part):
     chart = Chart("loss", [Trace("a", series(values), 0), Trace("b", series(values[::-1]), 7)], line=1.0)
-    lines = render(chart, View(smoothing, log, axis, 0.4), across, down)
+    lines = render(chart, View(smoothing, log, axis, 0.4, left=part[0], right=part[1]), across, down)
     assert len(lines) == down and all(width(line) == across for line in lines)

@@ -74,6 +74,57 @@ def test_the_cursor_reads_values(live, press):
     assert "@120" in plain(live.draw(200, 60)).split("loss")[1]
 
 
+def test_the_x_axis_is_looked_at_closely_and_given_back_layer_by_layer(live, press):
+    press(live, "minus")
+    assert "the whole x axis is shown" in live.message[0]
+    press(live, "h", "plus", "plus")
+    picture = plain(live.draw(200, 60))
+    assert ".25 of x" in picture and "@120" in picture.split("loss")[1]
+    left = live.view.left
+    press(live, "greater_than_sign")
+    assert live.view.left > left
+    press(live, "escape")
+    assert live.view.cursor is None and live.view.part
+    press(live, "escape")
+    assert not live.view.part and live.screen.name == "live"
+    press(live, "plus", "0")
+    assert not live.view.part
+
+
+def test_another_run_is_shown_whole(live, press):
+    press(live, "plus", "k")
+    assert not live.view.part
+
+
+def test_a_second_metric_lies_over_the_chart_of_every_run(live, ready, world, press):
+    live.list.mark(world["student"])
+    ready(live)
+    press(live, "B", '"val_ndcg@10"', "enter")
+    first = plain(live.draw(200, 60)).splitlines()[1]
+    assert "── 000a val_recall@10" in first or "── 000a val_re" in first
+    chart = live.live._charts.chart("val_recall@10", live.row, live.live.watched())
+    assert [trace.colour for trace in chart.traces] == [0, 1, 6, 7]
+    press(live, "B", '"val_ndcg@10"', "enter")
+    assert len(live.live._charts.chart("val_recall@10", live.row, live.live.watched()).traces) == 2
+
+
+def test_all_layers_of_the_gates_stand_below_each_other_on_a_whole_screen(desk, ready, maker, press):
+    def report(run, tick):
+        run.scalars(1, {"loss": 1.0})
+        for layer in range(3):
+            run.gate(1, f"layers.{layer}", [[1.0, 2.0]] * 4, [0.25] * 4, 1.3)
+
+    desk.live.open(maker.reported(maker.planned("teacher"), report).name)
+    desk.show("live")
+    ready(desk)
+    desk.live.focus = "gates"
+    press(desk, "z")
+    picture = plain(desk.draw(120, 40))
+    assert all(f"layer layers.{layer} ({layer + 1}/3)" in picture for layer in range(3))
+    press(desk, "right_curly_bracket")
+    assert plain(desk.draw(80, 24)).count("gate weights") == 2  # as many as there is room for
+
+
 def test_none_zero_and_small_gradients_are_told_apart(desk, ready, maker, press):
     def report(run, tick):
         run.describe({"lora_a": 10, "lora_b": 10, "gate": 10, "head": 10})

@@ -1,0 +1,80 @@
+"""Which metrics have a chart on the live screen, and what lies on each of them."""
+
+from typing import TYPE_CHECKING
+
+from cockpit.models.gates import Layer
+from cockpit.models.rows import Row
+from cockpit.models.run_data import TOTAL, RunData
+from cockpit.models.series import Series
+from cockpit.panes import gates
+from cockpit.panes.chart import Chart, Trace
+from cockpit.render import words
+from cockpit.theme import CURVES
+
+if TYPE_CHECKING:
+    from cockpit.desk import Desk
+
+ENTROPY = "gate entropy"
+FIRST = ("val_recall@10", "val_loss", "loss", TOTAL, ENTROPY, "val_ndcg@10", "lr")
+
+
+class Charts:
+    """Charts by metric. A run has the same colour on all of them; of several metrics on one, each has its own dash."""
+
+    def __init__(self, desk: "Desk") -> None:
+        self.desk = desk
+        self.layer = 0  # of the gates whose entropy is drawn
+        self.chosen: dict[str, list[str]] = {}  # stage -> the charts that a person chose, in order
+        self.beside: dict[tuple[str, str], list[str]] = {}  # (stage, chart) -> metrics laid over it
+        self._charts: dict[tuple[str, str], Chart] = {}
+
+    def names(self, row: Row, data: RunData) -> list[str]:
+        """Metrics that have a chart: those that a person chose, then the usual ones, then all others."""
+        usual = [*([row.metric] if row.metric else []), *FIRST, *data.series]
+        present = [name for name in usual if name in data.series or (name == ENTROPY and data.gates.layers)]
+        return list(dict.fromkeys([*self.chosen.get(row.stage, []), *present])) or [row.metric or "loss"]
+
+    def known(self, data: RunData) -> list[str]:
+        """Everything that a chart can show."""
+        return [*data.series, *([ENTROPY] if data.gates.layers else [])]
+
+    def chart(self, metric: str, row: Row, runs: list[str]) -> Chart:
+        """The chart of a metric with everything on it. ``runs``: the run that is shown, then those laid over it."""
+        data = self.desk.watch.follow(row.id).data
+        drawn = self._charts.setdefault((row.id, metric), Chart(metric))
+        drawn.total = data.total
+        drawn.traces = []
+        more = self.beside.get((row.stage, metric), [])
+        for dash, name in enumerate([metric, *more]):
+            for colour, run in enumerate(runs):
+                series = self._series(self.desk.watch.follow(run).data, name)
+                if series is not None and run in self.desk.list.rows:
+                    label = self.desk.list.rows[run].name[-4:]
+                    drawn.traces.append(Trace(f"{label} {name}" if more else label, series, colour + CURVES * dash))
+        best = row.best.get(metric)
+        drawn.note = [(f"  best {words.figure(best[0])}@{words.count(best[1])}", "dim")] if best else []
+        if metric == TOTAL and data.gradients.clip:
+            drawn.line = data.gradients.clip
+            drawn.note = [(f"  clip {drawn.line:g} hit {data.gradients.clip_share:.0%}", "dim")]
+        elif not best and drawn.traces and drawn.traces[0].series.count:
+            drawn.note = [(f"  now {words.figure(float(drawn.traces[0].series.values[-1]))}", "dim")]
+        return drawn
+
+    def version(self, row: Row, metric: str, runs: list[str]) -> object:
+        """What changes whenever the chart does, also when a series was wound back."""
+        names = [metric, *self.beside.get((row.stage, metric), [])]
+        series = [self._series(self.desk.watch.follow(run).data, name) for run in runs for name in names]
+        return runs, names, [(one.count, one.last_step) if one else None for one in series]
+
+    def _series(self, data: RunData, metric: str) -> Series | None:
+        if metric != ENTROPY:
+            return data.series.get(metric)
+        found = gates.chosen(data.gates, self.layer)
+        return _entropy(found[1]) if found else None
+
+
+def _entropy(layer: Layer) -> Series:
+    series = Series()
+    count = len(layer.steps)
+    series.extend(layer.steps, layer.entropies, [0.0] * count, [float("nan")] * count)
+    return series

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from cockpit.keys import HELP, LAUNCH, LIVE, RUNS
+from cockpit.keys import HELP, LAUNCH, LIVE, RUNS, TRYOUT
 from cockpit.models.rows import Row
 from cockpit.models.series import AXES
 from cockpit.panes.chart import WEIGHTS
@@ -16,6 +16,7 @@ from engine.runs.schema import Meta
 
 if TYPE_CHECKING:
     from cockpit.desk import Desk
+    from cockpit.screens.tryout import Tryout
 
 MOVES = ("down", "up", "page_down", "page_up", "first", "last", "left", "right", "pane", "pane_back")
 NO_RUN = "there is no run here"
@@ -33,6 +34,17 @@ def find(action: str) -> Callable[["Desk"], None]:
 
 def why_not_show_live(desk: "Desk") -> str:
     return "" if desk.list.rows else "there are no runs yet: a launches one"
+
+
+def why_not_show_tryout(desk: "Desk") -> str:
+    return "" if desk.list.rows else "there are no runs yet: a launches one"
+
+
+def do_show_tryout(desk: "Desk") -> None:
+    """Ask the models of the run under the cursor, or of the newest evaluation where that one has none."""
+    row = desk.row
+    desk.show(TRYOUT)
+    cast("Tryout", desk.screens[TRYOUT]).open(row)
 
 
 def why_not_show_log(desk: "Desk") -> str:

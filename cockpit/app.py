@@ -70,6 +70,9 @@ class Cockpit(App[None], inherit_bindings=False):
         self.set_interval(METER_EVERY * slow, self._measure)
         self.call_after_refresh(self._first_picture)
 
+    def on_unmount(self) -> None:
+        self.desk.close()
+
     def _first_picture(self) -> None:
         self._paint(now=True)
         self._measure()
@@ -169,7 +172,7 @@ class Cockpit(App[None], inherit_bindings=False):
 
     async def _painted(self, work: Coroutine[Any, Any, None]) -> None:
         await work
-        self._dirty = True
+        self._paint(now=True)
 
     def leave(self) -> None:
         self.exit(message=actions.LEFT)

@@ -20,7 +20,9 @@ from cockpit.prompts import Choice, Menu, Prompt
 from cockpit.render.lines import Lines
 from cockpit.screens import Screen, Screens
 from cockpit.services import engine
+from cockpit.services.recommender import Recommender
 from cockpit.services.system import System
+from cockpit.services.trial import Serve
 from cockpit.services.watch import Watch
 from cockpit.settings import Settings
 
@@ -57,9 +59,11 @@ class Desk:
         read_only: bool = False,
         clock: Callable[[], float] = time.time,
         ask: Ask = engine.ask,
+        serve: Serve = Recommender,
         place: str = "",
     ) -> None:
-        self.root, self.effects, self.clock, self.ask = root, effects, clock, ask
+        self.root, self.effects, self.clock = root, effects, clock
+        self.ask, self.serve = ask, serve
         self.settings = settings or Settings()
         self.keys = KeyMap(self.settings.keys, place)
         self.read_only = read_only
@@ -182,8 +186,11 @@ class Desk:
             if not prompt.fault:
                 self.prompt = None
                 prompt.accept(prompt.edit.text)
-        elif prompt.edit.key(name, character) and prompt.live:
-            prompt.live(prompt.edit.text)
+        elif prompt.edit.key(name, character):
+            if prompt.live:
+                prompt.live(prompt.edit.text)
+        elif prompt.other:
+            prompt.other(name)
 
     def _menu_key(self, menu: Menu, name: str, character: str | None) -> None:
         if name == "escape":
@@ -226,6 +233,13 @@ class Desk:
     def behind(self) -> bool:
         """Whether there is more to read at once."""
         return self.watch.behind(self.screen.watched())
+
+    def close(self) -> None:
+        """End what a screen keeps running for itself; runs go on."""
+        for screen in self.screens.values():
+            end = getattr(screen, "close", None)
+            if end is not None:
+                end()
 
     def saw_system(self, system: System) -> bool:
         """Take a look at the machine; whether that changes the picture."""

@@ -10,9 +10,18 @@ from difflib import get_close_matches
 
 from engine.errors import ConfigError
 
-RUNS, LIVE, SYSTEM, LAUNCH, LOG, HELP = "runs", "live", "system", "launch", "log", "help"
+RUNS, LIVE, SYSTEM, TRYOUT = "runs", "live", "system", "tryout"
+LAUNCH, LOG, HELP = "launch", "log", "help"
 # Every screen, and what the top line calls it; the class is ``<Name>`` in cockpit/screens/<name>.py.
-SCREENS = {RUNS: "1 Runs", LIVE: "2 Live", SYSTEM: "5 System", LAUNCH: "Launch", LOG: "Log", HELP: "Help"}
+SCREENS = {
+    RUNS: "1 Runs",
+    LIVE: "2 Live",
+    SYSTEM: "5 System",
+    TRYOUT: "6 Try",
+    LAUNCH: "Launch",
+    LOG: "Log",
+    HELP: "Help",
+}
 MAIN = tuple(name for name, title in SCREENS.items() if title[0].isdigit())  # these replace each other
 EVERYWHERE = tuple(SCREENS)
 OF_RUNS = (RUNS, LIVE, SYSTEM, LOG)  # screens on which there is a run to act on
@@ -72,16 +81,23 @@ TABLE: tuple[Key, ...] = (
     Key("last", ("G", "end"), "last", "last line", EVERYWHERE),
     Key("left", ("h", "left"), "left", "cursor of the charts one step back; other column of the form", (LIVE, LAUNCH)),
     Key("right", ("l", "right"), "right", "cursor of the charts one step on; other column of the form", (LIVE, LAUNCH)),
+    Key("left", ("h", "left"), "left", "list of the model before", (TRYOUT,)),
+    Key("right", ("l", "right"), "right", "list of the next model", (TRYOUT,)),
     Key("pane", ("tab",), "pane", "next pane", (LIVE, SYSTEM, LAUNCH)),
     Key("pane_back", ("shift+tab",), "pane back", "pane before", (LIVE, SYSTEM, LAUNCH)),
     Key("open", ("enter",), "open", "open the run", (RUNS, SYSTEM)),
     Key("open", ("enter",), "zoom", "the focused pane on the whole screen", (LIVE,)),
     Key("open", ("enter",), "edit", "edit the setting, or make the stage the target", (LAUNCH,)),
+    Key("open", ("enter",), "add", "put the item under the cursor into the history", (TRYOUT,)),
     Key("filter", ("slash",), "filter", "filter the runs", (RUNS, LIVE)),
     Key("filter", ("slash",), "find", "find a setting by name or meaning", (LAUNCH,)),
     Key("filter", ("slash",), "search", "search the console", (LOG,)),
+    Key("filter", ("slash",), "user", "pick a held-out user by id", (TRYOUT,)),
+    Key("title", ("t",), "titles", "type titles, with completion: they become the history", (TRYOUT,)),
     Key("next", ("n",), "next", "next match", (LOG,)),
     Key("previous", ("N",), "previous", "match before", (LOG,)),
+    Key("next", ("n",), "next user", "next held-out user", (TRYOUT,)),
+    Key("previous", ("N",), "user before", "held-out user before", (TRYOUT,)),
     Key(
         "mark", ("space",), "mark", "mark a run: its curves are laid over others, actions take all marked", (RUNS, LIVE)
     ),
@@ -123,18 +139,25 @@ TABLE: tuple[Key, ...] = (
     Key("archive", ("A",), "archive", "hide the run, or all marked runs, from the list", (RUNS,)),
     Key("undo", ("u",), "undo", "undo the last change of tags, notes, pins, archive or form", (RUNS, LIVE, LAUNCH)),
     Key("export", ("e",), "export", "write the marked runs and this one to CSV", (RUNS, LIVE)),
-    Key("copy", ("y",), "copy", "copy the run's id or the command line", (RUNS, LIVE, SYSTEM, LAUNCH)),
+    Key("copy", ("y",), "copy", "copy the run's id or the command line", (RUNS, LIVE, SYSTEM, TRYOUT, LAUNCH)),
     Key("start", ("ctrl+r",), "run it", "start what the form says", (LAUNCH,)),
     Key("preset", ("p",), "preset", "start from a named experiment", (LAUNCH,)),
     Key("save", ("ctrl+s", "S"), "save", "save the settings as an experiment of your own", (LAUNCH,)),
     Key("list_runs", ("v",), "list", "every combination of a sweep", (LAUNCH,)),
     Key("reset", ("backspace", "delete"), "reset", "give the setting its value back", (LAUNCH,)),
+    Key("reset", ("backspace", "delete"), "remove", "take the latest title out of the history", (TRYOUT,)),
+    Key("clear", ("c",), "clear", "begin with an empty history", (TRYOUT,)),
+    Key("models", ("m",), "run", "choose the run whose models are asked", (TRYOUT,)),
+    Key("length", ("z",), "length", "length of the lists: 10, 20, 50", (TRYOUT,)),
+    Key("seen", ("s",), "seen", "list items of the history too, or leave them out", (TRYOUT,)),
+    Key("live_teacher", ("T",), "teacher", "ask the teacher live where it has written no answer, or do not", (TRYOUT,)),
     Key("changed", ("d",), "changed only", "only settings that differ", (LAUNCH,)),
     Key("check", ("c",), "checks", "run the checks before: doctor, one batch", (LAUNCH,)),
     Key("repeat", ("full_stop",), "repeat", "do the last action again", (RUNS, LIVE)),
     Key("show_runs", ("1",), "Runs", "all runs", EVERYWHERE),
     Key("show_live", ("2",), "Live", "curves, gradients and gates of one run", EVERYWHERE),
     Key("show_system", ("5",), "System", "GPUs, processes and the runs they work on, disk", EVERYWHERE),
+    Key("show_tryout", ("6",), "Try", "what the models of the run recommend, side by side", EVERYWHERE),
     Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, SYSTEM)),
     Key("attention", ("exclamation_mark",), "warnings", "go to the run that the last warning is about", (RUNS, LIVE)),
     Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", EVERYWHERE),
@@ -151,6 +174,7 @@ FOOTER = {
     RUNS: ("show_live", "open", "filter", "mark", "launch", "rerun", "stop", "tags", "show_log", "export", "group"),
     LIVE: ("show_runs", "metric", "zoom", "pane", "stop", "launch", "rerun", "smooth", "log_scale", "axis", "show_log"),
     SYSTEM: ("show_runs", "open", "pane", "stop", "show_log", "launch", "rerun", "copy"),
+    TRYOUT: ("filter", "title", "next", "reset", "open", "right", "models", "live_teacher", "length", "copy"),
     LAUNCH: ("start", "open", "pane", "preset", "save", "filter", "reset", "changed", "check", "copy", "back"),
     LOG: ("back", "filter", "next", "errors", "follow", "last", "stop"),
     HELP: ("back", "down", "page_down", "show_runs"),

@@ -18,6 +18,7 @@ class Prompt:
     check: Callable[[str], str] | None = None
     live: Callable[[str], None] | None = None
     cancel: Callable[[], None] | None = None
+    other: Callable[[str], None] | None = None  # hears the keys that do not edit: a list to choose from may have them
 
     @property
     def fault(self) -> str:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Screen(Protocol):
     """One screen: ``name`` is its word in the key table, whose actions are its methods ``do_<action>``.
 
-    A method ``look() -> bool`` reads what only this screen shows, a few milliseconds at a time.
+    A method ``look() -> bool`` reads what only this screen shows, a few milliseconds at a time; ``close()`` ends what
+    it keeps running when the cockpit ends.
     """
 
     name: str

@@ -27,18 +27,16 @@ class LiveTeacher:
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         """``folder`` is the teacher's run. RunError where something it was made from is gone."""
         run, adapter = Follower(folder), folder / ARTIFACTS / ADAPTER.file
-        settings = config.read(folder / CONFIG)
         self._trained = settings_of(adapter)
         self._device = device
         self._built = build(self._trained, run, device)
         self._built.teacher.load(adapter)
+        asking = config.load().knowledge  # of one history at a time: nothing in it changes the answer
         if self._trained.objective == "rank":
-            self._way = scoring(self._built, settings.knowledge, self._trained, device)
+            self._way = scoring(self._built, asking, self._trained, device)
         else:
-            text, about = load_file(run.input(TEXT_VECTORS))["vectors"], settings.backbone
-            self._way = saying(
-                self._built, settings.knowledge, self._trained, text, about.pooling, about.text_tokens, device
-            )
+            text, about = load_file(run.input(TEXT_VECTORS))["vectors"], config.tree_at(folder / CONFIG)["backbone"]
+            self._way = saying(self._built, asking, self._trained, text, about["pooling"], about["text_tokens"], device)
 
     @torch.no_grad()
     def __call__(self, history: NDArray[np.int32]) -> Told:

@@ -1,0 +1,121 @@
+"""One resident ``engine serve-local`` process: questions go in, answers come line by line, and it ends with us.
+
+Its input is a pipe whose other end only this process holds: when the cockpit ends, however it ends, the pipe closes and
+the server leaves. Nothing is started before the first question.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cockpit.services import engine
+from engine.runs.text import clean, clean_lines, clean_values
+
+LONGEST = 1 << 24  # bytes of an answer
+KEPT = 8000  # bytes of what it says on stderr
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One line of an answer. ``error`` tells what went wrong; ``more``: better is to come."""
+
+    result: Any = None
+    error: str = ""
+    more: bool = False
+
+
+Take = Callable[[Reply], None]
+
+
+class Recommender:
+    """The models of one run. ``ended`` says why there will be no more answers; empty while there may be."""
+
+    def __init__(self, run: str, root: Path) -> None:
+        self.run, self.root = run, root
+        self.ended = ""
+        self._process: asyncio.subprocess.Process | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._closed = False
+        self._number = 0
+        self._first: dict[int, asyncio.Future[Reply]] = {}
+        self._later: dict[int, Take] = {}
+        self._talk = b""
+
+    async def ask(self, method: str, later: Take | None = None, **more: Any) -> Reply:
+        """The first line of the answer; ``later`` takes those that come after it."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+        await self._starting
+        if self.ended or self._process is None or self._process.stdin is None:
+            return Reply(error=self.ended)
+        self._number = number = self._number + 1
+        self._first[number] = asyncio.get_running_loop().create_future()
+        if later is not None:
+            self._later[number] = later
+        self._process.stdin.write(json.dumps({"id": number, "method": method, **more}).encode() + b"\n")
+        return await self._first[number]
+
+    def close(self) -> None:
+        """End the server: whoever still waits is told so."""
+        self._closed = True
+        self._over("closed")
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    async def _start(self) -> None:
+        words = [sys.executable, "-m", "engine", "serve-local", self.run, "--runs", str(self.root)]
+        pipe = asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(
+            *words, stdin=pipe, stdout=pipe, stderr=pipe, limit=LONGEST, start_new_session=True
+        )
+        self._reading = asyncio.create_task(self._read(self._process))
+        if self._closed and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        """Hand out lines until there are none any more."""
+        assert process.stdout is not None
+        talk = asyncio.create_task(self._listen(process))
+        while line := await process.stdout.readline():
+            try:
+                self._hand_out(clean_values(json.loads(line)))
+            except ValueError:
+                self._over(f"the server answered with something else than JSON: {clean(repr(line), 200)}")
+        await talk
+        status = await process.wait()
+        error = clean_lines(self._talk.decode("utf-8", "replace"))
+        self._over(engine.Answer(status, None, error).message)
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Keep the end of what it says on stderr; a full pipe would stop it."""
+        assert process.stderr is not None
+        while part := await process.stderr.read(4096):
+            self._talk = (self._talk + part)[-KEPT:]
+
+    def _hand_out(self, line: dict[str, Any]) -> None:
+        number, error = line.get("id"), line.get("error")
+        if not isinstance(number, int):
+            return
+        if isinstance(error, dict):
+            reply = Reply(error="  ".join(str(error[part]) for part in ("cause", "remedy") if error.get(part)))
+        else:
+            reply = Reply(line.get("result"), "", bool(line.get("more")))
+        first = self._first.pop(number, None)
+        later = self._later.get(number) if reply.more else self._later.pop(number, None)
+        if first is not None and not first.done():
+            first.set_result(reply)
+        elif later is not None and reply.result is not None:  # a superseded question has no result
+            later(reply)
+
+    def _over(self, why: str) -> None:
+        self.ended = self.ended or why
+        for waiting in self._first.values():
+            if not waiting.done():
+                waiting.set_result(Reply(error=self.ended))
+        self._first.clear()
+        self._later.clear()

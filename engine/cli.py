@@ -101,6 +101,12 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--all", action="store_true", help="also the settings that are equal")
     compare.add_argument("--stage", choices=STAGES, metavar="STAGE", help="which runs of the experiments (the last)")
 
+    doctor = command(
+        "doctor", "doctor:doctor", "is this experiment sound?", "[STAGE|ID] [KEY=VALUE]", f"{settings}; or a run's id"
+    )
+    doctor.add_argument("--only", action="append", metavar="WORD", help="checks whose name holds WORD; may be repeated")
+    doctor.add_argument("--list", action="store_true", help="every check, what it catches and how that is proven")
+
     recommend = command(
         "recommend", "recommend:recommend", "baseline, teacher and distilled student side by side", "ID", "a run"
     )

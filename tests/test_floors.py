@@ -17,6 +17,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("cli", "__main__", "commands", "launch", "plan", "provenance", "bench", "sweep", "tune"),
     ("compare",),
     ("results",),
+    ("doctor",),
     *[(name,) for name in reversed(STAGES)],
     ("training",),
     ("ranking", "statistics", "health"),

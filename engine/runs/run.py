@@ -177,6 +177,9 @@ class Run:
         """``watcher`` is told every report as the fields of its event, before any is thinned out; it may report too."""
         self._watcher = watcher
 
+    def trains(self, module: Any, course: Any, groups: Mapping[str, Any]) -> None:
+        """A training is about to begin with these. Nothing to do: who rehearses a run looks at them here."""
+
     def describe(
         self,
         groups: Mapping[str, int],

@@ -43,6 +43,7 @@ def fit(
     """
     groups = {name: group for name, group in groups.items() if len(group)}  # post-norm with a tied output has none
     _check_groups(module, groups)
+    run.trains(module, course, groups)
     conductor = Conductor(module, course, settings, run, groups, evaluate, positions)
     standing = conductor.standing
     run.describe(

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from engine.config import Config
 from engine.data.sequences import Rows, Sequences
-from engine.evaluate import candidates, tables
+from engine.evaluate import candidates, said, tables
 from engine.evaluate.figures import comparisons
 from engine.evaluate.measure import ALL, Measured, Protocol, best, measure
 from engine.evaluate.models import Model, models, training_counts
@@ -23,11 +23,13 @@ from engine.stages import (
     CANDIDATES,
     COMPARISONS,
     METRICS_TABLE,
+    MODELS,
     PROFILE,
     ROW_RANKS,
     SEQUENCES,
     SLICES_TABLE,
     STAGES,
+    TEACHER_HELD_OUT,
     TEST,
     VALIDATION,
 )
@@ -58,6 +60,9 @@ def run(config: Config, run: Run) -> None:
     main = Protocol(settings.hide_seen, ALL)
     about = tables.About(run.info, profile, ranked, times, main)
     metrics = tables.metrics(about, results, splits, percentiles(counts))
+    for model in ranked:
+        if MODELS[model.name] is TEACHER_HELD_OUT and drawn:
+            said.add(metrics, model, said.among(run.folder.parent / model.made_by, splits, drawn, device, run))
     ranks = {m.model: m.ranks for m in results if m.split == TESTED and m.protocol == main and m.model != "oracle"}
     for artifact, table in (
         (METRICS_TABLE, metrics),

@@ -17,6 +17,7 @@ WIDTH = 80
 WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
 Z = 1.96  # standard errors on either side of a mean that hold 95 % of a normal distribution
 NOTHING = "-"
+SAID = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio")  # columns of the metrics table
 
 Row = dict[str, str]
 
@@ -46,10 +47,17 @@ def render(folder: Path) -> str:
             "",
             f"ranked among {few[0]['candidates']} candidates (the target and {negatives} fixed random negatives):",
             *_block(few, ("hr@1", "ndcg@10"), ("mrr",)),
+            *(_said(row) for row in few if row.get("valid_ratio")),
         ]
     lines += ["", *_slices(read(folder, SLICES_TABLE), head), "", f"± {Z} standard errors: the 95 % interval over rows"]
     verdicts = list(_verdicts(read(folder, COMPARISONS)))
     return "\n".join([*lines, *([""] if verdicts else []), *verdicts])
+
+
+def _said(row: Row) -> str:
+    """What a teacher that says titles named itself when the candidates stood in its prompt."""
+    right, valid, ratio = (float(row[name]) for name in SAID)
+    return f"{row['model']} in its own words: hr@1 {right:.4f}, {valid:.4f} of valid answers, valid ratio {ratio:.4f}"
 
 
 def read(folder: Path, artifact: Artifact) -> list[Row]:

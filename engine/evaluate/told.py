@@ -29,6 +29,23 @@ class Told:
 Teller = Callable[[NDArray[np.int32]], Told]  # item ids of a history, oldest first
 
 
+ANSWERED_BY = {"table", "bias", "items", "liking", "gamma"}  # what scores are made of beside an answer
+
+
+def grounded(
+    answer: NDArray[np.float32], items: NDArray[np.float32], liking: NDArray[np.float32], gamma: float
+) -> NDArray[np.float32]:  # [W], [n + 1, W], [n + 1] -> [n + 1]
+    """``engine.knowledge.grounding.scores`` of one answer: minus its adjusted distances to the items."""
+    distance = np.linalg.norm(items - answer, axis=1)
+    tiny = np.finfo(np.float32).tiny
+    near, liked = (
+        (part - part[ids.PADDING + 1 :].min()) / max(float(np.ptp(part[ids.PADDING + 1 :])), tiny)
+        for part in (distance, liking)
+    )
+    scores: NDArray[np.float32] = -near * (1 + np.maximum(liked, 0)) ** -gamma if answer.any() else np.zeros_like(near)
+    return scores
+
+
 class Answered:
     """The teacher's answers to the held-out rows of one split, read from its knowledge row by row."""
 
@@ -36,9 +53,10 @@ class Answered:
         self._path, self._gates, self._split = made(runs, TEACHER_HELD_OUT), made(runs, GATE_WEIGHTS), split
         try:
             with safe_open(self._path, "np") as file:
-                self._table = file.get_tensor("table").astype(np.float32)  # [n + 1, W]
-                self._bias = file.get_tensor("bias") if "bias" in file.keys() else None  # noqa: SIM118 - not a dict
+                names = set(file.keys())
+                held = {name: file.get_tensor(name).astype(np.float32) for name in names & ANSWERED_BY}
                 answered = file.get_slice(split).get_shape()[0]
+            self._held = held
         except (SafetensorError, OSError) as error:
             raise RunError(
                 f"the teacher's answers cannot be read ({error})",
@@ -56,9 +74,10 @@ class Answered:
         """What it said after the history of a row."""
         with safe_open(self._path, "np") as file:
             answer = file.get_slice(self._split)[row].astype(np.float32)  # [W]
-        scores = self._table @ answer
-        if self._bias is not None:
-            scores = scores + self._bias
+        if "items" in self._held:
+            scores = grounded(answer, self._held["items"], self._held["liking"], float(self._held["gamma"]))
+        else:
+            scores = self._held["table"] @ answer + self._held.get("bias", np.float32(0))
         scores[ids.PADDING] = -np.inf
         gates = load_file(self._gates).get(self._split)
         return Told(scores.astype(np.float32), None if gates is None else gates[row])

@@ -152,28 +152,47 @@ def task(
         weight = shares.weight(len(losses), labelled, k, len(whole))
         return Part(losses.mean(), weight, told.tokens, told.padding_share, gates)
 
-    evaluate = HeldOut(settings, rules, built, telling, rows, device, alive)
+    evaluate = held_out(settings, rules, built, telling, rows, device, alive)
     skips = rules.curriculum or not settings.slots
     return Task(part, evaluate, lambda step: len(steps(step)), steps.per_epoch, METRIC, processes, skips)
 
 
-class HeldOut:
-    """The validation rows with candidates drawn once."""
+def held_out(
+    settings: Settings, rules: Generate, built: Built, telling: Telling, rows: Rows, device: str, tick: Tick
+) -> "Offered":
+    """The validation rows, or ``settings.evaluate_rows`` of them, with candidates drawn once."""
+    chosen = np.flatnonzero(rows.stop > rows.start)
+    if settings.evaluate_rows is not None:
+        chosen = np.random.default_rng(settings.seed).permutation(chosen)[: settings.evaluate_rows]
+    rows = Rows(rows.items, rows.start[chosen], rows.stop[chosen], rows.users[chosen])
+    draw = np.random.default_rng((settings.seed, CANDIDATES))
+    history = of_rows(rows, settings.history).history
+    targets, items = rows.targets.astype(np.int64), len(built.titles) - 1
+    candidates = offered(history, targets, items, rules.candidates, draw)
+    return Offered(settings, rules, built, telling, rows, candidates, device, tick)
+
+
+class Offered:
+    """Held-out rows that are asked about, each with its candidates."""
 
     def __init__(
-        self, settings: Settings, rules: Generate, built: Built, telling: Telling, rows: Rows, device: str, tick: Tick
+        self,
+        settings: Settings,
+        rules: Generate,
+        built: Built,
+        telling: Telling,
+        rows: Rows,
+        candidates: Ints,  # [R, C] item ids in the order of the prompt, the target among them
+        device: str,
+        tick: Tick,
     ) -> None:
-        chosen = np.flatnonzero(rows.stop > rows.start)
-        if settings.evaluate_rows is not None:
-            chosen = np.random.default_rng(settings.seed).permutation(chosen)[: settings.evaluate_rows]
-        rows = Rows(rows.items, rows.start[chosen], rows.stop[chosen], rows.users[chosen])
+        asked = np.flatnonzero(rows.stop > rows.start)  # before an empty history there is nothing to say
+        self.unasked = len(rows) - len(asked)
+        rows = Rows(rows.items, rows.start[asked], rows.stop[asked], rows.users[asked])
         self.settings, self.rules, self.built, self.telling = settings, rules, built, telling
         self.questions: Questions = of_rows(rows, settings.history)
         self.states = built.student.after_rows(rows, device, tick)
-        draw = np.random.default_rng((settings.seed, CANDIDATES))
-        self.targets = rows.targets.astype(np.int64)
-        items = len(built.titles) - 1
-        self.candidates = offered(self.questions.history, self.targets, items, rules.candidates, draw)
+        self.targets, self.candidates = rows.targets.astype(np.int64), candidates[asked]
 
     @torch.no_grad()
     def __call__(self, tick: Tick) -> dict[str, float]:
@@ -184,7 +203,8 @@ class HeldOut:
             named += self._likeliest(some) if self.rules.scoring == "likelihood" else self._generated(some)
             tick()
         right = (self.candidates == self.targets[:, None]).argmax(axis=1).tolist()
-        counted = hit_rate(named, right)
+        nothing: list[int | None] = [None] * self.unasked
+        counted = hit_rate(named + nothing, right + [0] * self.unasked)
         return {
             METRIC: counted.correct_of_total,
             "candidate_hr@1_of_valid": counted.correct_of_valid,

@@ -3,31 +3,39 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from engine import ranking
 from engine.cli import main
+from engine.config import read
 from engine.data.sequences import Rows, Sequences
 from engine.evaluate.models import answered
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run, Stopped
-from engine.runs.schema import Summary
+from engine.runs.schema import CONFIG, Summary
 from engine.stages import (
     ADAPTER,
     GATE_WEIGHTS,
     ITEM_VECTORS,
+    ITEMS,
     RANKINGS,
     SEQUENCES,
     TEACHER_HELD_OUT,
     TEST_HISTORIES,
+    TEXT_VECTORS,
     VALIDATION,
 )
 
@@ -95,6 +103,41 @@ def test_a_stopped_run_goes_on_with_the_answers_it_has(chain: Any, monkeypatch: 
     assert all((folder / "checkpoints" / name).stat().st_mtime_ns == when for name, when in kept.items())
     whole, again = (Rankings.load(chain.made(name, RANKINGS)) for name in ("knowledge", "stopped"))
     assert torch.equal(whole.items, again.items) and torch.equal(whole.distances, again.distances)
+
+
+def test_killed_at_sixty_percent_it_goes_on_there_to_the_same_answers(chain: Any) -> None:
+    words = ["knowledge.targets=1", "knowledge.shard=2"]
+    _, folder = chain.start("knowledge", "killed", words)
+    total = -(-len(Rankings.load(chain.made("knowledge", RANKINGS)).rows) // 2)
+    command = [sys.executable, "-m", "engine", "stage", str(folder)]
+    with subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}) as process:
+        while len(list((folder / "checkpoints").glob("shard*"))) < 0.6 * total:
+            assert process.poll() is None, "it ended before it could be killed"
+        process.kill()
+    assert process.returncode == -signal.SIGKILL and not chain.made("killed", RANKINGS).exists()
+    kept = {path: path.stat().st_mtime_ns for path in (folder / "checkpoints").glob("shard*")}
+    assert 0.6 * total <= len(kept) < total
+    with Run.open(folder) as run:
+        import_module("engine.knowledge.stage").run(read(folder / CONFIG), run)
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    assert [event["resumed_from"] for event in events(folder) if event.get("resumed_from")] == [2 * len(kept)]
+    chain.perform("knowledge", "unhurt", words)
+    whole, again = (Rankings.load(chain.made(name, RANKINGS)) for name in ("unhurt", "killed"))
+    assert torch.equal(whole.items, again.items) and torch.equal(whole.distances, again.distances)
+
+
+def test_an_empty_title_and_one_longer_than_the_context_go_all_the_way(chain: Any, tmp_path: Path) -> None:
+    other = type(chain)(tmp_path)
+    for name in ("data", "student"):
+        shutil.copytree(chain.runs / name, tmp_path / name)
+    table = pq.read_table(chain.made("data", ITEMS)).to_pydict()
+    table["title"][:2], table["text"][:2] = ["", "so long " * 1000], ["", ""]
+    pq.write_table(pa.table(table), other.made("data", ITEMS))
+    for stage in ("backbone", "teacher", "knowledge"):
+        other.perform(stage)
+    vectors = load_file(other.made("backbone", TEXT_VECTORS))["vectors"]
+    assert torch.isfinite(vectors).all()
+    assert torch.isfinite(Rankings.load(other.made("knowledge", RANKINGS)).distances).all()
 
 
 @pytest.mark.parametrize("kind", ["random", "uncertain", "disagreement"])

@@ -1,0 +1,58 @@
+"""iLoRA's own protocol on the held-out rows: the candidates stand in the teacher's prompt, and it says a title.
+
+Letters: R rows, C candidates.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data.sequences import Rows
+from engine.evaluate.models import Model
+from engine.evaluate.table import SAID
+from engine.evaluate.tables import Row
+from engine.runs.follower import Follower
+from engine.runs.run import Run, Stopped
+from engine.runs.schema import ARTIFACTS
+from engine.stages import ADAPTER
+from engine.teacher.build import build, settings_of
+from engine.teacher.generate import METRIC, Offered, Telling
+
+
+def among(
+    folder: Path, splits: dict[str, Rows], drawn: dict[str, NDArray[np.int32]], device: str, run: Run
+) -> dict[str, dict[str, float]]:
+    """By split, what the teacher of the run at ``folder`` names among the candidates [R, C] that all models rank.
+
+    Nothing for a teacher that scores items and says none. The order in a prompt is drawn once, from a fixed seed.
+    """
+    adapter = folder / ARTIFACTS / ADAPTER.file
+    settings = settings_of(adapter)
+    rules = settings.generate
+    if settings.objective != "generate" or rules is None:
+        return {}
+    built = build(settings, Follower(folder), device)
+    built.teacher.load(adapter)
+    telling, found = Telling(built, settings.slots, device), {}
+
+    def tick() -> None:
+        run.progress(0, 1, "ask the teacher", unit="splits")
+        if run.stop_requested:
+            raise Stopped("stopped while the teacher was asked; an evaluation starts over")
+
+    for split, candidates in drawn.items():
+        mixed = np.random.default_rng(settings.seed).permuted(candidates.astype(np.int64), axis=1)
+        asked = Offered(settings, rules, built, telling, splits[split], mixed, device, tick)
+        values = asked(tick)
+        found[split] = dict(
+            zip(SAID, (values[METRIC], values[f"{METRIC}_of_valid"], values["valid_ratio"]), strict=True)
+        )
+    return found
+
+
+def add(metrics: list[Row], model: Model, found: dict[str, dict[str, float]]) -> None:
+    """Puts the figures beside the model's ranking of the same candidates."""
+    for row in metrics:
+        if row["model"] == model.name and row["candidates"] != "all":
+            row |= found.get(row["split"], {})

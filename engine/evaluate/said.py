@@ -25,7 +25,7 @@ def among(
 ) -> dict[str, dict[str, float]]:
     """By split, what the teacher of the run at ``folder`` names among the candidates [R, C] that all models rank.
 
-    Nothing for a teacher that scores items and says none, or that is gone. The order in a prompt is drawn once, from a fixed seed.
+    Nothing for a teacher that scores items and says none, or that is gone. The order in a prompt is drawn once.
     """
     adapter = folder / ARTIFACTS / ADAPTER.file
     if not adapter.is_file():

@@ -10,12 +10,13 @@ from difflib import get_close_matches
 
 from engine.errors import ConfigError
 
-RUNS, LIVE, SYSTEM, TRYOUT = "runs", "live", "system", "tryout"
+RUNS, LIVE, COMPARE, SYSTEM, TRYOUT = "runs", "live", "compare", "system", "tryout"
 LAUNCH, LOG, HELP = "launch", "log", "help"
 # Every screen, and what the top line calls it; the class is ``<Name>`` in cockpit/screens/<name>.py.
 SCREENS = {
     RUNS: "1 Runs",
     LIVE: "2 Live",
+    COMPARE: "3 Compare",
     SYSTEM: "5 System",
     TRYOUT: "6 Try",
     LAUNCH: "Launch",
@@ -25,6 +26,14 @@ SCREENS = {
 MAIN = tuple(name for name, title in SCREENS.items() if title[0].isdigit())  # these replace each other
 EVERYWHERE = tuple(SCREENS)
 OF_RUNS = (RUNS, LIVE, SYSTEM, LOG)  # screens on which there is a run to act on
+CHARTS = (RUNS, LIVE, COMPARE)
+CURSORS = (LIVE, COMPARE, LAUNCH)
+ZOOMED = (LIVE, COMPARE)
+PANES = (LIVE, COMPARE, SYSTEM, LAUNCH)
+
+
+def _besides(*screens: str) -> tuple[str, ...]:
+    return tuple(name for name in SCREENS if name not in screens)
 
 
 def caption(screen: str) -> str:
@@ -79,14 +88,14 @@ TABLE: tuple[Key, ...] = (
     Key("page_up", ("ctrl+u", "pageup"), "page up", "half a page up", EVERYWHERE),
     Key("first", ("g", "home"), "first", "first line", EVERYWHERE),
     Key("last", ("G", "end"), "last", "last line", EVERYWHERE),
-    Key("left", ("h", "left"), "left", "cursor of the charts one step back; other column of the form", (LIVE, LAUNCH)),
-    Key("right", ("l", "right"), "right", "cursor of the charts one step on; other column of the form", (LIVE, LAUNCH)),
+    Key("left", ("h", "left"), "left", "cursor of the charts one step back; other column of the form", CURSORS),
+    Key("right", ("l", "right"), "right", "cursor of the charts one step on; other column of the form", CURSORS),
     Key("left", ("h", "left"), "left", "list of the model before", (TRYOUT,)),
     Key("right", ("l", "right"), "right", "list of the next model", (TRYOUT,)),
-    Key("pane", ("tab",), "pane", "next pane", (LIVE, SYSTEM, LAUNCH)),
-    Key("pane_back", ("shift+tab",), "pane back", "pane before", (LIVE, SYSTEM, LAUNCH)),
+    Key("pane", ("tab",), "pane", "next pane", PANES),
+    Key("pane_back", ("shift+tab",), "pane back", "pane before", PANES),
     Key("open", ("enter",), "open", "open the run", (RUNS, SYSTEM)),
-    Key("open", ("enter",), "zoom", "the focused pane on the whole screen", (LIVE,)),
+    Key("open", ("enter",), "zoom", "the focused pane on the whole screen", (LIVE, COMPARE)),
     Key("open", ("enter",), "edit", "edit the setting, or make the stage the target", (LAUNCH,)),
     Key("open", ("enter",), "add", "put the item under the cursor into the history", (TRYOUT,)),
     Key("filter", ("slash",), "filter", "filter the runs", (RUNS, LIVE)),
@@ -103,20 +112,23 @@ TABLE: tuple[Key, ...] = (
     ),
     Key("mark", ("space",), "target", "make the stage the target, or edit the setting", (LAUNCH,)),
     Key("range", ("v",), "mark range", "mark everything from the last mark to here", (RUNS,)),
-    Key("metric", ("m",), "metric", "choose what the charts show", (RUNS, LIVE)),
+    Key("metric", ("m",), "metric", "choose what the charts show", CHARTS),
     Key("beside", ("B",), "second metric", "lay another metric over the focused chart, or take it off", (LIVE,)),
-    Key("zoom", ("z",), "zoom", "one chart on the whole screen, and back", (LIVE,)),
-    Key("closer", ("plus", "equals_sign"), "closer", "half as much of the x axis, around the cursor", (LIVE,)),
-    Key("farther", ("minus",), "farther", "twice as much of the x axis", (LIVE,)),
-    Key("pan_left", ("less_than_sign",), "pan left", "the part of the x axis before", (LIVE,)),
-    Key("pan_right", ("greater_than_sign",), "pan right", "the part of the x axis after", (LIVE,)),
-    Key("whole", ("0",), "whole", "the whole x axis", (LIVE,)),
-    Key("smooth", ("s",), "smooth", "smoothing of the curves: none, .6, .9, .98", (RUNS, LIVE)),
-    Key("log_scale", ("o",), "log-y", "logarithmic y axis", (RUNS, LIVE)),
-    Key("axis", ("X",), "x-axis", "x axis: step, epoch, time", (RUNS, LIVE)),
+    Key("zoom", ("z",), "zoom", "one chart or pane on the whole screen, and back", (LIVE, COMPARE)),
+    Key("closer", ("plus", "equals_sign"), "closer", "half as much of the x axis, around the cursor", ZOOMED),
+    Key("farther", ("minus",), "farther", "twice as much of the x axis", ZOOMED),
+    Key("pan_left", ("less_than_sign",), "pan left", "the part of the x axis before", ZOOMED),
+    Key("pan_right", ("greater_than_sign",), "pan right", "the part of the x axis after", ZOOMED),
+    Key("whole", ("0",), "whole", "the whole x axis", ZOOMED),
+    Key("smooth", ("s",), "smooth", "smoothing of the curves: none, .6, .9, .98", CHARTS),
+    Key("log_scale", ("o",), "log-y", "logarithmic y axis", CHARTS),
+    Key("axis", ("X",), "x-axis", "x axis: step, epoch, time", CHARTS),
     Key("layer", ("right_curly_bracket",), "layer", "gate of the next layer", (LIVE,)),
     Key("layer_back", ("left_curly_bracket",), "layer back", "gate of the layer before", (LIVE,)),
     Key("group", ("w",), "group", "group the runs by experiment, stage, nothing", (RUNS,)),
+    Key("group", ("w",), "group", "what is one group: runs that differ by seed, an experiment, each run", (COMPARE,)),
+    Key("base", ("B",), "base", "hold the others against the next group", (COMPARE,)),
+    Key("bands", ("b",), "bands", "show or hide the range of the seeds", (COMPARE,)),
     Key("archived", ("H",), "archived", "show or hide archived runs", (RUNS,)),
     Key(
         "sidebar",
@@ -139,7 +151,9 @@ TABLE: tuple[Key, ...] = (
     Key("archive", ("A",), "archive", "hide the run, or all marked runs, from the list", (RUNS,)),
     Key("undo", ("u",), "undo", "undo the last change of tags, notes, pins, archive or form", (RUNS, LIVE, LAUNCH)),
     Key("export", ("e",), "export", "write the marked runs and this one to CSV", (RUNS, LIVE)),
-    Key("copy", ("y",), "copy", "copy the run's id or the command line", (RUNS, LIVE, SYSTEM, TRYOUT, LAUNCH)),
+    Key("export", ("e",), "export", "write the metrics to CSV, as engine compare --csv does", (COMPARE,)),
+    Key("copy", ("y",), "copy", "copy the run's id or the command line", (RUNS, LIVE, COMPARE, SYSTEM, TRYOUT, LAUNCH)),
+    Key("refresh", ("ctrl+r",), "refresh", "compare once more", (COMPARE,)),
     Key("start", ("ctrl+r",), "run it", "start what the form says", (LAUNCH,)),
     Key("preset", ("p",), "preset", "start from a named experiment", (LAUNCH,)),
     Key("save", ("ctrl+s", "S"), "save", "save the settings as an experiment of your own", (LAUNCH,)),
@@ -152,16 +166,19 @@ TABLE: tuple[Key, ...] = (
     Key("seen", ("s",), "seen", "list items of the history too, or leave them out", (TRYOUT,)),
     Key("live_teacher", ("T",), "teacher", "ask the teacher live where it has written no answer, or do not", (TRYOUT,)),
     Key("changed", ("d",), "changed only", "only settings that differ", (LAUNCH,)),
+    Key("changed", ("d",), "all settings", "also settings that are the same, and back", (COMPARE,)),
     Key("check", ("c",), "checks", "run the checks before: doctor, one batch", (LAUNCH,)),
     Key("repeat", ("full_stop",), "repeat", "do the last action again", (RUNS, LIVE)),
     Key("show_runs", ("1",), "Runs", "all runs", EVERYWHERE),
     Key("show_live", ("2",), "Live", "curves, gradients and gates of one run", EVERYWHERE),
+    Key("show_compare", ("3", "c"), "Compare", "marked runs side by side", (RUNS, LIVE)),
+    Key("show_compare", ("3",), "Compare", "groups of runs side by side", _besides(RUNS, LIVE)),
     Key("show_system", ("5",), "System", "GPUs, processes and the runs they work on, disk", EVERYWHERE),
     Key("show_tryout", ("6",), "Try", "what the models of the run recommend, side by side", EVERYWHERE),
     Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, SYSTEM)),
     Key("attention", ("exclamation_mark",), "warnings", "go to the run that the last warning is about", (RUNS, LIVE)),
     Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", EVERYWHERE),
-    Key("help", ("question_mark",), "help", "this page", tuple(name for name in SCREENS if name != HELP)),
+    Key("help", ("question_mark",), "help", "this page", _besides(HELP)),
     Key("repaint", ("ctrl+l",), "repaint", "draw the whole screen again", EVERYWHERE),
     Key("back", ("escape", "q"), "back", "one layer out", EVERYWHERE),
     Key("quit", ("Q", "ctrl+q"), "quit", "leave; runs go on", EVERYWHERE),
@@ -173,6 +190,10 @@ ALWAYS = ("palette", "help")
 FOOTER = {
     RUNS: ("show_live", "open", "filter", "mark", "launch", "rerun", "stop", "tags", "show_log", "export", "group"),
     LIVE: ("show_runs", "metric", "zoom", "pane", "stop", "launch", "rerun", "smooth", "log_scale", "axis", "show_log"),
+    COMPARE: (
+        *("show_runs", "pane", "zoom", "changed", "metric", "group", "base", "bands", "export", "copy"),
+        *("smooth", "log_scale", "axis", "refresh"),
+    ),
     SYSTEM: ("show_runs", "open", "pane", "stop", "show_log", "launch", "rerun", "copy"),
     TRYOUT: ("filter", "title", "next", "reset", "open", "right", "models", "live_teacher", "length", "copy"),
     LAUNCH: ("start", "open", "pane", "preset", "save", "filter", "reset", "changed", "check", "copy", "back"),

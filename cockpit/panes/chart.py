@@ -14,11 +14,12 @@ import numpy as np
 
 from cockpit.models.series import AXES, HUGE, STEP, TIME, Limits, Series, at, rung
 from cockpit.render import words
-from cockpit.render.braille import EMPTY, Curve, Window, draw, runs
+from cockpit.render.braille import EMPTY, Area, Curve, Window, draw, runs
 from cockpit.render.lines import Line, Lines, box, column, right, short, width
 from cockpit.theme import CURVES
 
 if TYPE_CHECKING:
+    from cockpit.models.band import Band
     from cockpit.models.series import Floats
 
 LABELS = 6  # cells left of the y axis
@@ -68,11 +69,18 @@ class View:
 
 @dataclass
 class Trace:
-    """One curve: whose it is, its points, and which colour it has."""
+    """One curve: whose it is, its points, which colour it has, its dash, and the range around it."""
 
     label: str
     series: Series
     colour: int
+    dash: int = 0
+    band: Band | None = None
+
+    @property
+    def holes(self) -> int:
+        """The dash, or one where the colours begin again."""
+        return self.dash or (4 if self.colour >= CURVES else 0)
 
 
 @dataclass
@@ -119,7 +127,7 @@ def render(chart: Chart, view: View, across: int, down: int, focused: bool = Fal
     return box(title, body, across, down, frame)
 
 
-def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve], Window, str]:
+def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve | Area], Window, str]:
     """Curves in the coordinates of the plot, its window, and why it is empty if it is."""
     curves: list[Curve] = []
     end = 0.0
@@ -133,20 +141,22 @@ def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve], Window
                 continue
             x = np.interp(np.arange(len(x)), np.flatnonzero(known), x[known])
             x = np.maximum.accumulate(x)
-        dash = 0 if trace.colour < CURVES else 4
         if view.smoothing and trace.series.count > 2:
             curves.append(Curve(x, trace.series.values, RAW))
         smooth = trace.series.smooth(view.smoothing) if trace.series.count > 2 else trace.series.values
-        curves.append(Curve(x, smooth, trace.colour % CURVES, dash))
+        curves.append(Curve(x, smooth, trace.colour % CURVES, trace.holes))
         end = max(end, float(x[-1]), _planned(chart, trace.series, x, view.axis))
     if not curves:
         if any(trace.series.count for trace in chart.traces):
             return [], Window(0, 1, 0, 1), f"no {view.axis} was reported (X: another x axis)"
         return [], Window(0, 1, 0, 1), "nothing reported yet"
+    bands = [(trace.band, trace.colour % CURVES) for trace in chart.traces if trace.band is not None]
+    edges = [Curve(band.x, edge, colour) for band, colour in bands for edge in (band.low, band.high)]
     start, stop = view.left * (end or 1.0), view.right * (end or 1.0)
-    low, high = _ends([_between(curve, start, stop) for curve in curves] if view.part else curves, view.log)
+    everything = [*curves, *edges]
+    low, high = _ends([_between(curve, start, stop) for curve in everything] if view.part else everything, view.log)
     if view.part and not math.isfinite(low):  # nothing there: the axis of the whole stays
-        low, high = _ends(curves, view.log)
+        low, high = _ends(everything, view.log)
     if not math.isfinite(low):
         return (
             [],
@@ -159,10 +169,12 @@ def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve], Window
     window = Window(start, stop, bottom, top)
     if view.log:
         curves = [Curve(*_logarithms(curve, window, columns), curve.colour, curve.dash) for curve in curves]
+        edges = [Curve(*_logarithms(edge, window, columns), edge.colour) for edge in edges]
+    areas = [Area(low.x, low.y, high.y, low.colour) for low, high in zip(edges[::2], edges[1::2], strict=True)]
     if chart.line is not None:
         level = math.log10(chart.line) if view.log and chart.line > 0 else chart.line
         curves.insert(0, Curve(np.array([window.left, window.right]), np.full(2, level), CLIP, 3))
-    return curves, window, ""
+    return [*areas, *curves], window, ""
 
 
 def _planned(chart: Chart, series: Series, x: Floats, axis: str) -> float:
@@ -252,7 +264,7 @@ def _legend(chart: Chart, room: int) -> Line:
     if len(chart.traces) < 2:
         return out
     for trace in chart.traces:
-        mark = ("──" if trace.colour < CURVES else "┄┄") + " "
+        mark = ("┄┄" if trace.holes else "──") + " "
         text = "  " + mark + short(trace.label, 14)
         if width(out) + len(text) > room:
             break

@@ -44,6 +44,16 @@ class Curve:
     dash: int = 0
 
 
+@dataclass(frozen=True)
+class Area:
+    """What lies between two curves over the same sorted x, [N] each: a sparse pattern that curves stay visible on."""
+
+    x: Floats
+    low: Floats
+    high: Floats
+    colour: int
+
+
 def reduce(x: Floats, y: Floats, left: float, right: float, columns: int) -> tuple[Floats, Floats]:
     """At most four points a dot column that draw exactly like all of them: first, least, greatest, last (M4).
 
@@ -125,14 +135,30 @@ def dots_of(curve: Curve, window: Window, columns: int, rows: int) -> NDArray[np
     return dots
 
 
+def dots_of_area(area: Area, window: Window, columns: int, rows: int) -> NDArray[np.bool_]:
+    """Every third dot between the two curves of an area: [rows, columns]."""
+    x = np.linspace(window.left, window.right, columns)
+    down = (rows - 1) / ((window.top - window.bottom) or 1.0)
+    low, high = (np.interp(x, area.x, y, left=np.nan, right=np.nan) for y in (area.low, area.high))
+    level = np.arange(rows)[:, None]
+    with np.errstate(invalid="ignore"):
+        inside = (level >= np.rint((window.top - high) * down)) & (level <= np.rint((window.top - low) * down))
+    pattern: NDArray[np.bool_] = inside & ((level + np.arange(columns)) % 3 == 0)
+    return pattern
+
+
 def draw(
-    curves: Sequence[Curve], window: Window, width: int, height: int
+    curves: Sequence[Curve | Area], window: Window, width: int, height: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
     """Patterns [H, W] and colours [H, W] (EMPTY without a dot). A cell shows the last curve that passes through it."""
     patterns = np.zeros((height, width), np.uint8)
     colours = np.full((height, width), EMPTY, np.int8)
     for curve in curves:
-        dots = dots_of(curve, window, width * 2, height * 4)
+        columns, rows = width * 2, height * 4
+        if isinstance(curve, Area):
+            dots = dots_of_area(curve, window, columns, rows)
+        else:
+            dots = dots_of(curve, window, columns, rows)
         bits = (dots.reshape(height, 4, width, 2) * BITS[None, :, None, :]).sum((1, 3), dtype=np.uint8)
         drawn = bits > 0
         patterns[drawn] = bits[drawn]

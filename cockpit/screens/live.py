@@ -175,36 +175,6 @@ class Live:
     def do_last(self) -> None:
         self._switch(len(self.desk.list.entries))
 
-    def do_left(self) -> None:
-        self._move_cursor(-0.02)
-
-    def do_right(self) -> None:
-        self._move_cursor(0.02)
-
-    def _move_cursor(self, by: float) -> None:
-        view = self.desk.view
-        view.cursor = min(max((0.5 if view.cursor is None else view.cursor) + by, 0.0), 1.0)
-
-    def do_closer(self) -> None:
-        self.desk.view.zoom(0.5)
-
-    def do_farther(self) -> None:
-        self.desk.view.zoom(2.0)
-
-    def do_pan_left(self) -> None:
-        self.desk.view.pan(-0.5)
-
-    def do_pan_right(self) -> None:
-        self.desk.view.pan(0.5)
-
-    def do_whole(self) -> None:
-        self.desk.view.whole()
-
-    def why_not_whole(self) -> str:
-        return "" if self.desk.view.part else "the whole x axis is shown: + goes closer"
-
-    why_not_pan_left = why_not_pan_right = why_not_farther = why_not_whole
-
     def _tab(self, by: int) -> None:
         names = layout.panes(self.charts(), bool(self.data.gates.layers), bool(self.data.gradients.norms))
         place = names.index(self.focus) if self.focus in names else 0

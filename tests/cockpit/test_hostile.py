@@ -49,7 +49,16 @@ ALPHABET = [
 def keys_of(desk, press, sizes=((80, 24), (120, 40), (200, 60))):
     """Every screen at every size, with what the keys on it open."""
     pictures = []
-    for keys in ([], ["m"], ["escape", "enter"], ["z"], ["escape", "L"], ["escape", "1", "slash"], ["escape", "t"]):
+    for keys in (
+        [],
+        ["m"],
+        ["escape", "enter"],
+        ["z"],
+        ["escape", "L"],
+        ["escape", "1", "slash"],
+        ["escape", "t"],
+        ["escape", "3", "m"],
+    ):
         press(desk, *keys)
         for size in sizes:
             pictures.append(desk.draw(*size))

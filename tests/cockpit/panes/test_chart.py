@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cockpit.models.band import Band
 from cockpit.models.series import Limits, Series
 from cockpit.panes.chart import Chart, Trace, View, render
 from cockpit.render.lines import plain, width
@@ -137,3 +138,26 @@ def test_no_numbers_and_no_size_break_the_frame(values, across, down, log, smoot
     chart = Chart("loss", [Trace("a", series(values), 0), Trace("b", series(values[::-1]), 7)], line=1.0)
     lines = render(chart, View(smoothing, log, axis, 0.4, left=part[0], right=part[1]), across, down)
     assert len(lines) == down and all(width(line) == across for line in lines)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_the_axis_has_room_for_the_range_around_a_mean(log):
+    mean = series([1.0, 2.0, 3.0])
+    around = Band(mean, mean.steps, mean.values / 4, mean.values * 4)
+    bare = render(Chart("x", [Trace("a", mean, 0)]), View(log=log), 60, 14)
+    full = render(Chart("x", [Trace("a", mean, 0, band=around)]), View(log=log), 60, 14)
+    assert top_label(full) >= 10 > 4 >= top_label(bare)
+    assert braille(full) > 2 * braille(bare)
+
+
+def top_label(lines):
+    return max(float(line[1:7]) for line in plain(lines).splitlines() if "┤" in line)
+
+
+def braille(lines):
+    return sum("\u2801" <= letter <= "\u28ff" for letter in plain(lines))
+
+
+def test_a_dashed_curve_is_dashed_in_the_legend_too():
+    traces = [Trace("one", series([1, 2, 3]), 0), Trace("two", series([2, 3, 4]), 1, dash=4)]
+    assert "── one  ┄┄ two" in plain(render(Chart("x", traces), View(), 60, 14)).splitlines()[0]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cockpit.render.braille import EMPTY, Curve, Window, dots_of, draw, reduce, runs, stroke
+from cockpit.render.braille import EMPTY, Area, Curve, Window, dots_of, dots_of_area, draw, reduce, runs, stroke
 
 
 def every_point(x, y, window, columns, rows):
@@ -119,3 +119,20 @@ def _timed(curve):
     start = time.perf_counter()
     draw([curve], Window(0, 1e6, -1, 1), 120, 30)
     return time.perf_counter() - start
+
+
+def test_an_area_fills_a_third_of_what_lies_between_its_edges_and_curves_are_drawn_over_it():
+    x = np.array([0.0, 10.0])
+    area = Area(x, np.array([2.0, 2.0]), np.array([8.0, 8.0]), 3)
+    window = Window(0, 10, 0, 10)
+    dots = dots_of_area(area, window, 40, 41)
+    assert np.flatnonzero(dots.any(1)).tolist() == list(range(8, 33))  # from 8 down to 2
+    assert 0.3 < dots[8:33].mean() < 0.37
+    _, colours = draw([area, Curve(x, np.array([5.0, 5.0]), 1)], window, 20, 10)
+    assert 1 in colours[4:6] and 3 in colours[2:4] and (colours[0] == EMPTY).all()
+
+
+def test_an_area_that_ends_early_leaves_the_rest_empty():
+    area = Area(np.array([0.0, 4.0]), np.array([0.0, 0.0]), np.array([10.0, 10.0]), 0)
+    dots = dots_of_area(area, Window(0, 10, 0, 10), 41, 20)
+    assert dots[:, :17].any(0).all() and not dots[:, 17:].any()

@@ -1,0 +1,88 @@
+"""Which runs are held against each other: marked ones, or all like the one under the cursor, put into groups.
+
+The same rule as ``engine compare`` has for a label: runs that differ by nothing but their seed, and where they ran, are
+one group. Knows no statistics.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cockpit.models.rows import Row
+from engine.stages import STAGES
+
+SETTINGS, EXPERIMENT, SINGLE = "settings", "experiment", "run"
+GROUPINGS = (SETTINGS, EXPERIMENT, SINGLE)
+MACHINE = ("launcher.", "trainer.")  # where a run ran, not what it was
+MOST_RUNS = 24  # of those that nobody marked: the newest
+MOST_GROUPS = 6
+VALIDATION = "val_"  # begins the metrics that a training reports again and again
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that count as one, in order of their seeds."""
+
+    letter: str
+    rows: tuple[Row, ...]
+
+    @property
+    def word(self) -> str:
+        """How ``engine compare`` is told of it."""
+        return f"{self.letter}={','.join(row.id for row in self.rows)}"
+
+
+def chosen(marked: Sequence[Row], current: Row | None, shown: Sequence[Row]) -> list[Row]:
+    """Two or more marked runs; else the finished ones of the current run's stage and data, the oldest first."""
+    if len(marked) > 1:
+        return list(marked[: len(LETTERS)])
+    if current is None:
+        return []
+    peers = [row for row in shown if row.peers == current.peers and (row.state == "DONE" or row.id == current.id)]
+    return sorted(peers, key=lambda row: (row.created, row.id))[-MOST_RUNS:]
+
+
+def grouped(rows: Sequence[Row], by: str, everything: Mapping[str, Row]) -> list[Group]:
+    """Groups in the order of their first run. Runs whose settings are not read yet are left out of SETTINGS."""
+    parts: dict[str, list[Row]] = {}
+    if by == SETTINGS:
+        settings = {row.id: own_settings(row, everything) for row in rows if row.config is not None}
+        rows = [row for row in rows if row.id in settings]
+        names = sorted({name for own in settings.values() for name in own})
+        free = [
+            name
+            for name in names
+            if any(settings[row.id].get(name) != row.seed for row in rows)
+            and len({repr(own.get(name)) for own in settings.values()}) > 1
+        ]
+        for row in rows:
+            parts.setdefault(repr([settings[row.id].get(name) for name in free]), []).append(row)
+    else:
+        for row in rows:
+            parts.setdefault(row.experiment if by == EXPERIMENT else row.id, []).append(row)
+    most = list(parts.values())[: len(LETTERS)]
+    return [
+        Group(LETTERS[place], tuple(sorted(part, key=lambda row: (row.seed is None, row.seed or 0, row.id))))
+        for place, part in enumerate(most)
+    ]
+
+
+def own_settings(row: Row, everything: Mapping[str, Row]) -> dict[str, object]:
+    """Settings that the run depends on: its stage's, those of what it was made from, and those of no stage."""
+    stages, left = set(), [row]
+    while left:
+        one = left.pop()
+        if one.stage not in stages:
+            stages.add(one.stage)
+            left += [everything[run] for run in one.inputs.values() if run in everything]
+    return {
+        name: value
+        for name, value in (row.config or {}).items()
+        if not name.startswith(MACHINE) and ((part := name.partition(".")[0]) in stages or part not in STAGES)
+    }
+
+
+def trained(row: Row, everything: Mapping[str, Row]) -> Row | None:
+    """The training whose curve stands for a run: itself, or the last one that it was made from."""
+    makers = [everything[run] for stage in reversed(STAGES) if (run := row.inputs.get(stage, "")) in everything]
+    return next((run for run in (row, *makers) if run.metric.startswith(VALIDATION)), None)

@@ -1,0 +1,193 @@
+"""The texts of a comparison: metrics with their differences, settings, runs, and what to think of it all.
+
+Pure functions to lines of any number; the screen cuts them to their places. Groups are called A, B, ... in the colours
+of their curves.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from cockpit.models.comparison import Comparison, Difference, Metric, Spread, shown
+from cockpit.models.groups import LETTERS, Group
+from cockpit.models.rows import Row
+from cockpit.panes.run_table import glyph, progress
+from cockpit.render import words
+from cockpit.render.lines import Line, Lines, column, right, wrap
+from cockpit.theme import CURVES
+
+ROOMY = 96  # cells from which on a metric's line has every column
+VERDICTS = {"better": "ok", "worse": "bad", "undecided": "warn"}
+
+
+def style(place: int) -> str:
+    """The colour of a group."""
+    return f"series{place % CURVES}"
+
+
+def spread(values: Spread) -> str:
+    """Mean and standard deviation over the seeds, with as many decimals as the mean has."""
+    mean = words.figure(values.mean)
+    if values.sd is None:
+        return mean
+    decimals = len(mean.partition(".")[2]) if "e" not in mean else None
+    sd = words.figure(values.sd) if decimals is None else f"{values.sd:.{decimals}f}".replace("0.", ".", 1)
+    return f"{mean}±{sd}"
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Cells of the columns; those of 0 are not shown."""
+
+    metric: int
+    model: int
+    spread: int
+    other: int
+    percent: int
+    interval: int
+    p: int
+    over: int
+
+    @classmethod
+    def of(cls, comparison: Comparison, across: int) -> Self:
+        name = max([11, *(len(metric.name) for metric in comparison.metrics)])
+        letter = 2 if len(comparison.labels) > 2 else 0  # says which group a line is about
+        if across < ROOMY:
+            return cls(name, 0, 11, 11 + letter, 0, 15, 6, 0)
+        model = max((len(metric.model) for metric in comparison.metrics), default=0)
+        return cls(name, model, 13, 13 + letter, 7, 18, 7, 11)
+
+
+def metrics(comparison: Comparison, across: int) -> Lines:
+    """A line for every metric, other group and way of pairing (over seeds, over test rows)."""
+    wide = Widths.of(comparison, across)
+    other = "other" if len(comparison.labels) > 2 else "B"
+    head = [
+        (column, "metric", wide.metric),
+        (column, "model", wide.model),
+        (column, "A mean±sd", wide.spread),
+        (column, f"{other} mean±sd", wide.other),
+        (right, "Δ", 7),
+        (right, "%", wide.percent),
+        (column, "95 % interval", wide.interval),
+        (right, "p" if wide.p < 7 else "p Holm", wide.p),
+        (column, "over", wide.over),
+    ]
+    lines: Lines = [[(" ".join(cut(text, size) for cut, text, size in head if size) + " verdict", "dim")]]
+    model = ""
+    for metric in comparison.metrics:
+        if not wide.model and metric.model != model:
+            model = metric.model
+            lines.append([(model, "title")])
+        lines += _of_metric(metric, wide)
+    return lines
+
+
+def _of_metric(metric: Metric, wide: Widths) -> Lines:
+    lines: Lines = []
+    for other in range(1, len(metric.groups)):
+        found = [one for one in metric.differences if one.other == other]
+        for place, one in enumerate(found or [None]):
+            first, begins = place == 0 and other == 1, place == 0
+            name = metric.name if first else "" if begins or one is None or wide.over else f"  over {one.over}"
+            line: Line = [(column(name, wide.metric) + " ", "bold" if found and first else "dim")]
+            if wide.model:
+                line.append((column(metric.model if first else "", wide.model) + " ", "dim"))
+            line.append((column(spread(metric.groups[0]) if first else "", wide.spread) + " ", style(0)))
+            text = spread(metric.groups[other]) if begins else ""
+            text = f"{LETTERS[other]} {text}" if begins and len(metric.groups) > 2 else text
+            line.append((column(text, wide.other) + " ", style(other)))
+            lines.append([*line, *(_difference(one, wide) if one else [])])
+    return lines
+
+
+def _difference(one: Difference, wide: Widths) -> Line:
+    certain = one.low is not None and one.high is not None
+    interval = f"[{words.signed(one.low)},{words.signed(one.high)}]" if certain else "one seed" if one.n else "no pairs"
+    line: Line = [(right(words.signed(one.mean), 7) + " ", "")]
+    if wide.percent:
+        line.append((right("" if one.percent is None else f"{one.percent:+.1f}", wide.percent) + " ", "dim"))
+    line.append((column(interval, wide.interval) + " ", "" if certain else "dim"))
+    line.append((right(words.figure(one.p_holm, 3) if certain else "", wide.p) + " ", ""))
+    if wide.over:
+        line.append((column(f"{one.n:,} {one.over}", wide.over) + " ", "dim"))
+    return [*line, (one.verdict, VERDICTS.get(one.verdict, ""))]
+
+
+def settings(comparison: Comparison, every: bool, across: int) -> Lines:
+    """What the settings are in each group; those that are the same everywhere only when they are asked for."""
+    rows = [row for row in comparison.settings if every or not row.same]
+    count = len(comparison.labels)
+    name = min(max([7, *(len(row.name) for row in rows)]), max(across // 2, 12))
+    cell = max(4, (across - name - 1) // max(count, 1) - 1)
+    cell = min(cell, max([6, *(len(shown(value)) for row in rows for value in row.values)]))
+    lines: Lines = [[(column("setting", name) + " ", "dim")]]
+    lines[0] += [(column(LETTERS[place], cell) + " ", style(place)) for place in range(count)]
+    for row in rows:
+        values = [(column(shown(value), cell) + " ", "dim" if row.same else "bold") for value in row.values]
+        lines.append([(_tail(row.name, name) + " ", "dim" if row.same else ""), *values])
+    hidden = len(comparison.settings) - len(rows)
+    if hidden:
+        lines.append([(f"{hidden} equal settings hidden  (d shows all)", "dim")])
+    return lines
+
+
+def _tail(name: str, size: int) -> str:
+    """A dotted name cut at its front: its end tells more."""
+    return column(name, size) if len(name) <= size else "…" + name[-(size - 1) :]
+
+
+def runs(groups: Sequence[Group], metric: str, across: int) -> Lines:
+    """A line a run: whose it is, how it stands, how far it came, its best value."""
+    wide = across >= 72
+    lines: Lines = [[(f"  run{'':15}  seed  steps    {right('best', 7)}  {'git' if wide else ''}", "dim")]]
+    for place, group in enumerate(groups):
+        for row in group.rows:
+            mark, look = glyph(row)
+            line: Line = [(group.letter + " ", style(place)), (column(row.name, 18) + " ", "")]
+            line.append((right("" if row.seed is None else str(row.seed), 5) + "  ", ""))
+            line.append((column(progress(row), 9) + " ", ""))
+            line.append((right(words.figure(row.value(metric)), 7) + "  ", "bold"))
+            if wide:
+                line.append((column(row.git[:7] + ("*" if row.dirty else ""), 9), "warn" if row.dirty else "dim"))
+            lines.append([*line, (mark, look), (f" {row.state.lower()}", "dim")])
+    return lines
+
+
+def notes(comparison: Comparison, rows: Mapping[str, Row], across: int) -> Lines:
+    """The verdict in words, where the comparison is not fair, its protocol, and what the runs were made from."""
+    lines: Lines = []
+    for sentence in comparison.verdict:
+        lines += wrap([("▸ ", "mark"), (sentence, "bold")], across)
+    for note in comparison.notes:
+        lines += wrap([("⚠ ", "warn"), (note, "")], across)
+    if not comparison.notes:
+        lines.append([("✓ ", "ok"), ("nothing speaks against the comparison", "")])
+    if comparison.protocol:
+        lines += wrap([(comparison.protocol, "dim")], across)
+    for group, models, share in comparison.overlaps:
+        lines.append([(f"{LETTERS[group]} ", style(group)), (f"{models} share {share:.0%} of their top 10", "")])
+    return [*lines, *_lineage(comparison, rows)]
+
+
+def _lineage(comparison: Comparison, rows: Mapping[str, Row]) -> Lines:
+    """Makers that all runs share first, then what each was made from beside them."""
+    lines: Lines = [[("── lineage", "dim")]]
+    shared = {(stage, run): None for made in comparison.made_from.values() for stage, run, of_all in made if of_all}
+    if shared:
+        lines.append([("all  ", "dim"), (", ".join(f"{stage} {_short(run, rows)}" for stage, run in shared), "")])
+    for place, runs_of in enumerate(comparison.runs):
+        for run in runs_of:
+            own = [
+                f"{stage} {_short(maker, rows)}"
+                for stage, maker, of_all in comparison.made_from.get(run, ())
+                if not of_all
+            ]
+            text = " ◂ ".join([_short(run, rows), *reversed(own)])
+            lines.append([(f"{LETTERS[place]} ", style(place)), (text, "" if own else "dim")])
+    return lines
+
+
+def _short(run: str, rows: Mapping[str, Row]) -> str:
+    """The end of an id, which ``engine`` takes as well."""
+    return run[-4:] + ("" if run in rows else " (gone)")

@@ -1,0 +1,371 @@
+"""Screen 3: groups of seeds side by side. The cockpit draws the curves, ``engine compare`` says what they mean."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cockpit.keys import COMPARE
+from cockpit.models.band import Band, band
+from cockpit.models.comparison import told_apart
+from cockpit.models.groups import GROUPINGS, MOST_GROUPS, SETTINGS, Group, chosen, grouped, trained
+from cockpit.models.rows import Row
+from cockpit.models.series import STEP
+from cockpit.panes import comparison as texts
+from cockpit.panes.chart import Chart, Trace
+from cockpit.panes.chart import render as chart
+from cockpit.prompts import Choice
+from cockpit.render.lines import Line, Lines, beside, box
+from cockpit.services import engine
+from cockpit.services.comparing import Comparing
+from cockpit.services.scan import read_config
+from cockpit.services.watch import FOLLOWED
+from cockpit.theme import CURVES
+
+if TYPE_CHECKING:
+    from cockpit.desk import Desk
+
+CURVE, METRICS, SETTING, MEMBERS, NOTES = "curves", "metrics", "settings", "runs", "verdict"
+PANES = (METRICS, NOTES, SETTING, MEMBERS, CURVE)
+SMALL, LARGE = 100, 160  # columns below which there is one slot, from which there are three columns
+SLICE = 0.005  # seconds that reading settings may take before keys are looked at again
+
+
+class Compare:
+    """Curves with the range of their seeds, metrics, settings, runs, verdict. Keys scroll the focused pane."""
+
+    name = COMPARE
+
+    def __init__(self, desk: "Desk") -> None:
+        self.desk = desk
+        self.comparing = Comparing(desk.root, desk.ask, desk.effects.spawn)
+        self.groups: list[Group] = []
+        self.by = SETTINGS
+        self.base = 0  # which of the groups the others are held against
+        self.focus = METRICS
+        self.zoomed = False
+        self.bands = True
+        self.every = False  # also settings that are the same
+        self.metric = ""  # of the curves; empty: the main one
+        self._top = dict.fromkeys(PANES, 0)
+        self._most = dict.fromkeys(PANES, 0)  # furthest that a pane can be scrolled
+        self._page = 10
+        self._places: list[tuple[str, int, int, int, int]] = []
+        self._chart = Chart("")
+        self._bands: dict[str, tuple[object, Band | None]] = {}
+        self._known: tuple[object, list[tuple[str, list[str]]]] = (None, [])
+        self._seen: object = None
+
+    @property
+    def row(self) -> Row | None:
+        return self.groups[0].rows[0] if self.groups else None
+
+    def title(self) -> Line:
+        comparison = self.comparing.about(self.words)
+        line: Line = []
+        for place, group in enumerate(self.groups if len(self.groups) > 1 else []):
+            told = told_apart(comparison, place) if comparison else group.rows[0].experiment
+            seeds = f"{len(group.rows)} seeds" if len(group.rows) > 1 else group.rows[0].id[-4:]
+            line.append((f"  {group.letter} {told} ({seeds})", texts.style(place)))
+        return [*line, ("  comparing", "run")] if self.comparing.asking else line
+
+    def watched(self) -> list[str]:
+        return list(dict.fromkeys(run for runs in self._curves().values() for run in runs))[:FOLLOWED]
+
+    @property
+    def words(self) -> list[str]:
+        """What ``engine compare`` is told."""
+        return [group.word for group in self.groups]
+
+    def look(self) -> bool:
+        """Choose the runs, read their settings, and have them compared; whether anything changed."""
+        runs = self.desk.list
+        marked = [runs.rows[run] for run in runs.marks if run in runs.rows]
+        rows = chosen(marked, runs.current, runs.shown)
+        complete = self.by != SETTINGS or self._read(rows)
+        found = self._grouped(rows)
+        self.groups = _turned(found if len(marked) > 1 else found[:MOST_GROUPS], self.base)
+        if len(self.groups) > 1 and complete:
+            self.comparing.want(self.words, [(row.id, row.state) for group in self.groups for row in group.rows])
+        seen = (
+            self.words,
+            self.comparing.version,
+            [(row.state, row.step) for group in self.groups for row in group.rows],
+        )
+        changed, self._seen = seen != self._seen, seen
+        return changed
+
+    def _grouped(self, rows: list[Row]) -> list[Group]:
+        """The groups, put together anew only when there are other runs or settings to tell them by."""
+        key = (self.by, [(row.id, row.config is None) for row in rows])
+        if key != self._known[0]:
+            found = grouped(rows, self.by, self.desk.list.rows)
+            self._known = (key, [(group.letter, [row.id for row in group.rows]) for group in found])
+        fresh = {row.id: row for row in rows}
+        return [Group(letter, tuple(fresh[run] for run in ids)) for letter, ids in self._known[1]]
+
+    def _read(self, rows: list[Row]) -> bool:
+        """Read settings for a few milliseconds; whether all are known."""
+        start = time.perf_counter()
+        for row in rows:
+            if row.config is None:
+                row.config = read_config(self.desk.root / row.id)
+                if time.perf_counter() - start > SLICE:
+                    break
+        return all(row.config is not None for row in rows)
+
+    # -- the picture ---------------------------------------------------------------------------------------------
+
+    def draw(self, across: int, down: int) -> Lines:
+        if len(self.groups) < 2:
+            return box([("compare", "title")], self._welcome(), across, min(down, 12))
+        self._places = []
+        if self.zoomed:
+            return self._pane(self.focus, 0, 0, across, down)
+        wanted = len(self._body(METRICS, across - 2)) + 2
+        if across < SMALL:
+            top = max(8, down * 2 // 5)
+            if self.focus not in (METRICS, CURVE):
+                return [*self._pane(CURVE, 0, 0, across, top), *self._pane(self.focus, 0, top, across, down - top)]
+            middle = min(max(wanted, 5), down - top - 4)
+            return [
+                *self._pane(CURVE, 0, 0, across, top),
+                *self._pane(METRICS, 0, top, across, middle),
+                *self._pane(NOTES, 0, top + middle, across, down - top - middle),
+            ]
+        side = across * 2 // 5 if across < LARGE else across // 3
+        middle = min(max(wanted, 5), down // 2)
+        top = max(8, (down - middle) * 3 // 5)
+        middle = min(middle, down - top - 6)
+        bottom = down - top - middle
+        above = beside([self._pane(CURVE, 0, 0, across - side, top), self._pane(SETTING, across - side, 0, side, top)])
+        below = beside(
+            [
+                self._pane(NOTES, 0, top + middle, across - side, bottom),
+                self._pane(MEMBERS, across - side, top + middle, side, bottom),
+            ]
+        )
+        return [*above, *self._pane(METRICS, 0, top, across, middle), *below]
+
+    def _welcome(self) -> Lines:
+        rows = chosen([], self.desk.list.current, self.desk.list.shown)
+        if not self.desk.list.rows:
+            return [[("there are no runs yet: a launches one", "dim")]]
+        if self.by == SETTINGS and any(row.config is None for row in rows):
+            return [[("reading settings", "dim")]]
+        return [
+            [("Nothing to compare yet.", "bold")],
+            [],
+            [("1      ", "key"), ("go to the list", "")],
+            [
+                ("space  ", "key"),
+                ("mark two or more runs there; runs that differ by their seed alone are one group", ""),
+            ],
+            [("3      ", "key"), ("come back", "")],
+            [],
+            [(f"grouped by {self.by}  (w: another way)", "dim")],
+        ]
+
+    def _pane(self, name: str, x: int, y: int, across: int, down: int) -> Lines:
+        self._places.append((name, x, y, across, down))
+        if name == CURVE:
+            return chart(self._drawn(), self.desk.view, across, down, self.focus == CURVE)
+        body = self._body(name, across - 2)
+        room = max(down - 2, 1)
+        self._most[name] = max(0, len(body) - room)
+        if name == self.focus:
+            self._page = room
+        top = self._top[name] = min(self._top[name], self._most[name])
+        title: Line = [(name, "title"), *self._about(name)]
+        if self._most[name]:
+            title.append((f"  {top + 1}-{min(top + room, len(body))} of {len(body)}", "dim"))
+        return box(title, body[top:], across, down, "focus" if name == self.focus else "border")
+
+    def _about(self, name: str) -> Line:
+        if name == SETTING:
+            return [("  all" if self.every else "  that differ", "dim")]
+        if name == METRICS:
+            return [(f"  against {self.groups[0].letter}", "dim")]
+        return [(f"  best {self.groups[0].rows[0].metric}", "dim")] if name == MEMBERS else []
+
+    def _body(self, name: str, across: int) -> Lines:
+        if name == MEMBERS:
+            return texts.runs(self.groups, self.groups[0].rows[0].metric, across)
+        comparison = self.comparing.about(self.words)
+        if comparison is None:
+            if self.comparing.trouble and not self.comparing.asking:
+                return [[("✗ ", "bad"), (part, "bad" if place == 0 else "")] for place, part in self._trouble()]
+            return [[("comparing …" if name == METRICS else "", "dim")]]
+        if name == METRICS:
+            return texts.metrics(comparison, across)
+        if name == SETTING:
+            return texts.settings(comparison, self.every, across)
+        return texts.notes(comparison, self.desk.list.rows, across)
+
+    def _trouble(self) -> list[tuple[int, str]]:
+        return list(enumerate(self.comparing.trouble.splitlines()))
+
+    def _curves(self) -> dict[str, list[str]]:
+        """Group -> the trainings whose curves stand for its runs."""
+        everything = self.desk.list.rows
+        return {
+            group.letter: [run.id for row in group.rows if (run := trained(row, everything)) is not None]
+            for group in self.groups
+        }
+
+    def _names_of_series(self) -> list[str]:
+        """Metrics that any of the trainings reported, its main one first."""
+        rows = [self.desk.list.rows[run] for run in self.watched()]
+        found = [row.metric for row in rows if row.metric]
+        for row in rows:
+            found += self.desk.watch.follow(row.id).data.series
+        return list(dict.fromkeys(found))
+
+    def _drawn(self) -> Chart:
+        names, drawn, axis = self._names_of_series(), self._chart, self.desk.view.axis
+        metric = self.metric if self.metric in names else next(iter(names), "")
+        comparison = self.comparing.about(self.words)
+        stages = {self.desk.list.rows[run].stage for run in self.watched()} - {self.groups[0].rows[0].stage}
+        title = metric + (f" of {', '.join(sorted(stages))}" if stages else "")
+        if drawn.title != title:
+            drawn = self._chart = Chart(title)
+        drawn.traces, drawn.total = [], 0.0
+        many = False
+        for place, (letter, runs) in enumerate(self._curves().items()):
+            datas = [self.desk.watch.follow(run).data for run in runs[:FOLLOWED]]
+            own = [series for data in datas if (series := data.series.get(metric)) is not None]
+            key = (metric, axis, [(id(series), series.count, series.last_step) for series in own])
+            if letter not in self._bands or self._bands[letter][0] != key:
+                self._bands[letter] = (key, band(own, axis))
+            found = self._bands[letter][1]
+            told = f"{letter} {told_apart(comparison, place)}" if comparison else letter
+            if found is None:
+                drawn.traces += [Trace(told, series, place) for series in own[:1]]  # says what is missing
+                continue
+            dash = 4 if place % 2 or place >= CURVES else 0
+            ranged = found if self.bands and len(own) > 1 else None
+            many |= ranged is not None
+            drawn.traces.append(Trace(told, found.mean, place, dash, ranged))
+            working = any(self.desk.list.rows[run].open for run in runs)
+            if axis == STEP and working:
+                drawn.total = max([drawn.total, *(data.total for data in datas)])
+        drawn.note = [("  mean, range of seeds", "dim")] if many else []
+        return drawn
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def _scroll(self, by: int) -> None:
+        self._top[self.focus] = max(0, min(self._top[self.focus] + by, self._most[self.focus]))
+
+    def do_down(self) -> None:
+        self._scroll(1)
+
+    def do_up(self) -> None:
+        self._scroll(-1)
+
+    def do_page_down(self) -> None:
+        self._scroll(max(1, self._page // 2))
+
+    def do_page_up(self) -> None:
+        self._scroll(-max(1, self._page // 2))
+
+    def do_first(self) -> None:
+        self._top[self.focus] = 0
+
+    def do_last(self) -> None:
+        self._top[self.focus] = self._most[self.focus]
+
+    def do_pane(self) -> None:
+        self.focus = PANES[(PANES.index(self.focus) + 1) % len(PANES)]
+
+    def do_pane_back(self) -> None:
+        self.focus = PANES[(PANES.index(self.focus) - 1) % len(PANES)]
+
+    def why_not_zoom(self) -> str:
+        return "" if len(self.groups) > 1 else "mark two or more runs on the list first (1, then space)"
+
+    why_not_open = why_not_changed = why_not_export = why_not_copy = why_not_bands = why_not_refresh = why_not_zoom
+
+    def do_zoom(self) -> None:
+        self.zoomed = not self.zoomed
+
+    do_open = do_zoom
+
+    def do_back(self) -> None:
+        """The cursor goes first, then the part of the x axis, then the zoom, then the screen."""
+        if self.desk.view.cursor is not None:
+            self.desk.view.cursor = None
+        elif self.desk.view.part:
+            self.desk.view.whole()
+        elif self.zoomed:
+            self.zoomed = False
+        else:
+            self.desk.stack.pop()
+
+    def why_not_metric(self) -> str:
+        return "" if self._names_of_series() else "these runs have reported no metric"
+
+    def do_metric(self) -> None:
+        names = self._names_of_series()
+        choices = [Choice(name, "", name) for name in names]
+        self.desk.choose("metric of the curves", choices, lambda name: setattr(self, "metric", name))
+
+    def do_bands(self) -> None:
+        self.bands = not self.bands
+        self.desk.say("range of the seeds shown" if self.bands else "only the means")
+
+    def do_changed(self) -> None:
+        self.every = not self.every
+
+    def do_group(self) -> None:
+        self.by = GROUPINGS[(GROUPINGS.index(self.by) + 1) % len(GROUPINGS)]
+        self.base = 0
+        self.desk.say(
+            {"settings": "runs that differ by their seed alone are one group"}.get(self.by, f"grouped by {self.by}")
+        )
+
+    def why_not_base(self) -> str:
+        return self.why_not_zoom()
+
+    def do_base(self) -> None:
+        """The next group becomes A, which the others are held against."""
+        self.base = (self.base + 1) % len(self.groups)
+
+    def do_refresh(self) -> None:
+        self.comparing.again()
+
+    def do_copy(self) -> None:
+        command = engine.shown(["compare", *self.words], self.desk.root)
+        self.desk.effects.copy(command)
+        self.desk.say(f"copied {command[:60]}…" if len(command) > 60 else f"copied {command}")
+
+    def do_export(self) -> None:
+        """The metric rows as ``engine compare --csv`` writes them: the same numbers, to the last digit."""
+        words_now = self.words
+
+        def take(text: str) -> None:
+            self.desk.effects.spawn(self._write(words_now, Path(text).expanduser()))
+
+        def check(text: str) -> str:
+            return "is there already: another name" if text and Path(text).expanduser().exists() else ""
+
+        self.desk.type("write CSV to", "compare.csv", take, check=check)
+
+    async def _write(self, groups: list[str], place: Path) -> None:
+        answer = await self.desk.ask(["compare", *groups, "--csv", str(place)], self.desk.root)
+        self.desk.say(
+            answer.message if answer.status else f"metrics written to {place}", "bad" if answer.status else ""
+        )
+
+    def click(self, x: int, y: int) -> None:
+        for name, left, top, across, down in self._places:
+            if left <= x < left + across and top <= y < top + down:
+                self.focus = name
+
+
+def _turned(groups: list[Group], base: int) -> list[Group]:
+    """The groups with another one first, lettered anew."""
+    if not groups:
+        return groups
+    first = base % len(groups)
+    order = [groups[first], *groups[:first], *groups[first + 1 :]]
+    return [Group(letter.letter, group.rows) for letter, group in zip(groups, order, strict=True)]

@@ -1,0 +1,256 @@
+"""Screen 3 with real run folders and the real ``engine compare`` behind it, at the three sizes, driven by keys."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from cockpit.render.lines import plain, width
+from cockpit.services.engine import Answer
+from engine.cli import main
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+async def compare(words, runs=None):
+    """``engine`` in this process instead of its own: the same words, the same answer."""
+    from contextlib import redirect_stderr, redirect_stdout
+
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = main([*words, "--runs", str(runs), "--json"])
+    return Answer(status, json.loads(out.getvalue()) if out.getvalue() else None, err.getvalue())
+
+
+@pytest.fixture
+def seeds(maker):
+    """Two settings with three seeds each on the same data: {name: run id}."""
+    runs = {"data": maker.ended(maker.planned("data")).name}
+    for name, lr, top in (("a", 1e-3, 0.080), ("b", 9e-4, 0.091)):
+        for seed in (1, 2, 3):
+            folder = maker.planned(
+                seed=seed,
+                inputs={"data": runs["data"]},
+                config={"lr": lr},
+                git={"sha": "a" * 40, "dirty": name == "b" and seed == 2},
+            )
+            maker.trained(folder, steps=200 - 20 * (seed == 3), top=top + 0.001 * seed)
+            runs[f"{name}{seed}"] = folder.name
+    return runs
+
+
+@pytest.fixture
+def answered(ready):
+    """Reads and works until the last question about the groups is answered."""
+
+    async def run(desk):
+        comparing = desk.screen.comparing
+        for _ in range(100):
+            ready(desk)
+            await desk.effects.settle()
+            if comparing._told == comparing._wanted and comparing._told[0] == tuple(desk.screen.words):
+                return ready(desk)
+        raise AssertionError("no answer")
+
+    return run
+
+
+@pytest.fixture
+async def open_compare(desk, ready, answered, seeds, press):
+    """The screen over both groups, with the answer there."""
+
+    async def run():
+        desk.ask = compare
+        ready(desk).list.marks = [seeds[name] for name in ("a1", "a2", "a3", "b1", "b2", "b3")]
+        press(desk, "3")
+        return await answered(desk)
+
+    return run
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_groups_of_seeds_stand_side_by_side(open_compare, snapshot, size):
+    lines = (await open_compare()).draw(*size)
+    assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
+    snapshot(f"compare-{size[0]}x{size[1]}", plain(lines))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_without_marks_it_says_how_to_choose(desk, ready, maker, press, snapshot, size):
+    maker.trained(maker.planned())
+    press(ready(desk), "3")
+    snapshot(f"compare-nothing-{size[0]}x{size[1]}", plain(ready(desk).draw(*size)))
+
+
+async def test_the_numbers_are_those_of_engine_compare(open_compare, seeds, desk, tmp_path, press):
+    desk = await open_compare()
+    place = tmp_path / "figures.csv"
+    press(desk, "e", "ctrl+u", f'"{place}"', "enter")
+    await desk.effects.settle()
+    assert "metrics written to" in desk.message[0]
+    rows = list(csv.DictReader(place.read_text().splitlines()))
+    told = next(metric for metric in desk.screen.comparing.answer.metrics if metric.name == "val_recall@10")
+    row = next(row for row in rows if row["metric"] == "val_recall@10")
+    one = told.differences[0]
+    assert [row[name] for name in ("base_mean", "other_mean", "mean", "low", "high", "p_holm")] == [
+        repr(value) for value in (told.groups[0].mean, told.groups[1].mean, one.mean, one.low, one.high, one.p_holm)
+    ]
+    picture = plain(desk.draw(200, 60))
+    assert "better" in picture and f"{one.mean:+.4f}".replace("0.", ".") in picture
+    press(desk, "e", "ctrl+u", f'"{place}"', "enter")
+    assert "is there already" in plain(desk.draw(120, 40))
+
+
+async def test_equal_settings_are_hidden_until_d(open_compare, press):
+    desk = await open_compare()
+    assert "student.hidden" not in plain(desk.draw(120, 40)) and "student.lr" in plain(desk.draw(120, 40))
+    press(desk, "d")
+    assert "student.hidden" in plain(desk.draw(120, 40))
+
+
+async def test_notes_say_where_it_is_not_fair(open_compare, seeds, press):
+    desk = await open_compare()
+    press(desk, "tab", "z")
+    picture = plain(desk.draw(120, 40))
+    assert "uncommitted changes" in picture and f"all  data {seeds['data'][-4:]}" in picture
+    press(desk, "escape", "escape")
+    assert desk.screen.name == "runs"
+
+
+async def test_another_group_can_be_the_one_that_the_others_are_held_against(
+    open_compare, seeds, press, ready, answered
+):
+    desk = await open_compare()
+    before = desk.screen.comparing.answer.metrics[0].differences[0].mean
+    press(desk, "B")
+    await answered(desk)
+    assert desk.screen.groups[0].rows[0].id == seeds["b1"]
+    assert desk.screen.comparing.answer.metrics[0].differences[0].mean == pytest.approx(-before)
+
+
+async def test_runs_may_be_grouped_by_experiment_or_stand_alone(open_compare, press, ready, answered):
+    desk = await open_compare()
+    press(desk, "w")
+    assert "Nothing to compare yet" in plain(ready(desk).draw(120, 40))  # one experiment is one group
+    press(desk, "w")
+    await answered(desk)
+    assert len(desk.screen.groups) == 6
+    assert "one seed" in plain(desk.draw(200, 60))
+
+
+async def test_an_answer_that_came_too_late_is_thrown_away(open_compare, seeds, press, ready, answered):
+    desk = await open_compare()
+    asked = []
+
+    async def late(words, runs=None):
+        asked.append(list(words))
+        if len(asked) == 1:  # the runs that are compared change while this one is answered
+            desk.list.marks = [seeds["a1"], seeds["b2"]]
+            ready(desk)
+        return await compare(words, runs)
+
+    desk.ask = desk.screen.comparing._ask = late
+    desk.list.marks = [seeds["a1"], seeds["b1"]]
+    await answered(desk)
+    assert [words[1:] for words in asked] == [
+        [f"A={seeds['a1']}", f"B={seeds['b1']}"],
+        [f"A={seeds['a1']}", f"B={seeds['b2']}"],
+    ]
+    assert desk.screen.comparing.answer.runs == ((seeds["a1"],), (seeds["b2"],))
+
+
+async def test_it_is_compared_again_when_a_run_ends(desk, ready, maker, seeds, press, answered):
+    folder = maker.planned(seed=4, inputs={"data": seeds["data"]}, config={"lr": 9e-4})
+    maker.trained(folder, steps=60, end="")
+    desk.ask = compare
+    ready(desk).list.marks = [seeds["a1"], folder.name]
+    press(desk, "3")
+    await answered(desk)
+    before = desk.screen.comparing.version
+    ready(desk)
+    assert not desk.effects.work and desk.screen.comparing.version == before
+    maker.ended(folder)
+    ready(desk)
+    assert desk.effects.work and "comparing" in plain(desk.draw(120, 40)).splitlines()[0]
+    assert "val_recall@10" in plain(desk.draw(120, 40))  # what is known stays while it is asked anew
+    await desk.effects.settle()
+
+
+async def test_what_engine_objects_to_is_shown_in_place(desk, ready, seeds, press, answered):
+    desk.ask.answers["compare"] = Answer(2, None, "error: the runs were made by another version\nRemedy: run again")
+    ready(desk).list.marks = [seeds["a1"], seeds["b1"]]
+    press(desk, "3")
+    await answered(desk)
+    assert "✗ the runs were made by another version" in plain(desk.draw(80, 24))
+    press(desk, "ctrl+r")
+    desk.ask.answers["compare"] = Answer(0, {"groups": 3}, "")
+    await answered(desk)
+    assert "a form that this cockpit does not know" in plain(desk.draw(120, 40))
+
+
+async def test_without_marks_all_runs_like_the_current_one_are_compared(desk, ready, seeds, press):
+    desk.ask = compare
+    ready(desk).list.go_to(seeds["a1"])
+    press(desk, "3")
+    groups = ready(desk).screen.groups
+    assert [[row.id for row in group.rows] for group in groups] == [
+        [seeds[f"{name}{seed}"] for seed in (1, 2, 3)] for name in "ba"
+    ]
+
+
+async def test_curves_have_the_range_of_their_seeds(open_compare, press):
+    desk = await open_compare()
+
+    def dots():
+        picture = "\n".join(plain(desk.draw(120, 40)).splitlines()[1:16])
+        return sum("\u2800" <= letter <= "\u28ff" for letter in picture)
+
+    full = dots()
+    press(desk, "b")
+    assert dots() < full
+    press(desk, "l", "m", '"loss"', "enter")
+    picture = plain(desk.draw(120, 40))
+    assert "─ loss" in picture and "┊" in picture
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"), [("e", "mark two or more"), ("y", "mark two"), ("d", "mark two"), ("x", "not here")]
+)
+def test_a_key_that_cannot_act_says_why(desk, ready, maker, press, key, reason):
+    maker.trained(maker.planned())
+    press(ready(desk), "3", key)
+    assert reason in desk.message[0]
+
+
+async def test_the_command_is_copied_and_panes_are_scrolled_and_clicked(open_compare, seeds, press):
+    desk = await open_compare()
+    press(desk, "y")
+    assert desk.effects.copied[0].startswith(f"engine compare A={seeds['a1']},{seeds['a2']},{seeds['a3']} B=")
+    press(desk, "d", "tab", "tab")
+    desk.draw(80, 24)
+    press(desk, "G")
+    assert desk.screen._top["settings"] == desk.screen._most["settings"]
+    desk.draw(120, 40)
+    desk.click(5, 22, 120, 40)
+    assert desk.screen.focus == "metrics"
+
+
+async def test_a_cockpit_that_may_only_read_compares_too(maker, seeds, ready, press):
+    from cockpit.desk import Desk
+    from cockpit.settings import Settings
+
+    class Effects:
+        work = []
+
+        def spawn(self, work):
+            self.work.append(work)
+
+    before = sorted(maker.root.rglob("*"))
+    effects = Effects()
+    desk = ready(Desk(maker.root, effects, Settings(), read_only=True, clock=lambda: 1_790_000_000.0, ask=compare))
+    desk.list.marks = [seeds["a1"], seeds["b1"]]
+    press(desk, "3")
+    ready(desk)
+    await effects.work.pop(0)
+    assert "val_recall@10" in plain(ready(desk).draw(120, 40)) and sorted(maker.root.rglob("*")) == before

@@ -49,6 +49,10 @@ class Rank:
     warm_rate: float = setting("their first learning rate; it falls to zero", above=0)
     blind: float = setting("share of positions trained without the student's score", low=0, high=1)
     trusts: list[float] = setting("weights of the student's score, of which validation chooses one", low=0)
+    voices: list[float] = setting(
+        "weights of what the language model adds, of which validation chooses one; 0 stands for text and student alone",
+        low=0,
+    )
     hide_slots: float = setting("share of slots that keep their token's embedding in training", low=0, high=1)
 
 

@@ -120,7 +120,7 @@ def answer_all(
 ) -> tuple[Tensor, Tensor]:
     """Answers [P, D + K] of all questions in their order, and each question's expert weights [Q, E]; on the CPU."""
     assert teacher.head is not None
-    width = states.shape[1] + teacher.head.query.out_features
+    width = states.shape[1] + teacher.head.width
     users, weights = torch.zeros(len(state), width), torch.zeros(0)
     begin = np.cumsum(questions.count) - questions.count
     for chosen in in_batches(questions.stop - questions.start, batch):

@@ -1,7 +1,7 @@
 """From the language model's states and the items' text vectors to a score for every item.
 
 Letters: Q questions, L places of a history, P positions, n items, D width of the student, H of the language model,
-H' of a text vector, K of the correction.
+H' of a text vector, K of the corrections, K' of one of them.
 """
 
 from dataclasses import dataclass
@@ -25,13 +25,14 @@ class Seen:
 
 
 class RankHead(nn.Module):
-    """s_i = a <u, e_i> + b_i + <W [h, m_1, m_3, m_8, m], V t_i>: the frozen student's score, corrected by text.
+    """s_i = a <u, e_i> + b_i + <W m, V t_i> + c <R h, U t_i>: the frozen student's score, corrected by text.
 
-    u and e are the student's state and item table, h the language model's state, t_i item i's text vector (each of its
-    numbers brought to mean 0 and variance 1 over the items), m_k the mean text of the k latest items, m of all shown.
-    W starts at zero and a at 1: an untrained teacher is the student. It is one product of wide vectors, [a u, W x] with
-    [e_i, V t_i]. The trust a is a setting, not a weight: on rows that the student was trained on its scores are better
-    than they ever are on new ones, so training would trust it too much. It is chosen on validation rows.
+    u and e are the student's state and item table, t_i item i's text vector (each of its numbers brought to mean 0 and
+    variance 1 over the items), m = [m_1, m_3, m_8, m_all], m_k the mean text of the k latest items, h the language
+    model's state. W and R start at zero and a at 1: an untrained teacher is the student. It is one product of wide
+    vectors, [a u, W m, R h] with [e_i, V t_i, c U t_i]. The trust a and the voice c are settings, not weights: on rows
+    that they were trained on, scores are better than they ever are on new ones, so training would trust them too much.
+    They are chosen on validation rows.
     """
 
     def __init__(self, text: Tensor, hidden: int, width: int, dropout: float, states: bool) -> None:
@@ -40,24 +41,43 @@ class RankHead(nn.Module):
         items = text[PADDING + 1 :]
         self.text: Tensor
         self.trust: Tensor
+        self.voice: Tensor
         normal = (text - items.mean(dim=0)) / items.std(dim=0, correction=0).clamp(min=1e-6)
         normal[PADDING] = 0.0
         self.register_buffer("text", normal, persistent=False)
         self.register_buffer("trust", torch.ones(()))
+        self.register_buffer("voice", torch.ones(()))
         self.dropout, self.states = dropout, states
-        self.query = nn.Linear(hidden * states + len(WINDOWS) * text.shape[1], width)
+        self.query = nn.Linear(len(WINDOWS) * text.shape[1], width)
         self.keys = nn.Linear(text.shape[1], width, bias=False)
         nn.init.zeros_(self.query.weight)
         nn.init.zeros_(self.query.bias)
+        if states:
+            self.read = nn.Linear(hidden, width, bias=False)
+            self.answers = nn.Linear(text.shape[1], width, bias=False)
+            nn.init.zeros_(self.read.weight)
+
+    @property
+    def width(self) -> int:
+        """K, of both corrections together."""
+        return self.query.out_features * (1 + self.states)
+
+    def settle(self) -> None:
+        """W and V stay as they are from here on: what is trained now can only add to what text alone knows."""
+        self.query.requires_grad_(False)
+        self.keys.requires_grad_(False)
 
     def users(self, student: Tensor, states: Tensor, seen: Seen) -> Tensor:  # [P, D], [P, H] -> [P, D + K]
-        """[a u, W x] of every position."""
-        parts = [_normal(self.means(seen))]
+        """[a u, W m, R h] of every position."""
+        parts = [student * self.trust, self.told(seen)]
         if self.states:
-            parts.append(_normal(states.float()[:, None]))
-        read = torch.cat([part.flatten(start_dim=1) for part in parts], dim=1)
-        correction: Tensor = self.query(F.dropout(read, self.dropout, self.training))
-        return torch.cat([student * self.trust, correction], dim=1)
+            parts.append(self.read(self._thinned(_normal(states.to(self.read.weight.dtype)))))
+        return torch.cat(parts, dim=1)
+
+    def told(self, seen: Seen) -> Tensor:  # -> [P, K']
+        """W m, the correction that needs no language model."""
+        correction: Tensor = self.query(self._thinned(_normal(self.means(seen)).flatten(start_dim=1)))
+        return correction
 
     def means(self, seen: Seen) -> Tensor:  # -> [P, 4, H']
         """Mean text of the latest items before each position, for every window."""
@@ -69,9 +89,19 @@ class RankHead(nn.Module):
             found.append(total / (seen.count - before).clamp(min=1)[:, None])
         return torch.stack(found, dim=1)
 
-    def table(self, items: Tensor) -> Tensor:  # [n + 1, D] -> [n + 1, D + K]
-        """[e_i, V t_i] of every item."""
-        return torch.cat([items, self.keys(self.text)], dim=1)
+    def table(self, items: Tensor, voice: float | None = None) -> Tensor:  # [n + 1, D] -> [n + 1, D + K]
+        """[e_i, V t_i, c U t_i] of every item, with another ``voice`` in place of the chosen c."""
+        return torch.cat([items, self.key(voice)], dim=1)
+
+    def key(self, voice: float | None = None) -> Tensor:  # -> [n + 1, K]
+        """What tells items apart beside the student's vectors: [V t_i, c U t_i]."""
+        parts = [self.keys(self.text)]
+        if self.states:
+            parts.append(self.answers(self.text) * (self.voice if voice is None else voice))
+        return torch.cat(parts, dim=1)
+
+    def _thinned(self, read: Tensor) -> Tensor:
+        return F.dropout(read, self.dropout, self.training)
 
 
 def _normal(vectors: Tensor) -> Tensor:

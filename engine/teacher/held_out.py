@@ -3,9 +3,12 @@
 Letters: R rows, D width of the student, K of the correction, n items.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from engine import ranking
 from engine.backbone.pieces import Ints
@@ -18,7 +21,20 @@ from engine.teacher.asking import Asking, answer_all
 from engine.teacher.build import Built
 from engine.teacher.gate import balance
 from engine.teacher.questions import of_rows
-from engine.teacher.warm import corrections, seen_by
+from engine.teacher.warm import seen_by
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What the held-out rows say about a weight of the student's score and one of the language model's correction."""
+
+    metrics: dict[str, float]
+    trust: float
+    voice: float
+
+
+def _quality(mixed: Mixed) -> float:
+    return mixed.metrics[VAL_NDCG.name]
 
 
 class HeldOut:
@@ -37,12 +53,13 @@ class HeldOut:
         self.asked = np.flatnonzero(self.questions.count)  # an empty history has nothing to be asked after
         self.states = built.student.after_rows(rows, device, tick)  # [R, D]
         self._targets = torch.from_numpy(rows.targets.astype(np.int64)).to(device)
+        self._without: list[Mixed] = []  # what text alone reaches, where it stays as it is
         self._seen = tuple(
             torch.from_numpy(part.astype(np.int64)).to(device) for part in (rows.items, rows.start, rows.stop)
         )
 
     def __call__(self, tick: Tick) -> dict[str, float]:
-        """val_recall@10 and val_ndcg@10 with the trust in the student that serves these rows best, which is kept."""
+        """val_recall@10 and val_ndcg@10 with the trust and the voice that serve these rows best, which are kept."""
         users, gates = answer_all(
             self.built.teacher,
             self.asking,
@@ -53,35 +70,38 @@ class HeldOut:
             4 * self.settings.batch,
             tick,
         )
-        values, trust = self._best(users[:, self.states.shape[1] :])
-        self.head.trust.fill_(trust)
-        return values | {"trust": trust, "gate_entropy": balance(gates)[1]}
+        found = [self._best(users[:, self.states.shape[1] :], voice) for voice in self.rules.voices if voice]
+        best = max([*self._without, *found], key=_quality)
+        self.head.trust.fill_(best.trust)
+        self.head.voice.fill_(best.voice)
+        return best.metrics | {"trust": best.trust, "voice": best.voice, "gate_entropy": balance(gates)[1]}
 
     @torch.no_grad()
     def controls(self, popularity: Ints) -> dict[str, float]:  # [n + 1]
         """NDCG@10 on the same rows: popularity, the student, the student with texts but no language model."""
         table = torch.from_numpy(popularity).float().to(self.device)[:, None]
         ones = torch.ones(len(self.states), 1, device=self.device)
-        hidden = self.built.teacher.language_model.config.hidden_size
-        text = corrections(self.head, seen_by(self.questions, self.device), hidden)
+        told = self.head.told(seen_by(self.questions, self.device))
+        text = self._best(F.pad(told.cpu(), (0, self.head.width - told.shape[1])), 0.0)
+        if 0.0 in self.rules.voices and not self.head.query.weight.requires_grad:
+            self._without = [text]
         found = {
             "popularity": self._metrics(ones, table, None),
             "student": self._metrics(self.states.to(self.device), self.student.table, self.student.bias),
-            "student_and_text": self._best(text.cpu())[0],
+            "student_and_text": text.metrics,
         }
         return {name: values[VAL_NDCG.name] for name, values in found.items()}
 
     @torch.no_grad()
-    def _best(self, corrections: Tensor) -> tuple[dict[str, float], float]:  # of the rows that were asked [R', K]
-        """The metrics with the best of the trusts, and which one it is."""
+    def _best(self, corrections: Tensor, voice: float) -> Mixed:  # of the rows that were asked [R', K]
+        """The best of the trusts beside this voice."""
         whole = torch.zeros(len(self.states), corrections.shape[1])
         whole[torch.from_numpy(self.asked)] = corrections.cpu()
-        table = self.head.table(self.student.table)
-        tried = []
+        table, tried = self.head.table(self.student.table, voice), []
         for trust in self.rules.trusts:
             users = torch.cat([self.states * trust, whole], dim=1).to(self.device)
-            tried.append((self._metrics(users, table, self.student.bias), trust))
-        return max(tried, key=lambda pair: pair[0][VAL_NDCG.name])
+            tried.append(Mixed(self._metrics(users, table, self.student.bias), trust, voice))
+        return max(tried, key=_quality)
 
     def _metrics(self, users: Tensor, table: Tensor, bias: Tensor | None) -> dict[str, float]:
         items, start, stop = self._seen

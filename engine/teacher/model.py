@@ -74,7 +74,7 @@ class Teacher(nn.Module):
             "lora_b": [layer.lora_b for layer in layers],
             "gate": list(self.gate.parameters()),
             "projector": [value for value in self.projector.parameters() if value.requires_grad],
-            "head": [] if self.head is None else list(self.head.parameters()),
+            "head": [] if self.head is None else [value for value in self.head.parameters() if value.requires_grad],
         }
 
     def trained(self) -> dict[str, Tensor]:

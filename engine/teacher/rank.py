@@ -33,12 +33,12 @@ def loss(teacher: Teacher, asked: Asked, gates: Tensor, student: Student, blind:
     """Mean over positions of -log softmax(s)_target, s the scores of all items.
 
     Where ``blind`` [P] is true the student's score is left out, so that the correction learns to stand alone;
-    elsewhere it counts in full, whatever trust the last evaluation chose.
+    elsewhere it counts in full, as the language model's correction does, whatever the last evaluation chose.
     """
     assert teacher.head is not None and asked.targets is not None
     correction = answers(teacher, asked, gates)[:, student.table.shape[1] :]
     known = asked.students if blind is None else asked.students * (~blind)[:, None]
-    users, table = torch.cat([known, correction], dim=1), teacher.head.table(student.table)
+    users, table = torch.cat([known, correction], dim=1), teacher.head.table(student.table, voice=1.0)
     return cross_entropy(users, table, asked.targets, student.bias) / max(1, len(asked.targets))
 
 
@@ -70,9 +70,10 @@ def task(
 
     steps = Steps(cut, settings.batch, settings.seed)
     held_out = HeldOut(settings, rules, built, asking, rows, device, alive)
-    hidden = built.teacher.language_model.config.hidden_size
     if rules.warm_epochs:
-        warm(teacher.head, cut, rules.warm_epochs, rules.warm_rate, settings.seed, hidden, device, alive)
+        warm(teacher.head, cut, rules.warm_epochs, rules.warm_rate, settings.seed, device, alive)
+        if rules.states:
+            teacher.head.settle()
     controls = held_out.controls(popularity)
     run.note(**{f"validation_{name}": value for name, value in controls.items()})
     run.log("info", "validation NDCG@10 " + ", ".join(f"{name} {value:.4f}" for name, value in controls.items()))

@@ -1,14 +1,12 @@
 """A first training of the head on texts alone, without the language model: seconds instead of minutes.
 
 What it reaches is also the control of the teacher: the student and text vectors, and no language model.
-Letters: P positions, D width of the student, H of the language model.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from engine.student.cross_entropy import cross_entropy
 from engine.student.validation import Tick
@@ -32,13 +30,14 @@ def warm(
     epochs: int,
     learning_rate: float,
     seed: int,
-    hidden: int,
     device: str,
     tick: Tick,
 ) -> None:
-    """Minimises -log softmax(<W [0, m_1, m_3, m_8, m], V t_i>)_target; W's part for the state h stays zero."""
+    """Minimises -log softmax(<W m, V t_i>)_target."""
     torch.manual_seed(seed)
-    optimizer = torch.optim.AdamW(head.parameters(), lr=learning_rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(
+        [*head.query.parameters(), *head.keys.parameters()], lr=learning_rate, weight_decay=0.01
+    )
     head.train()
     for epoch in range(epochs):
         draw = np.random.default_rng((seed, 9, epoch))
@@ -50,7 +49,7 @@ def warm(
             some = questions.some(chosen)
             _, last = some.asked
             targets = torch.from_numpy(some.items[last + 1].astype(np.int64)).to(device)
-            users, table = corrections(head, seen_by(some, device), hidden), head.keys(head.text)
+            users, table = head.told(seen_by(some, device)), head.keys(head.text)
             optimizer.zero_grad()
             loss = cross_entropy(users, table, targets) / max(1, len(targets))
             loss.backward()  # type: ignore[no-untyped-call]
@@ -58,10 +57,3 @@ def warm(
         tick()
     head.zero_grad()
     head.eval()
-
-
-def corrections(head: RankHead, seen: Seen, hidden: int) -> Tensor:  # -> [P, K]
-    """W x with the language model's state left out."""
-    device = seen.count.device
-    nothing = torch.zeros(len(seen.count), hidden, device=device)
-    return head.users(torch.zeros(len(seen.count), 0, device=device), nothing, seen)

@@ -28,17 +28,36 @@ def test_scores_are_the_formulas_in_a_float64_loop() -> None:
     )
     torch.nn.init.normal_(made.query.weight)
     torch.nn.init.normal_(made.query.bias)
+    torch.nn.init.normal_(made.read.weight)
     made.trust.fill_(0.3)
+    made.voice.fill_(0.6)
     scores = made.users(student, states, WHERE) @ made.table(table).T
     for p in range(4):
         shown = HISTORY[WHERE.question[p]][: WHERE.count[p]].tolist()
         parts = [torch.stack([made.text[i] for i in shown[-k:]]).mean(dim=0) for k in (1, 3, 8, len(shown))]
-        parts.append(states[p].double())
-        x = torch.cat([(part - part.mean()) / (part.var(correction=0) + 1e-5).sqrt() for part in parts])
-        query = made.query.weight @ x + made.query.bias
+        *means, state = [(x - x.mean()) / (x.var(correction=0) + 1e-5).sqrt() for x in (*parts, states[p].double())]
+        query, read = made.query.weight @ torch.cat(means) + made.query.bias, made.read.weight @ state
         for i in range(9):
-            expected = 0.3 * (student[p] @ table[i]) + query @ (made.keys.weight @ made.text[i])
+            told, answered = query @ (made.keys.weight @ made.text[i]), read @ (made.answers.weight @ made.text[i])
+            expected = 0.3 * (student[p] @ table[i]) + told + 0.6 * answered
             torch.testing.assert_close(scores[p, i], expected, rtol=1e-6, atol=1e-6)
+
+
+def test_without_a_voice_the_language_model_says_nothing() -> None:
+    made, student = head(), torch.randn(4, 6)
+    torch.nn.init.normal_(made.read.weight)
+    scores = [
+        made.users(student, torch.randn(4, 16), WHERE) @ made.table(torch.ones(9, 6), voice).T
+        for voice in (0.0, 0.0, 1.0)
+    ]
+    torch.testing.assert_close(scores[0], scores[1])
+    assert (scores[1] - scores[2]).abs().max() > 1e-3
+
+
+def test_a_settled_head_learns_only_what_the_language_model_adds() -> None:
+    made = head()
+    made.settle()
+    assert {name for name, value in made.named_parameters() if value.requires_grad} == {"read.weight", "answers.weight"}
 
 
 def test_items_behind_a_position_do_not_count() -> None:

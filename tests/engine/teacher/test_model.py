@@ -50,6 +50,7 @@ def teacher(dropout: float = 0.0, checkpointing: bool = False) -> Teacher:
         nn.init.normal_(layer.lora_b, std=0.1)
     head = RankHead(torch.randn(9, 16), 16, 5, 0.0, True)
     nn.init.normal_(head.query.weight)
+    nn.init.normal_(head.read.weight)
     return Teacher(model, routing, make_gate("softmax", 6, 2, 8, 1, "group"), Projector(6, 16), head).eval()
 
 
@@ -141,7 +142,8 @@ def test_an_adapter_holds_what_was_trained_with_its_buffers_and_nothing_frozen(t
     assert "gate.bn1.running_mean" in names and "head.query.weight" in names and "projector.inner.bias" in names
     assert not any("weight" in name and "lora" in name for name in names)
     learned = sum(len(group) for group in made.groups().values())
-    buffers = [name for name in names if "running" in name or "num_batches" in name or name == "head.trust"]
+    chosen = ("head.trust", "head.voice")
+    buffers = [name for name in names if "running" in name or "num_batches" in name or name in chosen]
     assert len(names) == learned + len(buffers)
 
 

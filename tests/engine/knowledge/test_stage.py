@@ -81,7 +81,7 @@ def test_gates_item_vectors_and_held_out_answers_fit_each_other(chain: Any) -> N
     torch.testing.assert_close(gates["weights"].sum(dim=1), torch.ones(len(gates["rows"])))
     vectors = load_file(chain.made("knowledge", ITEM_VECTORS))["vectors"]
     held_out = load_file(chain.made("knowledge", TEACHER_HELD_OUT))
-    assert vectors.shape == (81, 8) and (vectors[0] == 0).all()
+    assert vectors.shape == (81, 2 * 8) and (vectors[0] == 0).all()
     assert held_out["table"].shape == (81, held_out["test"].shape[1])
     assert len(held_out["test"]) == len(Sequences.load(chain.made("data", TEST_HISTORIES)))
     assert len(held_out["validation"]) == len(load_file(chain.made("data", VALIDATION))["users"])

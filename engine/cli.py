@@ -87,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
     results = command("results", "results:results", "one row per model and finished evaluation", "[WORD]", "as in runs")
     results.add_argument("--csv", type=Path, metavar="FILE", help="write the table to FILE (- for stdout)")
+    results.add_argument("--seeds", action="store_true", help="mean and spread over seeds, and how the models differ")
     results.add_argument("--all", action="store_true", help="every protocol and split, not only the main one")
 
     compare = command(

@@ -73,7 +73,7 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
     lines: list[str] = []
     for rule, cells in blocks.items():
         aligned = align(["run", "seed", "model", "hr@10", "ndcg@10"], cells)
-        lines += [*([""] if lines else []), *_wrapped(rule), *aligned]
+        lines += [*([""] if lines else []), *wrapped(rule), *aligned]
     return "\n".join(lines)
 
 
@@ -86,7 +86,8 @@ def protocol(row: dict[str, Any]) -> str:
     )
 
 
-def _wrapped(line: str) -> Iterator[str]:
+def wrapped(line: str) -> Iterator[str]:
+    """The line in pieces that fit a narrow terminal, broken at spaces."""
     while len(line) > WIDTH and " " in line[:WIDTH]:
         cut = line.rindex(" ", 0, WIDTH)
         yield line[:cut]

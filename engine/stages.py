@@ -112,6 +112,7 @@ SLICES_TABLE = Artifact(
     "evaluate", "slices", "slices.csv", "the same for parts of the test rows: head, tail, short ..."
 )
 COMPARISONS = Artifact("evaluate", "comparisons", "comparisons.csv", "differences of models over the same test rows")
+OVERLAPS = Artifact("evaluate", "overlaps", "overlaps.csv", "share of common first items, of every two models")
 ROW_RANKS = Artifact("evaluate", "ranks", "ranks.parquet", "rank of the target, per row, model and protocol")
 CANDIDATES = Artifact(
     "evaluate",
@@ -126,6 +127,24 @@ LOSS = Metric("loss", "min", "training loss", "nats")
 LEARNING_RATE = Metric("lr", "", "learning rate")
 SPEED = Metric("positions_per_second", "max", "supervised positions trained per second of wall time", "1/s")
 TRAINED = (VAL_RECALL, VAL_NDCG, LOSS, LEARNING_RATE, SPEED)
+
+# The terms of distill's loss, each reported with its weight and its share of the gradient.
+TERMS = {
+    "base": "the student's own loss",
+    "dro": "robust loss over propensities",
+    "ranking": "importance-weighted ranking distillation",
+    "kl": "divergence from the teacher's probabilities",
+    "hint": "distance to the teacher's item vectors",
+}
+TERM_METRICS = tuple(
+    metric
+    for name, what in TERMS.items()
+    for metric in (
+        Metric(name, "min", f"term of the loss: {what}", "nats" if name != "hint" else ""),
+        Metric(f"{name}_weight", "", f"weight in the loss: {what}"),
+        Metric(f"{name}_share", "", f"share of the gradient's norm: {what}"),
+    )
+)
 
 _TABLE = (
     Stage(
@@ -194,7 +213,7 @@ _TABLE = (
         "trains the student again with the teacher's knowledge (DLLM2Rec)",
         needs=(PROFILE, SEQUENCES, VALIDATION, RANKINGS, ITEM_VECTORS, GATE_WEIGHTS),
         makes=(DISTILLED_MODEL,),
-        metrics=TRAINED,
+        metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),
         gates=False,
         version=1,
@@ -214,7 +233,7 @@ _TABLE = (
             TEACHER_HELD_OUT,
             DISTILLED_MODEL,
         ),
-        makes=(METRICS_TABLE, SLICES_TABLE, COMPARISONS, ROW_RANKS, CANDIDATES),
+        makes=(METRICS_TABLE, SLICES_TABLE, COMPARISONS, OVERLAPS, ROW_RANKS, CANDIDATES),
         metrics=(
             Metric(
                 "ndcg@10",
@@ -225,7 +244,7 @@ _TABLE = (
         ),
         groups=(),
         gates=False,
-        version=1,
+        version=2,
     ),
 )
 

@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
+from functools import partial
 
+from engine.commands.tables import write
 from engine.compare import report, table
 from engine.compare.curves import Band, curves
 from engine.compare.groups import resolve
-from engine.errors import UserError
 from engine.runs.store import Store
 
 
@@ -18,7 +18,7 @@ def compare(options: argparse.Namespace) -> int:
     comparison = report.build(groups)
     bands = curves(groups, options.curve) if options.curve else []
     if options.csv is not None:
-        _write(options, comparison)
+        write(options.csv, partial(report.write_csv, comparison), "engine compare A B")
     if options.json:
         told = [asdict(band) if band else None for band in bands]
         extra = {"curve": {"metric": options.curve, "groups": told}} if options.curve else {}
@@ -29,22 +29,6 @@ def compare(options: argparse.Namespace) -> int:
             print()
             print(_chart(bands, options.curve))
     return 0
-
-
-def _write(options: argparse.Namespace, comparison: report.Comparison) -> None:
-    if str(options.csv) == "-":
-        report.write_csv(comparison, sys.stdout)
-        return
-    try:
-        with options.csv.open("w", encoding="utf-8", newline="") as file:
-            count = report.write_csv(comparison, file)
-    except OSError as error:
-        raise UserError(
-            f"the table cannot be written: {error.strerror}",
-            place=str(options.csv),
-            remedy="Choose a file in a folder that exists and has room: engine compare A B --csv FILE",
-        ) from error
-    print(f"{count} rows in {options.csv}", file=sys.stderr)
 
 
 def _chart(bands: list[Band | None], metric: str) -> str:

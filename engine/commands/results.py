@@ -1,43 +1,63 @@
-"""``engine results``: one row per model and finished evaluation."""
+"""``engine results``: one row per model and finished evaluation, or mean and spread over seeds."""
 
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import IO, Any
 
 from engine import results as table
-from engine.errors import UserError
+from engine.commands.tables import write
 from engine.runs.state import State
-from engine.runs.store import Store
+from engine.runs.store import Entry, Store
 
 
 def results(options: argparse.Namespace) -> int:
     """Collect the metrics of finished evaluations and print or write them."""
-    store = Store(options.runs)
-    folders = [
-        entry.folder
-        for entry in store.scan()
+    every = Store(options.runs).scan()
+    entries = [
+        entry
+        for entry in every
         if entry.info.stage == "evaluate"
         and entry.state is State.DONE
         and all(word in f"{entry.id} {entry.info.experiment}" for word in options.words)
     ]
-    rows = table.rows(folders, every=options.all)
+    if not entries and not options.json and options.csv is None:
+        print(f"no finished evaluation in {options.runs}. Start with: engine run", file=sys.stderr)
+        return 0
+    if options.seeds:
+        return _over_seeds(entries, every, options)
+    rows = table.rows([entry.folder for entry in entries], every=options.all)
     if options.json:
         print(json.dumps(rows))
-    elif options.csv is not None and str(options.csv) != "-":
-        try:
-            with options.csv.open("w", encoding="utf-8", newline="") as file:
-                table.write_csv(rows, file)
-        except OSError as error:
-            raise UserError(
-                f"the table cannot be written: {error.strerror}",
-                place=str(options.csv),
-                remedy="Choose a file in a folder that exists and has room: engine results --csv FILE",
-            ) from error
-        print(f"{len(rows)} rows in {options.csv}", file=sys.stderr)
     elif options.csv is not None:
-        table.write_csv(rows, sys.stdout)
-    elif rows:
-        print(table.text(rows))
+        write(options.csv, partial(_fill, rows), "engine results")
     else:
-        print(f"no finished evaluation in {options.runs}. Start with: engine run", file=sys.stderr)
+        print(table.text(rows))
+    return 0
+
+
+def _fill(rows: Sequence[dict[str, Any]], file: IO[str]) -> int:
+    table.write_csv(rows, file)
+    return len(rows)
+
+
+def _over_seeds(entries: Sequence[Entry], every: Sequence[Entry], options: argparse.Namespace) -> int:
+    """The models of every setting against each other, with the seeds that it was run with."""
+    from engine.compare import models
+    from engine.compare.groups import by_experiment, member_of
+
+    by_id = {entry.id: entry for entry in every}
+    found = []
+    for group in by_experiment([member_of(entry, by_id) for entry in entries]):
+        (row, *_) = table.rows([group.members[0].entry.folder])
+        found.append(models.standing(group, table.protocol(row)))
+    if options.json:
+        print(json.dumps([asdict(one) for one in found]))
+    elif options.csv is not None:
+        write(options.csv, partial(models.write_csv, found), "engine results --seeds")
+    else:
+        print("\n\n".join(models.text(one) for one in found))
     return 0

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from engine.compare.groups import Group, Member
 from engine.evaluate.table import Row, read
 from engine.runs.reader import History, history
-from engine.stages import METRICS_TABLE, MODELS, STAGES, VAL_NDCG
+from engine.runs.schema import ARTIFACTS
+from engine.stages import METRICS_TABLE, MODELS, OVERLAPS, ROW_RANKS, STAGES, VAL_NDCG
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,13 +118,23 @@ def _number(row: Row | None, name: str) -> float | None:
     return float(row[name]) if row and row.get(name) else None
 
 
+def overlaps_of(member: Member) -> dict[tuple[str, str], float]:
+    """(model, model) -> share of common first items on test rows; nothing where the evaluation did not tell it."""
+    if not (member.entry.folder / ARTIFACTS / OVERLAPS.file).exists():  # made before overlaps were told
+        return {}
+    hide_seen = "true" if member.settings["evaluate.hide_seen"] else "false"
+    return {
+        (row["model"], row["other"]): float(row["overlap"])
+        for row in read(member.entry.folder, OVERLAPS)
+        if row["hide_seen"] == hide_seen and not {row["model"], row["other"]} & {*REFERENCES}
+    }
+
+
 def row_values(member: Member, hide_seen: str) -> dict[tuple[str, str], "NDArray[np.float64]"]:
     """(model, metric) -> its value on every test row [R], in order of the rows."""
     import pyarrow.parquet as pq  # here, with torch behind the figures: a comparison of trainings needs neither
 
     from engine.evaluate.figures import per_row
-    from engine.runs.schema import ARTIFACTS
-    from engine.stages import ROW_RANKS
 
     table = pq.read_table(
         member.entry.folder / ARTIFACTS / ROW_RANKS.file,

@@ -89,7 +89,7 @@ def resolve(words: Sequence[str], store: Store, stage: str | None = None) -> lis
     for one in found:
         runs = _of_stage(one, chosen) if one.labelled else one.runs
         members = sorted((member_of(run, by_id) for run in runs), key=lambda member: (member.seed, member.entry.id))
-        groups += _by_settings(members) if one.labelled and len(found) == 1 else [Group(one.name, members)]
+        groups += by_settings(members) if one.labelled and len(found) == 1 else [Group(one.name, members)]
     if len(groups) < 2:
         raise UserError(
             f"a comparison needs two groups, and {'these words name' if words else 'no word names'} {len(groups)}",
@@ -164,20 +164,45 @@ def member_of(entry: Entry, by_id: Mapping[str, Entry]) -> Member:
     )
 
 
-def _by_settings(members: list[Member]) -> list[Group]:
-    """Groups of members that differ by nothing but their seed, named by the settings in which the groups differ."""
+def by_settings(members: Sequence[Member]) -> list[Group]:
+    """Groups of members that differ by nothing but their seed, of which the newest run of each seed stays.
+
+    A group is named by the settings in which it differs from the others; by its experiment where it is alone.
+    """
+    different = differing(members)
+    parts: dict[str, dict[int, Member]] = {}
+    for member in sorted(members, key=lambda member: (member.entry.info.created, member.entry.id)):
+        parts.setdefault(_key(member, different), {})[member.seed] = member
+    own = [sorted(part.values(), key=lambda member: member.seed) for part in parts.values()]
+    return [Group(_key(part[0], different) or part[0].entry.info.experiment, part) for part in own]
+
+
+def by_experiment(members: Sequence[Member]) -> list[Group]:
+    """The same groups, named by their experiments and, where one has several, by the settings that tell them apart."""
+    groups = by_settings(members)
+    named = []
+    for group in groups:
+        alike = [other.members[0] for other in groups if other.label == group.label]
+        key = _key(group.members[0], differing(alike)) if len(alike) > 1 else ""
+        named.append(Group(f"{group.label}  {key}".strip(), group.members))
+    return named
+
+
+def differing(members: Sequence[Member]) -> list[str]:
+    """Settings that are not the same in all of them, without those that follow the seed and where a run worked."""
     names = dict.fromkeys(name for member in members for name in member.settings)
-    free = [
+    return [
         name
         for name in names
-        if not name.startswith(MACHINE) and any(member.settings.get(name) != member.seed for member in members)
+        if name != SEED
+        and not name.startswith(MACHINE)
+        and len({repr(member.settings.get(name)) for member in members}) > 1
+        and any(member.settings.get(name) != member.seed for member in members)
     ]
-    different = [name for name in free if len({repr(member.settings.get(name)) for member in members}) > 1]
-    parts: dict[str, list[Member]] = {}
-    for member in members:
-        key = " ".join(f"{name}={member.settings.get(name)}" for name in different)
-        parts.setdefault(key, []).append(member)
-    return [Group(key or part[0].entry.info.experiment, part) for key, part in parts.items()]
+
+
+def _key(member: Member, names: Sequence[str]) -> str:
+    return " ".join(f"{name}={member.settings.get(name)}" for name in names)
 
 
 def _check_apart(groups: Sequence[Group]) -> None:

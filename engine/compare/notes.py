@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from engine.compare.differences import common_seeds
 from engine.compare.figures import Evaluated
-from engine.compare.groups import Group, Member, pairs
-from engine.results import MACHINE
+from engine.compare.groups import Group, Member, differing, pairs
 from engine.runs.reader import history
 from engine.runs.state import State
 from engine.runs.store import Entry
@@ -105,14 +104,7 @@ def _seeds(groups: Groups) -> Iterator[Note]:
 
 def _mixed(groups: Groups) -> Iterator[Note]:
     for group in groups:
-        names = dict.fromkeys(name for member in group.members for name in member.settings)
-        different = [
-            name
-            for name in names
-            if not name.startswith(MACHINE)
-            and any(member.settings.get(name) != group.members[0].settings.get(name) for member in group.members)
-            and any(member.settings.get(name) != member.seed for member in group.members)
-        ]
+        different = differing(group.members)
         if different:
             yield Note("mixed-settings", f"the runs of {group.name} differ in {_some(different)}, not only by seed")
 

@@ -9,7 +9,15 @@ from typing import IO, Any
 
 from engine.compare import words
 from engine.compare.differences import Compared, RowValues, Sampling, compare
-from engine.compare.figures import Evaluated, Figure, evaluated, of_evaluations, of_trainings, row_values
+from engine.compare.figures import (
+    Evaluated,
+    Figure,
+    evaluated,
+    of_evaluations,
+    of_trainings,
+    overlaps_of,
+    row_values,
+)
 from engine.compare.groups import Group
 from engine.compare.notes import Note, notes
 from engine.results import protocol
@@ -71,6 +79,15 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Overlap:
+    """Share of common first items of two models over the test rows; mean over the runs of a group."""
+
+    group: int
+    models: list[str]
+    value: float
+
+
+@dataclass(frozen=True)
 class Maker:
     """A run that others rest on."""
 
@@ -96,7 +113,7 @@ class Comparison:
     settings: list[Setting]
     protocol: str | None
     metrics: list[Metric]
-    overlaps: list[dict[str, Any]]
+    overlaps: list[Overlap]
     lineage: list[Lineage]
     notes: list[Note]
     verdict: list[str]
@@ -118,7 +135,7 @@ def build(groups: Sequence[Group]) -> Comparison:
         def rows(group: int, place: int) -> RowValues:
             return row_values(groups[group].members[place], hide_seen)
 
-        sampling = Sampling(*(groups[0].members[0].settings[f"evaluate.{name}"] for name in _DRAWN))
+        sampling = Sampling(*(groups[0].members[0].settings[f"evaluate.{name}"] for name in DRAWN))
         differences = compare(groups, figures, rows, targets, sampling)
     else:
         figures = of_trainings(groups)
@@ -132,14 +149,14 @@ def build(groups: Sequence[Group]) -> Comparison:
         settings=_settings(groups),
         protocol=protocol(results_of([groups[0].members[0].entry.folder])[0]) if found else None,
         metrics=metrics,
-        overlaps=[],
+        overlaps=_overlaps(groups) if found else [],
         lineage=_lineage(groups),
         notes=notes(groups, found),
         verdict=list(words.verdicts([group.name for group in groups], _asked(figures, differences))),
     )
 
 
-_DRAWN = ("samples", "candidate_seed")  # the same draws as the evaluation's own comparisons
+DRAWN = ("samples", "candidate_seed")  # the same draws as the evaluation's own comparisons
 
 
 def evaluations(groups: Sequence[Group]) -> list[list[Evaluated]]:
@@ -198,6 +215,22 @@ def _settings(groups: Sequence[Group]) -> list[Setting]:
     return rows
 
 
+def _overlaps(groups: Sequence[Group]) -> list[Overlap]:
+    """Of every two trained models that all runs of a group ranked, under the protocol of their own main figures."""
+    told = []
+    for place, group in enumerate(groups):
+        shares: dict[tuple[str, str], list[float]] = {}
+        for member in group.members:
+            for pair, value in overlaps_of(member).items():
+                shares.setdefault(pair, []).append(value)
+        told += [
+            Overlap(place, list(pair), statistics.fmean(values))
+            for pair, values in shares.items()
+            if len(values) == len(group.members)
+        ]
+    return told
+
+
 def _lineage(groups: Sequence[Group]) -> list[Lineage]:
     members = [(place, member) for place, group in enumerate(groups) for member in group.members]
     shared = set.intersection(*({maker.id for maker in member.makers} for _, member in members))
@@ -235,9 +268,10 @@ def write_csv(comparison: Comparison, file: IO[str]) -> int:
     table = csv.writer(file, lineterminator="\n")
     if rows:
         table.writerow(rows[0])
-    table.writerows([_cell(value) for value in row.values()] for row in rows)
+    table.writerows([csv_cell(value) for value in row.values()] for row in rows)
     return len(rows)
 
 
-def _cell(value: Any) -> str:
+def csv_cell(value: Any) -> str:
+    """A value with every digit; a text that no spreadsheet executes; nothing for None."""
     return "" if value is None else csv_safe(value) if isinstance(value, str) else repr(value)

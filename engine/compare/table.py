@@ -19,6 +19,7 @@ def text(comparison: Comparison, every: bool = False) -> str:
         list(_settings(comparison, every)),
         _wrapped(comparison.protocol) if comparison.protocol else [],
         *(_figures(comparison, model) for model in dict.fromkeys(metric.model for metric in comparison.metrics)),
+        list(_overlaps(comparison)),
         [line for note in comparison.notes for line in _wrapped(f"note: {note.text}")],
         [line for sentence in comparison.verdict for line in _wrapped(sentence)],
     ]
@@ -60,7 +61,7 @@ def _value(value: Any) -> str:
 
 
 def _figures(comparison: Comparison, model: str | None) -> list[str]:
-    metrics = [metric for metric in comparison.metrics if metric.model == model]
+    metrics = [metric for metric in comparison.metrics if metric.model == model and _telling(metric)]
     header = [model or "training", *(letter(place) for place in range(len(comparison.groups)))]
     lines = align(header, [[metric.metric, *map(spread_text, metric.groups)] for metric in metrics])
     rows = [row for metric in metrics for row in _differences(metric)]
@@ -68,6 +69,22 @@ def _figures(comparison: Comparison, model: str | None) -> list[str]:
         columns = ["", "less", "difference", "%", "95 % interval", "Holm's p", "over", ""]
         lines += ["", *align(columns, rows)]
     return lines
+
+
+def _telling(metric: Metric) -> bool:
+    """Not the learning rate and its like: neither is better."""
+    return metric.model is not None or metric.goal != ""
+
+
+def _overlaps(comparison: Comparison) -> Iterator[str]:
+    pairs = dict.fromkeys(" and ".join(one.models) for one in comparison.overlaps)
+    for pair in pairs:
+        told = [
+            f"{letter(one.group)} {100 * one.value:.1f} %"
+            for one in comparison.overlaps
+            if " and ".join(one.models) == pair
+        ]
+        yield f"first items that {pair} share: {', '.join(told)}"
 
 
 def spread_text(spread: Spread) -> str:

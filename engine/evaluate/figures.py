@@ -1,6 +1,6 @@
 """From ranks to the figures of a table's row: means, their uncertainty, and what the lists of best items look like."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine import ranking
 from engine.data import ids
 from engine.evaluate.measure import Measured
+from engine.evaluate.table import NEARER
 from engine.statistics import Difference, corrected, paired_rows, standard_error
 
 CUTOFFS = (1, 5, 10, 20)
@@ -51,6 +52,44 @@ def of_lists(measured: Measured, items: int, popularity: NDArray[np.float64]) ->
         f"coverage@{length}": len(np.unique(listed)) / items,
         f"popularity@{length}": float(popularity[listed].mean()),
     }
+
+
+def overlap(one: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Share of common items of two lists per row: [R, K], [R, K] -> [R], of the longer list where one is shorter."""
+    real = one != ids.PADDING
+    common = ((one[:, :, None] == other[:, None, :]) & real[:, :, None]).sum(axis=(1, 2))
+    longest = np.maximum(real.sum(axis=1), (other != ids.PADDING).sum(axis=1))
+    result: NDArray[np.float64] = common / np.maximum(longest, 1)
+    return result
+
+
+def overlaps(results: Sequence[Measured]) -> Iterator[dict[str, Any]]:
+    """How much the lists of every two models have in common, under each protocol that lists items."""
+    listed = [result for result in results if result.lists is not None]
+    for place, one in enumerate(listed):
+        for other in listed[place + 1 :]:
+            if (one.split, one.protocol) == (other.split, other.protocol):
+                assert one.lists is not None and other.lists is not None
+                shares = overlap(one.lists, other.lists)
+                yield {
+                    "model": one.model,
+                    "other": other.model,
+                    "split": one.split,
+                    "hide_seen": one.protocol.hide_seen,
+                    "rows": len(shares),
+                    "places": one.lists.shape[1],
+                    "overlap": float(shares.mean()),
+                    "overlap se": standard_error(shares),
+                }
+
+
+def closer(lists: dict[str, NDArray[np.int32]], samples: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Whether teaching brought the student nearer to its teacher: overlap with the teacher, before and after."""
+    if not lists.keys() >= {"student", "teacher", "distilled"}:
+        return
+    before, after = (overlap(lists[model], lists["teacher"]) for model in ("student", "distilled"))
+    difference = paired_rows(before, after, samples, seed)
+    yield _comparison("distilled", "student", NEARER, ALL_ROWS, float(before.mean()), difference)
 
 
 def comparisons(

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from engine.config import Config
 from engine.data.sequences import Rows, Sequences
 from engine.evaluate import candidates, said, tables
-from engine.evaluate.figures import comparisons
+from engine.evaluate.figures import closer, comparisons, overlaps
 from engine.evaluate.measure import ALL, Measured, Protocol, best, measure
 from engine.evaluate.models import Model, models, training_counts
 from engine.evaluate.slices import percentiles, slices
@@ -24,6 +24,7 @@ from engine.stages import (
     COMPARISONS,
     METRICS_TABLE,
     MODELS,
+    OVERLAPS,
     PROFILE,
     ROW_RANKS,
     SEQUENCES,
@@ -63,11 +64,16 @@ def run(config: Config, run: Run) -> None:
     for model in ranked:
         if MODELS[model.name] is TEACHER_HELD_OUT and drawn:
             said.add(metrics, model, said.among(run.folder.parent / model.made_by, splits, drawn, device, run))
-    ranks = {m.model: m.ranks for m in results if m.split == TESTED and m.protocol == main and m.model != "oracle"}
+    shown = [m for m in results if m.split == TESTED and m.protocol == main]
+    ranks = {m.model: m.ranks for m in shown if m.model != "oracle"}
+    lists = {m.model: m.lists for m in shown if m.lists is not None}
+    drawn_rows = settings.samples, settings.candidate_seed
+    differences = [*comparisons(ranks, masks, *drawn_rows, tick), *closer(lists, *drawn_rows)]
     for artifact, table in (
         (METRICS_TABLE, metrics),
         (SLICES_TABLE, tables.by_slice([m for m in results if m.split == TESTED], masks)),
-        (COMPARISONS, list(comparisons(ranks, masks, settings.samples, settings.candidate_seed, tick))),
+        (COMPARISONS, differences),
+        (OVERLAPS, list(overlaps([m for m in results if m.split == TESTED]))),
     ):
         with run.output(artifact) as path:
             tables.write(path, table)

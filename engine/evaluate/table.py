@@ -18,6 +18,7 @@ WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
 Z = 1.96  # standard errors on either side of a mean that hold 95 % of a normal distribution
 NOTHING = "-"
 SAID = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio")  # columns of the metrics table
+NEARER = "overlap with teacher"  # a comparison's metric: share of first items that a student has in common with it
 
 Row = dict[str, str]
 
@@ -50,7 +51,8 @@ def render(folder: Path) -> str:
             *(_said(row) for row in few if row.get("valid_ratio")),
         ]
     lines += ["", *_slices(read(folder, SLICES_TABLE), head), "", f"± {Z} standard errors: the 95 % interval over rows"]
-    verdicts = list(_verdicts(read(folder, COMPARISONS)))
+    compared = read(folder, COMPARISONS)
+    verdicts = [*_verdicts(compared), *_nearer(compared)]
     return "\n".join([*lines, *([""] if verdicts else []), *verdicts])
 
 
@@ -137,6 +139,19 @@ def _verdicts(rows: list[Row], metric: str = "ndcg@10") -> Iterator[str]:
             names = [name for name, one in parts.items() if one["verdict"] == word]
             text += f" {word.capitalize()} on {', '.join(names)}." if names else ""
         yield textwrap.fill(text, WIDTH, subsequent_indent="  ")
+
+
+def _nearer(rows: list[Row]) -> Iterator[str]:
+    """What the lists of the students have in common with the teacher's, before and after distilling."""
+    for row in rows:
+        if row["metric"] == NEARER:
+            before, points = 100 * float(row["baseline value"]), 100 * float(row["difference"])
+            text = (
+                f"of their first items {row['baseline']} and teacher share {before:.1f} %, {row['model']} and teacher "
+                f"{before + points:.1f} %: {points:+.1f} points, 95 % interval {100 * float(row['low']):+.1f} to "
+                f"{100 * float(row['high']):+.1f}, over {_count(row['rows'])} rows."
+            )
+            yield textwrap.fill(text, WIDTH, subsequent_indent="  ")
 
 
 def _place(row: Row) -> int:

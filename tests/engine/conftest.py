@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ class World:
     def __init__(self, root: Path) -> None:
         self.store = Store(root)
         self.count = 0
+        self.dropout = config.load(WORDS).student.dropout
         self.data = self._add("data", "try", 1, [], {}, "data")
 
     def _add(self, stage: str, label: str, seed: int, words: list[str], inputs: dict[str, str], print: str) -> str:
@@ -68,9 +70,16 @@ class World:
         return run
 
     def evaluate(
-        self, label: str, seed: int, *words: str, ranks: NDArray[np.float64], targets: int = 0, data: str = ""
+        self,
+        label: str,
+        seed: int,
+        *words: str,
+        ranks: NDArray[np.float64],
+        targets: int = 0,
+        data: str = "",
+        **taught: Any,
     ) -> str:
-        """A finished evaluation of a student that ranked the test targets like this."""
+        """A finished evaluation of a student, and of models beside it, that ranked the test targets like this."""
         from engine.data.sequences import Rows  # here: most tests need no torch
         from engine.evaluate import tables
         from engine.evaluate.measure import ALL, Measured, Protocol
@@ -88,13 +97,13 @@ class World:
         )
         results = [
             Measured(model, "test", Protocol(seen, ALL), own + (0 if seen else 1), np.zeros(ROWS, dtype=np.int64), None)
-            for model, own in (("popularity", np.full(ROWS, 9.0)), ("student", ranks))
+            for model, own in (("popularity", np.full(ROWS, 9.0)), ("student", ranks), *taught.items())
             for seen in (True, False)
         ]
-        models = [Model(name, {}, True, student, 3.0 + seed) for name in ("popularity", "student")]
+        models = [Model(name, {}, True, student, 3.0 + seed) for name in ("popularity", "student", *taught)]
         profile = {"name": "tiny", "users": ROWS, "items": 99, "split": "leave-one-out"}
         with Run.open(self.store.root / run) as open_run:
-            times = {"popularity": 0.1, "student": 1.0}
+            times = {"popularity": 0.1, "student": 1.0} | dict.fromkeys(taught, 2.0)
             about = tables.About(open_run.info, profile, models, times, Protocol(hide, ALL))
             table = tables.metrics(about, results, {"test": rows}, np.ones(100))
             with open_run.output(METRICS_TABLE) as path:

@@ -14,6 +14,7 @@ from engine.distill.module import DistillModule, Scored
 from engine.distill.taught import Answers
 from engine.knowledge.rankings import Rankings
 from engine.settings.distill import Distill
+from engine.stages import STAGES, TERMS
 from engine.student.batches import Windows
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
@@ -90,6 +91,14 @@ def test_the_loss_is_the_sum_of_its_weighted_terms_and_the_shares_add_up_to_one(
     values, _ = module.terms(scored, 0, False)
     assert out["loss"].item() == pytest.approx(sum(w * float(v.detach()) for w, v in values.values()), rel=1e-5)
     assert out["kl"] >= 0  # what is shown is the divergence itself
+
+
+def test_every_number_that_a_step_reports_is_declared(settings: Settings, counting_world: World) -> None:
+    chosen = settings(student={"loss": "bce", "negatives": 2}, dro={"alpha": 0.5}, hint=0.3)
+    out = module_of(chosen, counting_world).training_step(0, 0)
+    declared = {metric.name for metric in STAGES["distill"].metrics}
+    assert set(out) <= declared
+    assert {f"{name}{what}" for name in TERMS for what in ("", "_weight", "_share")} <= set(out)
 
 
 def test_only_reported_steps_pay_for_the_report(settings: Settings, counting_world: World) -> None:

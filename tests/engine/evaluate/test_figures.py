@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from engine.evaluate.figures import comparisons, means, of_lists
+from engine.evaluate.figures import closer, comparisons, means, of_lists, overlap, overlaps
 from engine.evaluate.measure import Measured, Protocol
 from engine.statistics import paired_rows
 
@@ -31,6 +31,34 @@ def test_coverage_counts_listed_items_and_popularity_averages_them() -> None:
 def test_candidates_have_no_lists() -> None:
     measured = Measured("m", "test", Protocol(False, "20"), np.ones(2), np.zeros(2, dtype=np.int64), None)
     assert of_lists(measured, 4, np.ones(5)) == {}
+
+
+def test_overlap_is_the_share_of_common_items_of_the_longer_list() -> None:
+    one = np.array([[1, 2, 3], [1, 2, 3], [4, 0, 0], [0, 0, 0]], dtype=np.int32)
+    other = np.array([[3, 1, 9], [7, 8, 9], [5, 4, 0], [0, 0, 0]], dtype=np.int32)
+    assert overlap(one, other).tolist() == [2 / 3, 0.0, 0.5, 0.0]  # the padding is no item
+
+
+def test_lists_are_held_against_each_other_under_the_same_protocol_only() -> None:
+    lists = np.array([[1, 2], [3, 4]], dtype=np.int32)
+
+    def measured(model: str, hide: bool, items: np.ndarray | None) -> Measured:
+        return Measured(model, "test", Protocol(hide, "all"), np.ones(2), np.zeros(2, dtype=np.int64), items)
+
+    found = list(overlaps([measured("a", True, lists), measured("b", True, lists[::-1]), measured("b", False, lists)]))
+    assert [(row["model"], row["other"], row["hide_seen"], row["overlap"]) for row in found] == [("a", "b", True, 0.0)]
+
+
+def test_teaching_is_asked_whether_it_brought_the_student_nearer_to_the_teacher() -> None:
+    draw = np.random.default_rng(2)
+    teacher, student = (draw.permuted(np.tile(np.arange(1, 31), (50, 1)), axis=1)[:, :10] for _ in range(2))
+    lists = {"student": student, "teacher": teacher, "distilled": np.where(np.arange(10) < 7, teacher, 0)}
+    (row,) = closer({name: own.astype(np.int32) for name, own in lists.items()}, 200, 1)
+    assert (row["model"], row["baseline"], row["verdict"]) == ("distilled", "student", "better")
+    before = np.mean([len({*a} & {*b}) / 10 for a, b in zip(student.tolist(), teacher.tolist(), strict=True)])
+    assert row["baseline value"] == pytest.approx(before)
+    assert row["difference"] == pytest.approx(0.7 - before)
+    assert list(closer({"student": lists["student"], "teacher": lists["teacher"]}, 200, 1)) == []
 
 
 def test_each_model_is_compared_with_those_before_it_on_the_same_rows() -> None:

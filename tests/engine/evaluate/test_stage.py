@@ -114,7 +114,7 @@ def test_the_main_protocol_is_the_one_that_the_settings_ask_for(pipeline: Any) -
 
 def test_the_same_evaluation_twice_writes_the_same_bytes_except_times(finished: Path, pipeline: Any) -> None:
     first, second = finished, pipeline.evaluate(name="evaluate-2")
-    for name in ("slices.csv", "comparisons.csv", "ranks.parquet", "candidates.safetensors"):
+    for name in ("slices.csv", "comparisons.csv", "overlaps.csv", "ranks.parquet", "candidates.safetensors"):
         assert (first / ARTIFACTS / name).read_bytes() == (second / ARTIFACTS / name).read_bytes()
     for a, b in zip(table(first, "metrics.csv"), table(second, "metrics.csv"), strict=True):
         assert {k: v for k, v in a.items() if k not in ("run", *TIMES)} == {

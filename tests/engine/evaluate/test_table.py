@@ -1,13 +1,14 @@
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.errors import RunError
 from engine.evaluate.table import WIDTH, align, read, render
 from engine.runs.schema import ARTIFACTS
-from engine.stages import COMPARISONS, METRICS_TABLE
+from engine.stages import COMPARISONS, METRICS_TABLE, OVERLAPS
 
 
 def test_the_table_fits_a_narrow_terminal_and_names_its_protocol(finished: Path) -> None:
@@ -41,6 +42,24 @@ def test_a_difference_is_a_sentence_with_its_interval(finished: Path) -> None:
     text = " ".join(render(finished).split())
     assert words[row["verdict"]] in text
     assert f"95 % interval {float(row['low']):+.4f} to {float(row['high']):+.4f}" in text
+
+
+def test_it_says_whether_teaching_brought_the_student_nearer_to_its_teacher(
+    pipeline: Any, held_out: Any, validation_rows: Any
+) -> None:
+    pipeline.teach(held_out, validation_rows)
+    folder = pipeline.evaluate("evaluate.models=[popularity,student,teacher,distilled]")
+    shares = {
+        (row["model"], row["other"]): 100 * float(row["overlap"])
+        for row in read(folder, OVERLAPS)
+        if row["hide_seen"] == "true"
+    }
+    before, after = shares["student", "teacher"], shares["teacher", "distilled"]
+    told = (
+        f"student and teacher share {before:.1f} %, distilled and teacher {after:.1f} %: {after - before:+.1f} points"
+    )
+    assert told in " ".join(render(folder).split())
+    assert "of their first items" not in render(pipeline.evaluate(name="evaluate-2"))
 
 
 def test_hostile_names_reach_the_terminal_as_text(finished: Path, tmp_path: Path) -> None:

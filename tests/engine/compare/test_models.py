@@ -1,0 +1,82 @@
+"""The models of evaluations with several seeds, against each other."""
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.compare.groups import by_experiment, member_of
+from engine.compare.models import Standing, pairs, standing, text, write_csv
+from engine.evaluate.figures import per_row
+from engine.statistics import holm, paired_rows, paired_t
+
+
+def standings(world: Any) -> list[Standing]:
+    entries = world.store.scan()
+    by_id = {entry.id: entry for entry in entries}
+    members = [member_of(entry, by_id) for entry in entries if entry.info.stage == "evaluate"]
+    return [standing(group, "protocol") for group in by_experiment(members)]
+
+
+def teach(world: Any, label: str = "taught", *words: str) -> None:
+    """Three seeds of a student, and of a distilled student and a teacher that are better."""
+    for seed in (1, 2, 3):
+        ranks = [world.ranks(seed, better) for better in (0.0, 0.6, 0.9)]
+        world.evaluate(label, seed, *words, ranks=ranks[0], distilled=ranks[1], teacher=ranks[2])
+
+
+def test_the_distilled_student_is_held_against_its_baseline_over_seeds_and_over_rows(world: Any) -> None:
+    teach(world)
+    (found,) = standings(world)
+    own = [one for one in found.versus if (one.model, one.baseline) == ("distilled", "student")]
+    assert [one.metric for one in own] == ["ndcg@10", "hr@10", "mrr"]
+    by_seed, by_row = own[0].differences
+    a, b = ([per_row(world.ranks(seed, better))["ndcg@10"] for seed in (1, 2, 3)] for better in (0.0, 0.6))
+    t = paired_t([x.mean() for x in a], [x.mean() for x in b])
+    assert (by_seed.mean, by_seed.low, by_seed.p) == pytest.approx((t.mean, t.low, t.p), rel=1e-6)
+    rows = paired_rows(np.mean(a, axis=0), np.mean(b, axis=0), samples=300, seed=1)
+    assert (by_row.mean, by_row.low, by_row.high, by_row.p) == (rows.mean, rows.low, rows.high, rows.p)
+    for kind in (0, 1):
+        assert [o.differences[kind].p_holm for o in own] == holm([o.differences[kind].p for o in own])
+    (sentence,) = [line for line in found.verdict if line.startswith("distilled is better than student")]
+    assert f"({by_seed.percent:+.1f} %)" in sentence
+
+
+def test_every_model_has_its_baseline() -> None:
+    assert pairs(["popularity", "student", "teacher", "distilled"]) == [
+        ("popularity", "student"),
+        ("student", "teacher"),
+        ("student", "distilled"),
+        ("teacher", "distilled"),
+    ]
+    assert pairs(["popularity", "distilled"]) == [("popularity", "distilled")]
+
+
+def test_settings_stand_apart_and_the_newest_run_of_a_seed_counts(world: Any) -> None:
+    teach(world)
+    teach(world, "taught", "student.dropout=0.11")
+    world.evaluate("taught", 3, ranks=world.ranks(3))  # seed 3 again, without the other models
+    found = standings(world)
+    dropout = world.dropout
+    assert [one.name for one in found] == [f"taught  student.dropout={dropout}", "taught  student.dropout=0.11"]
+    assert [one.seeds for one in found] == [[1, 2, 3], [1, 2, 3]]
+    assert found[0].spreads["distilled"]["ndcg@10"].n == 2
+    assert found[1].spreads["distilled"]["ndcg@10"].n == 3
+
+
+def test_the_text_fits_a_terminal_and_the_csv_has_its_numbers(world: Any) -> None:
+    teach(world)
+    found = standings(world)
+    printed = text(found[0])
+    assert max(map(len, printed.splitlines())) <= 80
+    file = io.StringIO()
+    assert write_csv(found, file) == len(list(csv.DictReader(io.StringIO(file.getvalue()))))
+    rows = {(row["model"], row["metric"]): row for row in csv.DictReader(io.StringIO(file.getvalue()))}
+    spread = found[0].spreads["distilled"]["ndcg@10"]
+    assert (float(rows["distilled", "ndcg@10"]["mean"]), float(rows["distilled", "ndcg@10"]["sd"])) == (
+        spread.mean,
+        spread.sd,
+    )
+    assert f"{spread.mean:.4f} ±{spread.sd:.4f}" in printed

@@ -1,0 +1,44 @@
+"""A student that takes an item for padding, reads padding, or sees the future."""
+
+import pytest
+import torch
+
+from engine import ranking
+from engine.student import attention, layout, model
+
+
+def test_a_sound_student_reads_every_item_no_padding_and_no_future(case, look):
+    found = look(case("data", "student"), "padding-is-silent", "future-is-unseen")
+    assert [outcome.verdict for outcome in found.values()] == ["pass", "pass"]
+
+
+@pytest.mark.parametrize(("padding", "item"), [(1, "id 1"), (80, "id 80")])
+def test_an_item_taken_for_padding_is_named(case, named, monkeypatch, padding, item):
+    for module in (layout, model):
+        monkeypatch.setattr(module, "PADDING", padding)
+    assert f"({item}) in a history changes nothing" in named(case("data", "student"), "padding-is-silent").evidence
+
+
+def test_padding_that_is_read_is_named(case, named, monkeypatch):
+    def all_real(history):
+        real = torch.ones_like(history, dtype=torch.bool)
+        return layout.ragged(real.sum(dim=1), history.shape[1])[0], real
+
+    monkeypatch.setattr(model, "of_histories", all_real)
+    evidence = named(case("data", "student"), "padding-is-silent").evidence
+    assert "padding before a history changes the answer" in evidence
+
+
+def test_a_padding_column_with_a_score_is_named(case, named, monkeypatch):
+    monkeypatch.setattr(ranking, "score_items", lambda users, table, bias=None: users @ table.T)
+    assert "scores: padding" in named(case("data", "student"), "padding-is-silent").evidence
+
+
+def test_a_missing_causal_mask_is_named(case, named, monkeypatch):
+    def open_to_the_future(qkv, place, heads, dropout):
+        q, k, v = attention._heads_apart(qkv, place, 3, heads)
+        mixed = torch.softmax(q @ k.transpose(1, 2) / q.shape[2] ** 0.5, dim=2) @ v
+        return attention._heads_together([mixed], place, heads)
+
+    monkeypatch.setattr("engine.student.sasrec.causal_attention", open_to_the_future)
+    assert "changes earlier states" in named(case("data", "student"), "future-is-unseen").evidence

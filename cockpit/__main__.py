@@ -26,7 +26,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal, to select text")
     top.add_argument("--settings", action="store_true", help="say where the settings file is, check it, and leave")
     top.add_argument(
-        "--print", choices=("runs", "live", "compare", "system", "help"), help="print a screen as text and leave"
+        "--print",
+        choices=("runs", "live", "compare", "queue", "system", "help"),
+        help="print a screen as text and leave",
     )
     top.add_argument("--size", default="120x40", metavar="WxH", help="cells of a printed screen (120x40)")
     top.add_argument("--keys", action="store_true", help="print the table of keys as Markdown and leave")

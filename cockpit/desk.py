@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 MESSAGE_SECONDS = 6.0
 # Actions that change something; a cockpit that may only read refuses them.
-WRITING = ("stop", "resume", "pin", "tags", "note", "archive", "undo", "start", "save")
+WRITING = (
+    *("stop", "resume", "pin", "tags", "note", "archive", "undo", "start", "save"),
+    *("pause", "sooner", "later", "front", "end"),
+)
 
 
 class Effects(Protocol):

@@ -10,13 +10,14 @@ from difflib import get_close_matches
 
 from engine.errors import ConfigError
 
-RUNS, LIVE, COMPARE, SYSTEM, TRYOUT = "runs", "live", "compare", "system", "tryout"
+RUNS, LIVE, COMPARE, QUEUE, SYSTEM, TRYOUT = "runs", "live", "compare", "queue", "system", "tryout"
 LAUNCH, LOG, HELP = "launch", "log", "help"
 # Every screen, and what the top line calls it; the class is ``<Name>`` in cockpit/screens/<name>.py.
 SCREENS = {
     RUNS: "1 Runs",
     LIVE: "2 Live",
     COMPARE: "3 Compare",
+    QUEUE: "4 Queue",
     SYSTEM: "5 System",
     TRYOUT: "6 Try",
     LAUNCH: "Launch",
@@ -25,7 +26,7 @@ SCREENS = {
 }
 MAIN = tuple(name for name, title in SCREENS.items() if title[0].isdigit())  # these replace each other
 EVERYWHERE = tuple(SCREENS)
-OF_RUNS = (RUNS, LIVE, SYSTEM, LOG)  # screens on which there is a run to act on
+OF_RUNS = (RUNS, LIVE, QUEUE, SYSTEM, LOG)  # screens on which there is a run to act on
 CHARTS = (RUNS, LIVE, COMPARE)
 CURSORS = (LIVE, COMPARE, LAUNCH)
 ZOOMED = (LIVE, COMPARE)
@@ -94,7 +95,7 @@ TABLE: tuple[Key, ...] = (
     Key("right", ("l", "right"), "right", "list of the next model", (TRYOUT,)),
     Key("pane", ("tab",), "pane", "next pane", PANES),
     Key("pane_back", ("shift+tab",), "pane back", "pane before", PANES),
-    Key("open", ("enter",), "open", "open the run", (RUNS, SYSTEM)),
+    Key("open", ("enter",), "open", "open the run", (RUNS, QUEUE, SYSTEM)),
     Key("open", ("enter",), "zoom", "the focused pane on the whole screen", (LIVE, COMPARE)),
     Key("open", ("enter",), "edit", "edit the setting, or make the stage the target", (LAUNCH,)),
     Key("open", ("enter",), "add", "put the item under the cursor into the history", (TRYOUT,)),
@@ -140,10 +141,13 @@ TABLE: tuple[Key, ...] = (
     Key("follow", ("f",), "follow", "follow the log to its end", (LIVE, LOG)),
     Key("errors", ("E",), "errors", "only lines that tell of errors and warnings", (LOG,)),
     Key("launch", ("a",), "launch", "add a run: stage graph and form", OF_RUNS),
-    Key(
-        "rerun", ("r",), "re-run", "the form with this run's settings, to edit and run again", (RUNS, LIVE, SYSTEM, LOG)
-    ),
+    Key("rerun", ("r",), "re-run", "the form with this run's settings, to edit and run again", OF_RUNS),
     Key("stop", ("x",), "stop", "stop the run: after its evaluation, now, or kill", OF_RUNS),
+    Key("pause", ("p",), "pause", "hold the run back while others pass it, or let it go on", (QUEUE,)),
+    Key("later", ("J",), "later", "after the next one in the line", (QUEUE,)),
+    Key("sooner", ("K",), "sooner", "before the one that stands before it", (QUEUE,)),
+    Key("front", ("T",), "front", "to the front of its line", (QUEUE,)),
+    Key("end", ("B",), "end", "to the end of its line", (QUEUE,)),
     Key("resume", ("R",), "resume", "go on with a run that ended early", OF_RUNS),
     Key("pin", ("p",), "pin", "keep the run at the top of the list", (RUNS, LIVE)),
     Key("tags", ("t",), "tags", "edit the tags of the run, or of all marked runs", (RUNS, LIVE)),
@@ -152,7 +156,13 @@ TABLE: tuple[Key, ...] = (
     Key("undo", ("u",), "undo", "undo the last change of tags, notes, pins, archive or form", (RUNS, LIVE, LAUNCH)),
     Key("export", ("e",), "export", "write the marked runs and this one to CSV", (RUNS, LIVE)),
     Key("export", ("e",), "export", "write the metrics to CSV, as engine compare --csv does", (COMPARE,)),
-    Key("copy", ("y",), "copy", "copy the run's id or the command line", (RUNS, LIVE, COMPARE, SYSTEM, TRYOUT, LAUNCH)),
+    Key(
+        "copy",
+        ("y",),
+        "copy",
+        "copy the run's id or the command line",
+        (RUNS, LIVE, COMPARE, QUEUE, SYSTEM, TRYOUT, LAUNCH),
+    ),
     Key("refresh", ("ctrl+r",), "refresh", "compare once more", (COMPARE,)),
     Key("start", ("ctrl+r",), "run it", "start what the form says", (LAUNCH,)),
     Key("preset", ("p",), "preset", "start from a named experiment", (LAUNCH,)),
@@ -173,9 +183,10 @@ TABLE: tuple[Key, ...] = (
     Key("show_live", ("2",), "Live", "curves, gradients and gates of one run", EVERYWHERE),
     Key("show_compare", ("3", "c"), "Compare", "marked runs side by side", (RUNS, LIVE)),
     Key("show_compare", ("3",), "Compare", "groups of runs side by side", _besides(RUNS, LIVE)),
+    Key("show_queue", ("4",), "Queue", "slots, and what waits for them in the order of turns", EVERYWHERE),
     Key("show_system", ("5",), "System", "GPUs, processes and the runs they work on, disk", EVERYWHERE),
     Key("show_tryout", ("6",), "Try", "what the models of the run recommend, side by side", EVERYWHERE),
-    Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, SYSTEM)),
+    Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, QUEUE, SYSTEM)),
     Key("attention", ("exclamation_mark",), "warnings", "go to the run that the last warning is about", (RUNS, LIVE)),
     Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", EVERYWHERE),
     Key("help", ("question_mark",), "help", "this page", _besides(HELP)),
@@ -194,6 +205,7 @@ FOOTER = {
         *("show_runs", "pane", "zoom", "changed", "metric", "group", "base", "bands", "export", "copy"),
         *("smooth", "log_scale", "axis", "refresh"),
     ),
+    QUEUE: ("show_runs", "open", "sooner", "later", "front", "end", "pause", "stop", "show_log", "launch", "copy"),
     SYSTEM: ("show_runs", "open", "pane", "stop", "show_log", "launch", "rerun", "copy"),
     TRYOUT: ("filter", "title", "next", "reset", "open", "right", "models", "live_teacher", "length", "copy"),
     LAUNCH: ("start", "open", "pane", "preset", "save", "filter", "reset", "changed", "check", "copy", "back"),

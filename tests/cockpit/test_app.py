@@ -36,6 +36,8 @@ async def test_every_screen_opens_by_its_key_and_closes_again(maker, world, size
             ("q", "2 Live"),
             ("question_mark", "Runs (1)"),
             ("escape", "2 Live"),
+            ("3", "3 Compare"),
+            ("4", "4 Queue"),
             ("5", "5 System"),
             ("1", "1 Runs"),
             ("colon", "commands"),

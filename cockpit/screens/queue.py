@@ -1,0 +1,189 @@
+"""Screen 4: what works, what waits, for what, and until when. Its order is a person's to change."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cockpit import actions
+from cockpit.keys import LIVE, QUEUE
+from cockpit.models.rows import Row
+from cockpit.models.turns import Turn, resting_on, short, turns
+from cockpit.panes import turns as pane
+from cockpit.prompts import Choice
+from cockpit.render import words
+from cockpit.render.lines import Line, Lines
+from engine.errors import UserError
+from engine.runs import queue
+from engine.runs.identity import host
+from engine.runs.queue import Use, Waiting
+
+if TYPE_CHECKING:
+    from cockpit.desk import Desk
+
+LOOK_EVERY = 1.0  # seconds between two looks at tickets and slots
+
+
+class Queue:
+    """Slots and lines. Keys are about the run under the cursor, which stays on its run."""
+
+    name = QUEUE
+
+    def __init__(self, desk: "Desk") -> None:
+        self.desk = desk
+        self.turns: list[Turn] = []
+        self.uses: list[Use] = []
+        self.cursor = 0
+        self.trouble = ""
+        self._line: list[Waiting] = []
+        self._asked = -LOOK_EVERY
+        self._top = 0
+        self._first = 0  # line of the screen on which the first run stands
+        self._page = 10
+
+    @property
+    def turn(self) -> Turn | None:
+        return self.turns[self.cursor] if self.cursor < len(self.turns) else None
+
+    @property
+    def row(self) -> Row | None:
+        return self.turn.row if self.turn else None
+
+    def title(self) -> Line:
+        waits = sum(not turn.row.live for turn in self.turns)
+        taken = sum(bool(use.run) for use in self.uses)
+        line: Line = [(f"  {taken} of {len(self.uses)} slots taken, {waits} wait", "dim")]
+        ends = [turn.ends for turn in self.turns if not turn.paused]
+        last = max((end for end in ends if end is not None), default=None)
+        if last is not None and None not in ends:
+            line.append((f"  all done in {words.duration(last)}", "dim"))
+        return line
+
+    def watched(self) -> list[str]:
+        return []
+
+    def look(self) -> bool:
+        """Read tickets and slots once a second, and put the runs in the order of their turns."""
+        now = time.monotonic()
+        if now - self._asked >= LOOK_EVERY:
+            self._asked = now
+            try:
+                self.uses, self._line = queue.look(self.desk.root)
+                self.trouble = ""
+            except OSError as error:
+                self.trouble = f"{error.filename}: {error.strerror}"
+        here = self.row
+        before = self.turns
+        self.turns = turns(self.desk.list.rows, self.uses, self._line, self.desk.clock())
+        self._keep(here)
+        return self.turns != before
+
+    def _keep(self, here: Row | None) -> None:
+        """Leave the cursor on its run while that is there."""
+        ids = [turn.row.id for turn in self.turns]
+        if here is not None and here.id in ids:
+            self.cursor = ids.index(here.id)
+        self.cursor = min(self.cursor, max(len(ids) - 1, 0))
+
+    def draw(self, across: int, down: int) -> Lines:
+        high = min(max(len(self.uses), 1) + 2, max(4, down // 3))
+        rest = down - high - bool(self.trouble)
+        self._page = max(1, rest - 4)
+        self._top = max(0, min(max(self._top, self.cursor - self._page + 1), self.cursor))
+        self._first = high + 2
+        above = pane.slots(self.uses, self.desk.list.rows, host(), across, high)
+        trouble: Lines = [[(" ✗ " + self.trouble, "bad")]] if self.trouble else []
+        return [*above, *pane.line(self.turns, self.cursor, self._top, across, rest), *trouble]
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def _move(self, by: int) -> None:
+        self.cursor = min(max(self.cursor + by, 0), max(len(self.turns) - 1, 0))
+
+    def do_down(self) -> None:
+        self._move(1)
+
+    def do_up(self) -> None:
+        self._move(-1)
+
+    def do_page_down(self) -> None:
+        self._move(max(1, self._page // 2))
+
+    def do_page_up(self) -> None:
+        self._move(-max(1, self._page // 2))
+
+    def do_first(self) -> None:
+        self._move(-len(self.turns))
+
+    def do_last(self) -> None:
+        self._move(len(self.turns))
+
+    def why_not_open(self) -> str:
+        return "" if self.row else "there is no run here"
+
+    def do_open(self) -> None:
+        if self.row is not None:
+            self.desk.live.open(self.row.id)
+            self.desk.show(LIVE)
+
+    def why_not_pause(self) -> str:
+        turn = self.turn
+        if turn is None:
+            return "there is no run here"
+        if turn.waiting is not None:
+            return ""
+        if turn.row.live:
+            return f"{short(turn.row)} is at work: x stops it with a checkpoint, R goes on"
+        return f"{short(turn.row)} waits for no slot of the cockpit's: {turn.why}"
+
+    why_not_sooner = why_not_later = why_not_front = why_not_end = why_not_pause
+
+    def do_pause(self) -> None:
+        turn = self.turn
+        if turn is not None:
+            self._do(lambda: queue.pause(self.desk.root, turn.row.id, not turn.paused))
+            self.desk.say(f"{short(turn.row)} {'goes on' if turn.paused else 'paused: others pass it'}")
+
+    def do_sooner(self) -> None:
+        self._change("sooner")
+
+    def do_later(self) -> None:
+        self._change("later")
+
+    def do_front(self) -> None:
+        self._change("first")
+
+    def do_end(self) -> None:
+        self._change("last")
+
+    def _change(self, to: str) -> None:
+        row = self.row
+        if row is not None:
+            self._do(lambda: queue.move(self.desk.root, row.id, to))
+
+    def _do(self, what: Callable[[], None]) -> None:
+        """Write what a person wants, and look at once at what came of it."""
+        try:
+            what()
+        except (UserError, OSError) as error:
+            self.desk.say(str(error), "bad")
+        self._asked = -LOOK_EVERY
+        self.look()
+
+    def do_stop(self) -> None:
+        """At work it is stopped as everywhere; before that it is taken out of the queue."""
+        row = self.row
+        if row is None or row.live:
+            actions.do_stop(self.desk)
+            return
+        others = resting_on(row.id, self.desk.list.rows)
+        also = f"; {len(others)} that need it end too" if others else ""
+        choices = [Choice("cancel", f"it does not begin{also}; resume (R on the list) brings it back", "now")]
+        self.desk.choose(f"cancel {short(row)}", choices, lambda when: actions.stop(self.desk, [row], when))
+
+    def why_not_stop(self) -> str:
+        return actions.why_not_stop(self.desk)
+
+    def click(self, x: int, y: int) -> None:
+        place = self._top + y - self._first
+        if y >= self._first and place < len(self.turns):
+            self.cursor = place

@@ -1,5 +1,6 @@
 """What tests of several parts look at: all seven stages of a very small world, made once by the stages themselves."""
 
+import time
 from importlib import import_module
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def seven_stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of finished runs, each named after its stage: to be looked at, not changed."""
     from engine import config
     from engine.runs.run import Run
-    from engine.runs.schema import CONFIG, RunInfo
+    from engine.runs.schema import CONFIG, Exit, RunInfo
     from engine.stages import STAGES
 
     root, settings = tmp_path_factory.mktemp("seven-stages"), config.load(SMALL)
@@ -49,4 +50,5 @@ def seven_stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         RunInfo(name, name, "small", settings.seed, name, {maker: maker for maker in stage.inputs}).write(folder)
         with Run.open(folder) as run:
             import_module(f"engine.{name}.stage").run(settings, run)
+        Exit(1, 0, None, "self", "", 1.0, 10**8, False, time.time()).write(folder)
     return root

@@ -166,6 +166,10 @@ class Server:
         """Load the students, then whatever questions wait for; never returns."""
         for name in self.panel.students:
             self.panel.load(name)
+        with self._turn:
+            waiting = self._asked is not None
+        if not waiting:  # a good moment for what a misspelt title needs
+            self.panel.catalogue.prepare()
         while True:
             with self._turn:
                 self._turn.wait_for(lambda: self._asked is not None)

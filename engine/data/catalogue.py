@@ -37,12 +37,19 @@ def items_table(raw: pa.Array, seen: NDArray[np.int64], catalogue: Catalogue | N
 
 def titles(path: Path) -> list[str]:
     """Title of every item id from an items file; the padding's is ''."""
-    return ["", *pq.read_table(path, columns=["title"])["title"].to_pylist()]
+    return ["", *column(path, "title")]
 
 
 def texts(path: Path) -> list[str]:
     """More about every item id, without the title; the padding's is ''."""
-    return ["", *pq.read_table(path, columns=["text"])["text"].to_pylist()]
+    return ["", *column(path, "text")]
+
+
+def column(path: Path, name: str) -> list[str]:
+    """A column of texts of an items or users file."""
+    # Not read_table: that imports pyarrow's data sets and pandas, a quarter of a second before a title is known.
+    found: list[str] = pq.ParquetFile(path).read(columns=[name])[name].to_pylist()
+    return found
 
 
 def repeated_titles(table: pa.Table) -> int:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from engine.data.catalogue import titles
+from engine.data.catalogue import column, titles
 from engine.errors import UserError
 from engine.evaluate.lineage import lineage, made
 from engine.evaluate.lists import first_items, rank_of, shared
@@ -101,8 +100,8 @@ class Panel:
         self.run, self.device = folder.name, device
         self.runs = lineage(folder)
         items = made(self.runs, ITEMS)
-        raw = ["", *pq.read_table(items, columns=["raw"])["raw"].to_pylist()]
-        self.catalogue = Titles([clean(title, 200) for title in titles(items)], [str(name) for name in raw])
+        names = [clean(title, 200) for title in titles(items)]
+        self.catalogue = Titles(names, ["", *column(items, "raw")])
         self.data: str = json.loads(made(self.runs, PROFILE).read_text(encoding="utf-8"))["name"]
         self.people: People = held_out(folder, self.runs)
         self._tellers: dict[str, Teller | UserError] = {}

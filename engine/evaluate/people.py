@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from engine.data.catalogue import column
 from engine.data.sequences import Rows
 from engine.errors import DataError
 from engine.evaluate.lineage import made
@@ -74,5 +74,4 @@ def held_out(folder: Path, runs: dict[str, Path]) -> People:
     run = Follower(folder)  # opens what the run's own stage declared, and nothing else
     tested = TEST in run.stage.needs
     rows = Rows.load(run.input(TEST if tested else VALIDATION))
-    raw = [str(name) for name in pq.read_table(made(runs, USERS), columns=["raw"])["raw"].to_pylist()]
-    return People("test" if tested else "validation", rows, raw)
+    return People("test" if tested else "validation", rows, column(made(runs, USERS), "raw"))

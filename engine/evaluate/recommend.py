@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data import ids
-from engine.data.catalogue import titles
+from engine.data.catalogue import column, titles
 from engine.evaluate.histories import Histories
 from engine.evaluate.lineage import lineage, made
 from engine.evaluate.titles import Titles
@@ -45,8 +45,7 @@ def load(folder: Path, device: str = "cpu") -> Recommender:
     runs = lineage(folder)
     artifact = next((artifact for artifact in TRAINED if artifact.stage in runs), STUDENT_MODEL)
     model, items = load_student(made(runs, artifact), device), made(runs, ITEMS)
-    raw = ["", *pq.read_table(items, columns=["raw"])["raw"].to_pylist()]
-    return Recommender(runs[artifact.stage].name, model, Titles(titles(items), [str(name) for name in raw]))
+    return Recommender(runs[artifact.stage].name, model, Titles(titles(items), ["", *column(items, "raw")]))
 
 
 def scorer(path: Path, device: str = "cpu") -> Teller:

@@ -8,6 +8,8 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +37,25 @@ class Titles:
         self.titles, self.raw = titles, raw
         self._by_raw = {name: item for item, name in enumerate(raw) if item != ids.PADDING}
         self._by_title: defaultdict[str, list[int]] = defaultdict(list)
-        texts = [plain(title) for title in titles]
-        for item, text in enumerate(texts):
+        self._plain = [plain(title) for title in titles]
+        for item, text in enumerate(self._plain):
             if item != ids.PADDING:
                 self._by_title[text].append(item)
-        self._spoken = [f" {text}" for text in texts]  # a blank before every word
-        owners, buckets = _triples(texts)
+        self._spoken = [f" {text}" for text in self._plain]  # a blank before every word
+
+    def prepare(self) -> None:
+        """Do now what the first misspelt title would wait for."""
+        _ = self._sieve
+
+    @cached_property
+    def _sieve(self) -> "_Sieve":
+        owners, buckets = _triples(self._plain)
         order = np.argsort(buckets, kind="stable")
-        self._owners = owners[order]  # [G] item ids, bucket after bucket
-        self._offsets = np.searchsorted(buckets[order], np.arange(BUCKETS + 1))
-        self._sizes = np.bincount(owners, minlength=len(texts))
+        return _Sieve(
+            owners[order],
+            np.searchsorted(buckets[order], np.arange(BUCKETS + 1)),
+            np.bincount(owners, minlength=len(self._plain)),
+        )
 
     def named(self, text: str) -> list[int]:
         """Items with this title (the year at its end may be missing or not), else the item with this raw id."""
@@ -77,17 +88,27 @@ class Titles:
         buckets = np.unique(buckets)
         if len(buckets) == 0:
             return []
-        hits = np.concatenate([self._owners[self._offsets[b] : self._offsets[b + 1]] for b in buckets])
-        shared = np.bincount(hits, minlength=len(self._sizes))
-        alike = 2 * shared / (self._sizes + len(buckets))
+        sieve = self._sieve
+        hits = np.concatenate([sieve.owners[sieve.offsets[b] : sieve.offsets[b + 1]] for b in buckets])
+        shared = np.bincount(hits, minlength=len(sieve.sizes))
+        alike = 2 * shared / (sieve.sizes + len(buckets))
         first = np.argsort(-alike, kind="stable")[:SIEVED]
         first = first[alike[first] > 0.2]
         matcher = difflib.SequenceMatcher(b=wanted, autojunk=False)
         scored = []
         for item in first.tolist():
-            matcher.set_seq1(plain(self.titles[item]))
+            matcher.set_seq1(self._plain[item])
             scored.append((matcher.ratio(), item))
         return [item for _, item in sorted(scored, key=lambda pair: (-pair[0], pair[1]))[:count]]
+
+
+@dataclass(frozen=True)
+class _Sieve:
+    """Which titles have a triple."""
+
+    owners: NDArray[np.int64]  # [G] item ids, bucket after bucket
+    offsets: NDArray[np.int64]  # [BUCKETS + 1] of the buckets
+    sizes: NDArray[np.int64]  # [n + 1] triples of each title
 
 
 def _triples(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 spec = importlib.util.spec_from_file_location("pty_terminal", Path(__file__).parent / "pty_terminal.py")
@@ -90,6 +91,30 @@ def test_a_run_outlives_the_cockpit_that_started_it(cockpit, tmp_path):
     assert third.wait() == 0
     assert b"Runs go on" in third.raw
     assert list((tmp_path / "runs").glob("student-*/artifacts/model.safetensors"))
+
+
+def children(process):
+    """Processes that a process has started and that are still there."""
+    return psutil.Process(process).children(recursive=True)
+
+
+@pytest.mark.parametrize("end", ["Q", "hang up", "kill"])
+def test_the_server_of_the_models_ends_with_the_cockpit(cockpit, seven_stages, end):
+    terminal = cockpit("--runs", str(seven_stages), "--read-only")
+    terminal.shows("evaluate", "distill", seconds=60)
+    terminal.type("6")
+    terminal.shows("test user", "teacher written", "gate weights", seconds=120)
+    servers = [child for child in children(terminal.pid) if "serve-local" in child.cmdline()]
+    assert len(servers) == 1
+    if end == "Q":
+        terminal.type("Q")
+        assert terminal.wait() == 0
+        assert b"Traceback" not in terminal.raw and b"Error" not in terminal.raw
+    elif end == "hang up":
+        terminal.hang_up()
+    else:
+        terminal.kill(signal.SIGKILL)
+    assert psutil.wait_procs(servers, timeout=30)[1] == []
 
 
 def test_a_slow_line_still_answers_and_resizing_redraws(cockpit, tmp_path):

@@ -147,7 +147,9 @@ class Panel:
             made(self.runs, ADAPTER), made(self.runs, LANGUAGE_MODEL)
             from engine.evaluate.teacher_live import LiveTeacher
 
-            return LiveTeacher(self.runs[ADAPTER.stage], self.device)
+            told = self._answered
+            liking, gamma = told.grounding if isinstance(told, Answered) else (None, 0.0)
+            return LiveTeacher(self.runs[ADAPTER.stage], self.device, liking, gamma)
         path = made(self.runs, STUDENTS[name])
         from engine.evaluate.recommend import scorer
 

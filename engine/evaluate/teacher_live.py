@@ -24,8 +24,13 @@ from engine.teacher.questions import of_rows
 class LiveTeacher:
     """Answers one history at a time, as the knowledge stage would."""
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
-        """``folder`` is the teacher's run. RunError where something it was made from is gone."""
+    def __init__(
+        self, folder: Path, device: str = "cpu", liking: NDArray[np.float32] | None = None, gamma: float = 0.0
+    ) -> None:
+        """``folder`` is the teacher's run; ``liking`` [n + 1] and ``gamma`` are as its knowledge grounds answers.
+
+        RunError where something it was made from is gone.
+        """
         run, adapter = Follower(folder), folder / ARTIFACTS / ADAPTER.file
         self._trained = settings_of(adapter)
         self._device = device
@@ -36,7 +41,10 @@ class LiveTeacher:
             self._way = scoring(self._built, asking, self._trained, device)
         else:
             text, about = load_file(run.input(TEXT_VECTORS))["vectors"], config.tree_at(folder / CONFIG)["backbone"]
-            self._way = saying(self._built, asking, self._trained, text, about["pooling"], about["text_tokens"], device)
+            liked = None if liking is None else torch.from_numpy(liking)
+            self._way = saying(
+                self._built, asking, self._trained, text, about["pooling"], about["text_tokens"], device, liked, gamma
+            )
 
     @torch.no_grad()
     def __call__(self, history: NDArray[np.int32]) -> Told:

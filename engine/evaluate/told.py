@@ -70,6 +70,11 @@ class Answered:
                 remedy="Ask again: engine run knowledge --again",
             )
 
+    @property
+    def grounding(self) -> tuple[NDArray[np.float32] | None, float]:
+        """Liking [n + 1] and gamma by which generated answers are grounded; (None, 0) where there are none."""
+        return self._held.get("liking"), float(self._held.get("gamma", 0.0))
+
     def __call__(self, row: int) -> Told:
         """What it said after the history of a row."""
         with safe_open(self._path, "np") as file:

@@ -63,8 +63,11 @@ def right(text: str, size: int) -> str:
 
 
 def ends(left: Line, end: Line, size: int) -> Line:
-    """One text at each end of a line; the left one gives way."""
-    return [*fit(left, max(0, size - width(end))), *fit(end, min(width(end), size))]
+    """One text at each end of a line; the left one gives way, and what was cut of it is marked."""
+    room = max(0, size - width(end))
+    if width(left) > room > 2:
+        left = [*fit(left, room - 2), ("… ", "")]
+    return [*fit(left, room), *fit(end, min(width(end), size))]
 
 
 def selected(line: Line, size: int) -> Line:

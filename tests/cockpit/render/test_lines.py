@@ -47,5 +47,6 @@ def test_blocks_stand_side_by_side():
     assert plain(beside([block([[("a", "")]], 2, 1), block([[("b", "")]], 2, 1)])) == "a b"
 
 
-def test_the_right_end_of_a_line_stays():
-    assert plain([ends([("left text", "")], [("R", "")], 6)]) == "left R"
+def test_the_right_end_of_a_line_stays_and_what_gives_way_to_it_is_marked():
+    assert plain([ends([("left text", "")], [("R", "")], 6)]) == "lef… R"
+    assert plain([ends([("left", "")], [("R", "")], 6)]) == "left R"

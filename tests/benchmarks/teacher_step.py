@@ -1,28 +1,38 @@
-"""The fused expert layer beside the frozen map alone, the form that makes every expert's output, and peft's plain LoRA.
+"""The fused expert layer beside the frozen map alone, the form that makes every expert's output, and peft's plain LoRA;
+then whole training steps of the teacher beside transformers with peft's plain LoRA of the same rank on the same model.
 
-Run it by hand: python tests/benchmarks/teacher_step.py [--width 2048 --tokens 2400 --rank 16 --bf16]. All forms run in
-turn in one process, forward and backward to the input; the figure is the median over rounds, in CPU or device time.
+Run it by hand: python tests/benchmarks/teacher_step.py [--width 2048 --tokens 2400 --rank 16 --model 256 --bf16]. All
+forms run in turn in one process; figures are medians over rounds, in CPU or device time. peft is no dependency: where
+it is not installed its rows are left out.
 """
 
 import argparse
+import copy
 import importlib.util
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import LlamaConfig, LlamaForCausalLM
 
-from engine.teacher.moe_lora import MoELoRALinear
+from engine.teacher.gate import make_gate
+from engine.teacher.generate import Told, token_losses
+from engine.teacher.model import Inputs, Teacher
+from engine.teacher.moe_lora import MoELoRALinear, adapt
+from engine.teacher.projector import Projector
 from engine.teacher.routing import Routing
+from engine.teacher.tokens import NO_LABEL
 
-PROMPTS, EXPERTS = 8, 4
+PROMPTS, EXPERTS, USER, ANSWER = 8, 4, 64, 6  # USER: width of a user vector; ANSWER: tokens that are learned
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
-    for name, value in (("width", 2048), ("tokens", 2400), ("rank", 16), ("rounds", 7)):
+    for name, value in (("width", 2048), ("tokens", 2400), ("rank", 16), ("rounds", 7), ("model", 256)):
         words.add_argument(f"--{name}", type=int, default=value)
     words.add_argument("--bf16", action="store_true")
     given = words.parse_args()
@@ -38,8 +48,11 @@ def main() -> None:
         "fused": lambda x: routed(layer, x, gate),
         "one output per expert": lambda x: every_expert(layer, x, gate),
     }
-    if importlib.util.find_spec("peft"):
+    with_peft = importlib.util.find_spec("peft") is not None
+    if with_peft:
         forms["peft, plain LoRA"] = peft_layer(base, given.rank)
+    else:
+        print("peft is not installed: its rows are left out (pip install peft)")
     x = torch.randn(PROMPTS, given.tokens // PROMPTS, given.width, device=device, dtype=dtype, requires_grad=True)
     taken: dict[str, list[float]] = {name: [] for name in forms}
     for _ in range(given.rounds + 1):
@@ -52,6 +65,81 @@ def main() -> None:
     for name, times in taken.items():
         median = statistics.median(times[1:])  # the first round warms up
         print(f"  {name:24s} {median * 1e3:9.2f} ms  x{median / frozen:.2f}")
+    training(given.model, given.tokens, given.rank, given.rounds, dtype, device, with_peft)
+
+
+def training(width: int, tokens: int, rank: int, rounds: int, dtype: torch.dtype, device: str, with_peft: bool) -> None:
+    """Whole steps: forward, loss of the answers' tokens, backward, AdamW. One batch, prompts padded on the right."""
+    model = new_model(width).to(device, dtype)
+    longest = tokens // PROMPTS
+    length = torch.linspace(0.7 * longest, longest, PROMPTS).long()
+    ids = torch.randint(10, model.config.vocab_size, (PROMPTS, longest), device=device)
+    place = torch.arange(longest)
+    real = (place < length[:, None]).to(device)
+    labels = torch.where((place >= length[:, None] - ANSWER).to(device) & real, ids, NO_LABEL)
+    steps = {"teacher": our_step(copy.deepcopy(model), rank, ids, labels)}
+    if with_peft:
+        steps["transformers with peft"] = peft_step(model, rank, ids, real.long(), labels)
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds + 1):
+        for name, step in steps.items():
+            taken[name].append(timed(step, device))
+    parameters = sum(value.numel() for value in model.parameters())
+    print(
+        f"training: {parameters / 1e6:.1f} million frozen weights of width {width}, {int(length.sum())} tokens a step, "
+        f"rank {rank} on all linear maps"
+    )
+    ours = statistics.median(taken["teacher"][1:])
+    for name, times in taken.items():
+        median = statistics.median(times[1:])
+        print(f"  {name:24s} {int(length.sum()) / median:9.0f} tokens/s  x{ours / median:.2f} of the teacher's")
+
+
+def new_model(width: int) -> Any:
+    config = LlamaConfig(
+        vocab_size=4000,
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=6,
+        num_attention_heads=max(1, width // 64),
+        max_position_embeddings=4096,
+    )
+    return LlamaForCausalLM(config).eval().requires_grad_(False)
+
+
+def our_step(model: Any, rank: int, ids: Tensor, labels: Tensor) -> Callable[[], None]:
+    """The generate objective with everything that belongs to it: slots, projector, gate, experts."""
+    routing = Routing()
+    adapt(model.base_model, ["all"], rank, EXPERTS, 32.0, 0.0, routing)
+    users = torch.randn(len(ids), USER, device=ids.device)
+    slots = torch.arange(5, ids.numel(), 12, device=ids.device)
+    vectors = torch.randn(len(slots), USER, device=ids.device)
+    gate = make_gate("softmax", USER, EXPERTS, 0, 2, "group")
+    teacher = Teacher(model, routing, gate, Projector(USER, model.config.hidden_size), None).to(ids.device).train()
+    told = Told(Inputs(ids, slots, vectors, users, None), labels, ids.numel(), 0.0)
+    optimizer = torch.optim.AdamW([value for group in teacher.groups().values() for value in group], lr=1e-4)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        token_losses(teacher, told, teacher.gates(users))[0].mean().backward()
+        optimizer.step()
+
+    return step
+
+
+def peft_step(model: Any, rank: int, ids: Tensor, mask: Tensor, labels: Tensor) -> Callable[[], None]:
+    from peft import LoraConfig, get_peft_model
+
+    names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    adapted = get_peft_model(model, LoraConfig(r=rank, lora_alpha=32, lora_dropout=0.0, target_modules=names)).train()
+    optimizer = torch.optim.AdamW([value for value in adapted.parameters() if value.requires_grad], lr=1e-4)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        adapted(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss.backward()
+        optimizer.step()
+
+    return step
 
 
 def routed(layer: MoELoRALinear, x: Tensor, gate: Tensor) -> Tensor:
@@ -68,24 +156,31 @@ def every_expert(layer: MoELoRALinear, x: Tensor, gate: Tensor) -> Tensor:
 
 
 def peft_layer(base: nn.Module, rank: int) -> Callable[[Tensor], Tensor]:
+    from peft import LoraConfig
     from peft.tuners.lora.layer import Linear
 
-    made: Callable[[Tensor], Tensor] = Linear(base, "default", r=rank, lora_alpha=32, lora_dropout=0.0)
+    about = LoraConfig(r=rank, lora_alpha=32, lora_dropout=0.0)
+    made: Callable[[Tensor], Tensor] = Linear(base, "default", config=about, r=rank, lora_alpha=32)
     return made
 
 
 def seconds(form: Callable[[Tensor], Tensor], x: Tensor, device: str) -> float:
-    """Of one forward and backward: device time on a GPU, this process's CPU time elsewhere."""
+    """Of one forward and backward."""
     x.grad = None
+    return timed(lambda: form(x).sum().backward(), device)
+
+
+def timed(work: Callable[[], object], device: str) -> float:
+    """Seconds: device time on a GPU, this process's CPU time elsewhere."""
     if device == "cuda":
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         begin.record()
-        form(x).sum().backward()
+        work()
         end.record()
         torch.cuda.synchronize()
         return float(begin.elapsed_time(end)) / 1e3
     since = time.process_time()
-    form(x).sum().backward()
+    work()
     return time.process_time() - since
 
 

@@ -1,5 +1,6 @@
 """The fused expert layer beside the frozen map alone, the form that makes every expert's output, and peft's plain LoRA;
-then whole training steps of the teacher beside transformers with peft's plain LoRA of the same rank on the same model.
+then whole training steps of the teacher beside transformers with peft's plain LoRA of the same rank on the same model,
+and the rows that a teacher of the demo's size is asked about in a second.
 
 Run it by hand: python tests/benchmarks/teacher_step.py [--width 2048 --tokens 2400 --rank 16 --model 256 --bf16]. All
 forms run in turn in one process; figures are medians over rounds, in CPU or device time. peft is no dependency: where
@@ -12,22 +13,40 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from engine import config
+from engine.backbone.slots import Vocabulary
+from engine.data.sequences import Sequences
+from engine.knowledge.ways import scoring
+from engine.student.model import SequenceModel
+from engine.teacher.build import Built
 from engine.teacher.gate import make_gate
 from engine.teacher.generate import Told, token_losses
+from engine.teacher.head import RankHead
 from engine.teacher.model import Inputs, Teacher
 from engine.teacher.moe_lora import MoELoRALinear, adapt
 from engine.teacher.projector import Projector
+from engine.teacher.questions import of_training
 from engine.teacher.routing import Routing
-from engine.teacher.tokens import NO_LABEL
+from engine.teacher.tokens import NO_LABEL, Phrasebook
+from engine.teacher.users import Student
 
-PROMPTS, EXPERTS, USER, ANSWER = 8, 4, 64, 6  # USER: width of a user vector; ANSWER: tokens that are learned
+PROMPTS, EXPERTS, ITEMS = 8, 4, 1800
+USER, ANSWER = 64, 6  # width of a user vector, tokens that are learned
+    8,
+    4,
+    64,
+    6,
+    1800,
+)  # USER: width of a user vector; ANSWER: tokens that are learned
 
 
 def main() -> None:
@@ -66,6 +85,7 @@ def main() -> None:
         median = statistics.median(times[1:])  # the first round warms up
         print(f"  {name:24s} {median * 1e3:9.2f} ms  x{median / frozen:.2f}")
     training(given.model, given.tokens, given.rank, given.rounds, dtype, device, with_peft)
+    asking(given.rounds, device)
 
 
 def training(width: int, tokens: int, rank: int, rounds: int, dtype: torch.dtype, device: str, with_peft: bool) -> None:
@@ -95,12 +115,44 @@ def training(width: int, tokens: int, rank: int, rounds: int, dtype: torch.dtype
         print(f"  {name:24s} {int(length.sum()) / median:9.0f} tokens/s  x{ours / median:.2f} of the teacher's")
 
 
-def new_model(width: int) -> Any:
+def asking(rounds: int, device: str) -> None:
+    """Answers and rankings for every training row of 48 users, eight rows in a prompt and one row in a prompt."""
+    settings, draw = config.load([]), np.random.default_rng(0)
+    items = draw.integers(1, ITEMS + 1, 48 * 17).astype(np.int32)
+    sequences = Sequences(items, np.arange(49) * 17, np.arange(48))
+    student = Student.of(SequenceModel(ITEMS, settings.student).to(device).eval())
+    model, routing, rules = new_model(128, layers=2).to(device), Routing(), settings.teacher
+    adapt(model.base_model, ["all"], rules.lora.rank, rules.lora.experts, rules.lora.alpha, 0.0, routing)
+    width, text = student.table.shape[1], torch.randn(ITEMS + 1, 128, device=device)
+    head = RankHead(text, 128, 64, 0.0, True).to(device)
+    gate = make_gate("softmax", width, rules.lora.experts, 0, 2, "group").to(device)
+    teacher = Teacher(model, routing, gate, Projector(width, 128).to(device), head).eval()
+    words = Vocabulary(lambda texts: [[10 + ord(c) for c in text] for text in texts], str, " ", 1, 0, 2, 3, 4)
+    book = Phrasebook([f"{item:4d}" for item in range(ITEMS + 1)], words, rules.context, rules.title_tokens)
+    built = Built(teacher, student, book, ["[HistoryHere],"], [""] * (ITEMS + 1))
+    way = scoring(built, settings.knowledge, rules, device)
+    states = student.after_events(sequences, device, lambda: None)
+    taken: dict[int, list[float]] = {8: [], 1: []}
+
+    def ask(targets: int) -> None:
+        questions = of_training(sequences, rules.history, targets)
+        users, _ = way.answer(questions, states, questions.asked[1], lambda: None)
+        way.first(users.to(device), None)
+
+    for _ in range(rounds + 1):
+        for targets, times in taken.items():
+            times.append(timed(partial(ask, targets), device))
+    rows = len(items) - len(sequences)
+    for targets, times in taken.items():
+        print(f"knowledge, {targets} rows in a prompt: {rows / statistics.median(times[1:]):9.0f} rows/s")
+
+
+def new_model(width: int, layers: int = 6) -> Any:
     config = LlamaConfig(
         vocab_size=4000,
         hidden_size=width,
         intermediate_size=3 * width,
-        num_hidden_layers=6,
+        num_hidden_layers=layers,
         num_attention_heads=max(1, width // 64),
         max_position_embeddings=4096,
     )

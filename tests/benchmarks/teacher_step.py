@@ -41,12 +41,6 @@ from engine.teacher.users import Student
 
 PROMPTS, EXPERTS, ITEMS = 8, 4, 1800
 USER, ANSWER = 64, 6  # width of a user vector, tokens that are learned
-    8,
-    4,
-    64,
-    6,
-    1800,
-)  # USER: width of a user vector; ANSWER: tokens that are learned
 
 
 def main() -> None:

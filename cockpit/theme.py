@@ -1,7 +1,8 @@
 """What the style names look like: a palette of 256 colours, one of 16, and one without colour.
 
-The eight-colour set of Okabe and Ito (told apart by colour-blind people) in its nearest entries of the 256-colour
-palette. State is never told by colour alone: each has a glyph and a word. No background, so the terminal's own shows.
+The colours of curves are those six of the 256 that stay furthest apart for eyes that lack one of the three cones, the
+first two given. State is never told by colour alone: each has a glyph and a word. No background, so the terminal's own
+shows.
 """
 
 from rich.style import Style
@@ -17,20 +18,20 @@ _256 = {
     "title": "bold",
     "header": "bold",
     "key": "bold color(74)",
-    "ok": "color(36)",
+    "ok": "color(85)",
     "warn": "color(214)",
-    "bad": "bold color(203)",
-    "run": "color(36)",
+    "bad": "bold color(196)",
+    "run": "color(85)",
     "wait": "color(244)",
     "done": "color(74)",
     "select": "reverse",
     "mark": "bold color(214)",
     "series0": "color(74)",
     "series1": "color(214)",
-    "series2": "color(36)",
-    "series3": "color(175)",
-    "series4": "color(227)",
-    "series5": "color(166)",
+    "series2": "color(85)",
+    "series3": "color(161)",
+    "series4": "color(62)",
+    "series5": "color(130)",
     "raw": "color(240)",
     "grid": "color(238)",
     "cursor": "color(227)",

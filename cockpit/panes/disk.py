@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from cockpit.models.rows import Row
-from cockpit.panes.run_table import glyph
+from cockpit.panes.run_table import STATES, UNKNOWN
 from cockpit.render import words
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, beside, block, box, column, right, selected
@@ -36,10 +36,10 @@ def render(
     room = inside - (BY_STAGE if left else 0)
     lines: Lines = [[("biggest runs", "dim")]]
     for index, row in enumerate(runs[top : top + max(0, rows - 1)], top):
-        mark, style = glyph(row)
+        mark, word, style = STATES.get(row.state, UNKNOWN)
         line: Line = [
             (right(words.size(sizes[row.id]), 6) + " ", ""),
-            (mark + " ", style),
+            (f"{mark} {word:<6}", style),
             (column(f"{row.stage} {row.name}", 32), ""),
             (row.experiment + ("  pinned" if row.pinned else ""), "dim"),
         ]

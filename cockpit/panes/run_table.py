@@ -16,11 +16,11 @@ STATES = {  # state -> glyph, word, style
     "RUNNING": ("●", "RUN", "run"),
     "STALLED": ("◐", "STALL", "warn"),
     "WAITING": ("◌", "WAIT", "wait"),
-    "QUEUED": ("◌", "QUEUE", "wait"),
+    "QUEUED": ("○", "QUEUE", "wait"),
     "DONE": ("✓", "DONE", "done"),
     "FAILED": ("✗", "FAIL", "bad"),
     "STOPPED": ("■", "STOP", "warn"),
-    "KILLED": ("✗", "KILL", "bad"),
+    "KILLED": ("†", "KILL", "bad"),
     "LOST": ("?", "LOST", "warn"),
 }
 UNKNOWN = ("?", "?", "warn")

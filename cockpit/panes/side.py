@@ -21,7 +21,8 @@ def run_lines(rows: Sequence[Row], current: str, marks: Sequence[str], across: i
     lines: Lines = []
     for row in rows[top : top + down]:
         mark, style = glyph(row)
-        score = words.figure(row.score) if row.score is not None else STATES.get(row.state, UNKNOWN)[1].lower()
+        told = row.score is not None and row.state in ("DONE", "RUNNING")
+        score = words.figure(row.score) if told else STATES.get(row.state, UNKNOWN)[1].lower()
         flag = "▸" if row.id in marks else " "
         name = f"{row.stage} {row.name}"
         line: Line = [
@@ -61,16 +62,15 @@ def lineage_lines(row: Row, rows: Mapping[str, Row], across: int) -> Lines:
     lines: Lines = []
     for stage in [name for name in STAGES if name in row.inputs]:
         maker = rows.get(row.inputs[stage])
-        mark, style = glyph(maker) if maker else ("?", "warn")
-        lines.append(
-            [(mark + " ", style), (column(stage, 10), ""), (maker.name if maker else row.inputs[stage], "dim")]
-        )
+        lines.append(_relative(maker) if maker else [("? ", "warn"), (column(stage, 10), ""), ("gone", "warn")])
     lines.append([("▸ ", "mark"), (column(row.stage, 10), "bold"), (row.name, "")])
-    for user in rows.values():
-        if row.id in user.inputs.values():
-            mark, style = glyph(user)
-            lines.append([("  ", ""), (mark + " ", style), (column(user.stage, 10), ""), (user.name, "dim")])
+    lines += [[("  ", ""), *_relative(user)] for user in rows.values() if row.id in user.inputs.values()]
     return lines
+
+
+def _relative(row: Row) -> Line:
+    mark, word, style = STATES.get(row.state, UNKNOWN)
+    return [(mark + " ", style), (column(row.stage, 10), ""), (row.name[-11:] + "  ", "dim"), (word.lower(), style)]
 
 
 def difference(row: Row, best: Row | None) -> Lines:

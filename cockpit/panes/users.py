@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cockpit.models.rows import Row
 from cockpit.models.users import User
-from cockpit.panes.run_table import glyph
+from cockpit.panes.run_table import STATES, UNKNOWN
 from cockpit.render import words
 from cockpit.render.lines import Line, Lines, box, column, right, selected
 
@@ -40,8 +40,8 @@ def render(
 def _line(user: User, row: Row | None, now: float, inside: int, wide: bool) -> Line:
     room = inside - 21 - 18 * wide
     if row is not None:
-        mark, style = glyph(row)
-        who: Line = [(mark + " ", style), (column(f"{row.stage} {row.name}", room - 3) + " ", "bold")]
+        mark, word, style = STATES.get(row.state, UNKNOWN)
+        who: Line = [(f"{mark} {word:<6}", style), (column(f"{row.stage} {row.name}", room - 9) + " ", "bold")]
     else:
         number = f"{user.pids[0]} " if len(user.pids) == 1 else ""
         who = [("  ", ""), (column(number + user.command, room - 3) + " ", "" if user.run else "dim")]

@@ -42,11 +42,11 @@ class PtyTerminal:
         self.started = time.perf_counter()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            # Textual asks the environment first, so the size is right from the first picture on.
-            size_words = {"COLUMNS": str(self.width), "LINES": str(self.height)}
-            os.execvpe(
-                command[0], list(command), {**os.environ, "TERM": "xterm-256color", **size_words, **(environment or {})}
-            )
+            # Before the program starts, so that its first picture has the right size; and nowhere else, so that it
+            # asks again when the window is resized.
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", self.height, self.width, 0, 0))
+            inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+            os.execvpe(command[0], list(command), {**inherited, "TERM": "xterm-256color", **(environment or {})})
         self.resize(self.width, self.height)
         self.exit: int | None = None
 

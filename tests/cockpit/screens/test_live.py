@@ -165,7 +165,7 @@ def test_the_next_run_of_the_list_is_one_key_away(live, world, press):
     ("name", "words"),
     [
         ("failed", ["✗ FAILED", "failed: RuntimeError: loss is NaN", "NaN since step 30"]),
-        ("killed", ["✗ KILLED", "killed: out of memory"]),
+        ("killed", ["† KILLED", "killed: out of memory"]),
         ("lost", ["? LOST", "planned, but never started"]),
         ("data", ["✓ DONE", "nothing reported yet"]),
     ],

@@ -62,9 +62,9 @@ def test_only_colours_that_the_terminal_knows_are_sent(cockpit, environment, all
     assert re.search(r"[●◐◌○✓✗■†?] (RUNNING|DONE|FAILED|WAITING|QUEUED|STOPPED|KILLED|LOST|STALLED)", terminal.text)
 
 
-def test_the_mouse_is_left_alone_when_it_is_asked_for(cockpit):
-    assert not any(code in cockpit("--no-mouse").raw for code in MOUSE)
-    assert any(code in cockpit().raw for code in MOUSE)
+@pytest.mark.parametrize(("options", "asked"), [(["--no-mouse"], False), ([], True)])
+def test_the_mouse_is_left_to_the_terminal_when_that_is_asked_for(cockpit, options, asked):
+    assert any(code in cockpit(*options).raw for code in MOUSE) == asked
 
 
 def test_a_window_that_is_dragged_about_ends_with_a_whole_picture(cockpit):

@@ -93,7 +93,7 @@ def resolve(words: Sequence[str], store: Store, stage: str | None = None) -> lis
     if len(groups) < 2:
         raise UserError(
             f"a comparison needs two groups, and {'these words name' if words else 'no word names'} {len(groups)}",
-            remedy=HOW,
+            remedy=HOW + ("; its models against each other: engine results --seeds" if groups else ""),
         )
     _check_apart(groups)
     return groups

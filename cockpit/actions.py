@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from cockpit.keys import HELP, LAUNCH, LIVE, RUNS, TRYOUT
+from cockpit.keys import DOCTOR, HELP, LAUNCH, LIVE, RUNS, TRYOUT
 from cockpit.models.rows import Row
 from cockpit.models.series import AXES
 from cockpit.panes.chart import WEIGHTS
@@ -165,6 +165,18 @@ def do_rerun(desk: "Desk") -> None:
     if row is not None:
         desk.show(LAUNCH)
         desk.form.open(row)
+
+
+def why_not_doctor(desk: "Desk") -> str:
+    return "" if desk.row else NO_RUN
+
+
+def do_doctor(desk: "Desk") -> None:
+    """The doctor looks at the run."""
+    row = desk.row
+    if row is not None:
+        desk.doctor.examine(f"{row.stage} {row.name}", [row.id], row.id)
+        desk.show(DOCTOR)
 
 
 def why_not_stop(desk: "Desk") -> str:

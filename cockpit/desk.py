@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from cockpit import actions, picture
-from cockpit.keys import LAUNCH, LIVE, LOG, MAIN, RUNS, SYSTEM, KeyMap
+from cockpit.keys import DOCTOR, LAUNCH, LIVE, LOG, MAIN, RUNS, SYSTEM, KeyMap
 from cockpit.models.line_edit import LineEdit
 from cockpit.models.rows import Row
 from cockpit.models.run_list import RunList
@@ -27,6 +27,7 @@ from cockpit.services.watch import Watch
 from cockpit.settings import Settings
 
 if TYPE_CHECKING:
+    from cockpit.screens.doctor import Doctor
     from cockpit.screens.launch import Launch
     from cockpit.screens.live import Live
 
@@ -101,6 +102,10 @@ class Desk:
     @property
     def live(self) -> "Live":
         return cast("Live", self.screens[LIVE])
+
+    @property
+    def doctor(self) -> "Doctor":
+        return cast("Doctor", self.screens[DOCTOR])
 
     @property
     def form(self) -> "Launch":

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from engine.errors import ConfigError
 
 RUNS, LIVE, COMPARE, QUEUE, SYSTEM, TRYOUT = "runs", "live", "compare", "queue", "system", "tryout"
-LAUNCH, LOG, HELP = "launch", "log", "help"
+LAUNCH, LOG, DOCTOR, HELP = "launch", "log", "doctor", "help"
 # Every screen, and what the top line calls it; the class is ``<Name>`` in cockpit/screens/<name>.py.
 SCREENS = {
     RUNS: "1 Runs",
@@ -22,6 +22,7 @@ SCREENS = {
     TRYOUT: "6 Try",
     LAUNCH: "Launch",
     LOG: "Log",
+    DOCTOR: "Doctor",
     HELP: "Help",
 }
 MAIN = tuple(name for name, title in SCREENS.items() if title[0].isdigit())  # these replace each other
@@ -149,6 +150,9 @@ TABLE: tuple[Key, ...] = (
     Key("front", ("T",), "front", "to the front of its line", (QUEUE,)),
     Key("end", ("B",), "end", "to the end of its line", (QUEUE,)),
     Key("resume", ("R",), "resume", "go on with a run that ended early", OF_RUNS),
+    Key("doctor", ("D",), "doctor", "have the doctor look at the run", (RUNS, LIVE, LOG)),
+    Key("doctor", ("D",), "doctor", "have the doctor look at what the form says", (LAUNCH,)),
+    Key("doctor", ("D",), "look again", "have the doctor look once more", (DOCTOR,)),
     Key("pin", ("p",), "pin", "keep the run at the top of the list", (RUNS, LIVE)),
     Key("tags", ("t",), "tags", "edit the tags of the run, or of all marked runs", (RUNS, LIVE)),
     Key("note", ("i",), "note", "edit the note of the run", (RUNS, LIVE)),
@@ -208,8 +212,22 @@ FOOTER = {
     QUEUE: ("show_runs", "open", "sooner", "later", "front", "end", "pause", "stop", "show_log", "launch", "copy"),
     SYSTEM: ("show_runs", "open", "pane", "stop", "show_log", "launch", "rerun", "copy"),
     TRYOUT: ("filter", "title", "next", "reset", "open", "right", "models", "live_teacher", "length", "copy"),
-    LAUNCH: ("start", "open", "pane", "preset", "save", "filter", "reset", "changed", "check", "copy", "back"),
+    LAUNCH: (
+        "start",
+        "open",
+        "pane",
+        "preset",
+        "save",
+        "filter",
+        "reset",
+        "changed",
+        "check",
+        "doctor",
+        "copy",
+        "back",
+    ),
     LOG: ("back", "filter", "next", "errors", "follow", "last", "stop"),
+    DOCTOR: ("back", "doctor", "down", "page_down", "show_runs"),
     HELP: ("back", "down", "page_down", "show_runs"),
 }
 

@@ -11,7 +11,7 @@ from cockpit.models.form import GRID_LIMIT, Form, shown, stages_for
 from cockpit.render import words
 from cockpit.render.lines import Line, Lines, box, column, fit, selected, short, width, wrap
 from cockpit.services import engine
-from cockpit.services.planning import Planning
+from cockpit.services.planning import AGAIN, BATCH, DOCTOR, Planning
 from engine.stages import STAGES
 
 VALUE = 24  # cells of a value
@@ -23,8 +23,9 @@ ACTIONS = {  # what a plan does with a stage -> glyph, word, style
     "new": ("+", "new", "mark"),
 }
 CHECKS = {
-    "doctor": "check first that data, ids, losses and gradients are sound and one batch can be learnt",
-    "again": "run the target anew although a finished run could be reused",
+    DOCTOR: "before the start: are data, ids, losses and gradients sound, can one batch be learnt (a minute)",
+    BATCH: "before the start: can one batch be learnt by heart (half a minute)",
+    AGAIN: "run the target anew although a finished run could be reused",
 }
 
 
@@ -138,7 +139,7 @@ def preview(planning: Planning, root: Path, cost: Estimate | None, free: float |
         if cost and planning.new:
             lines.append(_cost(cost, free))
     lines.append([("$ ", "dim"), (engine.shown(form.command, root), "")])
-    boxes = [part for name in CHECKS if name in planning.possible for part in _box(name, planning.checks)]
+    boxes = [part for name in CHECKS for part in _box(name, planning.checks)]
     room = down - 3 - len(lines)
     if form.sweeps and room > 1:
         lines += _combinations(form, room)

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from cockpit.keys import LAUNCH, RUNS
+from cockpit.keys import DOCTOR, LAUNCH, RUNS
 from cockpit.models.estimate import Estimate, estimate
 from cockpit.models.form import GRID_LIMIT, Form, check, split
 from cockpit.models.rows import Row
@@ -256,11 +256,19 @@ class Launch:
         choices = [Choice(text, "", text) for text in texts]
         self.desk.choose(f"{len(texts)} combinations", choices, lambda text: None)
 
+    def why_not_doctor(self) -> str:
+        return self.planning.why_not()
+
+    def do_doctor(self) -> None:
+        """All checks on what the form says, whichever boxes are ticked."""
+        asked = [word for word in self.planning.examined if word not in ("--only", "overfits")]
+        self.desk.doctor.examine(" ".join(asked), asked)
+        self.desk.show(DOCTOR)
+
     def do_check(self) -> None:
         choices = [
             Choice(("[✓] " if name in self.planning.checks else "[ ] ") + name, text, name)
             for name, text in CHECKS.items()
-            if name in self.planning.possible
         ]
         self.desk.choose("before the start", choices, self.planning.toggle)
 
@@ -277,6 +285,9 @@ class Launch:
 
     async def _start(self) -> None:
         started = await self.planning.start()
+        if self.planning.objection is not None:
+            self.desk.doctor.show(self.form.target, self.planning.examined, self.planning.objection)
+            self.desk.show(DOCTOR)
         if started is None:
             self.desk.say(f"not started: {self.planning.trouble}", "bad")
             return

@@ -7,11 +7,13 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from cockpit.models.findings import findings
 from cockpit.models.form import GRID_LIMIT, Form, changes_from
 from cockpit.models.rows import Row
 from cockpit.services import engine
 from cockpit.services.scan import read_config
 
+DOCTOR, BATCH, AGAIN = "doctor", "one batch", "again"  # boxes of the form
 Ask = Callable[..., Coroutine[Any, Any, engine.Answer]]
 
 
@@ -26,7 +28,7 @@ class Planning:
         self.steps: list[dict[str, Any]] = []  # of the plan; of a sweep, those of its first combination
         self.new: dict[str, int] = {}  # stage -> runs that would be made
         self.checks: set[str] = set()
-        self.possible = {"again"}  # checks that this engine knows
+        self.objection: engine.Answer | None = None  # what the doctor said when it forbade the start
         self._planning = False
         self._stale = False
         self._source: Row | None = None
@@ -36,7 +38,7 @@ class Planning:
         if row is None and not preset and self.form.settings:
             self.refresh()
             return  # what was typed before is still there
-        self.form = Form(preset=preset, target=row.stage if row else "evaluate", again="again" in self.checks)
+        self.form = Form(preset=preset, target=row.stage if row else "evaluate", again=AGAIN in self.checks)
         self.steps, self.trouble, self._source = [], "", row
         if row is not None:
             self.form.source, self.form.experiment = row.id, row.experiment
@@ -61,7 +63,7 @@ class Planning:
     def toggle(self, check: str) -> None:
         """Ask for a check before the start, or no longer."""
         self.checks ^= {check}
-        self.form.again = "again" in self.checks
+        self.form.again = AGAIN in self.checks
         self.refresh()
 
     def _changed(self, key: str) -> None:
@@ -71,7 +73,7 @@ class Planning:
             self.refresh()
 
     async def _load(self) -> None:
-        """Ask for the settings, and whether there is a doctor."""
+        """Ask for the settings."""
         self.busy = "reading settings"
         answer = await self._ask(self.form.words({}, run=False))
         self.busy = ""
@@ -83,8 +85,6 @@ class Planning:
             config = read_config(self.root / self._source.id)
             self.form.changes |= changes_from(self.form.settings, config)
         self.refresh()
-        if "doctor" not in self.possible and not (await self._ask(["doctor", "--help"])).status:
-            self.possible.add("doctor")
 
     async def _reload(self) -> None:
         """Ask for the settings again under the chosen files."""
@@ -132,6 +132,12 @@ class Planning:
                 stage = str(step.get("stage"))
                 self.new[stage] = self.new.get(stage, 0) + 1
 
+    @property
+    def examined(self) -> list[str]:
+        """The words after ``engine doctor``: all checks of the first run, or only whether one batch can be learnt."""
+        settings = self.form.words(next(self.form.grid(), {}), run=False)[1:]
+        return [self.form.target, *settings, *([] if self.checks & {DOCTOR} else ["--only", "overfits"])]
+
     async def save(self, name: str) -> str:
         """Keep what the form says as an experiment of a person's own, and go on from it; what was wrong, if so."""
         answer = await self._ask([*self.form.words(self.form.changes, run=False), "--save", name])
@@ -158,11 +164,14 @@ class Planning:
 
         Gives the runs that work on it; None when ``engine`` or the doctor objected, which ``trouble`` then tells.
         """
-        if "doctor" in self.checks:
+        self.objection = None
+        if self.checks & {DOCTOR, BATCH}:
             self.busy = "starting: the doctor looks"
-            answer = await self._ask(["doctor", *self.form.words(next(self.form.grid(), {}))[1:]], self.root)
+            answer = await self._ask(["doctor", *self.examined], self.root)
             if answer.status:
-                self.busy, self.trouble = "", f"the doctor objects: {answer.message}"
+                self.busy, self.objection = "", answer
+                bad = [one.check for one in findings(answer.value) or () if one.verdict == "fail"]
+                self.trouble = f"the doctor objects: {', '.join(bad) or answer.message}"
                 return None
         self.busy = f"starting {self.form.count} runs" if self.form.sweeps else "starting"
         answer = await self._ask([*self.form.command, "--detach"], self.root)

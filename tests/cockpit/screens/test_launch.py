@@ -140,11 +140,35 @@ async def test_a_preset_starts_the_form_anew(form, press):
     assert ["config", "experiment=ml-100k"] in form.ask.asked
 
 
-async def test_the_doctor_may_forbid_the_start(form, press):
-    form.form.planning.possible.add("doctor")
-    press(form, "c", '"doctor"', "enter", "ctrl+r")
+async def test_the_doctor_may_forbid_the_start_and_says_why(form, press):
+    checks = [{"check": "ids", "verdict": "fail", "evidence": "shifted by one", "cause": "a reader", "remedy": "mend"}]
+    form.ask.answers["doctor"] = Answer(2, {"sound": False, "seconds": 3.0, "checks": checks}, "")
+    press(form, "c", '"before the start: are"', "enter", "ctrl+r")
     await form.effects.settle()
-    assert form.ask.asked[-1] == ["doctor", "evaluate"] and "the doctor objects" in form.message[0]
+    assert form.ask.asked[-1] == ["doctor", "evaluate"]
+    assert "not started: the doctor objects: ids" in form.message[0]
+    picture = plain(form.draw(120, 40))
+    assert form.screen.name == "doctor" and "✗ FAIL  ids" in picture and "shifted by one" in picture
+    press(form, "escape")
+    assert form.screen.name == "launch" and "the doctor objects: ids" in plain(form.draw(120, 40))
+
+
+async def test_one_batch_may_be_tried_before_the_start(form, press):
+    press(form, "c", '"learnt by heart"', "enter")
+    to(form, "seed")
+    press(form, "enter", "ctrl+u", '"5"', "enter", "ctrl+r")
+    await form.effects.settle()
+    assert ["doctor", "evaluate", "seed=5", "--only", "overfits"] in form.ask.asked
+    assert form.ask.asked[-1] == ["run", "evaluate", "seed=5", "--detach"] and form.screen.name == "runs"
+
+
+async def test_what_the_form_says_is_examined_without_starting_it(form, press):
+    to(form, "seed")
+    press(form, "enter", "ctrl+u", '"5"', "enter", "D")
+    assert "the doctor looks" in plain(form.draw(80, 24))
+    await form.effects.settle()
+    assert form.ask.asked[-1] == ["doctor", "evaluate", "seed=5"]
+    assert "✓ sound" in plain(form.draw(80, 24)) and "found nothing wrong" in form.message[0]
 
 
 async def test_settings_that_cannot_be_read_are_explained(desk, ready, press):

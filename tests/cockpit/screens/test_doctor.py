@@ -1,0 +1,87 @@
+"""The doctor's page: what was found, the gravest first, with cause and remedy."""
+
+import pytest
+
+from cockpit.render.lines import plain, width
+from cockpit.services.engine import Answer
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+FAULTS = {
+    "sound": False,
+    "seconds": 41.0,
+    "checks": [
+        {"check": "no-leak", "about": "data", "verdict": "pass", "evidence": "no test row in training"},
+        {
+            "check": "student-gradients",
+            "about": "student",
+            "verdict": "warn",
+            "evidence": "the output's gradient is 3e-9",
+            "cause": "saturated",
+            "remedy": "start smaller",
+        },
+        {
+            "check": "ids",
+            "about": "data",
+            "verdict": "fail",
+            "evidence": "item 1 is treated as padding in 412 of 1,200 histories " + "and so on " * 12,
+            "cause": "the reader counts from zero",
+            "remedy": "number items from one, padding is zero",
+        },
+    ],
+}
+
+
+@pytest.fixture
+def examined(desk, ready, world, press):
+    """The page while the doctor looks at a run."""
+    desk.ask.answers["doctor"] = Answer(2, FAULTS, "")
+    ready(desk).list.go_to(world["student"])
+    press(desk, "D")
+    return desk
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_findings_are_shown_with_cause_and_remedy(examined, snapshot, monkeypatch, size):
+    assert "the doctor looks" in plain(examined.draw(*size))
+    await examined.effects.settle()
+    examined.doctor._took = 41.0
+    lines = examined.draw(*size)
+    assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
+    snapshot(f"doctor-{size[0]}x{size[1]}", plain(lines))
+
+
+async def test_the_run_is_named_and_can_be_looked_at_again(examined, world, press):
+    await examined.effects.settle()
+    assert examined.ask.asked[-1] == ["doctor", world["student"]] and examined.row.id == world["student"]
+    assert "the doctor objects: ids" in examined.message[0]
+    press(examined, "D", "D")
+    assert "looking already" in examined.message[0]
+    await examined.effects.settle()
+    assert examined.ask.asked.count(["doctor", world["student"]]) == 2
+    press(examined, "escape")
+    assert examined.screen.name == "runs"
+
+
+async def test_a_doctor_that_cannot_look_says_why(desk, ready, world, press):
+    desk.ask.answers["doctor"] = Answer(2, None, "error: the run's settings cannot be read")
+    ready(desk).list.go_to(world["data"])
+    press(desk, "D")
+    await desk.effects.settle()
+    assert "the run's settings cannot be read" in plain(desk.draw(80, 24))
+
+
+def test_before_anything_was_examined_the_page_says_so(desk, press):
+    desk.show("doctor")
+    assert "nothing was examined yet" in plain(desk.draw(80, 24))
+    press(desk, "D")
+    assert "nothing was examined yet" in desk.message[0]
+
+
+async def test_answers_of_any_shape_break_nothing(desk, ready, world, press):
+    for value in (None, [], {"checks": 3}, {"checks": [3, {}, {"verdict": "new", "check": None}]}):
+        desk.ask.answers["doctor"] = Answer(0, value, "")
+        ready(desk).list.go_to(world["data"])
+        press(desk, "D")
+        await desk.effects.settle()
+        assert len(desk.draw(80, 24)) == 24
+        press(desk, "escape")

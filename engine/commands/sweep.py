@@ -102,7 +102,9 @@ def finish(started: Sequence[Started], ended: Mapping[str, Entry], label: str, s
         print(json.dumps({"experiment": label, "combinations": told, "groups": names, "figures": figures}))
     elif lines:
         print(spreads.text(groups, lines))
-        if len(groups) > 1:
+        if len(groups) == 1 and lines[0].model is not None:
+            print("\nHow do its models differ? engine results --seeds", file=sys.stderr)
+        elif len(groups) > 1:
             words = [f"{group.name}={','.join(member.entry.id for member in group.members)}" for group in groups]
             print(f"\nIs it more than chance? {shlex.join(['engine', 'compare', *words])}", file=sys.stderr)
     for one in failed:

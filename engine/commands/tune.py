@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -38,8 +39,9 @@ def tune(options: argparse.Namespace) -> int:
     label = options.experiment or _label(target, words, metric)
     asked = {"words": shlex.join([target, *words]), "metric": metric.name}
     seed = configuration.load([*where.words(where.corner(0)), *_seeded(where)[0]]).seed
-    search = Search(store.root / FOLDER / f"{label}.journal", asked, where, metric.goal, seed)
-    lock = hold(store.root / FOLDER / f"{label}.lock")
+    name = re.sub(r"[^\w.-]+", "-", label)  # a label may hold what no file's name can
+    search = Search(store.root / FOLDER / f"{name}.journal", asked, where, metric.goal, seed)
+    lock = hold(store.root / FOLDER / f"{name}.lock")
     if lock is None:
         raise UserError(f"another process conducts the search {label}", remedy="Wait for its end, or name another one.")
     try:
@@ -99,7 +101,7 @@ def _tell(search: Search, where: Space, target: str, metric: Metric, label: str,
     """The best trial with its command, and the next best ones; 1 where none is done."""
     best, trials = search.best(), search.trials()
     failed = sum(trial.state == FAILED for trial in trials)
-    command = [] if best is None else ["engine", "run", target, *where.words(best.drawn), *_seeded(where)[0]]
+    command = [] if best is None else _command(target, where, best)
     if as_json:
         told = [_told(trial, where) for trial in trials]
         chosen = {**_told(best, where), "command": command} if best else None
@@ -120,6 +122,13 @@ def _tell(search: Search, where: Space, target: str, metric: Metric, label: str,
         )
         return 1
     return 0
+
+
+def _command(target: str, where: Space, best: Trial) -> list[str]:
+    """What makes the very runs of the best trial."""
+    verb = "sweep" if len(where.seeds) > 1 else "run"
+    seeds = [f"seed={','.join(where.seeds)}"] if where.seeds else []
+    return ["engine", verb, target, *where.words(best.drawn), *seeds]
 
 
 def _told(trial: Trial, where: Space) -> dict[str, Any]:

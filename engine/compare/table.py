@@ -26,6 +26,21 @@ def text(comparison: Comparison, every: bool = False) -> str:
     return clean_text("\n\n".join("\n".join(part) for part in parts if part))
 
 
+def fitted(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns beside each other as far as a narrow terminal has room for them, the others below them."""
+    widths = [max(len(row[place]) for row in (header, *rows)) + 2 for place in range(len(header))]
+    lines: list[str] = []
+    places = list(range(1, len(header)))
+    while places:
+        count = 1
+        while count < len(places) and widths[0] + sum(widths[place] for place in places[: count + 1]) <= WIDTH + 2:
+            count += 1
+        shown, places = [0, *places[:count]], places[count:]
+        part = align([header[place] for place in shown], [[row[place] for place in shown] for row in rows])
+        lines += [*([""] if lines else []), *part]
+    return lines
+
+
 def clean_text(text: str) -> str:
     """Names come from outside; line breaks are ours."""
     return "\n".join(clean(line) for line in text.split("\n"))
@@ -48,7 +63,7 @@ def _settings(comparison: Comparison, every: bool) -> list[str]:
     shown = [row for row in comparison.settings if every or not row.same]
     hidden = len(comparison.settings) - len(shown)
     header = ["setting", *(letter(place) for place in range(len(comparison.groups)))]
-    lines = align(header, [[row.name, *_cells(row)] for row in shown]) if shown else ["no setting differs"]
+    lines = fitted(header, [[row.name, *_cells(row)] for row in shown]) if shown else ["no setting differs"]
     return [*lines, *([f"{hidden} equal settings are not shown (--all shows them)"] if hidden else [])]
 
 
@@ -63,11 +78,15 @@ def _value(value: Any) -> str:
 def _figures(comparison: Comparison, model: str | None) -> list[str]:
     metrics = [metric for metric in comparison.metrics if metric.model == model and _telling(metric)]
     header = [model or "training", *(letter(place) for place in range(len(comparison.groups)))]
-    lines = align(header, [[metric.metric, *map(spread_text, metric.groups)] for metric in metrics])
+    lines = fitted(header, [[metric.metric, *map(spread_text, metric.groups)] for metric in metrics])
     rows = [row for metric in metrics for row in _differences(metric)]
     if rows:
-        columns = ["", "less", "difference", "%", "95 % interval", "Holm's p", "over", ""]
-        lines += ["", *align(columns, rows)]
+        columns = ["", "", "diff", "%", "95 % interval", "p", "over", ""]
+        lines += [
+            "",
+            *align(columns, rows),
+            f"p corrected (Holm) for every metric and group of {model or 'a training'}",
+        ]
     return lines
 
 
@@ -102,10 +121,10 @@ def _differences(metric: Metric) -> Iterator[list[str]]:
         certain = one.low is not None and one.high is not None
         yield [
             metric.metric,
-            f"{letter(one.other)} - {letter(one.base)}",
+            f"{letter(one.other)}-{letter(one.base)}",
             f"{one.mean:+.4f}",
             f"{one.percent:+.1f}" if one.percent is not None else NOTHING,
-            f"{one.low:+.4f} to {one.high:+.4f}" if certain else NOTHING,
+            f"{one.low:+.4f}, {one.high:+.4f}" if certain else NOTHING,
             f"{one.p_holm:.4f}" if certain else NOTHING,
             f"{one.n:,} {one.over}",
             one.verdict,

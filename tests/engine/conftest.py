@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine import config
-from engine.runs.run import Run
+from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG, RunInfo
 from engine.runs.store import Store
 from engine.stages import METRICS_TABLE, ROW_RANKS, STAGES, Artifact
@@ -36,10 +37,19 @@ class World:
         self.dropout = config.load(WORDS).student.dropout
         self.data = self._add("data", "try", 1, [], {}, "data")
 
-    def _add(self, stage: str, label: str, seed: int, words: list[str], inputs: dict[str, str], print: str) -> str:
+    def _add(
+        self,
+        stage: str,
+        label: str,
+        seed: int,
+        words: list[str],
+        inputs: dict[str, str],
+        print: str,
+        dirty: bool = False,
+    ) -> str:
         self.count += 1
         run = f"{stage}-20260101-{self.count:06}-abcd"
-        git = {"sha": "a" * 40, "dirty": False}
+        git = {"sha": "a" * 40, "dirty": dirty}
         info = RunInfo(run, stage, label, seed, print or run, inputs=inputs, git=git, created=float(self.count))
         self.store.create(info, resolved(f"seed={seed}", *words))
         if stage == "data":
@@ -58,15 +68,23 @@ class World:
         return self._add("data", "try", 1, ["data.window=20"], {}, "other data")
 
     def student(
-        self, label: str, seed: int, *words: str, values: tuple[float, ...] = (0.1, 0.2, 0.15), data: str = ""
+        self,
+        label: str,
+        seed: int,
+        *words: str,
+        values: tuple[float, ...] = (0.1, 0.2, 0.15),
+        data: str = "",
+        **how: Any,
     ) -> str:
         """A training whose evaluations gave these NDCGs."""
-        run = self._add("student", label, seed, list(words), {"data": data or self.data}, "")
-        with Run.open(self.store.root / run) as open_run:
+        run = self._add("student", label, seed, list(words), {"data": data or self.data}, "", how.get("dirty", False))
+        with suppress(Stopped), Run.open(self.store.root / run) as open_run:
             for step, value in enumerate(values, 1):
                 open_run.scalars(10 * step, {"loss": 5.0 - step})
                 best = value == max(values[:step])
                 open_run.evaluation(10 * step, {"val_ndcg@10": value, "val_recall@10": 2 * value}, best=best)
+            if how.get("stopped"):
+                raise Stopped
         return run
 
     def evaluate(

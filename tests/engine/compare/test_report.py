@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from itertools import pairwise
 from typing import Any
 
@@ -108,6 +109,29 @@ def test_other_data_seeds_and_mixed_settings_are_told(world: Any) -> None:
     world.student("b", 1, "student.dropout=0.11", data=other)
     world.student("b", 3, "student.dropout=0.12", data=other)
     assert codes(compared(world, "a", "b")) >= {"data-differs", "unequal-seeds", "mixed-settings"}
+
+
+def test_uncommitted_code_and_an_early_end_are_told_with_the_run(world: Any) -> None:
+    a, b = world.student("a", 1, dirty=True), world.student("b", 1, stopped=True)
+    notes = {note.code: note.text for note in compared(world, a, b).notes}
+    assert a in notes["dirty"] and b not in notes["dirty"]
+    assert f"{b} (STOPPED)" in notes["stopped-early"]
+
+
+def test_what_a_run_was_made_from_may_be_gone(world: Any) -> None:
+    a, b = world.student("a", 1), world.student("b", 1)
+    shutil.rmtree(world.store.root / world.data)
+    assert codes(compared(world, a, b)) >= {"made-from-gone", "data-unknown"}
+
+
+def test_many_groups_stand_below_each_other_where_a_terminal_has_no_room(world: Any) -> None:
+    for number in range(9):
+        for seed in (1, 2):
+            world.student("sweep", seed, f"student.dropout=0.1{number}", values=(0.1, 0.2 + seed / 100, 0.1))
+    lines = text(compared(world, "sweep")).splitlines()
+    table = [line for line in lines if line.startswith(("training", "val_", "setting", "student.dropout  "))]
+    assert max(map(len, table)) <= 80
+    assert sum(line.startswith("training") for line in table) > 1
 
 
 def test_a_training_that_was_still_improving_is_told(world: Any) -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from engine import config
 from engine.data.sequences import Rows
+from engine.errors import ConfigError, RunError
 from engine.evaluate.told import Told
 from engine.knowledge.ways import saying, scoring
 from engine.runs.follower import Follower
@@ -32,7 +33,14 @@ class LiveTeacher:
         RunError where something it was made from is gone.
         """
         run, adapter = Follower(folder), folder / ARTIFACTS / ADAPTER.file
-        self._trained = settings_of(adapter)
+        try:
+            self._trained = settings_of(adapter)
+        except ConfigError as error:
+            raise RunError(
+                f"another version of the program trained this teacher ({error.cause})",
+                place=folder.name,
+                remedy="Train it again: engine run teacher --again",
+            ) from error
         self._device = device
         self._built = build(self._trained, run, device)
         self._built.teacher.load(adapter)

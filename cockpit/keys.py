@@ -173,6 +173,7 @@ TABLE: tuple[Key, ...] = (
     Key("save", ("ctrl+s", "S"), "save", "save the settings as an experiment of your own", (LAUNCH,)),
     Key("list_runs", ("v",), "list", "every combination of a sweep", (LAUNCH,)),
     Key("reset", ("backspace", "delete"), "reset", "give the setting its value back", (LAUNCH,)),
+    Key("order", ("o",), "order", "users as in the data, most gained by distillation first, or most lost", (TRYOUT,)),
     Key("reset", ("backspace", "delete"), "remove", "take the latest title out of the history", (TRYOUT,)),
     Key("clear", ("c",), "clear", "begin with an empty history", (TRYOUT,)),
     Key("models", ("m",), "run", "choose the run whose models are asked", (TRYOUT,)),
@@ -211,7 +212,7 @@ FOOTER = {
     ),
     QUEUE: ("show_runs", "open", "sooner", "later", "front", "end", "pause", "stop", "show_log", "launch", "copy"),
     SYSTEM: ("show_runs", "open", "pane", "stop", "show_log", "launch", "rerun", "copy"),
-    TRYOUT: ("filter", "title", "next", "reset", "open", "right", "models", "live_teacher", "length", "copy"),
+    TRYOUT: ("filter", "title", "next", "order", "open", "reset", "right", "models", "live_teacher", "length", "copy"),
     LAUNCH: (
         "start",
         "open",

@@ -13,7 +13,7 @@ from cockpit.panes import tryout as panes
 from cockpit.prompts import Choice
 from cockpit.render.lines import Line, Lines, beside
 from cockpit.services.completion import Completion
-from cockpit.services.trial import LENGTHS, Trial
+from cockpit.services.trial import LENGTHS, ORDERS, Trial
 
 if TYPE_CHECKING:
     from cockpit.desk import Desk
@@ -50,6 +50,8 @@ class Tryout:
         line: Line = [(f"  {trial.server.run}", "bold")]
         if trial.about:
             line.append((f"  {trial.about['data']}  {trial.about['items']:,} items", "dim"))
+        if trial.order != "row":
+            line.append((f"  {ORDERS[trial.order]}", "key"))
         if trial.loading:
             line.append(("  loading", "warn"))
         if not trial.live:
@@ -102,8 +104,7 @@ class Tryout:
         """The history, or what the text that is being typed may mean."""
         trial, typing = self.trial, self.typing
         if typing is not None and typing.begun:
-            what = "users" if typing.users else "titles"
-            return panes.choices(what, typing.lines, typing.cursor, typing.state, across, down)
+            return panes.choices(typing.title, typing.lines, typing.cursor, typing.state, across, down)
         if trial.person is None:
             note = "t types titles, / picks a held-out user"
             return panes.history(f"your history  {len(trial.typed)}", trial.typed, None, note, across, down)
@@ -179,7 +180,7 @@ class Tryout:
         return "" if self.trial.server else self._nobody or "no run is asked"
 
     why_not_seen = why_not_live_teacher = why_not_filter = why_not_title = why_not_clear = why_not_length
-    why_not_next = why_not_previous = why_not_length
+    why_not_next = why_not_previous = why_not_order = why_not_length
 
     def do_length(self) -> None:
         trial = self.trial
@@ -199,15 +200,22 @@ class Tryout:
 
     # -- keys: the history ---------------------------------------------------------------------------------------
 
-    def _turn_to(self, person: int) -> None:
+    def _step(self, by: int) -> None:
         self.place = 0
-        self.trial.take_person(person)
+        self.trial.step(by)
 
     def do_next(self) -> None:
-        self._turn_to(0 if self.trial.person is None else self.trial.person + 1)
+        self._step(1)
 
     def do_previous(self) -> None:
-        self._turn_to(-1 if self.trial.person is None else self.trial.person - 1)
+        self._step(-1)
+
+    def do_order(self) -> None:
+        orders = list(ORDERS)
+        order = orders[(orders.index(self.trial.order) + 1) % len(orders)]
+        self.place = 0
+        self.desk.say(f"users {ORDERS[order]}")
+        self.trial.take_order(order)
 
     def _go_on_with(self, items: list[Named]) -> None:
         self.place = 0
@@ -235,7 +243,7 @@ class Tryout:
         self._type(Completion(users=False))
 
     def do_filter(self) -> None:
-        self._type(Completion(users=True))
+        self._type(Completion(users=True, order=self.trial.order))
         self._search("")
 
     def _type(self, typing: Completion, text: str = "") -> None:
@@ -264,7 +272,8 @@ class Tryout:
             self._go_on_with([*self.trial.typed, one])
             self._type(Completion(users=False))
         else:
-            self._turn_to(one.row)
+            self.place = 0
+            self.trial.take_person(one.row)
 
     # -- keys: the run -------------------------------------------------------------------------------------------
 

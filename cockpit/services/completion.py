@@ -1,6 +1,8 @@
 """What a person may mean who is typing a title or a user's id: asked of the server after each letter."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cockpit.models.tried import Named, named
 from cockpit.services.recommender import Recommender
@@ -26,13 +28,27 @@ class Person:
     row: int
     user: str
     events: int
+    ranks: tuple[tuple[str, float], ...] = ()  # what an evaluation gave its next item, by model
+
+    @property
+    def text(self) -> str:
+        """As people read it in a list."""
+        ranks = " · ".join(f"{rank:,.10g}" for _, rank in self.ranks)
+        return f"{self.user}   {ranks or f'{self.events} events'}"
+
+
+def person(record: Mapping[str, Any]) -> Person:
+    """KeyError, TypeError or ValueError where the record is none of a person."""
+    ranks = tuple((clean(model, 40), float(rank)) for model, rank in record["ranks"].items())
+    return Person(int(record["row"]), clean(record["user"], 80), int(record["events"]), ranks)
 
 
 class Completion:
     """Titles or users. ``found`` belongs to the text ``found_for``; None while a newer text is being looked up."""
 
-    def __init__(self, users: bool) -> None:
-        self.users = users
+    def __init__(self, users: bool, order: str = "") -> None:
+        """``order`` of users: as the server sorts them."""
+        self.users, self._order = users, order
         self.found: list[Named] | list[Person] = []
         self.found_for: str | None = "" if not users else None
         self.trouble = ""
@@ -42,7 +58,10 @@ class Completion:
     async def find(self, server: Recommender, text: str) -> None:
         """Look a text up; an answer that a newer text has overtaken is dropped."""
         self._text, self.found_for, self.cursor = text, None, 0
-        reply = await server.ask("people" if self.users else "search", text=text, count=MOST)
+        if self.users:
+            reply = await server.ask("people", text=text, count=MOST, order=self._order)
+        else:
+            reply = await server.ask("search", text=text, count=MOST)
         if text != self._text:
             return
         self.found_for, self.trouble = text, reply.error
@@ -50,8 +69,7 @@ class Completion:
             return
         try:
             if self.users:
-                people = reply.result["people"]
-                self.found = [Person(int(one["row"]), clean(one["user"], 80), int(one["events"])) for one in people]
+                self.found = [person(one) for one in reply.result["people"]]
             else:
                 self.found = [named(one) for one in reply.result["items"]]
         except (KeyError, TypeError, ValueError) as error:
@@ -71,9 +89,16 @@ class Completion:
         return self.users or self.found_for != ""
 
     @property
+    def title(self) -> str:
+        """What the lines are."""
+        first = self.found[0] if self.found else None
+        models = " · ".join(model for model, _ in first.ranks) if isinstance(first, Person) else ""
+        return ("users" if self.users else "titles") + (f"  {models}" if models else "")
+
+    @property
     def lines(self) -> list[str]:
         """What was found, as people read it."""
-        return [one.title if isinstance(one, Named) else f"{one.user}   {one.events} events" for one in self.found]
+        return [one.title if isinstance(one, Named) else one.text for one in self.found]
 
     @property
     def state(self) -> str:

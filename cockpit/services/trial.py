@@ -12,6 +12,7 @@ from cockpit.services.recommender import Recommender, Reply
 
 Serve = Callable[[str, Path], Recommender]  # run, folder of runs
 LENGTHS = (10, 20, 50)
+ORDERS = {"row": "as in the data", "gained": "most gained by distillation first", "lost": "most lost first"}
 
 
 class Trial:
@@ -26,6 +27,7 @@ class Trial:
         self.person: int | None = None
         self.typed: list[Named] = []
         self.length, self.seen, self.live = LENGTHS[0], False, True
+        self.order, self._place = "row", 0  # of the held-out users, and where in it we are
         self.news = False  # an answer has come that was not looked at
         self._asked = 0
 
@@ -36,7 +38,7 @@ class Trial:
         self.close()
         self.server = self._serve(run, self._root)
         self.about, self.answer, self.trouble = {}, None, ""
-        self.person, self.typed = 0, []
+        self.person, self.typed, self.order, self._place = 0, [], "row", 0
         self._spawn(self._introduce(self.server))
         self.ask()
 
@@ -60,10 +62,40 @@ class Trial:
         return any(told.state == LOADING for told in self.answer.columns)
 
     def take_person(self, row: int) -> None:
-        """Go on with a held-out row; the first one follows the last."""
-        rows = self.about.get("rows")
-        self.person = row % rows if rows else max(row, 0)
+        """Go on with a held-out row."""
+        self.person = row
         self.ask()
+
+    def take_order(self, order: str) -> None:
+        """Begin anew with the first held-out user of this order."""
+        self.order, self._place = order, 0
+        self.step(0)
+
+    def step(self, by: int) -> None:
+        """Go on with the held-out user so many places on in the order; the first one follows the last."""
+        rows = self.about.get("rows") or 1
+        if self.person is None:
+            by = min(by, 0)  # the next one after a history of one's own is the one before it
+        if self.order == "row":
+            place = self.person if self.person is not None else self._place
+            self._place = (place + by) % rows
+            self.take_person(self._place)
+        elif self.server is not None:
+            self._place = (self._place + by) % rows
+            self._spawn(self._find(self.server, self.order, self._place))
+
+    async def _find(self, server: Recommender, order: str, place: int) -> None:
+        """Who stands at this place of the order; an answer that a later step has overtaken is dropped."""
+        reply = await server.ask("people", text="", start=place, count=1, order=order)
+        if (server, order, place) != (self.server, self.order, self._place):
+            return
+        try:
+            if reply.error:
+                self.order, self.trouble, self.news = "row", reply.error, True
+            else:
+                self.take_person(int(reply.result["people"][0]["row"]))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            self.trouble, self.news = f"the answer cannot be read: {error!r}", True
 
     def take_history(self, items: list[Named]) -> None:
         """Go on with a history of one's own."""

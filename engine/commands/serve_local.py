@@ -8,8 +8,9 @@ One JSON object a line in, one or more a line out; it ends with its input. No po
 
     about                        run, data, split, items, rows; models: {model: run that trained it, or null}
     search     text, count       items: [{item, raw, title}], the likeliest first; ms
-    people     text, start,      people: [{row, user, events}] whose id has the text in it, from ``start`` on;
-               count             total
+    people     text, start,      people: [{row, user, events, ranks}] whose id has the text in it, from ``start``
+               count, order      on; total. ``order``: row, or of an evaluation gained, lost: by what the distilled
+                                 student (or else the teacher) gains in 1/rank over the baseline; ranks: {model: rank}
     recommend  row, or user,     history, user, next, columns, overlap (engine.evaluate.panel.Answer)
                or history; count,
                hide_seen, live
@@ -40,6 +41,7 @@ from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from engine.errors import UserError
+from engine.evaluate.gains import ORDERS
 from engine.evaluate.histories import of_names
 from engine.evaluate.panel import MAKERS, Answer, Panel, Question
 from engine.runs.store import Store
@@ -129,11 +131,22 @@ class Server:
         return {"items": items, "ms": round(1000 * (time.perf_counter() - since), 2)}
 
     def _people(self, request: Record) -> Record:
-        people = self.panel.people
-        rows = list(people.search(_text(request, "text")))
+        panel, which = self.panel, _text(request, "order") or "row"
+        if which not in ("row", *ORDERS):
+            raise UserError(f"there is no order {which!r}", place="order", remedy=f"Orders: row, {', '.join(ORDERS)}.")
+        rows = panel.people_by(which, _text(request, "text"))
         start = _count(request, "start", 0, most=len(rows))
         some = rows[start : start + _count(request, "count", 20)]
-        told = [{"row": row, "user": people.name(row), "events": len(people.history(row))} for row in some]
+        ranks = panel.ranks if which in ORDERS else {}
+        told = [
+            {
+                "row": row,
+                "user": panel.people.name(row),
+                "events": len(panel.people.history(row)),
+                "ranks": {model: float(ranks[model][row]) for model in MAKERS if model in ranks},
+            }
+            for row in some
+        ]
         return {"people": told, "total": len(rows)}
 
     def _recommend(self, given: Any, request: Record) -> None:

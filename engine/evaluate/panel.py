@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.data.catalogue import column, titles
 from engine.errors import UserError
+from engine.evaluate.gains import ORDERS, Ranks, evaluated_ranks, order
 from engine.evaluate.lineage import lineage, made
 from engine.evaluate.lists import first_items, rank_of, shared
 from engine.evaluate.people import People, held_out
@@ -97,7 +99,7 @@ class Panel:
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         """RunError where no model stands behind the run."""
-        self.run, self.device = folder.name, device
+        self.run, self.device, self._folder = folder.name, device, folder
         self.runs = lineage(folder)
         items = made(self.runs, ITEMS)
         names = [clean(title, 200) for title in titles(items)]
@@ -112,6 +114,19 @@ class Panel:
             return Answered(self.runs, self.people.split, len(self.people))
         except UserError as error:
             return error
+
+    @cached_property
+    def ranks(self) -> dict[str, Ranks]:
+        """Model -> the ranks that the evaluation gave the test rows. RunError where the run is no evaluation."""
+        return evaluated_ranks(self._folder)
+
+    def people_by(self, which: str, text: str) -> list[int]:
+        """Rows whose user's id has ``text`` in it: as they stand, or by ``engine.evaluate.gains.ORDERS``."""
+        rows = list(self.people.search(text))
+        if which not in ORDERS:
+            return rows
+        place = np.argsort(order(self.ranks, which))
+        return sorted(rows, key=lambda row: int(place[row]))
 
     # -- models ----------------------------------------------------------------------------------------------------
 

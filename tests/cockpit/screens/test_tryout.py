@@ -59,9 +59,13 @@ class Server:
             return Reply({"items": [names(n) for n, film in enumerate(FILMS) if wanted in film.lower()], "ms": 1.0})
         if method == "people":
             users = [("ann", 3), ("bob", 5), ("cat", 1)]
+            if more["order"] != "row" and self.run.startswith("student"):
+                return Reply(error="only an evaluation knows who gained and who lost")
+            ranks = {} if more["order"] == "row" else {"student": 1699.0, "distilled": 1.5}
             found = [(row, user, size) for row, (user, size) in enumerate(users) if more["text"] in user]
-            people = [{"row": row, "user": user, "events": size} for row, user, size in found]
-            return Reply({"people": people, "total": len(people)})
+            people = [{"row": row, "user": user, "events": size, "ranks": ranks} for row, user, size in found]
+            people = people if more["order"] == "row" else people[::-1]
+            return Reply({"people": people[more.get("start", 0) :][: more["count"]], "total": len(people)})
         self.later = later
         return Reply(self.answer(more), more=not self.ready)
 
@@ -172,8 +176,43 @@ def test_a_user_is_picked_by_a_part_of_the_id(tryout, press):
     assert Server.made[-1].asked[-1][1]["row"] == 2
 
 
+def test_users_come_in_the_order_of_what_distillation_gained_them(tryout, press):
+    server = Server.made[-1]
+    press(tryout, "o")
+    assert "most gained by distillation first" in settle(tryout)
+    for key in ("n", "n", "n"):
+        press(tryout, key)
+        settle(tryout)
+    assert [more["row"] for method, more in server.asked if method == "recommend"] == [0, 2, 1, 0, 2]
+    press(tryout, "slash")
+    picture = settle(tryout)
+    assert "users  student · distilled" in picture and "cat   1,699 · 1.5" in picture
+    press(tryout, "escape", "o", "o")
+    settle(tryout)
+    assert tryout.screen.trial.order == "row"
+
+
+def test_a_run_that_cannot_order_its_users_says_so_and_goes_on(tryout, press, evaluated):
+    press(tryout, "m", "down", "enter")
+    settle(tryout)
+    press(tryout, "o")
+    assert "only an evaluation knows" in settle(tryout)
+    press(tryout, "n")
+    assert "only an evaluation knows" not in settle(tryout) and tryout.screen.trial.person == 1
+
+
+def test_after_titles_of_ones_own_the_user_before_comes_back(tryout, press):
+    press(tryout, "n")
+    settle(tryout)
+    press(tryout, "c", "n")
+    settle(tryout)
+    assert tryout.screen.trial.person == 1
+
+
 def test_nothing_is_guessed_while_the_search_has_not_caught_up(tryout, press):
-    press(tryout, "t", '"heat"', "enter")
+    press(tryout, "t", '"al"')
+    asyncio.run(tryout.effects.settle())
+    press(tryout, "ctrl+u", '"heat"', "enter")  # what was found belongs to "al"
     assert tryout.screen.trial.typed == [] and tryout.prompt.edit.text == "heat"
     asyncio.run(tryout.effects.settle())
     press(tryout, "enter")

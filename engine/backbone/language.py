@@ -23,6 +23,7 @@ from engine.errors import RunError, UserError
 from engine.training import memory
 
 SOURCE = "source.json"  # in a run's language model folder: where the weights lie, when they were not copied
+FEW_BITS = ("bitsandbytes", "accelerate")  # what reading weights in 8 or 4 bits needs beside transformers
 ALTERNATIVES = (
     "Without it: backbone=scratch pre-trains a small one here; backbone=path backbone.name=DIR takes a folder."
 )
@@ -63,11 +64,12 @@ def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[A
     """Model and tokenizer of a folder, frozen, in evaluation mode, with the extra tokens."""
     bits: dict[str, Any] = {}
     if quantise != "none":
-        if importlib.util.find_spec("bitsandbytes") is None:
+        missing = [name for name in FEW_BITS if importlib.util.find_spec(name) is None]
+        if missing:
             raise UserError(
-                f"weights in {quantise.removesuffix('bit')} bits need bitsandbytes, which is not installed",
+                f"weights in {quantise.removesuffix('bit')} bits need {' and '.join(missing)}, not installed here",
                 place="quantise",
-                remedy="pip install bitsandbytes, or choose backbone.quantise=none and teacher.quantise=none.",
+                remedy=f"pip install {' '.join(missing)}, or backbone.quantise=none with teacher.quantise=none.",
             )
         quantised: Any = BitsAndBytesConfig
         settings = quantised(load_in_4bit=quantise == "4bit", load_in_8bit=quantise == "8bit")

@@ -129,9 +129,7 @@ def test_weights_in_few_bits_without_their_library_are_refused_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quantise: str
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(
-        UserError, match=r"(?s)need bitsandbytes and accelerate, not.*pip install bitsandbytes accelerate"
-    ):
+    with pytest.raises(UserError, match=r"(?s)bitsandbytes and accelerate.*pip install bitsandbytes accel"):
         language.read(str(folder(tmp_path, "llama")), torch.float32, quantise, "cpu")
 
 

@@ -136,14 +136,15 @@ def dots_of(curve: Curve, window: Window, columns: int, rows: int) -> NDArray[np
 
 
 def dots_of_area(area: Area, window: Window, columns: int, rows: int) -> NDArray[np.bool_]:
-    """Every third dot between the two curves of an area: [rows, columns]."""
+    """Every sixth dot between the two curves of an area, those of another colour beside them: [rows, columns]."""
     x = np.linspace(window.left, window.right, columns)
     down = (rows - 1) / ((window.top - window.bottom) or 1.0)
     low, high = (np.interp(x, area.x, y, left=np.nan, right=np.nan) for y in (area.low, area.high))
     level = np.arange(rows)[:, None]
     with np.errstate(invalid="ignore"):
         inside = (level >= np.rint((window.top - high) * down)) & (level <= np.rint((window.top - low) * down))
-    pattern: NDArray[np.bool_] = inside & ((level + np.arange(columns)) % 3 == 0)
+    column = np.arange(columns) + area.colour
+    pattern: NDArray[np.bool_] = inside & (column % 3 == 0) & ((level + column // 3) % 2 == 0)
     return pattern
 
 

@@ -194,7 +194,7 @@ class Compare:
         if comparison is None:
             if self.comparing.trouble and not self.comparing.asking:
                 return [[("✗ ", "bad"), (part, "bad" if place == 0 else "")] for place, part in self._trouble()]
-            return [[("comparing …" if name == METRICS else "", "dim")]]
+            return [[("comparing …", "dim")]]
         if name == METRICS:
             return texts.metrics(comparison, across)
         if name == SETTING:

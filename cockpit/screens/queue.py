@@ -177,7 +177,7 @@ class Queue:
             return
         others = resting_on(row.id, self.desk.list.rows)
         also = f"; {len(others)} that need it end too" if others else ""
-        choices = [Choice("cancel", f"it does not begin{also}; resume (R on the list) brings it back", "now")]
+        choices = [Choice("cancel", f"it does not begin{also}; R on the list brings it back", "now")]
         self.desk.choose(f"cancel {short(row)}", choices, lambda when: actions.stop(self.desk, [row], when))
 
     def why_not_stop(self) -> str:

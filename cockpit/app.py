@@ -18,7 +18,6 @@ from textual._compositor import CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.screen import Screen
 
-from cockpit import actions
 from cockpit.desk import Desk
 from cockpit.frame import Frame
 from cockpit.keys import SYSTEM
@@ -33,6 +32,7 @@ METER_EVERY = 1.0
 CATCH_UP_EVERY = 0.001
 REST_AFTER = 3.0  # seconds without a key
 REST = 5  # of so many looks one is taken while there is nothing to see
+LEFT = "cockpit closed. Runs go on; look again with: cockpit"
 SLOW = 4  # times as long with --low-bandwidth
 
 
@@ -175,7 +175,7 @@ class Cockpit(App[None], inherit_bindings=False):
         self._paint(now=True)
 
     def leave(self) -> None:
-        self.exit(message=actions.LEFT)
+        self.exit(message=LEFT)
 
     def copy(self, text: str) -> None:
         self.copy_to_clipboard(text)

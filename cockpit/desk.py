@@ -180,10 +180,7 @@ class Desk:
         own = getattr(self.screen, f"why_not_{action}", None)
         if own is not None:
             return str(own())
-        shared = getattr(actions, f"why_not_{action}", None)
-        if shared is not None and not hasattr(self.screen, f"do_{action}"):
-            return str(shared(self))
-        return ""
+        return "" if hasattr(self.screen, f"do_{action}") else actions.why_not(action, self)
 
     def _prompt_key(self, prompt: Prompt, name: str, character: str | None) -> None:
         if name == "escape":

@@ -5,21 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cockpit.keys import COMPARE
-from cockpit.models.band import Band, band
 from cockpit.models.comparison import told_apart
-from cockpit.models.groups import GROUPINGS, MOST_GROUPS, SETTINGS, Group, chosen, grouped, trained
+from cockpit.models.groups import GROUPINGS, MOST_GROUPS, SETTINGS, Group, chosen, grouped
 from cockpit.models.rows import Row
-from cockpit.models.series import STEP
 from cockpit.panes import comparison as texts
-from cockpit.panes.chart import Chart, Trace
 from cockpit.panes.chart import render as chart
 from cockpit.prompts import Choice
 from cockpit.render.lines import Line, Lines, beside, box
+from cockpit.screens.compare_curves import Curves
 from cockpit.services import engine
 from cockpit.services.comparing import Comparing
 from cockpit.services.scan import read_config
-from cockpit.services.watch import FOLLOWED
-from cockpit.theme import CURVES
 
 if TYPE_CHECKING:
     from cockpit.desk import Desk
@@ -37,21 +33,18 @@ class Compare:
 
     def __init__(self, desk: "Desk") -> None:
         self.desk = desk
+        self.curves = Curves(desk)
         self.comparing = Comparing(desk.root, desk.ask, desk.effects.spawn)
         self.groups: list[Group] = []
         self.by = SETTINGS
         self.base = 0  # which of the groups the others are held against
         self.focus = METRICS
         self.zoomed = False
-        self.bands = True
         self.every = False  # also settings that are the same
-        self.metric = ""  # of the curves; empty: the main one
         self._top = dict.fromkeys(PANES, 0)
         self._most = dict.fromkeys(PANES, 0)  # furthest that a pane can be scrolled
         self._page = 10
         self._places: list[tuple[str, int, int, int, int]] = []
-        self._chart = Chart("")
-        self._bands: dict[str, tuple[object, Band | None]] = {}
         self._known: tuple[object, list[tuple[str, list[str]]]] = (None, [])
         self._seen: object = None
 
@@ -69,7 +62,7 @@ class Compare:
         return [*line, ("  comparing", "run")] if self.comparing.asking else line
 
     def watched(self) -> list[str]:
-        return list(dict.fromkeys(run for runs in self._curves().values() for run in runs))[:FOLLOWED]
+        return self.curves.watched(self.groups)
 
     @property
     def words(self) -> list[str]:
@@ -168,7 +161,7 @@ class Compare:
     def _pane(self, name: str, x: int, y: int, across: int, down: int) -> Lines:
         self._places.append((name, x, y, across, down))
         if name == CURVE:
-            return chart(self._drawn(), self.desk.view, across, down, self.focus == CURVE)
+            return chart(self.curves.chart(self.groups), self.desk.view, across, down, self.focus == CURVE)
         body = self._body(name, across - 2)
         room = max(down - 2, 1)
         self._most[name] = max(0, len(body) - room)
@@ -203,53 +196,6 @@ class Compare:
 
     def _trouble(self) -> list[tuple[int, str]]:
         return list(enumerate(self.comparing.trouble.splitlines()))
-
-    def _curves(self) -> dict[str, list[str]]:
-        """Group -> the trainings whose curves stand for its runs."""
-        everything = self.desk.list.rows
-        return {
-            group.letter: [run.id for row in group.rows if (run := trained(row, everything)) is not None]
-            for group in self.groups
-        }
-
-    def _names_of_series(self) -> list[str]:
-        """Metrics that any of the trainings reported, its main one first."""
-        rows = [self.desk.list.rows[run] for run in self.watched()]
-        found = [row.metric for row in rows if row.metric]
-        for row in rows:
-            found += self.desk.watch.follow(row.id).data.series
-        return list(dict.fromkeys(found))
-
-    def _drawn(self) -> Chart:
-        names, drawn, axis = self._names_of_series(), self._chart, self.desk.view.axis
-        metric = self.metric if self.metric in names else next(iter(names), "")
-        comparison = self.comparing.about(self.words)
-        stages = {self.desk.list.rows[run].stage for run in self.watched()} - {self.groups[0].rows[0].stage}
-        title = metric + (f" of {', '.join(sorted(stages))}" if stages else "")
-        if drawn.title != title:
-            drawn = self._chart = Chart(title)
-        drawn.traces, drawn.total = [], 0.0
-        many = False
-        for place, (letter, runs) in enumerate(self._curves().items()):
-            datas = [self.desk.watch.follow(run).data for run in runs[:FOLLOWED]]
-            own = [series for data in datas if (series := data.series.get(metric)) is not None]
-            key = (metric, axis, [(id(series), series.count, series.last_step) for series in own])
-            if letter not in self._bands or self._bands[letter][0] != key:
-                self._bands[letter] = (key, band(own, axis))
-            found = self._bands[letter][1]
-            told = f"{letter} {told_apart(comparison, place)}" if comparison else letter
-            if found is None:
-                drawn.traces += [Trace(told, series, place) for series in own[:1]]  # says what is missing
-                continue
-            dash = 4 if place % 2 or place >= CURVES else 0
-            ranged = found if self.bands and len(own) > 1 else None
-            many |= ranged is not None
-            drawn.traces.append(Trace(told, found.mean, place, dash, ranged))
-            working = any(self.desk.list.rows[run].open for run in runs)
-            if axis == STEP and working:
-                drawn.total = max([drawn.total, *(data.total for data in datas)])
-        drawn.note = [("  mean, range of seeds", "dim")] if many else []
-        return drawn
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
@@ -302,16 +248,15 @@ class Compare:
             self.desk.stack.pop()
 
     def why_not_metric(self) -> str:
-        return "" if self._names_of_series() else "these runs have reported no metric"
+        return "" if self.curves.names(self.groups) else "these runs have reported no metric"
 
     def do_metric(self) -> None:
-        names = self._names_of_series()
-        choices = [Choice(name, "", name) for name in names]
-        self.desk.choose("metric of the curves", choices, lambda name: setattr(self, "metric", name))
+        choices = [Choice(name, "", name) for name in self.curves.names(self.groups)]
+        self.desk.choose("metric of the curves", choices, lambda name: setattr(self.curves, "metric", name))
 
     def do_bands(self) -> None:
-        self.bands = not self.bands
-        self.desk.say("range of the seeds shown" if self.bands else "only the means")
+        self.curves.ranges = not self.curves.ranges
+        self.desk.say("range of the seeds shown" if self.curves.ranges else "only the means")
 
     def do_changed(self) -> None:
         self.every = not self.every

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cockpit import actions
+from cockpit.actions import steering
 from cockpit.keys import LIVE, QUEUE
 from cockpit.models.rows import Row
 from cockpit.models.turns import Turn, resting_on, short, turns
@@ -173,15 +173,15 @@ class Queue:
         """At work it is stopped as everywhere; before that it is taken out of the queue."""
         row = self.row
         if row is None or row.live:
-            actions.do_stop(self.desk)
+            steering.do_stop(self.desk)
             return
         others = resting_on(row.id, self.desk.list.rows)
         also = f"; {len(others)} that need it end too" if others else ""
         choices = [Choice("cancel", f"it does not begin{also}; R on the list brings it back", "now")]
-        self.desk.choose(f"cancel {short(row)}", choices, lambda when: actions.stop(self.desk, [row], when))
+        self.desk.choose(f"cancel {short(row)}", choices, lambda when: steering.stop(self.desk, [row], when))
 
     def why_not_stop(self) -> str:
-        return actions.why_not_stop(self.desk)
+        return steering.why_not_stop(self.desk)
 
     def click(self, x: int, y: int) -> None:
         place = self._top + y - self._first

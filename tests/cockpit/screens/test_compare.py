@@ -254,3 +254,21 @@ async def test_a_cockpit_that_may_only_read_compares_too(maker, seeds, ready, pr
     ready(desk)
     await effects.work.pop(0)
     assert "val_recall@10" in plain(ready(desk).draw(120, 40)) and sorted(maker.root.rglob("*")) == before
+
+
+def test_of_many_runs_every_group_has_a_curve_and_what_is_left_out_is_told(desk, ready, maker, press):
+    data = maker.ended(maker.planned("data")).name
+    for lr in (1e-3, 2e-3, 3e-3):
+        for seed in range(1, 7):
+            maker.trained(maker.planned(seed=seed, inputs={"data": data}, config={"lr": lr}), steps=40)
+    ready(desk)
+    desk.list.marks = [row.id for row in desk.list.shown if row.stage == "student"]
+    press(desk, "3")
+    for _ in range(20):  # settings are read some at a time
+        ready(desk)
+    assert len(desk.screen.groups) == 3
+    before = dict(ready(desk).watch.followers)
+    picture = plain(desk.draw(200, 60))
+    assert "── A  ┄┄ B  ── C" in picture and "6 runs not drawn" in picture
+    desk.draw(200, 60)
+    assert all(desk.watch.followers[run] is follower for run, follower in before.items())  # none is read twice

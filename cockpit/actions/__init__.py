@@ -1,0 +1,32 @@
+"""What can be done from more than one screen: ``do_<action>``, ``why_not_<action>`` by the names of the key table."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from cockpit.actions import charts, going, saying, steering, taking
+
+if TYPE_CHECKING:
+    from cockpit.desk import Desk
+
+PARTS = (going, charts, steering, saying, taking)
+
+
+def find(action: str) -> Callable[["Desk"], None]:
+    """What an action does that the screen on top leaves to all: ``show_<screen>`` needs no function of its own."""
+    found: Callable[[Desk], None] | None = _find(f"do_{action}")
+    screen = action.removeprefix("show_")
+    if found is None and screen != action:
+        return lambda desk: desk.show(screen)
+    if found is None:
+        raise KeyError(action)
+    return found
+
+
+def why_not(action: str, desk: "Desk") -> str:
+    """Why an action is impossible now; empty when it is not."""
+    found: Callable[[Desk], str] | None = _find(f"why_not_{action}")
+    return found(desk) if found else ""
+
+
+def _find(name: str) -> Any:
+    return next((getattr(part, name) for part in PARTS if hasattr(part, name)), None)

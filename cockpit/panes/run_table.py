@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cockpit.models.rows import Peers, Row
 from cockpit.models.run_list import Entry, Head
 from cockpit.render import words
-from cockpit.render.lines import Line, Lines, block, column, right, selected
+from cockpit.render.lines import Line, Lines, block, column, right, selected, width
 
 STATES = {  # state -> glyph, word, style
     "RUNNING": ("●", "RUN", "run"),
@@ -92,7 +92,10 @@ def _row(row: Row, columns: Sequence[Column], marked: bool, best: Mapping[Peers,
         if told and place in NUMBERS:
             if place is PROGRESS:
                 room = sum(c.size + 1 for c in columns if c in NUMBERS)
-                cells.append((column(told, room - 1) + " ", style if not row.open else "dim"))
+                look = style if not row.open else "dim"
+                if width([(told, "")]) >= room and not (row.tags or row.note):  # nothing follows that is worth more
+                    return [*flags, *cells, (told, look)]
+                cells.append((column(told, room - 1) + " ", look))
             continue
         text, look = _cell(row, place, word, style, best, now)
         cells += [(text, look), (" ", "")]

@@ -194,5 +194,6 @@ def _digests(paths: list[Path], root: Path) -> dict[str, str]:
             digest = known.get(key) or hashlib.file_digest(file, "sha256").hexdigest()
         result[path.name] = fresh[key] = digest
     if fresh.keys() - known.keys():
+        root.mkdir(parents=True, exist_ok=True)
         write_json(cache_file, known | fresh)
     return result

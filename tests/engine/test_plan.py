@@ -163,6 +163,12 @@ def test_the_same_files_elsewhere_are_the_same_data(raw: Path, tmp_path: Path) -
     assert data_print(tmp_path / "moved", tmp_path) == before
 
 
+def test_a_plan_can_be_made_before_there_is_a_folder_of_runs(raw: Path, tmp_path: Path) -> None:
+    settings = config.load(["data=ml-100k", f"data.path={raw}"])
+    (step,) = plan("data", settings, Store(tmp_path / "not" / "there"))
+    assert step.action == NEW
+
+
 def test_other_content_under_the_same_name_is_other_data(raw: Path, tmp_path: Path) -> None:
     before = data_print(raw, tmp_path)
     (raw / "u.data").write_text((raw / "u.data").read_text().replace("\t4\t5", "\t3\t5"))

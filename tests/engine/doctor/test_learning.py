@@ -8,7 +8,7 @@ import torch
 
 from engine import config
 from engine.runs.run import Run
-from engine.runs.schema import EVENTS
+from engine.runs.schema import CONFIG, EVENTS
 from engine.student import stage as student_stage
 from engine.student.batches import Windows
 from engine.student.model import SequenceModel
@@ -22,6 +22,48 @@ CHECKS = ("runs", "starts-at-chance", "overfits", "gradients", "learning-rate")
 def test_a_sound_training_can_learn(case, done, look, stage):
     before = [name for name in done if name != stage and list(done).index(name) < list(done).index(stage)]
     found = look(case(*before), *(f"{stage}-{check}" for check in CHECKS))
+    assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["student=gru4rec"],
+        ["student=sasrec-reference"],
+        ["student.loss=bce", "student.negatives=4"],
+        ["student.loss=gbce", "student.negatives=8", "student.calibration=0.75"],
+        ["student.loss=sampled-softmax", "student.negatives=20"],
+    ],
+    ids=" ".join,
+)
+def test_other_sound_students_can_learn_too(case, look, done, words):
+    small = config.read(done["data"] / CONFIG)
+    other = config.load([*words, "student.hidden=16"])
+    found = look(case("data", config=replace(small, student=other.student)), *(f"student-{check}" for check in CHECKS))
+    assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [
+            "teacher=generate",
+            "teacher.templates=Seen [HistoryHere]. One of [CansHere]:",
+            "teacher.generate.candidates=4",
+            "teacher.generate.new_tokens=4",
+        ],
+        ["distill=as-released"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_other_sound_teachers_and_taught_students_get_gradients_too(case, look, done, words):
+    stage = words[0].partition("=")[0]
+    other = getattr(config.load([*words, "student.hidden=16"]), stage)
+    before = [name for name in done if list(done).index(name) < list(done).index(stage)]
+    settings = replace(config.read(done["data"] / CONFIG), **{stage: other})
+    # A language model of 16 numbers a token is too small to learn a batch by heart.
+    asked = [f"{stage}-{check}" for check in ("runs", "gradients", "learning-rate")]
+    found = look(case(*before, config=settings), *asked)
     assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
 
 

@@ -36,6 +36,7 @@ class Queue:
         self.trouble = ""
         self._line: list[Waiting] = []
         self._asked = -LOOK_EVERY
+        self._open: list[tuple[str, str]] = []  # what was at work or waiting at the last look
         self._top = 0
         self._first = 0  # line of the screen on which the first run stands
         self._page = 10
@@ -62,7 +63,8 @@ class Queue:
         return []
 
     def look(self) -> bool:
-        """Read tickets and slots once a second, and put the runs in the order of their turns."""
+        """Read tickets and slots once a second, and put the runs in the order of their turns then and when one begins,
+        ends or comes."""
         now = time.monotonic()
         if now - self._asked >= LOOK_EVERY:
             self._asked = now
@@ -71,8 +73,10 @@ class Queue:
                 self.trouble = ""
             except OSError as error:
                 self.trouble = f"{error.filename}: {error.strerror}"
-        here = self.row
-        before = self.turns
+        elif [(row.id, row.state) for row in self.desk.list.rows.values() if row.open] == self._open:
+            return False
+        self._open = [(row.id, row.state) for row in self.desk.list.rows.values() if row.open]
+        here, before = self.row, self.turns
         self.turns = turns(self.desk.list.rows, self.uses, self._line, self.desk.clock())
         self._keep(here)
         return self.turns != before

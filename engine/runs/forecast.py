@@ -58,15 +58,20 @@ def forecast(jobs: Sequence[Job]) -> dict[str, tuple[float | None, float | None]
             if job.device is not None and job.slot is not None:
                 free[job.device, job.slot] = math.inf if job.left is None else job.left
     left = [job for job in jobs if not job.at_work]
+    alike = len({(job.device, job.count) for job in left}) == 1
     open_runs = {job.run for job in jobs}
     while left:
-        begins = [(_ready(job, told, open_runs), job) for job in left]
-        starts = [(max(ready, _slot(job, free)[0]), place) for place, (ready, job) in enumerate(begins)]
-        start, place = min(starts)
-        job = left.pop(place)
+        start, place = math.inf, 0
+        for candidate, job in enumerate(left):
+            soonest = _slot(job, free)[0]
+            begins = max(_ready(job, told, open_runs), soonest)
+            if begins < start:
+                start, place = begins, candidate
+            if alike and start == soonest:  # nobody can begin before a slot is free
+                break
         if math.isinf(start):
-            told[job.run] = (None, None)
-            continue
+            return told | {job.run: (None, None) for job in left}
+        job = left.pop(place)
         end = None if job.left is None else start + job.left
         told[job.run] = (start, end)
         if job.device is not None:

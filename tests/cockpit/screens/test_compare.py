@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+from unicodedata import category
 
 import pytest
 
 from cockpit.render.lines import plain, width
 from cockpit.services.engine import Answer
 from engine.cli import main
+from engine.runs.text import clean_values
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -20,7 +22,7 @@ async def compare(words, runs=None):
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         status = main([*words, "--runs", str(runs), "--json"])
-    return Answer(status, json.loads(out.getvalue()) if out.getvalue() else None, err.getvalue())
+    return Answer(status, clean_values(json.loads(out.getvalue())) if out.getvalue() else None, err.getvalue())
 
 
 @pytest.fixture
@@ -272,3 +274,28 @@ def test_of_many_runs_every_group_has_a_curve_and_what_is_left_out_is_told(desk,
     assert "── A  ┄┄ B  ── C" in picture and "6 runs not drawn" in picture
     desk.draw(200, 60)
     assert all(desk.watch.followers[run] is follower for run, follower in before.items())  # none is read twice
+
+
+@pytest.mark.parametrize(
+    "evil", ["\x1b]0;PWNED\x07", "\x9b2J[/] [@click=app.quit]x[/]", "=cmd()|'!A1", "日本語 👩‍👩‍👧"]
+)
+async def test_hostile_labels_and_settings_are_harmless(desk, ready, maker, answered, press, evil):
+    runs = [
+        maker.trained(maker.planned(seed=seed, experiment=evil + str(lr), config={"lr": lr, "note": evil + str(lr)}))
+        for lr in (1, 2)
+        for seed in (1, 2)
+    ]
+    desk.ask = compare
+    ready(desk)
+    desk.list.marks = [folder.name for folder in runs]
+    press(desk, "3")
+    await answered(desk)
+    press(desk, "d", "z")
+    for _ in range(5):
+        for size in SIZES:
+            lines = desk.draw(*size)
+            assert all(width(line) == size[0] for line in lines)
+            picture = plain(lines)
+            assert not any(category(letter) in ("Cc", "Cs") for letter in picture.replace("\n", ""))
+            assert "PWNED" not in picture
+        press(desk, "tab")

@@ -1,5 +1,7 @@
 """When what waits begins and ends: small plans worked out by hand."""
 
+import time
+
 from engine.runs.forecast import Ended, Job, forecast, usual
 
 CPU = ("box", "cpu")
@@ -42,3 +44,17 @@ def test_the_usual_time_is_the_middle_of_the_latest_of_the_same_experiment() -> 
     assert usual("student", "demo", ended) == 3.0
     assert usual("student", "new", [*ended, Ended("data", "new", 9.0, 1.0)]) == 3.0
     assert usual("teacher", "demo", ended) is None
+
+
+def test_hundreds_of_runs_are_laid_out_within_a_look() -> None:
+    jobs = [Job(f"r{i}", 10.0, CPU, inputs=(f"r{i - 1}",) if i % 3 else ()) for i in range(400)]
+    start = time.process_time()
+    told = forecast(jobs)
+    assert time.process_time() - start < 0.1
+    assert told["r399"] == (3990.0, 4000.0)
+
+
+def test_a_run_of_another_device_begins_beside_it_and_lets_others_begin_in_turn() -> None:
+    gpu = ("box", "gpu")
+    jobs = [Job("a", 10.0, CPU), Job("b", 5.0, CPU, inputs=("g",)), Job("c", 1.0, CPU), Job("g", 2.0, gpu)]
+    assert forecast(jobs) == {"a": (0.0, 10.0), "g": (0.0, 2.0), "b": (10.0, 15.0), "c": (15.0, 16.0)}

@@ -34,10 +34,9 @@ def _claim(base: str, other: str, of: str, seeds: Compared | None, rows: Compare
     verdicts = {one.verdict for one in told}
     if len(verdicts) == 1 and UNCERTAIN not in verdicts and seeds in told:
         return f"{other} is {told[0].verdict} than {base}{of}"
-    for one, what in ((seeds, "another seed"), (rows, "other users")):
+    for one, doubt in ((seeds, "other users"), (rows, "another seed")):
         if one is not None and one.verdict != UNCERTAIN:
-            opposite = "other users" if what == "another seed" else "another seed"
-            return f"{other} ranks {one.verdict} than {base}{of} here, but {opposite} may say otherwise: undecided"
+            return f"{other} ranks {one.verdict} than {base}{of} here, but {doubt} may say otherwise: undecided"
     return f"{other} and {base}{of} cannot be told apart"
 
 

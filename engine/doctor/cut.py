@@ -1,6 +1,5 @@
 """A cut of an experiment that takes seconds: the first users and rows of the data, and settings for a few steps."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,4 +119,4 @@ def _others(made: Path, cut: Path) -> None:
     """Whatever does not depend on users, as it is."""
     for path in made.iterdir():
         if not (cut / path.name).exists() and path.name != "oracle.safetensors":
-            shutil.copy2(path, cut / path.name) if path.is_file() else (cut / path.name).symlink_to(path.resolve())
+            (cut / path.name).symlink_to(path.resolve())

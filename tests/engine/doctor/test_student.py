@@ -34,6 +34,24 @@ def test_a_padding_column_with_a_score_is_named(case, named, monkeypatch):
     assert "scores: padding" in named(case("data", "student"), "padding-is-silent").evidence
 
 
+def test_score_columns_without_the_padding_are_named(case, named, monkeypatch):
+    sound = model.SequenceModel.item_table
+
+    def without(self):
+        table, bias = sound(self)
+        return table[1:], bias
+
+    monkeypatch.setattr(model.SequenceModel, "item_table", without)
+    assert (
+        "80 score columns for 80 items and the padding" in named(case("data", "student"), "padding-is-silent").evidence
+    )
+
+
+def test_a_table_a_row_too_short_is_named(case, named, monkeypatch):
+    monkeypatch.setattr("engine.student.sasrec.rows", lambda items: items)
+    assert "Error" in named(case("data"), "student-runs").evidence
+
+
 def test_a_missing_causal_mask_is_named(case, named, monkeypatch):
     def open_to_the_future(qkv, place, heads, dropout):
         q, k, v = attention._heads_apart(qkv, place, 3, heads)

@@ -199,7 +199,7 @@ def continued(
     past, last = copy.deepcopy(prompts[0]), prompts[1]
     batch, count, longest = tokens.shape
     states = last.repeat_interleave(count, dim=0)[:, None]  # [B C, 1, H] predict the first tokens
-    flat = tokens.view(batch * count, longest)
+    flat = tokens.reshape(batch * count, longest)
     if longest > 1:
         past.batch_repeat_interleave(count)
         mask = torch.cat([mask.repeat_interleave(count, dim=0), mask.new_ones(len(flat), longest - 1)], dim=1)
@@ -211,7 +211,7 @@ def continued(
             use_cache=True,
         )
         states = torch.cat([states, output.last_hidden_state], dim=1)
-    real = torch.arange(longest, device=tokens.device) < length.view(-1, 1)
+    real = torch.arange(longest, device=tokens.device) < length.reshape(-1, 1)
     told = torch.log_softmax(logits(model, states[real]), dim=1).gather(1, flat[real][:, None])[:, 0]
     sums = told.new_zeros(len(flat)).index_add_(0, real.nonzero()[:, 0], told)
     return sums.view(batch, count)

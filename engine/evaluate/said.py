@@ -1,8 +1,11 @@
 """iLoRA's own protocol on the held-out rows: the candidates stand in the teacher's prompt, and it says a title.
 
+Beside what it says stands what it holds likeliest, which is always one of the candidates.
+
 Letters: R rows, C candidates.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +49,12 @@ def among(
 
     for split, candidates in drawn.items():
         mixed = np.random.default_rng(settings.seed).permuted(candidates.astype(np.int64), axis=1)
-        asked = Offered(settings, rules, built, telling, splits[split], mixed, device, tick)
-        values = asked(tick)
-        found[split] = dict(
-            zip(SAID, (values[METRIC], values[f"{METRIC}_of_valid"], values["valid_ratio"]), strict=True)
+        spoken, likeliest = (
+            Offered(settings, replace(rules, scoring=how), built, telling, splits[split], mixed, device, tick)(tick)
+            for how in ("greedy", "likelihood")
         )
+        figures = (spoken[METRIC], spoken[f"{METRIC}_of_valid"], spoken["valid_ratio"], likeliest[METRIC])
+        found[split] = dict(zip(SAID, figures, strict=True))
     return found
 
 

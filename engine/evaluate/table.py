@@ -17,7 +17,7 @@ WIDTH = 80
 WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
 Z = 1.96  # standard errors on either side of a mean that hold 95 % of a normal distribution
 NOTHING = "-"
-SAID = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio")  # columns of the metrics table
+SAID = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of the metrics table
 NEARER = "overlap with teacher"  # a comparison's metric: share of first items that a student has in common with it
 
 Row = dict[str, str]
@@ -58,8 +58,11 @@ def render(folder: Path) -> str:
 
 def _said(row: Row) -> str:
     """What a teacher that says titles named itself when the candidates stood in its prompt."""
-    right, valid, ratio = (float(row[name]) for name in SAID)
-    return f"{row['model']} in its own words: hr@1 {right:.4f}, {valid:.4f} of valid answers, valid ratio {ratio:.4f}"
+    right, valid, ratio, likeliest = (float(row[name]) for name in SAID)
+    return (
+        f"{row['model']} in its own words: hr@1 {right:.4f} ({valid:.4f} of valid answers, valid ratio {ratio:.4f}),\n"
+        f"  by the likeliest title {likeliest:.4f}"
+    )
 
 
 def read(folder: Path, artifact: Artifact) -> list[Row]:

@@ -10,7 +10,7 @@ import torch
 
 from engine.backbone import language
 from engine.teacher.build import Built
-from engine.teacher.generate import Telling, likelihoods, token_losses
+from engine.teacher.generate import AT_ONCE, Telling, likelihoods, token_losses
 from engine.teacher.tokens import Phrasebook
 
 NAMES = [chr(ord("a") + k % 26) * (1 + k % 3) for k in range(13)]
@@ -98,13 +98,14 @@ def test_candidates_scored_behind_a_prompt_that_is_read_once_score_as_whole_prom
 ) -> None:
     made = tiny()
     made = replace(made, book=Phrasebook(NAMES, made.book.vocabulary, 200, 6, second_begin))
-    asked = telling(made)
-    assert len({len(ids) for ids in made.book.answers(CANDIDATES.reshape(-1))[0].tolist()}) == 1  # padded to one width
-    assert len(set(made.book.answers(CANDIDATES.reshape(-1))[1].tolist())) > 1
+    asked, candidates = telling(made), np.asarray([[5, 6, 7, 9, 10, 11, 12], [8, 5, 9, 1, 2, 3, 6]])
+    assert candidates.shape[1] > AT_ONCE
+    assert len({len(ids) for ids in made.book.answers(candidates.reshape(-1))[0].tolist()}) == 1  # padded to one width
+    assert len(set(made.book.answers(candidates.reshape(-1))[1].tolist())) > 1
     built = Built(made.teacher, made.student, made.book, [TEMPLATE], [])
-    found = likelihoods(built, asked, HISTORY, users(), CANDIDATES)
-    for place in range(3):
-        told = asked(TEMPLATE, HISTORY, users(), CANDIDATES, CANDIDATES[:, place])
+    found = likelihoods(built, asked, HISTORY, users(), candidates)
+    for place in range(7):
+        told = asked(TEMPLATE, HISTORY, users(), candidates, candidates[:, place])
         losses, row = token_losses(made.teacher, told, made.teacher.gates(told.inputs.users))
         expected = torch.zeros(2).index_add_(0, row, -losses)
         torch.testing.assert_close(found[:, place], expected, rtol=1e-4, atol=1e-4)

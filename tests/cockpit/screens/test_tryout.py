@@ -322,7 +322,8 @@ def test_a_cockpit_that_may_only_read_may_ask(tryout, press):
 async def test_the_real_server_answers_in_the_picture(seven_stages, ready, press, desk):
     """From the run list to lists of all three models, and nothing is left behind."""
     real = Desk(seven_stages, desk.effects, Settings())
-    press(ready(real), "6")
+    ready(real).list.go_to("evaluate")
+    press(real, "6")
     await real.effects.settle()
     async with asyncio.timeout(120):
         while real.screen.trial.loading or real.screen.trial.answer is None:

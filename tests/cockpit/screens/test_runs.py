@@ -225,3 +225,17 @@ def test_ten_thousand_rows_are_drawn_quickly(desk, ready):
     desk.list.arrange(1e9)
     desk.draw(200, 60)
     assert time.perf_counter() - start < 1.0
+
+
+def test_a_note_that_is_no_alarm_leaves_a_run_in_order(desk, ready, maker):
+    def report(level):
+        def tell(run, tick):
+            run.scalars(1, {"loss": 1.0})
+            run.health("stagnation", level, "no better evaluation for 5")
+
+        return maker.reported(maker.planned(), tell).name
+
+    calm, alarmed = report("info"), report("warning")
+    rows = {run: next(line for line in plain(ready(desk).draw(200, 60)).splitlines() if run[-11:] in line)
+            for run in (calm, alarmed)}  # fmt: skip
+    assert " ok " in rows[calm] and "stagn" not in rows[calm] and "stagn" in rows[alarmed]

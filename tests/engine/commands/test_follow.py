@@ -1,11 +1,13 @@
 """Runs at work, seen from a terminal."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 
-from engine.commands.follow import clock, follow, line
+from engine.cli import main
+from engine.commands.follow import clock, faults, follow, line
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 from engine.runs.store import Store
@@ -45,6 +47,40 @@ def test_following_ends_when_every_run_has_ended_and_moves_one_line_on_a_termina
         assert entry.state == "DONE"
         assert ("\r" in out.getvalue()) is moves
         assert out.getvalue().endswith("\n")
+
+
+def noted(store: Store) -> Path:
+    """A run with a fault, a warning, and something that is over by now."""
+    folder = planned(store)
+    with Run.open(folder) as run:
+        run.health("slow", "warning", "over soon")
+        run.health("slow", "info", "over since step 9")
+        run.health("explode", "warning", "30 times its own past", ["head"])
+        run.health("grad_none", "error", "frozen or \x1b[31mdetached", ["gate"])
+        run.scalars(1, {"loss": 1.0})
+    return folder
+
+
+def test_what_looks_wrong_stands_behind_a_run_gravest_first_and_what_is_over_does_not(store: Store) -> None:
+    assert faults(store.entry(noted(store))) == "✗ grad_none ⚠ explode"
+    assert line(store.entry(noted(store))).endswith("✗ grad_none ⚠ explode")
+
+
+def test_the_list_of_runs_and_a_run_itself_tell_what_looks_wrong(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = noted(store)
+    assert main(["runs", "--runs", str(store.root)]) == 0
+    assert "✗ grad_none ⚠ explode" in capsys.readouterr().out
+    assert main(["runs", "--json", "--runs", str(store.root)]) == 0
+    assert set(json.loads(capsys.readouterr().out)[0]["health"]) == {"slow", "explode", "grad_none"}
+    assert main(["show", folder.name, "--runs", str(store.root)]) == 0
+    shown = [text.strip() for text in capsys.readouterr().out.splitlines() if text.strip()[:1] in "✗⚠·"]
+    assert shown == [
+        "✗ grad_none (gate): frozen or detached",
+        "⚠ explode (head): 30 times its own past",
+        "· slow: over since step 9",
+    ]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (7.4, "0:07"), (62, "1:02"), (3723, "1:02:03")])

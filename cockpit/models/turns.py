@@ -89,7 +89,7 @@ def _jobs(
 def _why(row: Row, rows: Mapping[str, Row], mine: Waiting | None, line: Sequence[Waiting], uses: Sequence[Use]) -> str:
     """What keeps a run from working; what it does when it works."""
     if row.live:
-        return row.reason or row.phase
+        return row.reason or row.phase or "starting"
     if mine is not None and mine.turn.paused:
         return "paused: p lets it go on"
     if row.state == "WAITING" or mine is None:

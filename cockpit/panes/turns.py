@@ -29,7 +29,7 @@ def slots(uses: Sequence[Use], rows: Mapping[str, Row], here: str, across: int, 
             line += [(f"{mark} ", look), (column(short(row), 16) + " ", "")]
             if row.share is not None:
                 line.append((f"{bar(row.share, BAR)} {row.share:4.0%}  ", look))
-            left = f"eta {words.duration(row.eta)}" if row.eta is not None else row.phase
+            left = f"eta {words.duration(row.eta)}" if row.eta is not None else row.phase or "starting"
             line.append((f"{progress(row)}  {left}", "dim"))
         lines.append(line)
     return box([("slots", "title")], lines or [[("no run has asked for a slot yet", "dim")]], across, down)

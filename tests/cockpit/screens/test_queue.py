@@ -153,3 +153,9 @@ def test_hostile_names_in_the_files_of_the_queue_are_harmless(desk, ready, maker
     press(ready(desk), "4")
     picture = plain(ready(desk).draw(120, 40))
     assert "\x1b" not in picture and "\x9b" not in picture and "aGk" not in picture
+
+
+def test_a_run_that_has_told_nothing_yet_is_starting(desk, ready, maker, press):
+    maker.waiting(maker.planned(slots=CPU), "running")
+    press(ready(desk), "4")
+    assert "starting" in plain(ready(desk).draw(120, 40))

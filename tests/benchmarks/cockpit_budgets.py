@@ -130,17 +130,17 @@ def percentile(values, share):
 
 
 def measure(terminal, seconds, keys=True):
-    """Bytes, processor time and key latency over some seconds. Digits have no meaning: they only give a message."""
+    """Bytes, processor time and key latency over some seconds. Seven to nine have no meaning: they only give a message."""
     process = psutil.Process(terminal.pid)
     row = terminal.height - (2 if terminal.height >= 30 else 1)
     start, before = time.perf_counter(), terminal.bytes
     used = sum(process.cpu_times()[:2])
-    latencies, wait_until, pressed, digit = [], start + 0.3, None, 4
+    latencies, wait_until, pressed, digit = [], start + 0.3, None, 7
     while time.perf_counter() - start < seconds or (pressed and time.perf_counter() - pressed < 10):
         terminal.read(0.001)
         now = time.perf_counter()
         if pressed is None and keys and now >= wait_until:
-            digit = 4 + (digit - 3) % 6
+            digit = 7 + (digit - 6) % 3
             terminal.type(str(digit))
             pressed = now
         elif pressed is not None and terminal.row(row).lstrip().startswith(f"{digit} has"):

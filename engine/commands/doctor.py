@@ -13,7 +13,7 @@ from engine import config as configuration
 from engine.commands.words import DEFAULT_STAGE, stage_and_settings
 from engine.config import Config
 from engine.errors import UserError
-from engine.plan import REUSE, inputs_of, pipeline, plan
+from engine.plan import fingerprints, inputs_of, pipeline
 from engine.runs.schema import CONFIG
 from engine.runs.state import State
 from engine.runs.store import Entry, Store
@@ -71,13 +71,12 @@ def _asked(store: Store, words: Sequence[str]) -> tuple[str, Config, dict[str, P
         return entry.info.stage, configuration.read(entry.folder / CONFIG), _lineage(store, entry)
     target, settings = stage_and_settings(words) if names else (DEFAULT_STAGE, list(words))
     config = configuration.load(settings)
-    whole = {stage.name for stage in pipeline(target, config)}
-    finished: dict[str, Path] = {}
-    # A finished target is reused without its makers: each stage is asked for by itself.
-    for name in (stage for stage in STAGES if stage in whole):
-        step = plan(name, config, store)[-1]
-        if step.action == REUSE:
-            finished[name] = store.root / step.run
+    prints = fingerprints(pipeline(target, config), config, store.root)
+    finished = {
+        entry.info.stage: entry.folder  # of equal ones the newest, as a plan would reuse it
+        for entry in store.scan()
+        if entry.state is State.DONE and prints.get(entry.info.stage) == entry.info.fingerprint
+    }
     return target, config, finished
 
 

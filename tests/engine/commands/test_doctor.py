@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from engine import config
 from engine.cli import main
 from engine.data.sequences import Sequences
 from engine.doctor.table import CHECKS
+from engine.plan import fingerprints, pipeline
 from engine.runs.schema import Exit, RunInfo
 
 QUICK = ["data", "--only", "ids", "--only", "no-leak"]
@@ -56,6 +59,20 @@ def test_a_finished_run_is_looked_at_with_what_it_was_made_from(finished, capsys
     assert main(["doctor", "student-20260101", *words, "--json", "--runs", str(finished)]) == 0
     checks = {check["check"]: check["verdict"] for check in json.loads(capsys.readouterr().out)["checks"]}
     assert checks == {"ids": "pass", "student-health": "pass"}
+
+
+def test_finished_runs_of_the_same_settings_are_looked_at_and_others_are_not(finished, tmp_path, capsys):
+    sizes = {"users": 60, "items": 80, "series": 20, "events": 9}
+    settings = [f"data.world.{name}={value}" for name, value in sizes.items()]
+    place = finished / "data-20260101-000000-abcd"
+    info = RunInfo.read(place)
+    order = pipeline("data", config.load(settings))
+    own = fingerprints(order, config.load(settings), tmp_path)["data"]
+    for print_of, rehearsed in ((own, False), ("another", True)):
+        replace(info, fingerprint=print_of).write(place)
+        assert main(["doctor", *QUICK, *settings, "--runs", str(finished)]) == 0
+        assert ("rehearse data" in capsys.readouterr().err) is rehearsed
+    info.write(place)
 
 
 def test_every_check_is_listed_with_what_it_catches_and_its_proof(capsys):

@@ -130,7 +130,7 @@ def percentile(values, share):
 
 
 def measure(terminal, seconds, keys=True):
-    """Bytes, processor time and key latency over some seconds. Seven to nine have no meaning: they only give a message."""
+    """Bytes, processor time and key latency over some seconds. The digits 7 to 9 mean nothing: they give a message."""
     process = psutil.Process(terminal.pid)
     row = terminal.height - (2 if terminal.height >= 30 else 1)
     start, before = time.perf_counter(), terminal.bytes

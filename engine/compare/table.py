@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.compare.report import Comparison, Metric, Setting, Spread
-from engine.evaluate.table import WIDTH, align
+from engine.evaluate.table import WIDTH, align, probability
 from engine.runs.text import clean
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -125,7 +125,7 @@ def _differences(metric: Metric) -> Iterator[list[str]]:
             f"{one.mean:+.4f}",
             f"{one.percent:+.1f}" if one.percent is not None else NOTHING,
             f"{one.low:+.4f}, {one.high:+.4f}" if certain else NOTHING,
-            f"{one.p_holm:.4f}" if certain else NOTHING,
+            probability(one.p_holm) if certain else NOTHING,
             f"{one.n:,} {one.over}",
             one.verdict,
         ]

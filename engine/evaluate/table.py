@@ -79,6 +79,11 @@ def read(folder: Path, artifact: Artifact) -> list[Row]:
         ) from error
 
 
+def probability(p: float) -> str:
+    """Four digits; what is smaller than they can say is no zero."""
+    return f"{p:.4f}" if p >= 0.00005 else "< 0.0001"
+
+
 def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns under their names: the first one to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
@@ -135,7 +140,7 @@ def _verdicts(rows: list[Row], metric: str = "ndcg@10") -> Iterator[str]:
         }[row["verdict"]]
         text = (
             f"{verdict}: {metric} {float(row['difference']):+.4f}{by}, 95 % interval "
-            f"{float(row['low']):+.4f} to {float(row['high']):+.4f}, Holm's p {float(row['p']):.4f}, "
+            f"{float(row['low']):+.4f} to {float(row['high']):+.4f}, Holm's p {probability(float(row['p']))}, "
             f"paired over {_count(row['rows'])} rows."
         )
         for word in ("better", "worse", "undecided"):

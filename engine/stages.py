@@ -165,7 +165,7 @@ _TABLE = (
         metrics=TRAINED,
         groups=("embedding", "blocks", "output"),
         gates=False,
-        version=1,
+        version=2,
     ),
     Stage(
         "backbone",
@@ -216,7 +216,7 @@ _TABLE = (
         metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),
         gates=False,
-        version=1,
+        version=2,
     ),
     Stage(
         "evaluate",

@@ -28,6 +28,8 @@ class Caser(nn.Module):
         self.table = nn.Parameter(torch.randn(rows(items), hidden) * settings.initial)
         self.horizontal = nn.ModuleList(nn.Conv1d(hidden, filters, height) for height in settings.heights)
         self.vertical = nn.Linear(self.slots, 1)
+        # Item vectors start small: a bias drawn below zero would silence all D outputs of this one filter, for good.
+        nn.init.zeros_(self.vertical.bias)
         self.output, self.bias = output_layer(items, filters * len(settings.heights) + hidden)
 
     def forward(self, items: Tensor, layout: Layout, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, F.. + D]

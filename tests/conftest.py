@@ -1,10 +1,15 @@
 """What tests of several parts look at: all seven stages of a very small world, made once by the stages themselves."""
 
+import os
 import time
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+# As a stage on a small machine has it: one worker of pytest beside another, each with two spinning threads on two cores,
+# takes ten times as long. Read by OpenMP when torch is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SMALL = [
     "data.world.users=60",

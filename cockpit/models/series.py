@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start shoul
 STEP, EPOCH, TIME = "step", "epoch", "time"
 AXES = (STEP, EPOCH, TIME)
 BLOCK = 64  # points that are smoothed at once; .6 ** 64 is still far from the smallest float
+TINY = 1e-150  # what is closer than this counts as equal: the scale of a narrower axis would overflow
 HUGE = 1e150  # what is beyond counts as this: sums and differences of larger numbers would overflow
 
 
@@ -205,8 +206,8 @@ class Limits:
 
 
 def _rounded(low: float, high: float) -> tuple[float, float]:
-    if high <= low:
-        pad = rung(abs(high)) / 2 if high else 0.5
+    if high - low < TINY:
+        pad = rung(abs(high)) / 2 if abs(high) >= TINY else 0.5
         low, high = low - pad, high + pad
     step = rung((high - low) / 8)
     bottom, top = np.floor(low / step) * step, np.ceil(high / step) * step

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cockpit.models.band import Band
@@ -134,6 +134,8 @@ def test_fixed_limits_stay():
     st.sampled_from(["step", "epoch", "time"]),
     st.sampled_from([(0.0, 1.0), (0.3, 0.31), (0.9999, 1.0)]),
 )
+@example([1.1e-308], 17, 5, False, 0.0, "step", (0.0, 1.0))
+@example([0.0, 5e-324], 40, 9, False, 0.9, "step", (0.0, 1.0))
 def test_no_numbers_and_no_size_break_the_frame(values, across, down, log, smoothing, axis, part):
     chart = Chart("loss", [Trace("a", series(values), 0), Trace("b", series(values[::-1]), 7)], line=1.0)
     lines = render(chart, View(smoothing, log, axis, 0.4, left=part[0], right=part[1]), across, down)

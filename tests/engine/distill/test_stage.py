@@ -39,14 +39,14 @@ def test_it_writes_a_plain_student_and_reports_every_term_its_weight_and_its_sha
 ) -> None:
     run = distill_run()
     with run:
-        distill(of(whole, settings(student={"epochs": 8}, dro={"alpha": 0.1})), run)
+        distill(of(whole, settings(student={"epochs": 8}, dro={"alpha": 0.1}, hint=0.1)), run)
     model = load_student(run.folder / "artifacts" / DISTILLED_MODEL.file)
     assert model.items == 20 and not any("project" in name for name in model.state_dict())
     best = max(e.values["val_ndcg@10"] for e in history(run.folder).evaluations)
     assert best > 0.4  # chance is about 0.2 with 20 items
     summary = json.loads((run.folder / "summary.json").read_text())
     assert {metric.name for metric in STAGES["distill"].metrics} <= set(summary["last"])
-    for term in ("base", "dro", "ranking", "kl"):
+    for term in ("base", "dro", "ranking", "kl", "hint"):
         assert {term, f"{term}_weight", f"{term}_share"} <= set(summary["last"])
     assert summary["facts"]["answered_share"] == 1.0 and summary["facts"]["train_seconds"] > 0
     users = model.user_vectors(torch.tensor([[3, 4]]))

@@ -9,8 +9,8 @@ from engine import provenance
 from engine.config import Config
 from engine.plan import NEW, RESUME, Step, inputs_of, plan, section
 from engine.runs.schema import RunInfo, Slots, new_id
+from engine.runs.starter import launch
 from engine.runs.store import Store
-from engine.runs.supervisor import launch
 from engine.settings.launcher import Launcher
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-# As a stage on a small machine has it: two workers of pytest on two cores, each with two spinning threads, take ten times
-# as long. Read by OpenMP when torch is first imported.
+# As a stage on a small machine has it: two workers of pytest on two cores, each with two spinning threads, take ten
+# times as long. Read by OpenMP when torch is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SMALL = [

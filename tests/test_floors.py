@@ -114,7 +114,9 @@ def loaded_by(module: str) -> set[str]:
     return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
 
 
-@pytest.mark.parametrize("module", ["engine.stages", "engine.runs.store", "engine.runs.run", "engine.runs.supervisor"])
+@pytest.mark.parametrize(
+    "module", ["engine.stages", "engine.runs.store", "engine.runs.run", "engine.runs.supervisor", "engine.runs.starter"]
+)
 def test_the_run_folder_needs_nothing_but_the_standard_library(module: str) -> None:
     started = loaded_by("os")  # what site-packages load at start is none of our doing
     assert loaded_by(module) - started - set(sys.stdlib_module_names) == {"engine"}

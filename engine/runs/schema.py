@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar, Union, get_args, get_origin, get_type_hin
 
 from engine.errors import RunError
 from engine.runs.events import number
-from engine.runs.files import discard, read_json, refused, write_json
+from engine.runs.files import discard, hold, read_json, refused, write_json
 from engine.runs.identity import Identity, host
 
 VERSION = 1
@@ -291,3 +291,19 @@ def _types(kind: Any) -> dict[str, tuple[type, ...]]:
                 yield int
 
     return {name: tuple(classes(hint)) for name, hint in get_type_hints(kind).items()}
+
+
+def take_lock(folder: Path, patience: float) -> int:
+    """The run's lock, waiting ``patience`` seconds for it; RunError when another process keeps it."""
+    deadline = time.monotonic() + patience
+    while (lock := hold(folder / LOCK)) is None:
+        if time.monotonic() > deadline:
+            raise occupied(folder)
+        time.sleep(0.05)
+    return lock
+
+
+def next_attempt(folder: Path) -> int:
+    """The number of the attempt that begins now, from 1."""
+    records = (Process.read(folder), Summary.read(folder))
+    return 1 + max(record.attempt if record else 0 for record in records)

@@ -1,6 +1,6 @@
 """All runs below one folder: claim a new one, list, find and steer them, remove them, and what people say of them.
 
-``Store.create`` makes the folder, ``engine.runs.supervisor.launch(entry.folder)`` has it worked on.
+``Store.create`` makes the folder, ``engine.runs.starter.launch(entry.folder)`` has it worked on.
 """
 
 import difflib
@@ -20,8 +20,8 @@ from engine.runs.files import discard, hold, refused
 from engine.runs.identity import Identity
 from engine.runs.schema import Exit, Meta, Process, RunInfo, Summary
 from engine.runs.slurm import Job
+from engine.runs.starter import launch
 from engine.runs.state import QUEUED, WAITING, Standing, State, standing
-from engine.runs.supervisor import launch
 
 NEW, GONE = ".new-", ".gone-"  # folders on their way in and out: no run yet, no run any more
 LEFT_OVER = 3600.0  # seconds after which such a folder was left by a process that died

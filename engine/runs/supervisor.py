@@ -1,7 +1,6 @@
 """One small process a run that outlives its starter: waits for inputs and a slot, runs the stage, records its end.
 
-    launch(folder)                               returns when the supervisor, or Slurm, has taken the run over
-    python -m engine.runs.supervisor FOLDER      the same by hand (add -- COMMAND ... to run another command)
+    python -m engine.runs.supervisor FOLDER   as engine.runs.starter has it (add -- COMMAND ... to run another command)
 
 The supervisor and the stage share the folder's lock and the slot, so both stay taken while either lives. SIGTERM asks
 the stage's process group to end and kills it after a grace; SIGUSR1 kills it at once; SIGHUP is ignored.
@@ -11,119 +10,28 @@ import ctypes
 import json
 import os
 import resource
-import select
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 from engine.errors import RunError, UserError
-from engine.runs import ending, schema, slurm
+from engine.runs import ending, schema
 from engine.runs.environment import stage_environment
-from engine.runs.files import hold, refused
 from engine.runs.identity import Identity
 from engine.runs.memory import oom_kills
 from engine.runs.queue import Ticket
-from engine.runs.schema import Exit, Process, RunInfo, Summary
+from engine.runs.schema import Exit, Process, RunInfo
 from engine.runs.state import QUEUED, RUNNING, WAITING, State, standing
 
-HANDSHAKE = 60.0  # seconds that a supervisor may take to record itself on a busy machine
+PATIENCE = 60.0  # seconds for the one who handed a job to Slurm to let go of its lock
 LOOK = 0.2  # seconds between two looks at inputs, slots and requests
 STRAYS = 5.0  # seconds to collect what the stage left running
 REASON = 600  # characters of a reason
 PR_SET_CHILD_SUBREAPER = 36
-
-
-def launch(
-    folder: Path,
-    argv: Sequence[str] | None = None,
-    environment: Mapping[str, str] | None = None,
-    grace: float | None = None,
-) -> None:
-    """Have the run at ``folder`` worked on by a process of its own; RunError when that is refused.
-
-    ``argv`` is the stage's command (default: ``engine stage FOLDER``), ``environment`` what a person has set (default:
-    this process's). Leaves no child behind and may be called from a process with threads.
-    """
-    folder = Path(folder).absolute()
-    info = RunInfo.read(folder)
-    grace = info.grace if grace is None else grace
-    if info.sbatch is not None:
-        _submit(folder, info, argv or [], os.environ if environment is None else environment, grace)
-        return
-    told, tell = os.pipe()
-    command = [sys.executable, "-m", "engine.runs.supervisor", str(folder), f"--ready={tell}", f"--grace={grace}"]
-    try:
-        with (folder / schema.CONSOLE).open("ab") as console:
-            helper = subprocess.Popen(
-                [*command, "--", *(argv or [])],
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                pass_fds=[tell],
-                start_new_session=True,
-                env=stage_environment(os.environ if environment is None else environment),
-            )
-    except OSError as error:
-        os.close(told)
-        raise refused(error, folder / schema.CONSOLE) from error
-    finally:
-        os.close(tell)
-    helper.wait()  # it forks and is gone at once; the supervisor is nobody's child
-    try:
-        answer = _answer(told)
-    finally:
-        os.close(told)
-    if answer is None:
-        raise RunError(
-            "its supervisor did not start", place=str(folder), remedy=f"See why in {folder / schema.CONSOLE}"
-        )
-    if answer:
-        raise RunError(answer["cause"], place=answer["place"], remedy=answer["remedy"])
-
-
-def _submit(folder: Path, info: RunInfo, argv: Sequence[str], environment: Mapping[str, str], grace: float) -> None:
-    """Hand the run to Slurm, holding its lock so that nobody else begins it meanwhile."""
-    lock = _take_lock(folder, STRAYS)  # the supervisor that has just recorded an end may not be gone yet
-    try:
-        before = slurm.Job.read(folder)
-        attempt = _next_attempt(folder)
-        if before and before.attempt == attempt and before.living:
-            raise schema.occupied(folder)
-        slurm.submit(folder, info, attempt, argv, environment, grace)
-        schema.archive_exit(folder)
-    finally:
-        os.close(lock)
-
-
-def _take_lock(folder: Path, patience: float) -> int:
-    """The run's lock, waiting ``patience`` seconds for it; RunError when another process keeps it."""
-    deadline = time.monotonic() + patience
-    while (lock := hold(folder / schema.LOCK)) is None:
-        if time.monotonic() > deadline:
-            raise schema.occupied(folder)
-        time.sleep(LOOK / 4)
-    return lock
-
-
-def _next_attempt(folder: Path) -> int:
-    records = (Process.read(folder), Summary.read(folder))
-    return 1 + max(record.attempt if record else 0 for record in records)
-
-
-def _answer(told: int) -> dict[str, str] | None:
-    """What the supervisor says: {} when it has taken over, else its error; None when it died or is too slow."""
-    words, deadline = b"", time.monotonic() + HANDSHAKE
-    while select.select([told], [], [], max(deadline - time.monotonic(), 0))[0]:
-        part = os.read(told, 4096)
-        if not part:
-            break
-        words += part
-    return json.loads(words) if words else None
 
 
 class Supervisor:
@@ -143,10 +51,10 @@ class Supervisor:
 
     def take(self, patience: float = 0.0) -> None:
         """Take the folder, listen to signals, and record this attempt. ``patience``: seconds to wait for its lock."""
-        self.lock = _take_lock(self.folder, patience)
+        self.lock = schema.take_lock(self.folder, patience)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM):
             signal.signal(number, self._on_signal)
-        self.attempt = _next_attempt(self.folder)
+        self.attempt = schema.next_attempt(self.folder)
         ending.reserve(self.folder)
         slots = self.info.slots
         self.ticket = Ticket(self.folder.parent, self.info.id, slots) if slots else None
@@ -344,7 +252,7 @@ def main(words: Sequence[str]) -> int:
         supervisor = Supervisor(
             Path(folder).absolute(), words[split + 1 :], float(options["grace"]) if "grace" in options else None
         )
-        supervisor.take(HANDSHAKE if "stay" in options else 0.0)  # Slurm may be faster than who submitted
+        supervisor.take(PATIENCE if "stay" in options else 0.0)  # Slurm may be faster than who submitted
     except UserError as error:
         answer = {"cause": error.cause, "place": error.place, "remedy": error.remedy}
         refusal = str(error)

@@ -10,8 +10,8 @@ import pytest
 
 from engine.cli import main
 from engine.runs.schema import Exit, RunInfo, Slots, new_id
+from engine.runs.starter import launch
 from engine.runs.store import Store
-from engine.runs.supervisor import launch
 
 WORK = [sys.executable, "-c", "import time; time.sleep(600)"]
 

@@ -6,14 +6,15 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.runs.schema import Process, RunInfo, new_id
+from engine.runs.starter import launch
 from engine.runs.store import Store
-from engine.runs.supervisor import launch
 
 # A stage as the engine runs one: 40 steps, a checkpoint every 5, exact resume, exit status 143 when it was stopped.
 TRAINER = """
@@ -101,7 +102,8 @@ class Bench:
             process = Process.read(entry.folder)
             for identity in (process.supervisor, process.stage) if process else ():
                 if identity and identity.alive:
-                    os.kill(identity.pid, signal.SIGKILL)
+                    with suppress(ProcessLookupError):  # it ended by itself just now
+                        os.kill(identity.pid, signal.SIGKILL)
 
 
 @pytest.fixture

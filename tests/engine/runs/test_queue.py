@@ -15,7 +15,7 @@ from engine.runs import queue, schema
 from engine.runs.environment import stage_environment
 from engine.runs.queue import look, move, pause, why
 from engine.runs.schema import Process, Slots, Turn
-from engine.runs.supervisor import launch
+from engine.runs.starter import launch
 
 ONE = Slots("cpu", 1)
 # Works until its file is there, and writes down that it began.
@@ -199,7 +199,7 @@ def test_many_who_come_at_once_are_each_served_once(line: Line, tmp_path: Path) 
     source = """
 import sys
 from pathlib import Path
-from engine.runs.supervisor import launch
+from engine.runs.starter import launch
 launch(Path(sys.argv[1]), sys.argv[2:])
 """
     folders = [line.bench.create(slots=ONE) for _ in range(4)]

@@ -14,7 +14,7 @@ from engine.errors import ConfigError, RunError
 from engine.launch import sbatch_options
 from engine.runs import slurm
 from engine.runs.schema import Exit, Process
-from engine.runs.supervisor import launch
+from engine.runs.starter import launch
 
 STAND_IN = Path(__file__).with_name("slurm_stand_in.py")
 

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from engine.errors import RunError
-from engine.runs import supervisor
+from engine.runs import starter
 from engine.runs.environment import stage_environment
 from engine.runs.identity import Identity
 from engine.runs.reader import history
 from engine.runs.schema import Exit, Process, RunInfo, Slots
+from engine.runs.starter import launch
 from engine.runs.state import State
-from engine.runs.supervisor import launch
 from engine.stages import STUDENT_MODEL
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
@@ -37,7 +37,7 @@ with Run.open(Path(sys.argv[1])) as run:
 STARTER = """
 import sys, time
 from pathlib import Path
-from engine.runs.supervisor import launch
+from engine.runs.starter import launch
 launch(Path(sys.argv[1]), sys.argv[2:])
 print("launched", flush=True)
 time.sleep(60)
@@ -354,7 +354,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_supervisor_that_dies_at_once_is_told(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor.sys, "executable", "/bin/false")
+    monkeypatch.setattr(starter.sys, "executable", "/bin/false")
     with pytest.raises(RunError, match="its supervisor did not start"):
         launch(bench.create())
 

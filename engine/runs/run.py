@@ -60,7 +60,7 @@ class Run:
         if process and self._supervised:
             self.attempt = process.attempt
         else:
-            self.attempt = 1 + max(earlier.attempt if earlier else 0, process.attempt if process else 0)
+            self.attempt = schema.next_attempt(folder)
         now = clock()
         self._earlier = earlier
         self._summary = Summary(attempt=self.attempt, process=self._me, started=now, hb=now)

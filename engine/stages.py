@@ -37,7 +37,7 @@ class Stage:
     needs: tuple[Artifact, ...]
     makes: tuple[Artifact, ...]
     metrics: tuple[Metric, ...]
-    groups: tuple[str, ...]  # parameter groups whose gradients are reported
+    groups: tuple[str, ...]  # parameter groups whose gradients are reported; group.0-10: its blocks 0 to 10
     gates: bool  # reports gate weights
     version: int  # raise it when the same settings give other results: finished runs are then not reused
 

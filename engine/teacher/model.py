@@ -4,11 +4,13 @@ Letters: B prompts, T tokens, S slots or positions, D width of the student, H of
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -20,6 +22,8 @@ from engine.teacher.head import RankHead
 from engine.teacher.moe_lora import adapters
 from engine.teacher.projector import Projector, inject
 from engine.teacher.routing import Routing
+
+BANDS = 3  # of depth, at most: early, middle and late blocks learn differently
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,18 @@ class Teacher(nn.Module):
             "head": [] if self.head is None else [value for value in self.head.parameters() if value.requires_grad],
         }
 
+    def bands(self) -> dict[str, list[nn.Parameter]]:
+        """The groups, with those of the experts split by depth: ``lora_a.0-10`` is that of the blocks 0 to 10."""
+        blocks = sorted({_block(path) for path, _ in adapters(self.language_model)})
+        split: dict[str, list[nn.Parameter]] = {}
+        for name in ("lora_a", "lora_b"):
+            for band in np.array_split(np.asarray(blocks), min(BANDS, len(blocks))):
+                ends = dict.fromkeys((int(band[0]), int(band[-1])))
+                split[f"{name}.{'-'.join(map(str, ends))}"] = [
+                    getattr(layer, name) for path, layer in adapters(self.language_model) if _block(path) in band
+                ]
+        return split | {name: group for name, group in self.groups().items() if name not in ("lora_a", "lora_b")}
+
     def trained(self) -> dict[str, Tensor]:
         """Exactly what was trained, and the buffers of the same parts."""
         state = {
@@ -110,6 +126,12 @@ class Teacher(nn.Module):
             raise _unusable(path, f"does not fit this teacher: {', '.join(differing[:3])}")
         for name, value in found.items():
             own[name].copy_(value)
+
+
+def _block(path: str) -> int:
+    """The number of the transformer block that a layer stands in; 0 for one outside of all blocks."""
+    found = re.search(r"\.(\d+)\.", path)
+    return int(found[1]) if found else 0
 
 
 def _unusable(path: Path, why: str) -> RunError:

@@ -61,7 +61,7 @@ def run(config: Config, run: Run) -> None:
             course,
             config.trainer,
             run,
-            groups=built.teacher.groups(),
+            groups=built.teacher.bands(),
             evaluate=task.evaluate,
             positions=task.positions,
         )

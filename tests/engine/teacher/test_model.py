@@ -13,6 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from engine.backbone import language
 from engine.errors import RunError
+from engine.stages import STAGES
 from engine.teacher.gate import ResNetGate, make_gate
 from engine.teacher.head import RankHead, Seen
 from engine.teacher.model import Inputs, Teacher
@@ -40,8 +41,8 @@ def llama(vocabulary: int = 40, width: int = 16, layers: int = 2, inner: int = 2
     return LlamaForCausalLM(config).eval().requires_grad_(False)
 
 
-def teacher(dropout: float = 0.0, checkpointing: bool = False) -> Teacher:
-    model, routing = llama(), Routing()
+def teacher(dropout: float = 0.0, checkpointing: bool = False, layers: int = 2) -> Teacher:
+    model, routing = llama(layers=layers), Routing()
     adapt(model.base_model, ["all"], 4, 2, 8.0, dropout, routing)
     if checkpointing:
         language.recompute_blocks(model, routing.checkpoint_contexts)
@@ -98,6 +99,20 @@ def test_only_the_declared_parameters_learn_and_all_of_them_do() -> None:
     for name, value in made.named_parameters():
         assert value.requires_grad == (id(value) in declared), name
         assert (value.grad is not None and value.grad.abs().sum() > 0) == value.requires_grad, name
+
+
+@pytest.mark.parametrize(
+    ("layers", "bands"), [(1, ["0"]), (2, ["0", "1"]), (3, ["0", "1", "2"]), (7, ["0-2", "3-4", "5-6"])]
+)
+def test_the_experts_gradients_are_told_by_depth_and_every_parameter_once(layers: int, bands: list[str]) -> None:
+    made = teacher(layers=layers)
+    told, whole = made.bands(), made.groups()
+    assert list(told)[: 2 * len(bands)] == [f"{name}.{band}" for name in ("lora_a", "lora_b") for band in bands]
+    assert {name.partition(".")[0] for name in told} == set(whole) == set(STAGES["teacher"].groups)
+    ids = [id(value) for group in told.values() for value in group]
+    assert sorted(ids) == sorted(id(value) for group in whole.values() for value in group)
+    last = dict(adapters(made.language_model))[f"model.layers.{layers - 1}.self_attn.q_proj"]
+    assert any(value is last.lora_b for value in told[f"lora_b.{bands[-1]}"])
 
 
 def test_training_mode_reaches_the_experts_dropout_and_nothing_frozen() -> None:

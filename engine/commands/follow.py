@@ -53,7 +53,7 @@ def line(entry: Entry) -> str:
         parts.append(reason)
     elif facts:
         parts.append(f"{facts.phase} {facts.step:,}/{facts.total:,}".strip() if facts.total else facts.phase)
-        parts.append(f"{facts.rate:,.0f} {facts.unit}/s" if facts.rate else "")
+        parts.append(f"{pace(facts.rate)} {facts.unit}/s" if facts.rate else "")
         parts.append(f"eta {clock(facts.eta)}" if facts.eta is not None else "")
     metric = STAGES[entry.info.stage].main_metric
     if facts and metric and metric.name in facts.last:
@@ -62,6 +62,11 @@ def line(entry: Entry) -> str:
             parts.append(f"best {number(facts.best[metric.name]['v'])}")
     parts.append(faults(entry))
     return "  ".join(part for part in parts if part)
+
+
+def pace(rate: float) -> str:
+    """A rate with two digits at least: 1,234, 62, 3.4, 0.42."""
+    return f"{rate:,.{0 if rate >= 10 else 1 if rate >= 1 else 2}f}"
 
 
 def notes(entry: Entry) -> list[tuple[str, str, dict[str, Any]]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
-from engine.commands.follow import clock, faults, follow, line
+from engine.commands.follow import clock, faults, follow, line, pace
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 from engine.runs.store import Store
@@ -31,6 +31,13 @@ def test_a_running_run_tells_its_progress_and_its_main_metric(store: Store) -> N
         text = line(store.entry(folder))
     for word in ("student", "RUNNING", "train 5/200", "10 steps/s", "eta 0:20", "val_recall@10 0.2500"):
         assert word in text
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"), [(1234.4, "1,234"), (62.4, "62"), (9.94, "9.9"), (1.0, "1.0"), (0.42, "0.42"), (0.0316, "0.03")]
+)
+def test_a_slow_pace_is_not_told_as_none(rate: float, told: str) -> None:
+    assert pace(rate) == told
 
 
 def test_following_ends_when_every_run_has_ended_and_moves_one_line_on_a_terminal(store: Store) -> None:

@@ -21,6 +21,19 @@ def test_a_change_of_pace_is_followed_but_not_at_once() -> None:
     assert rates[-1] == pytest.approx(10, rel=0.02)
 
 
+def test_a_pause_keeps_the_rate_and_is_counted_when_work_goes_on() -> None:
+    pace = Pace()
+    pace.measure(0.0, 0, "train")
+    pace.measure(1.0, 100, "train")
+    assert [pace.measure(float(second), 100, "train") for second in range(2, 60)] == [100.0] * 58
+    assert pace.measure(61.0, 160, "train") == pytest.approx(0.7 * 100 + 0.3 * 1)
+
+
+def test_nothing_done_yet_has_no_rate() -> None:
+    pace = Pace()
+    assert [pace.measure(float(second), 0, "prepare") for second in range(5)] == [None] * 5
+
+
 @pytest.mark.parametrize(
     ("done", "phase"), [(0, "validate"), (3, "train")], ids=["another phase", "again from earlier"]
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,19 @@ import pytest
 import torch
 
 from engine.backbone import language
+from engine.config import load
+from engine.data.sequences import Rows
+from engine.runs.run import Run
+from engine.runs.schema import RunInfo, new_id
+from engine.runs.store import Store
 from engine.teacher.build import Built
-from engine.teacher.generate import AT_ONCE, Telling, likelihoods, token_losses
+from engine.teacher.generate import AT_ONCE, Telling, likelihoods, task, token_losses
 from engine.teacher.tokens import Phrasebook
 
 NAMES = [chr(ord("a") + k % 26) * (1 + k % 3) for k in range(13)]
 TEMPLATE = "Seen [HistoryHere]. One of [CansHere]:"
 Make = Callable[[], Any]
+TASK_ROWS = Rows(np.asarray([1, 2, 3, 4], dtype=np.int32), np.asarray([0]), np.asarray([3]), np.asarray([0]))
 HISTORY = np.asarray([[1, 2, 3], [4, 0, 0]])
 CANDIDATES = np.asarray([[5, 6, 7], [8, 5, 9]])
 
@@ -120,3 +127,31 @@ def test_as_released_an_answer_begins_with_the_token_that_begins_every_text(tiny
     for row in range(2):
         answer = one.labels[row][one.labels[row] >= 0].tolist()
         assert two.labels[row][two.labels[row] >= 0].tolist() == [begin, *answer]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_parts_of_a_step_whose_answers_differ_in_length_make_up_the_whole_step(
+    tiny: Make, tmp_path: Path, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every token of a step counts the same, however the step is cut and dealt out."""
+    made = tiny()
+    built = Built(made.teacher, made.student, made.book, [TEMPLATE], NAMES)
+    run = Run.open(Store(tmp_path).create(RunInfo(new_id("teacher"), "teacher", "test", 1, "0" * 16), ""))
+
+    def losses(accumulate: int, processes: int) -> list[torch.Tensor]:
+        """Of the first steps: the sum over parts, averaged over processes as DDP averages gradients."""
+        words = ["teacher=generate", "teacher.batch=6", f"teacher.accumulate={accumulate}", "teacher.history=3"]
+        settings = load([*words, "teacher.generate.candidates=3"]).teacher
+        found = []
+        for rank in range(processes):
+            monkeypatch.setattr("engine.teacher.generate.rank", lambda rank=rank: rank)
+            work = task(settings, built, made.data, TASK_ROWS, run, "cpu", processes)
+            parts = [[work.part(step, k) for k in range(accumulate)] for step in range(2)]
+            found.append([sum(part.weight * part.loss for part in step) for step in parts])
+            lengths = {part.weight for part in parts[0]}
+            assert accumulate * processes == 1 or len(lengths) > 1 or processes > 1  # the answers differ in length
+        return [torch.stack(list(step)).mean() for step in zip(*found, strict=True)]
+
+    whole = losses(1, 1)
+    for expected, cut in zip(whole, losses(3, processes), strict=True):
+        torch.testing.assert_close(cut, expected, rtol=1e-5, atol=1e-6)

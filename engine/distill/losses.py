@@ -181,7 +181,8 @@ class _SoftTarget(torch.autograd.Function):
         positions = torch.arange(len(ranked), device=ranked.device).repeat_interleave(ranked.shape[1])
         places = torch.stack([ranked.reshape(-1), positions])
         turned = torch.sparse_coo_tensor(places, teacher.reshape(-1), (ctx.rows, len(ranked)), check_invariants=False)
-        expected = torch.sparse.mm(turned, states)  # [n + 1, D]
+        with torch.autocast(states.device.type, enabled=False):  # gradients are also asked for in mid-forward
+            expected = torch.sparse.mm(turned, states)  # [n + 1, D]
         grad_table = expected.neg_().index_add_(0, target, states)
         return (difference * grad).to(ctx.narrow), grad_table * grad, None, None, None
 

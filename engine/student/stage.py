@@ -1,70 +1,35 @@
 """The ``student`` stage: a sequential recommender trained on the data alone."""
 
-import json
-
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from engine.config import Config
-from engine.data.sequences import Rows, Sequences
-from engine.errors import DataError
-from engine.runs.follower import rank
 from engine.runs.run import Run
-from engine.stages import PROFILE, SEQUENCES, STUDENT_MODEL, USER_VECTORS, VAL_NDCG, VALIDATION
-from engine.student.batches import Windows
+from engine.stages import STUDENT_MODEL, USER_VECTORS
+from engine.student.course import course_of, material, windows_of
 from engine.student.model import SequenceModel, save_student
 from engine.student.module import StudentModule
 from engine.student.replay import for_gpu
 from engine.student.validation import Validation, user_vectors
 from engine.training import fit
-from engine.training.optimizer import schedule
 
 
 def run(config: Config, run: Run) -> None:
     """Train to the best validation NDCG@10, then write the model and the user vectors."""
     settings, place = config.student, fit.device(config.trainer)
-    items = json.loads(run.input(PROFILE).read_text(encoding="utf-8"))["items"]
-    sequences, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
-    if len(rows) == 0:
-        raise DataError(
-            "there are no validation rows, so no best model can be chosen",
-            place=str(run.input(VALIDATION)),
-            remedy="Choose another data.split, or data with longer histories.",
-        )
+    items, sequences, rows = material(run)
     torch.manual_seed(settings.seed)
-    windows = Windows(
-        sequences,
-        length=settings.max_length,
-        batch=settings.batch,
-        seed=settings.seed,
-        random=settings.windows == "random",
-        device=place,
-        same_shapes=place != "cpu",
-        rank=rank(),
-        world=config.trainer.devices,
-    )
+    windows = windows_of(settings, sequences, place, config.trainer.devices)
     model = SequenceModel(items, settings).to(place)
     if place != "cpu":
         model.replay = for_gpu(
             model.network, model.network.inputs(), config.trainer, settings.batch, settings.max_length
         )
     validation = Validation(rows, place)
-    steps = settings.epochs * windows.per_epoch
-    course = fit.Course(
-        steps=steps,
-        per_epoch=windows.per_epoch,
-        evaluate_every=settings.evaluate_every * windows.per_epoch,
-        patience=settings.patience,
-        metric=VAL_NDCG.name,
-        rate=schedule(settings.schedule, settings.warmup, steps),
-        clip=settings.clip,
-        average=settings.average,
-        precision=settings.precision,
-    )
     fit.fit(
         StudentModule(model, settings, windows),
-        course,
+        course_of(settings, windows.per_epoch),
         config.trainer,
         run,
         groups=model.groups(),

@@ -95,6 +95,24 @@ def test_every_student_can_be_taught_also_as_released(
     assert load_student(run.folder / "artifacts" / DISTILLED_MODEL.file).settings.model == model
 
 
+@pytest.mark.parametrize(
+    "changes", [{}, {"student": {"loss": "bce", "negatives": 1}}, {"student": {"normalise": True}}]
+)
+def test_in_half_precision_a_student_is_taught_the_same(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run], changes: dict[str, dict[str, object]]
+) -> None:
+    ends = []
+    for precision in ("32-true", "bf16-mixed"):
+        run = distill_run(precision)
+        student = {"epochs": 8, "precision": precision} | changes.get("student", {})
+        with run:
+            distill(of(whole, settings(student=student, dro={"alpha": 0.1}, hint=0.1)), run)
+        end = json.loads((run.folder / "summary.json").read_text())["last"]
+        ends.append([end[name] for name in ("loss", "base", "ranking", "kl", "hint", "base_share", "kl_share")])
+    assert ends[1] != ends[0]  # distill.student.precision is heeded, not trainer.precision
+    assert ends[1] == pytest.approx(ends[0], rel=0.1, abs=0.01)
+
+
 def test_teaching_all_rows_needs_an_answer_to_every_one(
     whole: Config, settings: Settings, distill_run: Callable[..., Run]
 ) -> None:

@@ -99,12 +99,12 @@ def test_every_student_can_be_taught_also_as_released(
     "changes", [{}, {"student": {"loss": "bce", "negatives": 1}}, {"student": {"normalise": True}}]
 )
 def test_in_half_precision_a_student_is_taught_the_same(
-    whole: Config, settings: Settings, distill_run: Callable[..., Run], changes: dict[str, dict[str, object]]
+    whole: Config, settings: Settings, distill_run: Callable[..., Run], own: dict[str, object]
 ) -> None:
     ends = []
     for precision in ("32-true", "bf16-mixed"):
         run = distill_run(precision)
-        student = {"epochs": 8, "precision": precision} | changes.get("student", {})
+        student = {"epochs": 8, "precision": precision} | own
         with run:
             distill(of(whole, settings(student=student, dro={"alpha": 0.1}, hint=0.1)), run)
         end = json.loads((run.folder / "summary.json").read_text())["last"]

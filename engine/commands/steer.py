@@ -9,16 +9,28 @@ from engine.commands.outcome import outcome
 from engine.errors import UserError
 from engine.runs.state import State
 from engine.runs.store import Entry, Store
+from engine.runs.text import clean_lines
 
 
 def stop(options: argparse.Namespace) -> int:
     """Ask runs to end: with a checkpoint now, after their next evaluation, or at once without one."""
     store = Store(options.runs)
     when = "kill" if options.kill else "evaluation" if options.after_evaluation else "now"
-    entries = _named(store, options.words)
-    for entry in entries:
-        store.stop(entry, when)
-    return _report([store.entry(entry.folder) for entry in entries], options.json)
+    asked: list[Entry] = []
+    refused: list[UserError] = []
+    for entry in _named(store, options.words):
+        try:
+            store.stop(entry, when)
+            asked.append(entry)
+        except UserError as error:  # one that has ended meanwhile does not keep the others at work
+            refused.append(error)
+    if asked or not refused:
+        _report([store.entry(entry.folder) for entry in asked], options.json)
+    for refusal in refused[:-1]:
+        print(clean_lines(f"error: {refusal}"), file=sys.stderr)
+    if refused:
+        raise refused[-1]
+    return 0
 
 
 def resume(options: argparse.Namespace) -> int:

@@ -95,9 +95,7 @@ def test_every_student_can_be_taught_also_as_released(
     assert load_student(run.folder / "artifacts" / DISTILLED_MODEL.file).settings.model == model
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"student": {"loss": "bce", "negatives": 1}}, {"student": {"normalise": True}}]
-)
+@pytest.mark.parametrize("own", [{}, {"loss": "bce", "negatives": 1}, {"normalise": True}])
 def test_in_half_precision_a_student_is_taught_the_same(
     whole: Config, settings: Settings, distill_run: Callable[..., Run], own: dict[str, object]
 ) -> None:

@@ -142,7 +142,8 @@ class Supervisor:
             os.setpgid(self.stage, self.stage)
         self.started = time.time()
         self._record(RUNNING, Identity.of(self.stage))
-        os.write(give, b"!")
+        with suppress(BrokenPipeError):  # somebody has killed it before it began; waiting for it will tell
+            os.write(give, b"!")
         os.close(give)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 

@@ -374,6 +374,32 @@ def test_a_stage_outlives_its_supervisor_and_is_done(bench: Any) -> None:
     assert is_whole(folder)
 
 
+# A supervisor whose stage is killed in the moment in which it has been recorded.
+KILLED_AT_ONCE = """
+import os, signal, sys
+from pathlib import Path
+from engine.runs.supervisor import Supervisor
+
+class Unlucky(Supervisor):
+    def _record(self, phase, stage=None):
+        super()._record(phase, stage)
+        if stage:
+            os.kill(stage.pid, signal.SIGKILL)
+            os.waitid(os.P_PID, stage.pid, os.WEXITED | os.WNOWAIT)
+
+run = Unlucky(Path(sys.argv[1]), [sys.executable, "-c", "pass"], 5.0)
+run.take()
+run.work()
+"""
+
+
+def test_a_stage_that_is_killed_before_it_begins_is_told_as_killed(bench: Any) -> None:
+    folder = bench.create()
+    done = subprocess.run([sys.executable, "-c", KILLED_AT_ONCE, str(folder)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bench.state(folder) == "KILLED"
+
+
 # Runs STARTER on a terminal of its own, and hangs up as soon as it has launched.
 HANG_UP = """
 import os, pty, sys

@@ -4,7 +4,7 @@ Letters: B rows at once, R rows, n items, D width, P pairs, E events. Scores hav
 and never counts. A rank is 1 for the best item. Counting the scores above the target's needs no sort.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -99,6 +99,32 @@ def ranks_in_blocks(
     for block in blocks(len(users), len(table), users.device.type):
         pairs = None if seen is None else history_pairs(seen, block)
         ranks[block] = target_ranks(score_items(users[block], table, bias), targets[block], pairs)
+    return ranks
+
+
+@torch.no_grad()
+def mixed_ranks(
+    parts: Sequence[tuple[Tensor, Tensor]],
+    weights: Tensor,
+    targets: Tensor,
+    bias: Tensor | None = None,
+    seen: Histories | None = None,
+) -> Tensor:
+    """Rank of each row's target under every mixture of scores: s = sum_p weights[m, p] <u_p, v_p> + b.
+
+    ``parts`` are users [R, D_p] and tables [n + 1, D_p]; weights [M, P], targets [R] -> [M, R] float64. Each part is
+    multiplied out once, whatever the number of mixtures.
+    """
+    rows, columns = len(targets), len(parts[0][1])
+    ranks = torch.empty(len(weights), rows, dtype=torch.float64, device=targets.device)
+    for block in blocks(rows, (len(parts) + 1) * columns, targets.device.type):
+        pairs = None if seen is None else history_pairs(seen, block)
+        made = torch.stack([users[block] @ table.T for users, table in parts])  # [P, B, n + 1]
+        for mixture, weight in enumerate(weights):
+            scores = (weight @ made.flatten(start_dim=1)).view(made.shape[1:])
+            scores = scores if bias is None else scores + bias
+            scores[:, 0] = -torch.inf
+            ranks[mixture, block] = target_ranks(scores, targets[block], pairs)
     return ranks
 
 

@@ -185,7 +185,7 @@ _TABLE = (
         metrics=TRAINED,
         groups=("lora_a", "lora_b", "gate", "projector", "head"),
         gates=True,
-        version=1,
+        version=2,
     ),
     Stage(
         "knowledge",

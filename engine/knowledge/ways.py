@@ -53,7 +53,7 @@ def scoring(built: Built, settings: Knowledge, trained: Settings, device: str) -
     assert head is not None
     asking = Asking(built.book, student, trained.slots, device)
     with torch.no_grad():
-        table, key = head.table(student.table), head.key()
+        table, key = head.table(student.table), head.key(head.voice)
 
     def answer(questions: Questions, states: Tensor, state: Ints, tick: Tick) -> tuple[Tensor, Tensor]:
         return answer_all(built.teacher, asking, built.templates[0], questions, states, state, settings.batch, tick)

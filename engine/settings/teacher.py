@@ -48,7 +48,11 @@ class Rank:
     warm_epochs: int = setting("passes that train the head on text vectors before the language model runs", low=0)
     warm_rate: float = setting("their first learning rate; it falls to zero", above=0)
     blind: float = setting("share of positions trained without the student's score", low=0, high=1)
-    trusts: list[float] = setting("weights of the student's score, of which validation chooses one", low=0)
+    trusts: list[float] = setting(
+        "shares of the student's score, of which validation chooses one; 0: text alone, 0.5: both, 1: student alone",
+        low=0,
+        high=1,
+    )
     voices: list[float] = setting(
         "weights of what the language model adds, of which validation chooses one; 0 stands for text and student alone",
         low=0,

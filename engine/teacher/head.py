@@ -24,15 +24,25 @@ class Seen:
     count: Tensor  # [P] items of that question's history that the position may see
 
 
+def weights(trust: float, voice: float) -> tuple[float, float, float]:
+    """(a, w, w c): what the student's score, the text's and the language model's count for.
+
+    ``trust`` is the student's share, a : w = trust : 1 - trust, the larger of them 1, so that scores keep their scale,
+    and with it what their softmax means, all the way from text alone (0) over both in full (0.5) to the student (1).
+    """
+    larger = max(trust, 1 - trust)
+    return trust / larger, (1 - trust) / larger, (1 - trust) / larger * voice
+
+
 class RankHead(nn.Module):
-    """s_i = a <u, e_i> + b_i + <W m, V t_i> + c <R h, U t_i>: the frozen student's score, corrected by text.
+    """s_i = a <u, e_i> + b_i + w (<W m, V t_i> + c <R h, U t_i>): the frozen student's score, corrected by text.
 
     u and e are the student's state and item table, t_i item i's text vector (each of its numbers brought to mean 0 and
     variance 1 over the items), m = [m_1, m_3, m_8, m_all], m_k the mean text of the k latest items, h the language
-    model's state. W and R start at zero and a at 1: an untrained teacher is the student. It is one product of wide
-    vectors, [a u, W m, R h] with [e_i, V t_i, c U t_i]. The trust a and the voice c are settings, not weights: on rows
-    that they were trained on, scores are better than they ever are on new ones, so training would trust them too much.
-    They are chosen on validation rows.
+    model's state. W and R start at zero, a and w at 1: an untrained teacher is the student. It is one product of wide
+    vectors, [a u, W m, R h] with [e_i, w V t_i, w c U t_i]. The trust, from which a and w follow, and the voice c are
+    settings, not weights: on rows that they were trained on, scores are better than they ever are on new ones, so
+    training would trust them too much. They are chosen on validation rows.
     """
 
     def __init__(self, text: Tensor, hidden: int, width: int, dropout: float, states: bool) -> None:
@@ -45,7 +55,7 @@ class RankHead(nn.Module):
         normal = (text - items.mean(dim=0)) / items.std(dim=0, correction=0).clamp(min=1e-6)
         normal[PADDING] = 0.0
         self.register_buffer("text", normal, persistent=False)
-        self.register_buffer("trust", torch.ones(()))
+        self.register_buffer("trust", torch.full((), 0.5))
         self.register_buffer("voice", torch.ones(()))
         self.dropout, self.states = dropout, states
         self.query = nn.Linear(len(WINDOWS) * text.shape[1], width)
@@ -69,7 +79,7 @@ class RankHead(nn.Module):
 
     def users(self, student: Tensor, states: Tensor, seen: Seen) -> Tensor:  # [P, D], [P, H] -> [P, D + K]
         """[a u, W m, R h] of every position."""
-        parts = [student * self.trust, self.told(seen)]
+        parts = [student * weights(float(self.trust), 1.0)[0], self.told(seen)]
         if self.states:
             parts.append(self.read(self._thinned(_normal(states.to(self.read.weight.dtype)))))
         return torch.cat(parts, dim=1)
@@ -89,15 +99,15 @@ class RankHead(nn.Module):
             found.append(total / (seen.count - before).clamp(min=1)[:, None])
         return torch.stack(found, dim=1)
 
-    def table(self, items: Tensor, voice: float | None = None) -> Tensor:  # [n + 1, D] -> [n + 1, D + K]
-        """[e_i, V t_i, c U t_i] of every item, with another ``voice`` in place of the chosen c."""
-        return torch.cat([items, self.key(voice)], dim=1)
+    def table(self, items: Tensor) -> Tensor:  # [n + 1, D] -> [n + 1, D + K]
+        """[e_i, w V t_i, w c U t_i] of every item."""
+        return torch.cat([items, self.key(self.voice) * weights(float(self.trust), 1.0)[1]], dim=1)
 
-    def key(self, voice: float | None = None) -> Tensor:  # -> [n + 1, K]
-        """What tells items apart beside the student's vectors: [V t_i, c U t_i]."""
+    def key(self, voice: Tensor | float) -> Tensor:  # -> [n + 1, K]
+        """What tells items apart beside the student's vectors: [V t_i, c U t_i] with ``voice`` for c."""
         parts = [self.keys(self.text)]
         if self.states:
-            parts.append(self.answers(self.text) * (self.voice if voice is None else voice))
+            parts.append(self.answers(self.text) * voice)
         return torch.cat(parts, dim=1)
 
     def _thinned(self, read: Tensor) -> Tensor:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
 from engine import ranking
 from engine.backbone.pieces import Ints
@@ -20,6 +19,7 @@ from engine.student.validation import Tick
 from engine.teacher.asking import Asking, answer_all
 from engine.teacher.build import Built
 from engine.teacher.gate import balance
+from engine.teacher.head import weights
 from engine.teacher.questions import of_rows
 from engine.teacher.warm import seen_by
 
@@ -54,9 +54,10 @@ class HeldOut:
         self.states = built.student.after_rows(rows, device, tick)  # [R, D]
         self._targets = torch.from_numpy(rows.targets.astype(np.int64)).to(device)
         self._without: list[Mixed] = []  # what text alone reaches, where it stays as it is
-        self._seen = tuple(
+        items, start, stop = (
             torch.from_numpy(part.astype(np.int64)).to(device) for part in (rows.items, rows.start, rows.stop)
         )
+        self._seen = items, start, stop
 
     def __call__(self, tick: Tick) -> dict[str, float]:
         """val_recall@10 and val_ndcg@10 with the trust and the voice that serve these rows best, which are kept."""
@@ -70,8 +71,9 @@ class HeldOut:
             4 * self.settings.batch,
             tick,
         )
-        found = [self._best(users[:, self.states.shape[1] :], voice) for voice in self.rules.voices if voice]
-        best = max([*self._without, *found], key=_quality)
+        first = self.states.shape[1]
+        told, read = users[:, first : first + self.head.query.out_features], users[:, -self.head.query.out_features :]
+        best = max([*self._without, *self._mixed(told, read if self.head.states else None)], key=_quality)
         self.head.trust.fill_(best.trust)
         self.head.voice.fill_(best.voice)
         return best.metrics | {"trust": best.trust, "voice": best.voice, "gate_entropy": balance(gates)[1]}
@@ -79,34 +81,43 @@ class HeldOut:
     @torch.no_grad()
     def controls(self, popularity: Ints) -> dict[str, float]:  # [n + 1]
         """NDCG@10 on the same rows: popularity, the student, the student with texts but no language model."""
-        table = torch.from_numpy(popularity).float().to(self.device)[:, None]
-        ones = torch.ones(len(self.states), 1, device=self.device)
         told = self.head.told(seen_by(self.questions, self.device))
-        text = self._best(F.pad(told.cpu(), (0, self.head.width - told.shape[1])), 0.0)
+        text = max(self._mixed(told, None), key=_quality)
         if 0.0 in self.rules.voices and not self.head.query.weight.requires_grad:
             self._without = [text]
-        found = {
-            "popularity": self._metrics(ones, table, None),
-            "student": self._metrics(self.states.to(self.device), self.student.table, self.student.bias),
-            "student_and_text": text.metrics,
+        ones = torch.ones(len(self.states), 1, device=self.device)
+        liking = torch.from_numpy(popularity).float().to(self.device)[:, None]
+        states, student = self.states.to(self.device), self.student
+        alone = {
+            "popularity": ranking.ranks_in_blocks(ones, liking, self._targets, None, self._seen),
+            "student": ranking.ranks_in_blocks(states, student.table, self._targets, student.bias, self._seen),
         }
+        found = {name: _metrics(ranks) for name, ranks in alone.items()} | {"student_and_text": text.metrics}
         return {name: values[VAL_NDCG.name] for name, values in found.items()}
 
     @torch.no_grad()
-    def _best(self, corrections: Tensor, voice: float) -> Mixed:  # of the rows that were asked [R', K]
-        """The best of the trusts beside this voice."""
-        whole = torch.zeros(len(self.states), corrections.shape[1])
-        whole[torch.from_numpy(self.asked)] = corrections.cpu()
-        table, tried = self.head.table(self.student.table, voice), []
-        for trust in self.rules.trusts:
-            users = torch.cat([self.states * trust, whole], dim=1).to(self.device)
-            tried.append(Mixed(self._metrics(users, table, self.student.bias), trust, voice))
-        return max(tried, key=_quality)
+    def _mixed(self, told: Tensor, read: Tensor | None) -> list[Mixed]:
+        """Every trust, and with R h [R', K'] every voice, beside W m [R', K'] of the rows that were asked."""
+        voices = [0.0] if read is None else [voice for voice in self.rules.voices if voice]
+        choices = [(trust, voice) for voice in voices for trust in self.rules.trusts]
+        if not choices:
+            return []
+        parts = [(self.states.to(self.device), self.student.table), self._part(told, self.head.keys)]
+        if read is not None:
+            parts.append(self._part(read, self.head.answers))
+        shares = torch.tensor([weights(*choice)[: len(parts)] for choice in choices], device=self.device)
+        ranks = ranking.mixed_ranks(parts, shares, self._targets, self.student.bias, self._seen)
+        return [Mixed(_metrics(row), *choice) for row, choice in zip(ranks, choices, strict=True)]
 
-    def _metrics(self, users: Tensor, table: Tensor, bias: Tensor | None) -> dict[str, float]:
-        items, start, stop = self._seen
-        ranks = ranking.ranks_in_blocks(users, table, self._targets, bias, (items, start, stop))
-        return {
-            VAL_RECALL.name: float(ranking.hit_rate(ranks, 10).mean()),
-            VAL_NDCG.name: float(ranking.ndcg(ranks, 10).mean()),
-        }
+    def _part(self, correction: Tensor, keys: nn.Linear) -> tuple[Tensor, Tensor]:  # -> [R, K'], [n + 1, K']
+        """A correction of every row, zero where nothing was asked, and what it is multiplied with."""
+        whole = torch.zeros(len(self.states), correction.shape[1], device=self.device)
+        whole[torch.from_numpy(self.asked).to(self.device)] = correction.to(self.device)
+        return whole, keys(self.head.text)
+
+
+def _metrics(ranks: Tensor) -> dict[str, float]:
+    return {
+        VAL_RECALL.name: float(ranking.hit_rate(ranks, 10).mean()),
+        VAL_NDCG.name: float(ranking.ndcg(ranks, 10).mean()),
+    }

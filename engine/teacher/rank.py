@@ -38,7 +38,8 @@ def loss(teacher: Teacher, asked: Asked, gates: Tensor, student: Student, blind:
     assert teacher.head is not None and asked.targets is not None
     correction = answers(teacher, asked, gates)[:, student.table.shape[1] :]
     known = asked.students if blind is None else asked.students * (~blind)[:, None]
-    users, table = torch.cat([known, correction], dim=1), teacher.head.table(student.table, voice=1.0)
+    users = torch.cat([known, correction], dim=1)
+    table = torch.cat([student.table, teacher.head.key(voice=1.0)], dim=1)
     return cross_entropy(users, table, asked.targets, student.bias) / max(1, len(asked.targets))
 
 

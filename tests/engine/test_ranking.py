@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from engine import ranking
-from engine.ranking import history_pairs, hit_rate, mrr, ndcg, ranks_in_blocks, score_items, target_ranks
+from engine.ranking import history_pairs, hit_rate, mixed_ranks, mrr, ndcg, ranks_in_blocks, score_items, target_ranks
 
 
 def slow_rank(scores: list[float], target: int, hidden: set[int]) -> float:
@@ -135,6 +135,28 @@ def test_ranks_in_blocks_are_those_of_the_whole_matrix(monkeypatch: pytest.Monke
         monkeypatch.setitem(ranking.SCORES_AT_ONCE, "cpu", entries)
         assert ranks_in_blocks(users, table, targets, bias).tolist() == plain
         assert ranks_in_blocks(users, table, targets, bias, (items, start, stop)).tolist() == unseen
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_ranks_of_mixtures_are_those_of_the_summed_scores(monkeypatch: pytest.MonkeyPatch, biased: bool) -> None:
+    torch.manual_seed(5)
+    parts = [(torch.randn(19, width), torch.randn(12, width)) for width in (4, 1, 6)]
+    weights = torch.tensor([[1.0, 0.0, 0.0], [0.5, 2.0, 1.0], [0.0, -1.0, 0.3]])
+    bias, targets = torch.randn(12) if biased else None, torch.randint(1, 12, (19,))
+    items, start = torch.randint(1, 12, (60,), dtype=torch.int32), torch.randint(0, 50, (19,))
+    seen = items, start, start + torch.randint(0, 10, (19,))
+    scores = [users.double() @ table.double().T for users, table in parts]
+    monkeypatch.setattr(ranking, "ROWS_AT_LEAST", 1)
+    for entries in (1, 1 << 20):
+        monkeypatch.setitem(ranking.SCORES_AT_ONCE, "cpu", entries)
+        for histories in (None, seen):
+            found = mixed_ranks(parts, weights, targets, bias, histories)
+            for m, weight in enumerate(weights.double()):
+                mixed = sum(share * part for share, part in zip(weight, scores, strict=True))
+                mixed = mixed + (0.0 if bias is None else bias.double())
+                for r in range(19):
+                    hidden = set() if histories is None else set(items[start[r] : histories[2][r]].tolist())
+                    assert found[m, r].item() == slow_rank(mixed[r].tolist(), int(targets[r]), hidden)
 
 
 def test_blocks_cover_all_rows_and_stay_small_but_not_too_small() -> None:

@@ -1,8 +1,10 @@
 """The head starts as the student and adds what text tells."""
 
+import pytest
 import torch
+from torch import Tensor
 
-from engine.teacher.head import RankHead, Seen
+from engine.teacher.head import RankHead, Seen, weights
 
 HISTORY = torch.tensor([[3, 1, 4, 1, 5], [2, 6, 0, 0, 0]])
 WHERE = Seen(HISTORY, torch.tensor([0, 0, 1, 0]), torch.tensor([5, 2, 2, 1]))
@@ -29,7 +31,7 @@ def test_scores_are_the_formulas_in_a_float64_loop() -> None:
     torch.nn.init.normal_(made.query.weight)
     torch.nn.init.normal_(made.query.bias)
     torch.nn.init.normal_(made.read.weight)
-    made.trust.fill_(0.3)
+    made.trust.fill_(0.25)
     made.voice.fill_(0.6)
     scores = made.users(student, states, WHERE) @ made.table(table).T
     for p in range(4):
@@ -39,17 +41,17 @@ def test_scores_are_the_formulas_in_a_float64_loop() -> None:
         query, read = made.query.weight @ torch.cat(means) + made.query.bias, made.read.weight @ state
         for i in range(9):
             told, answered = query @ (made.keys.weight @ made.text[i]), read @ (made.answers.weight @ made.text[i])
-            expected = 0.3 * (student[p] @ table[i]) + told + 0.6 * answered
+            expected = (student[p] @ table[i]) / 3 + told + 0.6 * answered
             torch.testing.assert_close(scores[p, i], expected, rtol=1e-6, atol=1e-6)
 
 
 def test_without_a_voice_the_language_model_says_nothing() -> None:
     made, student = head(), torch.randn(4, 6)
     torch.nn.init.normal_(made.read.weight)
-    scores = [
-        made.users(student, torch.randn(4, 16), WHERE) @ made.table(torch.ones(9, 6), voice).T
-        for voice in (0.0, 0.0, 1.0)
-    ]
+    scores = []
+    for voice in (0.0, 0.0, 1.0):
+        made.voice.fill_(voice)
+        scores.append(made.users(student, torch.randn(4, 16), WHERE) @ made.table(torch.ones(9, 6)).T)
     torch.testing.assert_close(scores[0], scores[1])
     assert (scores[1] - scores[2]).abs().max() > 1e-3
 
@@ -87,3 +89,24 @@ def test_the_vectors_of_text_have_mean_zero_and_variance_one() -> None:
     torch.testing.assert_close(text[1:].mean(dim=0), torch.zeros(7), atol=1e-6, rtol=0)
     torch.testing.assert_close(text[1:].var(dim=0, correction=0), torch.ones(7))
     assert (text[0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("trust", "student", "text"),
+    [(0.0, 0.0, 1.0), (0.2, 0.25, 1.0), (0.5, 1.0, 1.0), (0.8, 1.0, 0.25), (1.0, 1.0, 0.0)],
+)
+def test_trust_goes_from_text_alone_to_the_student_alone(trust: float, student: float, text: float) -> None:
+    assert weights(trust, 0.5) == pytest.approx((student, text, text * 0.5))
+    made, table, state = head(), torch.randn(9, 6), torch.randn(4, 6)
+    for layer in (made.query, made.read):
+        torch.nn.init.normal_(layer.weight)
+    states = torch.randn(4, 16)
+
+    def scores(trust: float, voice: float, student: Tensor) -> Tensor:
+        made.trust.fill_(trust)
+        made.voice.fill_(voice)
+        return made.users(student, states, WHERE) @ made.table(table).T
+
+    alone = [scores(0.5, voice, torch.zeros_like(state)) for voice in (0.0, 1.0)]
+    expected = student * (state @ table.T) + text * (alone[0] + 0.5 * (alone[1] - alone[0]))
+    torch.testing.assert_close(scores(trust, 0.5, state), expected, rtol=1e-5, atol=1e-5)

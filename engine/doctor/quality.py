@@ -16,6 +16,7 @@ from engine.doctor.outcome import NotThere, Outcome, failed, judged, passed, war
 from engine.evaluate.models import Scorer, models
 from engine.runs.schema import Summary
 from engine.stages import MODELS
+from engine.statistics import paired_rows
 
 ROWS = 2000  # held-out rows that are ranked at most
 APART, FAR_APART = 0.35, 0.6  # share by which validation and test may differ, and beyond which something is wrong
@@ -45,7 +46,8 @@ def values(case: Case, model: str) -> dict[str, Ranked]:
 def beats_popularity(case: Case, model: str) -> Outcome:
     """A model that learned from histories ranks better than counting does."""
     if model == "teacher" and "knowledge" not in case.finished:
-        own, base = _as_trained(case)
+        own, facts = _as_trained(case)
+        base = facts["validation_popularity"]
     else:
         own, base = (float(values(case, name)["validation"].ndcg.mean()) for name in (model, "popularity"))
     return judged(
@@ -54,6 +56,31 @@ def beats_popularity(case: Case, model: str) -> Outcome:
         "it has learned nothing about users: histories and targets do not belong together, it was hardly trained, or "
         "its scores are in another numbering",
         f"engine doctor --only overfits says whether it can learn at all; engine show {_maker(model)} shows its curve.",
+    )
+
+
+def teacher_beats_student(case: Case) -> Outcome:
+    """The teacher knows something that the student does not: otherwise there is nothing to distil."""
+    if "knowledge" in case.finished:
+        own, base = (values(case, name)["validation"].ndcg for name in ("teacher", "student"))
+        found = paired_rows(base, own, 500, 1)
+        evidence = (
+            f"validation ndcg@10 {float(np.mean(base)):.4f} → {float(np.mean(own)):.4f}, "
+            f"95 % interval of the difference {found.low:+.4f} to {found.high:+.4f}"
+        )
+        better = found.low > 0
+    else:
+        best, facts = _as_trained(case)
+        better = best > facts["validation_student"]
+        evidence = f"validation ndcg@10 {facts['validation_student']:.4f} → {best:.4f}"
+    if better:
+        return passed(evidence)
+    return warned(
+        evidence,
+        "what the teacher adds to the student it is built on cannot be told from nothing: titles that say little about "
+        "taste, a language model that was hardly trained, or a student that already knows",
+        "Distilling it costs time and can bring noise only. Give it more to read (backbone.text), a stronger language "
+        "model, or more steps; engine show of the teacher names what text alone reaches.",
     )
 
 
@@ -143,14 +170,14 @@ def _ranked(score: Scorer, rows: Rows, device: str) -> Ranked:
     return Ranked(whole.numpy(), ranking.ndcg(whole, 10).numpy())
 
 
-def _as_trained(case: Case) -> tuple[float, float]:
-    """What the teacher's own run measured on its validation rows: its best, and popularity."""
+def _as_trained(case: Case) -> tuple[float, dict[str, float]]:
+    """What the teacher's own run measured on its validation rows: its best, and what that stands beside."""
     summary = Summary.read(Path(case.trained("teacher")))
     facts = summary.facts if summary else {}
     best = facts.get("best", {}).get("val_ndcg@10")
     if best is None or "validation_popularity" not in facts:
         raise NotThere("this teacher ranks candidates only: engine run knowledge asks it about the catalogue")
-    return float(best), float(facts["validation_popularity"])
+    return float(best), {name: float(value) for name, value in facts.items() if name.startswith("validation_")}
 
 
 def _maker(model: str) -> str:

@@ -120,6 +120,11 @@ CHECKS: tuple[Check, ...] = (
     ),
     *_learning("teacher"),
     *_better("teacher"),
+    *_rows(
+        "teacher",
+        "test_quality.py",
+        ("teacher-beats-student", "a teacher that has nothing to teach", quality.teacher_beats_student),
+    ),
     *_runs("knowledge"),
     *_rows(
         "knowledge",

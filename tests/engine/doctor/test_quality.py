@@ -1,5 +1,7 @@
 """Trained models that rank the padding, know nothing about users, or hold on one split only."""
 
+import json
+
 import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
@@ -47,6 +49,30 @@ def test_a_student_that_knows_nothing_is_named(case, copy, named):
     model.network.inputs().data[1:] = model.network.inputs().data[1:].flip(0)
     save_student(path, model)
     named(case("data", altered={"student": folder}), "student-beats-popularity")
+
+
+@pytest.mark.parametrize(("teacher", "verdict"), [(0.2, "pass"), (0.1, "warn"), (0.05, "warn")])
+def test_a_teacher_that_has_nothing_to_teach_is_told(case, look, monkeypatch, teacher, verdict):
+    draw = np.random.default_rng(0)
+
+    def values(about, model):
+        own = draw.normal({"student": 0.1, "teacher": teacher}[model], 0.05, 500)
+        return {"validation": Ranked(own, own)}
+
+    monkeypatch.setattr("engine.doctor.quality.values", values)
+    found = look(case(*BEFORE), "teacher-beats-student")["teacher-beats-student"]
+    assert found.verdict == verdict and "95 % interval" in found.evidence
+
+
+@pytest.mark.parametrize(("best", "verdict"), [(0.3, "pass"), (0.2, "warn")])
+def test_before_it_is_asked_a_teacher_is_judged_by_its_own_evaluations(case, copy, look, best, verdict):
+    folder = copy("teacher")
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["facts"] |= {"validation_student": 0.2, "best": {"val_ndcg@10": best}}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    about = case("data", "student", "backbone", altered={"teacher": folder})
+    found = look(about, "teacher-beats-student")["teacher-beats-student"]
+    assert found.verdict == verdict and f"0.2000 → {best:.4f}" in found.evidence
 
 
 @pytest.mark.parametrize(("test", "verdict"), [(0.19, "pass"), (0.11, "warn"), (0.05, "fail")])

@@ -9,6 +9,8 @@ from engine.compare import words
 from engine.compare.differences import Compared, RowValues, Sampling, compare
 from engine.compare.figures import COSTS, TESTED, Evaluated, Figure, evaluated, of_evaluations, row_values
 from engine.compare.groups import Group
+from engine.compare.parts import METRIC, Part, parts, sentence
+from engine.compare.parts import lines as part_lines
 from engine.compare.report import DRAWN, Spread, csv_cell, spread_of
 from engine.compare.table import spread_text
 from engine.evaluate.table import WORDS, align
@@ -36,6 +38,7 @@ class Standing:
     protocol: str
     spreads: dict[str, dict[str, Spread]]  # model -> metric
     versus: list[Versus]
+    parts: list[Part]  # head, tail, short histories, ...
     verdict: list[str]
 
 
@@ -64,6 +67,7 @@ def standing(group: Group, protocol: str) -> Standing:
 
         differences = compare([group, group], figures, rows_of, targets, sampling)
         versus += [Versus(model, baseline, metric, own) for metric, own in zip(TESTED, differences, strict=True) if own]
+    told = parts(group, list(spreads), list(dict.fromkeys((one.baseline, one.model) for one in versus)), hide_seen)
     return Standing(
         group.name,
         group.seeds,
@@ -71,7 +75,8 @@ def standing(group: Group, protocol: str) -> Standing:
         protocol,
         spreads,
         versus,
-        [_sentence(one) for one in versus if one.metric == TESTED[0]],
+        told,
+        [_sentence(one) + sentence(told, one.baseline, one.model) for one in versus if one.metric == TESTED[0]],
     )
 
 
@@ -116,7 +121,8 @@ def text(found: Standing) -> str:
     seeds = ", ".join(map(str, found.seeds))
     n = f"mean ± standard deviation over seeds {seeds}" if len(found.seeds) > 1 else f"seed {seeds}"
     table = align(["model", "hr@10", "ndcg@10", "mrr", "train s", "ms/request"], cells)
-    lines = [*wrapped(f"{found.name}: {n}"), *wrapped(found.protocol), *table, ""]
+    told = [*part_lines(found.parts), ""] if found.parts else []
+    lines = [*wrapped(f"{found.name}: {n}"), *wrapped(found.protocol), *table, "", *told]
     return "\n".join([*lines, *(line for sentence in found.verdict for line in wrapped(sentence))])
 
 
@@ -125,13 +131,15 @@ def _mean(spread: Spread | None, digits: int) -> str:
 
 
 def write_csv(found: Sequence[Standing], file: IO[str]) -> int:
-    """One row per setting, model and metric; tells how many."""
-    columns = ["setting", "seeds", "model", "metric", "mean", "sd", "n"]
+    """One row per setting, part of the test rows, model and metric; tells how many."""
+    columns = ["setting", "seeds", "rows", "model", "metric", "mean", "sd", "n"]
     lines = [
-        [one.name, " ".join(map(str, one.seeds)), model, metric, spread.mean, spread.sd, spread.n]
+        [one.name, " ".join(map(str, one.seeds)), part, model, metric, spread.mean, spread.sd, spread.n]
         for one in found
-        for model, own in one.spreads.items()
-        for metric, spread in own.items()
+        for part, model, metric, spread in [
+            *(("all", model, metric, spread) for model, own in one.spreads.items() for metric, spread in own.items()),
+            *((part.name, model, METRIC, spread) for part in one.parts for model, spread in part.spreads.items()),
+        ]
     ]
     table = csv.writer(file, lineterminator="\n")
     table.writerow(columns)

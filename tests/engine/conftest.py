@@ -16,7 +16,7 @@ from engine import config
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG, RunInfo
 from engine.runs.store import Store
-from engine.stages import METRICS_TABLE, ROW_RANKS, STAGES, Artifact
+from engine.stages import METRICS_TABLE, ROW_RANKS, SLICES_TABLE, STAGES, Artifact
 
 ROWS = 60
 WORDS = ["evaluate.models=[popularity,student]", "evaluate.samples=300"]
@@ -126,6 +126,9 @@ class World:
             table = tables.metrics(about, results, {"test": rows}, np.ones(100))
             with open_run.output(METRICS_TABLE) as path:
                 tables.write(path, table)
+            halves = {"head": np.arange(ROWS) < ROWS // 2, "tail": np.arange(ROWS) >= ROWS // 2}
+            with open_run.output(SLICES_TABLE) as path:
+                tables.write(path, tables.by_slice(results, halves))
             with open_run.output(ROW_RANKS) as path:
                 tables.write_ranks(path, results, {"test": rows})
         return run

@@ -1,0 +1,104 @@
+"""Parts of the test rows over seeds: on which of them is a model better for another seed, too?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from engine.compare.groups import Group, Member
+from engine.compare.report import Spread, spread_of
+from engine.evaluate.table import align, read
+from engine.runs.schema import ARTIFACTS
+from engine.stages import SLICES_TABLE
+from engine.statistics import Difference, holm, paired_t
+
+METRIC = "ndcg@10"
+VERDICTS = ("better", "worse", "undecided")
+
+
+@dataclass(frozen=True)
+class Against:
+    """``model`` minus ``baseline`` on one part, over seeds. ``p_holm``: corrected for the parts of this pair."""
+
+    model: str
+    baseline: str
+    mean: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    n: int
+    verdict: str  # better, worse or undecided
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the test rows: NDCG@10 of every model over seeds, and how the models differ there."""
+
+    name: str
+    rows: float  # mean over seeds
+    spreads: dict[str, Spread]  # by model
+    versus: list[Against]  # nothing where there is one seed
+
+
+def parts(group: Group, models: Sequence[str], pairs: Sequence[tuple[str, str]], hide_seen: str) -> list[Part]:
+    """Of the seeds that have the part, by the evaluations' own tables; nothing where they tell of no parts.
+
+    ``pairs`` are (baseline, model) as they are to be held against each other.
+    """
+    tables = [_table(member, hide_seen) for member in group.members]
+    names = list(dict.fromkeys(name for table in tables for name in table))
+    versus: dict[str, list[Against]] = {name: [] for name in names}
+    for baseline, model in pairs:
+        found: dict[str, Difference] = {}
+        for name in names:
+            both = [own for table in tables if {baseline, model} <= (own := table.get(name, {})).keys()]
+            if len(both) > 1:
+                found[name] = paired_t([own[baseline].value for own in both], [own[model].value for own in both])
+        for (name, d), p in zip(found.items(), holm([d.p for d in found.values()]), strict=True):
+            verdict = replace(d, p=p).verdict()
+            versus[name].append(Against(model, baseline, d.mean, d.low, d.high, d.p, p, d.n, verdict))
+    made = []
+    for name in names:
+        cells = [table.get(name, {}) for table in tables]
+        spreads = {model: spread_of([own[model].value if model in own else None for own in cells]) for model in models}
+        made.append(Part(name, fmean(one.rows for own in cells for one in own.values()), spreads, versus[name]))
+    return made
+
+
+@dataclass(frozen=True)
+class _Cell:
+    rows: int
+    value: float
+
+
+def _table(member: Member, hide_seen: str) -> dict[str, dict[str, _Cell]]:
+    """By part and model, what one evaluation says of its test rows."""
+    table: dict[str, dict[str, _Cell]] = {}
+    if (member.entry.folder / ARTIFACTS / SLICES_TABLE.file).exists():
+        for row in read(member.entry.folder, SLICES_TABLE):
+            if (row["split"], row["hide_seen"], row["candidates"]) == ("test", hide_seen, "all"):
+                table.setdefault(row["slice"], {})[row["model"]] = _Cell(int(row["rows"]), float(row[METRIC]))
+    return table
+
+
+def lines(found: Sequence[Part]) -> list[str]:
+    """One line per part, one column per model: means over seeds."""
+    models = [model for model in found[0].spreads if model != "oracle"] if found else []
+    cells = [[part.name, f"{part.rows:,.0f}", *(_mean(part.spreads[model]) for model in models)] for part in found]
+    return align([f"{METRIC} on", "rows", *models], cells) if found else []
+
+
+def sentence(found: Sequence[Part], baseline: str, model: str) -> str:
+    """`` Over seeds better on tail; undecided on head.`` of one pair; nothing where no part was tested."""
+    pair = (baseline, model)
+    told = {part.name: one.verdict for part in found for one in part.versus if (one.baseline, one.model) == pair}
+    named = [
+        f"{verdict} on {', '.join(names)}"
+        for verdict in VERDICTS
+        if (names := [name for name, own in told.items() if own == verdict])
+    ]
+    return f" Over seeds {'; '.join(named)}." if named else ""
+
+
+def _mean(spread: Spread) -> str:
+    return "-" if spread.mean is None else f"{spread.mean:.4f}"

@@ -99,9 +99,19 @@ def of_evaluations(found: Sequence[Sequence[Evaluated]]) -> list[Figure]:
         for name in (*TESTED, *COSTS):
             values = [[_number(one.rows.get(model), name) for one in group] for group in found]
             if any(value is not None for group in values for value in group):
-                asked = name in TESTED and model not in REFERENCES
+                asked = name in TESTED and model not in (*REFERENCES, *shared(found))
                 figures.append(Figure(name, model, "max" if name in TESTED else "", values, asked))
     return figures
+
+
+def shared(found: Sequence[Sequence[Evaluated]]) -> dict[str, list[str]]:
+    """Model -> the runs that made it, where every group ranked the very same ones: there is nothing to compare."""
+    same: dict[str, list[str]] = {}
+    for model in (model for model in MODELS if model not in REFERENCES):
+        first, *others = [[one.rows.get(model, {}).get("made_by", "") for one in group] for group in found]
+        if others and all(first) and all(own == first for own in others):
+            same[model] = first
+    return same
 
 
 def of_validation(found: Sequence[Sequence[Evaluated]]) -> list[Figure]:

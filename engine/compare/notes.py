@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.compare.differences import common_seeds
-from engine.compare.figures import Evaluated
+from engine.compare.figures import Evaluated, shared
 from engine.compare.groups import Group, Member, differing, pairs
 from engine.runs.reader import history
 from engine.runs.state import State
@@ -25,7 +25,12 @@ class Note:
 def notes(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> list[Note]:
     """Every doubt about these groups; ``evaluations`` of their members, empty for trainings."""
     found = [note for doubt in DOUBTS for note in doubt(groups)]
-    return [*found, *_protocol(groups, evaluations)] if evaluations else found
+    return [*found, *_protocol(groups, evaluations), *_shared(evaluations)] if evaluations else found
+
+
+def _shared(evaluations: Sequence[Sequence[Evaluated]]) -> Iterator[Note]:
+    for model, runs in shared(evaluations).items():
+        yield Note("same-model", f"the {model} is the same in every group, so it is not compared: {_some(runs)}")
 
 
 def _stages(groups: Groups) -> Iterator[Note]:

@@ -10,6 +10,7 @@ from typing import IO, Any
 from engine.compare import words
 from engine.compare.differences import Compared, RowValues, Sampling, compare
 from engine.compare.figures import (
+    TESTED,
     Evaluated,
     Figure,
     evaluated,
@@ -171,8 +172,11 @@ def evaluations(groups: Sequence[Group]) -> list[list[Evaluated]]:
 def _asked(
     figures: Sequence[Figure], differences: Sequence[list[Compared]]
 ) -> list[tuple[str | None, str, list[Compared]]]:
+    """What a sentence is due: of an evaluation its first metric, the others stand in the tables."""
     return [
-        (figure.model, figure.metric, own) for figure, own in zip(figures, differences, strict=True) if figure.asked
+        (figure.model, figure.metric, own)
+        for figure, own in zip(figures, differences, strict=True)
+        if figure.asked and (figure.model is None or figure.metric == TESTED[0])
     ]
 
 

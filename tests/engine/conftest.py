@@ -95,6 +95,7 @@ class World:
         ranks: NDArray[np.float64],
         targets: int = 0,
         data: str = "",
+        student: str = "",
         **taught: Any,
     ) -> str:
         """A finished evaluation of a student, and of models beside it, that ranked the test targets like this."""
@@ -103,7 +104,7 @@ class World:
         from engine.evaluate.measure import ALL, Measured, Protocol
         from engine.evaluate.models import Model
 
-        student = self.student(label, seed, *words, data=data)
+        student = student or self.student(label, seed, *words, data=data)
         inputs = {"data": data or self.data, "student": student}
         run = self._add("evaluate", label, seed, list(words), inputs, "")
         hide = "evaluate.hide_seen=false" not in words
@@ -118,7 +119,8 @@ class World:
             for model, own in (("popularity", np.full(ROWS, 9.0)), ("student", ranks), *taught.items())
             for seen in (True, False)
         ]
-        models = [Model(name, {}, True, student, 3.0 + seed) for name in ("popularity", "student", *taught)]
+        makers = {"popularity": "", "student": student} | dict.fromkeys(taught, run)
+        models = [Model(name, {}, True, maker, 3.0 + seed) for name, maker in makers.items()]
         profile = {"name": "tiny", "users": ROWS, "items": 99, "split": "leave-one-out"}
         with Run.open(self.store.root / run) as open_run:
             times = {"popularity": 0.1, "student": 1.0} | dict.fromkeys(taught, 2.0)

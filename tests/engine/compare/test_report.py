@@ -66,6 +66,19 @@ def test_floor_and_ceiling_are_shown_but_not_tested(seeds: Any) -> None:
     assert all(m.differences == [] for m in floor)
 
 
+def test_a_model_that_both_groups_share_is_told_once_and_not_tested(world: Any) -> None:
+    student = world.student("one", 1)
+    for name, better in (("one", 0.2), ("other", 0.9)):
+        world.evaluate(name, 1, ranks=world.ranks(1), distilled=world.ranks(1, better), student=student)
+    comparison = compared(world, "one", "other")
+    tested = {metric.model for metric in comparison.metrics if metric.differences}
+    assert tested == {"distilled"}
+    assert [note.text for note in comparison.notes if note.code == "same-model"] == [
+        f"the student is the same in every group, so it is not compared: {student}"
+    ]
+    assert len(comparison.verdict) == 1 and "(distilled)" in comparison.verdict[0]
+
+
 def test_one_seed_each_is_never_a_win_however_clear_the_rows_are(world: Any) -> None:
     a = world.evaluate("a", 1, ranks=world.ranks(1))
     b = world.evaluate("b", 1, ranks=world.ranks(1, 0.9))

@@ -188,6 +188,11 @@ def by_experiment(members: Sequence[Member]) -> list[Group]:
     return named
 
 
+def sections(group: Group) -> set[str]:
+    """Stages, and other parts of the configuration, that the runs of a group rest on."""
+    return {name.partition(".")[0] for member in group.members for name in member.settings}
+
+
 def differing(members: Sequence[Member]) -> list[str]:
     """Settings that are not the same in all of them, without those that follow the seed and where a run worked."""
     names = dict.fromkeys(name for member in members for name in member.settings)

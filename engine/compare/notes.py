@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from engine.compare.differences import common_seeds
 from engine.compare.figures import Evaluated, shared
-from engine.compare.groups import Group, Member, differing, pairs
+from engine.compare.groups import Group, Member, differing, pairs, sections
 from engine.runs.reader import history
 from engine.runs.state import State
 from engine.runs.store import Entry
@@ -38,6 +38,16 @@ def _stages(groups: Groups) -> Iterator[Note]:
     if len({tuple(names) for names in stages}) > 1:
         told = "; ".join(f"{group.name}: {', '.join(names)}" for group, names in zip(groups, stages, strict=True))
         yield Note("stage-differs", f"the runs are of different stages ({told})")
+
+
+def _missing(groups: Groups) -> Iterator[Note]:
+    known = [sections(group) for group in groups]
+    for stage in STAGES:
+        without = [group.name for group, own in zip(groups, known, strict=True) if stage not in own]
+        if 0 < len(without) < len(groups):
+            yield Note(
+                "stage-missing", f"no {stage} in {', '.join(without)}: its settings are not held against each other"
+            )
 
 
 def _data(groups: Groups) -> Iterator[Note]:
@@ -158,5 +168,5 @@ def _listed(seeds: Sequence[int]) -> str:
 
 
 DOUBTS: tuple[Callable[[Groups], Iterator[Note]], ...] = (
-    *(_stages, _data, _code, _ends, _converged, _seeds, _mixed, _gone),
+    *(_stages, _missing, _data, _code, _ends, _converged, _seeds, _mixed, _gone),
 )

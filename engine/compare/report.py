@@ -19,7 +19,7 @@ from engine.compare.figures import (
     overlaps_of,
     row_values,
 )
-from engine.compare.groups import Group
+from engine.compare.groups import Group, sections
 from engine.compare.notes import Note, notes
 from engine.results import protocol
 from engine.results import rows as results_of
@@ -211,11 +211,15 @@ def _group(group: Group) -> Compares:
 
 
 def _settings(groups: Sequence[Group]) -> list[Setting]:
+    """A stage that a group rests on nothing of cannot set it apart by its settings: ``notes`` tells that it lacks it."""
     names = dict.fromkeys(name for group in groups for member in group.members for name in member.settings)
     rows = []
     for name in names:
         values = [group.value(name) for group in groups]
-        rows.append(Setting(name, values, all(value == values[0] for value in values)))
+        asked = [
+            value for group, value in zip(groups, values, strict=True) if name.partition(".")[0] in sections(group)
+        ]
+        rows.append(Setting(name, values, all(value == asked[0] for value in asked)))
     return rows
 
 

@@ -172,6 +172,20 @@ def test_settings_tell_which_ones_are_the_same(seeds: Any) -> None:
     assert settings["data.window"].same
 
 
+def test_settings_of_a_stage_that_only_one_group_has_do_not_set_them_apart(world: Any) -> None:
+    teacher = world._add("teacher", "one", 1, [], {"data": world.data}, "")
+    for name, inputs in (("one", {"teacher": teacher}), ("other", {})):
+        run = world.evaluate(name, 1, ranks=world.ranks(1))
+        path = world.store.root / run / "run.json"
+        path.write_text(json.dumps((info := json.loads(path.read_text())) | {"inputs": info["inputs"] | inputs}))
+    comparison = compared(world, "one", "other")
+    assert [row.name for row in comparison.settings if not row.same] == []
+    assert any(row.name.startswith("teacher.") for row in comparison.settings)
+    assert [note.text for note in comparison.notes if note.code == "stage-missing"] == [
+        "no teacher in other: its settings are not held against each other"
+    ]
+
+
 def test_lineage_names_what_all_runs_share(seeds: Any) -> None:
     lineage = compared(seeds, "drop0.2", "drop0.4").lineage
     assert [line.group for line in lineage] == [0, 0, 0, 1, 1, 1]

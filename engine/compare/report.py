@@ -211,14 +211,13 @@ def _group(group: Group) -> Compares:
 
 
 def _settings(groups: Sequence[Group]) -> list[Setting]:
-    """A stage that a group rests on nothing of cannot set it apart by its settings: ``notes`` tells that it lacks it."""
+    """Settings of a stage do not set a group apart that rests on no run of it: ``notes`` tells that it has none."""
     names = dict.fromkeys(name for group in groups for member in group.members for name in member.settings)
     rows = []
     for name in names:
         values = [group.value(name) for group in groups]
-        asked = [
-            value for group, value in zip(groups, values, strict=True) if name.partition(".")[0] in sections(group)
-        ]
+        known = [name.partition(".")[0] in sections(group) for group in groups]
+        asked = [value for value, there in zip(values, known, strict=True) if there]
         rows.append(Setting(name, values, all(value == asked[0] for value in asked)))
     return rows
 

@@ -63,7 +63,7 @@ def circle() -> Tensor:
 @pytest.fixture(scope="session")
 def settings() -> Callable[..., Distill]:
     """Small settings with any field of the sections changed: ``student={...}``, ``kl={...}``, ``hint=1.0`` ..."""
-    base = config.load(["distill=dllm2rec"]).distill
+    base = config.load(["distill=dllm2rec-kl"]).distill
     small = {"hidden": 16, "max_length": 8, "batch": 16, "epochs": 4, "evaluate_every": 1, "dropout": 0.1}
 
     def make(**changes: Any) -> Distill:

@@ -72,6 +72,12 @@ class RankHead(nn.Module):
         """K, of both corrections together."""
         return self.query.out_features * (1 + self.states)
 
+    @property
+    def shares(self) -> tuple[Tensor, Tensor]:
+        """a and w as ``weights`` has them, without waiting for the device."""
+        larger = torch.maximum(self.trust, 1 - self.trust)
+        return self.trust / larger, (1 - self.trust) / larger
+
     def settle(self) -> None:
         """W and V stay as they are from here on: what is trained now can only add to what text alone knows."""
         self.query.requires_grad_(False)
@@ -79,7 +85,7 @@ class RankHead(nn.Module):
 
     def users(self, student: Tensor, states: Tensor, seen: Seen) -> Tensor:  # [P, D], [P, H] -> [P, D + K]
         """[a u, W m, R h] of every position."""
-        parts = [student * weights(float(self.trust), 1.0)[0], self.told(seen)]
+        parts = [student * self.shares[0], self.told(seen)]
         if self.states:
             parts.append(self.read(self._thinned(_normal(states.to(self.read.weight.dtype)))))
         return torch.cat(parts, dim=1)
@@ -101,7 +107,7 @@ class RankHead(nn.Module):
 
     def table(self, items: Tensor) -> Tensor:  # [n + 1, D] -> [n + 1, D + K]
         """[e_i, w V t_i, w c U t_i] of every item."""
-        return torch.cat([items, self.key(self.voice) * weights(float(self.trust), 1.0)[1]], dim=1)
+        return torch.cat([items, self.key(self.voice) * self.shares[1]], dim=1)
 
     def key(self, voice: Tensor | float) -> Tensor:  # -> [n + 1, K]
         """What tells items apart beside the student's vectors: [V t_i, c U t_i] with ``voice`` for c."""

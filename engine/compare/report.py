@@ -213,11 +213,11 @@ def _group(group: Group) -> Compares:
 def _settings(groups: Sequence[Group]) -> list[Setting]:
     """Settings of a stage do not set a group apart that rests on no run of it: ``notes`` tells that it has none."""
     names = dict.fromkeys(name for group in groups for member in group.members for name in member.settings)
+    known = [sections(group) for group in groups]
     rows = []
     for name in names:
         values = [group.value(name) for group in groups]
-        known = [name.partition(".")[0] in sections(group) for group in groups]
-        asked = [value for value, there in zip(values, known, strict=True) if there]
+        asked = [value for value, own in zip(values, known, strict=True) if name.partition(".")[0] in own]
         rows.append(Setting(name, values, all(value == asked[0] for value in asked)))
     return rows
 

@@ -1,17 +1,15 @@
 """Does the taught student meet the answers about its own rows, and does it become another model for it?"""
 
-import numpy as np
 import torch
 
 from engine.data.sequences import Sequences
 from engine.distill.taught import NOT_ASKED
 from engine.doctor.case import Case, made
 from engine.doctor.outcome import Outcome, judged, passed, warned
-from engine.doctor.quality import values
+from engine.doctor.quality import against, values
 from engine.knowledge.rankings import Rankings
 from engine.runs.schema import RunInfo
 from engine.stages import RANKINGS, SEQUENCES
-from engine.statistics import paired_rows
 
 BATCHES = 4
 
@@ -61,12 +59,7 @@ def differs_from_baseline(case: Case) -> Outcome:
 def not_worse_than_baseline(case: Case) -> Outcome:
     """Being taught has not made the student worse."""
     case.trained("distill"), case.trained("student")
-    own, base = values(case, "distilled")["validation"].ndcg, values(case, "student")["validation"].ndcg
-    found = paired_rows(base, own, 500, 1)
-    evidence = (
-        f"validation ndcg@10 {float(np.mean(base)):.4f} → {float(np.mean(own)):.4f}, "
-        f"95 % interval of the difference {found.low:+.4f} to {found.high:+.4f}"
-    )
+    found, evidence = against(*(values(case, name)["validation"] for name in ("student", "distilled")))
     if found.high >= 0:
         return passed(evidence)
     return warned(

@@ -16,7 +16,7 @@ from engine.doctor.outcome import NotThere, Outcome, failed, judged, passed, war
 from engine.evaluate.models import Scorer, models
 from engine.runs.schema import Summary
 from engine.stages import MODELS
-from engine.statistics import paired_rows
+from engine.statistics import Difference, paired_rows
 
 ROWS = 2000  # held-out rows that are ranked at most
 APART, FAR_APART = 0.35, 0.6  # share by which validation and test may differ, and beyond which something is wrong
@@ -59,15 +59,19 @@ def beats_popularity(case: Case, model: str) -> Outcome:
     )
 
 
+def against(base: Ranked, own: Ranked) -> tuple[Difference, str]:
+    """How two models differ on the same validation rows, and that in words."""
+    found = paired_rows(base.ndcg, own.ndcg, 500, 1)
+    return found, (
+        f"validation ndcg@10 {float(np.mean(base.ndcg)):.4f} → {float(np.mean(own.ndcg)):.4f}, "
+        f"95 % interval of the difference {found.low:+.4f} to {found.high:+.4f}"
+    )
+
+
 def teacher_beats_student(case: Case) -> Outcome:
     """The teacher knows something that the student does not: otherwise there is nothing to distil."""
     if "knowledge" in case.finished:
-        own, base = (values(case, name)["validation"].ndcg for name in ("teacher", "student"))
-        found = paired_rows(base, own, 500, 1)
-        evidence = (
-            f"validation ndcg@10 {float(np.mean(base)):.4f} → {float(np.mean(own)):.4f}, "
-            f"95 % interval of the difference {found.low:+.4f} to {found.high:+.4f}"
-        )
+        found, evidence = against(*(values(case, name)["validation"] for name in ("student", "teacher")))
         better = found.low > 0
     else:
         best, facts = _as_trained(case)

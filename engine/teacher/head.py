@@ -24,14 +24,15 @@ class Seen:
     count: Tensor  # [P] items of that question's history that the position may see
 
 
-def weights(trust: float, voice: float) -> tuple[float, float, float]:
+def weights(trust: Tensor, voice: Tensor) -> Tensor:  # [...], [...] -> [..., 3]
     """(a, w, w c): what the student's score, the text's and the language model's count for.
 
     ``trust`` is the student's share, a : w = trust : 1 - trust, the larger of them 1, so that scores keep their scale,
     and with it what their softmax means, all the way from text alone (0) over both in full (0.5) to the student (1).
     """
-    larger = max(trust, 1 - trust)
-    return trust / larger, (1 - trust) / larger, (1 - trust) / larger * voice
+    larger = torch.maximum(trust, 1 - trust)
+    text = (1 - trust) / larger
+    return torch.stack([trust / larger, text, text * voice], dim=-1)
 
 
 class RankHead(nn.Module):
@@ -72,12 +73,6 @@ class RankHead(nn.Module):
         """K, of both corrections together."""
         return self.query.out_features * (1 + self.states)
 
-    @property
-    def shares(self) -> tuple[Tensor, Tensor]:
-        """a and w as ``weights`` has them, without waiting for the device."""
-        larger = torch.maximum(self.trust, 1 - self.trust)
-        return self.trust / larger, (1 - self.trust) / larger
-
     def settle(self) -> None:
         """W and V stay as they are from here on: what is trained now can only add to what text alone knows."""
         self.query.requires_grad_(False)
@@ -85,7 +80,7 @@ class RankHead(nn.Module):
 
     def users(self, student: Tensor, states: Tensor, seen: Seen) -> Tensor:  # [P, D], [P, H] -> [P, D + K]
         """[a u, W m, R h] of every position."""
-        parts = [student * self.shares[0], self.told(seen)]
+        parts = [student * weights(self.trust, self.voice)[0], self.told(seen)]
         if self.states:
             parts.append(self.read(self._thinned(_normal(states.to(self.read.weight.dtype)))))
         return torch.cat(parts, dim=1)
@@ -107,7 +102,7 @@ class RankHead(nn.Module):
 
     def table(self, items: Tensor) -> Tensor:  # [n + 1, D] -> [n + 1, D + K]
         """[e_i, w V t_i, w c U t_i] of every item."""
-        return torch.cat([items, self.key(self.voice) * self.shares[1]], dim=1)
+        return torch.cat([items, self.key(self.voice) * weights(self.trust, self.voice)[1]], dim=1)
 
     def key(self, voice: Tensor | float) -> Tensor:  # -> [n + 1, K]
         """What tells items apart beside the student's vectors: [V t_i, c U t_i] with ``voice`` for c."""

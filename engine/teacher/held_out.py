@@ -105,7 +105,8 @@ class HeldOut:
         parts = [(self.states.to(self.device), self.student.table), self._part(told, self.head.keys)]
         if read is not None:
             parts.append(self._part(read, self.head.answers))
-        shares = torch.tensor([weights(*choice)[: len(parts)] for choice in choices], device=self.device)
+        trusts, chosen = torch.tensor(choices, device=self.device).unbind(dim=1)
+        shares = weights(trusts, chosen)[:, : len(parts)]
         ranks = ranking.mixed_ranks(parts, shares, self._targets, self.student.bias, self._seen)
         return [Mixed(_metrics(row), *choice) for row, choice in zip(ranks, choices, strict=True)]
 

@@ -96,7 +96,7 @@ def test_the_vectors_of_text_have_mean_zero_and_variance_one() -> None:
     [(0.0, 0.0, 1.0), (0.2, 0.25, 1.0), (0.5, 1.0, 1.0), (0.8, 1.0, 0.25), (1.0, 1.0, 0.0)],
 )
 def test_trust_goes_from_text_alone_to_the_student_alone(trust: float, student: float, text: float) -> None:
-    assert weights(trust, 0.5) == pytest.approx((student, text, text * 0.5))
+    assert weights(torch.tensor(trust), torch.tensor(0.5)).tolist() == pytest.approx([student, text, text * 0.5])
     made, table, state = head(), torch.randn(9, 6), torch.randn(4, 6)
     for layer in (made.query, made.read):
         torch.nn.init.normal_(layer.weight)

@@ -97,6 +97,9 @@ ADAPTER = Artifact(
 RANKINGS = Artifact(
     "knowledge", "rankings", "rankings.safetensors", "the teacher's top items and scores for every training row"
 )
+ENDS = Artifact(
+    "knowledge", "ends", "ends.safetensors", "the same for what follows each user's last training event, told nowhere"
+)
 ITEM_VECTORS = Artifact("knowledge", "item_vectors", "item_vectors.safetensors", "the teacher's vector of every item")
 GATE_WEIGHTS = Artifact("knowledge", "gate_weights", "gate_weights.safetensors", "expert weights of every training row")
 TEACHER_HELD_OUT = Artifact(
@@ -134,6 +137,7 @@ TERMS = {
     "dro": "robust loss over propensities",
     "ranking": "importance-weighted ranking distillation",
     "kl": "divergence from the teacher's probabilities",
+    "ends": "divergence from the teacher's probabilities where only it says what follows",
     "hint": "distance to the teacher's item vectors",
 }
 TERM_METRICS = tuple(
@@ -202,21 +206,21 @@ _TABLE = (
             TEXT_VECTORS,
             ADAPTER,
         ),
-        makes=(RANKINGS, ITEM_VECTORS, GATE_WEIGHTS, TEACHER_HELD_OUT),
+        makes=(RANKINGS, ENDS, ITEM_VECTORS, GATE_WEIGHTS, TEACHER_HELD_OUT),
         metrics=(VAL_RECALL, VAL_NDCG),
         groups=(),
         gates=True,
-        version=1,
+        version=2,
     ),
     Stage(
         "distill",
         "trains the student again with the teacher's knowledge (DLLM2Rec)",
-        needs=(PROFILE, SEQUENCES, VALIDATION, RANKINGS, ITEM_VECTORS, GATE_WEIGHTS),
+        needs=(PROFILE, SEQUENCES, VALIDATION, RANKINGS, ENDS, ITEM_VECTORS, GATE_WEIGHTS),
         makes=(DISTILLED_MODEL,),
         metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),
         gates=False,
-        version=2,
+        version=3,
     ),
     Stage(
         "evaluate",

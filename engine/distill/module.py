@@ -3,7 +3,7 @@
 Letters: P positions, R taught positions, K items of a teacher's ranking, D width, n items.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,15 @@ class Scored:
         columns = torch.arange(1, items.shape[1] + 1, device=items.device).expand_as(items)
         return F.pad(found.float(), (1, 0), value=-torch.inf), torch.where(items == PADDING, PADDING, columns)
 
+    def widened(self, positions: Tensor) -> tuple[Tensor, Tensor]:  # [R] -> [R, D'], [n + 1, D']
+        """States and table whose product is the scores, a bias being one more coordinate that is 1 in every state."""
+        states = self.states[positions]
+        if self.bias is None:
+            return states, self.table
+        return torch.cat([states, states.new_ones(len(states), 1)], dim=1), torch.cat(
+            [self.table, self.bias[:, None]], dim=1
+        )
+
     @torch.no_grad()
     def scores_of(self, items: Tensor) -> Tensor:  # [P, K] item ids -> [P, K]
         """Scores of a few items after every position."""
@@ -68,10 +77,11 @@ class DistillModule(pl.LightningModule):
         vectors: Tensor,
         ps: Tensor,
         report_every: int,
+        ends: Answers | None = None,
     ) -> None:
-        """vectors [n + 1, H] the teacher's items', ps [n + 1] propensities."""
+        """vectors [n + 1, H] the teacher's items', ps [n + 1] propensities; ``ends`` where ``windows`` reach them."""
         super().__init__()
-        self.model, self.settings, self.windows, self.answers = model, settings, windows, answers
+        self.model, self.settings, self.windows, self.answers, self.ends = model, settings, windows, answers, ends
         self.report_every = report_every
         width = model.settings.hidden
         self.injection = Injection(vectors, width, settings.injection) if settings.injection.weight else None
@@ -117,8 +127,7 @@ class DistillModule(pl.LightningModule):
         shown: dict[str, Tensor] = {}
         values: Terms = {}
         if not settings.as_released:
-            base = base_loss(settings.student, scored.states, scored.table, scored.bias, batch, step)
-            values["base"] = (1.0, base * scale)
+            values["base"] = (1.0, self.base(scored, step) * scale)
         if settings.ranking.weight or settings.dro.alpha or settings.as_released:
             values |= self.published(scored, rows, positions, step)
         if settings.kl.weight:
@@ -129,11 +138,30 @@ class DistillModule(pl.LightningModule):
                 with torch.no_grad():
                     scores = scored.scores(positions[some])
                     shown["kl"] = losses.kl_divergence(scores, ranked[some], teacher[some]).mean()
+        if self.ends is not None:
+            values["ends"] = (settings.ends, self.after_ends(self.ends, scored) * scale)
         if self.hint is not None:
             ranked, teacher = self.answers.soft(rows[positions], settings.kl.top, settings.kl.temperature)
             wanted = F.embedding_bag(ranked, self.vectors, per_sample_weights=teacher, mode="sum")
             values["hint"] = (settings.hint, losses.hint(self.hint(scored.states[positions]), wanted))
         return values, shown
+
+    def base(self, scored: Scored, step: int) -> Tensor:
+        """Sum of the student's own loss over the positions that have a target."""
+        states, batch = scored.states, scored.batch
+        if self.ends is not None:  # the softmax over all items is dear: none for a position that weighs nothing
+            known = (batch.targets != PADDING).nonzero()[:, 0]
+            states, batch = states[known], replace(batch, targets=batch.targets[known], weights=None)
+        return base_loss(self.settings.student, states, scored.table, scored.bias, batch, step)
+
+    def after_ends(self, ends: Answers, scored: Scored) -> Tensor:
+        """Sum over the ends of histories of -sum_k q_k log p_k: cross-entropy against the teacher's distribution."""
+        rows = ends.after(scored.batch)
+        positions = (rows != NOT_ASKED).nonzero()[:, 0]
+        ranked, teacher = ends.soft(rows[positions], self.settings.kl.top, self.settings.kl.temperature)
+        states, table = scored.widened(positions)
+        own = cross_entropy(states, table, ranked[:, 0])
+        return own + losses.soft_target(states, table, ranked[:, 0], ranked, teacher)
 
     @torch.no_grad()
     def selected(self, scored: Scored, rows: Tensor) -> Tensor:  # [P] -> [P] bool
@@ -195,11 +223,7 @@ class DistillModule(pl.LightningModule):
 
         Beside a base loss that is no cross-entropy, it is cross-entropy against the teacher's distribution.
         """
-        states, targets = scored.states[positions], scored.batch.targets[positions]
-        table = scored.table
-        if scored.bias is not None:  # one more coordinate that is 1 in every state
-            states = torch.cat([states, states.new_ones(len(states), 1)], dim=1)
-            table = torch.cat([table, scored.bias[:, None]], dim=1)
+        (states, table), targets = scored.widened(positions), scored.batch.targets[positions]
         value = losses.soft_target(states, table, targets, ranked, teacher)
         if self.settings.student.loss != "cross-entropy":
             value = value + cross_entropy(states, table, targets)

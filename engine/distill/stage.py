@@ -14,7 +14,7 @@ from engine.errors import DataError
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
 from engine.settings.distill import Distill
-from engine.stages import DISTILLED_MODEL, ITEM_VECTORS, RANKINGS
+from engine.stages import DISTILLED_MODEL, ENDS, ITEM_VECTORS, RANKINGS
 from engine.student.course import course_of, material, windows_of
 from engine.student.model import SequenceModel, save_student
 from engine.student.validation import Validation
@@ -29,7 +29,8 @@ def run(config: Config, run: Run) -> None:
     answers = _answers(settings, sequences, run, place)
     vectors = load_file(run.input(ITEM_VECTORS))["vectors"]
     torch.manual_seed(student.seed)
-    windows = windows_of(student, sequences, place)
+    ends = _ends(settings, sequences, run, place)
+    windows = windows_of(student, sequences, place, ends=ends is not None)
     targets = np.delete(sequences.items, sequences.offsets[:-1])  # a user's first event is nobody's next one
     counts = torch.from_numpy(np.bincount(targets, minlength=ids.rows(items)))
     module = DistillModule(
@@ -40,6 +41,7 @@ def run(config: Config, run: Run) -> None:
         vectors,
         losses.propensities(counts, settings.dro.power),
         config.trainer.report_every,
+        ends,
     ).to(place)
     validation = Validation(rows, place)
     fit.fit(
@@ -72,3 +74,19 @@ def _answers(settings: Distill, sequences: Sequences, run: Run, place: str) -> A
     if written < top:
         run.log("warning", f"the knowledge holds {written} items a row; distill asks for {top}")
     return Answers(rankings, len(sequences.items), top, place)
+
+
+def _ends(settings: Distill, sequences: Sequences, run: Run, place: str) -> Answers | None:
+    """What the teacher said about the ends of histories, where these are taught and it was asked."""
+    if not settings.ends:
+        return None
+    rankings = Rankings.load(run.input(ENDS)) if run.has(ENDS) else None
+    if rankings is None or not len(rankings.rows):
+        run.log(
+            "warning",
+            "the knowledge says nothing about the ends of histories, so distill.ends teaches nothing: files brought by "
+            "knowledge.files hold training rows only, and knowledge.ends=false leaves them out",
+        )
+        return None
+    run.note(ends_answered=len(rankings.rows))
+    return Answers(rankings, len(sequences.items) + 1, settings.kl.top, place)

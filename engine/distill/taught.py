@@ -17,7 +17,7 @@ DRAWS = 16  # negatives drawn for a row, of which the first unknown one is kept
 
 
 class Answers:
-    """The teacher's first items of every answered event, on one device."""
+    """The teacher's first items of every answered event, or of every answered end of a history, on one device."""
 
     def __init__(self, rankings: Rankings, events: int, top: int, device: str) -> None:
         """``top`` items at most are kept of each ranking. DataError where rows and events do not belong together."""
@@ -29,13 +29,17 @@ class Answers:
             )
         self.items = rankings.items[:, :top].to(device)  # [rows, K]
         self.distances = rankings.distances[:, :top].float().to(device)
-        self.row = torch.full((events,), NOT_ASKED, device=device)
+        self.row = torch.full((events + 1,), NOT_ASKED, device=device)  # a batch may ask what follows the last event
         self.row[rankings.rows.to(device)] = torch.arange(len(rankings.rows), device=device)
 
     def rows(self, batch: Batch) -> Tensor:  # -> [P]
         """The ranking of each position, ``NOT_ASKED`` where there is none."""
         rows = self.row[batch.events.to(self.row.device)]
         return rows if batch.weights is None else torch.where(batch.weights > 0, rows, NOT_ASKED)
+
+    def after(self, batch: Batch) -> Tensor:  # -> [P]
+        """The ranking of what follows each end of a history, ``NOT_ASKED`` elsewhere and where there is none."""
+        return torch.where(batch.ends, self.row[batch.events.to(self.row.device)], NOT_ASKED)
 
     def ranked(self, rows: Tensor, top: int) -> tuple[Tensor, Tensor]:  # [R] -> [R, K] item ids, [R, K] distances
         """The first ``top`` items of some rankings and their distances: infinite where an item cannot be."""

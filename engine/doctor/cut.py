@@ -11,6 +11,7 @@ from engine.knowledge.rankings import Rankings
 from engine.runs.schema import ARTIFACTS, CONFIG, RunInfo
 from engine.settings.student import Student
 from engine.stages import (
+    ENDS,
     GATE_WEIGHTS,
     RANKINGS,
     SEQUENCES,
@@ -82,7 +83,10 @@ def knowledge(folder: Path, scratch: Path, kept: Sequences) -> Path:
     made, cut = folder / ARTIFACTS, place / ARTIFACTS
     found = Rankings.load(made / RANKINGS.file)
     some = found.rows < len(kept.items)
-    Rankings(found.rows[some], found.items[some], found.distances[some]).save(cut / RANKINGS.file)
+    found.some(some).save(cut / RANKINGS.file)
+    if (made / ENDS.file).exists():
+        ends = Rankings.load(made / ENDS.file)
+        ends.some(ends.rows <= len(kept.items)).save(cut / ENDS.file)
     if (made / GATE_WEIGHTS.file).exists():
         gates = load_file(made / GATE_WEIGHTS.file)
         about = {name: gates[name][some].contiguous() for name in ("rows", "weights")}

@@ -9,32 +9,33 @@ from engine.doctor.outcome import Outcome, judged, passed, warned
 from engine.doctor.quality import against, values
 from engine.knowledge.rankings import Rankings
 from engine.runs.schema import RunInfo
-from engine.stages import RANKINGS, SEQUENCES
+from engine.stages import ENDS, RANKINGS, SEQUENCES
 
 BATCHES = 4
 
 
 def answers_fit(case: Case) -> Outcome:
-    """A position is taught by the ranking of its own event, and its target is that event."""
+    """A position is taught by the ranking of its own event, its target or, at an end, what follows it."""
     module = case.learner("distill").module
     inputs = RunInfo.read(case.rehearsal("distill").folder).inputs
-    rankings = Rankings.load(made(case.scratch / inputs["knowledge"], RANKINGS))
     sequences = Sequences.load(made(case.scratch / inputs["data"], SEQUENCES))
-    events = {int(row): at for at, row in enumerate(rankings.rows)}
+    about = (RANKINGS,) if module.ends is None else (RANKINGS, ENDS)
+    told = {artifact: Rankings.load(made(case.scratch / inputs["knowledge"], artifact)) for artifact in about}
     wrong = asked = positions = 0
     for step in range(BATCHES):
         batch = module.windows(step)
-        rows = module.answers.rows(batch)
-        positions += len(rows)
-        for event, target, row in zip(batch.events.tolist(), batch.targets.tolist(), rows.tolist(), strict=True):
-            if row == NOT_ASKED:
-                continue
-            asked += 1
-            own = events.get(event)
-            same = own is not None and torch.equal(
-                module.answers.items[row].cpu(), rankings.items[own, : module.answers.items.shape[1]]
-            )
-            wrong += not same or int(sequences.items[event]) != target
+        positions += len(batch.items)
+        parts = [(module.answers, RANKINGS, module.answers.rows(batch), batch.targets, 0)]
+        if module.ends is not None:
+            parts.append((module.ends, ENDS, module.ends.after(batch), batch.items, -1))
+        for answers, artifact, rows, beside, shift in parts:
+            taught = (rows != NOT_ASKED).nonzero()[:, 0]
+            events = batch.events[taught].cpu()
+            own = torch.searchsorted(told[artifact].rows, events).clamp(max=max(0, len(told[artifact].rows) - 1))
+            given, meant = answers.items[rows[taught]].cpu(), told[artifact].items[own]
+            right = (told[artifact].rows[own] == events) & (given == meant[:, : given.shape[1]]).all(dim=1)
+            right &= torch.from_numpy(sequences.items)[events + shift] == beside[taught].cpu()
+            asked, wrong = asked + len(taught), wrong + int((~right).sum())
     return judged(
         not wrong and asked > 0,
         f"{asked} of {positions} positions are taught, {wrong} by the ranking of another event",
@@ -52,7 +53,7 @@ def differs_from_baseline(case: Case) -> Outcome:
         share > 0,
         f"{share:.1%} of validation targets have another rank than with the baseline",
         "the teacher's weight in the loss is zero, or the baseline's own file is ranked twice",
-        "engine config distill shows injection.weight, ranking.weight and kl.weight; one of them has to be above 0.",
+        "engine config distill shows injection, ranking and kl.weight and ends; one of them has to be above 0.",
     )
 
 

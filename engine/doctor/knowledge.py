@@ -12,7 +12,7 @@ from engine.data.sequences import Sequences
 from engine.doctor.case import Case, made
 from engine.doctor.outcome import NotThere, Outcome, judged
 from engine.knowledge.rankings import Rankings
-from engine.stages import RANKINGS, SEQUENCES
+from engine.stages import ENDS, RANKINGS, SEQUENCES
 
 ROWS = 4000  # rows that are looked at
 AGREE = 0.9  # share of its first items that a teacher names again
@@ -34,24 +34,39 @@ def rows_fit(case: Case) -> Outcome:
         wrong.append(f"{int((rows == first[rows]).sum())} rows are users' first events, before which nothing is known")
     rows, ranked = rows[:ROWS], rankings.items[:ROWS].numpy()
     hits = {shift: _hits(rows, ranked, sequences, first, shift) for shift in (-1, 0, 1)}
-    if case.config.knowledge.hide_seen:
-        finite = torch.isfinite(rankings.distances[:ROWS]).numpy()
-        seen = [
-            bool(np.isin(own[real], sequences.items[first[row] : row]).any())
-            for row, own, real in zip(rows.tolist(), ranked, finite, strict=True)
-        ]
-        if any(seen):
-            row = int(rows[seen.index(True)])
-            wrong.append(
-                f"{sum(seen):,} of {len(rows):,} rankings hold an item of their own history, first: event {row} after "
-                f"{case.named(sequences.items[max(first[row], row - 3) : row])}"
-            )
+    wrong += _seen(case, rankings, first[rankings.rows], sequences)
+    if (ends := _ends(case)) is not None:
+        stops = sequences.offsets[1:]
+        user = np.searchsorted(stops, ends.rows.numpy()).clip(max=len(stops) - 1)
+        if not np.array_equal(stops[user], ends.rows.numpy()) or len(np.unique(user)) != len(user):
+            return _not_aligned(f"{len(ends.rows):,} rows of {ENDS.file} are not the ends of as many histories")
+        wrong += _seen(case, ends, sequences.offsets[user], sequences)
     told = ", ".join(f"{share:.1%} {_WHERE[shift]}" for shift, share in hits.items())
     if hits[1] > CLEARLY * hits[0] + 0.02:
         wrong.append(f"rankings know the next event better than their own: {told}")
     return (
         _not_aligned("; ".join(wrong)) if wrong else judged(True, f"{len(rankings.rows):,} rows; hits: {told}", "", "")
     )
+
+
+def _seen(case: Case, rankings: Rankings, first: NDArray[np.int64], sequences: Sequences) -> list[str]:
+    """What is wrong where rankings, of histories that begin at ``first`` [R], name what those hold."""
+    if not case.config.knowledge.hide_seen:
+        return []
+    rows, ranked = rankings.rows[:ROWS].tolist(), rankings.items[:ROWS].numpy()
+    finite = torch.isfinite(rankings.distances[:ROWS]).numpy()
+    seen = [
+        bool(np.isin(own[real], sequences.items[begin:row]).any())
+        for begin, row, own, real in zip(first[:ROWS].tolist(), rows, ranked, finite, strict=True)
+    ]
+    if not any(seen):
+        return []
+    at = seen.index(True)
+    shown = sequences.items[max(first[at], rows[at] - 3) : rows[at]]
+    return [
+        f"{sum(seen):,} of {len(rows):,} rankings hold an item of their own history, first: event {rows[at]} after "
+        f"{case.named(shown)}"
+    ]
 
 
 _WHERE = {-1: "of the event before", 0: "of their own event", 1: "of the event after"}
@@ -124,6 +139,11 @@ def _rankings(case: Case) -> tuple[Rankings, Sequences]:
         Rankings.load(case.artifact(RANKINGS)),
         Sequences.load(case.input_of("knowledge", SEQUENCES)),
     )
+
+
+def _ends(case: Case) -> Rankings | None:
+    """The rankings of what follows each history, which files brought from elsewhere do not hold."""
+    return None if case.config.knowledge.files is not None else Rankings.load(case.artifact(ENDS))
 
 
 def _hits(

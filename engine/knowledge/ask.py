@@ -44,14 +44,17 @@ class Asker:
         self.way, self.run, self.device = ways[0], run, device
 
     def shards(self, sequences: Sequences, text: Tensor) -> list[Path]:
-        """A file of rankings and expert weights for every ``settings.shard`` questions; those that are there stay."""
+        """A file of rankings and expert weights for every ``settings.shard`` questions; those that are there stay.
+
+        Rows of ``settings.ends`` stand among the others, behind those of the same user.
+        """
         settings, run = self.settings, self.run
 
         def alive() -> None:
             run.progress(0, 1, "read student", unit="tables")
 
         states = self.built.student.after_events(sequences, self.device, alive)  # [E, D]
-        questions = of_training(sequences, self.history, self.way.targets)
+        questions = of_training(sequences, self.history, self.way.targets, ends=settings.ends)
         question, place = questions.asked
         asked_for = np.isin(np.arange(len(place)), self.chosen(sequences, states, question, place, text))
         wanted = np.flatnonzero(np.bincount(question[asked_for], minlength=len(questions)))

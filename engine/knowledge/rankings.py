@@ -16,11 +16,19 @@ from engine.ranking import Histories
 
 @dataclass(frozen=True)
 class Rankings:
-    """What a teacher says about training rows. Row r asks for the event ``rows[r]`` of the training sequences."""
+    """What a teacher says about training rows. Row r asks for the event ``rows[r]`` of the training sequences.
+
+    What follows the last event of a sequence stands at the place behind it, where the next sequence begins: its first
+    event is never asked for.
+    """
 
     rows: Tensor  # [R] place of the event in the sequences' items
     items: Tensor  # [R, K] item ids, best first
     distances: Tensor  # [R, K] -log p, smaller is surer
+
+    def some(self, which: Tensor) -> "Rankings":  # [R] bool
+        """Those of some rows."""
+        return Rankings(self.rows[which], self.items[which], self.distances[which])
 
     def save(self, path: Path) -> None:
         save_file({"rows": self.rows, "items": self.items, "distances": self.distances}, path)

@@ -16,6 +16,7 @@ from engine.knowledge.ways import saying, scoring
 from engine.runs.run import Run
 from engine.stages import (
     ADAPTER,
+    ENDS,
     GATE_WEIGHTS,
     ITEM_VECTORS,
     RANKINGS,
@@ -51,11 +52,14 @@ def run(config: Config, run: Run) -> None:
         shards = asker.shards(sequences, text)
     parts = [load_file(shard) for shard in shards]
     whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    with run.output(RANKINGS) as path:
-        Rankings(whole["rows"], whole["items"], whole["distances"]).save(path)
+    asked = Rankings(whole["rows"], whole["items"], whole["distances"])
+    end = torch.isin(asked.rows, torch.from_numpy(sequences.offsets[1:]))  # first events are not asked for
+    for artifact, which in ((RANKINGS, ~end), (ENDS, end)):
+        with run.output(artifact) as path:
+            asked.some(which).save(path)
     with run.output(GATE_WEIGHTS) as path:
         gates = {"validation": held_out["validation_gates"], "test": held_out["test_gates"]}
-        save_file({"rows": whole["rows"], "weights": whole["weights"]} | gates, path)
+        save_file({"rows": asked.rows[~end], "weights": whole["weights"][~end]} | gates, path)
     with run.output(ITEM_VECTORS) as path:
         vectors = asker.way.key if settings.item_vectors == "key" else text
         save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, K or H], row 0 is the padding's

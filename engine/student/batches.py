@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -22,18 +23,24 @@ class Batch:
     """Positions of a batch and the item that follows each."""
 
     items: Tensor  # [P] item ids
-    targets: Tensor  # [P] item ids, the padding where a place is not real
+    targets: Tensor  # [P] item ids, the padding where a place is not real or nobody knows what follows
     events: Tensor  # [P] places of the targets in the sequences' items; any where a place is not real
     layout: Layout
-    weights: Tensor | None  # [P] 1 at real places, 0 elsewhere; None: all are real
-    positions: int  # real positions of the whole batch, over all processes: what the loss is divided by
+    weights: Tensor | None  # [P] 1 at places with a target, 0 elsewhere; None: all have one
+    positions: int  # positions with a target of the whole batch, over all processes: what the loss is divided by
+
+    @property
+    def ends(self) -> Tensor:  # [P] bool
+        """Real places whose next item nobody knows: the last of a history."""
+        return (self.items != PADDING) & (self.targets == PADDING)
 
 
 class Windows:
     """One window of each user an epoch, in an order drawn per epoch: inputs s..s+m-1, targets s+1..s+m.
 
     ``same_shapes`` lays batches out as full grids of ``length`` places, as a GPU likes them. With several processes
-    every one knows the whole batch and takes each ``world``-th window of it.
+    every one knows the whole batch and takes each ``world``-th window of it. With ``ends`` windows reach a history's
+    last event, too, which has no target.
     """
 
     def __init__(
@@ -48,6 +55,7 @@ class Windows:
         same_shapes: bool = False,
         rank: int = 0,
         world: int = 1,
+        ends: bool = False,
     ) -> None:
         events = np.diff(sequences.offsets)
         usable = np.flatnonzero(events > 1)
@@ -58,34 +66,42 @@ class Windows:
                 remedy="Loosen the filters of data (data.min_rating, data.core_users) or choose another split.",
             )
         self.device, self.same_shapes, self.rank, self.world = torch.device(device), same_shapes, rank, world
-        self.length, self.size, self.seed, self.random = length, batch, seed, random
-        self._items = torch.from_numpy(sequences.items.astype(np.int64)).to(self.device)
+        self.length, self.size, self.seed, self.random, self.ends = length, batch, seed, random, ends
+        items = torch.from_numpy(sequences.items.astype(np.int64))
+        self._items = F.pad(items, (0, 1), value=PADDING).to(self.device)  # so that the last event, too, has a next one
         self._first = torch.from_numpy(sequences.offsets[:-1][usable])
-        self._events = torch.from_numpy(events[usable])
-        self._taken = (self._events - 1).clamp(max=length)  # positions of each user's window
+        self._last = torch.from_numpy(sequences.offsets[1:][usable]) - 1
+        self._readable = self._last - self._first + ends  # events that a window may hold
+        self._taken = self._readable.clamp(max=length)  # positions of each user's window
         self._epoch, self._order, self._start = -1, torch.empty(0), torch.empty(0)
         self.per_epoch = -(-len(usable) // batch)
 
     def __call__(self, step: int) -> Batch:
         """The batch of a step, counted from 0 over all epochs."""
         users = self._users(step)
-        positions = int(self._taken[users].sum())
+        positions = self._supervised(users)
         users = users[self.rank :: self.world]
-        lengths, start = self._taken[users], self._start[users]
+        lengths, start, last = self._taken[users], self._start[users], self._last[users]
         if self.same_shapes:
-            return self._grid(start, lengths, positions)
+            return self._grid(start, lengths, last, positions)
         longest = int(lengths.max()) if len(lengths) else 1
         layout, rows = ragged(lengths, longest)
-        places = start[rows] + layout.order
+        places, last = (start[rows] + layout.order).to(self.device), last[rows].to(self.device)
         if self.device.type != "cpu":
-            places = places.to(self.device)
             assert layout.cells is not None
             layout = Layout(layout.rows, longest, layout.order.to(self.device), layout.cells.to(self.device))
-        return Batch(self._items[places], self._items[places + 1], places + 1, layout, None, positions)
+        if not self.ends:
+            return Batch(self._items[places], self._items[places + 1], places + 1, layout, None, positions)
+        known = places < last
+        targets = torch.where(known, self._items[places + 1], PADDING)
+        return Batch(self._items[places], targets, places + 1, layout, known.float(), positions)
 
     def positions(self, step: int) -> int:
         """Supervised positions of a step, over all processes."""
-        return int(self._taken[self._users(step)].sum())
+        return self._supervised(self._users(step))
+
+    def _supervised(self, users: Tensor) -> int:  # [B]
+        return int(torch.minimum(self._taken[users], self._last[users] - self._start[users]).sum())
 
     def _users(self, step: int) -> Tensor:  # [B]
         epoch, place = divmod(step, self.per_epoch)
@@ -93,20 +109,21 @@ class Windows:
             self._draw(epoch)
         return self._order[place * self.size : (place + 1) * self.size]
 
-    def _grid(self, start: Tensor, lengths: Tensor, positions: int) -> Batch:
+    def _grid(self, start: Tensor, lengths: Tensor, last: Tensor, positions: int) -> Batch:
         order = torch.arange(self.length)
         real = (order < lengths[:, None]).to(self.device)  # [B, T]
         # Places behind the end of a window point at its first item and are then blanked.
         places = (start[:, None] + torch.where(order < lengths[:, None], order, 0)).to(self.device)
+        known = real & (places < last.to(self.device)[:, None])
         items = torch.where(real, self._items[places], PADDING).view(-1)
-        targets = torch.where(real, self._items[places + 1], PADDING).view(-1)
+        targets = torch.where(known, self._items[places + 1], PADDING).view(-1)
         layout = dense(len(start), self.length, self.device)
-        return Batch(items, targets, (places + 1).view(-1), layout, real.view(-1).float(), positions)
+        return Batch(items, targets, (places + 1).view(-1), layout, known.view(-1).float(), positions)
 
     def _draw(self, epoch: int) -> None:
         generator = torch.Generator().manual_seed(int(np.random.SeedSequence((self.seed, epoch)).generate_state(1)[0]))
-        self._order = torch.randperm(len(self._events), generator=generator)
-        latest = self._events - 1 - self._taken  # the last possible start
+        self._order = torch.randperm(len(self._first), generator=generator)
+        latest = self._readable - self._taken  # the last possible start
         if self.random:
             draw = torch.rand(len(latest), generator=generator, dtype=torch.float64)
             self._start = self._first + (draw * (latest + 1)).long()

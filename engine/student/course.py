@@ -26,8 +26,8 @@ def material(run: Run) -> tuple[int, Sequences, Rows]:
     return items, Sequences.load(run.input(SEQUENCES)), rows
 
 
-def windows_of(settings: Student, sequences: Sequences, place: str, processes: int = 1) -> Windows:
-    """The batches of a training on ``place``, of which this process takes its share."""
+def windows_of(settings: Student, sequences: Sequences, place: str, processes: int = 1, ends: bool = False) -> Windows:
+    """The batches of a training on ``place``, of which this process takes its share, with ``ends`` of histories."""
     return Windows(
         sequences,
         length=settings.max_length,
@@ -38,6 +38,7 @@ def windows_of(settings: Student, sequences: Sequences, place: str, processes: i
         same_shapes=place != "cpu",
         rank=rank() if processes > 1 else 0,
         world=processes,
+        ends=ends,
     )
 
 

@@ -20,7 +20,7 @@ from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 from engine.runs.store import Store
 from engine.settings.distill import Distill
-from engine.stages import ITEM_VECTORS, PROFILE, RANKINGS, SEQUENCES, VALIDATION
+from engine.stages import ENDS, ITEM_VECTORS, PROFILE, RANKINGS, SEQUENCES, VALIDATION
 
 ITEMS = 20
 TOP = 5
@@ -54,6 +54,16 @@ def teacher_of(sequences: Sequences, share: float = 1.0) -> Rankings:
     return Rankings(torch.from_numpy(events), torch.from_numpy(items.astype(np.int32)), distances.contiguous())
 
 
+def ends_of(sequences: Sequences) -> Rankings:
+    """For every end: the items that follow the last one on the circle."""
+    last = sequences.items[sequences.offsets[1:] - 1].astype(np.int64)
+    items = (last[:, None] + np.arange(TOP)) % ITEMS + 1
+    distances = torch.arange(TOP, dtype=torch.float32).mul(1.5).add(0.2).expand(len(last), TOP)
+    return Rankings(
+        torch.from_numpy(sequences.offsets[1:]), torch.from_numpy(items.astype(np.int32)), distances.contiguous()
+    )
+
+
 def circle() -> Tensor:
     """Item vectors [n + 1, 4] that tell where an item stands on the circle."""
     angle = torch.arange(ITEMS + 1) * (2 * math.pi / ITEMS)
@@ -83,7 +93,13 @@ def settings() -> Callable[..., Distill]:
 def distill_run(tmp_path: Path) -> Callable[..., Run]:
     """A run of the distill stage in a store of its own, with data and knowledge as its inputs."""
 
-    def make(name: str = "runs", users: int = 60, share: float = 1.0, histories: list[list[int]] | None = None) -> Run:
+    def make(
+        name: str = "runs",
+        users: int = 60,
+        share: float = 1.0,
+        histories: list[list[int]] | None = None,
+        ends: bool = True,
+    ) -> Run:
         store = Store(tmp_path / name)
         known: dict[str, Any] = {"experiment": "test", "seed": 1, "fingerprint": "f"}
         whole = sequences_of(counting(users))
@@ -100,6 +116,8 @@ def distill_run(tmp_path: Path) -> Callable[..., Run]:
         told = knowledge / "artifacts"
         told.mkdir(exist_ok=True)
         teacher_of(training, share).save(told / RANKINGS.file)
+        if ends:
+            ends_of(training).save(told / ENDS.file)
         save_file({"vectors": circle()}, told / ITEM_VECTORS.file)
         inputs = {"data": data.name, "knowledge": knowledge.name}
         info = RunInfo(id=new_id("distill"), stage="distill", inputs=inputs, **known)
@@ -113,3 +131,9 @@ def counting_world() -> tuple[Sequences, Rankings, Tensor]:
     """Training sequences, the teacher's rankings of them, and item vectors."""
     sequences = sequences_of(counting(60))
     return sequences, teacher_of(sequences), circle()
+
+
+@pytest.fixture
+def counting_ends(counting_world: tuple[Sequences, Rankings, Tensor]) -> Rankings:
+    """What the teacher says about the ends of these sequences."""
+    return ends_of(counting_world[0])

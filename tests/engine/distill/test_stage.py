@@ -14,7 +14,7 @@ from engine.errors import DataError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
 from engine.settings.distill import Distill
-from engine.stages import DISTILLED_MODEL, STAGES
+from engine.stages import DISTILLED_MODEL, STAGES, TERMS
 from engine.student.model import load_student
 
 Settings = Callable[..., Distill]
@@ -39,15 +39,16 @@ def test_it_writes_a_plain_student_and_reports_every_term_its_weight_and_its_sha
 ) -> None:
     run = distill_run()
     with run:
-        distill(of(whole, settings(student={"epochs": 8}, dro={"alpha": 0.1}, hint=0.1)), run)
+        distill(of(whole, settings(student={"epochs": 8}, dro={"alpha": 0.1}, hint=0.1, ends=0.5)), run)
     model = load_student(run.folder / "artifacts" / DISTILLED_MODEL.file)
     assert model.items == 20 and not any("project" in name for name in model.state_dict())
     best = max(e.values["val_ndcg@10"] for e in history(run.folder).evaluations)
     assert best > 0.4  # chance is about 0.2 with 20 items
     summary = json.loads((run.folder / "summary.json").read_text())
     assert {metric.name for metric in STAGES["distill"].metrics} <= set(summary["last"])
-    for term in ("base", "dro", "ranking", "kl", "hint"):
+    for term in TERMS:
         assert {term, f"{term}_weight", f"{term}_share"} <= set(summary["last"])
+    assert summary["facts"]["ends_answered"] == summary["facts"]["users"] == 60
     assert summary["facts"]["answered_share"] == 1.0 and summary["facts"]["train_seconds"] > 0
     users = model.user_vectors(torch.tensor([[3, 4]]))
     assert torch.isfinite(users).all()
@@ -57,7 +58,7 @@ def test_it_writes_a_plain_student_and_reports_every_term_its_weight_and_its_sha
 def test_a_stopped_and_resumed_training_ends_with_the_very_numbers_of_an_uninterrupted_one(
     whole: Config, settings: Settings, distill_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
-    chosen = of(whole, settings(student={"epochs": 3, "average": 0.9}, dro={"alpha": 0.1}, hint=0.1))
+    chosen = of(whole, settings(student={"epochs": 3, "average": 0.9}, dro={"alpha": 0.1}, hint=0.1, ends=0.5))
     straight, interrupted = distill_run("straight"), distill_run("interrupted")
     with straight:
         distill(chosen, straight)
@@ -123,3 +124,17 @@ def test_teaching_all_rows_needs_an_answer_to_every_one(
     assert json.loads((asked.folder / "summary.json").read_text())["facts"]["answered_share"] == pytest.approx(
         0.5, abs=0.01
     )
+
+
+def test_ends_that_nobody_was_asked_about_are_told_and_change_nothing(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run]
+) -> None:
+    models = []
+    for weight in (0.0, 1.0):
+        run = distill_run(f"ends-{weight}", ends=False)
+        with run:
+            distill(of(whole, settings(student={"epochs": 1}, ends=weight)), run)
+        told = [str(event) for event in history(run.folder).notices if event["k"] == "log"]
+        assert any("nothing about the ends" in event for event in told) == (weight > 0)
+        models.append(model_of(run))
+    assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])

@@ -49,6 +49,25 @@ def test_every_position_gets_the_ranking_of_the_event_it_predicts(same_shapes: b
     assert seen == {2, 4, 6, 10}
 
 
+@pytest.mark.parametrize("same_shapes", [False, True])
+def test_an_end_gets_the_ranking_of_what_follows_its_own_history(same_shapes: bool) -> None:
+    data = sequences()
+    stops = data.offsets[1:].tolist()
+    items = torch.tensor(stops[:2])[:, None] + torch.arange(6)  # nothing was asked about the third history's end
+    ends = Answers(Rankings(torch.tensor(stops[:2]), items.int(), torch.zeros(2, 6)), 13, 4, "cpu")
+    made, seen = Windows(data, length=3, batch=3, seed=1, random=True, same_shapes=same_shapes, ends=True), set()
+    for step in range(20):
+        batch = made(step)
+        for item, target, row in zip(
+            batch.items.tolist(), batch.targets.tolist(), ends.after(batch).tolist(), strict=True
+        ):
+            assert (row != NOT_ASKED) == (item in (5, 8) and target == 0)
+            if row != NOT_ASKED:
+                assert ends.items[row, 0] == {5: stops[0], 8: stops[1]}[item]
+                seen.add(item)
+    assert seen == {5, 8}
+
+
 def test_soft_targets_are_the_softmax_of_minus_the_distances_over_the_first_items() -> None:
     items, teacher = answered([2, 4]).soft(torch.tensor([1, 0]), 3, temperature=2.0)
     assert items.tolist() == [[4, 5, 6], [2, 3, 4]]

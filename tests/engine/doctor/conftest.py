@@ -1,6 +1,7 @@
 """A small experiment with every stage finished, and a doctor who looks at it, at altered copies, or at broken code."""
 
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -38,8 +39,7 @@ def case(done, settings, tmp_path) -> Callable[..., Case]:
     def make(*finished: str, altered: Mapping[str, Path] | None = None, config: Config | None = None) -> Case:
         config, altered = config or settings, altered or {}
         runs = {**altered, **{stage: done[stage] for stage in finished if stage not in altered}}
-        scratch = tmp_path / "scratch"
-        scratch.mkdir()
+        scratch = Path(tempfile.mkdtemp(dir=tmp_path))
         order = pipeline("evaluate", config)
         return Case(
             config, {stage.name: inputs_of(stage, config) for stage in order}, runs, scratch, lambda phase: None

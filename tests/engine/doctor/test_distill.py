@@ -1,6 +1,7 @@
 """A student that is taught by other rows' answers, is not taught at all, or is worse for it."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +26,16 @@ def test_answers_shifted_by_one_row_are_named(case, named, monkeypatch):
 
     monkeypatch.setattr(Answers, "__init__", shifted)
     assert "by the ranking of another event" in named(case(*BEFORE), "answers-fit-positions").evidence
+
+
+def test_answers_about_other_histories_ends_are_named(case, look, named, settings, monkeypatch):
+    taught = replace(settings, distill=replace(settings.distill, ends=1.0))
+    found = look(case(*BEFORE, config=taught), "answers-fit-positions")["answers-fit-positions"]
+    assert found.verdict == "pass", found
+    sound = Answers.after
+    monkeypatch.setattr(Answers, "after", lambda self, batch: sound(self, batch).clamp(max=1))
+    evidence = named(case(*BEFORE, config=taught), "answers-fit-positions").evidence
+    assert "by the ranking of another event" in evidence
 
 
 def test_a_taught_student_that_is_the_baseline_is_named(case, copy, done, named):

@@ -48,6 +48,18 @@ def test_rows_outside_of_the_data_are_named(case, copy, named):
     assert "no training event" in named(case(*BEFORE, altered=runs), "rankings-fit-rows").evidence
 
 
+def test_ends_that_are_other_users_are_named(case, copy, named):
+    folder = copy("knowledge")
+    path = folder / "artifacts" / "ends.safetensors"
+    found = Rankings.load(path)
+    Rankings(found.rows, found.items.roll(1, dims=0), found.distances).save(path)
+    assert (
+        "item of their own history" in named(case(*BEFORE, altered={"knowledge": folder}), "rankings-fit-rows").evidence
+    )
+    Rankings(found.rows - 1, found.items, found.distances).save(path)
+    assert "not the ends" in named(case(*BEFORE, altered={"knowledge": folder}), "rankings-fit-rows").evidence
+
+
 def test_rankings_in_a_foreign_numbering_are_named(case, copy, look):
     def from_zero(found):
         return Rankings(found.rows, torch.from_numpy(ids.to_zero_based(found.items)).int(), found.distances)

@@ -23,11 +23,12 @@ from engine.cli import main
 from engine.config import read
 from engine.data.sequences import Rows, Sequences
 from engine.evaluate.models import answered
-from engine.knowledge.rankings import Rankings
+from engine.knowledge.rankings import Rankings, best
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG, Summary
 from engine.stages import (
     ADAPTER,
+    ENDS,
     GATE_WEIGHTS,
     ITEM_VECTORS,
     ITEMS,
@@ -69,6 +70,32 @@ def test_rankings_are_of_unseen_items_and_nearest_first(chain: Any) -> None:
         assert min(items) >= 1 and len(set(items)) == len(items)
 
 
+def test_the_end_of_every_history_gets_a_ranking_of_what_it_does_not_hold(chain: Any) -> None:
+    sequences = Sequences.load(chain.made("data", SEQUENCES))
+    ends = Rankings.load(chain.made("knowledge", ENDS))
+    assert (np.diff(sequences.offsets) > 1).all() and ends.rows.tolist() == sequences.offsets[1:].tolist()
+    for user, items in enumerate(ends.items.tolist()):
+        assert not set(items) & set(sequences.items[sequences.offsets[user] : sequences.offsets[user + 1]].tolist())
+
+
+def test_an_end_is_answered_as_the_same_history_is_when_it_is_a_validation_row(chain: Any) -> None:
+    rows, held_out = Rows.load(chain.made("data", VALIDATION)), load_file(chain.made("knowledge", TEACHER_HELD_OUT))
+    seen = tuple(torch.from_numpy(part.astype(np.int64)) for part in (rows.items, rows.start, rows.stop))
+    _, expected = best(held_out["validation"], held_out["table"], held_out.get("bias"), seen, 10)  # type: ignore[arg-type]
+    ends = Rankings.load(chain.made("knowledge", ENDS))
+    assert rows.users.tolist() == Sequences.load(chain.made("data", SEQUENCES)).users.tolist()
+    whole = rows.stop - rows.start <= read(chain.runs / "teacher" / CONFIG).teacher.history  # shown as a whole by both
+    assert whole.sum() > 20
+    torch.testing.assert_close(ends.distances[whole], expected[whole], rtol=1e-3, atol=1e-3)
+
+
+def test_asking_about_ends_changes_no_other_answer(chain: Any) -> None:
+    folder = chain.perform("knowledge", "no-ends", ["knowledge.ends=false"])
+    without, whole = (Rankings.load(chain.made(name, RANKINGS)) for name in (folder.name, "knowledge"))
+    assert torch.equal(without.rows, whole.rows) and not len(Rankings.load(chain.made(folder.name, ENDS)).rows)
+    torch.testing.assert_close(without.distances, whole.distances, rtol=1e-4, atol=1e-4)
+
+
 def test_the_loaded_teacher_is_as_good_as_when_it_was_saved(chain: Any) -> None:
     facts, asked = Summary.read(chain.runs / "teacher"), Summary.read(chain.runs / "knowledge")
     assert facts is not None and asked is not None
@@ -108,7 +135,7 @@ def test_a_stopped_run_goes_on_with_the_answers_it_has(chain: Any, monkeypatch: 
 def test_killed_at_sixty_percent_it_goes_on_there_to_the_same_answers(chain: Any) -> None:
     words = ["knowledge.targets=1", "knowledge.shard=2"]
     _, folder = chain.start("knowledge", "killed", words)
-    total = -(-len(Rankings.load(chain.made("knowledge", RANKINGS)).rows) // 2)
+    total = -(-sum(len(Rankings.load(chain.made("knowledge", part)).rows) for part in (RANKINGS, ENDS)) // 2)
     command = [sys.executable, "-m", "engine", "stage", str(folder)]
     with subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}) as process:
         while len(list((folder / "checkpoints").glob("shard*"))) < 0.6 * total:
@@ -144,7 +171,8 @@ def test_an_empty_title_and_one_longer_than_the_context_go_all_the_way(chain: An
 def test_a_budget_asks_about_a_share_of_the_rows_and_answers_them_the_same(chain: Any, kind: str) -> None:
     folder = chain.perform("knowledge", kind, [f"knowledge.rows={kind}", "knowledge.budget=0.25"])
     whole, some = (Rankings.load(chain.made(path.name, RANKINGS)) for path in (chain.runs / "knowledge", folder))
-    assert len(some.rows) == round(0.25 * len(whole.rows))
+    ends = [len(Rankings.load(chain.made(path.name, ENDS)).rows) for path in (chain.runs / "knowledge", folder)]
+    assert len(some.rows) + ends[1] == round(0.25 * (len(whole.rows) + ends[0])) and ends[1] > 0
     place = {row: at for at, row in enumerate(whole.rows.tolist())}
     same = [place[row] for row in some.rows.tolist()]
     torch.testing.assert_close(some.distances, whole.distances[same], rtol=1e-4, atol=1e-4)

@@ -30,6 +30,19 @@ def test_every_event_but_the_first_is_asked_for_exactly_once(
 
 
 @settings(deadline=None)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(1, 9), st.integers(1, 12))
+def test_with_ends_it_is_also_asked_what_follows_the_last_event_of_all_who_have_two(
+    lengths: list[int], targets: int, history: int
+) -> None:
+    data = sequences(lengths)
+    questions = of_training(data, history, targets, ends=True)
+    _, place = questions.asked
+    assert place.tolist() == [data.offsets[u] + k for u, size in enumerate(lengths) if size > 1 for k in range(size)]
+    assert (questions.stop - questions.start <= history + targets - 1).all()
+    assert (questions.items[questions.start] // 100 == questions.items[questions.stop - 1] // 100).all()  # one user's
+
+
+@settings(deadline=None)
 @given(st.lists(st.integers(2, 30), min_size=1, max_size=5), st.integers(1, 9), st.integers(1, 12))
 def test_a_question_shows_the_users_latest_items_and_none_it_asks_for(
     lengths: list[int], targets: int, history: int

@@ -22,7 +22,9 @@ class Knowledge:
         "student's scores are most even; disagreement: where its first items differ most from those of like text",
         choices=CHOICES,
     )
-    budget: float = setting("share of the training rows, ends among them, that are asked about, unless rows=all", above=0, high=1)
+    budget: float = setting(
+        "share of the rows, ends among them, that are asked about, unless rows=all", above=0, high=1
+    )
     ends: bool = setting(
         "ask too what follows each user's last training event: nobody has told the teacher, so it cannot repeat it"
     )

@@ -3,7 +3,8 @@
     python tests/benchmarks/distill_step.py [--items 1800] [--users 2000] [--events 15] [--rounds 30] [SETTING ...]
 
 ``baseline`` is the student's own step, ``distilled`` the taught student's, with the settings of conf/: forward, loss,
-backward and optimizer over the same batches in turns, the median of each. ``published`` is the ranking loss as the
+backward and optimizer over the same batches in turns, the median of each; with distill.ends the taught student's batch
+holds the ends of the same histories besides. ``published`` is the ranking loss as the
 released program computes it, K passes over the catalogue for B rows, against ours over the same rows: loss and gradient
 of the scores alone. Processor time, one thread. Prints one JSON object; exits with 1 when a distillation step takes
 more than 1.3 baseline steps, or ours is less than 10 times as fast as the published loop at 10,000 items and 256 rows.
@@ -20,6 +21,7 @@ from functools import partial
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine import config
@@ -37,8 +39,8 @@ MOST, FASTER = 1.3, 10.0  # what is promised
 ALPHA, BETA = 1.0, 1.0
 
 
-def world(items: int, users: int, events: int, top: int) -> tuple[Sequences, Rankings]:
-    """Long-tailed items, histories around ``events``, and an answer to every row."""
+def world(items: int, users: int, events: int, top: int) -> tuple[Sequences, Rankings, Rankings]:
+    """Long-tailed items, histories around ``events``, and an answer to every row and to every end."""
     random = np.random.default_rng(0)
     lengths = np.clip(random.poisson(events, users), 3, None)
     popularity = 1.0 / (np.arange(items) + 20.0)
@@ -46,10 +48,14 @@ def world(items: int, users: int, events: int, top: int) -> tuple[Sequences, Ran
     sequences = Sequences(
         chosen.astype(np.int32), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), np.arange(users)
     )
-    rows = torch.from_numpy(np.setdiff1d(np.arange(len(chosen)), sequences.offsets[:-1]))
-    ranked = torch.from_numpy(random.integers(1, items + 1, (len(rows), top)).astype(np.int32))
-    distances = torch.from_numpy(np.sort(random.exponential(2.0, (len(rows), top)), axis=1).astype(np.float32))
-    return sequences, Rankings(rows, ranked, distances)
+
+    def answers(rows: NDArray[np.int64]) -> Rankings:
+        ranked = torch.from_numpy(random.integers(1, items + 1, (len(rows), top)).astype(np.int32))
+        distances = torch.from_numpy(np.sort(random.exponential(2.0, (len(rows), top)), axis=1).astype(np.float32))
+        return Rankings(torch.from_numpy(rows), ranked, distances)
+
+    rows = np.setdiff1d(np.arange(len(chosen)), sequences.offsets[:-1])
+    return sequences, answers(rows), answers(sequences.offsets[1:])
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -63,13 +69,16 @@ def steps(items: int, users: int, events: int, rounds: int, words: list[str]) ->
     settings = config.load(words).distill
     student = settings.student
     top = max(settings.ranking.top, settings.kl.top)
-    sequences, rankings = world(items, users, events, top)
-    windows = Windows(sequences, length=student.max_length, batch=student.batch, seed=1, random=True)
+    sequences, rankings, last = world(items, users, events, top)
+    reach = partial(Windows, sequences, length=student.max_length, batch=student.batch, seed=1, random=True)
+    windows, taught_windows = reach(), reach(ends=settings.ends > 0)
     ps = losses.propensities(torch.from_numpy(np.bincount(sequences.items, minlength=items + 1)), settings.dro.power)
     answers = Answers(rankings, len(sequences.items), top, "cpu")
+    ends = Answers(last, len(sequences.items) + 1, top, "cpu") if settings.ends else None
     vectors = torch.randn(items + 1, 64)
     alone = StudentModule(SequenceModel(items, student), student, windows)
-    taught = DistillModule(SequenceModel(items, student), settings, windows, answers, vectors, ps, report_every=10)
+    model = SequenceModel(items, student)
+    taught = DistillModule(model, settings, taught_windows, answers, vectors, ps, report_every=10, ends=ends)
     found: dict[str, list[float]] = {"baseline": [], "distilled": []}
 
     optimizers = {"baseline": alone.configure_optimizers(), "distilled": taught.configure_optimizers()}
@@ -87,7 +96,8 @@ def steps(items: int, users: int, events: int, rounds: int, words: list[str]) ->
                 times.append(1000 * seconds)
     # Every tenth step also measures each term's share of the gradient: the mean holds that, the median does not.
     return {
-        "positions": windows.positions(0),
+        "positions": len(windows(0).items),
+        "positions_with_ends": len(taught_windows(0).items),
         "baseline_ms": round(statistics.median(found["baseline"]), 2),
         "distilled_ms": round(statistics.median(found["distilled"]), 2),
         "ratio": round(statistics.median(found["distilled"]) / statistics.median(found["baseline"]), 3),

@@ -84,7 +84,7 @@ def settings() -> Callable[..., Distill]:
             name: replace(getattr(base, name), **value) if isinstance(value, dict) else value
             for name, value in changes.items()
         }
-        return replace(base, **parts)
+        return replace(base, **{"ends": 0.0} | parts)
 
     return make
 

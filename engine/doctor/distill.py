@@ -1,9 +1,10 @@
 """Does the taught student meet the answers about its own rows, and does it become another model for it?"""
 
 import torch
+from torch import Tensor
 
 from engine.data.sequences import Sequences
-from engine.distill.taught import NOT_ASKED
+from engine.distill.taught import NOT_ASKED, Answers
 from engine.doctor.case import Case, made
 from engine.doctor.outcome import Outcome, judged, passed, warned
 from engine.doctor.quality import against, values
@@ -21,27 +22,33 @@ def answers_fit(case: Case) -> Outcome:
     sequences = Sequences.load(made(case.scratch / inputs["data"], SEQUENCES))
     about = (RANKINGS,) if module.ends is None else (RANKINGS, ENDS)
     told = {artifact: Rankings.load(made(case.scratch / inputs["knowledge"], artifact)) for artifact in about}
-    wrong = asked = positions = 0
+    items, right, positions = torch.from_numpy(sequences.items), [], 0
     for step in range(BATCHES):
         batch = module.windows(step)
         positions += len(batch.items)
-        parts = [(module.answers, RANKINGS, module.answers.rows(batch), batch.targets, 0)]
+        rows = module.answers.rows(batch)
+        at = (rows != NOT_ASKED).nonzero()[:, 0]
+        own = _is_told(module.answers, rows[at], told[RANKINGS], batch.events[at])
+        right.append(own & (items[batch.events[at].cpu()] == batch.targets[at].cpu()))
         if module.ends is not None:
-            parts.append((module.ends, ENDS, module.ends.after(batch), batch.items, -1))
-        for answers, artifact, rows, beside, shift in parts:
-            taught = (rows != NOT_ASKED).nonzero()[:, 0]
-            events = batch.events[taught].cpu()
-            own = torch.searchsorted(told[artifact].rows, events).clamp(max=max(0, len(told[artifact].rows) - 1))
-            given, meant = answers.items[rows[taught]].cpu(), told[artifact].items[own]
-            right = (told[artifact].rows[own] == events) & (given == meant[:, : given.shape[1]]).all(dim=1)
-            right &= torch.from_numpy(sequences.items)[events + shift] == beside[taught].cpu()
-            asked, wrong = asked + len(taught), wrong + int((~right).sum())
+            rows = module.ends.after(batch)
+            at = (rows != NOT_ASKED).nonzero()[:, 0]
+            own = _is_told(module.ends, rows[at], told[ENDS], batch.events[at])
+            right.append(own & (items[batch.events[at].cpu() - 1] == batch.items[at].cpu()))
+    asked, wrong = sum(len(part) for part in right), sum(int((~part).sum()) for part in right)
     return judged(
         not wrong and asked > 0,
         f"{asked} of {positions} positions are taught, {wrong} by the ranking of another event",
         "knowledge rows and training rows are shifted against each other, or nothing was asked about these rows",
         "Row r of the rankings names its event: look at Answers.rows and Batch.events.",
     )
+
+
+def _is_told(answers: Answers, rows: Tensor, told: Rankings, events: Tensor) -> Tensor:  # [R], [R] -> [R] bool
+    """Whether the answers of these rows are what was told about these events."""
+    found = told.rows == events.cpu()[:, None]  # [R, rows of the cut]
+    given, meant = answers.items[rows].cpu(), told.items[found.int().argmax(dim=1)]
+    return found.any(dim=1) & (given == meant[:, : given.shape[1]]).all(dim=1)
 
 
 def differs_from_baseline(case: Case) -> Outcome:

@@ -81,18 +81,18 @@ class Windows:
         users = self._users(step)
         positions = self._supervised(users)
         users = users[self.rank :: self.world]
-        lengths, start, last = self._taken[users], self._start[users], self._last[users]
+        lengths, start = self._taken[users], self._start[users]
         if self.same_shapes:
-            return self._grid(start, lengths, last, positions)
+            return self._grid(start, lengths, self._last[users], positions)
         longest = int(lengths.max()) if len(lengths) else 1
         layout, rows = ragged(lengths, longest)
-        places, last = (start[rows] + layout.order).to(self.device), last[rows].to(self.device)
+        places = (start[rows] + layout.order).to(self.device)
         if self.device.type != "cpu":
             assert layout.cells is not None
             layout = Layout(layout.rows, longest, layout.order.to(self.device), layout.cells.to(self.device))
         if not self.ends:
             return Batch(self._items[places], self._items[places + 1], places + 1, layout, None, positions)
-        known = places < last
+        known = places < self._last[users][rows].to(self.device)
         targets = torch.where(known, self._items[places + 1], PADDING)
         return Batch(self._items[places], targets, places + 1, layout, known.float(), positions)
 

@@ -6,9 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from engine.runs.reader import history
 from engine.runs.state import State
 from engine.runs.store import Entry, Store
-from engine.runs.text import clean_values
+from engine.runs.text import clean, clean_values
 from engine.stages import STAGES
 
 GLYPHS = {"error": "✗", "warning": "⚠"}  # of a note's level
@@ -33,6 +34,8 @@ def follow(store: Store, ids: Sequence[str], out: TextIO = sys.stderr) -> list[E
             if not entry.state.living:
                 ended[run] = entry
                 _say(out, text, moving, last=True)
+                for said in warnings(entry):
+                    _say(out, said, moving=False, last=True)
             elif entry.state is not State.WAITING:
                 if moving:
                     _say(out, text, moving, last=False)
@@ -79,6 +82,12 @@ def notes(entry: Entry) -> list[tuple[str, str, dict[str, Any]]]:
 def faults(entry: Entry) -> str:
     """``✗ grad_none ⚠ slow``: what lasts of it."""
     return " ".join(f"{GLYPHS[level]} {code}" for level, code, _ in notes(entry) if level in GLYPHS)
+
+
+def warnings(entry: Entry) -> list[str]:
+    """``  ⚠ the knowledge says nothing about ...``: what the stage itself had to say, each once, oldest first."""
+    spoken = (event for event in history(entry.folder).notices if event["k"] == "log" and event.get("level") in GLYPHS)
+    return list(dict.fromkeys(f"  {GLYPHS[event['level']]} {clean(str(event.get('msg', '')))}" for event in spoken))
 
 
 def number(value: float | str | None) -> str:

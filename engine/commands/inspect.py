@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from engine.commands.follow import GLYPHS, clock, faults, line, notes, number
+from engine.commands.follow import GLYPHS, clock, faults, line, notes, number, warnings
 from engine.commands.outcome import facts, outcome
 from engine.errors import UserError
 from engine.runs.reader import follow, history
@@ -55,6 +55,8 @@ def show(options: argparse.Namespace) -> int:
         print(f"  command {clean(' '.join(info.argv))}")
         print(f"  folder {entry.folder}")
         _print_health(entry)
+        for said in warnings(entry):
+            print(said)
         _print_curve(entry)
         if entry.state is State.DONE:
             print(outcome(entry))

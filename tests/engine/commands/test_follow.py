@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
-from engine.commands.follow import clock, faults, follow, line, pace
+from engine.commands.follow import clock, faults, follow, line, pace, warnings
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 from engine.runs.store import Store
@@ -88,6 +88,26 @@ def test_the_list_of_runs_and_a_run_itself_tell_what_looks_wrong(
         "⚠ explode (head): 30 times its own past",
         "· slow: over since step 9",
     ]
+
+
+def test_what_a_stage_warned_of_stands_below_its_last_line_and_in_its_facts_each_once(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = planned(store)
+    with Run.open(folder) as run:
+        run.log("info", "nothing to see")
+        run.log("warning", "too few\x1b[2J items")
+        run.log("warning", "too few\x1b[2J items")
+    out = io.StringIO()
+    follow(store, [folder.name], out)
+    assert out.getvalue().splitlines()[-1] == "  ⚠ too few items"
+    assert out.getvalue().count("too few") == 1 and "nothing to see" not in out.getvalue()
+    assert main(["show", folder.name, "--runs", str(store.root)]) == 0
+    assert "  ⚠ too few items" in capsys.readouterr().out.splitlines()
+
+
+def test_a_run_that_never_began_is_told_without_warnings(store: Store) -> None:
+    assert warnings(store.entry(planned(store))) == []
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (7.4, "0:07"), (62, "1:02"), (3723, "1:02:03")])

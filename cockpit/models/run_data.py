@@ -3,7 +3,6 @@
 Plain Python over numpy arrays: it can be fed a whole file at once or one line at a time and ends the same.
 """
 
-from collections import deque
 from typing import Any
 
 from cockpit.models.gates import Gates
@@ -12,7 +11,7 @@ from cockpit.models.series import Series
 from engine.runs.events import number
 
 TOTAL = "grad_norm"  # the series of the total gradient norm
-LOGS = 2000  # structured log lines that are kept
+WARNINGS = 100  # different ones that are kept
 
 
 class RunData:
@@ -25,7 +24,7 @@ class RunData:
         self.gradients = Gradients()
         self.gates = Gates()
         self.health: dict[str, dict[str, Any]] = {}  # code -> its latest event
-        self.logs: deque[dict[str, Any]] = deque(maxlen=LOGS)
+        self.warnings: dict[str, str] = {}  # what the stage itself warned of -> level
         self.progress: dict[str, Any] = {}
         self.total = 0.0  # steps that are planned; 0 while nothing said so
         self.attempt = 1
@@ -56,7 +55,8 @@ class RunData:
                 self.gradients.note(event)
                 self.gates.note(event)
             case "log":
-                self.logs.append(event)
+                if event["level"] in ("warning", "error") and len(self.warnings) < WARNINGS:
+                    self.warnings[event["msg"]] = event["level"]
             case "schema":
                 self.gradients.schema(event["groups"])
                 self.schema = {k: v for k, v in event["names"].items() if isinstance(v, dict)}

@@ -26,6 +26,9 @@ def lines(row: Row, data: RunData) -> Lines:
         groups = ", ".join(str(group) for group in note.get("groups") or ())
         where = f" ({groups})" if groups else ""
         bad.append([(f"{glyph} {code}{where}: ", style), (str(note.get("hint", "")), "")])
+    for message, level in data.warnings.items():
+        glyph, style = GLYPHS[level]
+        bad.append([(f"{glyph} ", style), (message, "")])
     if data.nan_since is not None:
         bad.append([("✗ ", "bad"), (f"NaN since step {data.nan_since:,.0f}", "bad")])
     return bad + _in_order(data)

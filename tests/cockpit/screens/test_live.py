@@ -196,6 +196,21 @@ def test_health_notes_come_with_their_hint(desk, ready, maker, press):
     assert "⚠ grad_zero (gate): the router may be saturated" in picture
 
 
+def test_what_the_stage_itself_warned_of_stands_among_the_health_notes_once(desk, ready, maker):
+    def report(run, tick):
+        run.scalars(1, {"loss": 1.0})
+        run.log("info", "all is well")
+        run.log("warning", "too few \x1b]0;items\x07 for candidates")
+        run.log("warning", "too few \x1b]0;items\x07 for candidates")
+
+    run = maker.reported(maker.planned("teacher"), report).name
+    desk.live.open(run)
+    desk.show("live")
+    picture = plain(ready(desk).draw(120, 40))
+    assert picture.count("⚠ too few") == 1 and "for candidates" in picture
+    assert "all is well" not in picture and "\x1b" not in picture
+
+
 def test_difference_to_the_best_run_and_lineage_stand_at_the_side(desk, ready, world, press):
     ready(desk).list.go_to(world["second"])
     press(desk, "enter")

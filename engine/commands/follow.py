@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from engine.runs.reader import history
+from engine.runs.reader import History, history
 from engine.runs.state import State
 from engine.runs.store import Entry, Store
 from engine.runs.text import clean, clean_values
@@ -34,7 +34,7 @@ def follow(store: Store, ids: Sequence[str], out: TextIO = sys.stderr) -> list[E
             if not entry.state.living:
                 ended[run] = entry
                 _say(out, text, moving, last=True)
-                for said in warnings(entry):
+                for said in warnings(history(entry.folder)):
                     _say(out, said, moving=False, last=True)
             elif entry.state is not State.WAITING:
                 if moving:
@@ -84,9 +84,9 @@ def faults(entry: Entry) -> str:
     return " ".join(f"{GLYPHS[level]} {code}" for level, code, _ in notes(entry) if level in GLYPHS)
 
 
-def warnings(entry: Entry) -> list[str]:
+def warnings(story: History) -> list[str]:
     """``  ⚠ the knowledge says nothing about ...``: what the stage itself had to say, each once, oldest first."""
-    spoken = (event for event in history(entry.folder).notices if event["k"] == "log" and event.get("level") in GLYPHS)
+    spoken = (event for event in story.notices if event["k"] == "log" and event.get("level") in GLYPHS)
     return list(dict.fromkeys(f"  {GLYPHS[event['level']]} {clean(str(event.get('msg', '')))}" for event in spoken))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from engine.commands.follow import GLYPHS, clock, faults, line, notes, number, warnings
 from engine.commands.outcome import facts, outcome
 from engine.errors import UserError
-from engine.runs.reader import follow, history
+from engine.runs.reader import History, follow, history
 from engine.runs.schema import CONSOLE
 from engine.runs.state import State
 from engine.runs.store import Entry, Store
@@ -55,9 +55,10 @@ def show(options: argparse.Namespace) -> int:
         print(f"  command {clean(' '.join(info.argv))}")
         print(f"  folder {entry.folder}")
         _print_health(entry)
-        for said in warnings(entry):
+        story = history(entry.folder)
+        for said in warnings(story):
             print(said)
-        _print_curve(entry)
+        _print_curve(entry, story)
         if entry.state is State.DONE:
             print(outcome(entry))
     return 0
@@ -71,11 +72,11 @@ def _print_health(entry: Entry) -> None:
         print(f"  {GLYPHS.get(level, '·')} {code}{where}: {note.get('hint', '')}")
 
 
-def _print_curve(entry: Entry) -> None:
+def _print_curve(entry: Entry, story: History) -> None:
     metric = STAGES[entry.info.stage].main_metric
     if metric is None:
         return
-    points = history(entry.folder).metrics.get(metric.name)
+    points = story.metrics.get(metric.name)
     if points is None or len(points.steps) < 2:
         return
     from engine.commands.chart import chart

@@ -60,7 +60,7 @@ def differs_from_baseline(case: Case) -> Outcome:
         share > 0,
         f"{share:.1%} of validation targets have another rank than with the baseline",
         "the teacher's weight in the loss is zero, or the baseline's own file is ranked twice",
-        "engine config distill shows injection, ranking and kl.weight and ends; one of them has to be above 0.",
+        "engine config distill: one of injection.weight, ranking.weight, kl.weight and ends has to be above 0.",
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from engine.cli import main
 from engine.commands.follow import clock, faults, follow, line, pace, warnings
+from engine.runs.reader import history
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 from engine.runs.store import Store
@@ -107,7 +108,7 @@ def test_what_a_stage_warned_of_stands_below_its_last_line_and_in_its_facts_each
 
 
 def test_a_run_that_never_began_is_told_without_warnings(store: Store) -> None:
-    assert warnings(store.entry(planned(store))) == []
+    assert warnings(history(planned(store))) == []
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (7.4, "0:07"), (62, "1:02"), (3723, "1:02:03")])

@@ -56,13 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{place}: {'all right' if place.exists() else 'not there; standard settings are used'}")
             return 0
         if options.keys:
-            from cockpit.paper import key_table
+            from cockpit.printing import key_table
 
             print(key_table(chosen.keys, str(place)))
             return 0
         root = (options.runs or Path(os.environ.get("ENGINE_RUNS") or "runs")).absolute()
         if options.print:
-            from cockpit.paper import picture
+            from cockpit.printing import picture
 
             print(picture(root, options.print, options.size, chosen))
             return 0

@@ -18,7 +18,7 @@ from textual._compositor import CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.screen import Screen
 
-from cockpit.desk import Desk
+from cockpit.context import Desk
 from cockpit.frame import Frame
 from cockpit.keys import SYSTEM
 from cockpit.render.cell_diff import FrontBuffer, Unreadable

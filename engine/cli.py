@@ -127,7 +127,7 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write them into")
 
-    config = command("config", "settings:show", "every setting: value, type, limits, meaning", "[STAGE] [KEY=VALUE]")
+    config = command("config", "config:show", "every setting: value, type, limits, meaning", "[STAGE] [KEY=VALUE]")
     config.add_argument("--yaml", action="store_true", help="print the resolved configuration")
     config.add_argument("--save", metavar="NAME", help="keep these settings as an experiment of your own")
 

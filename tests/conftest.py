@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.fixtures.jobs", "tests.fixtures.evaluations"]
+
 # As a stage on a small machine has it: two workers of pytest on two cores, each with two spinning threads, take ten
 # times as long. Read by OpenMP when torch is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

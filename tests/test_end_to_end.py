@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
 from engine.runs.schema import Process
-from engine.runs.state import State
-from engine.runs.store import Entry, Store
 from engine.stages import METRICS_TABLE, STUDENT_MODEL
 
 TINY = [

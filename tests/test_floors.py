@@ -14,19 +14,21 @@ ENGINE = ROOT / "engine"
 
 # From the top floor down. Parts in one tuple share a floor and may use each other.
 FLOORS: list[tuple[str, ...]] = [
-    ("cli", "__main__", "commands", "launch", "plan", "provenance", "bench", "sweep", "tune"),
+    ("cli", "__main__", "commands"),
     ("compare",),
-    ("results",),
-    ("doctor",),
+    ("doctor", "recommend"),
+    ("experiments",),
     *[(name,) for name in reversed(STAGES)],
     ("training",),
-    ("ranking", "statistics", "health"),
-    ("config", "presets", "settings"),
+    ("metrics",),
+    ("report",),
+    ("config",),
+    ("jobs",),
     ("runs",),
     ("stages", "errors"),
 ]
 LEVEL = {part: len(FLOORS) - depth for depth, floor in enumerate(FLOORS) for part in floor}
-COCKPIT_MAY_USE = {"stages", "errors", "runs", "health", "statistics"}
+COCKPIT_MAY_USE = {"stages", "errors", "runs", "jobs", "training"}
 
 
 def imports(file: Path) -> set[str]:
@@ -79,11 +81,11 @@ def test_the_cockpit_knows_only_the_run_folder_and_the_table() -> None:
 @pytest.mark.parametrize(
     ("library", "homes"),
     [
-        ("hydra", {"engine/config.py"}),
+        ("hydra", {"engine/config"}),
         ("transformers", {"engine/backbone"}),
-        ("plotext", {"engine/commands/chart.py", "cockpit/render"}),
+        ("plotext", {"engine/report/chart.py", "cockpit/render"}),
         ("textual", {"cockpit"}),
-        ("optuna", {"engine/tune.py"}),
+        ("optuna", {"engine/experiments/tune.py"}),
     ],
 )
 def test_a_heavy_library_is_imported_in_its_one_place(library: str, homes: set[str]) -> None:
@@ -115,7 +117,7 @@ def loaded_by(module: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["engine.stages", "engine.runs.store", "engine.runs.run", "engine.runs.supervisor", "engine.runs.starter"]
+    "module", ["engine.stages", "engine.jobs.store", "engine.runs.run", "engine.jobs.supervisor", "engine.jobs.starter"]
 )
 def test_the_run_folder_needs_nothing_but_the_standard_library(module: str) -> None:
     started = loaded_by("os")  # what site-packages load at start is none of our doing

@@ -14,7 +14,7 @@ BUILT = [name for name, stage in STAGES.items() if stage.built]
 @pytest.mark.parametrize("name", BUILT)
 def test_a_stage_has_the_same_name_everywhere(name: str) -> None:
     assert (ROOT / "engine" / name / "stage.py").is_file()
-    assert (ROOT / "engine" / "settings" / f"{name}.py").is_file()
+    assert (ROOT / "engine" / "config" / "settings" / f"{name}.py").is_file()
     assert (ROOT / "tests" / "engine" / name).is_dir()
     assert config.groups()[name], f"conf/{name} has no choice"
     assert name in config.Config.__annotations__

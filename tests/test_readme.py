@@ -9,11 +9,11 @@ import pytest
 
 from cockpit.__main__ import main as cockpit
 from engine.cli import parser
-from engine.commands.words import stage_and_settings
+from engine.commands.overrides import stage_and_settings
 from engine.config import load
+from engine.experiments.sweep import combinations
+from engine.experiments.tune import space
 from engine.stages import STAGES
-from engine.sweep import combinations
-from engine.tune import space
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.runs.state import State
-from engine.runs.store import Store
+from engine.jobs.state import State
+from engine.jobs.store import Store
 from engine.stages import COMPARISONS, OVERLAPS, SLICES_TABLE, STAGES
 
 TINY = [

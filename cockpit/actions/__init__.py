@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cockpit.actions import charts, going, saying, steering, taking
+from cockpit.actions import annotate, charts, control, export, navigate
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
-PARTS = (going, charts, steering, saying, taking)
+PARTS = (navigate, charts, control, annotate, export)
 
 
 def find(action: str) -> Callable[["Desk"], None]:

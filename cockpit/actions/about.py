@@ -6,7 +6,7 @@ from cockpit.keys import RUNS
 from cockpit.models.rows import Row
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 NO_RUN = "there is no run here"
 

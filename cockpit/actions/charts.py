@@ -6,7 +6,7 @@ from cockpit.models.series import AXES
 from cockpit.panes.chart import WEIGHTS
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 
 def do_smooth(desk: "Desk") -> None:

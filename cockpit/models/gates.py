@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.health import expert_name
 from engine.runs.events import number, unpack_counts
+from engine.training.health import expert_name
 
 if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start should not pay
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ class Layer:
     steps: list[float] = field(default_factory=list)
     loads: list[list[float]] = field(default_factory=list)  # one [E] a report
     entropies: list[float] = field(default_factory=list)
-    dead: frozenset[int] = frozenset()  # experts that the run's own watch (``engine.health``) noted
+    dead: frozenset[int] = frozenset()  # experts that the run's own watch (``engine.training.health``) noted
     collapsed: bool = False  # noted too
 
     @property

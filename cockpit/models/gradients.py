@@ -1,6 +1,6 @@
 """Gradient norms by parameter group: who learns, who gets exactly nothing, and who gets no gradient at all.
 
-What is a fact is read off the latest report; what is a fault is what the run's own watch (``engine.health``) noted.
+What is a fact is read off the latest report; a fault is what the run's own watch noted (``engine.training.health``).
 """
 
 import math

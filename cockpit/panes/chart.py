@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cockpit.models.series import AXES, HUGE, STEP, TIME, Limits, Series, at, rung
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.braille import EMPTY, Area, Curve, Window, draw, runs
 from cockpit.render.lines import Line, Lines, box, column, right, short, width
 from cockpit.theme import CURVES
@@ -253,8 +253,8 @@ def _readout(chart: Chart, view: View, window: Window) -> Line:
     for trace in chart.traces:
         found = at(trace.series, view.axis, x)
         if found:
-            where = words.duration(found[0]) if view.axis == TIME else f"{found[0]:,.6g}"
-            out.append((f"  {words.figure(found[1])}@{where}", STYLES[trace.colour % CURVES]))
+            where = numbers.duration(found[0]) if view.axis == TIME else f"{found[0]:,.6g}"
+            out.append((f"  {numbers.figure(found[1])}@{where}", STYLES[trace.colour % CURVES]))
     return out
 
 
@@ -282,15 +282,15 @@ def _labels(window: Window, rows: int, log: bool) -> dict[int, str]:
         for part in range(parts + 1):
             row = round(part * (rows - 1) / parts)
             value = window.top - span * row / max(rows - 1, 1)
-            labels[row] = words.figure(10 ** min(value, 300.0) if log else value, 2)
+            labels[row] = numbers.figure(10 ** min(value, 300.0) if log else value, 2)
         return labels
     digits = _digits(step)
     for number in range(math.ceil(window.bottom / step - 1e-9), math.floor(window.top / step + 1e-9) + 1):
         row = round((window.top - number * step) / span * (rows - 1))
         text = f"{number * step:.{digits}f}"
-        labels[row] = text if len(text) <= LABELS else words.figure(number * step, 3)
+        labels[row] = text if len(text) <= LABELS else numbers.figure(number * step, 3)
     if len(labels) < 2:  # a low chart between two round numbers
-        labels = {0: words.figure(window.top, 4), rows - 1: words.figure(window.bottom, 4)}
+        labels = {0: numbers.figure(window.top, 4), rows - 1: numbers.figure(window.bottom, 4)}
     return labels
 
 
@@ -310,4 +310,4 @@ def _x_axis(window: Window, across: int, axis: str) -> Line:
 
 
 def _place(x: float, axis: str) -> str:
-    return words.duration(x) if axis == TIME else words.count(x)
+    return numbers.duration(x) if axis == TIME else numbers.count(x)

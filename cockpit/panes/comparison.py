@@ -12,7 +12,7 @@ from cockpit.models.comparison import Comparison, Difference, Metric, Spread, sh
 from cockpit.models.groups import LETTERS, Group
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import glyph, progress
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, column, right, wrap
 from cockpit.theme import CURVES
 
@@ -27,11 +27,11 @@ def style(place: int) -> str:
 
 def spread(values: Spread) -> str:
     """Mean and standard deviation over the seeds, with as many decimals as the mean has."""
-    mean = words.figure(values.mean)
+    mean = numbers.figure(values.mean)
     if values.sd is None:
         return mean
     decimals = len(mean.partition(".")[2]) if "e" not in mean else None
-    sd = words.figure(values.sd) if decimals is None else f"{values.sd:.{decimals}f}".replace("0.", ".", 1)
+    sd = numbers.figure(values.sd) if decimals is None else f"{values.sd:.{decimals}f}".replace("0.", ".", 1)
     return f"{mean}±{sd}"
 
 
@@ -103,12 +103,14 @@ def _of_metric(metric: Metric, wide: Widths) -> Lines:
 
 def _difference(one: Difference, wide: Widths) -> Line:
     certain = one.low is not None and one.high is not None
-    interval = f"[{words.signed(one.low)},{words.signed(one.high)}]" if certain else "one seed" if one.n else "no pairs"
-    line: Line = [(right(words.signed(one.mean), 7) + " ", "")]
+    interval = (
+        f"[{numbers.signed(one.low)},{numbers.signed(one.high)}]" if certain else "one seed" if one.n else "no pairs"
+    )
+    line: Line = [(right(numbers.signed(one.mean), 7) + " ", "")]
     if wide.percent:
         line.append((right("" if one.percent is None else f"{one.percent:+.1f}", wide.percent) + " ", "dim"))
     line.append((column(interval, wide.interval) + " ", "" if certain else "dim"))
-    line.append((right(words.figure(one.p_holm, 3) if certain else "", wide.p) + " ", ""))
+    line.append((right(numbers.figure(one.p_holm, 3) if certain else "", wide.p) + " ", ""))
     if wide.over:
         line.append((column(f"{one.n:,} {one.over}", wide.over) + " ", "dim"))
     return [*line, (one.verdict, VERDICTS.get(one.verdict, ""))]
@@ -147,7 +149,7 @@ def runs(groups: Sequence[Group], metric: str, across: int) -> Lines:
             line: Line = [(group.letter + " ", style(place)), (column(row.name, 18) + " ", "")]
             line.append((right("" if row.seed is None else str(row.seed), 5) + "  ", ""))
             line.append((column(progress(row), 9) + " ", ""))
-            line.append((right(words.figure(row.value(metric)), 7) + "  ", "bold"))
+            line.append((right(numbers.figure(row.value(metric)), 7) + "  ", "bold"))
             if wide:
                 line.append((column(row.git[:7] + ("*" if row.dirty else ""), 9), "warn" if row.dirty else "dim"))
             lines.append([*line, (mark, look), (f" {row.state.lower()}", "dim")])

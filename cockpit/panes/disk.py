@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES, UNKNOWN
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, beside, block, box, column, right, selected
 from cockpit.services.system import System
@@ -38,7 +38,7 @@ def render(
     for index, row in enumerate(runs[top : top + max(0, rows - 1)], top):
         mark, word, style = STATES.get(row.state, UNKNOWN)
         line: Line = [
-            (right(words.size(sizes[row.id]), 6) + " ", ""),
+            (right(numbers.size(sizes[row.id]), 6) + " ", ""),
             (f"{mark} {word:<6}", style),
             (column(f"{row.stage} {row.name}", 32), ""),
             (row.experiment + ("  pinned" if row.pinned else ""), "dim"),
@@ -46,12 +46,12 @@ def render(
         lines.append(selected(line, room) if focused and index == cursor else line)
     if left:
         lines = beside([block(left, BY_STAGE, rows), block(lines, room, rows)])
-    title: Line = [("disk", "title"), (f"  runs {words.size(sum(sizes.values()))}", "")]
+    title: Line = [("disk", "title"), (f"  runs {numbers.size(sum(sizes.values()))}", "")]
     if not complete:
         title.append((" so far", "warn"))
     if system.disk_free is not None and system.disk_total:
         tight = system.disk_free < TIGHT * system.disk_total
-        text = f"  {words.size(system.disk_free)} free of {words.size(system.disk_total)}"
+        text = f"  {numbers.size(system.disk_free)} free of {numbers.size(system.disk_total)}"
         title += [(text, "bad" if tight else "dim"), ("  ⚠ full soon: engine rm ID makes room" if tight else "", "bad")]
     return box(title, lines, across, down, "focus" if focused else "border")
 
@@ -71,7 +71,7 @@ def _by_stage(sizes: Mapping[str, int], runs: Sequence[Row], across: int) -> Lin
             line: Line = [
                 (column(stage, 10), ""),
                 (right(f"{count:,}", 5), "dim"),
-                (right(words.size(size), 7) + " ", ""),
+                (right(numbers.size(size), 7) + " ", ""),
             ]
             lines.append([*line, (bar(size / whole, across - 24), "series0")])
     return lines

@@ -3,7 +3,7 @@
 import math
 
 from cockpit.models.gates import Gates, Layer
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.heat import heights, strip
 from cockpit.render.lines import Line, Lines, box, right
 
@@ -35,7 +35,7 @@ def histograms(gates: Gates, index: int, across: int, down: int, focused: bool =
             [
                 (f"e{expert}".ljust(NAME), "dim"),
                 (heights(layer.counts[expert], size), f"series{expert % 6}"),
-                (right(words.figure(share, 2), 6), "bad" if expert in layer.dead else "dim"),
+                (right(numbers.figure(share, 2), 6), "bad" if expert in layer.dead else "dim"),
             ]
         )
     if layer.experts > shown:
@@ -66,8 +66,8 @@ def layers(gates: Gates, index: int, across: int, down: int, focused: bool = Fal
 def _facts(layer: Layer) -> Line:
     most = math.log(layer.experts) if layer.experts > 1 else 0.0
     return [
-        (f"entropy {words.figure(layer.entropy, 2)}/{words.figure(most, 2)}", "warn" if layer.collapsed else ""),
-        (f"  load cv {words.figure(layer.variation, 2)}", ""),
+        (f"entropy {numbers.figure(layer.entropy, 2)}/{numbers.figure(most, 2)}", "warn" if layer.collapsed else ""),
+        (f"  load cv {numbers.figure(layer.variation, 2)}", ""),
         (f"  dead {len(layer.dead)}/{layer.experts}", "bad" if layer.dead else ""),
     ]
 

@@ -3,7 +3,7 @@
 import math
 
 from cockpit.models.gradients import HIGH, LOW, NAN, NONE, OK, ZERO, Gradients, Group
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box, column, right
 
@@ -42,7 +42,7 @@ def render(gradients: Gradients, across: int, down: int, focused: bool = False) 
         elif group.norm == 0:
             share, text = 0.0, "0"
         else:
-            share, text = 1 + math.log10(group.norm / top) / DECADES, words.figure(group.norm, 2)
+            share, text = 1 + math.log10(group.norm / top) / DECADES, numbers.figure(group.norm, 2)
             share = max(share, 1e-6)
         glyph = {"bad": "✗", "warn": "⚠"}.get(style, "·")
         verdict = "" if group.verdict == OK else f" {glyph} {group.verdict}"

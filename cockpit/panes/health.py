@@ -5,7 +5,7 @@ import math
 from cockpit.models.gates import Gates
 from cockpit.models.rows import WORST, Row
 from cockpit.models.run_data import RunData
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, box, wrap
 
 GLYPHS = {"error": ("✗", "bad"), "warning": ("⚠", "warn"), "info": ("·", "dim")}
@@ -58,8 +58,8 @@ def _gate_line(gates: Gates) -> Line:
     dead = sum(len(layer.dead) for layer in layers)
     fine = not dead and not any(layer.collapsed for layer in layers)
     text = (
-        f"gate entropy {words.figure(worst.entropy, 2)}/{words.figure(most, 2)}"
-        f"  load cv {words.figure(worst.variation, 2)}  dead {dead}/{sum(layer.experts for layer in layers)}"
+        f"gate entropy {numbers.figure(worst.entropy, 2)}/{numbers.figure(most, 2)}"
+        f"  load cv {numbers.figure(worst.variation, 2)}  dead {dead}/{sum(layer.experts for layer in layers)}"
     )
     return [("✓ " if fine else "⚠ ", "ok" if fine else "warn"), (text, "")]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cockpit.models.estimate import Estimate
 from cockpit.models.form import GRID_LIMIT, Form, shown, stages_for
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, box, column, fit, selected, short, width, wrap
 from cockpit.services import engine
 from cockpit.services.planning import AGAIN, BATCH, DOCTOR, Planning
@@ -159,12 +159,14 @@ def _cost(cost: Estimate, free: float | None) -> Line:
     """How long and how much, as far as earlier runs tell."""
     line: Line = []
     if cost.told_by:
-        span = f" ({words.duration(cost.least)} to {words.duration(cost.most)})" if cost.most > cost.least else ""
+        span = f" ({numbers.duration(cost.least)} to {numbers.duration(cost.most)})" if cost.most > cost.least else ""
         runs = f"{cost.told_by} earlier run{'s' * (cost.told_by != 1)}"
-        line.append((f"about {words.duration(cost.seconds)}{span} of work, {words.size(cost.bytes)} on the disk", ""))
+        line.append(
+            (f"about {numbers.duration(cost.seconds)}{span} of work, {numbers.size(cost.bytes)} on the disk", "")
+        )
         line.append((f"   by {runs}", "dim"))
         if free is not None and cost.bytes > free:
-            line.append((f"   ✗ only {words.size(free)} are free", "bad"))
+            line.append((f"   ✗ only {numbers.size(free)} are free", "bad"))
     if cost.unknown:
         line.append((f"{'   ' if line else ''}no earlier run tells of {', '.join(cost.unknown)}", "dim"))
     return line

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cockpit.models.rows import Peers, Row
 from cockpit.models.run_list import Entry, Head
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, block, column, right, selected, width
 
 STATES = {  # state -> glyph, word, style
@@ -105,7 +105,7 @@ def _row(row: Row, columns: Sequence[Column], marked: bool, best: Mapping[Peers,
 def _told(row: Row) -> str:
     """What stands where the numbers would: why it waits, how it ended; empty when the numbers say enough."""
     if row.state in ("WAITING", "QUEUED", "FAILED", "KILLED", "LOST"):
-        where = f"at {words.brief(row.step)}/{words.brief(row.total)}: " if row.total and not row.open else ""
+        where = f"at {numbers.brief(row.step)}/{numbers.brief(row.total)}: " if row.total and not row.open else ""
         reason = row.waits or row.reason
         return where + (reason.splitlines()[0] if reason else row.state.lower())
     return ""
@@ -122,7 +122,7 @@ def _cell(row: Row, place: Column, word: str, style: str, best: Mapping[Peers, R
         case "run":
             return column(row.name, place.size), "bold" if row.live else ""
         case "age":
-            return right(words.age(now - row.created), place.size), "dim"
+            return right(numbers.age(now - row.created), place.size), "dim"
         case "experiment":
             return column(row.experiment, place.size), ""
         case "seed":
@@ -130,13 +130,13 @@ def _cell(row: Row, place: Column, word: str, style: str, best: Mapping[Peers, R
         case "progress":
             return column(progress(row), place.size), ""
         case "metric":
-            return right(words.figure(row.score) if row.metric else "", place.size), "bold"
+            return right(numbers.figure(row.score) if row.metric else "", place.size), "bold"
         case "Δbest":
             return right(*_distance(row, best, place.size)), "dim"
         case "health":
             return column(*_health(row, place.size)), _LOOKS.get(row.level, "dim")
         case "eta":
-            return right(words.duration(row.eta if row.open else row.wall), place.size), "" if row.open else "dim"
+            return right(numbers.duration(row.eta if row.open else row.wall), place.size), "" if row.open else "dim"
         case _:
             return column(row.git[:7] + ("*" if row.dirty else ""), place.size), "dim"
 
@@ -147,10 +147,10 @@ _LOOKS = {"warning": "warn", "error": "bad", "info": "ok", "": "ok"}
 def progress(row: Row) -> str:
     """Steps of the total, or how much when the total is not known; of a finished run what its training took."""
     if row.state == "DONE" and isinstance(row.facts.get("steps"), int):
-        return f"{words.brief(row.facts['steps'])} steps"
+        return f"{numbers.brief(row.facts['steps'])} steps"
     if not row.total:
-        return words.brief(row.step) if row.step else ""
-    return f"{words.brief(row.step)}/{words.brief(row.total)}"
+        return numbers.brief(row.step) if row.step else ""
+    return f"{numbers.brief(row.step)}/{numbers.brief(row.total)}"
 
 
 def _distance(row: Row, best: Mapping[Peers, Row], size: int) -> tuple[str, int]:
@@ -159,7 +159,7 @@ def _distance(row: Row, best: Mapping[Peers, Row], size: int) -> tuple[str, int]
         return "", size
     if top.id == row.id:
         return "=best", size
-    return words.signed(row.score - top.score), size
+    return numbers.signed(row.score - top.score), size
 
 
 def _health(row: Row, size: int) -> tuple[str, int]:

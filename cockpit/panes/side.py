@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES, UNKNOWN, glyph, progress
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box, column, ends, right, selected
 from engine.stages import STAGES
@@ -22,7 +22,7 @@ def run_lines(rows: Sequence[Row], current: str, marks: Sequence[str], across: i
     for row in rows[top : top + down]:
         mark, style = glyph(row)
         told = row.score is not None and row.state in ("DONE", "RUNNING")
-        score = words.figure(row.score) if told else STATES.get(row.state, UNKNOWN)[1].lower()
+        score = numbers.figure(row.score) if told else STATES.get(row.state, UNKNOWN)[1].lower()
         flag = "▸" if row.id in marks else " "
         name = f"{row.stage} {row.name}"
         line: Line = [
@@ -49,8 +49,8 @@ def progress_lines(row: Row, now: float, across: int) -> Lines:
     steps = f"{row.unit} {progress(row)}" if row.total or row.step else ""
     epoch = f"  epoch {row.epoch:.4g}" if row.epoch is not None else ""
     lines.append([(steps + epoch, "")])
-    rate = f"{words.figure(row.rate, 3)} {row.unit}/s" if row.rate and row.live else ""
-    left = f"eta {words.duration(row.eta)}" if row.open else f"took {words.duration(row.wall)}"
+    rate = f"{numbers.figure(row.rate, 3)} {row.unit}/s" if row.rate and row.live else ""
+    left = f"eta {numbers.duration(row.eta)}" if row.open else f"took {numbers.duration(row.wall)}"
     lines.append(ends([(rate, "dim")], [(left, "")], across))
     if row.attempt > 1:
         lines.append([(f"attempt {row.attempt}", "dim")])

@@ -3,7 +3,7 @@
 from cockpit.models.series import Limits, Series
 from cockpit.panes.chart import Chart, Trace, View
 from cockpit.panes.chart import render as chart
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box
 from cockpit.services.system import System
@@ -19,11 +19,11 @@ def summary(system: System) -> str:
     if system.gpus:
         gpu = max(system.gpus, key=lambda g: g.busy or 0.0)
         more = f" of {len(system.gpus)}" if len(system.gpus) > 1 else ""
-        parts.append(f"GPU{more} {percent(gpu.busy)}" + (f" {words.size(gpu.used)}" if gpu.used else ""))
+        parts.append(f"GPU{more} {percent(gpu.busy)}" + (f" {numbers.size(gpu.used)}" if gpu.used else ""))
     if system.cpu is not None:
         parts.append(f"CPU {percent(system.cpu)}")
     if system.memory_used is not None and system.memory_total:
-        parts.append(f"MEM {words.size(system.memory_used)}/{words.size(system.memory_total)}")
+        parts.append(f"MEM {numbers.size(system.memory_used)}/{numbers.size(system.memory_total)}")
     return "  ".join(parts)
 
 
@@ -37,16 +37,16 @@ def render(system: System, history: dict[str, Series], across: int, down: int, f
         watts = "" if gpu.watts is None else f" {gpu.watts:.0f}W"
         lines.append(_line(f"gpu{index}", gpu.busy, f"{gpu.name}{heat}{watts}", size))
         if gpu.used is not None and gpu.total is not None:
-            lines.append(_line("  mem", share, f"{words.size(gpu.used)} of {words.size(gpu.total)}", size))
+            lines.append(_line("  mem", share, f"{numbers.size(gpu.used)} of {numbers.size(gpu.total)}", size))
     if not system.gpus:
         lines.append([("gpu   ", "dim"), (system.gpu_note or "looking", "dim")])
     lines.append(_line("cpu", system.cpu, "", size))
     if system.memory_used is not None and system.memory_total:
-        text = f"{words.size(system.memory_used)} of {words.size(system.memory_total)}"
+        text = f"{numbers.size(system.memory_used)} of {numbers.size(system.memory_total)}"
         lines.append(_line("mem", system.memory_used / system.memory_total, text, size))
     if system.disk_free is not None and system.disk_total:
         used = 1 - system.disk_free / system.disk_total
-        lines.append(_line("disk", used, f"{words.size(system.disk_free)} free", size, "bad" if used > 0.97 else ""))
+        lines.append(_line("disk", used, f"{numbers.size(system.disk_free)} free", size, "bad" if used > 0.97 else ""))
     frame = "focus" if focused else "border"
     top = len(lines) + 2
     if down - top < 7 or not history:

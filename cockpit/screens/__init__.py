@@ -12,7 +12,7 @@ from cockpit.models.rows import Row
 from cockpit.render.lines import Line, Lines
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 
 class Screen(Protocol):

@@ -18,7 +18,7 @@ from cockpit.services.comparing import Comparing
 from cockpit.services.scan import read_config
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 CURVE, METRICS, SETTING, MEMBERS, NOTES = "curves", "metrics", "settings", "runs", "verdict"
 PANES = (METRICS, NOTES, SETTING, MEMBERS, CURVE)

@@ -12,7 +12,7 @@ from cockpit.services.watch import FOLLOWED
 from cockpit.theme import CURVES
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 
 class Curves:

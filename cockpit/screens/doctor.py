@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from cockpit.keys import DOCTOR
 from cockpit.models.findings import VERDICTS, Finding, findings
 from cockpit.models.rows import Row
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, block, wrap
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
     from cockpit.services.engine import Answer
 
 NAME = 28  # cells of a check's name
@@ -41,11 +41,11 @@ class Doctor:
     def title(self) -> Line:
         line: Line = [(f"  {self.subject}", "bold")]
         if self._since is not None:
-            return [*line, (f"  looking for {words.duration(self.desk.clock() - self._since)}", "warn")]
+            return [*line, (f"  looking for {numbers.duration(self.desk.clock() - self._since)}", "warn")]
         bad = sum(one.verdict == "fail" for one in self.found)
         if self.found:
             line.append((f"  ✗ NOT SOUND: {bad} of {len(self.found)}" if bad else "  ✓ sound", "bad" if bad else "ok"))
-            line.append((f"  in {words.duration(self._took)}" if self._took else "", "dim"))
+            line.append((f"  in {numbers.duration(self._took)}" if self._took else "", "dim"))
         return line
 
     def look(self) -> bool:

@@ -9,7 +9,7 @@ from cockpit.panes.run_table import STATES
 from cockpit.render.lines import Line, Lines, block, column
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 ABOUT = {
     "RUNNING": "at work, heard of in the last seconds",

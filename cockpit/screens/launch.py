@@ -17,7 +17,7 @@ from cockpit.services.sizes import disk_use
 from engine.stages import STAGES
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 GRAPH, FORM = "graph", "form"
 PRESET = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")  # as the engine has it

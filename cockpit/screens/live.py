@@ -9,14 +9,14 @@ from cockpit.panes import gates, gradients, health, log, side, system
 from cockpit.panes.chart import render as chart
 from cockpit.panes.run_table import glyph
 from cockpit.prompts import Choice
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines
 from cockpit.screens import live_layout as layout
 from cockpit.screens.live_charts import Charts
 from cockpit.screens.live_layout import Place, arrange
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 OVERLAID = 5  # marked runs beside the one that is shown
 
@@ -58,7 +58,7 @@ class Live:
         if row.epoch is not None:
             line.append((f"  ep {row.epoch:.3g}", ""))
         if row.open and row.eta is not None:
-            line.append((f"  eta {words.duration(row.eta)}", ""))
+            line.append((f"  eta {numbers.duration(row.eta)}", ""))
         if self.desk.watch.follow(row.id).loading:
             line.append(("  reading", "dim"))
         return line

@@ -8,11 +8,11 @@ from cockpit.models.run_data import TOTAL, RunData
 from cockpit.models.series import Series
 from cockpit.panes import gates
 from cockpit.panes.chart import Chart, Trace
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.theme import CURVES
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 ENTROPY = "gate entropy"
 FIRST = ("val_recall@10", "val_loss", "loss", TOTAL, ENTROPY, "val_ndcg@10", "lr")
@@ -52,12 +52,12 @@ class Charts:
                     label = self.desk.list.rows[run].name[-4:]
                     drawn.traces.append(Trace(f"{label} {name}" if more else label, series, colour + CURVES * dash))
         best = row.best.get(metric)
-        drawn.note = [(f"  best {words.figure(best[0])}@{words.count(best[1])}", "dim")] if best else []
+        drawn.note = [(f"  best {numbers.figure(best[0])}@{numbers.count(best[1])}", "dim")] if best else []
         if metric == TOTAL and data.gradients.clip:
             drawn.line = data.gradients.clip
             drawn.note = [(f"  clip {drawn.line:g} hit {data.gradients.clip_share:.0%}", "dim")]
         elif not best and drawn.traces and drawn.traces[0].series.count:
-            drawn.note = [(f"  now {words.figure(float(drawn.traces[0].series.values[-1]))}", "dim")]
+            drawn.note = [(f"  now {numbers.figure(float(drawn.traces[0].series.values[-1]))}", "dim")]
         return drawn
 
     def version(self, row: Row, metric: str, runs: list[str]) -> object:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from cockpit.keys import LOG
 from cockpit.models.rows import Row
 from cockpit.panes.log import level, styled
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, block
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 
 class Log:
@@ -43,7 +43,7 @@ class Log:
         console = self.desk.watch.console(row.id)
         line: Line = [(f"  {row.stage} {row.name}  {row.state}", "dim"), (f"  {len(self._lines()):,} lines", "dim")]
         if console.skipped:
-            line.append((f"  (first {words.size(console.skipped)} not shown: engine logs {row.id})", "warn"))
+            line.append((f"  (first {numbers.size(console.skipped)} not shown: engine logs {row.id})", "warn"))
         if self.errors:
             line.append(("  errors only", "warn"))
         if self.search:

@@ -4,21 +4,21 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cockpit.actions import steering
+from cockpit.actions import control
 from cockpit.keys import LIVE, QUEUE
+from cockpit.models.queue import Turn, resting_on, short, turns
 from cockpit.models.rows import Row
-from cockpit.models.turns import Turn, resting_on, short, turns
-from cockpit.panes import turns as pane
+from cockpit.panes import queue as pane
 from cockpit.prompts import Choice
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines
 from engine.errors import UserError
-from engine.runs import queue
+from engine.jobs import queue
+from engine.jobs.queue import Use, Waiting
 from engine.runs.identity import host
-from engine.runs.queue import Use, Waiting
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 LOOK_EVERY = 1.0  # seconds between two looks at tickets and slots
 
@@ -56,7 +56,7 @@ class Queue:
         ends = [turn.ends for turn in self.turns if not turn.paused]
         last = max((end for end in ends if end is not None), default=None)
         if last is not None and None not in ends:
-            line.append((f"  all done in {words.duration(last)}", "dim"))
+            line.append((f"  all done in {numbers.duration(last)}", "dim"))
         return line
 
     def watched(self) -> list[str]:
@@ -177,15 +177,15 @@ class Queue:
         """At work it is stopped as everywhere; before that it is taken out of the queue."""
         row = self.row
         if row is None or row.live:
-            steering.do_stop(self.desk)
+            control.do_stop(self.desk)
             return
         others = resting_on(row.id, self.desk.list.rows)
         also = f"; {len(others)} that need it end too" if others else ""
         choices = [Choice("cancel", f"it does not begin{also}; R on the list brings it back", "now")]
-        self.desk.choose(f"cancel {short(row)}", choices, lambda when: steering.stop(self.desk, [row], when))
+        self.desk.choose(f"cancel {short(row)}", choices, lambda when: control.stop(self.desk, [row], when))
 
     def why_not_stop(self) -> str:
-        return steering.why_not_stop(self.desk)
+        return control.why_not_stop(self.desk)
 
     def click(self, x: int, y: int) -> None:
         place = self._top + y - self._first

@@ -9,11 +9,11 @@ from cockpit.panes import run_table
 from cockpit.panes.chart import Chart, Trace
 from cockpit.panes.chart import render as chart
 from cockpit.prompts import Choice
-from cockpit.render import words
+from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, box
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 PREVIEWED = 6  # runs in the preview: the one under the cursor and marked ones
 
@@ -100,7 +100,7 @@ class Runs:
             return box([(title, "title")], self._facts(row), across, down)
         best = row.best.get(metric)
         alone = best is not None and len(drawn.traces) == 1
-        drawn.note = [(f"  best {words.figure(best[0])}@{words.count(best[1])}", "dim")] if best and alone else []
+        drawn.note = [(f"  best {numbers.figure(best[0])}@{numbers.count(best[1])}", "dim")] if best and alone else []
         return chart(drawn, self.desk.view, across, down)
 
     def _facts(self, row: Row) -> Lines:
@@ -188,7 +188,7 @@ class Runs:
         if self.row is None:
             return
         names = list(dict.fromkeys([*self.row.best, *self.row.last, *self.desk.watch.follow(self.row.id).data.series]))
-        choices = [Choice(name, words.figure(self.row.value(name)), name) for name in names]
+        choices = [Choice(name, numbers.figure(self.row.value(name)), name) for name in names]
         self.desk.choose("metric of the preview", choices, lambda name: setattr(self, "metric", name))
 
     def do_group(self) -> None:

@@ -4,17 +4,17 @@ import time
 from typing import TYPE_CHECKING
 
 from cockpit.keys import LIVE, SYSTEM
+from cockpit.models.processes import User, users
 from cockpit.models.rows import Row
-from cockpit.models.users import User, users
 from cockpit.panes import disk
+from cockpit.panes import processes as table
 from cockpit.panes import system as machine
-from cockpit.panes import users as table
 from cockpit.render.lines import Line, Lines, beside
 from cockpit.services.processes import workers
 from cockpit.services.sizes import Sizes
 
 if TYPE_CHECKING:
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
 
 USERS, DISK = "users", "disk"
 WIDE = 140  # columns from which on the machine stands at the left

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cockpit.models.tried import Named, named
+from cockpit.models.recommendation import Named, named
 from cockpit.services.recommender import Recommender
 from engine.runs.text import clean
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from cockpit.models.rows import Row
 from engine.errors import RunError
+from engine.jobs.state import ended, standing
 from engine.runs import schema
 from engine.runs.events import number
 from engine.runs.files import read_json
 from engine.runs.schema import Exit, Meta, RunInfo, Summary
-from engine.runs.state import ended, standing
 from engine.runs.text import clean, clean_values
 
 LIST_EVERY = 3.0  # seconds between two looks for new folders

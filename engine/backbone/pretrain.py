@@ -15,7 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from engine.backbone.corpus import NO_TARGET, Corpus, targets
 from engine.backbone.pieces import Ints
 from engine.backbone.slots import Vocabulary
-from engine.settings.backbone import Scratch
+from engine.config.settings.backbone import Scratch
 from engine.training.optimizer import adamw
 
 TEXTS_AT_ONCE = 64  # held-out histories measured together

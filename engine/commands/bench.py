@@ -7,16 +7,16 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from engine.commands.words import stage_and_settings
+from engine.commands.overrides import stage_and_settings
 
 
 def bench(options: argparse.Namespace) -> int:
     """Measure one stage, or all of them, on a short course in a folder that is removed again."""
     import torch
 
-    from engine import bench as measuring
     from engine import config as configuration
-    from engine.evaluate.table import align
+    from engine.experiments import bench as measuring
+    from engine.report.evaluation import align
     from engine.training import fit
 
     named = any("=" not in word for word in options.words)

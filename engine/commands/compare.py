@@ -5,11 +5,11 @@ import json
 from dataclasses import asdict
 from functools import partial
 
-from engine.commands.tables import write
 from engine.compare import report, table
 from engine.compare.curves import Band, curves
 from engine.compare.groups import resolve
-from engine.runs.store import Store
+from engine.jobs.store import Store
+from engine.report.files import write
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -33,7 +33,7 @@ def compare(options: argparse.Namespace) -> int:
 
 def _chart(bands: list[Band | None], metric: str) -> str:
     """Means as capital letters over the ranges of their seeds as small ones."""
-    from engine.commands.chart import lettered
+    from engine.report.chart import lettered
 
     shown = [(table.letter(place)[0], band) for place, band in enumerate(bands) if band is not None]
     edges = [(name.lower(), (band.steps, edge)) for name, band in shown for edge in (band.low, band.high)]

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from engine import config as configuration
-from engine.commands.words import DEFAULT_STAGE, stage_and_settings
+from engine.commands.overrides import DEFAULT_STAGE, stage_and_settings
 from engine.config import Config
 from engine.errors import UserError
-from engine.plan import fingerprints, inputs_of, pipeline
+from engine.experiments.plan import fingerprints, inputs_of, pipeline
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
 from engine.runs.schema import CONFIG
-from engine.runs.state import State
-from engine.runs.store import Entry, Store
 from engine.runs.text import clean, clean_lines
 from engine.stages import STAGES
 

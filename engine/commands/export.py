@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
 from engine.runs.schema import ARTIFACTS
-from engine.runs.state import State
-from engine.runs.store import Entry, Store
 from engine.stages import ITEM_VECTORS, ITEMS, RANKINGS, SEQUENCES, Artifact
 
 

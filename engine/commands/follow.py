@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
 from engine.runs.reader import History, history
-from engine.runs.state import State
-from engine.runs.store import Entry, Store
 from engine.runs.text import clean, clean_values
 from engine.stages import STAGES
 
@@ -73,7 +73,7 @@ def pace(rate: float) -> str:
 
 
 def notes(entry: Entry) -> list[tuple[str, str, dict[str, Any]]]:
-    """(level, code, note) of everything that the run's watch (``engine.health``) noted, gravest first."""
+    """(level, code, note) of everything that the run's watch (``engine.training.health``) noted, gravest first."""
     known = clean_values(entry.summary.health) if entry.summary else {}
     found = [(str(note.get("level")), code, note) for code, note in known.items() if isinstance(note, dict)]
     return sorted(found, key=lambda item: [*GLYPHS, item[0]].index(item[0]))

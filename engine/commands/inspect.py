@@ -9,10 +9,10 @@ from typing import Any
 from engine.commands.follow import GLYPHS, clock, faults, line, notes, number, warnings
 from engine.commands.outcome import facts, outcome
 from engine.errors import UserError
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
 from engine.runs.reader import History, follow, history
 from engine.runs.schema import CONSOLE
-from engine.runs.state import State
-from engine.runs.store import Entry, Store
 from engine.runs.text import clean
 from engine.stages import STAGES
 
@@ -79,7 +79,7 @@ def _print_curve(entry: Entry, story: History) -> None:
     points = story.metrics.get(metric.name)
     if points is None or len(points.steps) < 2:
         return
-    from engine.commands.chart import chart
+    from engine.report.chart import chart
 
     print(chart({metric.name: (points.steps, points.values)}, metric.name))
 

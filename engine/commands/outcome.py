@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.runs.store import Entry
+from engine.jobs.store import Entry
 
 
 def facts(entry: Entry) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def noted(entry: Entry) -> dict[str, Any]:
 def outcome(entry: Entry) -> str:
     """The result table of an evaluation, the noted facts of every other stage."""
     if entry.info.stage == "evaluate":
-        from engine.evaluate.table import render
+        from engine.report.evaluation import render
 
         return render(entry.folder)
     lines = [f"{entry.id}  {entry.state.value}"]

@@ -9,11 +9,11 @@ from typing import Any
 
 from engine.commands.follow import clock
 from engine.errors import UserError
-from engine.runs import queue as line
-from engine.runs.forecast import Ended, Job, forecast, usual
-from engine.runs.queue import MOVES, Use, Waiting
-from engine.runs.state import State
-from engine.runs.store import Entry, Store
+from engine.jobs import queue as line
+from engine.jobs.forecast import Ended, Job, forecast, usual
+from engine.jobs.queue import MOVES, Use, Waiting
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
 
 VERBS = (*MOVES, "pause", "unpause")
 

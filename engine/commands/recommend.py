@@ -9,10 +9,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
-from engine.runs.store import Entry, Store
+from engine.jobs.store import Entry, Store
 
 if TYPE_CHECKING:
-    from engine.evaluate.panel import Answer, Column
+    from engine.recommend.panel import Answer, Column
 
 WIDTH = 100  # of a table that goes into a file
 LATEST = 6  # items of a history that are named
@@ -39,8 +39,8 @@ def recommend(options: argparse.Namespace) -> int:
 
 
 def _side_by_side(entry: Entry, options: argparse.Namespace) -> int:
-    from engine.evaluate import histories
-    from engine.evaluate.panel import TEACHER, Panel, Question
+    from engine.recommend import histories
+    from engine.recommend.panel import TEACHER, Panel, Question
 
     panel = Panel(entry.folder)
     row: int | None = None
@@ -115,9 +115,9 @@ def _short(text: str, size: int) -> str:
 
 def _one_model(entry: Entry, options: argparse.Namespace) -> int:
     """What the best student recommends to the users of a file, or to one history, as rows."""
-    from engine.evaluate import histories, recommend
+    from engine.recommend import histories, recommendations
 
-    recommender = recommend.load(entry.folder)
+    recommender = recommendations.load(entry.folder)
     if options.file is not None:
         asked = histories.read_histories(options.file, recommender.catalogue)
     else:
@@ -125,11 +125,11 @@ def _one_model(entry: Entry, options: argparse.Namespace) -> int:
     for line in asked.unknown:
         print(line, file=sys.stderr)
     if options.vectors is not None:
-        recommend.write_vectors(options.vectors, recommender, asked)
+        recommendations.write_vectors(options.vectors, recommender, asked)
         print(f"vectors of {len(asked.users):,} users in {options.vectors}", file=sys.stderr)
-    rows = recommend.rows(recommender, asked, options.count, not options.show_seen)
+    rows = recommendations.rows(recommender, asked, options.count, not options.show_seen)
     if options.csv is not None:
-        written = recommend.write_csv(options.csv, rows)
+        written = recommendations.write_csv(options.csv, rows)
         print(f"{written:,} rows in {options.csv}", file=sys.stderr)
     elif options.json:
         print(json.dumps(list(rows)))
@@ -139,7 +139,7 @@ def _one_model(entry: Entry, options: argparse.Namespace) -> int:
 
 
 def _print(rows: list[dict[str, Any]], name: str) -> None:
-    from engine.evaluate.table import align
+    from engine.report.evaluation import align
 
     print(f"{name} recommends")
     for user in dict.fromkeys(row["user"] for row in rows):

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from functools import partial
 from typing import IO, Any
 
-from engine import results as table
-from engine.commands.tables import write
-from engine.runs.state import State
-from engine.runs.store import Entry, Store
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
+from engine.report import results as table
+from engine.report.files import write
 
 
 def results(options: argparse.Namespace) -> int:

@@ -9,11 +9,11 @@ from typing import Any
 from engine import config as configuration
 from engine.commands.follow import follow
 from engine.commands.outcome import facts, outcome
-from engine.commands.words import stage_and_settings
-from engine.launch import Request, start
-from engine.plan import NEW, Step, plan
-from engine.runs.state import State
-from engine.runs.store import Entry, Store
+from engine.commands.overrides import stage_and_settings
+from engine.experiments.launch import Request, start
+from engine.experiments.plan import NEW, Step, plan
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
 from engine.runs.text import clean_lines
 
 SAYS = {"reuse": "reused ", "join": "joined ", "resume": "resumed", "new": "new    "}

@@ -11,7 +11,7 @@ One JSON object a line in, one or more a line out; it ends with its input. No po
     people     text, start,      people: [{row, user, events, ranks}] whose id has the text in it, from ``start``
                count, order      on; total. ``order``: row, or of an evaluation gained, lost: by what the distilled
                                  student (or else the teacher) gains in 1/rank over the baseline; ranks: {model: rank}
-    recommend  row, or user,     history, user, next, columns, overlap (engine.evaluate.panel.Answer)
+    recommend  row, or user,     history, user, next, columns, overlap (engine.recommend.panel.Answer)
                or history; count,
                hide_seen, live
 
@@ -41,10 +41,10 @@ from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from engine.errors import UserError
-from engine.evaluate.gains import ORDERS
-from engine.evaluate.histories import of_names
-from engine.evaluate.panel import MAKERS, Answer, Panel, Question
-from engine.runs.store import Store
+from engine.jobs.store import Store
+from engine.recommend.histories import of_names
+from engine.recommend.panel import MAKERS, Answer, Panel, Question
+from engine.recommend.per_user_gain import ORDERS
 
 Record = dict[str, Any]
 MOST = 200  # entries of one answer

@@ -6,17 +6,18 @@ With ``trainer.devices`` above 1 Lightning starts it once more for every further
 import argparse
 import importlib
 
-from engine.runs.follower import Follower, rank
+from engine.jobs.state import STOPPED
+from engine.runs.read_only import Follower, rank
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG
-from engine.runs.state import STOPPED
 
 
 def stage(options: argparse.Namespace) -> int:
     """Read the run's own configuration and do its stage; ``Run`` records how it ended."""
     try:
         with Follower(options.folder) if rank() else Run.open(options.folder) as run:
-            from engine import config, health  # inside: a broken configuration is recorded as the run's end
+            from engine import config  # inside: a broken configuration is recorded as the run's end
+            from engine.training import health
 
             settings = config.read(run.folder / CONFIG)
             health.attend(run, settings.health)

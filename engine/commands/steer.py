@@ -7,8 +7,8 @@ import sys
 from engine.commands.follow import follow
 from engine.commands.outcome import outcome
 from engine.errors import UserError
-from engine.runs.state import State
-from engine.runs.store import Entry, Store
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
 from engine.runs.text import clean_lines
 
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from engine import config as configuration
 from engine.commands.follow import follow
-from engine.commands.words import stage_and_settings
+from engine.commands.overrides import stage_and_settings
 from engine.errors import UserError
-from engine.launch import Request, label_of, start
-from engine.plan import Step
-from engine.runs.state import State
-from engine.runs.store import Entry, Store
+from engine.experiments.launch import Request, label_of, start
+from engine.experiments.plan import Step
+from engine.experiments.sweep import SHARED, Combination, combinations, count, plans
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
 from engine.runs.text import clean_lines
-from engine.sweep import SHARED, Combination, combinations, count, plans
 
 SAYS = {"reuse": "reused", "join": "joined", "resume": "resumed", "new": "new", SHARED: "shared"}
 

@@ -12,15 +12,15 @@ from typing import Any
 
 from engine import config as configuration
 from engine.commands.follow import follow
-from engine.commands.words import stage_and_settings
+from engine.commands.overrides import stage_and_settings
 from engine.errors import UserError
-from engine.launch import Request, label_of, start
-from engine.plan import pipeline
+from engine.experiments.launch import Request, label_of, start
+from engine.experiments.plan import pipeline
+from engine.experiments.tune import DONE, FAILED, FOLDER, Search, Space, Trial, space
+from engine.jobs.state import State
+from engine.jobs.store import Store
 from engine.runs.files import hold
-from engine.runs.state import State
-from engine.runs.store import Store
 from engine.stages import STAGES, VAL_NDCG, Metric
-from engine.tune import DONE, FAILED, FOLDER, Search, Space, Trial, space
 
 FIRST = "student"  # what is tuned when no stage is named
 SHOWN = 5  # trials of the table

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.compare.figures import Figure
 from engine.compare.groups import Group, pairs
-from engine.statistics import Difference, holm, paired_rows, paired_t
+from engine.metrics.statistics import Difference, holm, paired_rows, paired_t
 
 SEEDS, ROWS = "seeds", "rows"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.compare.groups import Group, Member
-from engine.evaluate.table import Row, read
+from engine.report.evaluation import Row, read
 from engine.runs.reader import History, history
 from engine.runs.schema import ARTIFACTS
 from engine.stages import METRICS_TABLE, MODELS, OVERLAPS, ROW_RANKS, STAGES, VAL_NDCG

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from engine.errors import RunError, UserError
-from engine.results import MACHINE, settings_of
-from engine.runs.state import State
-from engine.runs.store import Entry, Store
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
+from engine.report.results import MACHINE, settings_of
 from engine.stages import STAGES
 
 SEED = "seed"

@@ -13,8 +13,8 @@ from engine.compare.parts import METRIC, Part, parts, sentence
 from engine.compare.parts import lines as part_lines
 from engine.compare.report import DRAWN, Spread, csv_cell, spread_of
 from engine.compare.table import spread_text
-from engine.evaluate.table import WORDS, align
-from engine.results import wrapped
+from engine.report.evaluation import WORDS, align
+from engine.report.results import wrapped
 from engine.stages import MODELS
 
 

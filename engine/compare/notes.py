@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from engine.compare.differences import common_seeds
 from engine.compare.figures import Evaluated, shared
 from engine.compare.groups import Group, Member, differing, pairs, sections
+from engine.jobs.state import State
+from engine.jobs.store import Entry
 from engine.runs.reader import history
-from engine.runs.state import State
-from engine.runs.store import Entry
 from engine.stages import STAGES, VAL_NDCG
 
 Groups = Sequence[Group]

@@ -6,10 +6,10 @@ from statistics import fmean
 
 from engine.compare.groups import Group, Member
 from engine.compare.report import Spread, spread_of
-from engine.evaluate.table import align, read
+from engine.metrics.statistics import Difference, holm, paired_t
+from engine.report.evaluation import align, read
 from engine.runs.schema import ARTIFACTS
 from engine.stages import SLICES_TABLE
-from engine.statistics import Difference, holm, paired_t
 
 METRIC = "ndcg@10"
 VERDICTS = ("better", "worse", "undecided")

@@ -21,9 +21,9 @@ from engine.compare.figures import (
 )
 from engine.compare.groups import Group, sections
 from engine.compare.notes import Note, notes
-from engine.results import protocol
-from engine.results import rows as results_of
-from engine.runs.state import State
+from engine.jobs.state import State
+from engine.report.results import protocol
+from engine.report.results import rows as results_of
 from engine.runs.text import csv_safe
 
 

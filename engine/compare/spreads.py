@@ -7,7 +7,7 @@ from engine.compare.figures import REFERENCES, Figure, of_evaluations, of_traini
 from engine.compare.groups import Group
 from engine.compare.report import Spread, evaluations, spread_of
 from engine.compare.table import spread_text
-from engine.evaluate.table import WIDTH, align
+from engine.report.evaluation import WIDTH, align
 from engine.runs.text import clean
 from engine.stages import VAL_NDCG
 

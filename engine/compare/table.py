@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.compare.report import Comparison, Metric, Setting, Spread
-from engine.evaluate.table import WIDTH, align, probability
+from engine.report.evaluation import WIDTH, align, probability
 from engine.runs.text import clean
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from engine.compare.differences import ROWS, SEEDS, Compared
-from engine.evaluate.table import probability
+from engine.report.evaluation import probability
 
 UNCERTAIN = "undecided"
 

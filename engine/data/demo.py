@@ -20,9 +20,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from engine.config.settings.data import World
 from engine.data import words
 from engine.data.interactions import Catalogue, Interactions
-from engine.settings.data import World
 
 VERSION = 1  # raise it when the same settings give another world
 LEAST, MOST = 5, 80  # events of a user

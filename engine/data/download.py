@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.config.settings.data import Data
 from engine.errors import DataError
-from engine.settings.data import Data
 
 TIMEOUT = 30  # seconds without an answer
 BLOCK = 1 << 20

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from engine.config.settings.data import Data
 from engine.data import ids
 from engine.data.catalogue import items_table
 from engine.data.filters import filtered, order_of, repeats
@@ -20,7 +21,6 @@ from engine.data.sequences import Rows, Sequences
 from engine.data.splits import Events, Split, by_user, histories, leave_one_out, temporal
 from engine.errors import DataError
 from engine.runs.text import clean
-from engine.settings.data import Data
 
 
 @dataclass(frozen=True)

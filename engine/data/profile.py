@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from engine.config.settings.data import Data
 from engine.data.catalogue import repeated_titles
 from engine.data.interactions import Interactions
 from engine.data.sequences import Rows
 from engine.data.splits import Events, Split
-from engine.settings.data import Data
 
 ORDER_BY_TIME = "time, ties by position in the file"
 ORDER_OF_FILE = "position in the file"

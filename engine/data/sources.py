@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from engine.config.settings.data import Data
 from engine.data.layouts import CATALOGUE, INTERACTIONS, ITEM_MAP, LAYOUTS, TEST, VALIDATION
 from engine.errors import DataError
 from engine.runs.text import clean
-from engine.settings.data import Data
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.config.settings.distill import Injection as Settings
 from engine.data.ids import PADDING
-from engine.settings.distill import Injection as Settings
 from engine.student.model import SequenceModel
 
 

@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.config.settings.distill import Distill
 from engine.data.ids import PADDING
-from engine.distill import losses, taught
+from engine.distill import losses, teacher_targets
 from engine.distill.injection import Injection, folded, tables
-from engine.distill.taught import NOT_ASKED, Answers
+from engine.distill.teacher_targets import NOT_ASKED, Answers
 from engine.distill.weights import importance
-from engine.settings.distill import Distill
 from engine.student.batches import Batch, Windows
 from engine.student.cross_entropy import cross_entropy
 from engine.student.model import SequenceModel
@@ -172,9 +172,9 @@ class DistillModule(pl.LightningModule):
         ranked, teacher = self.answers.soft(rows, settings.kl.top, settings.kl.temperature)
         scores = scored.scores_of(ranked)
         if settings.select == "kl-divergence":
-            return taught.furthest(taught.divergence(scores, teacher), answered, settings.share)
+            return teacher_targets.furthest(teacher_targets.divergence(scores, teacher), answered, settings.share)
         own = scored.scores_of(scored.batch.targets[:, None])[:, 0]
-        return taught.furthest(taught.true_error(scores, own), answered, settings.share)
+        return teacher_targets.furthest(teacher_targets.true_error(scores, own), answered, settings.share)
 
     def published(self, scored: Scored, rows: Tensor, positions: Tensor, step: int) -> Terms:
         """DLLM2Rec's terms over some of the positions, drawn anew each step; none where none is taught."""
@@ -186,8 +186,8 @@ class DistillModule(pl.LightningModule):
             positions = positions[drawn]
         if len(positions) == 0:
             return {}
-        targets, history = scored.batch.targets[positions], taught.known(scored.batch, positions)
-        negative = taught.negatives(history, targets, self.model.items, generator)
+        targets, history = scored.batch.targets[positions], teacher_targets.known(scored.batch, positions)
+        negative = teacher_targets.negatives(history, targets, self.model.items, generator)
         # Only the robust loss sends a gradient through the scores of all items; else they are looked at, if at all.
         robust = settings.dro.alpha > 0
         with torch.set_grad_enabled(robust):
@@ -203,7 +203,7 @@ class DistillModule(pl.LightningModule):
         if own.weight:
             # A teacher's item may be the target, the negative or known already: the base loss speaks about those.
             avoid = torch.cat([history, columns[:, :2]], dim=1)
-            valid = None if settings.as_released else ~taught.among(ranked, avoid) & distances.isfinite()
+            valid = None if settings.as_released else ~teacher_targets.among(ranked, avoid) & distances.isfinite()
             gammas = (own.position, own.confidence, own.consistency)
             value = losses.ranking_distillation(
                 few,

@@ -5,18 +5,18 @@ import torch
 from safetensors.torch import load_file
 
 from engine.config import Config
+from engine.config.settings.distill import Distill
 from engine.data import ids
 from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.module import DistillModule
-from engine.distill.taught import Answers
+from engine.distill.teacher_targets import Answers
 from engine.errors import DataError
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
-from engine.settings.distill import Distill
 from engine.stages import DISTILLED_MODEL, ENDS, ITEM_VECTORS, RANKINGS
-from engine.student.course import course_of, material, windows_of
 from engine.student.model import SequenceModel, save_student
+from engine.student.training_plan import course_of, material, windows_of
 from engine.student.validation import Validation
 from engine.training import fit
 

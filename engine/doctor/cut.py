@@ -6,10 +6,10 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from engine.config import Config
+from engine.config.settings.student import Student
 from engine.data.sequences import Rows, Sequences
 from engine.knowledge.rankings import Rankings
 from engine.runs.schema import ARTIFACTS, CONFIG, RunInfo
-from engine.settings.student import Student
 from engine.stages import (
     ENDS,
     GATE_WEIGHTS,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from engine.data.sequences import Sequences
-from engine.distill.taught import NOT_ASKED, Answers
+from engine.distill.teacher_targets import NOT_ASKED, Answers
 from engine.doctor.case import Case, made
 from engine.doctor.outcome import Outcome, judged, passed, warned
 from engine.doctor.quality import against, values

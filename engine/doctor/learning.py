@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 
-from engine import health
+from engine.config.settings.student import Student
 from engine.doctor.case import Case, Learner
 from engine.doctor.outcome import NotThere, Outcome, failed, judged, passed, warned
 from engine.runs.events import Event
 from engine.runs.reader import Tail, history
 from engine.runs.schema import ARTIFACTS, EVENTS
-from engine.settings.student import Student
 from engine.stages import LEARNING_RATE, LOSS, STAGES
 from engine.student.losses import chance_loss
+from engine.training import health
 
 # A first loss this many times that of guessing is none of a model that knows nothing. A taught student has its
 # teacher's vectors in its table from the first step on: it begins by guessing with great confidence.

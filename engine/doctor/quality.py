@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine import ranking
 from engine.data import ids
 from engine.data.sequences import Rows
 from engine.doctor import cut
 from engine.doctor.case import Case
 from engine.doctor.outcome import NotThere, Outcome, failed, judged, passed, warned
 from engine.evaluate.models import Scorer, models
+from engine.metrics import ranking
+from engine.metrics.statistics import Difference, paired_rows
 from engine.runs.schema import Summary
 from engine.stages import MODELS
-from engine.statistics import Difference, paired_rows
 
 ROWS = 2000  # held-out rows that are ranked at most
 APART, FAR_APART = 0.35, 0.6  # share by which validation and test may differ, and beyond which something is wrong
@@ -137,7 +137,7 @@ def padding_is_never_ranked(case: Case) -> Outcome:
         not wrong,
         "; ".join(wrong) or f"minus infinity in column 0: {', '.join(seen)}",
         "the padding's column takes part in the ranking and pushes every target down",
-        "Scores have n + 1 columns; engine.ranking.score_items sets column 0 to minus infinity.",
+        "Scores have n + 1 columns; engine.metrics.ranking.score_items sets column 0 to minus infinity.",
     )
 
 

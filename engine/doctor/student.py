@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from engine import ranking
 from engine.data.ids import PADDING
 from engine.doctor.case import Case
 from engine.doctor.outcome import Outcome, judged
+from engine.metrics import ranking
 from engine.stages import STUDENT_MODEL
 from engine.student.model import SequenceModel, load_student
 

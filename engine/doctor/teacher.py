@@ -15,14 +15,14 @@ from engine.data.ids import PADDING
 from engine.doctor.case import Case
 from engine.doctor.outcome import NotThere, Outcome, judged
 from engine.stages import ADAPTER
-from engine.teacher.asking import Asking
 from engine.teacher.build import Built, build
-from engine.teacher.candidates import offered
-from engine.teacher.generate import Telling
+from engine.teacher.lora.moe_lora import adapters
 from engine.teacher.model import Inputs
-from engine.teacher.moe_lora import adapters
-from engine.teacher.prompts import titled
-from engine.teacher.questions import Questions, of_rows
+from engine.teacher.objectives.generate import Telling
+from engine.teacher.objectives.rank_collator import Asking
+from engine.teacher.prompting.candidates import offered
+from engine.teacher.prompting.prompts import titled
+from engine.teacher.prompting.spans import Questions, of_rows
 
 QUESTIONS = 6
 SAME = 1e-4  # share of their size by which states may differ that should be equal
@@ -61,8 +61,8 @@ def prompts_hold_titles(case: Case) -> Outcome:
         f"{len(wrong)} titles are missing, first: {wrong[0]}; the prompt: {text[:SHOWN]}" if wrong else text[:SHOWN],
         "prompts are made of slots alone, or of other items' titles: without titles a language model has nothing to "
         "read, and accuracy stalls",
-        "Each item stands as its title followed by its slot (engine/teacher/prompts.py); compare ids and titles with "
-        "engine doctor --only ids.",
+        "Each item stands as its title followed by its slot (engine/teacher/prompting/prompts.py); compare ids and "
+        "titles with engine doctor --only ids.",
     )
 
 
@@ -111,7 +111,8 @@ def gate_acts(case: Case) -> Outcome:
         change > SAME,
         f"expert 0 alone against expert 1 alone changes the states by {change:.2g} of their size",
         "the expert weights are computed and never used, so the model is plain LoRA; or the experts are all the same",
-        "Every adapted layer has to multiply its experts by the weights of its sequence (engine/teacher/moe_lora.py).",
+        "Every adapted layer has to multiply its experts by the weights of its sequence "
+        "(engine/teacher/lora/moe_lora.py).",
     )
 
 

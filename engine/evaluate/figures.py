@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine import ranking
 from engine.data import ids
 from engine.evaluate.measure import Measured
-from engine.evaluate.table import NEARER
-from engine.statistics import Difference, corrected, paired_rows, standard_error
+from engine.metrics import ranking
+from engine.metrics.statistics import Difference, corrected, paired_rows, standard_error
+from engine.report.evaluation import NEARER
 
 CUTOFFS = (1, 5, 10, 20)
 COMPARED = ("ndcg@10", "hr@10")

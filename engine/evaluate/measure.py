@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.data import ids
 from engine.data.sequences import Rows
 from engine.evaluate.models import Scorer
-from engine.ranking import average_rank, blocks, history_pairs, target_counts
+from engine.metrics.ranking import average_rank, blocks, history_pairs, target_counts
 
 LIST = 10  # places that coverage and popularity bias look at
 ALL = "all"  # candidates of a full ranking

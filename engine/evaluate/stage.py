@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from engine.config import Config
+from engine.config.settings.evaluate import Evaluate
 from engine.data.sequences import Rows, Sequences
-from engine.evaluate import candidates, said, tables
+from engine.evaluate import candidates, generative, tables
 from engine.evaluate.figures import closer, comparisons, overlaps
 from engine.evaluate.measure import ALL, Measured, Protocol, best, measure
 from engine.evaluate.models import Model, models, training_counts
 from engine.evaluate.slices import percentiles, slices
 from engine.runs.run import Run, Stopped
-from engine.settings.evaluate import Evaluate
 from engine.stages import (
     CANDIDATES,
     COMPARISONS,
@@ -63,7 +63,9 @@ def run(config: Config, run: Run) -> None:
     metrics = tables.metrics(about, results, splits, percentiles(counts))
     for model in ranked:
         if MODELS[model.name] is TEACHER_HELD_OUT and drawn:
-            said.add(metrics, model, said.among(run.folder.parent / model.made_by, splits, drawn, device, run))
+            generative.add(
+                metrics, model, generative.among(run.folder.parent / model.made_by, splits, drawn, device, run)
+            )
     shown = [m for m in results if m.split == TESTED and m.protocol == main]
     ranks = {m.model: m.ranks for m in shown if m.model != "oracle"}
     lists = {m.model: m.lists for m in shown if m.lists is not None}

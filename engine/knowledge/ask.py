@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine import ranking
+from engine.config.settings.knowledge import Knowledge
 from engine.data.sequences import Rows, Sequences
-from engine.knowledge import rows as worth
-from engine.knowledge.ways import Way
+from engine.knowledge import query_selection as worth
+from engine.knowledge.scorers import Way
+from engine.metrics import ranking
 from engine.runs.run import Run, Stopped
-from engine.settings.knowledge import Knowledge
 from engine.stages import VAL_NDCG, VAL_RECALL
 from engine.teacher.build import Built
 from engine.teacher.module import report_gate
-from engine.teacher.questions import of_rows, of_training, within
+from engine.teacher.prompting.spans import of_rows, of_training, within
 
 Ints = NDArray[Any]
 REQUESTS = 20  # rows asked one by one to tell the time of a request

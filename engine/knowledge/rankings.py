@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine import ranking
-from engine.ranking import Histories
+from engine.metrics import ranking
+from engine.metrics.ranking import Histories
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 
 from engine.config import Config
 from engine.data.sequences import Rows, Sequences
-from engine.knowledge import brought
+from engine.knowledge import imported
 from engine.knowledge.ask import Asker
 from engine.knowledge.rankings import Rankings
-from engine.knowledge.ways import saying, scoring
+from engine.knowledge.scorers import saying, scoring
 from engine.runs.run import Run
 from engine.stages import (
     ADAPTER,
@@ -34,7 +34,7 @@ def run(config: Config, run: Run) -> None:
     """Ask in shards, each written as soon as it is answered, then put the artifacts together."""
     settings, place = config.knowledge, fit.device(config.trainer)
     if settings.files is not None:
-        brought.take(settings, run)
+        imported.take(settings, run)
         return
     trained = settings_of(run.input(ADAPTER))
     built = build(trained, run, place)

@@ -22,12 +22,12 @@ from typing import Any, Self, SupportsFloat
 
 from engine.errors import RunError, UserError
 from engine.runs import schema
+from engine.runs.event_writer import Journal
 from engine.runs.files import SCRATCH, Replacing, discard, hold
 from engine.runs.identity import Identity
-from engine.runs.journal import Journal
-from engine.runs.pace import Pace
 from engine.runs.reader import history
 from engine.runs.schema import Process, RunInfo, Summary, archive_exit, occupied, withdraw_requests
+from engine.runs.throughput import Pace
 from engine.stages import STAGES, Artifact, Stage
 
 SUMMARY_EVERY = 1.0  # seconds between two summaries

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from engine.student.dropout import Dropout
-from engine.student.layout import Layout
+from engine.student.packed_sequences import Layout
 
 QUERIES = 64  # queries handled at once: keys behind the last of them are never touched
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.data.ids import PADDING
 from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError
-from engine.student.layout import Layout, dense, ragged
+from engine.student.packed_sequences import Layout, dense, ragged
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.config.settings.student import Student
 from engine.data.ids import rows
-from engine.settings.student import Student
 from engine.student.dropout import Dropout, RandomStream
-from engine.student.layout import Layout
+from engine.student.packed_sequences import Layout
 from engine.student.reference import output_layer
 
 

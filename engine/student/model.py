@@ -13,13 +13,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from engine.config.settings.student import Student
 from engine.data.ids import PADDING
 from engine.errors import RunError
-from engine.settings.student import Student
 from engine.student.caser import Caser
 from engine.student.dropout import RandomStream
 from engine.student.gru4rec import GRU4Rec
-from engine.student.layout import Layout, of_histories
+from engine.student.packed_sequences import Layout, of_histories
 from engine.student.reference import Reference
 from engine.student.replay import Replay
 from engine.student.sasrec import SASRec

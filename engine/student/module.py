@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from engine.settings.student import Student
+from engine.config.settings.student import Student
 from engine.student import losses
 from engine.student.batches import Batch, Windows
 from engine.student.cross_entropy import cross_entropy

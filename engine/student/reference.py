@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.config.settings.student import Student
 from engine.data.ids import PADDING, from_zero_based, rows
-from engine.settings.student import Student
 from engine.student.dropout import Dropout, RandomStream
-from engine.student.layout import Layout
+from engine.student.packed_sequences import Layout
 
 
 class Reference(nn.Module):

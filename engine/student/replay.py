@@ -6,8 +6,8 @@ Letters: B rows and T places of the grid, D width, n items.
 import torch
 from torch import Tensor, nn
 
-from engine.settings.trainer import Trainer
-from engine.student.layout import Layout, dense
+from engine.config.settings.trainer import Trainer
+from engine.student.packed_sequences import Layout, dense
 
 
 class Replay:

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.config.settings.student import Student
 from engine.data.ids import PADDING, rows
-from engine.settings.student import Student
 from engine.student.attention import causal_attention
 from engine.student.dropout import Dropout, RandomStream
-from engine.student.layout import Layout
+from engine.student.packed_sequences import Layout
 
 
 class FeedForward(nn.Module):

@@ -7,10 +7,10 @@ from safetensors.torch import save_file
 from engine.config import Config
 from engine.runs.run import Run
 from engine.stages import STUDENT_MODEL, USER_VECTORS
-from engine.student.course import course_of, material, windows_of
 from engine.student.model import SequenceModel, save_student
 from engine.student.module import StudentModule
 from engine.student.replay import for_gpu
+from engine.student.training_plan import course_of, material, windows_of
 from engine.student.validation import Validation, user_vectors
 from engine.training import fit
 

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine import ranking
 from engine.data.sequences import Rows
+from engine.metrics import ranking
 from engine.stages import VAL_NDCG, VAL_RECALL
 from engine.student.batches import stretches
 from engine.student.model import SequenceModel

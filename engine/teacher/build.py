@@ -10,21 +10,21 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.backbone import language
+from engine.config.settings.teacher import Teacher as Settings
+from engine.config.settings.tree import tree_of
 from engine.data import catalogue
 from engine.errors import ConfigError, RunError
 from engine.runs.run import Run
-from engine.settings.teacher import Teacher as Settings
-from engine.settings.tree import tree_of
 from engine.stages import ITEMS, LANGUAGE_MODEL, STUDENT_MODEL, TEXT_VECTORS
 from engine.student.model import load_student
-from engine.teacher.gate import make_gate
 from engine.teacher.head import RankHead
+from engine.teacher.lora.gate import make_gate
+from engine.teacher.lora.moe_lora import adapt
+from engine.teacher.lora.projector import Projector
+from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Teacher
-from engine.teacher.moe_lora import adapt
-from engine.teacher.projector import Projector
-from engine.teacher.prompts import templates
-from engine.teacher.routing import Routing
-from engine.teacher.tokens import Phrasebook
+from engine.teacher.prompting.prompts import templates
+from engine.teacher.prompting.tokenizer import Phrasebook
 from engine.teacher.users import Student
 
 

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from engine.backbone import language
 from engine.errors import RunError
 from engine.teacher.head import RankHead
-from engine.teacher.moe_lora import adapters
-from engine.teacher.projector import Projector, inject
-from engine.teacher.routing import Routing
+from engine.teacher.lora.moe_lora import adapters
+from engine.teacher.lora.projector import Projector, inject
+from engine.teacher.lora.routing import Routing
 
 BANDS = 3  # of depth, at most: early, middle and late blocks learn differently
 

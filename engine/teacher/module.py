@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from engine.backbone.pieces import Ints
+from engine.config.settings.teacher import Teacher as Settings
 from engine.runs.run import Run
-from engine.settings.teacher import Teacher as Settings
 from engine.student.validation import Tick
-from engine.teacher.gate import balance, histogram
+from engine.teacher.lora.gate import balance, histogram
 from engine.teacher.model import Teacher
 
 BINS = 20  # of the gate's histogram

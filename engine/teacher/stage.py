@@ -6,17 +6,17 @@ import numpy as np
 import torch
 
 from engine.config import Config
+from engine.config.settings.teacher import Teacher as Settings
 from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError, UserError
-from engine.runs.follower import rank
+from engine.runs.read_only import rank
 from engine.runs.run import Run
-from engine.settings.teacher import Teacher as Settings
 from engine.stages import ADAPTER, SEQUENCES, VALIDATION
-from engine.teacher import generate
-from engine.teacher import rank as ranking
 from engine.teacher.build import build
 from engine.teacher.module import TeacherModule
-from engine.teacher.schedule import warmup_cosine
+from engine.teacher.objectives import generate
+from engine.teacher.objectives import rank as ranking
+from engine.teacher.objectives.schedule import warmup_cosine
 from engine.training import fit, memory
 
 

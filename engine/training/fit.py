@@ -14,14 +14,14 @@ import torch
 from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 
+from engine.config.settings.trainer import Trainer
 from engine.errors import UserError
-from engine.runs.follower import rank
+from engine.runs.read_only import rank
 from engine.runs.run import Run, Stopped
-from engine.settings.trainer import Trainer
 from engine.training import gradients, weights
+from engine.training.callback import Conductor, Evaluate
+from engine.training.callback import Course as Course  # what callers of ``fit`` make
 from engine.training.checkpoint import Standing
-from engine.training.conductor import Conductor, Evaluate
-from engine.training.conductor import Course as Course  # what callers of ``fit`` make
 
 
 def fit(

@@ -24,9 +24,9 @@ import yaml
 
 from cockpit.panes.chart import Chart, Trace, View, render
 from cockpit.services.tail import Follower
+from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import Exit, RunInfo
-from engine.runs.store import Store
 
 spec = importlib.util.spec_from_file_location("pty_terminal", Path(__file__).parents[1] / "cockpit" / "pty_terminal.py")
 pty_terminal = importlib.util.module_from_spec(spec)

@@ -29,7 +29,7 @@ from engine import config
 from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.module import DistillModule
-from engine.distill.taught import Answers
+from engine.distill.teacher_targets import Answers
 from engine.distill.weights import importance
 from engine.knowledge.rankings import Rankings
 from engine.student.batches import Windows

@@ -16,7 +16,7 @@ import time
 import torch
 from torch import Tensor
 
-from engine.ranking import ranks_in_blocks
+from engine.metrics.ranking import ranks_in_blocks
 
 SORTED_ROWS = 2000
 

@@ -26,13 +26,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from engine import config, ranking
+from engine import config
+from engine.config.settings.student import Student
 from engine.data.sequences import Rows, Sequences
 from engine.data.stage import run as prepare
+from engine.jobs.store import Store
+from engine.metrics import ranking
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
-from engine.runs.store import Store
-from engine.settings.student import Student
 from engine.stages import PROFILE, SEQUENCES, VAL_NDCG, VALIDATION
 from engine.student.batches import Windows, histories
 from engine.student.model import SequenceModel

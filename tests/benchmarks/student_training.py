@@ -23,11 +23,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine import config
+from engine.config.settings.student import Student
 from engine.data.sequences import Sequences
+from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
-from engine.runs.store import Store
-from engine.settings.student import Student
 from engine.stages import VAL_NDCG
 from engine.student.batches import Windows
 from engine.student.model import SequenceModel

@@ -25,18 +25,18 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from engine import config
 from engine.backbone.slots import Vocabulary
 from engine.data.sequences import Sequences
-from engine.knowledge.ways import scoring
+from engine.knowledge.scorers import scoring
 from engine.student.model import SequenceModel
 from engine.teacher.build import Built
-from engine.teacher.gate import make_gate
-from engine.teacher.generate import Told, token_losses
 from engine.teacher.head import RankHead
+from engine.teacher.lora.gate import make_gate
+from engine.teacher.lora.moe_lora import MoELoRALinear, adapt
+from engine.teacher.lora.projector import Projector
+from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Inputs, Teacher
-from engine.teacher.moe_lora import MoELoRALinear, adapt
-from engine.teacher.projector import Projector
-from engine.teacher.questions import of_training
-from engine.teacher.routing import Routing
-from engine.teacher.tokens import NO_LABEL, Phrasebook
+from engine.teacher.objectives.generate import Told, token_losses
+from engine.teacher.prompting.spans import of_training
+from engine.teacher.prompting.tokenizer import NO_LABEL, Phrasebook
 from engine.teacher.users import Student
 
 PROMPTS, EXPERTS, ITEMS = 8, 4, 1800

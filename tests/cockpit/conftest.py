@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cockpit.desk import Desk
+from cockpit.context import Desk
 from cockpit.services.engine import Answer
 from cockpit.settings import Settings
+from engine.jobs.store import Store
 from engine.runs.identity import Identity
 from engine.runs.run import Run
 from engine.runs.schema import Exit, Process, RunInfo
-from engine.runs.store import Store
 from engine.stages import Stage
 
 NOW = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC

@@ -8,7 +8,7 @@ import pytest
 from cockpit.models.rows import OPEN
 from cockpit.panes.run_table import STATES
 from cockpit.theme import CURVES, palette
-from engine.runs.state import State
+from engine.jobs.state import State
 
 # Linear RGB as it is seen without one kind of cone: Machado, Oliveira and Fernandes 2009, severity 1.
 EYES = {

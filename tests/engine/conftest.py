@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from engine import config
+from engine.jobs.store import Store
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG, RunInfo
-from engine.runs.store import Store
 from engine.stages import METRICS_TABLE, ROW_RANKS, SLICES_TABLE, STAGES, Artifact
 
 ROWS = 60

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
+from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
-from engine.runs.store import Store
 
 
 def engine(*words: str, runs: Path | None = None) -> subprocess.CompletedProcess[str]:

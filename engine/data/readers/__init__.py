@@ -2,12 +2,12 @@
 
 import codecs
 
+from engine.config.settings.data import Data
 from engine.data.interactions import Interactions
 from engine.data.layouts import INTERACTIONS, LAYOUTS
 from engine.data.readers import amazon, lines, llara, movielens, recbole, table
 from engine.data.sources import Sources
 from engine.errors import DataError
-from engine.settings.data import Data
 
 
 def read(settings: Data, sources: Sources) -> Interactions:

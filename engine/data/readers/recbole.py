@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from engine.config.settings.data import Columns
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
 from engine.data.readers.delimited import ID, NUMBER, TIME, Layout, codes, numbers, table, times
@@ -9,7 +10,6 @@ from engine.data.readers.opened import binary, lines
 from engine.data.sources import Source, Sources
 from engine.errors import DataError
 from engine.runs.text import clean
-from engine.settings.data import Columns
 
 
 def read(sources: Sources, columns: Columns | None, encodings: tuple[str, ...]) -> Interactions:

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from engine.config.settings.data import Columns
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
 from engine.data.readers.delimited import (
@@ -25,7 +26,6 @@ from engine.data.readers.opened import binary
 from engine.data.sources import Source, Sources
 from engine.errors import DataError
 from engine.runs.text import clean
-from engine.settings.data import Columns
 
 
 def read(sources: Sources, columns: Columns, separator: str | None, encoding: str) -> Interactions:

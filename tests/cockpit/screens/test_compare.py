@@ -239,7 +239,7 @@ async def test_the_command_is_copied_and_panes_are_scrolled_and_clicked(open_com
 
 
 async def test_a_cockpit_that_may_only_read_compares_too(maker, seeds, ready, press):
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
     from cockpit.settings import Settings
 
     class Effects:

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from cockpit.render.lines import plain, width
-from engine.runs import queue
-from engine.runs.queue import Ticket, look
+from engine.jobs import queue
+from engine.jobs.queue import Ticket, look
 from engine.runs.schema import Slots, Turn
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -110,7 +110,7 @@ def test_a_run_at_work_has_no_turn_to_change(desk, ready, line, press, key):
 
 
 def test_a_cockpit_that_may_only_read_changes_no_order(maker, line, ready, press):
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
     from cockpit.settings import Settings
 
     desk = ready(Desk(maker.root, object(), Settings(), read_only=True, clock=lambda: 1_790_000_000.0))
@@ -124,7 +124,7 @@ def test_a_cockpit_that_may_only_read_changes_no_order(maker, line, ready, press
 
 
 def test_a_run_that_slurm_holds_says_so(desk, ready, maker, press):
-    from engine.runs.slurm import Job
+    from engine.jobs.slurm import Job
 
     folder = maker.planned(sbatch=["--time=10"])
     (folder / "job.json").write_text('{"id": "77", "attempt": 1}')

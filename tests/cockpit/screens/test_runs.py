@@ -202,7 +202,7 @@ def test_a_run_that_turns_bad_is_announced_once(desk, ready, world, maker, press
 
 
 def test_a_folder_that_may_only_be_read_is_never_written(maker, world, ready, press):
-    from cockpit.desk import Desk
+    from cockpit.context import Desk
     from cockpit.settings import Settings
 
     desk = ready(Desk(maker.root, effects := object(), Settings(), read_only=True, clock=lambda: 1_790_000_000.0))

@@ -25,7 +25,7 @@ def system(desk, ready, world, press, monkeypatch):
     # Blocks differ between file systems: here the oldest run takes least.
     monkeypatch.setattr(sizes, "disk_use", lambda folder: 10_000_000 // (1 + int(folder.name[-2:], 16)))
     press(ready(desk), "5")
-    me = Process(os.getpid(), 1, "python -m engine.runs.supervisor", "me", 0.75, 500e6, NOW - 3700)
+    me = Process(os.getpid(), 1, "python -m engine.jobs.supervisor", "me", 0.75, 500e6, NOW - 3700)
     child = Process(4_000_001, os.getpid(), "python -m engine stage", "me", 1.25, 2.5e9, NOW - 3600)
     desk.saw_system(machine(me, child, Process(4_000_002, 1, "firefox", "you", 3.5, 4e9, NOW - 90_000)))
     screen = desk.screens["system"]

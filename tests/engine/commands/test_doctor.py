@@ -10,7 +10,7 @@ from engine import config
 from engine.cli import main
 from engine.data.sequences import Sequences
 from engine.doctor.table import CHECKS
-from engine.plan import fingerprints, pipeline
+from engine.experiments.plan import fingerprints, pipeline
 from engine.runs.schema import Exit, RunInfo
 
 QUICK = ["data", "--only", "ids", "--only", "no-leak"]

@@ -8,10 +8,10 @@ import pytest
 
 from engine.cli import main
 from engine.commands.follow import clock, faults, follow, line, pace, warnings
+from engine.jobs.store import Store
 from engine.runs.reader import history
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
-from engine.runs.store import Store
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
+from engine.jobs.starter import launch
+from engine.jobs.store import Store
 from engine.runs.schema import Exit, RunInfo, Slots, new_id
-from engine.runs.starter import launch
-from engine.runs.store import Store
 
 WORK = [sys.executable, "-c", "import time; time.sleep(600)"]
 

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 
 from engine import cli
 from engine.commands.recommend import table
-from engine.evaluate.panel import Answer, Column, Item, Named
+from engine.recommend.panel import Answer, Column, Item, Named
 
 Captured = pytest.CaptureFixture[str]
 
@@ -50,7 +50,7 @@ def test_typed_titles_are_put_to_the_teacher_too_unless_not_wanted(seven_stages:
 
 
 def _history(runs: Path) -> list[Named]:
-    from engine.evaluate.panel import Panel
+    from engine.recommend.panel import Panel
 
     panel = Panel(runs / "evaluate")
     return [panel.named(item) for item in (3, 9)]

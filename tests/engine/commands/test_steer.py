@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
+from engine.jobs.starter import launch
+from engine.jobs.store import Store
 from engine.runs.schema import Exit, RunInfo, new_id
-from engine.runs.starter import launch
-from engine.runs.store import Store
 
 
 def test_a_run_that_has_ended_does_not_keep_the_others_at_work(

@@ -7,7 +7,7 @@ import pytest
 
 from engine.cli import main
 from engine.commands.sweep import label_for
-from engine.runs.store import Store
+from engine.jobs.store import Store
 
 TINY = [
     *("data.world.users=60", "data.world.items=80", "data.world.series=20", "student.hidden=8", "student.blocks=1"),

@@ -7,9 +7,9 @@ import numpy as np
 from engine.compare.differences import Sampling, common_seeds, compare
 from engine.compare.figures import Figure
 from engine.compare.groups import Group, Member
+from engine.jobs.state import Standing, State
+from engine.jobs.store import Entry
 from engine.runs.schema import RunInfo
-from engine.runs.state import Standing, State
-from engine.runs.store import Entry
 
 SAMPLING = Sampling(100, 1)
 

@@ -10,7 +10,7 @@ import pytest
 from engine.compare.groups import by_experiment, member_of
 from engine.compare.models import Standing, pairs, standing, text, write_csv
 from engine.evaluate.figures import per_row
-from engine.statistics import holm, paired_rows, paired_t
+from engine.metrics.statistics import holm, paired_rows, paired_t
 
 
 def standings(world: Any) -> list[Standing]:

@@ -14,7 +14,7 @@ from engine.compare.groups import resolve
 from engine.compare.report import Comparison, build, csv_rows, write_csv
 from engine.compare.table import text
 from engine.evaluate.figures import per_row
-from engine.statistics import holm, paired_rows, paired_t
+from engine.metrics.statistics import holm, paired_rows, paired_t
 
 
 def compared(world: Any, *words: str) -> Comparison:

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from engine.config import folder
+from engine.config.settings.data import Data
+from engine.config.settings.tree import tree_of
 from engine.data.interactions import Interactions
 from engine.data.prepare import Prepared, prepare
 from engine.data.readers import read
 from engine.data.sources import find, folder_of
-from engine.settings.data import Data
-from engine.settings.tree import tree_of
 
 
 class Sets:

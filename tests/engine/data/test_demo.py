@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from engine.config import load
+from engine.config.settings.data import World
 from engine.data import words
 from engine.data.demo import generate
 from engine.data.prepare import Prepared, prepare
 from engine.data.sequences import Rows
-from engine.settings.data import World
 
 TITLE = re.compile(r"(?P<series>\w+ \w+?)(?: (?P<part>\d+))?: (?P<mood>\w+) (?P<era>\w+) (?P<genre>\w+)")
 

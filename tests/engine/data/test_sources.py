@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from engine.config.settings.data import FORMATS
 from engine.data.layouts import LAYOUTS
 from engine.data.sources import files, find, folder_of
 from engine.errors import DataError
-from engine.settings.data import FORMATS
 
 
 def parts(sets: Any, choice: str, **changes: Any) -> dict[str, str]:

@@ -14,12 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine import config
+from engine.config.settings.distill import Distill
 from engine.data.sequences import Rows, Sequences
+from engine.jobs.store import Store
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
-from engine.runs.store import Store
-from engine.settings.distill import Distill
 from engine.stages import ENDS, ITEM_VECTORS, PROFILE, RANKINGS, SEQUENCES, VALIDATION
 
 ITEMS = 20

@@ -10,13 +10,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from engine import config, ranking
+from engine import config
+from engine.config.settings.distill import Injection as Settings
+from engine.config.settings.student import Student
 from engine.data.ids import from_zero_based
 from engine.distill.injection import Injection, folded, tables
-from engine.settings.distill import Injection as Settings
-from engine.settings.student import Student
-from engine.student.layout import of_histories
+from engine.metrics import ranking
 from engine.student.model import SequenceModel, load_student, save_student
+from engine.student.packed_sequences import of_histories
 from engine.student.reference import published_sasrec, published_tables
 
 GOLDEN = os.environ.get("ENGINE_GOLDEN")

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.config.settings.distill import Distill
 from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.injection import tables
 from engine.distill.module import DistillModule, Scored
-from engine.distill.taught import Answers
+from engine.distill.teacher_targets import Answers
 from engine.knowledge.rankings import Rankings
-from engine.settings.distill import Distill
 from engine.stages import STAGES, TERMS
 from engine.student.batches import Windows
 from engine.student.model import SequenceModel

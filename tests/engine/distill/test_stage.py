@@ -9,11 +9,11 @@ from safetensors.torch import load_file
 
 from engine import config
 from engine.config import Config
+from engine.config.settings.distill import Distill
 from engine.distill.stage import run as distill
 from engine.errors import DataError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
-from engine.settings.distill import Distill
 from engine.stages import DISTILLED_MODEL, STAGES, TERMS
 from engine.student.model import load_student
 

@@ -12,7 +12,7 @@ from engine.config import Config
 from engine.doctor.case import Case
 from engine.doctor.outcome import FAIL, Outcome
 from engine.doctor.table import CHECKS, examine
-from engine.plan import inputs_of, pipeline
+from engine.experiments.plan import inputs_of, pipeline
 from engine.runs.schema import CONFIG
 
 STAGES = ("data", "student", "backbone", "teacher", "knowledge", "distill", "evaluate")

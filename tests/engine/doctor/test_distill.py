@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.distill.taught import Answers
+from engine.distill.teacher_targets import Answers
 from engine.doctor.quality import Ranked
 
 BEFORE = ("data", "student", "backbone", "teacher", "knowledge")

@@ -9,11 +9,11 @@ import torch
 from engine import config
 from engine.runs.run import Run
 from engine.runs.schema import CONFIG, EVENTS
-from engine.student import course
+from engine.student import training_plan
 from engine.student.batches import Windows
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
-from engine.teacher.moe_lora import _Fused
+from engine.teacher.lora.moe_lora import _Fused
 
 CHECKS = ("runs", "starts-at-chance", "overfits", "gradients", "learning-rate")
 
@@ -68,7 +68,7 @@ def test_other_sound_teachers_and_taught_students_get_gradients_too(case, look, 
 
 
 def test_a_learning_rate_of_zero_is_named(case, look, monkeypatch):
-    monkeypatch.setattr(course, "schedule", lambda *about: lambda step: 0.0)
+    monkeypatch.setattr(training_plan, "schedule", lambda *about: lambda step: 0.0)
     found = look(case("data"), "student-learning-rate", "student-runs")
     assert {name: outcome.verdict for name, outcome in found.items()} == {
         "student-runs": "pass", "student-learning-rate": "fail",

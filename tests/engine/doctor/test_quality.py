@@ -7,7 +7,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from engine.doctor.quality import Ranked
-from engine.ranking import score_items
+from engine.metrics.ranking import score_items
 from engine.student.model import load_student, save_student
 
 BEFORE = ("data", "student", "backbone", "teacher", "knowledge")

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from engine import ranking
-from engine.student import attention, layout, model
+from engine.metrics import ranking
+from engine.student import attention, model, packed_sequences
 
 
 def test_a_sound_student_reads_every_item_no_padding_and_no_future(case, look):
@@ -14,7 +14,7 @@ def test_a_sound_student_reads_every_item_no_padding_and_no_future(case, look):
 
 @pytest.mark.parametrize(("padding", "item"), [(1, "id 1"), (80, "id 80")])
 def test_an_item_taken_for_padding_is_named(case, named, monkeypatch, padding, item):
-    for module in (layout, model):
+    for module in (packed_sequences, model):
         monkeypatch.setattr(module, "PADDING", padding)
     assert f"({item}) in a history changes nothing" in named(case("data", "student"), "padding-is-silent").evidence
 
@@ -22,7 +22,7 @@ def test_an_item_taken_for_padding_is_named(case, named, monkeypatch, padding, i
 def test_padding_that_is_read_is_named(case, named, monkeypatch):
     def all_real(history):
         real = torch.ones_like(history, dtype=torch.bool)
-        return layout.ragged(real.sum(dim=1), history.shape[1])[0], real
+        return packed_sequences.ragged(real.sum(dim=1), history.shape[1])[0], real
 
     monkeypatch.setattr(model, "of_histories", all_real)
     evidence = named(case("data", "student"), "padding-is-silent").evidence

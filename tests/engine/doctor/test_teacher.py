@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from engine.teacher import build
-from engine.teacher.asking import Asking
+from engine.teacher.lora.moe_lora import adapters
+from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Teacher
-from engine.teacher.moe_lora import adapters
-from engine.teacher.routing import Routing
-from engine.teacher.tokens import EMPTY, HISTORY_PIECE, TITLES, Phrasebook
+from engine.teacher.objectives.rank_collator import Asking
+from engine.teacher.prompting.tokenizer import EMPTY, HISTORY_PIECE, TITLES, Phrasebook
 
 BEFORE = ("data", "student", "backbone")
 READING = ("prompts-hold-titles", "prompts-hold-slots", "gate-acts", "gate-is-per-user", "frozen-stays")

@@ -5,7 +5,7 @@ import pytest
 
 from engine.evaluate.figures import closer, comparisons, means, of_lists, overlap, overlaps
 from engine.evaluate.measure import Measured, Protocol
-from engine.statistics import paired_rows
+from engine.metrics.statistics import paired_rows
 
 
 def test_means_are_those_of_the_formulas() -> None:

@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import ranking
 from engine.data.sequences import Rows
 from engine.evaluate import candidates
 from engine.evaluate.measure import Measured, Protocol, best, measure
+from engine.metrics import ranking
 
 
 def slow_rank(scores: np.ndarray, target: int, among: list[int]) -> float:

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from engine.data.sequences import Rows, Sequences
 from engine.errors import RunError
 from engine.evaluate.stage import run as evaluate
-from engine.evaluate.table import render
+from engine.report.evaluation import render
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import ARTIFACTS, CONTROL, STOP, Summary
 from engine.student.batches import histories

@@ -7,8 +7,8 @@ import pytest
 from engine import config
 from engine.cli import main
 from engine.errors import DataError
+from engine.experiments.plan import fingerprints, inputs_of
 from engine.knowledge.folder import DISTANCES, RANKS, VECTORS, present
-from engine.plan import fingerprints, inputs_of
 from engine.stages import STAGES
 
 

@@ -18,12 +18,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine import ranking
 from engine.cli import main
 from engine.config import read
 from engine.data.sequences import Rows, Sequences
 from engine.evaluate.models import answered
 from engine.knowledge.rankings import Rankings, best
+from engine.metrics import ranking
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG, Summary
 from engine.stages import (

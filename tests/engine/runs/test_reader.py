@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.runs.event_writer import Journal
 from engine.runs.events import LINE_LIMIT, Event
-from engine.runs.journal import Journal
 from engine.runs.reader import READ_LIMIT, Evaluation, Growing, History, Tail, follow, history
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.errors import DataError, RunError
-from engine.runs.environment import stage_environment
+from engine.jobs.environment import stage_environment
 from engine.runs.events import unpack_counts
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from engine import config
+from engine.config.settings.student import Student
 from engine.data.sequences import Rows, Sequences
+from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
-from engine.runs.store import Store
-from engine.settings.student import Student
 from engine.stages import PROFILE, SEQUENCES, VALIDATION
 
 

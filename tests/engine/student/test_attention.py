@@ -9,7 +9,7 @@ from torch import Tensor
 from engine.student import attention
 from engine.student.attention import causal_attention
 from engine.student.dropout import Dropout, RandomStream
-from engine.student.layout import dense, ragged
+from engine.student.packed_sequences import dense, ragged
 
 
 def none() -> Dropout:

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import tensor
 
+from engine.config.settings.student import Student
 from engine.data.sequences import Sequences
 from engine.errors import RunError
-from engine.settings.student import Student
 from engine.student.batches import Windows
 from engine.student.model import SequenceModel, load_student, save_student
 from engine.student.module import StudentModule

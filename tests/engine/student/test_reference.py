@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine import ranking
+from engine.config.settings.student import Student
 from engine.data.ids import from_zero_based
-from engine.settings.student import Student
-from engine.student.layout import ragged
+from engine.metrics import ranking
 from engine.student.model import SequenceModel
+from engine.student.packed_sequences import ragged
 from engine.student.reference import published_sasrec, published_tables
 
 GOLDEN = os.environ.get("ENGINE_GOLDEN")

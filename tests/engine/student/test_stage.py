@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 
 from engine import config
 from engine.config import Config
+from engine.config.settings.student import Student
 from engine.errors import RunError, UserError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG
-from engine.settings.student import Student
 from engine.stages import STAGES, STUDENT_MODEL, USER_VECTORS
 from engine.student.model import load_student
 from engine.student.stage import run as train_student

@@ -13,13 +13,13 @@ from engine.backbone.slots import Vocabulary
 from engine.config import load
 from engine.data.sequences import Sequences
 from engine.student.model import SequenceModel
-from engine.teacher.gate import make_gate
 from engine.teacher.head import RankHead
+from engine.teacher.lora.gate import make_gate
+from engine.teacher.lora.moe_lora import adapt, adapters
+from engine.teacher.lora.projector import Projector
+from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Teacher
-from engine.teacher.moe_lora import adapt, adapters
-from engine.teacher.projector import Projector
-from engine.teacher.routing import Routing
-from engine.teacher.tokens import Phrasebook
+from engine.teacher.prompting.tokenizer import Phrasebook
 from engine.teacher.users import Student
 
 ITEMS, WIDTH, LETTERS = 12, 8, 40

@@ -14,12 +14,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from engine.backbone import language
 from engine.errors import RunError
 from engine.stages import STAGES
-from engine.teacher.gate import ResNetGate, make_gate
 from engine.teacher.head import RankHead, Seen
+from engine.teacher.lora.gate import ResNetGate, make_gate
+from engine.teacher.lora.moe_lora import adapt, adapters
+from engine.teacher.lora.projector import Projector
+from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Inputs, Teacher
-from engine.teacher.moe_lora import adapt, adapters
-from engine.teacher.projector import Projector
-from engine.teacher.routing import Routing
 
 GOLDEN = os.environ.get("ENGINE_GOLDEN")
 NEAR = {"rtol": 1e-4, "atol": 1e-5}

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from engine import config
 from engine.errors import UserError
+from engine.jobs.store import Store
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import RunInfo, new_id
-from engine.runs.store import Store
 from engine.training import checkpoint, fit
 from engine.training.optimizer import schedule
 

@@ -1,0 +1,73 @@
+"""The slots and what works on them; the lines before them, the next run first."""
+
+from collections.abc import Mapping, Sequence
+
+from cockpit.models.queue import Turn, short
+from cockpit.models.rows import Row
+from cockpit.panes.run_table import STATES, UNKNOWN, progress
+from cockpit.render import numbers
+from cockpit.render.heat import bar
+from cockpit.render.lines import Line, Lines, box, column, fit, right
+from engine.jobs.queue import Use
+
+WIDE = 110  # columns from which on ids are whole and experiments are shown
+BAR = 20  # cells
+
+
+def slots(uses: Sequence[Use], rows: Mapping[str, Row], here: str, across: int, down: int) -> Lines:
+    """A line a slot: free, or the run that works on it and how far it is."""
+    lines: Lines = []
+    for use in uses:
+        name = f"{use.device} {use.slot}" + (f" on {use.host}" if use.host != here else "")
+        row = rows.get(use.run)
+        line: Line = [(column(name, 14 if across < WIDE else 28) + " ", "bold")]
+        if row is None:
+            free = not use.run
+            line.append(("free", "ok") if free else (f"taken by {use.run}", "warn"))
+        else:
+            mark, _, look = STATES.get(row.state, UNKNOWN)
+            line += [(f"{mark} ", look), (column(short(row), 16) + " ", "")]
+            if row.share is not None:
+                line.append((f"{bar(row.share, BAR)} {row.share:4.0%}  ", look))
+            left = f"eta {numbers.duration(row.eta)}" if row.eta is not None else row.phase or "starting"
+            line.append((f"{progress(row)}  {left}", "dim"))
+        lines.append(line)
+    return box([("slots", "title")], lines or [[("no run has asked for a slot yet", "dim")]], across, down)
+
+
+def line(turns: Sequence[Turn], cursor: int, top: int, across: int, down: int) -> Lines:
+    """Heading, a line a run, and the whole reason of the one under the cursor at the bottom.
+
+    ``begins`` and ``done`` are from now, by what such runs took before.
+    """
+    wide = across - 2 >= WIDE
+    head = f"  # {column('state', 7)} {column('run', 28 if wide else 15)} "
+    head += column("experiment", 17) if wide else ""
+    head += f"{column('slot', 6)} {right('begins', 7)} {right('done', 7)}  why"
+    lines: Lines = [[(head, "dim")]]
+    for index in range(top, min(len(turns), top + max(down - 4, 1))):
+        one = _one(turns[index], wide)
+        lines.append([("".join(text for text, _ in fit(one, across - 2)), "select")] if index == cursor else one)
+    if not turns:
+        lines.append([("nothing works and nothing waits: a launches a run", "dim")])
+    if turns:
+        lines += [[]] * (down - 3 - len(lines))
+        lines.append([("▸ ", "mark"), (f"{short(turns[cursor].row)}  ", "bold"), (turns[cursor].why, "")])
+    return box([("queue", "title")], lines, across, down, "focus")
+
+
+def _one(turn: Turn, wide: bool) -> Line:
+    row = turn.row
+    mark, word, look = ("‖", "PAUSE", "warn") if turn.paused else STATES.get(row.state, UNKNOWN)
+    place = "" if turn.place is None else str(turn.place)
+    name = f"{column(row.stage, 9)} {row.name}" if wide else f"{column(row.stage, 9)} {row.id[-4:]}"
+    cells: Line = [(right(place, 3) + " ", "bold"), (column(f"{mark} {word}", 7) + " ", look)]
+    cells.append((column(name, 28 if wide else 15) + " ", "bold" if row.live else ""))
+    if wide:
+        cells.append((column(row.experiment, 16) + " ", "dim"))
+    cells.append((column(turn.device, 6) + " ", "dim"))
+    begins = "now" if row.live else numbers.duration(turn.begins)
+    cells.append(
+        (f"{right(begins, 7)} {right(numbers.duration(turn.ends), 7)}  ", "dim" if turn.begins is None else "")
+    )
+    return [*cells, (turn.why, "" if row.live else "dim")]

@@ -1,0 +1,177 @@
+"""The parts of the try screen: history, completions, the models' lists, and what they share."""
+
+from collections.abc import Sequence
+
+from cockpit.models.recommendation import LOADING, Column, Named, Tried
+from cockpit.render import numbers
+from cockpit.render.lines import Line, Lines, Piece, box, cells, column, fit, right, selected, short, width, wrap
+
+NEXT, COMMON = "▸", "="  # the true next item; an item that every list has
+RANK, SCORE = 2, 6  # cells of a place's number and of its score
+BAR = "█"
+
+
+def history(title: str, items: Sequence[Named], known: Named | None, note: str, across: int, down: int) -> Lines:
+    """What was seen, the latest first, above it what really came next."""
+    inside = across - 2
+    lines: Lines = []
+    if known is not None:
+        lines.append([(f"{NEXT} ", "mark"), (short(known.title, inside - 2), "mark")])
+    for item in reversed(items):
+        lines.append([("  " + short(item.title, inside - 2), "")])
+    if not items:
+        lines += wrap([(note, "dim")], inside, 0)
+    hidden = len(lines) - (down - 2)
+    if hidden > 0:
+        lines = [*lines[: down - 3], [(f"  ... {hidden + 1} before", "dim")]]
+    return box([(title, "title")], lines, across, down)
+
+
+def choices(title: str, found: Sequence[str], cursor: int, busy: str, across: int, down: int) -> Lines:
+    """What the text that is being typed may mean."""
+    rows = max(1, down - 2)
+    top = max(0, min(cursor - rows + 1, len(found) - rows)) if cursor >= rows else 0
+    lines: Lines = []
+    for place, text in enumerate(found[top : top + rows], top):
+        line: Line = [(" " + short(text, across - 3), "")]
+        lines.append(selected(line, across - 2) if place == cursor else line)
+    if not found:
+        lines = [[(" " + busy, "dim")]]
+    return box([(title, "title")], lines, across, down, "focus")
+
+
+def model(
+    told: Column,
+    common: frozenset[int],
+    chosen: Named | None,
+    cursor: int | None,
+    top: int,
+    each: int,
+    across: int,
+    down: int,
+) -> Lines:
+    """One model's list from place ``top`` on, a place in ``each`` lines.
+
+    ``chosen`` is the item under the cursor, wherever it stands.
+    """
+    inside = across - 2
+    head: Line = [(told.model, "title")]
+    if told.source:
+        head.append((f" {'live' if told.source == 'live' else 'written'}", "dim"))
+    if told.ms is not None and across >= 28:
+        head.append((f"  {told.ms:.1f} ms", "dim"))
+    lines: Lines = []
+    room = _room(across)
+    for index, place in enumerate(told.places[top : top + max(1, (down - 2) // each)], top):
+        style = "mark" if place.next else "key" if place.named == chosen else ""
+        mark = NEXT if place.next else COMMON if place.named.item in common else " "
+        first, rest = _halves(place.named.title, room) if each > 1 else (place.named.title, "")
+        line: Line = [
+            (right(str(index + 1), RANK), "dim"),
+            (mark + " ", "mark" if place.next else "ok"),
+            (column(first, room), style),
+            (right(numbers.figure(place.score), SCORE), "dim"),
+        ]
+        both: Lines = [line, [(" " * (RANK + 2) + short(rest, room), style)]][:each]
+        lines += [selected(one, inside) for one in both] if index == cursor else both
+    if not told.places:
+        style = "warn" if told.state == LOADING else "bad" if told.state == "failed" else "dim"
+        lines = wrap([(told.note, style)], inside, 0)
+    return box(head, lines, across, down, "focus" if cursor is not None else "border")
+
+
+def _room(across: int) -> int:
+    """Cells of a title in a list of this width."""
+    return max(1, across - 2 - RANK - 2 - SCORE)
+
+
+def _halves(text: str, room: int) -> tuple[str, str]:
+    """A text broken at a blank so that its first part fits; whole where it fits already."""
+    if cells(text) <= room:
+        return text, ""
+    parts = wrap([(text, "")], room, 0)
+    first = "".join(piece for piece, _ in parts[0]).rstrip()
+    return first, text[len(first) :].strip()
+
+
+def cramped(columns: Sequence[Column], sizes: Sequence[int]) -> bool:
+    """Whether some title does not fit into one line."""
+    pairs = zip(columns, sizes, strict=True)
+    return any(cells(place.named.title) > _room(size) for told, size in pairs for place in told.places)
+
+
+def instead(trouble: str, note: str, across: int, down: int) -> Lines:
+    """What stands where the lists would: what is wrong, or what is waited for."""
+    line: Line = [(trouble, "bad") if trouble else (note, "dim")]
+    return box([("recommendations", "title")], wrap(line, across - 2, 0), across, down)
+
+
+def verdict(answer: Tried, chosen: Named | None, across: int) -> Lines:
+    """Ranks of what came next and of the item under the cursor, and what the lists share: three lines."""
+    told = [one for one in answer.columns if one.places]
+    lines: Lines = []
+    if answer.next is not None:
+        ranks = [(one.model, one.next_rank) for one in told if one.next_rank is not None]
+        best = min((rank for _, rank in ranks), default=None)
+        line: Line = [("  rank " if ranks else "", "dim")]
+        for name, rank in ranks:
+            line += [(f"{name} ", "dim"), (f"{rank:,.10g}  ", "ok" if rank == best else "")]
+        lines.append(_titled([(f" {NEXT} next was ", "dim")], (answer.next.title, "mark"), line, across))
+    if answer.overlap:
+        line = [(" shared  ", "dim")]
+        for one, other, count in answer.overlap:
+            pair = f"{one} ∩ {other}" if across >= 100 else f"{one[:4]} ∩ {other[:4]}"
+            line.append((f"{pair} {count}   ", ""))
+        if len(told) > 2:
+            line.append((f"{COMMON} in all {len(answer.common)}", "ok"))
+        lines.append(line)
+    if chosen is not None:
+        line = [(f"  id {chosen.raw}  ", "dim")]
+        for list_ in told:
+            line += [(f"{list_.model} ", "dim"), (f"{list_.rank(chosen.item) or '-'}  ", "")]
+        lines.append(_titled([(" ", "")], (chosen.title, "key"), line, across))
+    absent = [one for one in answer.columns if one not in answer.shown]
+    if absent:
+        names = " and ".join(one.model for one in absent)
+        lines.append([(f" {names}: {absent[0].note}", "dim")])
+    return [fit(line, across) for line in lines]
+
+
+def _titled(before: Line, title: Piece, after: Line, across: int) -> Line:
+    """A line in which the title gives way."""
+    text, style = title
+    return [*before, (short(text, max(8, across - width(before) - width(after))), style), *after]
+
+
+def gate(told: Column, across: int, most: int) -> Lines:
+    """The teacher's expert weights as bars, in at most ``most`` lines and a frame."""
+    inside = across - 2
+    each = 2 if across >= 100 else 1
+    size, name = inside // each, 5 if len(told.gates) <= 10 else 6
+    parts: Lines = []
+    for expert, weight in enumerate(told.gates):
+        full = max(0.0, min(weight, 1.0)) * (size - name - 8)
+        bar = BAR * int(full) + ("▌" if full - int(full) >= 0.5 else "")
+        parts.append(
+            fit([(f" e{expert}".ljust(name), "dim"), (bar, f"series{expert % 6}"), (_weight(weight), "dim")], size)
+        )
+    lines = [[piece for part in parts[at : at + each] for piece in part] for at in range(0, len(parts), each)]
+    title: Line = [(f"gate weights of the {told.model}", "title"), (f"  {len(told.gates)} experts", "dim")]
+    return box(title, lines, across, min(len(lines), most) + 2)
+
+
+def brief_gate(told: Column, across: int) -> Line:
+    """The same in one line, for small screens."""
+    line: Line = [(" gate  ", "dim")]
+    for expert, weight in enumerate(told.gates):
+        line += [(f"e{expert} ", "dim"), (BAR * round(weight * 8), f"series{expert % 6}"), (_weight(weight), "dim")]
+    return fit(line, across)
+
+
+def _weight(value: float) -> str:
+    return f" {value:.2f}  ".replace("0.", ".", 1)
+
+
+def widths(across: int, parts: int) -> list[int]:
+    """``across`` cells shared out evenly."""
+    return [across * (place + 1) // parts - across * place // parts for place in range(parts)]

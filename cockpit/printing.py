@@ -1,0 +1,66 @@
+"""Screens and the key table as text, without a terminal: for a README, a bug report, a pipe."""
+
+import asyncio
+import re
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from cockpit.context import Desk
+from cockpit.keys import HELP, SCREENS, SHOWN, SYSTEM, KeyMap, caption
+from cockpit.render.lines import plain
+from cockpit.services.system import Meter
+from cockpit.settings import Settings
+from engine.errors import UserError
+
+PATIENCE = 30.0  # seconds to read what the picture shows
+
+
+class Nobody:
+    """The effects of a picture: none."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run(work)
+
+    def leave(self) -> None:
+        """There is nothing to leave."""
+
+    def copy(self, text: str) -> None:
+        """There is no clipboard."""
+
+    def repaint(self) -> None:
+        """There is nothing to repaint."""
+
+
+def picture(root: Path, screen: str, size: str, settings: Settings) -> str:
+    """A screen as text. ``size`` as in 120x40."""
+    match = re.fullmatch(r"(\d{2,3})x(\d{2,3})", size)
+    if match is None:
+        raise UserError(f"{size!r} is not a size", place="--size", remedy="Write for example --size 120x40.")
+    across, down = int(match[1]), int(match[2])
+    desk = Desk(root, Nobody(), settings)
+    deadline = time.monotonic() + PATIENCE
+    desk.saw_system(Meter(root).look(screen == SYSTEM))
+    while time.monotonic() < deadline:
+        desk.tick()
+        if desk.watch.scanner.complete and desk.stack[-1] != screen:
+            desk.list.arrange(desk.clock())
+            desk.show(screen)
+            desk.draw(across, down)
+        elif desk.watch.scanner.complete and not desk.behind and not desk.tick():
+            break
+    desk.list.arrange(desk.clock())
+    desk.message = ("", "", 0.0)
+    return plain(desk.draw(across, down))
+
+
+def key_table(own: dict[str, list[str]], place: str) -> str:
+    """Every key as a Markdown table: keys, where, what it does."""
+    names = {screen: caption(screen) for screen in SCREENS if screen != HELP}
+    lines = ["| key | on | does |", "| --- | --- | --- |"]
+    for key in KeyMap(own, place).table:
+        where = [name for screen, name in names.items() if screen in key.where]
+        shown = " ".join(f"`{SHOWN.get(name, name)}`" for name in key.keys)
+        lines.append(f"| {shown} | {'everywhere' if len(where) == len(names) else ', '.join(where)} | {key.help} |")
+    return "\n".join(lines)

@@ -1,0 +1,20 @@
+"""The words behind a command: a stage's name and settings."""
+
+from collections.abc import Sequence
+
+from engine.config.settings.tree import unknown
+from engine.errors import UserError
+from engine.stages import STAGES
+
+DEFAULT_STAGE = "evaluate"
+
+
+def stage_and_settings(words: Sequence[str]) -> tuple[str, list[str]]:
+    """The stage (the default when none is named) and the key=value words. Raises ConfigError for an unknown stage."""
+    names = [word for word in words if "=" not in word]
+    if len(names) > 1:
+        raise UserError(f"one stage at a time, not {' and '.join(names)}", remedy="Settings are written key=value.")
+    stage = names[0] if names else DEFAULT_STAGE
+    if stage not in STAGES:
+        raise unknown(f"there is no stage '{stage}'", stage, list(STAGES), list(STAGES))
+    return stage, [word for word in words if "=" in word]

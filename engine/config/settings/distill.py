@@ -1,0 +1,90 @@
+"""Settings of the ``distill`` stage: the student that is trained again, and what it takes from the teacher."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.config.settings import setting
+from engine.config.settings.student import Student
+
+SELECTIONS = ("all", "asked", "kl-divergence", "ground-truth-error")
+TABLES = ("inputs", "both")
+
+
+@dataclass
+class Injection:
+    """Teacher's item vectors, projected and added to the student's: x = E + weight * P(v)."""
+
+    weight: float = setting("weight of the projected vectors; 0: none are added", low=0)
+    tables: str = setting(
+        "where they are added: to the vectors that are read (sasrec scores with them too), or to both tables of others",
+        choices=TABLES,
+    )
+    hidden: int | None = setting("width inside a two-layer projector; null: one linear layer", low=1)
+    standardise: bool = setting("vectors are centred and brought to a mean square of 1 before they are projected")
+
+
+@dataclass
+class Ranking:
+    """DLLM2Rec's importance-weighted ranking distillation."""
+
+    weight: float = setting("lambda, weight of the whole term; 0: no ranking distillation", low=0)
+    top: int = setting("K, the teacher's first items that are taught", low=1)
+    rows: int | None = setting("positions of a batch that are taught, drawn anew each step; null: all", low=1)
+    position: float = setting("gamma of the weight exp(-place)", low=0)
+    confidence: float = setting("gamma of the weight exp(-distance)", low=0)
+    consistency: float = setting("gamma of the weight of items that are among the student's own first K", low=0)
+
+
+@dataclass
+class Dro:
+    """Distributionally robust optimisation with propensities."""
+
+    alpha: float = setting("weight beside the base loss and inside the ranking term; 0: none", low=0)
+    beta: float = setting("temperature: squared scores are divided by it", above=0)
+    power: float = setting("propensity = share of training targets to this power", low=0)
+
+
+@dataclass
+class Kl:
+    """The teacher's probabilities of its first items as soft targets."""
+
+    weight: float = setting("share of the true target that the teacher's distribution takes; 0: none", low=0, high=1)
+    top: int = setting("K, the teacher's first items", low=1)
+    temperature: float = setting("the teacher's distances are divided by it", above=0)
+
+
+@dataclass
+class Distill:
+    """One student, taught."""
+
+    student: Student = setting("network and training: those of the student section unless changed here")
+    seed: int = setting("seed of the positions and negatives that are drawn for teaching", low=0, high=2**31 - 1)
+    as_released: bool = setting("the arithmetic of the published DLLM2Rec program, its two slips included")
+    select: str = setting(
+        "positions to teach: asked, where the teacher answered; all, the same but every one has to be answered; "
+        "kl-divergence or ground-truth-error, of those the ones where the student is furthest from it",
+        choices=SELECTIONS,
+    )
+    share: float = setting("part of the answered positions that a selection by the student keeps", above=0, high=1)
+    injection: Injection = setting("item vectors of the teacher inside the student's")
+    ranking: Ranking = setting("the teacher's first items above drawn ones")
+    dro: Dro = setting("robust loss, of the target and of the teacher's items")
+    kl: Kl = setting("the teacher's distribution beside the true target")
+    ends: float = setting(
+        "weight of the end of a history, where its next item is held out and only the teacher says what follows (its "
+        "kl.top items at kl.temperature); 1: as much as a training row; 0: windows stop before it",
+        low=0,
+    )
+    hint: float = setting("weight of 1 - cos(mapped state, vector that the teacher expects by its kl.top items)", low=0)
+
+    def check(self) -> Iterator[tuple[str, str]]:
+        """What a single limit cannot say."""
+        if self.injection.weight and self.student.model == "caser" and self.injection.tables == "both":
+            yield "injection", "must have tables=inputs, because caser's states are wider than its item vectors"
+        if self.select in ("all", "asked") and self.share != 1.0:
+            yield "share", f"must be 1.0, because distill.select={self.select} keeps every answered position"
+        if self.as_released:
+            if self.student.loss != "bce" or self.student.negatives != 1:
+                yield "as_released", "needs distill.student.loss=bce with distill.student.negatives=1, as published"
+            if self.kl.weight or self.ends or self.hint or self.select not in ("all", "asked"):
+                yield "as_released", "needs kl.weight=0, ends=0, hint=0, select=all or asked: others are not published"

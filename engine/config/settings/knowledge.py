@@ -1,0 +1,49 @@
+"""Settings of the ``knowledge`` stage: which rows the teacher is asked about, and what is written down."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.config.settings import setting
+
+CHOICES = ("all", "random", "uncertain", "disagreement")
+
+
+@dataclass
+class Knowledge:
+    """One questioning of a teacher."""
+
+    files: str | None = setting("a folder with DLLM2Rec's three files, read instead of asking a teacher; null: ask")
+    spread: bool = setting("files: bring each row's distances to 0..1, as raw distances say nothing about confidence")
+    seed: int = setting("seed of the rows chosen at random", low=0, high=2**31 - 1)
+    top: int = setting("items written down for each row", low=1)
+    hide_seen: bool = setting("leave out items of the row's own history, which evaluation hides too")
+    rows: str = setting(
+        "training rows to ask about, chosen by whole prompts, which are what asking costs; uncertain: where the "
+        "student's scores are most even; disagreement: where its first items differ most from those of like text",
+        choices=CHOICES,
+    )
+    budget: float = setting(
+        "share of the rows, ends among them, that are asked about, unless rows=all", above=0, high=1
+    )
+    ends: bool = setting(
+        "ask too what follows each user's last training event: nobody has told the teacher, so it cannot repeat it"
+    )
+    targets: int = setting("rows of one user asked about in one prompt, as in the teacher's training", low=1)
+    item_vectors: str = setting(
+        "the vector of an item: key, what the teacher scores it by; text, the language model's own",
+        choices=("key", "text"),
+    )
+    gammas: list[float] = setting(
+        "generate teachers: popular items come nearer by (1 + share)^-gamma; validation chooses one of these", low=0
+    )
+    batch: int = setting("prompts read at once", low=1)
+    shard: int = setting("prompts between two files that a stopped run goes on from", low=1)
+
+    def check(self) -> Iterator[tuple[str, str]]:
+        """What a single limit cannot say."""
+        if self.rows == "all" and self.budget != 1.0:
+            yield "budget", "must be 1.0, because knowledge.rows=all asks about every row"
+        if self.files is not None and self.rows != "all":
+            yield "rows", "must be all, because knowledge.files holds answers: nobody is asked"
+        if not self.gammas:
+            yield "gammas", "must hold at least one number, such as 0.0: no weight of popularity"

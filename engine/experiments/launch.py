@@ -1,0 +1,86 @@
+"""From a plan to runs at work: folders are made, and each gets its own supervisor, which waits for its inputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine import config as configuration
+from engine.config import Config
+from engine.config.settings.launcher import Launcher
+from engine.experiments import provenance
+from engine.experiments.plan import NEW, RESUME, Step, inputs_of, plan, section
+from engine.jobs.starter import launch
+from engine.jobs.store import Store
+from engine.runs.schema import RunInfo, Slots, new_id
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for."""
+
+    target: str
+    words: Sequence[str]
+    label: str | None
+    again: bool
+
+
+def label_of(words: Sequence[str], chosen: Mapping[str, str]) -> str:
+    """The experiment a run belongs to when none is named: the chosen experiment, else the chosen data set."""
+    typed = dict(word.split("=", 1) for word in words)
+    return typed.get("experiment") or typed.get("data") or chosen["experiment"]
+
+
+def start(request: Request, config: Config, store: Store) -> list[Step]:
+    """Plan under the store's lock, start whatever has to run, and return the steps with their run ids."""
+    with store.planning():
+        steps = plan(request.target, config, store, request.again)
+        label = request.label or label_of(request.words, configuration.choices(request.words))
+        made: list[Step] = []
+        for step in steps:
+            ids = {other.stage.name: other.run for other in made}
+            if step.action == NEW:
+                step = replace(step, run=_create(step, ids, label, request, config, store))
+            made.append(step)
+        for step in made:
+            if step.action == NEW:
+                launch(store.root / step.run)
+            elif step.action == RESUME:
+                store.resume(store.entry(store.root / step.run))
+    return made
+
+
+def sbatch_options(settings: Launcher, computes: bool) -> list[str] | None:
+    """Options of sbatch, None where no job is made; a stage that only prepares data asks for no GPU."""
+    slurm = settings.slurm
+    if slurm is None:
+        return None
+    named = {
+        "partition": slurm.partition,
+        "account": slurm.account,
+        "time": slurm.time,
+        "mem": slurm.memory,
+        "cpus-per-task": slurm.cpus,
+        "gpus": slurm.gpus if computes and slurm.gpus else None,
+    }
+    return [*(f"--{name}={value}" for name, value in named.items() if value is not None), *slurm.options]
+
+
+def _create(step: Step, ids: Mapping[str, str], label: str, request: Request, config: Config, store: Store) -> str:
+    stage = step.stage.name
+    repository = Path(__file__).parent.parent.parent
+    info = RunInfo(
+        id=new_id(stage),
+        stage=stage,
+        experiment=label,
+        seed=section(config, stage).get("seed", config.seed),
+        fingerprint=step.fingerprint,
+        inputs={name: ids[name] for name in inputs_of(step.stage, config)},
+        argv=["engine", "run", request.target, *request.words],
+        git=provenance.git(repository),
+        environment=provenance.versions(),
+        slots=None if config.launcher.slurm else Slots(config.trainer.accelerator, config.launcher.slots),
+        grace=config.launcher.grace,
+        sbatch=sbatch_options(config.launcher, bool(step.stage.needs)),
+    )
+    store.create(info, configuration.dump(config))
+    return info.id

@@ -1,0 +1,199 @@
+"""What has to run for a stage, and what is already there: fingerprints, reuse, and the order of work.
+
+A fingerprint is the hash of the stage's name and version, its section of the configuration, the fingerprints of its
+inputs and, for ``data``, the content of the files that are read. A finished run with the same fingerprint is reused,
+a living one is joined, an interrupted one is resumed.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine.config import Config, tree_at
+from engine.data.sources import files
+from engine.errors import ConfigError, RunError
+from engine.jobs.state import State
+from engine.jobs.store import Entry, Store
+from engine.knowledge.folder import present
+from engine.runs.files import read_json, write_json
+from engine.runs.schema import CONFIG
+from engine.stages import MODELS, STAGES, Stage
+
+REUSE, JOIN, RESUME, NEW = "reuse", "join", "resume", "new"
+DIGESTS = ".digests.json"  # <runs>/: digests of data files, by path, size and time of change
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of the plan. ``run`` is the id of the existing run, empty when a new one has to be made."""
+
+    stage: Stage
+    fingerprint: str
+    action: str  # reuse, join, resume or new
+    run: str
+    why: str
+
+
+def inputs_of(stage: Stage, config: Config) -> list[str]:
+    """Stages whose runs this one opens under this configuration: evaluate needs only the makers of its models.
+
+    Knowledge that is brought in files needs no teacher; ConfigError where a model would be one.
+    """
+    if stage.name == "knowledge" and config.knowledge.files is not None:
+        return ["data"]
+    if stage.name != "evaluate":
+        return list(stage.inputs)
+    if config.knowledge.files is not None and "teacher" in config.evaluate.models:
+        raise ConfigError(
+            "no teacher can be ranked, because knowledge.files brings its answers about training rows only",
+            place="evaluate.models",
+            remedy="Leave teacher out: evaluate.models=[popularity,student,distilled].",
+        )
+    optional = {artifact.stage for artifact in MODELS.values()} - {"data"}
+    wanted = {MODELS[model].stage for model in config.evaluate.models}
+    return [name for name in stage.inputs if name not in optional or name in wanted]
+
+
+def pipeline(target: str, config: Config) -> list[Stage]:
+    """The target and everything it needs, makers first. Raises RunError for a stage that is not built yet."""
+    wanted: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name not in wanted:
+            wanted.add(name)
+            for maker in inputs_of(STAGES[name], config):
+                visit(maker)
+
+    visit(target)
+    order = [stage for name, stage in STAGES.items() if name in wanted]
+    missing = [stage.name for stage in order if not stage.built]
+    if missing:
+        built = ", ".join(name for name, stage in STAGES.items() if stage.built)
+        raise RunError(
+            f"stage '{missing[0]}' is declared but not built in this version",
+            place=f"engine run {target}",
+            remedy=f"Stages that run: {built}.",
+        )
+    return order
+
+
+def fingerprints(order: list[Stage], config: Config, root: Path) -> dict[str, str]:
+    """Stage -> fingerprint, 16 hex digits."""
+    result: dict[str, str] = {}
+    for stage in order:
+        parts: dict[str, Any] = {
+            "stage": stage.name,
+            "version": stage.version,
+            "settings": section(config, stage.name),
+            "inputs": {name: result[name] for name in inputs_of(stage, config)},
+        }
+        if stage.name == "data":
+            del parts["settings"]["path"]  # the same files elsewhere are the same data
+            parts["files"] = _digests(files(config.data), root)
+        if stage.name == "knowledge" and config.knowledge.files is not None:
+            parts["settings"]["files"] = True
+            parts["files"] = _digests(present(config.knowledge.files), root)
+        text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+        result[stage.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return result
+
+
+def section(config: Config, stage: str) -> dict[str, Any]:
+    """A stage's own settings as plain values."""
+    return asdict(getattr(config, stage))
+
+
+def plan(target: str, config: Config, store: Store, again: bool = False) -> list[Step]:
+    """The steps that give the target, makers first; only what is needed beyond finished runs.
+
+    ``again`` makes the target anew from whatever is there already.
+    """
+    order = pipeline(target, config)
+    prints = fingerprints(order, config, store.root)
+    entries = store.scan()
+    info = {entry.id: entry.info for entry in entries}
+    steps: dict[str, Step] = {}
+
+    def visit(name: str) -> None:
+        if name in steps:
+            return
+        stage = STAGES[name]
+        step = _step(stage, prints[name], config, entries, again=again and name == target)
+        if step.action in (NEW, RESUME):
+            makers = inputs_of(stage, config)
+            for maker in makers:
+                visit(maker)
+            if step.action == RESUME and any(steps[m].run != info[step.run].inputs.get(m) for m in makers):
+                step = replace(step, action=NEW, run="", why="what it was made from is made anew")
+        steps[name] = step
+
+    visit(target)
+    return [steps[stage.name] for stage in order if stage.name in steps]
+
+
+def _step(stage: Stage, fingerprint: str, config: Config, entries: list[Entry], again: bool) -> Step:
+    own = [entry for entry in entries if entry.info.stage == stage.name]
+    same = [entry for entry in own if entry.info.fingerprint == fingerprint]
+    if again:
+        return Step(stage, fingerprint, NEW, "", "asked for again")
+    for states, action, why in (
+        ((State.DONE,), REUSE, "finished with the same settings and inputs"),
+        ((State.RUNNING, State.STALLED, State.QUEUED, State.WAITING), JOIN, "at work on the same settings and inputs"),
+        ((State.STOPPED, State.KILLED, State.LOST), RESUME, "was interrupted"),
+    ):
+        for entry in reversed(same):
+            if entry.state in states:
+                return Step(stage, fingerprint, action, entry.id, why)
+    for entry in reversed(same):
+        if entry.state is State.FAILED and entry.end is not None and entry.end.by == "inputs":
+            return Step(stage, fingerprint, RESUME, entry.id, "never began: " + entry.standing.reason)
+        if entry.state is State.FAILED and entry.end is not None and entry.end.code == 2:
+            return Step(stage, fingerprint, RESUME, entry.id, "ended by a fault that may be mended now")
+    return Step(stage, fingerprint, NEW, "", _why_new(stage, config, own, failed=bool(same)))
+
+
+def _why_new(stage: Stage, config: Config, own: list[Entry], failed: bool) -> str:
+    if failed:
+        return "the last try failed"
+    if not own:
+        return f"no {stage.name} run yet"
+    nearest = own[-1]
+    before = tree_at(nearest.folder / CONFIG)
+    known = before.get(stage.name) if isinstance(before, dict) else None
+    changes = list(differences(known or {}, section(config, stage.name)))
+    if not changes:
+        return f"its inputs, files or version differ from {nearest.id}"
+    shown = ", ".join(f"{stage.name}.{key} {old!r} → {new!r}" for key, old, new in changes[:3])
+    more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+    return f"{shown}{more} (against {nearest.id})"
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Dotted key, old and new value wherever two trees of settings differ."""
+    for key in [*old, *(key for key in new if key not in old)]:
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            yield f"{prefix}{key}", before, after
+
+
+def _digests(paths: list[Path], root: Path) -> dict[str, str]:
+    """File name -> SHA-256 of its content, remembered by path, size and time of change."""
+    cache_file = root / DIGESTS
+    known = read_json(cache_file) or {}
+    fresh: dict[str, str] = {}
+    result: dict[str, str] = {}
+    for path in paths:
+        facts = path.stat()
+        key = f"{path.resolve()}|{facts.st_size}|{facts.st_mtime_ns}"
+        with path.open("rb") as file:
+            digest = known.get(key) or hashlib.file_digest(file, "sha256").hexdigest()
+        result[path.name] = fresh[key] = digest
+    if fresh.keys() - known.keys():
+        root.mkdir(parents=True, exist_ok=True)
+        write_json(cache_file, known | fresh)
+    return result

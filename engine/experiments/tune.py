@@ -1,0 +1,226 @@
+"""A search space from words, and a study that remembers every trial: which settings are tried next, and what came out.
+
+Optuna proposes (tree-structured Parzen estimator), a journal file in the folder of runs remembers. The proposal of a
+trial depends on its number and the trials before it alone, so an interrupted search goes on as it would have.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine import config as configuration
+from engine.config import Config
+from engine.config.settings.tree import Setting, parse, settings
+from engine.errors import ConfigError, UserError
+from engine.experiments.sweep import values_of
+from engine.runs.files import refused
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+
+FOLDER = ".tune"  # <runs>/.tune/<experiment>.journal
+LOG = "log:"
+DIGITS = 4  # of a drawn number: nobody types, or tells apart, more of them
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from ``low`` to ``high``, evenly or evenly in their logarithm."""
+
+    low: float
+    high: float
+    log: bool
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values, as they were typed."""
+
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched, what is fixed, and the seeds that every trial is run with."""
+
+    searched: dict[str, Range | Choice]
+    fixed: list[str]  # words
+    seeds: list[str]
+
+    def words(self, drawn: Mapping[str, Any]) -> list[str]:
+        """The words of a trial, without a seed."""
+        return [*self.fixed, *(f"{key}={self._text(key, drawn[key])}" for key in self.searched)]
+
+    def corner(self, side: int) -> dict[str, Any]:
+        """The lowest values of everything (0), or the highest (-1)."""
+        return {
+            key: where.values[side] if isinstance(where, Choice) else (where.low, where.high)[side]
+            for key, where in self.searched.items()
+        }
+
+    def _text(self, key: str, value: Any) -> str:
+        where = self.searched[key]
+        if isinstance(where, Choice):
+            return str(value)
+        if where.whole:
+            return str(int(value))
+        near = float(f"{value:.{DIGITS}g}")
+        return repr(min(max(near, where.low), where.high))
+
+
+def space(words: Sequence[str]) -> Space:
+    """``key=log:1e-4..1e-2``, ``key=0.1..0.5``, ``key=64,128`` are searched, ``key=value`` is fixed.
+
+    ``seed=1,2`` is not searched: every trial is run with each, and their mean counts. ConfigError for a space that is
+    empty, or whose ends are no allowed values.
+    """
+    known = {item.key: item for item in settings(Config)}
+    choices = configuration.groups()
+    searched: dict[str, Range | Choice] = {}
+    fixed: list[str] = []
+    seeds: list[str] = []
+    for word in words:
+        key, _, text = word.partition("=")
+        item = known.get(key)
+        if item is None and key not in choices:
+            configuration.load([word])  # says what was probably meant
+        found = _range(item, text) if item is not None and item.kind in (int, float) and key != "seed" else None
+        parts = [] if found else values_of(key, text, item, group=key in choices)
+        if key == "seed":
+            seeds = parts
+        elif found:
+            searched[key] = found
+        elif len(parts) > 1:
+            searched[key] = Choice(tuple(parts))
+        else:
+            fixed.append(word)
+    if not searched:
+        raise ConfigError(
+            "nothing is searched",
+            remedy="Write for example student.learning_rate=log:1e-4..1e-2 student.batch=64,128",
+        )
+    whole = Space(searched, fixed, seeds)
+    for side in (0, -1):
+        configuration.load([*whole.words(whole.corner(side)), *(f"seed={seed}" for seed in seeds[:1])])
+    return whole
+
+
+def _range(item: Setting, text: str) -> Range | None:
+    """A range where the text is one; None for anything else."""
+    log = text.startswith(LOG)
+    first, dots, last = text.removeprefix(LOG).partition("..")
+    if not dots or "," in text:
+        if log:
+            raise ConfigError(f"'{text}' is no range", place=item.key, remedy=f"Write {item.key}=log:1e-4..1e-2")
+        return None
+    plain = Setting(item.key, item.kind, item.meta)
+    low, high = parse(plain, first), parse(plain, last)
+    if not low < high or (log and low <= 0) or not math.isfinite(high - low):
+        raise ConfigError(
+            f"'{text}' is no range",
+            place=item.key,
+            remedy=f"Write the smaller end first{', above 0' if log else ''}: {item.key}={LOG if log else ''}LOW..HIGH",
+        )
+    return Range(low, high, log, whole=item.kind is int)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point that was tried. ``state``: done, failed, or open where the search was interrupted."""
+
+    number: int
+    drawn: dict[str, Any]
+    state: str
+    value: float | None
+    runs: list[str]
+
+
+DONE, FAILED, OPEN = "done", "failed", "open"
+
+
+class Search:
+    """The trials of one search, kept at ``path``. One process at a time conducts it."""
+
+    def __init__(self, path: Path, asked: Mapping[str, Any], space: Space, goal: str, seed: int) -> None:
+        """``asked`` describes the search: a journal of another one is refused."""
+        import optuna  # here and below, because no other command should pay for it
+        from optuna.storages.journal import JournalFileBackend, JournalStorage
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            storage = JournalStorage(JournalFileBackend(str(path)))
+        except OSError as error:
+            raise refused(error, path) from error
+        self._study: Study = optuna.create_study(
+            storage=storage,
+            study_name=path.stem,
+            direction="minimize" if goal == "min" else "maximize",
+            load_if_exists=True,
+        )
+        before = self._study.user_attrs.get("asked")
+        if before is not None and before != dict(asked):
+            raise UserError(
+                f"the experiment {path.stem} is a search for something else",
+                place=str(path),
+                remedy=f"Name another one: --experiment NAME; or type its own words again: {before.get('words')}",
+            )
+        if before is None:
+            self._study.set_user_attr("asked", dict(asked))
+        self._space, self._seed = space, seed
+
+    def trials(self) -> list[Trial]:
+        """Everything that was tried so far, in order."""
+        from optuna.trial import TrialState
+
+        names = {TrialState.COMPLETE: DONE, TrialState.FAIL: FAILED}
+        return [
+            Trial(t.number, t.params, names.get(t.state, OPEN), t.value, t.user_attrs.get("runs", []))
+            for t in self._study.get_trials(deepcopy=False)
+        ]
+
+    def next(self) -> Trial:
+        """What to try now: a trial that was left open, else a new one."""
+        from optuna.samplers import TPESampler
+
+        known = self.trials()
+        for trial in known:
+            if trial.state == OPEN and trial.drawn.keys() == self._space.searched.keys():
+                return trial
+            if trial.state == OPEN:  # interrupted while it was drawn
+                self.tell(trial, None, [])
+        self._study.sampler = TPESampler(seed=(self._seed * 1_000_003 + len(known)) % 2**32)
+        asked = self._study.ask({key: _distribution(where) for key, where in self._space.searched.items()})
+        return Trial(asked.number, asked.params, OPEN, None, [])
+
+    def tell(self, trial: Trial, value: float | None, runs: Sequence[str]) -> None:
+        """Write down what came out; None where it failed."""
+        from optuna.trial import Trial as Asked
+        from optuna.trial import TrialState
+
+        identity = next(t._trial_id for t in self._study.get_trials(deepcopy=False) if t.number == trial.number)
+        Asked(self._study, identity).set_user_attr("runs", list(runs))
+        if value is None or not math.isfinite(value):
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        else:
+            self._study.tell(trial.number, value)
+
+    def best(self) -> Trial | None:
+        """The trial with the best value; None where none is done."""
+        done = [trial for trial in self.trials() if trial.value is not None and trial.state == DONE]
+        sign = -1.0 if self._study.direction.name == "MINIMIZE" else 1.0
+        return max(done, key=lambda trial: (sign * (trial.value or 0.0), -trial.number), default=None)
+
+
+def _distribution(where: Range | Choice) -> "BaseDistribution":
+    from optuna import distributions
+
+    if isinstance(where, Choice):
+        return distributions.CategoricalDistribution(where.values)
+    if where.whole:
+        return distributions.IntDistribution(int(where.low), int(where.high), log=where.log)
+    return distributions.FloatDistribution(where.low, where.high, log=where.log)

@@ -1,0 +1,74 @@
+"""How a supervisor records the end of an attempt: the reason in a line that a person can act on, and exit.json."""
+
+import os
+import signal
+from dataclasses import asdict
+from pathlib import Path
+
+from engine.jobs.state import STOPPED, signal_name
+from engine.runs.files import free_bytes, refused, to_line
+from engine.runs.schema import CONSOLE, EXIT, Exit, Summary
+from engine.runs.text import clean
+
+ROOM = 4096  # bytes kept for exit.json, so that an end can be recorded on a full disk
+LAST_WORDS = 4096  # bytes of the console's end that are searched for a reason
+
+
+def reserve(folder: Path) -> None:
+    """Take the room of exit.json now: by the end there may be none."""
+    try:
+        _reserved(folder).write_bytes(b" " * ROOM)
+    except OSError as error:
+        raise refused(error, _reserved(folder)) from error
+
+
+def record(folder: Path, end: Exit) -> None:
+    """Write exit.json into the room that was reserved, whole or not at all."""
+    with _reserved(folder).open("r+b") as file:
+        file.write(to_line(asdict(end)))
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+    _reserved(folder).replace(folder / EXIT)
+
+
+def why_stopped(code: int | None, number: int | None, request: str, grace: float) -> str:
+    """Why a stage ended that a person asked to; empty when it ended for another reason. ``request``: stop or kill."""
+    if number == signal.SIGKILL:
+        if request == "kill":
+            return "killed on request"
+        return f"did not end within {grace:g} s of the request to stop, so it was killed"
+    if number == signal.SIGTERM:
+        return "stopped on request before it could save anything"
+    return "stopped on request" if code == STOPPED else ""
+
+
+def why_ended(folder: Path, attempt: int, code: int | None, number: int | None, oom_at: int | None) -> str:
+    """Why a stage ended by itself. ``oom_at``: its peak memory in bytes when the kernel says that was too much."""
+    if code == 0:
+        return ""
+    if oom_at is not None:
+        return f"out of memory: the kernel killed it at {oom_at / 2**30:.1f} GiB"
+    if number == signal.SIGKILL:
+        return "signal 9 (SIGKILL) from outside; often the kernel, short of memory"
+    if number is not None:
+        return signal_name(number)
+    if code == STOPPED:
+        return "stopped"
+    summary = Summary.read(folder)
+    said = summary.error if summary and summary.attempt == attempt else ""
+    if not said and free_bytes(folder) < 2 * ROOM:
+        return f"exit status {code}; the disk is full"
+    return said or last_line(folder / CONSOLE) or f"exit status {code}"
+
+
+def last_line(console: Path) -> str:
+    """The last line of a console that says something, cleaned."""
+    with console.open("rb") as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - LAST_WORDS, 0))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    return next((line for line in map(clean, reversed(lines)) if line.strip()), "").strip()
+
+
+def _reserved(folder: Path) -> Path:
+    return folder / f".{EXIT}"

@@ -1,0 +1,72 @@
+"""Knowledge brought from elsewhere: DLLM2Rec's files take the place of a teacher that is asked.
+
+Letters: R rows, K items of a ranking, n items.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.config.settings.knowledge import Knowledge
+from engine.data import catalogue, ids
+from engine.data.sequences import Sequences
+from engine.knowledge import files
+from engine.knowledge.grounding import spread
+from engine.knowledge.rankings import Rankings
+from engine.metrics import ranking
+from engine.runs.run import Run
+from engine.stages import ITEM_VECTORS, ITEMS, RANKINGS, SEQUENCES
+
+SURE = 1.05  # a first item this much surer than the mean of the listed ones tells something
+
+
+def take(settings: Knowledge, run: Run) -> None:
+    """Read, check and write down: rankings and item vectors as a teacher's own. There is nothing to evaluate it by."""
+    assert settings.files is not None  # knowledge.stage
+    sequences = Sequences.load(run.input(SEQUENCES))
+    items = len(catalogue.titles(run.input(ITEMS))) - 1
+    run.progress(0, 1, "read", unit="folders")
+    found, vectors = files.read(Path(settings.files).expanduser(), sequences, items)
+    if settings.hide_seen:
+        found = without_seen(found, sequences, ids.rows(items))
+    ranked, distances = found.items[:, : settings.top], found.distances[:, : settings.top]
+    if settings.spread:
+        distances = torch.where(distances.isfinite(), spread(distances.nan_to_num(posinf=0.0)), distances)
+    surest = confidence(distances)
+    if surest < SURE:
+        run.log(
+            "warning",
+            "exp(-distance) is the same for all items of a ranking, so confidence tells nothing: "
+            "knowledge.spread=true brings each row's distances to 0..1",
+        )
+    with run.output(RANKINGS) as path:
+        Rankings(found.rows, ranked.contiguous(), distances.contiguous()).save(path)
+    with run.output(ITEM_VECTORS) as path:
+        save_file({"vectors": vectors}, path)
+    run.note(rows=len(found.rows), surest=None if math.isnan(surest) else round(surest, 3), source="files")
+    run.progress(1, 1, "read", unit="folders")
+
+
+def without_seen(found: Rankings, sequences: Sequences, rows: int) -> Rankings:
+    """Items of a row's own history moved to the end of its ranking, at an infinite distance."""
+    first = np.repeat(sequences.offsets[:-1], np.diff(sequences.offsets))[found.rows.numpy()]
+    seen = (torch.from_numpy(sequences.items.astype(np.int64)), torch.from_numpy(first), found.rows)
+    ranked, distances = found.items.clone(), found.distances.clone()
+    for block in ranking.blocks(len(ranked), rows, "cpu"):
+        known = torch.zeros(len(ranked[block]), rows, dtype=torch.bool)
+        known[ranking.history_pairs(seen, block)] = True
+        hidden = known.gather(1, ranked[block].long())
+        order = hidden.long().argsort(dim=1, stable=True)
+        far = distances[block].masked_fill(hidden, torch.inf)
+        ranked[block], distances[block] = ranked[block].gather(1, order), far.gather(1, order)
+    return Rankings(found.rows, ranked, distances)
+
+
+def confidence(distances: Tensor) -> float:  # [R, K]
+    """How much surer than the mean the surest item is, by exp(-d) + 1e-8 as DLLM2Rec weighs it; mean over rows."""
+    sure = torch.exp(-distances) + 1e-8
+    return float((sure.amax(dim=1) / sure.mean(dim=1)).mean())

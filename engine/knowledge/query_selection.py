@@ -1,0 +1,71 @@
+"""Which training rows are worth asking about, when asking is dear.
+
+A row is an event to be predicted from the same user's events before it. Letters: R rows, D width, n items, K items.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.metrics import ranking
+from engine.metrics.ranking import Histories
+
+COMPARED = 20  # first items of two rankings that should agree
+
+
+def chosen(
+    kind: str, budget: float, seed: int, question: NDArray[np.int64], worth: Callable[[], Tensor]
+) -> NDArray[np.int64]:  # [R] the prompt that asks for each row -> places of the chosen rows, in order
+    """All rows, or a share of them: of prompts drawn at random, or of those whose rows are worth most on average.
+
+    What is dear is a prompt, and once it is read all its rows are answered: rows are taken prompt by prompt, the last
+    prompt's as far as the budget goes. ``worth`` [R]; ties in the order of the rows.
+    """
+    if kind == "all":
+        return np.arange(len(question))
+    prompts = int(question.max(initial=-1)) + 1
+    if kind == "random":
+        place = np.random.default_rng(seed).permutation(prompts)
+    else:
+        mean = np.bincount(question, weights=worth().double().numpy()) / np.maximum(1, np.bincount(question))
+        place = np.empty(prompts, dtype=np.int64)
+        place[np.argsort(-mean, kind="stable")] = np.arange(prompts)
+    order = np.argsort(place[question], kind="stable")
+    return np.sort(order[: max(1, round(budget * len(question)))])
+
+
+@torch.no_grad()
+def uncertainty(users: Tensor, table: Tensor, bias: Tensor | None) -> Tensor:  # [R, D] -> [R]
+    """Entropy of the softmax of a model's scores, in nats."""
+    found = []
+    for block in ranking.blocks(len(users), len(table), users.device.type):
+        probability = torch.softmax(ranking.score_items(users[block], table, bias), dim=1)
+        found.append(torch.special.entr(probability).sum(dim=1).cpu())
+    return torch.cat(found) if found else torch.zeros(0)
+
+
+@torch.no_grad()
+def disagreement(
+    users: Tensor, table: Tensor, bias: Tensor | None, text: Tensor, seen: Histories
+) -> Tensor:  # [R, D], text [n + 1, H] -> [R]
+    """Share of a model's first K unseen items that are not among the K of the most similar text.
+
+    The text of a history is the mean of its items' vectors, each of length 1 after the mean of all is taken away.
+    """
+    normal = torch.nn.functional.normalize(text - text[1:].mean(dim=0), dim=1)
+    normal[0] = 0
+    count = min(COMPARED, len(table) - 1)
+    found = []
+    for block in ranking.blocks(len(users), len(table), users.device.type):
+        pairs = ranking.history_pairs(seen, block)
+        profile = normal.new_zeros(len(users[block]), normal.shape[1]).index_add_(0, pairs[0], normal[pairs[1]])
+        firsts = []
+        for scores in (ranking.score_items(users[block], table, bias), ranking.score_items(profile, normal)):
+            scores[pairs] = -torch.inf
+            firsts.append(scores.topk(count, dim=1).indices)
+        shared = (firsts[0][:, :, None] == firsts[1][:, None, :]).any(dim=2).float().mean(dim=1)
+        found.append(1 - shared.cpu())
+    return torch.cat(found) if found else torch.zeros(0)

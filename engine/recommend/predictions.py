@@ -1,0 +1,88 @@
+"""What a model tells of one history, and the teacher's answers as they were written down. Without torch.
+
+Letters: n items, E experts, R rows, W width of an answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file
+
+from engine.data import ids
+from engine.errors import RunError
+from engine.recommend.lineage import made
+from engine.stages import GATE_WEIGHTS, TEACHER_HELD_OUT
+
+
+@dataclass(frozen=True)
+class Told:
+    """Scores [n + 1] of all items, and the expert weights [E] of a model that has a gate."""
+
+    scores: NDArray[np.float32]
+    gates: NDArray[np.float32] | None = None
+
+
+Teller = Callable[[NDArray[np.int32]], Told]  # item ids of a history, oldest first
+
+
+ANSWERED_BY = {"table", "bias", "items", "liking", "gamma"}  # what scores are made of beside an answer
+
+
+def grounded(
+    answer: NDArray[np.float32], items: NDArray[np.float32], liking: NDArray[np.float32], gamma: float
+) -> NDArray[np.float32]:  # [W], [n + 1, W], [n + 1] -> [n + 1]
+    """``engine.knowledge.grounding.scores`` of one answer: minus its adjusted distances to the items."""
+    distance = np.linalg.norm(items - answer, axis=1)
+    tiny = np.finfo(np.float32).tiny
+    near, liked = (
+        (part - part[ids.PADDING + 1 :].min()) / max(float(np.ptp(part[ids.PADDING + 1 :])), tiny)
+        for part in (distance, liking)
+    )
+    scores: NDArray[np.float32] = -near * (1 + np.maximum(liked, 0)) ** -gamma if answer.any() else np.zeros_like(near)
+    return scores
+
+
+class Answered:
+    """The teacher's answers to the held-out rows of one split, read from its knowledge row by row."""
+
+    def __init__(self, runs: dict[str, Path], split: str, rows: int) -> None:
+        self._path, self._gates, self._split = made(runs, TEACHER_HELD_OUT), made(runs, GATE_WEIGHTS), split
+        try:
+            with safe_open(self._path, "np") as file:
+                names = set(file.keys())
+                held = {name: file.get_tensor(name).astype(np.float32) for name in names & ANSWERED_BY}
+                answered = file.get_slice(split).get_shape()[0]
+            self._held = held
+        except (SafetensorError, OSError) as error:
+            raise RunError(
+                f"the teacher's answers cannot be read ({error})",
+                place=str(self._path),
+                remedy="Ask again: engine run knowledge --again",
+            ) from error
+        if answered != rows:
+            raise RunError(
+                f"the teacher answered {answered} {split} rows, but there are {rows}",
+                place=str(self._path),
+                remedy="Ask again: engine run knowledge --again",
+            )
+
+    @property
+    def grounding(self) -> tuple[NDArray[np.float32] | None, float]:
+        """Liking [n + 1] and gamma by which generated answers are grounded; (None, 0) where there are none."""
+        return self._held.get("liking"), float(self._held.get("gamma", 0.0))
+
+    def __call__(self, row: int) -> Told:
+        """What it said after the history of a row."""
+        with safe_open(self._path, "np") as file:
+            answer = file.get_slice(self._split)[row].astype(np.float32)  # [W]
+        if "items" in self._held:
+            scores = grounded(answer, self._held["items"], self._held["liking"], float(self._held["gamma"]))
+        else:
+            scores = self._held["table"] @ answer + self._held.get("bias", np.float32(0))
+        scores[ids.PADDING] = -np.inf
+        gates = load_file(self._gates).get(self._split)
+        return Told(scores.astype(np.float32), None if gates is None else gates[row])

@@ -1,0 +1,255 @@
+"""Everything around the steps of a training: learning rate, clipping, reports, evaluations, checkpoints, ends."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from engine.config.settings.trainer import Trainer
+from engine.errors import UserError
+from engine.runs.run import Run
+from engine.stages import LEARNING_RATE, LOSS, SPEED
+from engine.training import checkpoint, gradients, health, weights
+from engine.training.checkpoint import Snapshot, Standing
+
+HEARTBEAT = 1.0  # seconds between two signs of life when steps are slow
+
+Evaluate = Callable[[Callable[[], None]], Mapping[str, float]]  # is given what to call now and then: a sign of life
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long to train, how fast, and what counts as better."""
+
+    steps: int  # optimizer steps at most
+    per_epoch: int  # steps of one pass over the data
+    evaluate_every: int  # steps between two evaluations
+    patience: int  # evaluations without a new best before the end; 0: never
+    metric: str  # the evaluated number that decides; larger is better, unless:
+    rate: Callable[[int], float]  # factor on each optimizer group's learning rate, by steps done
+    clip: float | None = None  # largest total gradient norm
+    average: float | None = None  # decay of the running mean of weights that is evaluated and kept
+    lower_is_better: bool = False
+    skips: bool = False  # some steps leave parameters without a gradient: several processes must look for them
+    precision: str | None = None  # of the forward pass; None: trainer.precision
+    resting: tuple[str, ...] = ()  # parameter groups that may go without a gradient for many steps
+
+
+class Conductor(pl.Callback):
+    """Everything around the steps: learning rate, clipping, reports, evaluations, checkpoints, ends."""
+
+    def __init__(
+        self,
+        module: pl.LightningModule,
+        course: Course,
+        settings: Trainer,
+        run: Run,
+        groups: gradients.Groups,
+        evaluate: Evaluate,
+        positions: Callable[[int], int],
+    ) -> None:
+        self.module, self.course, self.run, self.groups = module, course, run, groups
+        self.evaluate, self.positions, self.every = evaluate, positions, settings.report_every
+        self.resumed = checkpoint.newest(run)
+        self.standing = self.resumed.standing if self.resumed else Standing()
+        self.best = self.resumed.best if self.resumed else {}
+        if self.resumed:  # told here, because a training that had reached its last step begins no more
+            run.resumed(self.standing.step)
+        self.stopped = False
+        self._on_term = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
+        self._before: list[list[Tensor]] | None = None
+        self._norms: list[float | None] = []
+        self._clipped: tuple[float, bool] | None = None
+        self._bad: Tensor | None = None  # whether a loss since the last report was not a number
+        self._average: dict[str, Tensor] = {}
+        self._since = (0.0, 0.0, 0)  # wall, CPU and positions at the last report
+        self._sign = 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether patience is used up."""
+        return 0 < self.course.patience <= self.standing.stale
+
+    # -- Lightning's hooks, in the order in which they happen ---------------------------------------------------
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Lightning's own answer to SIGTERM talks to the other processes in the middle of a step.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._on_term)
+        for group in trainer.optimizers[0].param_groups:
+            group.setdefault("full_lr", group["lr"])
+        if self.resumed is not None:
+            weights.put(self.module, self.resumed.model)
+            trainer.optimizers[0].load_state_dict(self.resumed.optimizer)
+            self._average = {name: value.to(self.module.device) for name, value in self.resumed.average.items()}
+            checkpoint.restore_random(self.resumed.random)
+            self.resumed = None  # its tensors are not needed twice
+        elif self.course.average is not None:
+            self._average = {name: p.detach().clone() for name, p in weights.trained(self.module).items()}
+        self._restart_clock()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: int, index: int) -> None:
+        factor = self.course.rate(batch)
+        for group in trainer.optimizers[0].param_groups:
+            group["lr"] = group["full_lr"] * factor
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        reported = self._reported(self.standing.step + 1)
+        if reported:
+            self._norms = gradients.norms(self.groups)
+            self._before = gradients.snapshot(self.groups)
+            if not math.isfinite(gradients.total(self._norms)):
+                self._end_not_a_number("a gradient", self.standing.step + 1)
+        if self.course.clip is not None:
+            self._clipped = gradients.clip(self.groups, self.course.clip)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: int, batch_idx: int
+    ) -> None:
+        loss: Tensor = outputs["loss"]
+        self.standing.step = step = batch + 1
+        self.standing.positions += self.positions(batch)
+        if self._average:
+            self._follow(step)
+        bad = ~torch.isfinite(loss)
+        self._bad = bad if self._bad is None else self._bad | bad
+        reported = self._reported(step)
+        if (reported or loss.device.type == "cpu") and _any(trainer, bool(self._bad)):
+            self._end_not_a_number("the loss", step)
+        if reported:
+            self._report(trainer, outputs)
+        self._alive()
+        evaluated = step % self.course.evaluate_every == 0 or step == self.course.steps
+        if evaluated:
+            self._stop_clock()
+            self._evaluate(trainer)
+            self._checkpoint(trainer)
+            self._restart_clock()
+        asked = _any(trainer, self.run.stop_requested or (evaluated and self.run.stop_after_evaluation))
+        if asked and step < self.course.steps and not self.finished:
+            if not evaluated:
+                self._stop_clock()
+                self._checkpoint(trainer)
+            self.stopped = True
+        trainer.should_stop = self.stopped or self.finished
+
+    # -- what they do ---------------------------------------------------------------------------------------------
+
+    def _reported(self, step: int) -> bool:
+        return step % self.every == 0 or step == 1
+
+    def _report(self, trainer: pl.Trainer, outputs: Mapping[str, Any]) -> None:
+        standing, epoch = self.standing, self.standing.step / self.course.per_epoch
+        wall, _, positions = self._since
+        self._stop_clock()
+        elapsed = time.monotonic() - wall
+        numbers = {name: float(_mean(trainer, value)) for name, value in outputs.items() if name != "loss"}
+        numbers[LOSS.name] = float(_mean(trainer, outputs["loss"]))
+        numbers[LEARNING_RATE.name] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        if elapsed > 0:
+            numbers[SPEED.name] = (standing.positions - positions) / elapsed
+        self.run.scalars(standing.step, numbers, epoch)
+        assert self._before is not None
+        ratios = gradients.updates(self.groups, self._before)
+        self._before = None
+        norm, clipped = self._clipped or (gradients.total(self._norms), False)
+        self.run.gradients(standing.step, norm, self._norms, self.course.clip, clipped, ratios)
+        self._progress()
+        self._restart_clock()
+
+    def _alive(self) -> None:
+        if time.monotonic() - self._sign > HEARTBEAT:
+            self._progress()
+
+    def _progress(self) -> None:
+        self.run.progress(self.standing.step, self.course.steps, "train")
+        self._sign = time.monotonic()
+
+    def _evaluate(self, trainer: pl.Trainer) -> None:
+        standing = self.standing
+        with self._averaged():
+            values = dict(self.evaluate(self._alive)) if trainer.is_global_zero else {}
+            if trainer.world_size > 1:
+                values = trainer.strategy.broadcast(values)
+            sign = -1.0 if self.course.lower_is_better else 1.0
+            value, best = values[self.course.metric], standing.best.get(self.course.metric)
+            better = best is None or sign * value > sign * best
+            if better:
+                self.best = {name: value.detach().clone() for name, value in weights.state(self.module).items()}
+        if better:
+            standing.best, standing.best_step, standing.stale = values, standing.step, 0
+        else:
+            standing.stale += 1
+        self.run.evaluation(standing.step, values, standing.step / self.course.per_epoch, best=better)
+
+    def _follow(self, step: int) -> None:
+        """a <- d a + (1 - d) w, with d rising to its full value so that early weights are soon forgotten."""
+        assert self.course.average is not None
+        decay = min(self.course.average, (1 + step) / (10 + step))
+        newest = weights.trained(self.module)
+        torch._foreach_lerp_(
+            [self._average[name] for name in newest], [p.detach() for p in newest.values()], 1.0 - decay
+        )
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Eval mode, no gradients, averaged weights in place of the newest where they are kept."""
+        learning = weights.trained(self.module)
+        was_training = [part.training for part in self.module.modules()]
+        self.module.eval()
+        with torch.no_grad():
+            newest = {name: learning[name].detach().clone() for name in self._average}
+            weights.put(self.module, self._average)
+            yield
+            weights.put(self.module, newest)
+        for part, training in zip(self.module.modules(), was_training, strict=True):
+            part.training = training
+
+    def _checkpoint(self, trainer: pl.Trainer) -> None:
+        snapshot = Snapshot(
+            standing=self.standing,
+            model=weights.state(self.module),
+            best=self.best,
+            average=self._average,
+            optimizer=trainer.optimizers[0].state_dict(),
+            random=checkpoint.random_states(),
+        )
+        checkpoint.save(self.run, snapshot)
+
+    def _end_not_a_number(self, what: str, step: int) -> None:
+        found = health.not_a_number(what, step, gradients.not_finite(self.groups))
+        self.run.health(found.code, found.level, found.hint, found.groups)
+        where = f" ({', '.join(found.groups)})" if found.groups else ""
+        raise UserError(
+            f"{what} is not a finite number at step {step}{where}: training cannot go on",
+            place=self.run.id,
+            remedy="Most often the learning rate is too high: lower it, set a clip (for example 1.0) or more warm-up.",
+        )
+
+    def _restart_clock(self) -> None:
+        self._since = (time.monotonic(), time.process_time(), self.standing.positions)
+
+    def _stop_clock(self) -> None:
+        wall, cpu, _ = self._since
+        self.standing.seconds += time.monotonic() - wall
+        self.standing.cpu_seconds += time.process_time() - cpu
+
+
+def _any(trainer: pl.Trainer, flag: bool) -> bool:
+    """Whether any process says so: all must leave the loop at the same step."""
+    return trainer.strategy.reduce_boolean_decision(flag, all=False) if trainer.world_size > 1 else flag
+
+
+def _mean(trainer: pl.Trainer, value: Any) -> Any:
+    """Mean over processes: each has divided by the whole batch and multiplied by their number."""
+    return trainer.strategy.reduce(value, reduce_op="mean") if trainer.world_size > 1 else value

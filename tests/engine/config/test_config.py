@@ -1,0 +1,113 @@
+"""Words and YAML to checked dataclasses."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import config
+from engine.config.settings.tree import settings
+from engine.errors import ConfigError
+
+
+def test_the_default_is_the_demo_world_and_a_sasrec() -> None:
+    assert config.choices([])["data"] == "demo"
+    assert config.load([]).student.model == "sasrec"
+
+
+def test_every_choice_of_every_group_makes_a_sound_configuration() -> None:
+    for group, choices in config.groups().items():
+        for choice in choices:
+            config.load([f"{group}={choice}"])
+
+
+def test_the_named_experiments_are_there_and_each_keeps_its_own_data() -> None:
+    papers = ["paper-dllm2rec-toys", "paper-ilora-movielens"]
+    controls = ["no-embedding-distillation", "no-gate", "no-ranking-distillation"]
+    sets = ["amazon-toys", "demo", "lastfm", "ml-100k", "ml-1m"]
+    assert {*papers, *controls, *sets} <= set(config.groups()["experiment"])
+    for name in sets:
+        assert config.load([f"experiment={name}"]).data.name == name
+
+
+def test_a_typed_value_wins_over_the_files_and_reaches_what_refers_to_it() -> None:
+    loaded = config.load(["seed=7", "student.dropout=0.25"])
+    assert (loaded.seed, loaded.student.seed, loaded.student.dropout) == (7, 7, 0.25)
+
+
+def test_a_chosen_group_wins_over_the_experiment() -> None:
+    assert config.choices(["experiment=demo", "data=ml-100k"])["data"] == "ml-100k"
+
+
+def test_the_default_experiment_says_nothing_of_other_data() -> None:
+    demo, other = config.load([]).student, config.load(["data=ml-100k"]).student
+    assert demo.learning_rate != other.learning_rate
+    assert config.load(["data=ml-100k", "experiment=demo"]).student == demo
+    assert "experiment" not in config.choices(["data=ml-100k"])
+
+
+@pytest.mark.parametrize("text", ["a,b=c", "x # y", "${seed}", "[1", "'q'", "true", "1e3", "~", "a: b"])
+def test_a_text_setting_keeps_exactly_what_was_typed(text: str) -> None:
+    assert config.load([f"data.name={text}"]).data.name == text
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("student.dropot=0.1", "Did you mean student.dropout"),
+        ("dropout=0.1", "student.dropout"),
+        ("student.dropout=1", "less than 1"),
+        ("student.dropout=high", "is not a number"),
+        ("student.hidden=64.5", "whole number"),
+        ("data=demmo", "Did you mean demo"),
+        ("experiment=nothing-like-it", "Available: "),
+        ("student=sasrec=x", "has no choice"),
+        ("student.x.y=1", "no setting"),
+        ("data.world=1", "is a section"),
+        ("+student.new=1", "add or remove"),
+        ("~student", "key=value"),
+        ("seed", "key=value"),
+        ("student.hidden=63 ", ""),
+    ],
+)
+def test_a_wrong_word_is_refused_with_a_way_out(word: str, says: str) -> None:
+    if not says:
+        assert config.load([word]).student.hidden == 63  # spaces around a number mean nothing
+        return
+    with pytest.raises(ConfigError) as caught:
+        config.load([word])
+    assert says in str(caught.value)
+
+
+def test_two_settings_that_exclude_each_other_are_refused_together() -> None:
+    with pytest.raises(ConfigError, match=r"multiple of student\.heads"):
+        config.load(["student.hidden=64", "student.heads=3"])
+
+
+def test_a_dumped_configuration_reads_back_as_itself(tmp_path: Path) -> None:
+    loaded = config.load(["student.learning_rate=1e-5", "data.name=Ünïcode: [x] # ${y}"])
+    path = tmp_path / "config.yaml"
+    path.write_text(config.dump(loaded), encoding="utf-8")
+    assert config.read(path) == loaded
+
+
+def test_a_damaged_configuration_names_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("student: [", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"config\.yaml"):
+        config.read(path)
+
+
+def test_no_setting_has_a_default_in_code() -> None:
+    def required(section: Any) -> None:
+        with pytest.raises(TypeError):
+            section()
+
+    for name in config.Config.__annotations__:
+        kind = config.Config.__annotations__[name]
+        if isinstance(kind, type) and kind is not int:
+            required(kind)
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert [item.key for item in settings(config.Config) if not item.meta.get("help")] == []

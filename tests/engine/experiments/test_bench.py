@@ -1,0 +1,53 @@
+"""The speed of each stage: what is counted, and that a person's own settings win."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine import config
+from engine.cli import main
+from engine.experiments import bench
+
+SMALL = ["data.world.users=60", "data.world.series=20", "student.hidden=16", "student.max_length=20"]
+
+
+def measured(folder: Path, *words: str) -> bench.Speed:
+    loaded = config.load(bench.shortened([*SMALL, *words]))
+    (speed,) = bench.speeds("student", loaded, folder, "cpu", lambda name: None)
+    return speed
+
+
+def test_twice_the_epochs_are_twice_the_positions_and_more_operations(tmp_path: Path) -> None:
+    once = measured(tmp_path / "once", "student.epochs=1", "student.windows=last")
+    twice = measured(tmp_path / "twice", "student.epochs=2", "student.windows=last")
+    assert twice.done == 2 * once.done > 0
+    assert 1.2 * once.operations < twice.operations < 2 * once.operations  # both evaluate once
+
+
+def test_a_step_counts_at_least_the_products_with_the_item_table(tmp_path: Path) -> None:
+    speed = measured(tmp_path, "student.epochs=1")
+    items = json.loads(next(tmp_path.glob("data-*/artifacts/profile.json")).read_text())["items"]
+    assert speed.operations >= 6 * speed.done * items * 16  # scores, and the gradients of both of their factors
+    assert speed.floor is not None and 0 < speed.floor < speed.seconds
+
+
+def test_what_a_person_asks_for_comes_after_the_short_course() -> None:
+    words = bench.shortened(["student.epochs=7"])
+    assert config.load(words).student.epochs == 7
+    assert not any(word.startswith("student.epochs=2") for word in words)
+
+
+def test_the_short_course_asks_nothing_of_a_section_that_a_choice_does_not_have(tmp_path: Path) -> None:
+    words = bench.shortened(["backbone=path", f"backbone.name={tmp_path}"])
+    assert config.load(words).backbone.scratch is None
+
+
+def test_the_command_prints_one_row_per_stage_and_leaves_no_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "data", *SMALL, "--runs", str(tmp_path), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["stage"], row["unit"], row["floor"]) == ("data", "events", None)
+    assert row["rate"] > 0
+    assert list(tmp_path.iterdir()) == []

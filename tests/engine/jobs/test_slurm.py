@@ -1,0 +1,165 @@
+"""Runs as jobs of Slurm: of a real one where there is a cluster, and of a stand-in everywhere."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import config
+from engine.errors import ConfigError, RunError
+from engine.experiments.launch import sbatch_options
+from engine.jobs import slurm
+from engine.jobs.starter import launch
+from engine.runs.schema import Exit, Process
+
+STAND_IN = Path(__file__).with_name("slurm_stand_in.py")
+
+
+def answers() -> bool:
+    """Whether there is a cluster with a machine for us."""
+    if shutil.which("sinfo") is None:
+        return False
+    try:
+        done = subprocess.run(["sinfo", "--noheader", "--states=idle"], capture_output=True, text=True, timeout=10)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0 and bool(done.stdout.strip())
+
+
+@pytest.fixture(params=["stand-in", "slurm"])
+def cluster(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm, "ASK_EVERY", 0.0)
+    if request.param == "slurm":
+        if not answers():
+            pytest.skip("there is no Slurm with an idle machine here")
+        return
+    commands, records = tmp_path / "bin", tmp_path / "records"
+    for folder in (commands, records):
+        folder.mkdir()
+    for name in ("sbatch", "squeue", "scancel"):
+        program = commands / name
+        program.write_text(f"#!{sys.executable}\n{STAND_IN.read_text()}".replace("__file__", repr(str(STAND_IN))))
+        program.chmod(0o755)
+    monkeypatch.setenv("STAND_IN", str(records))
+    monkeypatch.setenv("PATH", f"{commands}:/usr/bin:/bin")
+
+
+def submitted(bench: Any, pause: float = 0.0, **fields: Any) -> Path:
+    folder: Path = bench.create(**{"sbatch": [], **fields})
+    launch(folder, bench.trainer(folder, pause))
+    return folder
+
+
+def job(folder: Path) -> slurm.Job:
+    found = slurm.Job.read(folder)
+    assert found is not None
+    return found
+
+
+def at_work(folder: Path) -> bool:
+    process = Process.read(folder)
+    return process is not None and process.phase == "running"
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_job_does_the_run_after_the_jobs_of_its_inputs(bench: Any) -> None:
+    maker = submitted(bench, 0.02)
+    user = submitted(bench, inputs={"student": maker.name})
+    assert bench.state(user) == "QUEUED"
+    assert f"as Slurm job {job(user).id}" in bench.store.entry(user).standing.reason
+    assert bench.ends(user) == "DONE"
+    assert bench.state(maker) == "DONE"
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_job_whose_input_failed_says_so(bench: Any) -> None:
+    maker = bench.create(sbatch=[])
+    launch(maker, bench.command(maker, "raise SystemExit(3)"))
+    user = submitted(bench, inputs={"student": maker.name})
+    assert bench.ends(user) == "FAILED"
+    assert f"needs {maker.name}, which is FAILED" in bench.store.entry(user).standing.reason
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_job_that_waits_is_taken_out_of_the_queue_and_can_be_submitted_again(bench: Any) -> None:
+    folder = submitted(bench, sbatch=["--hold"])
+    assert bench.state(folder) == "QUEUED"
+    bench.store.stop(bench.store.entry(folder))
+    assert bench.state(folder) == "STOPPED"
+    assert bench.store.entry(folder).standing.reason == "stopped before it began"
+    bench.store.resume(bench.store.entry(folder))
+    assert bench.state(folder) == "QUEUED"
+    job(folder).withdraw()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_job_that_vanished_from_the_queue_is_lost(bench: Any) -> None:
+    folder = submitted(bench, sbatch=["--hold"])
+    subprocess.run(["scancel", job(folder).id], check=True)
+    bench.until(lambda: bench.state(folder) == "LOST")
+    assert "ended before it began" in bench.store.entry(folder).standing.reason
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_cancelled_job_writes_its_checkpoint_and_goes_on_as_another(bench: Any) -> None:
+    folder = submitted(bench, 0.05)
+    bench.until(lambda: at_work(folder) and (folder / "checkpoints" / "state.json").exists())
+    job(folder).cancel()
+    assert bench.ends(folder) == "STOPPED"
+    bench.store.resume(bench.store.entry(folder), bench.trainer(folder))
+    assert job(folder).attempt == 2
+    assert bench.ends(folder) == "DONE"
+    assert (folder / "artifacts" / "model.safetensors").read_text() == str(sum(range(41)))
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_job_can_be_killed_and_its_end_is_recorded(bench: Any) -> None:
+    folder = submitted(bench, 0.05)
+    bench.until(lambda: at_work(folder))
+    job(folder).cancel(kill=True)
+    assert bench.ends(folder) == "KILLED"
+    end = Exit.read(folder)
+    assert end is not None
+    assert end.signal == signal.SIGKILL
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_run_that_is_in_the_queue_is_not_submitted_twice(bench: Any) -> None:
+    folder = submitted(bench, sbatch=["--hold"])
+    with pytest.raises(RunError, match="at work on this run already"):
+        launch(folder)
+    job(folder).withdraw()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_what_slurm_refuses_is_told_in_its_words(bench: Any) -> None:
+    folder = bench.create(sbatch=["--partition=nowhere"])
+    with pytest.raises(RunError, match="invalid partition") as told:
+        launch(folder)
+    assert "sinfo" in told.value.remedy
+
+
+def test_a_machine_without_slurm_says_what_to_do(bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RunError, match="there is no sbatch on this machine") as told:
+        launch(bench.create(sbatch=[]))
+    assert "launcher=local" in told.value.remedy
+
+
+def test_only_stages_that_compute_ask_for_accelerators() -> None:
+    words = ["launcher=slurm", "launcher.slurm.gpus=2", "launcher.slurm.partition=main", "launcher.slurm.time=1-0"]
+    settings = config.load(words).launcher
+    assert sbatch_options(settings, computes=True) == [
+        *("--partition=main", "--time=1-0", "--cpus-per-task=2", "--gpus=2")
+    ]
+    assert "--gpus=2" not in (sbatch_options(settings, computes=False) or [])
+    assert sbatch_options(config.load([]).launcher, computes=True) is None
+
+
+def test_half_a_choice_of_launcher_is_refused() -> None:
+    with pytest.raises(ConfigError, match="choose launcher=slurm"):
+        config.load(["launcher.kind=slurm"])

@@ -1,0 +1,87 @@
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import RunError
+from engine.report.evaluation import WIDTH, align, probability, read, render
+from engine.runs.schema import ARTIFACTS
+from engine.stages import COMPARISONS, METRICS_TABLE, OVERLAPS
+
+
+def test_the_table_fits_a_narrow_terminal_and_names_its_protocol(finished: Path) -> None:
+    text = render(finished)
+    assert max(map(len, text.splitlines())) <= WIDTH
+    head = read(finished, METRICS_TABLE)[0]
+    assert text.startswith("tiny: 40 users, 60 items, 40 test rows (leave-one-out), targets " + head["targets_hash"])
+    assert "seen items hidden, ranked among all items, ties share their average rank" in text
+    assert "seen items not hidden:" in text
+    assert "ranked among 20 candidates (the target and 19 fixed random negatives):" in text
+
+
+def test_floor_comes_first_and_ceiling_last_in_every_block(finished: Path) -> None:
+    text = render(finished)
+    names = re.findall(r"^(popularity \(floor\)|student|oracle \(ceiling\))  ", text, flags=re.MULTILINE)
+    assert names == ["popularity (floor)", "student", "oracle (ceiling)"] * 3
+
+
+def test_figures_stand_beside_half_their_interval_and_their_cost(finished: Path) -> None:
+    (row,) = [
+        r for r in read(finished, METRICS_TABLE) if (r["model"], r["split"], r["main"]) == ("student", "test", "true")
+    ]
+    (line,) = [line for line in render(finished).splitlines() if line.startswith("student ") and "12.5" in line]
+    for metric in ("hr@10", "ndcg@10"):
+        assert f"{float(row[metric]):.4f} ±{1.96 * float(row[f'{metric} se']):.4f}" in line
+
+
+def test_a_difference_is_a_sentence_with_its_interval(finished: Path) -> None:
+    (row,) = [r for r in read(finished, COMPARISONS) if (r["metric"], r["slice"]) == ("ndcg@10", "all")]
+    words = {"better": "is better than", "worse": "is worse than", "undecided": "cannot be told apart"}
+    text = " ".join(render(finished).split())
+    assert words[row["verdict"]] in text
+    assert f"95 % interval {float(row['low']):+.4f} to {float(row['high']):+.4f}" in text
+
+
+def test_it_says_whether_teaching_brought_the_student_nearer_to_its_teacher(
+    pipeline: Any, held_out: Any, validation_rows: Any
+) -> None:
+    pipeline.teach(held_out, validation_rows)
+    folder = pipeline.evaluate("evaluate.models=[popularity,student,teacher,distilled]")
+    shares = {
+        (row["model"], row["other"]): 100 * float(row["overlap"])
+        for row in read(folder, OVERLAPS)
+        if row["hide_seen"] == "true"
+    }
+    before, after = shares["student", "teacher"], shares["teacher", "distilled"]
+    told = (
+        f"student and teacher share {before:.1f} %, distilled and teacher {after:.1f} %: {after - before:+.1f} points"
+    )
+    assert told in " ".join(render(folder).split())
+    assert "of their first items" not in render(pipeline.evaluate(name="evaluate-2"))
+
+
+def test_hostile_names_reach_the_terminal_as_text(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "evaluate-9"
+    shutil.copytree(finished, folder)
+    path = folder / ARTIFACTS / METRICS_TABLE.file
+    path.write_text(path.read_text().replace("tiny", "\x1b[31mred\x1b[0m"))
+    assert "\x1b" not in render(folder)
+    assert render(folder).startswith("red: 40 users")
+
+
+def test_an_unfinished_evaluation_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="engine resume"):
+        render(tmp_path / "evaluate-2")
+
+
+def test_columns_are_as_wide_as_their_widest_cell() -> None:
+    assert align(["model", "n"], [["a", "100"], ["longer", "5"]]) == ["model     n", "a       100", "longer    5"]
+
+
+@pytest.mark.parametrize(
+    ("p", "said"), [(1.0, "1.0000"), (0.00012, "0.0001"), (0.00004, "< 0.0001"), (0.0, "< 0.0001")]
+)
+def test_a_small_probability_is_never_called_zero(p: float, said: str) -> None:
+    assert probability(p) == said

@@ -78,7 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, root: Path, chosen: "Settings", place: str) -> int:
     if not sys.stderr.isatty() or not sys.stdin.isatty():  # the picture goes to stderr: stdout is data
         raise UserError(
-            "cockpit needs a terminal", place="stdin or stderr", remedy="Without one use: engine runs, engine show ID"
+            "cockpit needs a terminal",
+            location="stdin or stderr",
+            remedy="Without one use: engine runs, engine show ID",
         )
     # No animations and no smooth scrolling: over SSH they are bytes without news.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")

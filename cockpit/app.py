@@ -1,4 +1,4 @@
-"""The terminal app around the desk: keys in, pictures out, clocks, and the link to a slow terminal.
+"""The terminal app around the context: keys in, pictures out, clocks, and the link to a slow terminal.
 
 One timer reads, one paints. A picture is skipped while the terminal has not taken the one before, so a slow line makes
 the cockpit show less often, never answer late.
@@ -18,7 +18,7 @@ from textual._compositor import CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.screen import Screen
 
-from cockpit.context import Desk
+from cockpit.context import Context
 from cockpit.frame import Frame
 from cockpit.keys import SYSTEM
 from cockpit.render.cell_diff import FrontBuffer, Unreadable
@@ -47,7 +47,7 @@ class Cockpit(App[None], inherit_bindings=False):
     ) -> None:
         super().__init__(ansi_color=True)
         self.settings = settings
-        self.desk = Desk(root, self, settings, read_only=read_only, place=place)
+        self.context = Context(root, self, settings, read_only=read_only, place=place)
         self._frame = Frame(palette(colour_depth(settings) if colours is None else colours))
         self._meter = Meter(root)
         self._front: FrontBuffer | None = None
@@ -71,7 +71,7 @@ class Cockpit(App[None], inherit_bindings=False):
         self.call_after_refresh(self._first_picture)
 
     def on_unmount(self) -> None:
-        self.desk.close()
+        self.context.close()
 
     def _first_picture(self) -> None:
         self._paint(now=True)
@@ -86,19 +86,19 @@ class Cockpit(App[None], inherit_bindings=False):
         self._rest = (self._rest + 1) % REST
         if self._resting and self._rest:
             return
-        self._dirty |= self.desk.tick()
-        if self.desk.behind and not self._catching_up:
+        self._dirty |= self.context.tick()
+        if self.context.behind and not self._catching_up:
             self._catching_up = True
             self.set_timer(CATCH_UP_EVERY, self._catch_up)
 
     @property
     def _resting(self) -> bool:
-        return not self.desk.list.working and time.monotonic() - self._touched > REST_AFTER
+        return not self.context.list.working and time.monotonic() - self._touched > REST_AFTER
 
     def _catch_up(self) -> None:
         """A long list or history: go on as soon as the keys have been looked at."""
-        self._dirty |= self.desk.tick()
-        self._catching_up = self.desk.behind
+        self._dirty |= self.context.tick()
+        self._catching_up = self.context.behind
         if self._catching_up:
             self.set_timer(CATCH_UP_EVERY, self._catch_up)
         else:
@@ -112,7 +112,7 @@ class Cockpit(App[None], inherit_bindings=False):
         self._dirty = False
         size = self.size
         if size.width and size.height:
-            self._frame.show(self.desk.draw(size.width, size.height))
+            self._frame.show(self.context.draw(size.width, size.height))
 
     def _waiting(self) -> bool:
         """Whether the terminal has not taken everything yet."""
@@ -123,7 +123,7 @@ class Cockpit(App[None], inherit_bindings=False):
     def _measure(self) -> None:
         elapsed = time.monotonic() - self._sent_at
         if elapsed > 0.5:
-            self.desk.link = 0.7 * self.desk.link + 0.3 * self._sent / elapsed
+            self.context.link = 0.7 * self.context.link + 0.3 * self._sent / elapsed
             self._sent, self._sent_at = 0, time.monotonic()
         self._measured = (self._measured + 1) % REST
         if self._resting and self._measured:
@@ -131,33 +131,33 @@ class Cockpit(App[None], inherit_bindings=False):
         self.run_worker(self._look_at_machine(), exclusive=True, group="machine")
 
     async def _look_at_machine(self) -> None:
-        everything = self.desk.screen.name == SYSTEM
-        self._dirty |= self.desk.saw_system(await asyncio.to_thread(self._meter.look, everything))
+        everything = self.context.screen.name == SYSTEM
+        self._dirty |= self.context.saw_system(await asyncio.to_thread(self._meter.look, everything))
 
     # -- keys and mouse ------------------------------------------------------------------------------------------
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key):
             self._touched = time.monotonic()
-            self.desk.key(event.key, event.character)
+            self.context.key(event.key, event.character)
             self._paint(now=True)
             return
         await super().on_event(event)
 
     def on_paste(self, event: events.Paste) -> None:
-        self.desk.paste(event.text)
+        self.context.paste(event.text)
         self._paint(now=True)
 
     def on_frame_clicked(self, event: Frame.Clicked) -> None:
-        self.desk.click(event.x, event.y, self.size.width, self.size.height)
+        self.context.click(event.x, event.y, self.size.width, self.size.height)
         self._paint(now=True)
 
     def on_mouse_scroll_down(self) -> None:
-        self.desk.key("down")
+        self.context.key("down")
         self._dirty = True
 
     def on_mouse_scroll_up(self) -> None:
-        self.desk.key("up")
+        self.context.key("up")
         self._dirty = True
 
     def on_resize(self) -> None:

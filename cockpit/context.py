@@ -51,7 +51,7 @@ class Effects(Protocol):
 Ask = Callable[..., Coroutine[Any, Any, engine.Answer]]
 
 
-class Desk:
+class Context:
     """What all screens share: runs, what is read of them, marks, the prompt, messages and the way back."""
 
     def __init__(

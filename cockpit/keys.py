@@ -264,7 +264,7 @@ class KeyMap:
             if action not in known:
                 near = get_close_matches(action, known, 1)
                 meant = f"Did you mean {near[0]}?" if near else "The help screen (?) lists the actions."
-                raise ConfigError(f"unknown action {action!r}", place=place, remedy=meant)
+                raise ConfigError(f"unknown action {action!r}", location=place, remedy=meant)
         self.table = tuple(replace(key, keys=tuple(own.get(key.action, key.keys))) for key in TABLE)
         for screen in SCREENS:
             taken: dict[str, str] = {}
@@ -273,7 +273,7 @@ class KeyMap:
                     if name in taken:
                         raise ConfigError(
                             f"the key {name} means both {taken[name]} and {key.action} on the screen {screen}",
-                            place=place,
+                            location=place,
                             remedy=f"Give {key.action} or {taken[name]} another key.",
                         )
                     taken[name] = key.action

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from cockpit.context import Desk
+from cockpit.context import Context
 from cockpit.keys import HELP, SCREENS, SHOWN, SYSTEM, KeyMap, caption
 from cockpit.render.lines import plain
 from cockpit.services.system import Meter
@@ -37,22 +37,22 @@ def picture(root: Path, screen: str, size: str, settings: Settings) -> str:
     """A screen as text. ``size`` as in 120x40."""
     match = re.fullmatch(r"(\d{2,3})x(\d{2,3})", size)
     if match is None:
-        raise UserError(f"{size!r} is not a size", place="--size", remedy="Write for example --size 120x40.")
+        raise UserError(f"{size!r} is not a size", location="--size", remedy="Write for example --size 120x40.")
     across, down = int(match[1]), int(match[2])
-    desk = Desk(root, Nobody(), settings)
+    context = Context(root, Nobody(), settings)
     deadline = time.monotonic() + PATIENCE
-    desk.saw_system(Meter(root).look(screen == SYSTEM))
+    context.saw_system(Meter(root).look(screen == SYSTEM))
     while time.monotonic() < deadline:
-        desk.tick()
-        if desk.watch.scanner.complete and desk.stack[-1] != screen:
-            desk.list.arrange(desk.clock())
-            desk.show(screen)
-            desk.draw(across, down)
-        elif desk.watch.scanner.complete and not desk.behind and not desk.tick():
+        context.tick()
+        if context.watch.scanner.complete and context.stack[-1] != screen:
+            context.list.arrange(context.clock())
+            context.show(screen)
+            context.draw(across, down)
+        elif context.watch.scanner.complete and not context.behind and not context.tick():
             break
-    desk.list.arrange(desk.clock())
-    desk.message = ("", "", 0.0)
-    return plain(desk.draw(across, down))
+    context.list.arrange(context.clock())
+    context.message = ("", "", 0.0)
+    return plain(context.draw(across, down))
 
 
 def key_table(own: dict[str, list[str]], place: str) -> str:

@@ -50,12 +50,12 @@ def load(place: Path) -> Settings:
         return Settings()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"the settings cannot be read ({error})", place=str(place), remedy="Mend or remove it."
+            f"the settings cannot be read ({error})", location=str(place), remedy="Mend or remove it."
         ) from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is not TOML: {error}", place=str(place), remedy="Mend that line.") from None
+        raise ConfigError(f"is not TOML: {error}", location=str(place), remedy="Mend that line.") from None
     return _checked(values, str(place))
 
 
@@ -66,7 +66,7 @@ def _checked(values: dict[str, Any], place: str) -> Settings:
         if name not in known:
             near = get_close_matches(name, known, 1)
             meant = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
-            raise ConfigError(f"there is no setting {name!r}", place=place, remedy=meant)
+            raise ConfigError(f"there is no setting {name!r}", location=place, remedy=meant)
         if name == "keys":
             settings.keys = _keys(value, place)
             continue
@@ -74,12 +74,12 @@ def _checked(values: dict[str, Any], place: str) -> Settings:
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(value) is not wanted:
-            raise ConfigError(f"{name} must be of type {wanted.__name__}, not {value!r}", place=place)
+            raise ConfigError(f"{name} must be of type {wanted.__name__}, not {value!r}", location=place)
         if name in CHOICES and value not in CHOICES[name]:
             near = get_close_matches(str(value), [str(choice) for choice in CHOICES[name]], 1)
             meant = f"Did you mean {near[0]}? " if near else ""
             allowed = ", ".join(str(choice) for choice in CHOICES[name])
-            raise ConfigError(f"{name} cannot be {value!r}", place=place, remedy=f"{meant}Allowed: {allowed}.")
+            raise ConfigError(f"{name} cannot be {value!r}", location=place, remedy=f"{meant}Allowed: {allowed}.")
         setattr(settings, name, value)
     return settings
 
@@ -91,7 +91,7 @@ def _keys(value: Any, place: str) -> dict[str, list[str]]:
         if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
             raise ConfigError(
                 f"keys.{action} must be a key or a list of keys",
-                place=place,
+                location=place,
                 remedy='Write for example: mark = ["space"]',
             )
         keys[str(action)] = listed

@@ -4,16 +4,16 @@
 class UserError(Exception):
     """What is wrong, where, and what puts it right; shown without a traceback, exit status 2.
 
-    ``cause`` states the fact, ``place`` names the file, line, setting or run, ``remedy`` the command or value that
+    ``cause`` states the fact, ``location`` names the file, line, setting or run, ``remedy`` the command or value that
     helps.
     """
 
-    def __init__(self, cause: str, *, place: str = "", remedy: str = "") -> None:
+    def __init__(self, cause: str, *, location: str = "", remedy: str = "") -> None:
         super().__init__(cause)
-        self.cause, self.place, self.remedy = cause, place, remedy
+        self.cause, self.location, self.remedy = cause, location, remedy
 
     def __str__(self) -> str:
-        lines = [f"{self.place}: {self.cause}" if self.place else self.cause]
+        lines = [f"{self.location}: {self.cause}" if self.location else self.cause]
         if self.remedy:
             lines.append(self.remedy)
         return "\n".join(lines)

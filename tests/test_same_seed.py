@@ -18,7 +18,7 @@ TINY = [
     *("backbone.scratch.width=16", "backbone.scratch.layers=1", "backbone.scratch.heads=2"),
     *("backbone.scratch.feedforward=32", "backbone.scratch.steps=6", "backbone.scratch.evaluate_every=3"),
     *("backbone.scratch.warmup=2", "teacher.history=4", "teacher.lora.rank=4", "teacher.lora.experts=2"),
-    *("teacher.rank.width=8", "teacher.rank.warm_epochs=1", "teacher.steps=4", "knowledge.top=20"),
+    *("teacher.rank.width=8", "teacher.rank.pretrain_epochs=1", "teacher.steps=4", "knowledge.top=20"),
     *("distill.kl.top=10", "evaluate.samples=100", "evaluate.timed_requests=2"),
     "evaluate.models=[popularity,student,teacher,distilled,oracle]",
 ]

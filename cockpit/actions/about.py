@@ -6,13 +6,13 @@ from cockpit.keys import RUNS
 from cockpit.models.rows import Row
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 NO_RUN = "there is no run here"
 
 
-def chosen(desk: "Desk") -> list[Row]:
+def chosen(context: "Context") -> list[Row]:
     """On the list the marked runs, or the one under the cursor; elsewhere the run that is shown."""
-    if desk.screen.name == RUNS:
-        return desk.list.chosen
-    return [desk.row] if desk.row else []
+    if context.screen.name == RUNS:
+        return context.list.chosen
+    return [context.row] if context.row else []

@@ -10,92 +10,94 @@ from engine.errors import UserError
 from engine.runs.schema import Meta
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 
-def why_not_pin(desk: "Desk") -> str:
-    return "" if chosen(desk) else NO_RUN
+def why_not_pin(context: "Context") -> str:
+    return "" if chosen(context) else NO_RUN
 
 
 why_not_tags = why_not_note = why_not_archive = why_not_mark = why_not_pin
 
 
-def do_pin(desk: "Desk") -> None:
-    row = desk.row
+def do_pin(context: "Context") -> None:
+    row = context.row
     if row is not None:
-        change(desk, [row], "pin", lambda meta: setattr(meta, "pinned", not meta.pinned))
-        desk.say(f"{row.name} {'pinned' if row.pinned else 'no longer pinned'}")
+        change(context, [row], "pin", lambda meta: setattr(meta, "pinned", not meta.pinned))
+        context.say(f"{row.name} {'pinned' if row.pinned else 'no longer pinned'}")
 
 
-def do_archive(desk: "Desk") -> None:
-    rows = chosen(desk)
+def do_archive(context: "Context") -> None:
+    rows = chosen(context)
     hide = not all(row.archived for row in rows)
 
     def work() -> None:
-        change(desk, rows, "archive", lambda meta: setattr(meta, "archived", hide))
-        desk.say(f"{len(rows)} {'archived' if hide else 'back in the list'}: u undoes, H shows archived runs")
-        desk.list.marks.clear()
+        change(context, rows, "archive", lambda meta: setattr(meta, "archived", hide))
+        context.say(f"{len(rows)} {'archived' if hide else 'back in the list'}: u undoes, H shows archived runs")
+        context.list.marks.clear()
 
     if len(rows) > 1:
-        confirm(desk, f"archive {len(rows)} runs", work)
+        confirm(context, f"archive {len(rows)} runs", work)
     else:
         work()
 
 
-def do_tags(desk: "Desk") -> None:
-    rows = chosen(desk)
+def do_tags(context: "Context") -> None:
+    rows = chosen(context)
     before = " ".join(rows[0].tags)
 
     def take(text: str) -> None:
-        change(desk, rows, "tags", lambda meta: setattr(meta, "tags", text.split()))
+        change(context, rows, "tags", lambda meta: setattr(meta, "tags", text.split()))
 
-    desk.type(f"tags of {len(rows)} runs" if len(rows) > 1 else "tags", before, take, hint="separated by blanks")
+    context.type(f"tags of {len(rows)} runs" if len(rows) > 1 else "tags", before, take, hint="separated by blanks")
 
 
-def do_note(desk: "Desk") -> None:
-    row = desk.row
+def do_note(context: "Context") -> None:
+    row = context.row
     if row is not None:
-        desk.type("note", row.note, lambda text: change(desk, [row], "note", lambda meta: setattr(meta, "note", text)))
+        context.type(
+            "note", row.note, lambda text: change(context, [row], "note", lambda meta: setattr(meta, "note", text))
+        )
 
 
-def change(desk: "Desk", rows: Sequence[Row], what: str, edit: Callable[[Meta], None]) -> None:
+def change(context: "Context", rows: Sequence[Row], what: str, edit: Callable[[Meta], None]) -> None:
     """Change what people say about runs, and remember how to take it back."""
-    before = {row.id: Meta.read(desk.root / row.id) for row in rows}
+    before = {row.id: Meta.read(context.root / row.id) for row in rows}
     try:
         for row in rows:
-            meta = Meta.read(desk.root / row.id)
+            meta = Meta.read(context.root / row.id)
             edit(meta)
-            _write(desk, row.id, meta)
+            _write(context, row.id, meta)
     except UserError as error:
-        desk.say(str(error), "bad")
+        context.say(str(error), "bad")
         return
 
     def back() -> None:
         for run, meta in before.items():
-            _write(desk, run, meta)
+            _write(context, run, meta)
 
-    desk.undo.append((what, back))
-    desk.list.arrange(desk.clock())
+    context.undo.append((what, back))
+    context.list.arrange(context.clock())
 
 
-def _write(desk: "Desk", run: str, meta: Meta) -> None:
-    meta.write(desk.root / run)
-    row = desk.list.rows.get(run)
+def _write(context: "Context", run: str, meta: Meta) -> None:
+    meta.write(context.root / run)
+    row = context.list.rows.get(run)
     if row is not None:
         row.tags, row.note, row.pinned, row.archived = list(meta.tags), meta.note, meta.pinned, meta.archived
-    desk.watch.scanner.again(run)
+    context.watch.scanner.again(run)
 
 
-def why_not_undo(desk: "Desk") -> str:
-    return "" if desk.undo else "there is nothing to undo"
+def why_not_undo(context: "Context") -> str:
+    return "" if context.undo else "there is nothing to undo"
 
 
-def do_undo(desk: "Desk") -> None:
-    what, back = desk.undo.pop()
+def do_undo(context: "Context") -> None:
+    what, back = context.undo.pop()
     try:
         back()
     except UserError as error:
-        desk.say(str(error), "bad")
+        context.say(str(error), "bad")
         return
-    desk.list.arrange(desk.clock())
-    desk.say(f"undone: {what}")
+    context.list.arrange(context.clock())
+    context.say(f"undone: {what}")

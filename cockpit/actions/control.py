@@ -11,40 +11,40 @@ from cockpit.prompts import Choice
 from cockpit.services import engine
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 
-def do_launch(desk: "Desk") -> None:
-    desk.show(LAUNCH)
-    desk.form.open()
+def do_launch(context: "Context") -> None:
+    context.show(LAUNCH)
+    context.form.open()
 
 
-def why_not_rerun(desk: "Desk") -> str:
-    return "" if desk.row else NO_RUN
+def why_not_rerun(context: "Context") -> str:
+    return "" if context.row else NO_RUN
 
 
-def do_rerun(desk: "Desk") -> None:
+def do_rerun(context: "Context") -> None:
     """The form with the settings of this run."""
-    row = desk.row
+    row = context.row
     if row is not None:
-        desk.show(LAUNCH)
-        desk.form.open(row)
+        context.show(LAUNCH)
+        context.form.open(row)
 
 
-def why_not_doctor(desk: "Desk") -> str:
-    return "" if desk.row else NO_RUN
+def why_not_doctor(context: "Context") -> str:
+    return "" if context.row else NO_RUN
 
 
-def do_doctor(desk: "Desk") -> None:
+def do_doctor(context: "Context") -> None:
     """The doctor looks at the run."""
-    row = desk.row
+    row = context.row
     if row is not None:
-        desk.doctor.examine(f"{row.stage} {row.name}", [row.id], row.id)
-        desk.show(DOCTOR)
+        context.doctor.examine(f"{row.stage} {row.name}", [row.id], row.id)
+        context.show(DOCTOR)
 
 
-def why_not_stop(desk: "Desk") -> str:
-    targets = chosen(desk)
+def why_not_stop(context: "Context") -> str:
+    targets = chosen(context)
     if not targets:
         return NO_RUN
     if not any(row.open for row in targets):
@@ -52,32 +52,32 @@ def why_not_stop(desk: "Desk") -> str:
     return ""
 
 
-def do_stop(desk: "Desk") -> None:
+def do_stop(context: "Context") -> None:
     """Ask how; more than one run needs a typed yes."""
-    targets = [row for row in chosen(desk) if row.open]
+    targets = [row for row in chosen(context) if row.open]
     what = f"{targets[0].stage} {targets[0].name}" if len(targets) == 1 else f"{len(targets)} runs"
 
     def take(when: str) -> None:
         if len(targets) > 1:
-            confirm(desk, f"{when}: stop {len(targets)} runs", lambda: stop(desk, targets, when))
+            confirm(context, f"{when}: stop {len(targets)} runs", lambda: stop(context, targets, when))
         else:
-            stop(desk, targets, when)
+            stop(context, targets, when)
 
     choices = [
         Choice("after evaluation", "goes on to its next evaluation, keeps a checkpoint", "evaluation"),
         Choice("now", "writes a checkpoint and ends; can be resumed", "now"),
         Choice("kill", "ends at once without a checkpoint", "kill"),
     ]
-    desk.choose(f"stop {what}", choices, take)
+    context.choose(f"stop {what}", choices, take)
 
 
-def stop(desk: "Desk", rows: Sequence[Row], when: str) -> None:
-    desk.say(f"asked to stop: {', '.join(row.name for row in rows)}")
-    desk.effects.spawn(tell(desk, [engine.stop_words(row.id, when) for row in rows], [row.id for row in rows]))
+def stop(context: "Context", rows: Sequence[Row], when: str) -> None:
+    context.say(f"asked to stop: {', '.join(row.name for row in rows)}")
+    context.effects.spawn(tell(context, [engine.stop_words(row.id, when) for row in rows], [row.id for row in rows]))
 
 
-def why_not_resume(desk: "Desk") -> str:
-    row = desk.row
+def why_not_resume(context: "Context") -> str:
+    row = context.row
     if row is None:
         return NO_RUN
     if row.open:
@@ -85,27 +85,27 @@ def why_not_resume(desk: "Desk") -> str:
     return f"{row.name} is DONE: r runs it again" if row.state == "DONE" else ""
 
 
-def do_resume(desk: "Desk") -> None:
-    row = desk.row
+def do_resume(context: "Context") -> None:
+    row = context.row
     if row is not None:
-        desk.say(f"resuming {row.name}")
-        desk.effects.spawn(tell(desk, [engine.resume_words(row.id)], [row.id]))
+        context.say(f"resuming {row.name}")
+        context.effects.spawn(tell(context, [engine.resume_words(row.id)], [row.id]))
 
 
-async def tell(desk: "Desk", commands: Sequence[list[str]], runs: Sequence[str]) -> None:
+async def tell(context: "Context", commands: Sequence[list[str]], runs: Sequence[str]) -> None:
     """Run ``engine`` for each, say what went wrong, and look at the runs again."""
-    answers = await asyncio.gather(*(desk.ask(words, desk.root) for words in commands))
+    answers = await asyncio.gather(*(context.ask(words, context.root) for words in commands))
     wrong = [answer.message for answer in answers if answer.status]
     if wrong:
-        desk.say(wrong[0], "bad")
+        context.say(wrong[0], "bad")
     for run in runs:
-        desk.watch.scanner.again(run)
+        context.watch.scanner.again(run)
 
 
-def confirm(desk: "Desk", what: str, do: Callable[[], None]) -> None:
+def confirm(context: "Context", what: str, do: Callable[[], None]) -> None:
     """A typed yes before anything that touches more than one run."""
 
     def check(text: str) -> str:
         return "" if text == "yes" else "type yes, or esc to leave it"
 
-    desk.type(what, "", lambda text: do(), check=check)
+    context.type(what, "", lambda text: do(), check=check)

@@ -7,81 +7,81 @@ from cockpit.keys import HELP, LIVE, RECOMMEND
 from cockpit.prompts import Choice
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
     from cockpit.screens.recommend import Recommend
 
 MOVES = ("down", "up", "page_down", "page_up", "first", "last", "left", "right", "pane", "pane_back")
 
 
-def why_not_show_live(desk: "Desk") -> str:
-    return "" if desk.list.rows else "there are no runs yet: a launches one"
+def why_not_show_live(context: "Context") -> str:
+    return "" if context.list.rows else "there are no runs yet: a launches one"
 
 
-def why_not_show_recommend(desk: "Desk") -> str:
-    return "" if desk.list.rows else "there are no runs yet: a launches one"
+def why_not_show_recommend(context: "Context") -> str:
+    return "" if context.list.rows else "there are no runs yet: a launches one"
 
 
-def do_show_recommend(desk: "Desk") -> None:
+def do_show_recommend(context: "Context") -> None:
     """Ask the models of the run under the cursor, or of the newest evaluation where that one has none."""
-    row = desk.row
-    desk.show(RECOMMEND)
-    cast("Recommend", desk.screens[RECOMMEND]).open(row)
+    row = context.row
+    context.show(RECOMMEND)
+    cast("Recommend", context.screens[RECOMMEND]).open(row)
 
 
-def why_not_show_log(desk: "Desk") -> str:
-    return "" if desk.row else NO_RUN
+def why_not_show_log(context: "Context") -> str:
+    return "" if context.row else NO_RUN
 
 
-def do_help(desk: "Desk") -> None:
-    desk.show(HELP)
+def do_help(context: "Context") -> None:
+    context.show(HELP)
 
 
-def do_repaint(desk: "Desk") -> None:
-    desk.effects.repaint()
+def do_repaint(context: "Context") -> None:
+    context.effects.repaint()
 
 
-def do_back(desk: "Desk") -> None:
+def do_back(context: "Context") -> None:
     """One layer out; on the lowest one it says how to leave."""
-    if len(desk.stack) > 1:
-        desk.stack.pop()
-    elif desk.list.marks:
-        desk.list.marks.clear()
-        desk.say("marks taken away")
-    elif desk.list.text:
-        desk.list.filter("")
-        desk.list.arrange(desk.clock())
+    if len(context.stack) > 1:
+        context.stack.pop()
+    elif context.list.marks:
+        context.list.marks.clear()
+        context.say("marks taken away")
+    elif context.list.text:
+        context.list.filter("")
+        context.list.arrange(context.clock())
     else:
-        desk.say("Q leaves the cockpit; runs go on")
+        context.say("Q leaves the cockpit; runs go on")
 
 
-def do_quit(desk: "Desk") -> None:
-    desk.effects.leave()
+def do_quit(context: "Context") -> None:
+    context.effects.leave()
 
 
-def do_palette(desk: "Desk") -> None:
+def do_palette(context: "Context") -> None:
     """Every action of this screen by name, movement last; those that are impossible now say why."""
-    name = desk.screen.name
+    name = context.screen.name
     choices = []
-    for key in sorted(desk.keys.of(name), key=lambda key: key.action in MOVES):
-        reason = desk.why_not(key.action)
+    for key in sorted(context.keys.of(name), key=lambda key: key.action in MOVES):
+        reason = context.why_not(key.action)
         text = f"{key.shown:<7} {key.help}" if not reason else f"{key.shown:<7} not now: {reason}"
         choices.append(Choice(key.label, text, key.action))
-    desk.choose("commands", choices, desk.act)
+    context.choose("commands", choices, context.act)
 
 
-def why_not_attention(desk: "Desk") -> str:
-    return "" if desk.attention in desk.list.rows else "no warning yet"
+def why_not_attention(context: "Context") -> str:
+    return "" if context.attention in context.list.rows else "no warning yet"
 
 
-def do_attention(desk: "Desk") -> None:
-    desk.list.go_to(desk.attention)
-    desk.show(LIVE)
-    desk.live.open(desk.attention)
+def do_attention(context: "Context") -> None:
+    context.list.go_to(context.attention)
+    context.show(LIVE)
+    context.live.open(context.attention)
 
 
-def why_not_repeat(desk: "Desk") -> str:
-    return "" if desk.repeatable else "nothing was done yet that could be repeated"
+def why_not_repeat(context: "Context") -> str:
+    return "" if context.repeatable else "nothing was done yet that could be repeated"
 
 
-def do_repeat(desk: "Desk") -> None:
-    desk.act(desk.repeatable)
+def do_repeat(context: "Context") -> None:
+    context.act(context.repeatable)

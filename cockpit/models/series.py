@@ -174,7 +174,7 @@ def at(series: Series, axis: str, x: float) -> tuple[float, float] | None:
     return float(xs[index]), float(series.values[index])
 
 
-def rung(value: float) -> float:
+def nice_step(value: float) -> float:
     """The smallest of ... 1, 2, 5, 10, 20 ... that is not below ``value`` (> 0)."""
     if not (0 < value < 1e300):
         return 1.0
@@ -207,9 +207,9 @@ class Limits:
 
 def _rounded(low: float, high: float) -> tuple[float, float]:
     if high - low < TINY:
-        pad = rung(abs(high)) / 2 if abs(high) >= TINY else 0.5
+        pad = nice_step(abs(high)) / 2 if abs(high) >= TINY else 0.5
         low, high = low - pad, high + pad
-    step = rung((high - low) / 8)
+    step = nice_step((high - low) / 8)
     bottom, top = np.floor(low / step) * step, np.ceil(high / step) * step
     if 0 <= bottom <= (high - low) / 2:  # zero is near: begin there, so heights can be compared
         bottom = 0.0

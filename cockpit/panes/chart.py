@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cockpit.models.series import AXES, HUGE, STEP, TIME, Limits, Series, at, rung
+from cockpit.models.series import AXES, HUGE, STEP, TIME, Limits, Series, at, nice_step
 from cockpit.render import numbers
 from cockpit.render.braille import EMPTY, Area, Curve, Window, draw, runs
 from cockpit.render.lines import Line, Lines, box, column, right, short, width
@@ -181,10 +181,10 @@ def _planned(chart: Chart, series: Series, x: Floats, axis: str) -> float:
     """Where the x axis ends: at the planned end, or on a ladder while that is not known."""
     last = float(x[-1])
     if axis == TIME:
-        return rung(last)
+        return nice_step(last)
     if chart.total and series.last_step:
         return chart.total if axis == STEP else math.ceil(last * max(1.0, chart.total / series.last_step) - 0.05)
-    return rung(last)
+    return nice_step(last)
 
 
 def _between(curve: Curve, left: float, right: float) -> Curve:
@@ -277,7 +277,7 @@ def _labels(window: Window, rows: int, log: bool) -> dict[int, str]:
     parts = max(1, int((rows - 1) / 2.5))
     span = window.top - window.bottom
     labels: dict[int, str] = {}
-    step = rung(span / parts)
+    step = nice_step(span / parts)
     if log or not 0 < span / step <= 2 * rows:  # also numbers near the ends of what a float can hold
         for part in range(parts + 1):
             row = round(part * (rows - 1) / parts)

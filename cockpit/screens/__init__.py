@@ -1,6 +1,6 @@
 """The screens, by name. One is loaded when it is first looked at: a start should not pay for what nobody opened.
 
-A screen is a file of its own: ``cockpit/screens/<name>.py`` with a class ``<Name>(desk)``, and a line in the table of
+A screen is a file of its own: ``cockpit/screens/<name>.py`` with a class ``<Name>(context)``, and a line in
 ``cockpit.keys.SCREENS``.
 """
 
@@ -12,7 +12,7 @@ from cockpit.models.rows import Row
 from cockpit.render.lines import Line, Lines
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 
 class Screen(Protocol):
@@ -42,9 +42,9 @@ class Screen(Protocol):
 class Screens(dict[str, Screen]):
     """Name -> screen, made when it is asked for."""
 
-    def __init__(self, desk: "Desk") -> None:
+    def __init__(self, context: "Context") -> None:
         super().__init__()
-        self._desk = desk
+        self._desk = context
 
     def __missing__(self, name: str) -> Screen:
         if name not in SCREENS:

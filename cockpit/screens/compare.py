@@ -18,7 +18,7 @@ from cockpit.services.comparing import Comparing
 from cockpit.services.scan import read_config
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 CURVE, METRICS, SETTING, MEMBERS, NOTES = "curves", "metrics", "settings", "runs", "verdict"
 PANES = (METRICS, NOTES, SETTING, MEMBERS, CURVE)
@@ -31,10 +31,10 @@ class Compare:
 
     name = COMPARE
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
-        self.curves = Curves(desk)
-        self.comparing = Comparing(desk.root, desk.ask, desk.effects.spawn)
+    def __init__(self, context: "Context") -> None:
+        self.context = context
+        self.curves = Curves(context)
+        self.comparing = Comparing(context.root, context.ask, context.effects.spawn)
         self.groups: list[Group] = []
         self.by = SETTINGS
         self.base = 0  # which of the groups the others are held against
@@ -71,7 +71,7 @@ class Compare:
 
     def look(self) -> bool:
         """Choose the runs, read their settings, and have them compared; whether anything changed."""
-        runs = self.desk.list
+        runs = self.context.list
         marked = [runs.rows[run] for run in runs.marks if run in runs.rows]
         rows = chosen(marked, runs.current, runs.shown)
         complete = self.by != SETTINGS or self._read(rows)
@@ -91,7 +91,7 @@ class Compare:
         """The groups, put together anew only when there are other runs or settings to tell them by."""
         key = (self.by, [(row.id, row.config is None) for row in rows])
         if key != self._known[0]:
-            found = grouped(rows, self.by, self.desk.list.rows)
+            found = grouped(rows, self.by, self.context.list.rows)
             self._known = (key, [(group.letter, [row.id for row in group.rows]) for group in found])
         fresh = {row.id: row for row in rows}
         return [Group(letter, tuple(fresh[run] for run in ids)) for letter, ids in self._known[1]]
@@ -101,7 +101,7 @@ class Compare:
         start = time.perf_counter()
         for row in rows:
             if row.config is None:
-                row.config = read_config(self.desk.root / row.id)
+                row.config = read_config(self.context.root / row.id)
                 if time.perf_counter() - start > SLICE:
                     break
         return all(row.config is not None for row in rows)
@@ -140,8 +140,8 @@ class Compare:
         return [*above, *self._pane(METRICS, 0, top, across, middle), *below]
 
     def _welcome(self) -> Lines:
-        rows = chosen([], self.desk.list.current, self.desk.list.shown)
-        if not self.desk.list.rows:
+        rows = chosen([], self.context.list.current, self.context.list.shown)
+        if not self.context.list.rows:
             return [[("there are no runs yet: a launches one", "dim")]]
         if self.by == SETTINGS and any(row.config is None for row in rows):
             return [[("reading settings", "dim")]]
@@ -161,7 +161,7 @@ class Compare:
     def _pane(self, name: str, x: int, y: int, across: int, down: int) -> Lines:
         self._places.append((name, x, y, across, down))
         if name == CURVE:
-            return chart(self.curves.chart(self.groups), self.desk.view, across, down, self.focus == CURVE)
+            return chart(self.curves.chart(self.groups), self.context.view, across, down, self.focus == CURVE)
         body = self._body(name, across - 2)
         room = max(down - 2, 1)
         self._most[name] = max(0, len(body) - room)
@@ -192,7 +192,7 @@ class Compare:
             return texts.metrics(comparison, across)
         if name == SETTING:
             return texts.settings(comparison, self.every, across)
-        return texts.notes(comparison, self.desk.list.rows, across)
+        return texts.notes(comparison, self.context.list.rows, across)
 
     def _trouble(self) -> list[tuple[int, str]]:
         return list(enumerate(self.comparing.trouble.splitlines()))
@@ -238,25 +238,25 @@ class Compare:
 
     def do_back(self) -> None:
         """The cursor goes first, then the part of the x axis, then the zoom, then the screen."""
-        if self.desk.view.cursor is not None:
-            self.desk.view.cursor = None
-        elif self.desk.view.part:
-            self.desk.view.whole()
+        if self.context.view.cursor is not None:
+            self.context.view.cursor = None
+        elif self.context.view.part:
+            self.context.view.whole()
         elif self.zoomed:
             self.zoomed = False
         else:
-            self.desk.stack.pop()
+            self.context.stack.pop()
 
     def why_not_metric(self) -> str:
         return "" if self.curves.names(self.groups) else "these runs have reported no metric"
 
     def do_metric(self) -> None:
         choices = [Choice(name, "", name) for name in self.curves.names(self.groups)]
-        self.desk.choose("metric of the curves", choices, lambda name: setattr(self.curves, "metric", name))
+        self.context.choose("metric of the curves", choices, lambda name: setattr(self.curves, "metric", name))
 
     def do_bands(self) -> None:
         self.curves.ranges = not self.curves.ranges
-        self.desk.say("range of the seeds shown" if self.curves.ranges else "only the means")
+        self.context.say("range of the seeds shown" if self.curves.ranges else "only the means")
 
     def do_changed(self) -> None:
         self.every = not self.every
@@ -264,7 +264,7 @@ class Compare:
     def do_group(self) -> None:
         self.by = GROUPINGS[(GROUPINGS.index(self.by) + 1) % len(GROUPINGS)]
         self.base = 0
-        self.desk.say(
+        self.context.say(
             {"settings": "runs that differ by their seed alone are one group"}.get(self.by, f"grouped by {self.by}")
         )
 
@@ -279,25 +279,25 @@ class Compare:
         self.comparing.again()
 
     def do_copy(self) -> None:
-        command = engine.shown(["compare", *self.words], self.desk.root)
-        self.desk.effects.copy(command)
-        self.desk.say(f"copied {command[:60]}…" if len(command) > 60 else f"copied {command}")
+        command = engine.shown(["compare", *self.words], self.context.root)
+        self.context.effects.copy(command)
+        self.context.say(f"copied {command[:60]}…" if len(command) > 60 else f"copied {command}")
 
     def do_export(self) -> None:
         """The metric rows as ``engine compare --csv`` writes them: the same numbers, to the last digit."""
         words_now = self.words
 
         def take(text: str) -> None:
-            self.desk.effects.spawn(self._write(words_now, Path(text).expanduser()))
+            self.context.effects.spawn(self._write(words_now, Path(text).expanduser()))
 
         def check(text: str) -> str:
             return "is there already: another name" if text and Path(text).expanduser().exists() else ""
 
-        self.desk.type("write CSV to", "compare.csv", take, check=check)
+        self.context.type("write CSV to", "compare.csv", take, check=check)
 
     async def _write(self, groups: list[str], place: Path) -> None:
-        answer = await self.desk.ask(["compare", *groups, "--csv", str(place)], self.desk.root)
-        self.desk.say(
+        answer = await self.context.ask(["compare", *groups, "--csv", str(place)], self.context.root)
+        self.context.say(
             answer.message if answer.status else f"metrics written to {place}", "bad" if answer.status else ""
         )
 

@@ -12,14 +12,14 @@ from cockpit.services.watch import FOLLOWED
 from cockpit.theme import CURVES
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 
 class Curves:
     """``metric`` is what a person chose; empty: the main one. ``ranges``: whether the range of the seeds is shown."""
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
+    def __init__(self, context: "Context") -> None:
+        self.context = context
         self.metric = ""
         self.ranges = True
         self._chart = Chart("")
@@ -27,7 +27,7 @@ class Curves:
 
     def _runs(self, groups: Sequence[Group]) -> list[list[str]]:
         """By group the trainings whose curves stand for its runs."""
-        rows = self.desk.list.rows
+        rows = self.context.list.rows
         return [
             list(dict.fromkeys(run.id for row in group.rows if (run := trained(row, rows)) is not None))
             for group in groups
@@ -40,24 +40,24 @@ class Curves:
 
     def names(self, groups: Sequence[Group]) -> list[str]:
         """Metrics that any of the trainings reported, its main one first."""
-        rows = [self.desk.list.rows[run] for run in self.watched(groups)]
+        rows = [self.context.list.rows[run] for run in self.watched(groups)]
         found = [row.metric for row in rows if row.metric]
         for row in rows:
-            found += self.desk.watch.follow(row.id).data.series
+            found += self.context.watch.follow(row.id).data.series
         return list(dict.fromkeys(found))
 
     def chart(self, groups: Sequence[Group]) -> Chart:
         """Means, and around them the ranges; a group is known by its letter, colour and dash."""
-        names, watched, rows = self.names(groups), self.watched(groups), self.desk.list.rows
+        names, watched, rows = self.names(groups), self.watched(groups), self.context.list.rows
         metric = self.metric if self.metric in names else next(iter(names), "")
         stages = {rows[run].stage for run in watched} - {groups[0].rows[0].stage}
         title = metric + (f" of {', '.join(sorted(stages))}" if stages else "")
         if self._chart.title != title:
             self._chart = Chart(title)
-        drawn, axis = self._chart, self.desk.view.axis
+        drawn, axis = self._chart, self.context.view.axis
         drawn.traces, drawn.total, drawn.note = [], 0.0, []
         for place, (group, runs) in enumerate(zip(groups, self._runs(groups), strict=True)):
-            datas = [self.desk.watch.follow(run).data for run in runs if run in watched]
+            datas = [self.context.watch.follow(run).data for run in runs if run in watched]
             own = [series for data in datas if (series := data.series.get(metric)) is not None]
             key = (metric, axis, [(id(series), series.count, series.last_step) for series in own])
             if group.letter not in self._bands or self._bands[group.letter][0] != key:

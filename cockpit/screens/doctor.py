@@ -10,7 +10,7 @@ from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, block, wrap
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
     from cockpit.services.engine import Answer
 
 NAME = 28  # cells of a check's name
@@ -21,8 +21,8 @@ class Doctor:
 
     name = DOCTOR
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
+    def __init__(self, context: "Context") -> None:
+        self.context = context
         self.subject = ""
         self.found: list[Finding] = []
         self.trouble = ""
@@ -36,12 +36,12 @@ class Doctor:
 
     @property
     def row(self) -> Row | None:
-        return self.desk.list.rows.get(self._run)
+        return self.context.list.rows.get(self._run)
 
     def title(self) -> Line:
         line: Line = [(f"  {self.subject}", "bold")]
         if self._since is not None:
-            return [*line, (f"  looking for {numbers.duration(self.desk.clock() - self._since)}", "warn")]
+            return [*line, (f"  looking for {numbers.duration(self.context.clock() - self._since)}", "warn")]
         bad = sum(one.verdict == "fail" for one in self.found)
         if self.found:
             line.append((f"  ✗ NOT SOUND: {bad} of {len(self.found)}" if bad else "  ✓ sound", "bad" if bad else "ok"))
@@ -50,7 +50,7 @@ class Doctor:
 
     def look(self) -> bool:
         """Whether another second of looking has passed, which the top line counts."""
-        before, self._second = self._second, int(self.desk.clock()) if self._since is not None else 0
+        before, self._second = self._second, int(self.context.clock()) if self._since is not None else 0
         return self._second != before
 
     def watched(self) -> list[str]:
@@ -62,20 +62,20 @@ class Doctor:
     def examine(self, subject: str, asked: list[str], run: str = "") -> None:
         """Have the doctor look at a run's id or at a stage with settings; what it finds appears when it is done."""
         if self._since is not None:
-            self.desk.say("the doctor is looking already", "warn")
+            self.context.say("the doctor is looking already", "warn")
             return
         self.subject, self._asked, self._run = subject, asked, run
-        self.found, self.trouble, self._top, self._since = [], "", 0, self.desk.clock()
-        self.desk.effects.spawn(self._examine())
+        self.found, self.trouble, self._top, self._since = [], "", 0, self.context.clock()
+        self.context.effects.spawn(self._examine())
 
     async def _examine(self) -> None:
         begin = time.monotonic()
-        answer = await self.desk.ask(["doctor", *self._asked], self.desk.root)
+        answer = await self.context.ask(["doctor", *self._asked], self.context.root)
         self._since, self._took = None, time.monotonic() - begin
         self._take(answer)
         bad = [one.check for one in self.found if one.verdict == "fail"]
         told = f"the doctor objects: {', '.join(bad)}" if bad else self.trouble or "the doctor found nothing wrong"
-        self.desk.say(f"{self.subject}: {told}", "bad" if bad or self.trouble else "")
+        self.context.say(f"{self.subject}: {told}", "bad" if bad or self.trouble else "")
 
     def show(self, subject: str, asked: list[str], answer: "Answer") -> None:
         """Show what the doctor told somebody else."""

@@ -9,7 +9,7 @@ from cockpit.panes.run_table import STATES
 from cockpit.render.lines import Line, Lines, block, column
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 ABOUT = {
     "RUNNING": "at work, heard of in the last seconds",
@@ -29,8 +29,8 @@ class Help:
 
     name = HELP
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
+    def __init__(self, context: "Context") -> None:
+        self.context = context
         self._top = 0
         self._page = 10
 
@@ -59,9 +59,9 @@ class Help:
         for screen in SCREENS:
             if screen == HELP:
                 continue
-            opens = next(key.shown for key in self.desk.keys.table if key.action in (screen, f"show_{screen}"))
+            opens = next(key.shown for key in self.context.keys.table if key.action in (screen, f"show_{screen}"))
             out += [[], [(f" {caption(screen)} ({opens})", "header")]]
-            for key in self.desk.keys.of(screen):
+            for key in self.context.keys.of(screen):
                 shown = " ".join(SHOWN.get(name, name) for name in key.keys)
                 out.append([("   " + column(shown, 18), "key"), (column(key.label, 14), ""), (key.help, "dim")])
         out += [[], [(" States", "header")]]

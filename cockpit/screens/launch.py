@@ -17,7 +17,7 @@ from cockpit.services.sizes import disk_use
 from engine.stages import STAGES
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 GRAPH, FORM = "graph", "form"
 PRESET = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")  # as the engine has it
@@ -28,9 +28,9 @@ class Launch:
 
     name = LAUNCH
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
-        self.planning = Planning(desk.root, desk.ask, desk.effects.spawn)
+    def __init__(self, context: "Context") -> None:
+        self.context = context
+        self.planning = Planning(context.root, context.ask, context.effects.spawn)
         self.pane = FORM
         self.cursor = {GRAPH: 0, FORM: 0}
         self.find = ""
@@ -71,17 +71,19 @@ class Launch:
         below = (8 if down >= 26 else 7) + (6 if down >= 36 and self.form.sweeps else 0)
         graph = panes.graph(self.planning, self.cursor[GRAPH], self.pane == GRAPH, left, down - below)
         above = beside([graph, self._settings(across - left, down - below)])
-        free = self.desk.watch.system.disk_free
-        return [*above, *panes.preview(self.planning, self.desk.root, self._cost(), free, across, below)]
+        free = self.context.watch.system.disk_free
+        return [*above, *panes.preview(self.planning, self.context.root, self._cost(), free, across, below)]
 
     def _cost(self) -> Estimate | None:
         """What the plan would take, reckoned anew when the plan is another one."""
         steps = self.planning.steps
         if self._costs[0] is not steps:
             data = next((str(step.get("run") or "") for step in steps if step.get("stage") == "data"), "")
-            rows = self.desk.list.rows.values()
+            rows = self.context.list.rows.values()
             told = (
-                estimate(self.planning.new, rows, data, lambda run: disk_use(self.desk.root / run)) if steps else None
+                estimate(self.planning.new, rows, data, lambda run: disk_use(self.context.root / run))
+                if steps
+                else None
             )
             self._costs = (steps, told)
         return self._costs[1]
@@ -167,9 +169,9 @@ class Launch:
             values = setting.choices or ("true", "false")
             choices = [Choice(value, "", value) for value in values]
             here = values.index(self.form.text(key)) if self.form.text(key) in values else 0
-            self.desk.choose(f"{key}: {setting.help}", choices, lambda text: self.planning.change(key, text), here)
+            self.context.choose(f"{key}: {setting.help}", choices, lambda text: self.planning.change(key, text), here)
         else:
-            self.desk.type(
+            self.context.type(
                 key,
                 self.form.text(key),
                 lambda text: self.planning.change(key, text),
@@ -195,7 +197,7 @@ class Launch:
         def take(text: str) -> None:
             self.find, self.cursor[FORM], self.pane = text, 0, FORM
 
-        self.desk.type("find a setting", before, take, live=take, cancel=lambda: take(before))
+        self.context.type("find a setting", before, take, live=take, cancel=lambda: take(before))
 
     def do_changed(self) -> None:
         self.changed_only = not self.changed_only
@@ -210,7 +212,7 @@ class Launch:
         if self.form.undo():
             self.planning.refresh()
         else:
-            self.desk.say("there is nothing to undo in this form", "warn")
+            self.context.say("there is nothing to undo in this form", "warn")
 
     def why_not_preset(self) -> str:
         return "" if self.form.presets else "this engine has no named experiments"
@@ -218,7 +220,7 @@ class Launch:
     def do_preset(self) -> None:
         saved = self.form.saved
         choices = [Choice(name, "your own" if name in saved else "", name) for name in self.form.presets]
-        self.desk.choose("named experiments", choices, self.planning.start_from)
+        self.context.choose("named experiments", choices, self.planning.start_from)
 
     def why_not_save(self) -> str:
         if self.form.sweeps:
@@ -232,7 +234,7 @@ class Launch:
         """Ask for a name; ``engine`` writes the file."""
 
         def take(name: str) -> None:
-            self.desk.effects.spawn(self._save(name))
+            self.context.effects.spawn(self._save(name))
 
         def check(name: str) -> str:
             if name in self.form.presets and name not in self.form.saved:
@@ -240,11 +242,13 @@ class Launch:
             return "" if PRESET.fullmatch(name) else "small letters, digits, dots and dashes"
 
         before = self.form.preset if self.form.preset in self.form.saved else ""
-        self.desk.type("save as experiment", before, take, check=check, hint="chosen later with p, or experiment=NAME")
+        self.context.type(
+            "save as experiment", before, take, check=check, hint="chosen later with p, or experiment=NAME"
+        )
 
     async def _save(self, name: str) -> None:
         wrong = await self.planning.save(name)
-        self.desk.say(f"not saved: {wrong}" if wrong else f"saved: experiment={name}", "bad" if wrong else "")
+        self.context.say(f"not saved: {wrong}" if wrong else f"saved: experiment={name}", "bad" if wrong else "")
 
     def why_not_list_runs(self) -> str:
         if not self.form.sweeps:
@@ -254,7 +258,7 @@ class Launch:
     def do_list_runs(self) -> None:
         texts = panes.combinations(self.form, GRID_LIMIT)
         choices = [Choice(text, "", text) for text in texts]
-        self.desk.choose(f"{len(texts)} combinations", choices, lambda text: None)
+        self.context.choose(f"{len(texts)} combinations", choices, lambda text: None)
 
     def why_not_doctor(self) -> str:
         return self.planning.why_not()
@@ -262,40 +266,42 @@ class Launch:
     def do_doctor(self) -> None:
         """All checks on what the form says, whichever boxes are ticked."""
         asked = [word for word in self.planning.examined if word not in ("--only", "overfits")]
-        self.desk.doctor.examine(" ".join(asked), asked)
-        self.desk.show(DOCTOR)
+        self.context.doctor.examine(" ".join(asked), asked)
+        self.context.show(DOCTOR)
 
     def do_check(self) -> None:
         choices = [
             Choice(("[✓] " if name in self.planning.checks else "[ ] ") + name, text, name)
             for name, text in CHECKS.items()
         ]
-        self.desk.choose("before the start", choices, self.planning.toggle)
+        self.context.choose("before the start", choices, self.planning.toggle)
 
     def do_copy(self) -> None:
-        text = engine.shown(self.form.command, self.desk.root)
-        self.desk.effects.copy(text)
-        self.desk.say("copied the command")
+        text = engine.shown(self.form.command, self.context.root)
+        self.context.effects.copy(text)
+        self.context.say("copied the command")
 
     def why_not_start(self) -> str:
         return self.planning.why_not()
 
     def do_start(self) -> None:
-        self.desk.effects.spawn(self._start())
+        self.context.effects.spawn(self._start())
 
     async def _start(self) -> None:
         started = await self.planning.start()
         if self.planning.objection is not None:
-            self.desk.doctor.show(self.form.target, self.planning.examined, self.planning.objection)
-            self.desk.show(DOCTOR)
+            self.context.doctor.show(self.form.target, self.planning.examined, self.planning.objection)
+            self.context.show(DOCTOR)
         if started is None:
-            self.desk.say(f"not started: {self.planning.trouble}", "bad")
+            self.context.say(f"not started: {self.planning.trouble}", "bad")
             return
         for run in started:
-            self.desk.watch.scanner.again(run)
-        self.desk.live.open(started[-1] if started else "")
-        self.desk.show(RUNS)
-        self.desk.say(f"started {self.form.count} × {self.form.target}: they work on their own, whatever happens here")
+            self.context.watch.scanner.again(run)
+        self.context.live.open(started[-1] if started else "")
+        self.context.show(RUNS)
+        self.context.say(
+            f"started {self.form.count} × {self.form.target}: they work on their own, whatever happens here"
+        )
 
     def click(self, x: int, y: int) -> None:
         """A click on a stage or a setting puts the cursor there."""

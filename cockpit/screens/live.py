@@ -16,7 +16,7 @@ from cockpit.screens.live_charts import Charts
 from cockpit.screens.live_layout import Place, arrange
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 OVERLAID = 5  # marked runs beside the one that is shown
 
@@ -26,19 +26,19 @@ class Live:
 
     name = LIVE
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
+    def __init__(self, context: "Context") -> None:
+        self.context = context
         self.run = ""
         self.focus = ""  # the pane that tab went to; empty: the first chart
         self.zoomed = False
         self.side = True
-        self._charts = Charts(desk)
+        self._charts = Charts(context)
         self._places: list[Place] = []
         self._drawn: dict[str, tuple[object, Lines]] = {}  # pane -> what it depended on, its lines
 
     @property
     def row(self) -> Row | None:
-        rows = self.desk.list.rows
+        rows = self.context.list.rows
         if self.run not in rows:
             living = [row for row in rows.values() if row.live] or list(rows.values())
             self.run = max(living, key=lambda row: (row.created, row.id)).id if living else ""
@@ -46,8 +46,8 @@ class Live:
 
     def open(self, run: str) -> None:
         """Show a run."""
-        self.run, self._charts.layer, self.desk.view.cursor = run, 0, None
-        self.desk.view.whole()
+        self.run, self._charts.layer, self.context.view.cursor = run, 0, None
+        self.context.view.whole()
 
     def title(self) -> Line:
         row = self.row
@@ -59,7 +59,7 @@ class Live:
             line.append((f"  ep {row.epoch:.3g}", ""))
         if row.open and row.eta is not None:
             line.append((f"  eta {numbers.duration(row.eta)}", ""))
-        if self.desk.watch.follow(row.id).loading:
+        if self.context.watch.follow(row.id).loading:
             line.append(("  reading", "dim"))
         return line
 
@@ -67,11 +67,11 @@ class Live:
         return [self.row.id, *self._others()] if self.row else []
 
     def _others(self) -> list[str]:
-        return [run for run in self.desk.list.marks if run != self.run][:OVERLAID]
+        return [run for run in self.context.list.marks if run != self.run][:OVERLAID]
 
     @property
     def data(self) -> RunData:
-        return self.desk.watch.follow(self.run).data
+        return self.context.watch.follow(self.run).data
 
     def charts(self) -> list[str]:
         """Metrics that have a chart, in order."""
@@ -102,14 +102,22 @@ class Live:
 
     def _pane(self, place: Place, row: Row, data: RunData, focused: bool) -> Lines:
         """A pane's lines; drawn again only when something it shows has changed."""
-        version: object = [self.desk.watch.follow(run).version for run in self.watched()]
-        view = self.desk.view
-        key: object = (place, focused, self.run, tuple(self.desk.list.marks), version, self._charts.layer, repr(view))
+        version: object = [self.context.watch.follow(run).version for run in self.watched()]
+        view = self.context.view
+        key: object = (
+            place,
+            focused,
+            self.run,
+            tuple(self.context.list.marks),
+            version,
+            self._charts.layer,
+            repr(view),
+        )
         if place.name == layout.LOG:
-            console = self.desk.watch.console(row.id)
+            console = self.context.watch.console(row.id)
             key = (place, focused, self.run, console.version, console.unfinished)
         elif place.name == layout.SYSTEM:
-            key = (place, focused, self.desk.watch.system)
+            key = (place, focused, self.context.watch.system)
         elif place.name in (layout.SIDE, layout.HEALTH):
             key = None  # short texts over many facts: cheap, and always right
         elif place.name in data.series:
@@ -123,7 +131,7 @@ class Live:
         return lines
 
     def _draw_pane(self, place: Place, row: Row, data: RunData, focused: bool) -> Lines:
-        across, down, desk = place.across, place.down, self.desk
+        across, down, context = place.across, place.down, self.context
         match place.name:
             case layout.HEALTH:
                 return health.render(row, data, across, down, focused)
@@ -135,27 +143,27 @@ class Live:
             case layout.STRIP:
                 return gates.heat_strip(data.gates, self._charts.layer, across, down, focused)
             case layout.LOG:
-                console = desk.watch.console(row.id)
+                console = context.watch.console(row.id)
                 lines = [*list(console.lines)[-down:], *([console.unfinished] if console.unfinished else [])]
                 return log.tail(lines, across, down, [("  L whole screen", "dim")], focused)
             case layout.SYSTEM:
-                return system.render(desk.watch.system, desk.watch.use, across, down, focused)
+                return system.render(context.watch.system, context.watch.use, across, down, focused)
             case layout.SIDE:
-                best = desk.list.best.get(row.peers)
-                shown, marks = desk.list.shown, desk.list.marks
-                return side.render(row, shown, desk.list.rows, best, marks, desk.clock(), across, down, focused)
+                best = context.list.best.get(row.peers)
+                shown, marks = context.list.shown, context.list.marks
+                return side.render(row, shown, context.list.rows, best, marks, context.clock(), across, down, focused)
             case _:
-                return chart(self._charts.chart(place.name, row, self.watched()), desk.view, across, down, focused)
+                return chart(self._charts.chart(place.name, row, self.watched()), context.view, across, down, focused)
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
     def _switch(self, by: int) -> None:
         """The next run of the list, as it is filtered and sorted."""
-        ids = [row.id for row in self.desk.list.shown]
+        ids = [row.id for row in self.context.list.shown]
         if self.run in ids:
             place = min(max(ids.index(self.run) + by, 0), len(ids) - 1)
             self.open(ids[place])
-            self.desk.list.go_to(self.run)
+            self.context.list.go_to(self.run)
 
     def do_down(self) -> None:
         self._switch(1)
@@ -170,10 +178,10 @@ class Live:
         self._switch(-10)
 
     def do_first(self) -> None:
-        self._switch(-len(self.desk.list.entries))
+        self._switch(-len(self.context.list.entries))
 
     def do_last(self) -> None:
-        self._switch(len(self.desk.list.entries))
+        self._switch(len(self.context.list.entries))
 
     def _tab(self, by: int) -> None:
         names = layout.panes(self.charts(), bool(self.data.gates.layers), bool(self.data.gradients.norms))
@@ -191,20 +199,20 @@ class Live:
 
     def do_open(self) -> None:
         if self.focus == layout.LOG:
-            self.desk.act("show_log")
+            self.context.act("show_log")
         else:
             self.do_zoom()
 
     def do_back(self) -> None:
         """The cursor goes first, then the part of the x axis, then the zoom, then the screen."""
-        if self.desk.view.cursor is not None:
-            self.desk.view.cursor = None
-        elif self.desk.view.part:
-            self.desk.view.whole()
+        if self.context.view.cursor is not None:
+            self.context.view.cursor = None
+        elif self.context.view.part:
+            self.context.view.whole()
         elif self.zoomed:
             self.zoomed = False
         else:
-            self.desk.stack.pop()
+            self.context.stack.pop()
 
     def why_not_metric(self) -> str:
         if not self.data.series:
@@ -225,7 +233,7 @@ class Live:
             self.focus = name
 
         choices = [Choice(name, self._said(name), name) for name in self._charts.known(self.data)]
-        self.desk.choose("metric of this chart", choices, take)
+        self.context.choose("metric of this chart", choices, take)
 
     def why_not_beside(self) -> str:
         return self.why_not_metric() or (
@@ -248,7 +256,7 @@ class Live:
 
         names = [name for name in self._charts.known(self.data) if name != chart]
         choices = [Choice(("[✓] " if name in there else "[ ] ") + name, self._said(name), name) for name in names]
-        self.desk.choose(f"beside {chart}", choices, take)
+        self.context.choose(f"beside {chart}", choices, take)
 
     def _said(self, name: str) -> str:
         about = self.data.schema.get(name, {})
@@ -274,14 +282,14 @@ class Live:
         self.focus = layout.LOG
 
     def do_mark(self) -> None:
-        self.desk.list.mark(self.run)
-        self.desk.say(
-            "marked: its curves are laid over other runs" if self.run in self.desk.list.marks else "not marked"
+        self.context.list.mark(self.run)
+        self.context.say(
+            "marked: its curves are laid over other runs" if self.run in self.context.list.marks else "not marked"
         )
 
     def do_filter(self) -> None:
-        self.desk.show("runs")
-        self.desk.act("filter")
+        self.context.show("runs")
+        self.context.act("filter")
 
     def click(self, x: int, y: int) -> None:
         for place in self._places:

@@ -12,7 +12,7 @@ from cockpit.render import numbers
 from cockpit.theme import CURVES
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 ENTROPY = "gate entropy"
 FIRST = ("val_recall@10", "val_loss", "loss", TOTAL, ENTROPY, "val_ndcg@10", "lr")
@@ -21,8 +21,8 @@ FIRST = ("val_recall@10", "val_loss", "loss", TOTAL, ENTROPY, "val_ndcg@10", "lr
 class Charts:
     """Charts by metric. A run has the same colour on all of them; of several metrics on one, each has its own dash."""
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
+    def __init__(self, context: "Context") -> None:
+        self.context = context
         self.layer = 0  # of the gates whose entropy is drawn
         self.chosen: dict[str, list[str]] = {}  # stage -> the charts that a person chose, in order
         self.beside: dict[tuple[str, str], list[str]] = {}  # (stage, chart) -> metrics laid over it
@@ -40,16 +40,16 @@ class Charts:
 
     def chart(self, metric: str, row: Row, runs: list[str]) -> Chart:
         """The chart of a metric with everything on it. ``runs``: the run that is shown, then those laid over it."""
-        data = self.desk.watch.follow(row.id).data
+        data = self.context.watch.follow(row.id).data
         drawn = self._charts.setdefault((row.id, metric), Chart(metric))
         drawn.total = data.total
         drawn.traces = []
         more = self.beside.get((row.stage, metric), [])
         for dash, name in enumerate([metric, *more]):
             for colour, run in enumerate(runs):
-                series = self._series(self.desk.watch.follow(run).data, name)
-                if series is not None and run in self.desk.list.rows:
-                    label = self.desk.list.rows[run].name[-4:]
+                series = self._series(self.context.watch.follow(run).data, name)
+                if series is not None and run in self.context.list.rows:
+                    label = self.context.list.rows[run].name[-4:]
                     drawn.traces.append(Trace(f"{label} {name}" if more else label, series, colour + CURVES * dash))
         best = row.best.get(metric)
         drawn.note = [(f"  best {numbers.figure(best[0])}@{numbers.count(best[1])}", "dim")] if best else []
@@ -63,7 +63,7 @@ class Charts:
     def version(self, row: Row, metric: str, runs: list[str]) -> object:
         """What changes whenever the chart does, also when a series was wound back."""
         names = [metric, *self.beside.get((row.stage, metric), [])]
-        series = [self._series(self.desk.watch.follow(run).data, name) for run in runs for name in names]
+        series = [self._series(self.context.watch.follow(run).data, name) for run in runs for name in names]
         return runs, names, [(one.count, one.last_step) if one else None for one in series]
 
     def _series(self, data: RunData, metric: str) -> Series | None:

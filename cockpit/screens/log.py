@@ -9,7 +9,7 @@ from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, block
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 
 class Log:
@@ -17,8 +17,8 @@ class Log:
 
     name = LOG
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
+    def __init__(self, context: "Context") -> None:
+        self.context = context
         self.following = True
         self.errors = False
         self.search = ""
@@ -30,8 +30,8 @@ class Log:
 
     @property
     def row(self) -> Row | None:
-        below = [name for name in self.desk.stack if name != LOG]
-        row = self.desk.screens[below[-1]].row if below else None
+        below = [name for name in self.context.stack if name != LOG]
+        row = self.context.screens[below[-1]].row if below else None
         if row is not None and row.id != self._run:
             self._run, self._top, self._match, self.following = row.id, 0, -1, True
         return row
@@ -40,7 +40,7 @@ class Log:
         row = self.row
         if row is None:
             return []
-        console = self.desk.watch.console(row.id)
+        console = self.context.watch.console(row.id)
         line: Line = [(f"  {row.stage} {row.name}  {row.state}", "dim"), (f"  {len(self._lines()):,} lines", "dim")]
         if console.skipped:
             line.append((f"  (first {numbers.size(console.skipped)} not shown: engine logs {row.id})", "warn"))
@@ -60,7 +60,7 @@ class Log:
         row = self.row
         if row is None:
             return []
-        console = self.desk.watch.console(row.id)
+        console = self.context.watch.console(row.id)
         key = (row.id, console.version, console.unfinished, self.errors)
         if self._cached[0] != key:
             lines = [*console.lines, *([console.unfinished] if console.unfinished else [])]
@@ -119,7 +119,7 @@ class Log:
             if text:
                 self.do_previous() if self.following else self.do_next()
 
-        self.desk.type("search", self.search, take, hint="n next, N before")
+        self.context.type("search", self.search, take, hint="n next, N before")
 
     def why_not_next(self) -> str:
         return "" if self.search else "search with / first"
@@ -142,4 +142,4 @@ class Log:
                 self._match, self.following = index, False
                 self._top = max(0, index - self._page // 2)
                 return
-        self.desk.say(f"{self.search!r} is not here", "warn")
+        self.context.say(f"{self.search!r} is not here", "warn")

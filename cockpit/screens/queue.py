@@ -18,7 +18,7 @@ from engine.jobs.queue import Use, Waiting
 from engine.runs.identity import host
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 LOOK_EVERY = 1.0  # seconds between two looks at tickets and slots
 
@@ -28,8 +28,8 @@ class Queue:
 
     name = QUEUE
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
+    def __init__(self, context: "Context") -> None:
+        self.context = context
         self.turns: list[Turn] = []
         self.uses: list[Use] = []
         self.cursor = 0
@@ -69,15 +69,15 @@ class Queue:
         if now - self._asked >= LOOK_EVERY:
             self._asked = now
             try:
-                self.uses, self._line = queue.look(self.desk.root)
+                self.uses, self._line = queue.look(self.context.root)
                 self.trouble = ""
             except OSError as error:
                 self.trouble = f"{error.filename}: {error.strerror}"
-        elif [(row.id, row.state) for row in self.desk.list.rows.values() if row.open] == self._open:
+        elif [(row.id, row.state) for row in self.context.list.rows.values() if row.open] == self._open:
             return False
-        self._open = [(row.id, row.state) for row in self.desk.list.rows.values() if row.open]
+        self._open = [(row.id, row.state) for row in self.context.list.rows.values() if row.open]
         here, before = self.row, self.turns
-        self.turns = turns(self.desk.list.rows, self.uses, self._line, self.desk.clock())
+        self.turns = turns(self.context.list.rows, self.uses, self._line, self.context.clock())
         self._keep(here)
         return self.turns != before
 
@@ -94,7 +94,7 @@ class Queue:
         self._page = max(1, rest - 4)
         self._top = max(0, min(max(self._top, self.cursor - self._page + 1), self.cursor))
         self._first = high + 2
-        above = pane.slots(self.uses, self.desk.list.rows, host(), across, high)
+        above = pane.slots(self.uses, self.context.list.rows, host(), across, high)
         trouble: Lines = [[(" ✗ " + self.trouble, "bad")]] if self.trouble else []
         return [*above, *pane.line(self.turns, self.cursor, self._top, across, rest), *trouble]
 
@@ -126,8 +126,8 @@ class Queue:
 
     def do_open(self) -> None:
         if self.row is not None:
-            self.desk.live.open(self.row.id)
-            self.desk.show(LIVE)
+            self.context.live.open(self.row.id)
+            self.context.show(LIVE)
 
     def why_not_pause(self) -> str:
         turn = self.turn
@@ -144,8 +144,8 @@ class Queue:
     def do_pause(self) -> None:
         turn = self.turn
         if turn is not None:
-            self._do(lambda: queue.pause(self.desk.root, turn.row.id, not turn.paused))
-            self.desk.say(f"{short(turn.row)} {'goes on' if turn.paused else 'paused: others pass it'}")
+            self._do(lambda: queue.pause(self.context.root, turn.row.id, not turn.paused))
+            self.context.say(f"{short(turn.row)} {'goes on' if turn.paused else 'paused: others pass it'}")
 
     def do_sooner(self) -> None:
         self._change("sooner")
@@ -162,14 +162,14 @@ class Queue:
     def _change(self, to: str) -> None:
         row = self.row
         if row is not None:
-            self._do(lambda: queue.move(self.desk.root, row.id, to))
+            self._do(lambda: queue.move(self.context.root, row.id, to))
 
     def _do(self, what: Callable[[], None]) -> None:
         """Write what a person wants, and look at once at what came of it."""
         try:
             what()
         except (UserError, OSError) as error:
-            self.desk.say(str(error), "bad")
+            self.context.say(str(error), "bad")
         self._asked = -LOOK_EVERY
         self.look()
 
@@ -177,15 +177,15 @@ class Queue:
         """At work it is stopped as everywhere; before that it is taken out of the queue."""
         row = self.row
         if row is None or row.live:
-            control.do_stop(self.desk)
+            control.do_stop(self.context)
             return
-        others = resting_on(row.id, self.desk.list.rows)
+        others = resting_on(row.id, self.context.list.rows)
         also = f"; {len(others)} that need it end too" if others else ""
         choices = [Choice("cancel", f"it does not begin{also}; R on the list brings it back", "now")]
-        self.desk.choose(f"cancel {short(row)}", choices, lambda when: control.stop(self.desk, [row], when))
+        self.context.choose(f"cancel {short(row)}", choices, lambda when: control.stop(self.context, [row], when))
 
     def why_not_stop(self) -> str:
-        return control.why_not_stop(self.desk)
+        return control.why_not_stop(self.context)
 
     def click(self, x: int, y: int) -> None:
         place = self._top + y - self._first

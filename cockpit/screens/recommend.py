@@ -16,7 +16,7 @@ from cockpit.services.completion import Completion
 from cockpit.services.recommend import LENGTHS, ORDERS, Trial
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 STAGES = ("evaluate", "distill", "knowledge", "teacher", "student")  # whose runs can be asked, the fullest first
 WIDE = 100  # columns from which on the history stands at the left
@@ -28,9 +28,9 @@ class Recommend:
 
     name = RECOMMEND
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
-        self.trial = Trial(desk.root, desk.serve, desk.effects.spawn)
+    def __init__(self, context: "Context") -> None:
+        self.context = context
+        self.trial = Trial(context.root, context.serve, context.effects.spawn)
         self.typing: Completion | None = None  # while a prompt asks for titles or a user
         self.list, self.place = 0, 0  # of the cursor
         self._nobody = ""  # why no run can be asked
@@ -41,7 +41,7 @@ class Recommend:
     @property
     def row(self) -> Row | None:
         server = self.trial.server
-        return self.desk.list.rows.get(server.run) if server else None
+        return self.context.list.rows.get(server.run) if server else None
 
     def title(self) -> Line:
         trial = self.trial
@@ -76,7 +76,7 @@ class Recommend:
             self.trial.open(row.id)
 
     def _askable(self) -> list[Row]:
-        done = [row for row in self.desk.list.rows.values() if row.stage in STAGES and row.state == "DONE"]
+        done = [row for row in self.context.list.rows.values() if row.stage in STAGES and row.state == "DONE"]
         return sorted(done, key=lambda row: (STAGES.index(row.stage), -row.created))
 
     def close(self) -> None:
@@ -185,7 +185,7 @@ class Recommend:
     def do_length(self) -> None:
         trial = self.trial
         trial.length = LENGTHS[(LENGTHS.index(trial.length) + 1) % len(LENGTHS)]
-        self.desk.say(f"lists of {trial.length}")
+        self.context.say(f"lists of {trial.length}")
         trial.ask()
 
     def do_seen(self) -> None:
@@ -195,7 +195,7 @@ class Recommend:
     def do_live_teacher(self) -> None:
         trial = self.trial
         trial.live = not trial.live
-        self.desk.say("the teacher is asked live" if trial.live else "the teacher is only quoted from its knowledge")
+        self.context.say("the teacher is asked live" if trial.live else "the teacher is only quoted from its knowledge")
         trial.ask()
 
     # -- keys: the history ---------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ class Recommend:
         orders = list(ORDERS)
         order = orders[(orders.index(self.trial.order) + 1) % len(orders)]
         self.place = 0
-        self.desk.say(f"users {ORDERS[order]}")
+        self.context.say(f"users {ORDERS[order]}")
         self.trial.take_order(order)
 
     def _go_on_with(self, items: list[Named]) -> None:
@@ -251,11 +251,11 @@ class Recommend:
         self.typing = typing
         label, hint = ("user", "an id or a part of one") if typing.users else ("title", "enter adds it, esc ends")
         more = {"live": self._search, "cancel": self._stop_typing, "other": typing.choose}
-        self.desk.type(label, text, self._accept, hint=f"{hint}, ↑ ↓ choose", **more)
+        self.context.type(label, text, self._accept, hint=f"{hint}, ↑ ↓ choose", **more)
 
     def _search(self, text: str) -> None:
         if self.typing is not None and self.trial.server is not None:
-            self.desk.effects.spawn(self.typing.find(self.trial.server, text))
+            self.context.effects.spawn(self.typing.find(self.trial.server, text))
 
     def _stop_typing(self) -> None:
         self.typing = None
@@ -283,7 +283,7 @@ class Recommend:
     def do_models(self) -> None:
         rows = {row.id: row for row in self._askable()}
         choices = [Choice(row.id, f"{row.experiment}  seed {row.seed}", row.id) for row in rows.values()]
-        self.desk.choose("whose models", choices, lambda run: self.open(rows[run]))
+        self.context.choose("whose models", choices, lambda run: self.open(rows[run]))
 
     def why_not_copy(self) -> str:
         return "" if self.trial.history else "nothing was asked yet"
@@ -298,5 +298,5 @@ class Recommend:
             whom = ["--user", trial.answer.user]
         words = ["engine", "recommend", trial.server.run, *whom, "--count", str(trial.length)]
         words += [*(["--show-seen"] if trial.seen else []), *([] if trial.live else ["--no-live"])]
-        self.desk.effects.copy(shlex.join([*words, "--runs", str(self.desk.root)]))
-        self.desk.say("copied the command")
+        self.context.effects.copy(shlex.join([*words, "--runs", str(self.context.root)]))
+        self.context.say("copied the command")

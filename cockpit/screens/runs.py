@@ -13,7 +13,7 @@ from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, box
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 PREVIEWED = 6  # runs in the preview: the one under the cursor and marked ones
 
@@ -23,8 +23,8 @@ class Runs:
 
     name = RUNS
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
+    def __init__(self, context: "Context") -> None:
+        self.context = context
         self.preview = True
         self.metric = ""  # of the preview; empty: the main metric of the stage
         self._top = 0
@@ -33,12 +33,12 @@ class Runs:
 
     @property
     def row(self) -> Row | None:
-        return self.desk.list.current
+        return self.context.list.current
 
     def title(self) -> Line:
-        runs = self.desk.list
+        runs = self.context.list
         line: Line = [(f"  {len(runs.shown):,}/{len(runs.rows):,}", "dim")]
-        if not self.desk.watch.scanner.complete:
+        if not self.context.watch.scanner.complete:
             line.append((" reading", "dim"))
         if runs.text:
             line.append((f"  / {runs.text}", "key"))
@@ -47,12 +47,12 @@ class Runs:
         return line
 
     def watched(self) -> list[str]:
-        runs = self.desk.list
+        runs = self.context.list
         return [*([self.row.id] if self.row else []), *runs.marks[: PREVIEWED - 1]] if self.preview else []
 
     def draw(self, across: int, down: int) -> Lines:
-        runs = self.desk.list
-        if not runs.rows and self.desk.watch.scanner.complete:
+        runs = self.context.list
+        if not runs.rows and self.context.watch.scanner.complete:
             return self._welcome(across, down)
         preview = min(max(9, down * 2 // 5), 18) if self.preview and down >= 16 else 0
         trouble = self._trouble()
@@ -60,25 +60,25 @@ class Runs:
         self._page = max(1, height - 2)
         self._top = min(max(self._top, runs.cursor - height + 2), runs.cursor)
         self._top = max(0, min(self._top, len(runs.entries) - height + 1))
-        now = self.desk.clock()
+        now = self.context.clock()
         lines = run_table.render(runs.entries, runs.cursor, self._top, runs.marks, runs.best, now, across, height)
         if not runs.entries and runs.rows:
             lines[2] = [(f"   no run fits / {runs.text}   esc takes the filter away", "dim")]
         return [*lines, *trouble, *(self._preview(across, preview) if preview else [])]
 
     def _trouble(self) -> Lines:
-        if self.desk.watch.scanner.trouble:
-            return [[(" ✗ " + self.desk.watch.scanner.trouble, "bad")]]
-        error = self.desk.list.error
+        if self.context.watch.scanner.trouble:
+            return [[(" ✗ " + self.context.watch.scanner.trouble, "bad")]]
+        error = self.context.list.error
         if error is None:
             return []
         arrow = " " * (error.position + 3) + "^ "
-        return [[(" / " + self.desk.list.text, "")], [(arrow, "bad"), (str(error), "bad")]]
+        return [[(" / " + self.context.list.text, "")], [(arrow, "bad"), (str(error), "bad")]]
 
     def _preview(self, across: int, down: int) -> Lines:
         row = self.row
         if row is None:
-            entry = self.desk.list.entries[self.desk.list.cursor] if self.desk.list.entries else None
+            entry = self.context.list.entries[self.context.list.cursor] if self.context.list.entries else None
             text = f"{len(entry.rows)} runs of {entry.title}" if isinstance(entry, Head) else "no run here"
             return box([("preview", "title")], [[(text, "dim")]], across, down)
         metric = self.metric or row.metric or next(iter(row.last), "")
@@ -87,12 +87,12 @@ class Runs:
             self._charts.clear()
         drawn.title = f"preview: {row.stage} {row.name[-11:]}  {metric}"
         drawn.traces = []
-        others = [run for run in self.desk.list.marks if run != row.id][: PREVIEWED - 1]
+        others = [run for run in self.context.list.marks if run != row.id][: PREVIEWED - 1]
         for colour, run in enumerate([row.id, *others]):
-            follower = self.desk.watch.follow(run)
+            follower = self.context.watch.follow(run)
             series = follower.data.series.get(metric)
             if series is not None:
-                drawn.traces.append(Trace(self.desk.list.rows[run].name[-4:], series, colour))
+                drawn.traces.append(Trace(self.context.list.rows[run].name[-4:], series, colour))
             if run == row.id:
                 drawn.total = follower.data.total
         if not drawn.traces:
@@ -101,7 +101,7 @@ class Runs:
         best = row.best.get(metric)
         alone = best is not None and len(drawn.traces) == 1
         drawn.note = [(f"  best {numbers.figure(best[0])}@{numbers.count(best[1])}", "dim")] if best and alone else []
-        return chart(drawn, self.desk.view, across, down)
+        return chart(drawn, self.context.view, across, down)
 
     def _facts(self, row: Row) -> Lines:
         """What is known of a run that has no curve."""
@@ -114,7 +114,7 @@ class Runs:
         """What a first visitor sees."""
         lines: Lines = [
             [],
-            [(f"  No runs in {self.desk.root} yet.", "bold")],
+            [(f"  No runs in {self.context.root} yet.", "bold")],
             [],
             [("  enter  ", "key"), ("start the demo: a small synthetic world, no download, minutes on a laptop", "")],
             [("  a      ", "key"), ("the form: choose stages, data and settings yourself", "")],
@@ -128,42 +128,42 @@ class Runs:
     # -- keys ----------------------------------------------------------------------------------------------------
 
     def do_down(self) -> None:
-        self.desk.list.move(1)
+        self.context.list.move(1)
 
     def do_up(self) -> None:
-        self.desk.list.move(-1)
+        self.context.list.move(-1)
 
     def do_page_down(self) -> None:
-        self.desk.list.move(max(1, self._page // 2))
+        self.context.list.move(max(1, self._page // 2))
 
     def do_page_up(self) -> None:
-        self.desk.list.move(-max(1, self._page // 2))
+        self.context.list.move(-max(1, self._page // 2))
 
     def do_first(self) -> None:
-        self.desk.list.move(-len(self.desk.list.entries))
+        self.context.list.move(-len(self.context.list.entries))
 
     def do_last(self) -> None:
-        self.desk.list.move(len(self.desk.list.entries))
+        self.context.list.move(len(self.context.list.entries))
 
     def why_not_open(self) -> str:
-        return "this is the head of a group: go to a run" if self.desk.list.entries and self.row is None else ""
+        return "this is the head of a group: go to a run" if self.context.list.entries and self.row is None else ""
 
     def do_open(self) -> None:
         if self.row is not None:
-            self.desk.live.open(self.row.id)
-            self.desk.show(LIVE)
-        elif not self.desk.list.rows:
-            self.desk.form.open(preset="demo")
-            self.desk.show(self.desk.form.name)
+            self.context.live.open(self.row.id)
+            self.context.show(LIVE)
+        elif not self.context.list.rows:
+            self.context.form.open(preset="demo")
+            self.context.show(self.context.form.name)
 
     def do_filter(self) -> None:
-        before = self.desk.list.text
+        before = self.context.list.text
 
         def take(text: str) -> None:
-            self.desk.list.filter(text)
-            self.desk.list.arrange(self.desk.clock())
+            self.context.list.filter(text)
+            self.context.list.arrange(self.context.clock())
 
-        self.desk.type(
+        self.context.type(
             "filter", before, take, live=take, cancel=lambda: take(before), hint="state:run val_recall@10>.08 sort:-age"
         )
 
@@ -172,14 +172,14 @@ class Runs:
 
     def do_mark(self) -> None:
         if self.row is not None:
-            self.desk.list.mark(self.row.id)
-            self.desk.list.move(1)
+            self.context.list.mark(self.row.id)
+            self.context.list.move(1)
 
     def why_not_range(self) -> str:
-        return "" if self.desk.list.marks else "mark one end with space first"
+        return "" if self.context.list.marks else "mark one end with space first"
 
     def do_range(self) -> None:
-        self.desk.say(f"{self.desk.list.mark_range()} more marked")
+        self.context.say(f"{self.context.list.mark_range()} more marked")
 
     def why_not_metric(self) -> str:
         return "" if self.row and self.row.last else "this run has reported no metric"
@@ -187,24 +187,26 @@ class Runs:
     def do_metric(self) -> None:
         if self.row is None:
             return
-        names = list(dict.fromkeys([*self.row.best, *self.row.last, *self.desk.watch.follow(self.row.id).data.series]))
+        names = list(
+            dict.fromkeys([*self.row.best, *self.row.last, *self.context.watch.follow(self.row.id).data.series])
+        )
         choices = [Choice(name, numbers.figure(self.row.value(name)), name) for name in names]
-        self.desk.choose("metric of the preview", choices, lambda name: setattr(self, "metric", name))
+        self.context.choose("metric of the preview", choices, lambda name: setattr(self, "metric", name))
 
     def do_group(self) -> None:
-        runs = self.desk.list
+        runs = self.context.list
         runs.grouping = GROUPINGS[(GROUPINGS.index(runs.grouping) + 1) % len(GROUPINGS)]
-        runs.arrange(self.desk.clock())
-        self.desk.say(f"grouped by {runs.grouping}" if runs.grouping else "not grouped")
+        runs.arrange(self.context.clock())
+        self.context.say(f"grouped by {runs.grouping}" if runs.grouping else "not grouped")
 
     def do_archived(self) -> None:
-        self.desk.list.archived = not self.desk.list.archived
-        self.desk.list.arrange(self.desk.clock())
-        self.desk.say("archived runs are shown" if self.desk.list.archived else "archived runs are hidden")
+        self.context.list.archived = not self.context.list.archived
+        self.context.list.arrange(self.context.clock())
+        self.context.say("archived runs are shown" if self.context.list.archived else "archived runs are hidden")
 
     def do_sidebar(self) -> None:
         self.preview = not self.preview
 
     def click(self, x: int, y: int) -> None:
-        if 1 <= y <= len(self.desk.list.entries) - self._top:
-            self.desk.list.cursor = self._top + y - 1
+        if 1 <= y <= len(self.context.list.entries) - self._top:
+            self.context.list.cursor = self._top + y - 1

@@ -14,7 +14,7 @@ from cockpit.services.processes import workers
 from cockpit.services.sizes import Sizes
 
 if TYPE_CHECKING:
-    from cockpit.context import Desk
+    from cockpit.context import Context
 
 USERS, DISK = "users", "disk"
 WIDE = 140  # columns from which on the machine stands at the left
@@ -28,11 +28,11 @@ class System:
 
     name = SYSTEM
 
-    def __init__(self, desk: "Desk") -> None:
-        self.desk = desk
+    def __init__(self, context: "Context") -> None:
+        self.context = context
         self.pane = USERS
         self.cursor = {USERS: 0, DISK: 0}
-        self.sizes = Sizes(desk.root)
+        self.sizes = Sizes(context.root)
         self.users: list[User] = []
         self.biggest: list[Row] = []
         self._top = {USERS: 0, DISK: 0}
@@ -43,7 +43,7 @@ class System:
 
     @property
     def row(self) -> Row | None:
-        rows, place = self.desk.list.rows, self.cursor[self.pane]
+        rows, place = self.context.list.rows, self.cursor[self.pane]
         if self.pane == USERS:
             return rows.get(self.users[place].run) if place < len(self.users) else None
         return rows.get(self.biggest[place].id) if place < len(self.biggest) else None
@@ -56,11 +56,11 @@ class System:
 
     def look(self) -> bool:
         """Read what only this screen shows; whether anything changed."""
-        rows, now = self.desk.list.rows, time.monotonic()
+        rows, now = self.context.list.rows, time.monotonic()
         if now - self._asked >= WORKERS_EVERY:
             self._asked = now
-            self._workers = workers(self.desk.root, [row.id for row in rows.values() if row.open])
-        system = self.desk.watch.system
+            self._workers = workers(self.context.root, [row.id for row in rows.values() if row.open])
+        system = self.context.watch.system
         changed = system.time != self._seen
         if changed:
             self._seen = system.time
@@ -85,7 +85,7 @@ class System:
     # -- the picture ---------------------------------------------------------------------------------------------
 
     def draw(self, across: int, down: int) -> Lines:
-        watch = self.desk.watch
+        watch = self.context.watch
         if across >= WIDE:
             first = down * 3 // 5
             left = machine.render(watch.system, watch.use, MACHINE, first)
@@ -101,13 +101,13 @@ class System:
 
     def _users(self, x: int, y: int, across: int, down: int) -> Lines:
         top = self._scroll(USERS, x, y, down - 3, 2)
-        cursor, cores = self.cursor[USERS], self.desk.watch.system.cores
-        rows, now = self.desk.list.rows, self.desk.clock()
+        cursor, cores = self.cursor[USERS], self.context.watch.system.cores
+        rows, now = self.context.list.rows, self.context.clock()
         return table.render(self.users, rows, cursor, top, cores, now, across, down, self.pane == USERS)
 
     def _disk(self, x: int, y: int, across: int, down: int) -> Lines:
         top = self._scroll(DISK, x, y, down - 3, 2)
-        sizes, system = self.sizes, self.desk.watch.system
+        sizes, system = self.sizes, self.context.watch.system
         return disk.render(
             sizes.sizes, sizes.complete, self.biggest, self.cursor[DISK], top, system, across, down, self.pane == DISK
         )
@@ -153,8 +153,8 @@ class System:
 
     def do_open(self) -> None:
         if self.row is not None:
-            self.desk.live.open(self.row.id)
-            self.desk.show(LIVE)
+            self.context.live.open(self.row.id)
+            self.context.show(LIVE)
 
     def click(self, x: int, y: int) -> None:
         for pane, (left, top, lines) in self._where.items():

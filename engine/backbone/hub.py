@@ -31,19 +31,19 @@ def fetch(name: str, revision: str | None) -> tuple[Path, str]:
     except GatedRepoError as error:
         raise UserError(
             f"the hub gives {name} only to accounts that accepted its licence",
-            place="backbone.name",
+            location="backbone.name",
             remedy=f"Accept it at https://huggingface.co/{name}, then set HF_TOKEN. {ALTERNATIVES}",
         ) from error
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
         raise UserError(
             f"the hub has no model {name!r}{f' at revision {revision!r}' if revision else ''}",
-            place="backbone.name",
+            location="backbone.name",
             remedy=f"Look for its name on https://huggingface.co/models. {ALTERNATIVES}",
         ) from error
     except (HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError, OSError) as error:
         return _cached(name, revision, error)
     if not commit:
-        raise UserError(f"the hub names no commit of {name!r}", place="backbone.name", remedy=ALTERNATIVES)
+        raise UserError(f"the hub names no commit of {name!r}", location="backbone.name", remedy=ALTERNATIVES)
     return folder, commit
 
 
@@ -53,7 +53,7 @@ def _cached(name: str, revision: str | None, error: Exception) -> tuple[Path, st
     if not isinstance(config, str):
         raise UserError(
             f"the hub cannot be reached ({error}) and its cache has no {name!r}",
-            place="backbone.name",
+            location="backbone.name",
             remedy=f"Connect, or copy the hub's cache (HF_HOME) here. {ALTERNATIVES}",
         ) from error
     folder = Path(config).parent

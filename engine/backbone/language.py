@@ -68,7 +68,7 @@ def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[A
         if missing:
             raise UserError(
                 f"weights in {quantise.removesuffix('bit')} bits need {' and '.join(missing)}, not installed here",
-                place="quantise",
+                location="quantise",
                 remedy=f"pip install {' '.join(missing)}, or backbone.quantise=none with teacher.quantise=none.",
             )
         quantised: Any = BitsAndBytesConfig
@@ -80,7 +80,7 @@ def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[A
             model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype, **bits)
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"no language model can be read ({reason})", place=folder, remedy=ALTERNATIVES) from error
+        raise UserError(f"no language model can be read ({reason})", location=folder, remedy=ALTERNATIVES) from error
     equip(model, tokenizer)
     if quantise == "none":
         model = model.to(device)
@@ -90,7 +90,7 @@ def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[A
 def _too_large(folder: str) -> UserError:
     return UserError(
         "the language model does not fit into memory",
-        place=folder,
+        location=folder,
         remedy="Try backbone.precision=bf16-mixed with teacher.precision=bf16-mixed, quantise=4bit for both, or a "
         "smaller model.",
     )

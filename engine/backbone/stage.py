@@ -68,7 +68,7 @@ def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str]) -
     torch.manual_seed(settings.seed)
     model = new_model(scratch, tokenizer)
     module = PretrainModule(model, scratch, corpus, vocabulary)
-    course = fit.Course(
+    course = fit.TrainingPlan(
         steps=scratch.steps,
         per_epoch=corpus.per_epoch,
         evaluate_every=scratch.evaluate_every,

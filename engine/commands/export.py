@@ -20,12 +20,12 @@ def export(options: argparse.Namespace) -> int:
     if entry.info.stage not in ("data", "knowledge") or entry.state is not State.DONE:
         raise UserError(
             f"{entry.id} is a {entry.info.stage} run, {entry.state.value}",
-            place="engine export",
+            location="engine export",
             remedy="Name a finished data or knowledge run: engine runs DONE.",
         )
     data = entry if entry.info.stage == "data" else store.find(entry.info.inputs["data"])
     if options.to.exists() and not options.to.is_dir():
-        raise UserError("this is not a folder", place=str(options.to), remedy="Name another: --to DIR.")
+        raise UserError("this is not a folder", location=str(options.to), remedy="Name another: --to DIR.")
     from engine.data import catalogue
     from engine.data.sequences import Sequences
     from engine.knowledge import files
@@ -41,7 +41,7 @@ def export(options: argparse.Namespace) -> int:
             vectors = load_file(_made(entry, ITEM_VECTORS))["vectors"]
             files.write(options.to, Rankings.load(_made(entry, RANKINGS)), vectors, sequences)
     except OSError as error:
-        raise UserError(f"the files cannot be written ({error.strerror})", place=str(options.to)) from error
+        raise UserError(f"the files cannot be written ({error.strerror})", location=str(options.to)) from error
     written = sorted(path.name for path in options.to.iterdir() if path.name in files.WRITTEN)
     if options.json:
         print(json.dumps({"folder": str(options.to), "files": written}))

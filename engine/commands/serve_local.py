@@ -106,7 +106,7 @@ class Server:
             else:
                 raise UserError(f"there is no method {method!r}", remedy="Methods: about, search, people, recommend.")
         except UserError as error:
-            told = {"cause": error.cause, "place": error.place, "remedy": error.remedy}
+            told = {"cause": error.cause, "place": error.location, "remedy": error.remedy}
             self._tell({"id": given, "error": told, "more": False})
 
     def _tell(self, record: Record) -> None:
@@ -133,7 +133,9 @@ class Server:
     def _people(self, request: Record) -> Record:
         panel, which = self.panel, _text(request, "order") or "row"
         if which not in ("row", *ORDERS):
-            raise UserError(f"there is no order {which!r}", place="order", remedy=f"Orders: row, {', '.join(ORDERS)}.")
+            raise UserError(
+                f"there is no order {which!r}", location="order", remedy=f"Orders: row, {', '.join(ORDERS)}."
+            )
         rows = panel.people_by(which, _text(request, "text"))
         start = _count(request, "start", 0, most=len(rows))
         some = rows[start : start + _count(request, "count", 20)]
@@ -169,7 +171,7 @@ class Server:
         elif isinstance(row, int) and 0 <= row < len(people):
             history = people.history(row)
         else:
-            raise UserError(f"there is no row {row!r}", place="row", remedy=f"Rows are 0 to {len(people) - 1}.")
+            raise UserError(f"there is no row {row!r}", location="row", remedy=f"Rows are 0 to {len(people) - 1}.")
         count = _count(request, "count", 10)
         return Question(history, row, count, request.get("hide_seen", True) is True, request.get("live", True) is True)
 
@@ -216,12 +218,12 @@ def _object(line: bytes) -> Record:
 def _text(request: Record, name: str) -> str:
     value = request.get(name, "")
     if not isinstance(value, str):
-        raise UserError(f"{name} must be a text, not {value!r}", place=name)
+        raise UserError(f"{name} must be a text, not {value!r}", location=name)
     return value[:1000]
 
 
 def _count(request: Record, name: str, usual: int, most: int = MOST) -> int:
     value = request.get(name, usual)
     if not isinstance(value, int) or isinstance(value, bool) or not value >= 0:
-        raise UserError(f"{name} must be a whole number from 0 on, not {value!r}", place=name)
+        raise UserError(f"{name} must be a whole number from 0 on, not {value!r}", location=name)
     return min(value, most)

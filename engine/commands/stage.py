@@ -7,7 +7,7 @@ import argparse
 import importlib
 
 from engine.jobs.state import STOPPED
-from engine.runs.read_only import Follower, rank
+from engine.runs.read_only import ReadOnlyRun, rank
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG
 
@@ -15,7 +15,7 @@ from engine.runs.schema import CONFIG
 def stage(options: argparse.Namespace) -> int:
     """Read the run's own configuration and do its stage; ``Run`` records how it ended."""
     try:
-        with Follower(options.folder) if rank() else Run.open(options.folder) as run:
+        with ReadOnlyRun(options.folder) if rank() else Run.open(options.folder) as run:
             from engine import config  # inside: a broken configuration is recorded as the run's end
             from engine.training import health
 

@@ -87,7 +87,7 @@ def _try(
         broken = next(entry for entry in entries.values() if entry.state is not State.DONE)
         raise UserError(
             f"{broken.id} was interrupted ({broken.state.value}), so its trial is still open",
-            place=label,
+            location=label,
             remedy="Type the same command again: it resumes the run.",
         )
     if any(entries[run].state is not State.DONE for run in finals):
@@ -158,7 +158,7 @@ def _check_relevant(target: str, where: Space) -> None:
         if section in STAGES and section not in needed:
             raise UserError(
                 f"{key} changes nothing about {target}",
-                place=key,
+                location=key,
                 remedy=f"Tune its own stage: engine tune {section} ...; {target} rests on {', '.join(sorted(needed))}.",
             )
 

@@ -27,7 +27,7 @@ def curves(groups: Sequence[Group], metric: str) -> list[Band | None]:
     if not any(found):
         names = dict.fromkeys(name for group in groups for member in group.members for name in _reported(member))
         raise UserError(
-            f"none of these runs reported '{metric}'", place="--curve", remedy=f"They reported: {', '.join(names)}."
+            f"none of these runs reported '{metric}'", location="--curve", remedy=f"They reported: {', '.join(names)}."
         )
     return [band(series) if series else None for series in found]
 

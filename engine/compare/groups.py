@@ -108,7 +108,9 @@ def _find(word: str, entries: Sequence[Entry], store: Store) -> _Found:
         try:
             entry = store.find(word)
         except RunError as error:
-            raise RunError(error.cause, place=error.place, remedy=error.remedy + _labels(word, entries)) from error
+            raise RunError(
+                error.cause, location=error.location, remedy=error.remedy + _labels(word, entries)
+            ) from error
         return _Found(entry.id, [entry], labelled=False)
     parts = [_find(part, entries, store) for part in listed.split(",") if part]
     if not name or not parts:

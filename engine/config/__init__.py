@@ -93,7 +93,7 @@ def tree_at(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"the configuration cannot be read ({error})", place=str(path)) from error
+        raise ConfigError(f"the configuration cannot be read ({error})", location=str(path)) from error
 
 
 def dump(config: Config) -> str:

@@ -34,7 +34,7 @@ def read(name: str) -> list[str]:
         lines = place.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"the saved experiment cannot be read ({error})", place=str(place), remedy="Mend or remove the file."
+            f"the saved experiment cannot be read ({error})", location=str(place), remedy="Mend or remove the file."
         ) from error
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
@@ -43,10 +43,12 @@ def save(name: str, words: Sequence[str], taken: Sequence[str]) -> Path:
     """Keep words under a name; one that was saved before is replaced, the names ``taken`` belong to the program."""
     if not NAME.fullmatch(name) or name in taken:
         cause = f"'{name}' is the name of a built-in experiment" if name in taken else f"'{name}' is not a name"
-        raise ConfigError(cause, place="--save", remedy="Small letters, digits, dots and dashes: --save wide-student.")
+        raise ConfigError(
+            cause, location="--save", remedy="Small letters, digits, dots and dashes: --save wide-student."
+        )
     broken = next((word for word in words if "\n" in word or "\r" in word), None)
     if broken is not None:
-        raise ConfigError(f"{broken!r} holds a line break, which a saved experiment cannot", place="--save")
+        raise ConfigError(f"{broken!r} holds a line break, which a saved experiment cannot", location="--save")
     place = folder() / (name + SUFFIX)
     scratch = place.with_name(f".{place.name}.{os.getpid()}.tmp")
     text = f"# Chosen with: experiment={name}\n" + "".join(f"{word}\n" for word in words)

@@ -64,7 +64,7 @@ def fetched(settings: Data, report: Report) -> Path:
     if settings.fetch not in SETS:
         raise DataError(
             f"there is no published set '{settings.fetch}'",
-            place="data.fetch",
+            location="data.fetch",
             remedy=f"Sets that may be fetched: {', '.join(SETS)}. Or set data.path=DIR to files of your own.",
         )
     folder = cache() / settings.fetch / (settings.category or "")
@@ -96,7 +96,7 @@ def _fetch(url: str, file: Path, md5: str, report: Report) -> None:
     except OSError as error:
         raise DataError(
             f"the folder for fetched files cannot be made ({error})",
-            place=str(file.parent),
+            location=str(file.parent),
             remedy=f"Set ENGINE_DOWNLOADS to a folder that can be written. {remedy}",
         ) from error
     try:
@@ -110,12 +110,12 @@ def _fetch(url: str, file: Path, md5: str, report: Report) -> None:
                 report(done, max(total, done), f"fetching {file.name}", "bytes")
         if done < total:
             raise DataError(
-                f"the transfer ended after {done:,} of {total:,} bytes", place=url, remedy=f"Try again. {remedy}"
+                f"the transfer ended after {done:,} of {total:,} bytes", location=url, remedy=f"Try again. {remedy}"
             )
         if md5 and found[0].hexdigest() != md5:
             raise DataError(
                 f"the file is not the published one: its MD5 is {found[0].hexdigest()}, published is {md5}",
-                place=url,
+                location=url,
                 remedy=f"Try again. {remedy}",
             )
         if not md5:
@@ -124,7 +124,7 @@ def _fetch(url: str, file: Path, md5: str, report: Report) -> None:
     except (OSError, http.client.HTTPException) as error:  # URLError, time-outs and a full disk are OSErrors
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it holds the connection
-        raise DataError(f"the file cannot be fetched ({error})", place=url, remedy=remedy) from error
+        raise DataError(f"the file cannot be fetched ({error})", location=url, remedy=remedy) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -138,7 +138,9 @@ def _check_kept(file: Path) -> None:
         digest = hashlib.file_digest(kept, "sha256").hexdigest()
     if digest != beside.read_text(encoding="ascii").strip():
         raise DataError(
-            "the file has changed since it was fetched", place=str(file), remedy="Delete it, and it is fetched again."
+            "the file has changed since it was fetched",
+            location=str(file),
+            remedy="Delete it, and it is fetched again.",
         )
 
 

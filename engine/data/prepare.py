@@ -79,13 +79,13 @@ def _refuse_missing_columns(settings: Data, interactions: Interactions) -> None:
     if settings.min_rating is not None and interactions.rating is None:
         raise DataError(
             "its events have no ratings that data.min_rating could look at",
-            place=settings.name,
+            location=settings.name,
             remedy="Set data.min_rating=null, or name the column: data.columns.rating=NAME.",
         )
     if settings.split == "temporal" and interactions.time is None:
         raise DataError(
             "its events have no times that a temporal split could cut at",
-            place=settings.name,
+            location=settings.name,
             remedy="Set data.split to leave-one-out or users, or name the column: data.columns.time=NAME.",
         )
 
@@ -130,7 +130,7 @@ def _sorted(
             f"{again.sum():,} events say the same user, item and time as another one, first user "
             f"{clean(interactions.users[interactions.user[where]].as_py())} and item "
             f"{clean(interactions.items[interactions.item[where]].as_py())}",
-            place=settings.name,
+            location=settings.name,
             remedy="Set data.duplicates=first to leave them out, or data.duplicates=keep.",
         )
     if settings.duplicates == "first" and again.any():
@@ -150,7 +150,7 @@ def _split(settings: Data, events: Events, interactions: Interactions, user_code
     if interactions.part is None:
         raise DataError(
             "the files carry no split of their own",
-            place=settings.name,
+            location=settings.name,
             remedy="Set data.split to leave-one-out, users or temporal.",
         )
     return by_user(events, interactions.part[user_codes])
@@ -161,7 +161,7 @@ def _check(settings: Data, interactions: Interactions, events: Events, split: Sp
     if not len(events.items):
         raise DataError(
             f"the filters leave none of its {len(interactions):,} events",
-            place=settings.name,
+            location=settings.name,
             remedy="Lower data.min_rating, data.core_users or data.core_items.",
         )
     for what, part in (("training", split.sequences), ("validation", split.validation), ("test", split.test)):
@@ -169,7 +169,7 @@ def _check(settings: Data, interactions: Interactions, events: Events, split: Sp
             raise DataError(
                 f"the split {settings.split} leaves no {what} rows of {len(events.items):,} events "
                 f"of {len(events.lengths):,} users, the longest with {events.lengths.max()}",
-                place=settings.name,
+                location=settings.name,
                 remedy="Give more data, or another data.split: leave-one-out needs users with three events, "
                 "users and temporal need ten rows.",
             )

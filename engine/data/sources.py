@@ -66,13 +66,15 @@ def folder_of(settings: Data) -> Path:
     if settings.path is None:
         raise DataError(
             f"the set '{settings.name}' may not be fetched, and its files are not named",
-            place="data.path",
+            location="data.path",
             remedy="Set data.path=DIR to the folder that holds them in their original form.",
         )
     path = Path(os.path.expanduser(settings.path))
     if not path.exists():
         raise DataError(
-            "there is no such file or folder", place=str(path), remedy="Set data.path=DIR to the folder with the files."
+            "there is no such file or folder",
+            location=str(path),
+            remedy="Set data.path=DIR to the folder with the files.",
         )
     return path
 
@@ -91,7 +93,7 @@ def find(settings: Data, place: Path) -> Sources:
             continue
     raise DataError(
         "the files are of no layout that is told from its names",
-        place=str(place),
+        location=str(place),
         remedy=f"There is: {_listed(place)}. Set data.format to one of {', '.join(LAYOUTS)}.",
     )
 
@@ -116,7 +118,7 @@ def _all_parts(settings: Data, place: Path, format: str) -> Sources:
         elif named or role in layout.needed:
             raise Missing(
                 f"format {format} needs {' or '.join(names)} (also as .gz or in a .zip) for its {role}",
-                place=str(place),
+                location=str(place),
                 remedy=f"There is: {_listed(place)}.{_hint(place, names)}",
             )
     return Sources(format, parts)
@@ -167,7 +169,7 @@ def _members(archive: Path) -> list[str]:
             names = [info.filename for info in opened.infolist() if not info.is_dir()]
     except zipfile.BadZipFile as error:
         raise DataError(
-            f"the archive is damaged ({error})", place=str(archive), remedy="Fetch or copy it again."
+            f"the archive is damaged ({error})", location=str(archive), remedy="Fetch or copy it again."
         ) from error
     return [name for name in names if not name.startswith("__MACOSX/")]
 
@@ -175,7 +177,7 @@ def _members(archive: Path) -> list[str]:
 def _several(names: list[str], place: str) -> DataError:
     return DataError(
         f"several files could be meant: {clean(', '.join(names))}",
-        place=place,
+        location=place,
         remedy="Leave one of them there, or name it with data.file (and data.catalogue).",
     )
 

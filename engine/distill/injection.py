@@ -60,7 +60,7 @@ def tables(model: SequenceModel, injection: Injection | None, into: str) -> tupl
 
 
 @torch.no_grad()
-def folded(model: SequenceModel, injection: Injection | None, into: str) -> SequenceModel:
+def merged(model: SequenceModel, injection: Injection | None, into: str) -> SequenceModel:
     """A plain model, in eval mode, that gives the same scores without the injection."""
     plain = copy.deepcopy(model).eval()
     if injection is not None:

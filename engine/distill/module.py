@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from engine.config.settings.distill import Distill
 from engine.data.ids import PADDING
 from engine.distill import losses, teacher_targets
-from engine.distill.injection import Injection, folded, tables
-from engine.distill.teacher_targets import NOT_ASKED, Answers
+from engine.distill.injection import Injection, merged, tables
+from engine.distill.teacher_targets import NOT_ASKED, TeacherTargets
 from engine.distill.weights import importance
-from engine.student.batches import Batch, Windows
+from engine.student.batches import Batch, BatchSampler
 from engine.student.cross_entropy import cross_entropy
 from engine.student.model import SequenceModel
 from engine.student.module import base_loss
@@ -72,12 +72,12 @@ class DistillModule(pl.LightningModule):
         self,
         model: SequenceModel,
         settings: Distill,
-        windows: Windows,
-        answers: Answers,
+        windows: BatchSampler,
+        answers: TeacherTargets,
         vectors: Tensor,
         ps: Tensor,
         report_every: int,
-        ends: Answers | None = None,
+        ends: TeacherTargets | None = None,
     ) -> None:
         """vectors [n + 1, H] the teacher's items', ps [n + 1] propensities; ``ends`` where ``windows`` reach them."""
         super().__init__()
@@ -96,9 +96,9 @@ class DistillModule(pl.LightningModule):
         added = [part for part in (self.injection, self.hint) if part is not None]
         return self.model.groups() | {"projector": [parameter for part in added for parameter in part.parameters()]}
 
-    def folded(self) -> SequenceModel:
+    def merged(self) -> SequenceModel:
         """The student as it is served: no teacher and no projector in it."""
-        return folded(self.model, self.injection, self.settings.injection.tables)
+        return merged(self.model, self.injection, self.settings.injection.tables)
 
     def training_step(self, step: int, index: int) -> dict[str, Tensor]:
         self.model.stream.start(self.settings.student.seed, step, self.windows.rank)
@@ -154,7 +154,7 @@ class DistillModule(pl.LightningModule):
             states, batch = states[known], replace(batch, targets=batch.targets[known], weights=None)
         return base_loss(self.settings.student, states, scored.table, scored.bias, batch, step)
 
-    def after_ends(self, ends: Answers, scored: Scored) -> Tensor:
+    def after_ends(self, ends: TeacherTargets, scored: Scored) -> Tensor:
         """Sum over the ends of histories of -sum_k q_k log p_k: cross-entropy against the teacher's distribution."""
         rows = ends.after(scored.batch)
         positions = (rows != NOT_ASKED).nonzero()[:, 0]
@@ -172,9 +172,9 @@ class DistillModule(pl.LightningModule):
         ranked, teacher = self.answers.soft(rows, settings.kl.top, settings.kl.temperature)
         scores = scored.scores_of(ranked)
         if settings.select == "kl-divergence":
-            return teacher_targets.furthest(teacher_targets.divergence(scores, teacher), answered, settings.share)
+            return teacher_targets.top_fraction(teacher_targets.divergence(scores, teacher), answered, settings.share)
         own = scored.scores_of(scored.batch.targets[:, None])[:, 0]
-        return teacher_targets.furthest(teacher_targets.true_error(scores, own), answered, settings.share)
+        return teacher_targets.top_fraction(teacher_targets.true_error(scores, own), answered, settings.share)
 
     def published(self, scored: Scored, rows: Tensor, positions: Tensor, step: int) -> Terms:
         """DLLM2Rec's terms over some of the positions, drawn anew each step; none where none is taught."""

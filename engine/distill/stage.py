@@ -10,13 +10,13 @@ from engine.data import ids
 from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.module import DistillModule
-from engine.distill.teacher_targets import Answers
+from engine.distill.teacher_targets import TeacherTargets
 from engine.errors import DataError
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
 from engine.stages import DISTILLED_MODEL, ENDS, ITEM_VECTORS, RANKINGS
 from engine.student.model import SequenceModel, save_student
-from engine.student.training_plan import course_of, material, windows_of
+from engine.student.training_plan import course_of, load_inputs, windows_of
 from engine.student.validation import Validation
 from engine.training import fit
 
@@ -25,7 +25,7 @@ def run(config: Config, run: Run) -> None:
     """Train to the best validation NDCG@10, then write the model as a plain student."""
     settings, place = config.distill, fit.device(config.trainer)
     student = settings.student
-    items, sequences, rows = material(run)
+    items, sequences, rows = load_inputs(run)
     answers = _answers(settings, sequences, run, place)
     vectors = load_file(run.input(ITEM_VECTORS))["vectors"]
     torch.manual_seed(student.seed)
@@ -50,15 +50,15 @@ def run(config: Config, run: Run) -> None:
         config.trainer,
         run,
         groups=module.groups(),
-        evaluate=lambda tick: validation(module.folded(), tick),
+        evaluate=lambda tick: validation(module.merged(), tick),
         positions=windows.positions,
     )
     with run.output(DISTILLED_MODEL) as path:
-        save_student(path, module.to(place).folded())
+        save_student(path, module.to(place).merged())
     run.note(items=items, users=len(sequences))
 
 
-def _answers(settings: Distill, sequences: Sequences, run: Run, place: str) -> Answers:
+def _answers(settings: Distill, sequences: Sequences, run: Run, place: str) -> TeacherTargets:
     """What the teacher said, as far as it is used. DataError where ``select=all`` and it was not asked everything."""
     rankings = Rankings.load(run.input(RANKINGS))
     askable = len(sequences.items) - len(sequences)  # all but everybody's first event
@@ -66,17 +66,17 @@ def _answers(settings: Distill, sequences: Sequences, run: Run, place: str) -> A
     if settings.select == "all" and len(rankings.rows) < askable:
         raise DataError(
             f"the teacher answered {len(rankings.rows)} of {askable} training rows",
-            place="distill.select = all",
+            location="distill.select = all",
             remedy="Choose distill.select=asked, or ask about every row: knowledge=all.",
         )
     top = max(settings.ranking.top, settings.kl.top)
     written = rankings.items.shape[1]
     if written < top:
         run.log("warning", f"the knowledge holds {written} items a row; distill asks for {top}")
-    return Answers(rankings, len(sequences.items), top, place)
+    return TeacherTargets(rankings, len(sequences.items), top, place)
 
 
-def _ends(settings: Distill, sequences: Sequences, run: Run, place: str) -> Answers | None:
+def _ends(settings: Distill, sequences: Sequences, run: Run, place: str) -> TeacherTargets | None:
     """What the teacher said about the ends of histories, where these are taught and it was asked."""
     if not settings.ends:
         return None
@@ -89,4 +89,4 @@ def _ends(settings: Distill, sequences: Sequences, run: Run, place: str) -> Answ
         )
         return None
     run.note(ends_answered=len(rankings.rows))
-    return Answers(rankings, len(sequences.items) + 1, settings.kl.top, place)
+    return TeacherTargets(rankings, len(sequences.items) + 1, settings.kl.top, place)

@@ -16,7 +16,7 @@ NOT_ASKED = -1
 DRAWS = 16  # negatives drawn for a row, of which the first unknown one is kept
 
 
-class Answers:
+class TeacherTargets:
     """The teacher's first items of every answered event, or of every answered end of a history, on one device."""
 
     def __init__(self, rankings: Rankings, events: int, top: int, device: str) -> None:
@@ -24,7 +24,7 @@ class Answers:
         if len(rankings.rows) and int(rankings.rows.max()) >= events:
             raise DataError(
                 f"the knowledge is about event {int(rankings.rows.max())}, but there are {events}",
-                place="rankings",
+                location="rankings",
                 remedy="It was asked about other data: engine run knowledge --again.",
             )
         self.items = rankings.items[:, :top].to(device)  # [rows, K]
@@ -51,7 +51,7 @@ class Answers:
         return items, torch.softmax(-distances / temperature, dim=1)
 
 
-def furthest(worth: Tensor, answered: Tensor, share: float) -> Tensor:  # [P], [P] bool -> [P] bool
+def top_fraction(worth: Tensor, answered: Tensor, share: float) -> Tensor:  # [P], [P] bool -> [P] bool
     """The ``share`` of the answered positions whose worth is greatest, one at least; ties by their order."""
     count = (answered.sum() * share).ceil().long()
     order = worth.masked_fill(~answered, -torch.inf).argsort(descending=True, stable=True)

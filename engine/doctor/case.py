@@ -45,7 +45,7 @@ class Learner:
     """What a stage was about to train."""
 
     module: Any  # LightningModule: training_step(step, 0), configure_optimizers()
-    course: fit.Course
+    course: fit.TrainingPlan
     groups: Mapping[str, Any]
     start: dict[str, Tensor]  # what learns, and buffers, before the first step
     learning: frozenset[str]  # names of what learns

@@ -41,7 +41,7 @@ def short(config: Config) -> Config:
     )
     if teacher.rank is not None:
         # Without its first training and the student's scores a teacher knows nothing, and that can be checked.
-        teacher = replace(teacher, rank=replace(teacher.rank, warm_epochs=0, blind=1.0))
+        teacher = replace(teacher, rank=replace(teacher.rank, pretrain_epochs=0, student_score_dropout=1.0))
     if teacher.generate is not None:  # what a curriculum adds later is there from the first step
         teacher = replace(teacher, generate=replace(teacher.generate, curriculum=False))
     scratch = config.backbone.scratch

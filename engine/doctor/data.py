@@ -14,7 +14,7 @@ from engine.data.sequences import Rows, Sequences
 from engine.doctor.case import Case
 from engine.doctor.outcome import Outcome, failed, judged, passed, warned
 from engine.stages import ITEMS
-from engine.student.batches import Windows
+from engine.student.batches import BatchSampler
 
 SHOWN, LATEST = 3, 4  # windows of the first batch that are shown, and positions of each
 REPEATS = 0.05  # share of held-out targets known already beyond what training events repeat by themselves
@@ -156,9 +156,9 @@ def titles(case: Case) -> Outcome:
     return passed(evidence)
 
 
-def _windows(case: Case, sequences: Sequences) -> Windows:
+def _windows(case: Case, sequences: Sequences) -> BatchSampler:
     settings = case.config.student
-    return Windows(
+    return BatchSampler(
         sequences,
         length=settings.max_length,
         batch=settings.batch,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from engine.data.sequences import Sequences
-from engine.distill.teacher_targets import NOT_ASKED, Answers
+from engine.distill.teacher_targets import NOT_ASKED, TeacherTargets
 from engine.doctor.case import Case, made
 from engine.doctor.outcome import Outcome, judged, passed, warned
 from engine.doctor.quality import against, values
@@ -44,7 +44,7 @@ def answers_fit(case: Case) -> Outcome:
     )
 
 
-def _is_told(answers: Answers, rows: Tensor, told: Rankings, events: Tensor) -> Tensor:  # [R], [R] -> [R] bool
+def _is_told(answers: TeacherTargets, rows: Tensor, told: Rankings, events: Tensor) -> Tensor:  # [R], [R] -> [R] bool
     """Whether the answers of these rows are what was told about these events."""
     found = told.rows == events.cpu()[:, None]  # [R, rows of the cut]
     given, meant = answers.items[rows].cpu(), told.items[found.int().argmax(dim=1)]

@@ -167,7 +167,7 @@ def examine(case: Case, checks: Sequence[Check]) -> Iterator[Found]:
         except NotThere as reason:
             outcome = Outcome(SKIP, str(reason))
         except UserError as error:
-            outcome = Outcome(FAIL, error.cause, error.place, error.remedy)
+            outcome = Outcome(FAIL, error.cause, error.location, error.remedy)
         except ARITHMETIC as error:
             outcome = Outcome(
                 FAIL,

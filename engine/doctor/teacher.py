@@ -18,11 +18,11 @@ from engine.stages import ADAPTER
 from engine.teacher.build import Built, build
 from engine.teacher.lora.moe_lora import adapters
 from engine.teacher.model import Inputs
-from engine.teacher.objectives.generate import Telling
-from engine.teacher.objectives.rank_collator import Asking
+from engine.teacher.objectives.generate import GenerateCollator
+from engine.teacher.objectives.rank_collator import RankCollator
 from engine.teacher.prompting.candidates import offered
 from engine.teacher.prompting.prompts import titled
-from engine.teacher.prompting.spans import Questions, of_rows
+from engine.teacher.prompting.spans import PromptSpans, of_rows
 
 QUESTIONS = 6
 SAME = 1e-4  # share of their size by which states may differ that should be equal
@@ -35,7 +35,7 @@ class Asked:
     """A teacher and a few questions about validation histories."""
 
     built: Built
-    questions: Questions
+    questions: PromptSpans
     states: Tensor  # [Q, D] the student's states before the answers
 
     @property
@@ -92,7 +92,7 @@ def prompts_hold_slots(case: Case) -> Outcome:
         not wrong,
         "; ".join(wrong[:3]) or f"{len(expected)} items of {len(ids)} prompts, a slot and its own vector each",
         "slots are lost or shifted between prompt and embeddings: items and vectors no longer belong together",
-        "Look at Phrasebook.assemble and the places that Asking fills.",
+        "Look at PromptTokenizer.assemble and the places that RankCollator fills.",
     )
 
 
@@ -198,14 +198,14 @@ def _assembled(case: Case, asked: Asked) -> tuple[Ints, Ints, Ints]:
     return prompts.ids, prompts.length, prompts.history
 
 
-def _inputs(case: Case, asked: Asked, questions: Questions) -> Inputs:
+def _inputs(case: Case, asked: Asked, questions: PromptSpans) -> Inputs:
     """What the language model is given for some of the questions, as the objective itself makes it."""
     settings, history = case.config.teacher, questions.history
     place = np.searchsorted(asked.questions.stop, questions.stop)
     if settings.objective == "rank":
-        asking = Asking(asked.built.book, asked.built.student, settings.slots, case.device)
+        asking = RankCollator(asked.built.book, asked.built.student, settings.slots, case.device)
         return asking(asked.template, questions, asked.states, place).inputs
-    telling = Telling(asked.built, settings.slots, case.device)
+    telling = GenerateCollator(asked.built, settings.slots, case.device)
     users = asked.states[torch.from_numpy(place)]
     return telling(asked.template, history, users, _candidates(case, history)).inputs
 

@@ -15,12 +15,12 @@ from engine.data.sequences import Rows
 from engine.evaluate.models import Model
 from engine.evaluate.tables import Row
 from engine.report.evaluation import SAID
-from engine.runs.read_only import Follower
+from engine.runs.read_only import ReadOnlyRun
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import ARTIFACTS
 from engine.stages import ADAPTER
 from engine.teacher.build import build, settings_of
-from engine.teacher.objectives.generate import METRIC, Offered, Telling
+from engine.teacher.objectives.generate import METRIC, GenerateCollator, Offered
 
 
 def among(
@@ -38,9 +38,9 @@ def among(
     rules = settings.generate
     if settings.objective != "generate" or rules is None:
         return {}
-    built = build(settings, Follower(folder), device)
+    built = build(settings, ReadOnlyRun(folder), device)
     built.teacher.load(adapter)
-    telling, found = Telling(built, settings.slots, device), {}
+    telling, found = GenerateCollator(built, settings.slots, device), {}
 
     def tick() -> None:
         run.progress(0, 1, "ask the teacher", unit="splits")

@@ -111,8 +111,8 @@ def answered(path: Path, split: str, rows: int, device: str) -> Scorer:
     if len(users) != rows:
         raise ValueError(f"{path} answers {len(users)} {split} rows, but there are {rows}")
     if "items" in held:
-        items, liking, gamma = held["items"], held["liking"], float(held["gamma"])
-        return lambda block: grounding.scores(users[block], items, liking, gamma)
+        items, popularity, gamma = held["items"], held["liking"], float(held["gamma"])
+        return lambda block: grounding.scores(users[block], items, popularity, gamma)
     return lambda block: score_items(users[block], held["table"], held.get("bias"))
 
 

@@ -33,7 +33,7 @@ SHORT = {
     "evaluate.timed_requests": "5",
     "student.epochs": "2",
     "backbone.scratch.steps": "10",
-    "teacher.rank.warm_epochs": "1",
+    "teacher.rank.pretrain_epochs": "1",
     "teacher.steps": "10",
     "teacher.evaluations": "1",
     "teacher.evaluate_rows": "64",

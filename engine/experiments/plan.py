@@ -49,7 +49,7 @@ def inputs_of(stage: Stage, config: Config) -> list[str]:
     if config.knowledge.files is not None and "teacher" in config.evaluate.models:
         raise ConfigError(
             "no teacher can be ranked, because knowledge.files brings its answers about training rows only",
-            place="evaluate.models",
+            location="evaluate.models",
             remedy="Leave teacher out: evaluate.models=[popularity,student,distilled].",
         )
     optional = {artifact.stage for artifact in MODELS.values()} - {"data"}
@@ -74,7 +74,7 @@ def pipeline(target: str, config: Config) -> list[Stage]:
         built = ", ".join(name for name, stage in STAGES.items() if stage.built)
         raise RunError(
             f"stage '{missing[0]}' is declared but not built in this version",
-            place=f"engine run {target}",
+            location=f"engine run {target}",
             remedy=f"Stages that run: {built}.",
         )
     return order

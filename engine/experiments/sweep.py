@@ -75,12 +75,12 @@ def values_of(key: str, text: str, item: Setting | None, group: bool) -> list[st
     if get_origin(kind) is list and len(parts) > 1 and not all(part.startswith("[") for part in parts):
         raise ConfigError(
             f"'{text}' may be one list or {len(parts)} values",
-            place=key,
+            location=key,
             remedy=f"Write {key}=[{text}] for one list, or {key}=[..],[..] for one list per combination.",
         )
     found = [value for part in parts for value in (_counted(part) if kind is int else [part])]
     if len(set(found)) < len(found):
-        raise ConfigError(f"'{text}' has a value twice", place=key, remedy="Every combination is run once.")
+        raise ConfigError(f"'{text}' has a value twice", location=key, remedy="Every combination is run once.")
     return found
 
 

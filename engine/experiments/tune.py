@@ -115,14 +115,14 @@ def _range(item: Setting, text: str) -> Range | None:
     first, dots, last = text.removeprefix(LOG).partition("..")
     if not dots or "," in text:
         if log:
-            raise ConfigError(f"'{text}' is no range", place=item.key, remedy=f"Write {item.key}=log:1e-4..1e-2")
+            raise ConfigError(f"'{text}' is no range", location=item.key, remedy=f"Write {item.key}=log:1e-4..1e-2")
         return None
     plain = Setting(item.key, item.kind, item.meta)
     low, high = parse(plain, first), parse(plain, last)
     if not low < high or (log and low <= 0) or not math.isfinite(high - low):
         raise ConfigError(
             f"'{text}' is no range",
-            place=item.key,
+            location=item.key,
             remedy=f"Write the smaller end first{', above 0' if log else ''}: {item.key}={LOG if log else ''}LOW..HIGH",
         )
     return Range(low, high, log, whole=item.kind is int)
@@ -166,7 +166,7 @@ class Search:
         if before is not None and before != dict(asked):
             raise UserError(
                 f"the experiment {path.stem} is a search for something else",
-                place=str(path),
+                location=str(path),
                 remedy=f"Name another one: --experiment NAME; or type its own words again: {before.get('words')}",
             )
         if before is None:

@@ -250,4 +250,6 @@ def _line_of(runs: Path, run: str) -> list[Waiting]:
         line = _line(place)
         if any(waiting.run == run for waiting in line):
             return line
-    raise RunError(f"{run} does not wait for a slot", place=str(runs / run), remedy="See what waits with: engine queue")
+    raise RunError(
+        f"{run} does not wait for a slot", location=str(runs / run), remedy="See what waits with: engine queue"
+    )

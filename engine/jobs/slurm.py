@@ -102,20 +102,20 @@ def _run(words: Sequence[str], text: str = "", environment: Mapping[str, str] | 
     except FileNotFoundError as error:
         raise RunError(
             f"there is no {words[0]} on this machine",
-            place="launcher=slurm",
+            location="launcher=slurm",
             remedy="Start it on a machine of the cluster that has Slurm's commands, or choose launcher=local.",
         ) from error
     except subprocess.TimeoutExpired as error:
         raise RunError(
             f"{words[0]} did not answer within {PATIENCE:.0f} s",
-            place="launcher=slurm",
+            location="launcher=slurm",
             remedy="See whether Slurm's controller is there: sinfo",
         ) from error
     if done.returncode:
         told = next((line for line in done.stderr.splitlines() if line.strip()), f"exit status {done.returncode}")
         raise RunError(
             f"{words[0]} refused: {told.strip()}",
-            place="launcher=slurm",
+            location="launcher=slurm",
             remedy="Check launcher.slurm against what the cluster offers: sinfo",
         )
     return done.stdout

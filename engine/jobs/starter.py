@@ -65,10 +65,10 @@ def launch(
         os.close(told)
     if answer is None:
         raise RunError(
-            "its supervisor did not start", place=str(folder), remedy=f"See why in {folder / schema.CONSOLE}"
+            "its supervisor did not start", location=str(folder), remedy=f"See why in {folder / schema.CONSOLE}"
         )
     if answer:
-        raise RunError(answer["cause"], place=answer["place"], remedy=answer["remedy"])
+        raise RunError(answer["cause"], location=answer["place"], remedy=answer["remedy"])
 
 
 def _submit(folder: Path, info: RunInfo, argv: Sequence[str], environment: Mapping[str, str], grace: float) -> None:

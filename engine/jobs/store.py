@@ -78,7 +78,9 @@ class Store:
         except OSError as error:
             discard(scratch)
             if folder.exists():
-                raise RunError("there is a run of this name already", place=str(folder), remedy="Try again.") from error
+                raise RunError(
+                    "there is a run of this name already", location=str(folder), remedy="Try again."
+                ) from error
             raise refused(error, folder) from error
         return folder
 
@@ -119,11 +121,11 @@ class Store:
         if matching:
             some = ", ".join(matching[-5:]) + (" ..." if len(matching) > 5 else "")
             raise RunError(
-                f"{name!r} may be any of {len(matching)} runs", place=str(self.root), remedy=f"Say which: {some}"
+                f"{name!r} may be any of {len(matching)} runs", location=str(self.root), remedy=f"Say which: {some}"
             )
         close = difflib.get_close_matches(name, [*ids, "last"], n=1, cutoff=0.5)
         hint = f"Did you mean {close[0]}? " if close else ""
-        raise RunError(f"there is no run {name!r}", place=str(self.root), remedy=f"{hint}See all with: engine runs")
+        raise RunError(f"there is no run {name!r}", location=str(self.root), remedy=f"{hint}See all with: engine runs")
 
     def finished(self, fingerprint: str) -> Entry | None:
         """The newest DONE run with this fingerprint."""
@@ -154,7 +156,7 @@ class Store:
             if time.monotonic() > deadline:
                 raise RunError(
                     f"another process has been planning runs here for {PATIENCE:.0f} s",
-                    place=str(self.root / schema.PLANNING),
+                    location=str(self.root / schema.PLANNING),
                     remedy="End that process, or choose another folder with --runs DIR.",
                 )
             time.sleep(0.05)
@@ -181,7 +183,7 @@ class Store:
         folder, process, job = entry.folder, Process.read(entry.folder), Job.read(entry.folder)
         if not entry.state.living:
             raise RunError(
-                f"{entry.id} is not at work, it is {entry.state}", place=str(folder), remedy="See all: engine runs"
+                f"{entry.id} is not at work, it is {entry.state}", location=str(folder), remedy="See all: engine runs"
             )
         if job and job.attempt > (process.attempt if process else 0):
             job.withdraw()
@@ -211,7 +213,7 @@ class Store:
         if now.state is State.DONE:
             raise RunError(
                 f"{entry.id} is DONE: there is nothing to go on with",
-                place=str(entry.folder),
+                location=str(entry.folder),
                 remedy=f"For another run with the same settings: engine run {entry.info.stage} --again",
             )
         launch(entry.folder, argv, environment)
@@ -227,14 +229,14 @@ class Store:
         lock = hold(entry.folder / schema.LOCK)
         if lock is None or standing(entry.folder, entry.info).state.living:
             raise RunError(
-                f"{entry.id} is at work", place=str(entry.folder), remedy=f"End it first: engine stop {entry.id}"
+                f"{entry.id} is at work", location=str(entry.folder), remedy=f"End it first: engine stop {entry.id}"
             )
         try:
             users = [] if force else self.users_of(entry)
             if users:
                 raise RunError(
                     f"{entry.id} is needed by {', '.join(users)}",
-                    place=str(entry.folder),
+                    location=str(entry.folder),
                     remedy=f"Remove those first, or all the same with: engine rm {entry.id} --force",
                 )
             gone = entry.folder.with_name(f"{GONE}{entry.id}-{secrets.token_hex(4)}")

@@ -256,7 +256,7 @@ def main(words: Sequence[str]) -> int:
         )
         supervisor.take(PATIENCE if "stay" in options else 0.0)  # Slurm may be faster than who submitted
     except UserError as error:
-        answer = {"cause": error.cause, "place": error.place, "remedy": error.remedy}
+        answer = {"cause": error.cause, "place": error.location, "remedy": error.remedy}
         refusal = str(error)
     if ready:
         with suppress(BrokenPipeError):  # whoever started it may be gone; the run goes on

@@ -59,7 +59,7 @@ def read(folder: Path, sequences: Sequences, items: int) -> tuple[Rankings, Tens
         if len(given) != len(ranked):
             raise DataError(
                 f"{RANKS} has {len(ranked)} lines for the {len(given)} rows of {ROWS}",
-                place=str(folder),
+                location=str(folder),
                 remedy="Line by line they are about the same row.",
             )
         line = windows.lines_of(windows.windows(sequences, rows), given, folder / ROWS)
@@ -71,7 +71,7 @@ def read(folder: Path, sequences: Sequences, items: int) -> tuple[Rankings, Tens
     else:
         raise DataError(
             f"{RANKS} has {len(ranked)} lines, but there are {len(rows)} training rows",
-            place=str(folder),
+            location=str(folder),
             remedy=f"It needs one line for each training row, in order, or a {ROWS} that says which rows its lines are "
             "about: engine export DATA-RUN --to DIR writes both order and numbering.",
         )
@@ -87,7 +87,7 @@ def _ranked(folder: Path, items: int) -> tuple[NDArray[np.int32], Numbers]:
     if numbers.shape != distances.shape:
         raise DataError(
             f"{RANKS} is {numbers.shape}, {DISTANCES} {distances.shape}",
-            place=str(folder),
+            location=str(folder),
             remedy="Both need one line for each training row, in order, with as many columns as each other.",
         )
     outside = ~((numbers >= 0) & (numbers < items) & (numbers == np.floor(numbers)))
@@ -104,7 +104,7 @@ def _ranked(folder: Path, items: int) -> tuple[NDArray[np.int32], Numbers]:
     if (distances[:, 0] > distances[:, -1]).mean() > 0.5:
         raise DataError(
             "most lines begin with their greatest distance",
-            place=str(folder / DISTANCES),
+            location=str(folder / DISTANCES),
             remedy="Smaller is surer: write distances, or -log p, of the items in the order of their ranking.",
         )
     return ids.from_zero_based(numbers), distances
@@ -112,7 +112,7 @@ def _ranked(folder: Path, items: int) -> tuple[NDArray[np.int32], Numbers]:
 
 def _faulty(path: Path, wrong: NDArray[np.bool_], what: str, remedy: str) -> DataError:
     line = int(np.flatnonzero(wrong.any(axis=1))[0]) + 1
-    return DataError(what, place=f"{path}:{line}", remedy=remedy)
+    return DataError(what, location=f"{path}:{line}", remedy=remedy)
 
 
 def _vectors(path: Path, items: int) -> Tensor:  # -> [n + 1, H]
@@ -121,17 +121,17 @@ def _vectors(path: Path, items: int) -> Tensor:  # -> [n + 1, H]
     except (OSError, RuntimeError, ValueError, AttributeError, EOFError, pickle.UnpicklingError) as error:
         raise DataError(
             f"the item vectors cannot be read ({clean(str(error), 200)})",
-            place=str(path),
+            location=str(path),
             remedy="Save one plain tensor: torch.save(vectors, FILE).",
         ) from error
     if vectors.ndim != 2 or len(vectors) != items:
         raise DataError(
             f"{tuple(vectors.shape)} vectors do not fit {items} items",
-            place=str(path),
+            location=str(path),
             remedy="One row for each item, in order of their ids.",
         )
     if not torch.isfinite(vectors).all():
-        raise DataError("a vector has an entry that is not a finite number", place=str(path))
+        raise DataError("a vector has an entry that is not a finite number", location=str(path))
     return torch.cat([vectors.new_zeros(1, vectors.shape[1]), vectors])
 
 
@@ -139,7 +139,7 @@ def _table(path: Path) -> Numbers:
     try:
         table: Numbers = np.loadtxt(path, ndmin=2)
     except (OSError, ValueError) as error:
-        raise DataError(f"this is not a table of numbers ({clean(str(error), 200)})", place=str(path)) from error
+        raise DataError(f"this is not a table of numbers ({clean(str(error), 200)})", location=str(path)) from error
     if not table.size:
-        raise DataError("the file is empty", place=str(path), remedy="Give one line for each training row.")
+        raise DataError("the file is empty", location=str(path), remedy="Give one line for each training row.")
     return table

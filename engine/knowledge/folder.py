@@ -16,7 +16,7 @@ def present(place: str) -> list[Path]:
     if missing:
         raise DataError(
             f"there is no {' and no '.join(missing)}",
-            place=str(folder),
+            location=str(folder),
             remedy="knowledge.files=DIR names a folder with DLLM2Rec's three files; engine export ID --to DIR writes "
             "them, and for a data run the rows that they are about.",
         )

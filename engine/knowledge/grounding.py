@@ -20,21 +20,21 @@ def spread(values: Tensor) -> Tensor:
     return (values - least) / (greatest - least).clamp(min=torch.finfo(values.dtype).tiny)
 
 
-def adjusted(distance: Tensor, liking: Tensor, gamma: float) -> Tensor:  # [R, n], [n] or [R, n] -> [R, n]
+def adjusted(distance: Tensor, popularity: Tensor, gamma: float) -> Tensor:  # [R, n], [n] or [R, n] -> [R, n]
     """(1 + c)^-gamma d~ with d~ and c spread to 0..1: popular (or otherwise liked) items come nearer.
 
     With gamma 0 it is d~ alone, whose exp(-d~) is never uniform as that of raw distances is (REFERENCE f.3-41).
     """
-    return (1 + spread(liking)) ** -gamma * spread(distance)
+    return (1 + spread(popularity)) ** -gamma * spread(distance)
 
 
-def scores(answers: Tensor, items: Tensor, liking: Tensor, gamma: float) -> Tensor:
+def scores(answers: Tensor, items: Tensor, popularity: Tensor, gamma: float) -> Tensor:
     """Minus the adjusted distances, the padding minus infinity. [R, H], [n + 1, H], [n + 1] -> [R, n + 1].
 
     A row of zeros is no answer: all its items are equal.
     """
     found = answers.new_full((len(answers), len(items)), -torch.inf)
-    nearness = -adjusted(distances(answers, items[PADDING + 1 :]), liking[PADDING + 1 :], gamma)
+    nearness = -adjusted(distances(answers, items[PADDING + 1 :]), popularity[PADDING + 1 :], gamma)
     found[:, PADDING + 1 :] = nearness * (answers != 0).any(dim=1, keepdim=True)
     return found
 

@@ -21,16 +21,16 @@ from engine.metrics import ranking
 from engine.metrics.ranking import Histories
 from engine.student.validation import Tick
 from engine.teacher.build import Built
-from engine.teacher.objectives.generate import Telling, said
-from engine.teacher.objectives.rank_collator import Asking, answer_all
-from engine.teacher.prompting.spans import Questions
+from engine.teacher.objectives.generate import GenerateCollator, said
+from engine.teacher.objectives.rank_collator import RankCollator, answer_all
+from engine.teacher.prompting.spans import PromptSpans
 
 
 @dataclass(frozen=True)
 class Way:
     """Answers [R, W], the scores that they give the items, and the first items by them."""
 
-    answer: Callable[[Questions, Tensor, Ints, Tick], tuple[Tensor, Tensor]]  # states, their rows -> [R, W], [Q, E]
+    answer: Callable[[PromptSpans, Tensor, Ints, Tick], tuple[Tensor, Tensor]]  # states, their rows -> [R, W], [Q, E]
     first: Callable[[Tensor, Histories | None], tuple[Tensor, Tensor]]  # answers, seen -> items and distances [R, K]
     scores: Callable[[Tensor], Tensor]  # answers [B, W] -> [B, n + 1]
     written: dict[str, Tensor]  # what scores are made of beside the answers, as evaluate reads it
@@ -51,11 +51,11 @@ def scoring(built: Built, settings: Knowledge, trained: Settings, device: str) -
     """A teacher of the ``rank`` objective: scores of all items, distances -log p."""
     head, student = built.teacher.head, built.student
     assert head is not None
-    asking = Asking(built.book, student, trained.slots, device)
+    asking = RankCollator(built.book, student, trained.slots, device)
     with torch.no_grad():
         table, key = head.table(student.table), head.key(head.voice)
 
-    def answer(questions: Questions, states: Tensor, state: Ints, tick: Tick) -> tuple[Tensor, Tensor]:
+    def answer(questions: PromptSpans, states: Tensor, state: Ints, tick: Tick) -> tuple[Tensor, Tensor]:
         return answer_all(built.teacher, asking, built.templates[0], questions, states, state, settings.batch, tick)
 
     def first(answers: Tensor, seen: Histories | None) -> tuple[Tensor, Tensor]:
@@ -76,7 +76,7 @@ def saying(
     pooling: str,
     longest: int,
     device: str,
-    liking: Tensor | None = None,
+    popularity: Tensor | None = None,
     gamma: float = 0.0,
 ) -> Way:
     """A teacher of the ``generate`` objective: the nearest items of what it says, as BIGRec grounds it.
@@ -86,12 +86,12 @@ def saying(
     items of much ``liking`` [n + 1] come nearer as ``gamma`` says.
     """
     rules, student, items = trained.generate, built.student, text.to(device)
-    liked = torch.zeros(len(items), device=device) if liking is None else liking.to(device)
+    liked = torch.zeros(len(items), device=device) if popularity is None else popularity.to(device)
     assert rules is not None
-    telling = Telling(built, trained.slots, device)
+    telling = GenerateCollator(built, trained.slots, device)
 
     @torch.no_grad()
-    def answer(questions: Questions, states: Tensor, state: Ints, tick: Tick) -> tuple[Tensor, Tensor]:
+    def answer(questions: PromptSpans, states: Tensor, state: Ints, tick: Tick) -> tuple[Tensor, Tensor]:
         texts, gates = [""], []
         for start in range(0, len(state), settings.batch):
             rows = state[start : start + settings.batch]

@@ -55,7 +55,7 @@ def read(path: Path, items: int) -> Ints:  # -> [L, 11] item ids
     with path.open(encoding="utf-8", newline="") as file:
         lines = csv.DictReader(file)
         if not set(COLUMNS) <= set(lines.fieldnames or ()):
-            raise DataError(f"its columns are not {', '.join(COLUMNS)}", place=str(path), remedy="Name them so.")
+            raise DataError(f"its columns are not {', '.join(COLUMNS)}", location=str(path), remedy="Name them so.")
         for line in lines:
             try:
                 row = [*json.loads(line["seq"]), float(line["next"])]
@@ -66,7 +66,7 @@ def read(path: Path, items: int) -> Ints:  # -> [L, 11] item ids
             if not fits:
                 raise DataError(
                     f"this is not {LENGTH} ids from 0 to {items} (which pads) and a target below {items}",
-                    place=f"{path}:{lines.line_num}",
+                    location=f"{path}:{lines.line_num}",
                     remedy="Write seq as [3, 17, ...], padded on the right, and next as an id.",
                 )
             found.append(window)
@@ -83,7 +83,7 @@ def lines_of(own: Ints, given: Ints, path: Path) -> Ints:  # [R, 11], [L, 11] ->
     if len(strange):
         raise DataError(
             f"{len(strange)} of {len(given)} lines are about no training row, the first of them line {strange[0] + 1}",
-            place=str(path),
+            location=str(path),
             remedy=f"Its data are prepared or numbered differently: engine export DATA-RUN --to DIR writes the {ROWS} "
             "of these data.",
         )

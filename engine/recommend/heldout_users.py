@@ -16,7 +16,7 @@ from engine.data.catalogue import column
 from engine.data.sequences import Rows
 from engine.errors import DataError
 from engine.recommend.lineage import made
-from engine.runs.read_only import Follower
+from engine.runs.read_only import ReadOnlyRun
 from engine.runs.text import clean
 from engine.stages import TEST, USERS, VALIDATION
 
@@ -54,7 +54,7 @@ class People:
         some = near or [self.name(row) for row in range(min(3, len(self)))]
         raise DataError(
             f"no {self.split} row is of a user '{clean(raw, 80)}'",
-            place="--user",
+            location="--user",
             remedy=f"There are for example: {', '.join(clean(name, 80) for name in some)}",
         )
 
@@ -71,7 +71,7 @@ class People:
 
 def held_out(folder: Path, runs: dict[str, Path]) -> People:
     """The people whom the run at ``folder`` may look at; ``runs`` is its lineage."""
-    run = Follower(folder)  # opens what the run's own stage declared, and nothing else
+    run = ReadOnlyRun(folder)  # opens what the run's own stage declared, and nothing else
     tested = TEST in run.stage.needs
     rows = Rows.load(run.input(TEST if tested else VALIDATION))
     return People("test" if tested else "validation", rows, column(made(runs, USERS), "raw"))

@@ -33,7 +33,7 @@ def of_titles(catalogue: Titles, names: Sequence[str], user: str = "you") -> His
     for name in names:
         item, problem = resolve(catalogue, name)
         if item is None:
-            raise DataError(problem, place="--history", remedy="Write a title as the catalogue has it, or a raw id.")
+            raise DataError(problem, location="--history", remedy="Write a title as the catalogue has it, or a raw id.")
         items.append(item)
     return Histories([user], np.array(items, dtype=np.int32), np.array([0, len(items)]), [])
 
@@ -41,7 +41,7 @@ def of_titles(catalogue: Titles, names: Sequence[str], user: str = "you") -> His
 def of_names(catalogue: Titles, names: object) -> NDArray[np.int32]:
     """Item ids of a list that a program sent: ids as numbers, titles or raw ids as texts. DataError for any other."""
     if not isinstance(names, list):
-        raise DataError("a history must be a list of item ids or titles", place="history")
+        raise DataError("a history must be a list of item ids or titles", location="history")
     items = []
     for name in names:
         if isinstance(name, str):
@@ -50,7 +50,7 @@ def of_names(catalogue: Titles, names: object) -> NDArray[np.int32]:
             known = isinstance(name, int) and ids.PADDING < name < len(catalogue.titles)
             item, problem = (int(name), "") if known else (None, f"there is no item {name!r}")
         if item is None:
-            raise DataError(problem, place="history", remedy="Name items by id, title or raw id.")
+            raise DataError(problem, location="history", remedy="Name items by id, title or raw id.")
         items.append(item)
     return np.array(items, dtype=np.int32)
 
@@ -70,7 +70,7 @@ def read_histories(path: Path, catalogue: Titles) -> Histories:
                 if len(line) != 2 or not line[0].strip():
                     raise DataError(
                         f"{len(line)} cells where 'user,item' was expected",
-                        place=f"{path}, line {number}",
+                        location=f"{path}, line {number}",
                         remedy="Put a title that holds a comma into double quotes.",
                     )
                 item, problem = resolve(catalogue, line[1])
@@ -80,14 +80,16 @@ def read_histories(path: Path, catalogue: Titles) -> Histories:
                 else:
                     own.append(item)
     except FileNotFoundError as error:
-        raise DataError("there is no such file", place=str(path), remedy="Give a CSV of lines user,item.") from error
+        raise DataError("there is no such file", location=str(path), remedy="Give a CSV of lines user,item.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"this is not a CSV in UTF-8 ({error})", place=str(path), remedy="Save it as UTF-8.") from error
+        raise DataError(
+            f"this is not a CSV in UTF-8 ({error})", location=str(path), remedy="Save it as UTF-8."
+        ) from error
     unknown += [f"user {clean(user)}: no known item, left out" for user, items in seen.items() if not items]
     kept = {user: items for user, items in seen.items() if items}
     if not kept:
         reasons = "; ".join(["no user has a known item", *unknown[:3]])
-        raise DataError(reasons, place=str(path), remedy="Write titles as the catalogue has them, or raw ids.")
+        raise DataError(reasons, location=str(path), remedy="Write titles as the catalogue has them, or raw ids.")
     offsets = np.concatenate([[0], np.cumsum([len(items) for items in kept.values()])])
     flat = np.array([item for items in kept.values() for item in items], dtype=np.int32)
     return Histories(list(kept), flat, offsets.astype(np.int64), unknown)

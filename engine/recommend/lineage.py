@@ -25,7 +25,7 @@ def lineage(folder: Path) -> dict[str, Path]:
     if not found.keys() & set(ASKABLE):
         raise RunError(
             f"a {RunInfo.read(folder).stage} run has no recommender",
-            place=folder.name,
+            location=folder.name,
             remedy="Name a student, teacher, knowledge, distill or evaluate run: engine runs lists them.",
         )
     return found
@@ -41,6 +41,6 @@ def made(runs: dict[str, Path], artifact: Artifact) -> Path:
     path = folder / ARTIFACTS / artifact.file
     if not path.exists():
         raise RunError(
-            f"there is no {artifact.file}", place=str(path), remedy=f"Make it: engine run {artifact.stage} --again"
+            f"there is no {artifact.file}", location=str(path), remedy=f"Make it: engine run {artifact.stage} --again"
         )
     return path

@@ -19,7 +19,7 @@ from engine.recommend.heldout_users import People, held_out
 from engine.recommend.lineage import lineage, made
 from engine.recommend.lists import first_items, rank_of, shared
 from engine.recommend.per_user_gain import ORDERS, Ranks, evaluated_ranks, order
-from engine.recommend.predictions import Answered, Teller, Told
+from engine.recommend.predictions import Answered, Prediction, Teller
 from engine.recommend.titles import Titles
 from engine.runs.text import clean
 from engine.stages import ADAPTER, DISTILLED_MODEL, ITEMS, LANGUAGE_MODEL, PROFILE, STUDENT_MODEL
@@ -163,8 +163,8 @@ class Panel:
             from engine.recommend.teacher_live import LiveTeacher
 
             told = self._answered
-            liking, gamma = told.grounding if isinstance(told, Answered) else (None, 0.0)
-            return LiveTeacher(self.runs[ADAPTER.stage], self.device, liking, gamma)
+            popularity, gamma = told.grounding if isinstance(told, Answered) else (None, 0.0)
+            return LiveTeacher(self.runs[ADAPTER.stage], self.device, popularity, gamma)
         path = made(self.runs, STUDENTS[name])
         from engine.recommend.recommendations import scorer
 
@@ -221,7 +221,7 @@ class Panel:
         name: str,
         folder: Path,
         source: str,
-        teller: Callable[[NDArray[np.int32]], Told],
+        teller: Callable[[NDArray[np.int32]], Prediction],
         question: Question,
         target: int | None,
     ) -> Column:

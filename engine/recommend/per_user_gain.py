@@ -27,7 +27,7 @@ def evaluated_ranks(folder: Path) -> dict[str, Ranks]:
     path = folder / ARTIFACTS / ROW_RANKS.file
     if not path.is_file():
         raise RunError(
-            "only an evaluation knows who gained and who lost", place=folder.name, remedy="Choose an evaluate run."
+            "only an evaluation knows who gained and who lost", location=folder.name, remedy="Choose an evaluate run."
         )
     table = pq.ParquetFile(path).read(columns=["model", "split", "candidates", "hide_seen", "row", "rank"])
     fits = pc.and_(pc.equal(table["split"], "test"), pc.and_(table["hide_seen"], pc.equal(table["candidates"], "all")))

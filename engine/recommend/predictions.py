@@ -19,28 +19,28 @@ from engine.stages import GATE_WEIGHTS, TEACHER_HELD_OUT
 
 
 @dataclass(frozen=True)
-class Told:
+class Prediction:
     """Scores [n + 1] of all items, and the expert weights [E] of a model that has a gate."""
 
     scores: NDArray[np.float32]
     gates: NDArray[np.float32] | None = None
 
 
-Teller = Callable[[NDArray[np.int32]], Told]  # item ids of a history, oldest first
+Teller = Callable[[NDArray[np.int32]], Prediction]  # item ids of a history, oldest first
 
 
 ANSWERED_BY = {"table", "bias", "items", "liking", "gamma"}  # what scores are made of beside an answer
 
 
 def grounded(
-    answer: NDArray[np.float32], items: NDArray[np.float32], liking: NDArray[np.float32], gamma: float
+    answer: NDArray[np.float32], items: NDArray[np.float32], popularity: NDArray[np.float32], gamma: float
 ) -> NDArray[np.float32]:  # [W], [n + 1, W], [n + 1] -> [n + 1]
     """``engine.knowledge.grounding.scores`` of one answer: minus its adjusted distances to the items."""
     distance = np.linalg.norm(items - answer, axis=1)
     tiny = np.finfo(np.float32).tiny
     near, liked = (
         (part - part[ids.PADDING + 1 :].min()) / max(float(np.ptp(part[ids.PADDING + 1 :])), tiny)
-        for part in (distance, liking)
+        for part in (distance, popularity)
     )
     scores: NDArray[np.float32] = -near * (1 + np.maximum(liked, 0)) ** -gamma if answer.any() else np.zeros_like(near)
     return scores
@@ -60,13 +60,13 @@ class Answered:
         except (SafetensorError, OSError) as error:
             raise RunError(
                 f"the teacher's answers cannot be read ({error})",
-                place=str(self._path),
+                location=str(self._path),
                 remedy="Ask again: engine run knowledge --again",
             ) from error
         if answered != rows:
             raise RunError(
                 f"the teacher answered {answered} {split} rows, but there are {rows}",
-                place=str(self._path),
+                location=str(self._path),
                 remedy="Ask again: engine run knowledge --again",
             )
 
@@ -75,7 +75,7 @@ class Answered:
         """Liking [n + 1] and gamma by which generated answers are grounded; (None, 0) where there are none."""
         return self._held.get("liking"), float(self._held.get("gamma", 0.0))
 
-    def __call__(self, row: int) -> Told:
+    def __call__(self, row: int) -> Prediction:
         """What it said after the history of a row."""
         with safe_open(self._path, "np") as file:
             answer = file.get_slice(self._split)[row].astype(np.float32)  # [W]
@@ -85,4 +85,4 @@ class Answered:
             scores = self._held["table"] @ answer + self._held.get("bias", np.float32(0))
         scores[ids.PADDING] = -np.inf
         gates = load_file(self._gates).get(self._split)
-        return Told(scores.astype(np.float32), None if gates is None else gates[row])
+        return Prediction(scores.astype(np.float32), None if gates is None else gates[row])

@@ -19,7 +19,7 @@ from engine.data.catalogue import column, titles
 from engine.metrics.ranking import blocks, history_pairs, score_items
 from engine.recommend.histories import Histories
 from engine.recommend.lineage import lineage, made
-from engine.recommend.predictions import Teller, Told
+from engine.recommend.predictions import Prediction, Teller
 from engine.recommend.titles import Titles
 from engine.runs.files import refused
 from engine.runs.text import csv_safe
@@ -54,9 +54,9 @@ def scorer(path: Path, device: str = "cpu") -> Teller:
     table, bias = model.item_table()
 
     @torch.no_grad()
-    def tell(history: NDArray[np.int32]) -> Told:
+    def tell(history: NDArray[np.int32]) -> Prediction:
         one = Histories([""], history, np.array([0, len(history)]), [])
-        return Told(score_items(vectors(model, one, device), table, bias)[0].float().cpu().numpy())
+        return Prediction(score_items(vectors(model, one, device), table, bias)[0].float().cpu().numpy())
 
     return tell
 

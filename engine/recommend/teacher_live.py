@@ -14,8 +14,8 @@ from engine import config
 from engine.data.sequences import Rows
 from engine.errors import ConfigError, RunError
 from engine.knowledge.scorers import saying, scoring
-from engine.recommend.predictions import Told
-from engine.runs.read_only import Follower
+from engine.recommend.predictions import Prediction
+from engine.runs.read_only import ReadOnlyRun
 from engine.runs.schema import ARTIFACTS, CONFIG
 from engine.stages import ADAPTER, TEXT_VECTORS
 from engine.teacher.build import build, settings_of
@@ -26,19 +26,19 @@ class LiveTeacher:
     """Answers one history at a time, as the knowledge stage would."""
 
     def __init__(
-        self, folder: Path, device: str = "cpu", liking: NDArray[np.float32] | None = None, gamma: float = 0.0
+        self, folder: Path, device: str = "cpu", popularity: NDArray[np.float32] | None = None, gamma: float = 0.0
     ) -> None:
         """``folder`` is the teacher's run; ``liking`` [n + 1] and ``gamma`` are as its knowledge grounds answers.
 
         RunError where something it was made from is gone.
         """
-        run, adapter = Follower(folder), folder / ARTIFACTS / ADAPTER.file
+        run, adapter = ReadOnlyRun(folder), folder / ARTIFACTS / ADAPTER.file
         try:
             self._trained = settings_of(adapter)
         except ConfigError as error:
             raise RunError(
                 f"another version of the program trained this teacher ({error.cause})",
-                place=folder.name,
+                location=folder.name,
                 remedy="Train it again: engine run teacher --again",
             ) from error
         self._device = device
@@ -49,20 +49,20 @@ class LiveTeacher:
             self._way = scoring(self._built, asking, self._trained, device)
         else:
             text, about = load_file(run.input(TEXT_VECTORS))["vectors"], config.tree_at(folder / CONFIG)["backbone"]
-            liked = None if liking is None else torch.from_numpy(liking)
+            liked = None if popularity is None else torch.from_numpy(popularity)
             self._way = saying(
                 self._built, asking, self._trained, text, about["pooling"], about["text_tokens"], device, liked, gamma
             )
 
     @torch.no_grad()
-    def __call__(self, history: NDArray[np.int32]) -> Told:
+    def __call__(self, history: NDArray[np.int32]) -> Prediction:
         """Scores [n + 1] and expert weights [E] after a history, which must hold an item."""
         one = Rows(history, np.zeros(1, dtype=np.int64), np.array([len(history)]), np.zeros(1, dtype=np.int64))
         state = self._built.student.after_rows(one, self._device, _alive)
         questions = of_rows(one, self._trained.history + 1)
         answers, gates = self._way.answer(questions, state, np.zeros(1, dtype=np.int64), _alive)
         scores = self._way.scores(answers.to(self._device))[0]
-        return Told(scores.float().cpu().numpy(), gates[0].float().numpy())
+        return Prediction(scores.float().cpu().numpy(), gates[0].float().numpy())
 
 
 def _alive() -> None:

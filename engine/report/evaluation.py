@@ -74,7 +74,7 @@ def read(folder: Path, artifact: Artifact) -> list[Row]:
     except FileNotFoundError as error:
         raise RunError(
             f"there is no {artifact.file} ({artifact.help})",
-            place=str(path),
+            location=str(path),
             remedy=f"Finish it: engine resume {folder.name}, or make it: engine run evaluate --again",
         ) from error
 

@@ -19,7 +19,7 @@ def write(path: Path, fill: Callable[[IO[str]], int], example: str) -> None:
     except OSError as error:
         raise UserError(
             f"the table cannot be written: {error.strerror}",
-            place=str(path),
+            location=str(path),
             remedy=f"Choose a file in a folder that exists and has room: {example} --csv FILE",
         ) from error
     print(f"{count} rows in {path}", file=sys.stderr)

@@ -125,7 +125,7 @@ def settings_of(folder: Path) -> dict[str, Any]:
     except (OSError, yaml.YAMLError) as error:
         raise UserError(
             f"the configuration cannot be read ({error})",
-            place=str(folder / CONFIG),
+            location=str(folder / CONFIG),
             remedy=f"Remove the run: engine rm {folder.name}",
         ) from error
     return dict(_flat(tree, ""))

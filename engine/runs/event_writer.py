@@ -13,7 +13,7 @@ from engine.runs.files import refused, to_line
 BURST_SECONDS = 5  # a kind may spend this many seconds of its rate at once: short work is not thinned out
 
 
-class Journal:
+class EventWriter:
     """``events.jsonl`` open for appending. ``clock`` gives unix seconds."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:

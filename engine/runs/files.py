@@ -46,7 +46,7 @@ def refused(error: BaseException, path: Path) -> RunError:
             f"{path.parent} has {free:,.1f} MiB free. Make room (engine rm ID), then go on with: engine resume ID; "
             "or choose another folder with --runs DIR."
         )
-    return RunError(f"cannot be written: {what}", place=str(path), remedy=remedy)
+    return RunError(f"cannot be written: {what}", location=str(path), remedy=remedy)
 
 
 def finite(value: Any) -> Any:
@@ -180,7 +180,7 @@ def hold(path: Path) -> int | None:
         os.close(handle)
         raise RunError(
             f"cannot be locked: {error.strerror}",
-            place=str(path),
+            location=str(path),
             remedy="The file system must support flock: choose a folder on a local disk with --runs DIR.",
         ) from error
     return handle

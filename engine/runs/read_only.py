@@ -21,7 +21,7 @@ def rank() -> int:
     return int(os.environ.get(RANK) or 0)
 
 
-class Follower(Run):
+class ReadOnlyRun(Run):
     """A run without a voice: inputs and checkpoints are read, outputs are thrown away, reports go nowhere."""
 
     def __init__(self, folder: Path) -> None:

@@ -22,12 +22,12 @@ from typing import Any, Self, SupportsFloat
 
 from engine.errors import RunError, UserError
 from engine.runs import schema
-from engine.runs.event_writer import Journal
+from engine.runs.event_writer import EventWriter
 from engine.runs.files import SCRATCH, Replacing, discard, hold
 from engine.runs.identity import Identity
 from engine.runs.reader import history
 from engine.runs.schema import Process, RunInfo, Summary, archive_exit, occupied, withdraw_requests
-from engine.runs.throughput import Pace
+from engine.runs.throughput import Throughput
 from engine.stages import STAGES, Artifact, Stage
 
 SUMMARY_EVERY = 1.0  # seconds between two summaries
@@ -47,7 +47,9 @@ class Run:
         self.id = self.info.id
         if self.info.stage not in STAGES:
             raise RunError(
-                f"there is no stage {self.info.stage!r}", place=str(folder), remedy=f"Stages are: {', '.join(STAGES)}."
+                f"there is no stage {self.info.stage!r}",
+                location=str(folder),
+                remedy=f"Stages are: {', '.join(STAGES)}.",
             )
         self.stage: Stage = STAGES[self.info.stage]
         self._clock = clock
@@ -67,14 +69,14 @@ class Run:
         self._summary_at = 0.0
         self._groups: list[str] = []
         self._watcher: Callable[[Mapping[str, Any]], None] | None = None
-        self._pace = Pace()
+        self._pace = Throughput()
         self._term = False
         self._control = (0.0, False, False)  # looked at, stop, stop after evaluation
         self._lock: int | None = None
         self._old_handler: Any = None
         for place in (schema.ARTIFACTS, schema.CHECKPOINTS):
             discard(folder / place / SCRATCH)
-        self._journal = Journal(folder / schema.EVENTS, clock)
+        self._journal = EventWriter(folder / schema.EVENTS, clock)
         self._journal.write("start", attempt=self.attempt)
         self._beat(force=True)
 
@@ -91,13 +93,13 @@ class Run:
         if path is None:
             raise RunError(
                 f"{self.stage.name} was planned without {artifact.stage}, but needs its {artifact.file}",
-                place=self.id,
+                location=self.id,
                 remedy=f"Plan it with {artifact.stage}: engine run {self.stage.name} --again",
             )
         if not path.exists():
             raise RunError(
                 f"{self.stage.name} needs {artifact.file} ({artifact.help}), which is not there",
-                place=str(path),
+                location=str(path),
                 remedy=f"{artifact.stage} makes it: engine run {artifact.stage} --again",
             )
         return path
@@ -111,7 +113,7 @@ class Run:
         if artifact not in self.stage.needs:
             raise RunError(
                 f"{self.stage.name} may not open {artifact.stage}'s {artifact.file}: it is not among its needs",
-                place="engine/stages.py",
+                location="engine/stages.py",
                 remedy=f"Declare it in the needs of {self.stage.name}, if it really may see it.",
             )
         maker = self.info.inputs.get(artifact.stage)
@@ -122,7 +124,7 @@ class Run:
         if artifact not in self.stage.makes:
             raise RunError(
                 f"{self.stage.name} does not make {artifact.stage}'s {artifact.file}",
-                place="engine/stages.py",
+                location="engine/stages.py",
                 remedy=f"Declare it in the makes of {self.stage.name}.",
             )
         return Replacing(self.folder / schema.ARTIFACTS / artifact.file)

@@ -83,7 +83,7 @@ class RunInfo:
             there = (folder / RUN).exists()
             raise RunError(
                 "the run's record cannot be read" if there else "is not a run",
-                place=str(folder / RUN) if there else str(folder),
+                location=str(folder / RUN) if there else str(folder),
                 remedy=f"Remove the folder {folder} and run it again." if there else "See all runs with: engine runs",
             )
         slots = record.get("slots")
@@ -91,7 +91,7 @@ class RunInfo:
         if info is None or not isinstance(info.inputs, dict):
             raise RunError(
                 "the run's record lacks a field",
-                place=str(folder / RUN),
+                location=str(folder / RUN),
                 remedy=f"Remove the folder {folder} and run it again.",
             )
         return info
@@ -245,7 +245,7 @@ def occupied(folder: Path) -> RunError:
     """What to tell who wants to start a run that is already at work."""
     return RunError(
         "a process is at work on this run already",
-        place=str(folder),
+        location=str(folder),
         remedy=f"Watch it with: engine logs -f {folder.name}; end it with: engine stop {folder.name}",
     )
 

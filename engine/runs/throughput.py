@@ -4,7 +4,7 @@ WINDOW = 1.0  # seconds that a measurement takes at least
 WEIGHT = 0.3  # of the newest measurement in the running mean
 
 
-class Pace:
+class Throughput:
     """Units a second, as a running mean over about three measurements of at least a second each."""
 
     def __init__(self) -> None:

@@ -13,12 +13,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from engine.student.dropout import Dropout
-from engine.student.packed_sequences import Layout
+from engine.student.packed_sequences import PackedSequences
 
 QUERIES = 64  # queries handled at once: keys behind the last of them are never touched
 
 
-def causal_attention(qkv: Tensor, layout: Layout, heads: int, dropout: Dropout) -> Tensor:  # [P, 3 D] -> [P, D]
+def causal_attention(
+    qkv: Tensor, layout: PackedSequences, heads: int, dropout: Dropout
+) -> Tensor:  # [P, 3 D] -> [P, D]
     """softmax(q k^T / sqrt(D / H)) v per history and head, over the position itself and those before it."""
     if qkv.device.type == "cpu":
         out: Tensor = _Attention.apply(qkv, layout, heads, dropout)  # type: ignore[no-untyped-call]
@@ -30,7 +32,7 @@ def causal_attention(qkv: Tensor, layout: Layout, heads: int, dropout: Dropout) 
     return layout.flat(mixed.transpose(1, 2).reshape(layout.rows, layout.longest, -1))
 
 
-def _heads_apart(flat: Tensor, layout: Layout, parts: int, heads: int) -> list[Tensor]:
+def _heads_apart(flat: Tensor, layout: PackedSequences, parts: int, heads: int) -> list[Tensor]:
     """[P, parts * D] -> ``parts`` of [B * H, T, D / H], zero at padded places."""
     if layout.cells is None:
         grid = flat
@@ -42,7 +44,7 @@ def _heads_apart(flat: Tensor, layout: Layout, parts: int, heads: int) -> list[T
     return list(split.reshape(parts, layout.rows * heads, layout.longest, -1).unbind(0))
 
 
-def _heads_together(parts: list[Tensor], layout: Layout, heads: int) -> Tensor:
+def _heads_together(parts: list[Tensor], layout: PackedSequences, heads: int) -> Tensor:
     """The way back: ``parts`` of [B * H, T, D / H] -> [P, parts * D]."""
     if heads == len(parts) == 1:
         grid = parts[0]
@@ -59,7 +61,7 @@ class _Attention(torch.autograd.Function):
     """Keeps the attention weights and multiplies: for short histories cheaper than computing them again."""
 
     @staticmethod
-    def forward(ctx: Any, qkv: Tensor, layout: Layout, heads: int, dropout: Dropout) -> Tensor:
+    def forward(ctx: Any, qkv: Tensor, layout: PackedSequences, heads: int, dropout: Dropout) -> Tensor:
         q, k, v = _heads_apart(qkv, layout, 3, heads)
         scale = 1.0 / math.sqrt(q.shape[2])
         mixed = q.new_empty(q.shape)

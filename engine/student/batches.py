@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.data.ids import PADDING
 from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError
-from engine.student.packed_sequences import Layout, dense, ragged
+from engine.student.packed_sequences import PackedSequences, dense, ragged
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Batch:
     items: Tensor  # [P] item ids
     targets: Tensor  # [P] item ids, the padding where a place is not real or nobody knows what follows
     events: Tensor  # [P] places of the targets in the sequences' items; any where a place is not real
-    layout: Layout
+    layout: PackedSequences
     weights: Tensor | None  # [P] 1 at places with a target, 0 elsewhere; None: all have one
     positions: int  # positions with a target of the whole batch, over all processes: what the loss is divided by
 
@@ -35,7 +35,7 @@ class Batch:
         return (self.items != PADDING) & (self.targets == PADDING)
 
 
-class Windows:
+class BatchSampler:
     """One window of each user an epoch, in an order drawn per epoch: inputs s..s+m-1, targets s+1..s+m.
 
     ``same_shapes`` lays batches out as full grids of ``length`` places, as a GPU likes them. With several processes
@@ -62,7 +62,7 @@ class Windows:
         if len(usable) == 0:
             raise DataError(
                 "no user has two training events, so there is no next item to learn",
-                place="training sequences",
+                location="training sequences",
                 remedy="Loosen the filters of data (data.min_rating, data.core_users) or choose another split.",
             )
         self.device, self.same_shapes, self.rank, self.world = torch.device(device), same_shapes, rank, world
@@ -89,7 +89,7 @@ class Windows:
         places = (start[rows] + layout.order).to(self.device)
         if self.device.type != "cpu":
             assert layout.cells is not None
-            layout = Layout(layout.rows, longest, layout.order.to(self.device), layout.cells.to(self.device))
+            layout = PackedSequences(layout.rows, longest, layout.order.to(self.device), layout.cells.to(self.device))
         if not self.ends:
             return Batch(self._items[places], self._items[places + 1], places + 1, layout, None, positions)
         known = places < self._last[users][rows].to(self.device)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from engine.config.settings.student import Student
 from engine.data.ids import rows
 from engine.student.dropout import Dropout, RandomStream
-from engine.student.packed_sequences import Layout
+from engine.student.packed_sequences import PackedSequences
 from engine.student.reference import output_layer
 
 
@@ -32,7 +32,9 @@ class Caser(nn.Module):
         nn.init.zeros_(self.vertical.bias)
         self.output, self.bias = output_layer(items, filters * len(settings.heights) + hidden)
 
-    def forward(self, items: Tensor, layout: Layout, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, F.. + D]
+    def forward(
+        self, items: Tensor, layout: PackedSequences, inputs: Tensor
+    ) -> Tensor:  # [P], [n + 1, D] -> [P, F.. + D]
         slots = torch.arange(self.slots, device=items.device)
         first = torch.arange(len(items), device=items.device) - layout.order  # where the position's history begins
         known = slots <= layout.order[:, None]  # [P, L]

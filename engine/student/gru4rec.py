@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from engine.config.settings.student import Student
 from engine.data.ids import rows
 from engine.student.dropout import Dropout, RandomStream
-from engine.student.packed_sequences import Layout
+from engine.student.packed_sequences import PackedSequences
 from engine.student.reference import output_layer
 
 
@@ -24,7 +24,7 @@ class GRU4Rec(nn.Module):
         self.gru = nn.GRU(settings.hidden, settings.hidden, batch_first=True)
         self.output, self.bias = output_layer(items, settings.hidden)
 
-    def forward(self, items: Tensor, layout: Layout, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
+    def forward(self, items: Tensor, layout: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
         # Padding stands on the right, so what the recurrence makes of it reaches no real position.
         states, _ = self.gru(layout.grid(self.dropout(F.embedding(items, inputs))))
         return layout.flat(states)

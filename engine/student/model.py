@@ -19,7 +19,7 @@ from engine.errors import RunError
 from engine.student.caser import Caser
 from engine.student.dropout import RandomStream
 from engine.student.gru4rec import GRU4Rec
-from engine.student.packed_sequences import Layout, of_histories
+from engine.student.packed_sequences import PackedSequences, of_histories
 from engine.student.reference import Reference
 from engine.student.replay import Replay
 from engine.student.sasrec import SASRec
@@ -43,7 +43,9 @@ class SequenceModel(nn.Module):
         self.network: Network = NETWORKS[settings.model](items, settings, self.stream)
         self.replay: Replay | None = None  # the network's training pass as a CUDA graph, where one was recorded
 
-    def encode(self, items: Tensor, layout: Layout, inputs: Tensor | None = None) -> Tensor:  # [P] ids -> [P, D]
+    def encode(
+        self, items: Tensor, layout: PackedSequences, inputs: Tensor | None = None
+    ) -> Tensor:  # [P] ids -> [P, D]
         """The state after every position, scaled as scores need it.
 
         ``inputs`` [n + 1, D] are item vectors to read instead of the model's own.
@@ -100,7 +102,7 @@ def load_student(path: Path, device: str = "cpu") -> SequenceModel:
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"this is not a whole student model ({error})",
-            place=str(path),
+            location=str(path),
             remedy="Make it: engine run student --again",
         ) from error
     model = SequenceModel(about["items"], Student(**about["settings"]))

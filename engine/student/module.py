@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.config.settings.student import Student
 from engine.student import losses
-from engine.student.batches import Batch, Windows
+from engine.student.batches import Batch, BatchSampler
 from engine.student.cross_entropy import cross_entropy
 from engine.student.model import SequenceModel
 from engine.training.optimizer import adamw
@@ -18,7 +18,7 @@ from engine.training.optimizer import adamw
 class StudentModule(pl.LightningModule):
     """Trains a sequential model on windows; the step's number decides batch, dropout and negatives."""
 
-    def __init__(self, model: SequenceModel, settings: Student, windows: Windows) -> None:
+    def __init__(self, model: SequenceModel, settings: Student, windows: BatchSampler) -> None:
         super().__init__()
         self.model, self.settings, self.windows = model, settings, windows
 

@@ -13,7 +13,7 @@ from engine.data.ids import PADDING
 
 
 @dataclass(frozen=True)
-class Layout:
+class PackedSequences:
     """Which cell of the right-padded grid [B, T] each position belongs to."""
 
     rows: int  # B
@@ -34,20 +34,20 @@ class Layout:
         return places if self.cells is None else places.index_select(0, self.cells)
 
 
-def ragged(lengths: Tensor, longest: int) -> tuple[Layout, Tensor]:
+def ragged(lengths: Tensor, longest: int) -> tuple[PackedSequences, Tensor]:
     """Layout of histories of the given lengths [B], and the row of every position [P]."""
     rows = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
     first = lengths.cumsum(0) - lengths
     order = torch.arange(len(rows), device=lengths.device) - first[rows]
-    return Layout(len(lengths), longest, order, rows * longest + order), rows
+    return PackedSequences(len(lengths), longest, order, rows * longest + order), rows
 
 
-def dense(rows: int, longest: int, device: torch.device) -> Layout:
+def dense(rows: int, longest: int, device: torch.device) -> PackedSequences:
     """Layout in which every place of the grid takes part."""
-    return Layout(rows, longest, torch.arange(longest, device=device).repeat(rows), None)
+    return PackedSequences(rows, longest, torch.arange(longest, device=device).repeat(rows), None)
 
 
-def of_histories(history: Tensor) -> tuple[Layout, Tensor]:
+def of_histories(history: Tensor) -> tuple[PackedSequences, Tensor]:
     """Layout of padded histories [B, T], wherever their padding stands, and which places are real [B, T] bool."""
     real = history != PADDING
     lengths = real.sum(dim=1)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from engine.config.settings.student import Student
 from engine.data.ids import PADDING, from_zero_based, rows
 from engine.student.dropout import Dropout, RandomStream
-from engine.student.packed_sequences import Layout
+from engine.student.packed_sequences import PackedSequences
 
 
 class Reference(nn.Module):
@@ -36,7 +36,7 @@ class Reference(nn.Module):
         )
         self.output, self.bias = output_layer(items, hidden)
 
-    def forward(self, items: Tensor, layout: Layout, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
+    def forward(self, items: Tensor, layout: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
         z = self.dropout(F.embedding(items, inputs) + F.embedding(layout.order, self.positions))
         q = self.norm_query(z)
         f = self.norm_attention(self._attention(q, z, layout) + q)
@@ -44,7 +44,7 @@ class Reference(nn.Module):
         out: Tensor = self.norm_last(self.norm_feed(self.dropout.add(f, feed)))
         return out
 
-    def _attention(self, q: Tensor, z: Tensor, layout: Layout) -> Tensor:  # [P, D] twice -> [P, D]
+    def _attention(self, q: Tensor, z: Tensor, layout: PackedSequences) -> Tensor:  # [P, D] twice -> [P, D]
         queries, keys = layout.grid(q), layout.grid(z)
         scores = self.query(queries) @ self.key(keys).transpose(1, 2) / math.sqrt(q.shape[1])  # [B, T, T]
         future = torch.ones(layout.longest, layout.longest, dtype=torch.bool, device=q.device).triu(1)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.config.settings.trainer import Trainer
-from engine.student.packed_sequences import Layout, dense
+from engine.student.packed_sequences import PackedSequences, dense
 
 
 class Replay:
@@ -26,7 +26,7 @@ class Replay:
                 _OneLayout(network, layout), sample, allow_unused_input=True
             )
 
-    def fits(self, layout: Layout) -> bool:
+    def fits(self, layout: PackedSequences) -> bool:
         """Whether a batch has the recorded shape: the last one of an epoch may be smaller."""
         return layout.cells is None and layout.rows == self.rows
 
@@ -44,7 +44,7 @@ class Replay:
 class _OneLayout(nn.Module):
     """The network as a function of tensors alone."""
 
-    def __init__(self, network: nn.Module, layout: Layout) -> None:
+    def __init__(self, network: nn.Module, layout: PackedSequences) -> None:
         super().__init__()
         self.network, self._layout = network, layout
 

@@ -12,7 +12,7 @@ from engine.config.settings.student import Student
 from engine.data.ids import PADDING, rows
 from engine.student.attention import causal_attention
 from engine.student.dropout import Dropout, RandomStream
-from engine.student.packed_sequences import Layout
+from engine.student.packed_sequences import PackedSequences
 
 
 class FeedForward(nn.Module):
@@ -50,7 +50,7 @@ class Block(nn.Module):
         self.feed = FeedForward(hidden, round(hidden * settings.feedforward), settings.activation, self.dropout)
         self.gates = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(2 if settings.gated else 0))
 
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:  # [P, D] -> [P, D]
+    def forward(self, x: Tensor, layout: PackedSequences) -> Tensor:  # [P, D] -> [P, D]
         part = self.norm_attention(x) if self.pre else x
         part = self.mix(causal_attention(self.qkv(part), layout, self.heads, self.attention_dropout))
         x = self._join(x, part, 0)
@@ -80,7 +80,7 @@ class SASRec(nn.Module):
         self.blocks = nn.ModuleList(Block(settings, stream) for _ in range(settings.blocks or 0))
         self.last_norm = nn.LayerNorm(settings.hidden) if settings.norm == "pre" else nn.Identity()
 
-    def forward(self, items: Tensor, layout: Layout, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
+    def forward(self, items: Tensor, layout: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
         x = F.embedding(items, inputs)
         if self.positions is not None:
             x = x + F.embedding(layout.order, self.positions)

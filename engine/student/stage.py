@@ -10,7 +10,7 @@ from engine.stages import STUDENT_MODEL, USER_VECTORS
 from engine.student.model import SequenceModel, save_student
 from engine.student.module import StudentModule
 from engine.student.replay import for_gpu
-from engine.student.training_plan import course_of, material, windows_of
+from engine.student.training_plan import course_of, load_inputs, windows_of
 from engine.student.validation import Validation, user_vectors
 from engine.training import fit
 
@@ -18,7 +18,7 @@ from engine.training import fit
 def run(config: Config, run: Run) -> None:
     """Train to the best validation NDCG@10, then write the model and the user vectors."""
     settings, place = config.student, fit.device(config.trainer)
-    items, sequences, rows = material(run)
+    items, sequences, rows = load_inputs(run)
     torch.manual_seed(settings.seed)
     windows = windows_of(settings, sequences, place, config.trainer.devices)
     model = SequenceModel(items, settings).to(place)

@@ -8,27 +8,29 @@ from engine.errors import DataError
 from engine.runs.read_only import rank
 from engine.runs.run import Run
 from engine.stages import PROFILE, SEQUENCES, VAL_NDCG, VALIDATION
-from engine.student.batches import Windows
-from engine.training.callback import Course
+from engine.student.batches import BatchSampler
+from engine.training.callback import TrainingPlan
 from engine.training.optimizer import schedule
 
 
-def material(run: Run) -> tuple[int, Sequences, Rows]:
+def load_inputs(run: Run) -> tuple[int, Sequences, Rows]:
     """Number of items, training sequences and validation rows of a run; DataError when there are no such rows."""
     items: int = json.loads(run.input(PROFILE).read_text(encoding="utf-8"))["items"]
     rows = Rows.load(run.input(VALIDATION))
     if len(rows) == 0:
         raise DataError(
             "there are no validation rows, so no best model can be chosen",
-            place=str(run.input(VALIDATION)),
+            location=str(run.input(VALIDATION)),
             remedy="Choose another data.split, or data with longer histories.",
         )
     return items, Sequences.load(run.input(SEQUENCES)), rows
 
 
-def windows_of(settings: Student, sequences: Sequences, place: str, processes: int = 1, ends: bool = False) -> Windows:
+def windows_of(
+    settings: Student, sequences: Sequences, place: str, processes: int = 1, ends: bool = False
+) -> BatchSampler:
     """The batches of a training on ``place``, of which this process takes its share, with ``ends`` of histories."""
-    return Windows(
+    return BatchSampler(
         sequences,
         length=settings.max_length,
         batch=settings.batch,
@@ -42,10 +44,10 @@ def windows_of(settings: Student, sequences: Sequences, place: str, processes: i
     )
 
 
-def course_of(settings: Student, per_epoch: int) -> Course:
+def course_of(settings: Student, per_epoch: int) -> TrainingPlan:
     """How long, how fast, how precise, and by what the best model is chosen."""
     steps = settings.epochs * per_epoch
-    return Course(
+    return TrainingPlan(
         steps=steps,
         per_epoch=per_epoch,
         evaluate_every=settings.evaluate_every * per_epoch,

@@ -24,7 +24,7 @@ from engine.teacher.lora.projector import Projector
 from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Teacher
 from engine.teacher.prompting.prompts import templates
-from engine.teacher.prompting.tokenizer import Phrasebook
+from engine.teacher.prompting.tokenizer import PromptTokenizer
 from engine.teacher.users import Student
 
 
@@ -34,7 +34,7 @@ class Built:
 
     teacher: Teacher
     student: Student
-    book: Phrasebook
+    book: PromptTokenizer
     templates: list[str]
     titles: list[str]  # of every item id
 
@@ -50,13 +50,13 @@ def build(settings: Settings, run: Run, device: str) -> Built:
         raise RunError(
             f"items, student and text vectors disagree about the catalogue: {len(titles)}, {len(student.table)} and "
             f"{len(text)} rows",
-            place=run.id,
+            location=run.id,
             remedy="Plan it again from one data run: engine run teacher --again",
         )
     if settings.context > language.context(model):
         raise ConfigError(
             f"prompts of {settings.context} tokens do not fit this language model",
-            place="teacher.context",
+            location="teacher.context",
             remedy=f"Use at most {language.context(model)}.",
         )
     routing, lora = Routing(), settings.lora
@@ -84,7 +84,7 @@ def build(settings: Settings, run: Run, device: str) -> Built:
     return Built(
         Teacher(model, routing, gate.to(device), projector, head).eval(),
         student,
-        Phrasebook(titles, words, settings.context, settings.title_tokens, second_begin),
+        PromptTokenizer(titles, words, settings.context, settings.title_tokens, second_begin),
         templates(settings.templates, candidates=settings.objective == "generate"),
         titles,
     )

@@ -135,4 +135,4 @@ def _block(path: str) -> int:
 
 
 def _unusable(path: Path, why: str) -> RunError:
-    return RunError(f"the adapter {why}", place=str(path), remedy="Train it again: engine run teacher --again")
+    return RunError(f"the adapter {why}", location=str(path), remedy="Train it again: engine run teacher --again")

@@ -28,7 +28,7 @@ def run(config: Config, run: Run) -> None:
     if len(rows) == 0 or not (np.diff(sequences.offsets) > 1).any():
         raise DataError(
             "a teacher needs validation rows and a user with two training events",
-            place=str(run.input(VALIDATION)),
+            location=str(run.input(VALIDATION)),
             remedy="Choose another data.split, or looser filters of data.",
         )
     if settings.objective == "rank":
@@ -39,7 +39,7 @@ def run(config: Config, run: Run) -> None:
     if rank():
         torch.manual_seed(settings.seed + rank())  # each process drops out other channels
     steps = min(settings.epochs * task.per_epoch, settings.steps or settings.epochs * task.per_epoch)
-    course = fit.Course(
+    course = fit.TrainingPlan(
         steps=steps,
         per_epoch=task.per_epoch,
         evaluate_every=max(1, -(-steps // settings.evaluations)),
@@ -78,6 +78,6 @@ def _too_large(settings: Settings) -> UserError:
     less = f"teacher.accumulate={parts} computes {settings.batch // parts} prompts at a time, with the same result; "
     return UserError(
         f"{at_once} prompts of up to {settings.context} tokens do not fit into memory",
-        place="teacher.batch",
+        location="teacher.batch",
         remedy=f"Try {less if finer else ''}teacher.checkpointing=true, or a smaller teacher.context.",
     )

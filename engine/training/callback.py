@@ -18,7 +18,7 @@ from engine.errors import UserError
 from engine.runs.run import Run
 from engine.stages import LEARNING_RATE, LOSS, SPEED
 from engine.training import checkpoint, gradients, health, weights
-from engine.training.checkpoint import Snapshot, Standing
+from engine.training.checkpoint import Snapshot, TrainState
 
 HEARTBEAT = 1.0  # seconds between two signs of life when steps are slow
 
@@ -26,7 +26,7 @@ Evaluate = Callable[[Callable[[], None]], Mapping[str, float]]  # is given what 
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingPlan:
     """How long to train, how fast, and what counts as better."""
 
     steps: int  # optimizer steps at most
@@ -43,13 +43,13 @@ class Course:
     resting: tuple[str, ...] = ()  # parameter groups that may go without a gradient for many steps
 
 
-class Conductor(pl.Callback):
+class TrainingCallback(pl.Callback):
     """Everything around the steps: learning rate, clipping, reports, evaluations, checkpoints, ends."""
 
     def __init__(
         self,
         module: pl.LightningModule,
-        course: Course,
+        course: TrainingPlan,
         settings: Trainer,
         run: Run,
         groups: gradients.Groups,
@@ -59,7 +59,7 @@ class Conductor(pl.Callback):
         self.module, self.course, self.run, self.groups = module, course, run, groups
         self.evaluate, self.positions, self.every = evaluate, positions, settings.report_every
         self.resumed = checkpoint.newest(run)
-        self.standing = self.resumed.standing if self.resumed else Standing()
+        self.standing = self.resumed.standing if self.resumed else TrainState()
         self.best = self.resumed.best if self.resumed else {}
         if self.resumed:  # told here, because a training that had reached its last step begins no more
             run.resumed(self.standing.step)
@@ -232,7 +232,7 @@ class Conductor(pl.Callback):
         where = f" ({', '.join(found.groups)})" if found.groups else ""
         raise UserError(
             f"{what} is not a finite number at step {step}{where}: training cannot go on",
-            place=self.run.id,
+            location=self.run.id,
             remedy="Most often the learning rate is too high: lower it, set a clip (for example 1.0) or more warm-up.",
         )
 

@@ -23,7 +23,7 @@ _PATTERN = "step-*.safetensors"
 
 
 @dataclass
-class Standing:
+class TrainState:
     """What training knows beside its tensors. ``step`` steps are done; the next batch is number ``step``."""
 
     step: int = 0
@@ -39,7 +39,7 @@ class Standing:
 class Snapshot:
     """A whole checkpoint in memory: tensors by name below each prefix, and plain values."""
 
-    standing: Standing
+    standing: TrainState
     model: dict[str, Tensor]
     best: dict[str, Tensor]
     average: dict[str, Tensor]
@@ -78,7 +78,7 @@ def newest(run: Run) -> Snapshot | None:
     if found:
         raise RunError(
             "no checkpoint of this run can be read, so it cannot go on where it stopped",
-            place=str(run.checkpoints),
+            location=str(run.checkpoints),
             remedy=f"Start it from the beginning: engine run {run.stage.name} --again",
         )
     return None
@@ -98,7 +98,7 @@ def _read(path: Path) -> Snapshot:
         index, _, name = key.partition(".")
         state.setdefault(int(index), {})[name] = value
     optimizer = {"state": state, "param_groups": plain["groups"]}
-    return Snapshot(Standing(**plain["standing"]), optimizer=optimizer, **parts)
+    return Snapshot(TrainState(**plain["standing"]), optimizer=optimizer, **parts)
 
 
 def random_states() -> dict[str, Tensor]:

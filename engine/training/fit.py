@@ -19,21 +19,21 @@ from engine.errors import UserError
 from engine.runs.read_only import rank
 from engine.runs.run import Run, Stopped
 from engine.training import gradients, weights
-from engine.training.callback import Conductor, Evaluate
-from engine.training.callback import Course as Course  # what callers of ``fit`` make
-from engine.training.checkpoint import Standing
+from engine.training.callback import Evaluate, TrainingCallback
+from engine.training.callback import TrainingPlan as TrainingPlan  # what callers of ``fit`` make
+from engine.training.checkpoint import TrainState
 
 
 def fit(
     module: pl.LightningModule,
-    course: Course,
+    course: TrainingPlan,
     settings: Trainer,
     run: Run,
     *,
     groups: gradients.Groups,
     evaluate: Evaluate,
     positions: Callable[[int], int],
-) -> Standing:
+) -> TrainState:
     """Train until the steps or the patience are used up; ``module`` then holds the weights of the best evaluation.
 
     ``module.training_step(step, _)`` returns the loss, or a dict of ``loss`` and other numbers to report.
@@ -44,7 +44,7 @@ def fit(
     groups = {name: group for name, group in groups.items() if len(group)}  # post-norm with a tied output has none
     _check_groups(module, groups)
     run.trains(module, course, groups)
-    conductor = Conductor(module, course, settings, run, groups, evaluate, positions)
+    conductor = TrainingCallback(module, course, settings, run, groups, evaluate, positions)
     standing = conductor.standing
     run.describe(
         {name: sum(p.numel() for p in group) for name, group in groups.items()},
@@ -87,7 +87,7 @@ def fit(
     return standing
 
 
-def _together(course: Course) -> DDPStrategy:
+def _together(course: TrainingPlan) -> DDPStrategy:
     """Several processes: gradients are averaged. Buffers are not: none decides a step, and item texts are large."""
     return DDPStrategy(find_unused_parameters=course.skips, broadcast_buffers=False)
 
@@ -97,7 +97,7 @@ def accelerator(settings: Trainer) -> str:
     there = torch.cuda.is_available()
     if settings.accelerator == "gpu" and not there:
         raise UserError(
-            "there is no GPU that PyTorch can use", place="trainer.accelerator", remedy="Choose trainer=cpu."
+            "there is no GPU that PyTorch can use", location="trainer.accelerator", remedy="Choose trainer=cpu."
         )
     return "gpu" if there and settings.accelerator != "cpu" else "cpu"
 

@@ -26,5 +26,5 @@ def enough(otherwise: Callable[[], UserError]) -> Iterator[None]:
 def smaller(key: str, value: int, what: str) -> UserError:
     """The error of a setting that says how much is computed at once: half of it is the next try."""
     if value == 1:
-        return UserError(f"one {what} does not fit into memory", place=key, remedy="Use shorter prompts or a GPU.")
-    return UserError(f"{value} {what}s do not fit into memory at once", place=key, remedy=f"Try {key}={value // 2}.")
+        return UserError(f"one {what} does not fit into memory", location=key, remedy="Use shorter prompts or a GPU.")
+    return UserError(f"{value} {what}s do not fit into memory at once", location=key, remedy=f"Try {key}={value // 2}.")

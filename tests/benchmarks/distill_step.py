@@ -29,10 +29,10 @@ from engine import config
 from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.module import DistillModule
-from engine.distill.teacher_targets import Answers
+from engine.distill.teacher_targets import TeacherTargets
 from engine.distill.weights import importance
 from engine.knowledge.rankings import Rankings
-from engine.student.batches import Windows
+from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 
@@ -71,11 +71,11 @@ def steps(items: int, users: int, events: int, rounds: int, words: list[str]) ->
     student = settings.student
     top = max(settings.ranking.top, settings.kl.top)
     sequences, rankings, last = world(items, users, events, top)
-    reach = partial(Windows, sequences, length=student.max_length, batch=student.batch, seed=1, random=True)
+    reach = partial(BatchSampler, sequences, length=student.max_length, batch=student.batch, seed=1, random=True)
     windows, taught_windows = reach(), reach(ends=settings.ends > 0)
     ps = losses.propensities(torch.from_numpy(np.bincount(sequences.items, minlength=items + 1)), settings.dro.power)
-    answers = Answers(rankings, len(sequences.items), top, "cpu")
-    ends = Answers(last, len(sequences.items) + 1, top, "cpu") if settings.ends else None
+    answers = TeacherTargets(rankings, len(sequences.items), top, "cpu")
+    ends = TeacherTargets(last, len(sequences.items) + 1, top, "cpu") if settings.ends else None
     vectors = torch.randn(items + 1, 64)
     alone = StudentModule(SequenceModel(items, student), student, windows)
     model = SequenceModel(items, student)

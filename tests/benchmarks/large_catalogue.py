@@ -16,7 +16,7 @@ import torch
 
 from engine import config
 from engine.data.sequences import Rows, Sequences
-from engine.student.batches import Windows
+from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 from engine.student.validation import Validation
@@ -43,7 +43,7 @@ def main() -> None:
         ["data=ml-100k", "student=sasrec", "student.loss=sampled-softmax", "student.negatives=2000"]
     ).student
     sequences, rows = drawn(given.rows, given.items)
-    windows = Windows(sequences, length=settings.max_length, batch=settings.batch, seed=1, random=True)
+    windows = BatchSampler(sequences, length=settings.max_length, batch=settings.batch, seed=1, random=True)
     module = StudentModule(SequenceModel(given.items, settings), settings, windows)
     optimizer = module.configure_optimizers()
     start = time.process_time()

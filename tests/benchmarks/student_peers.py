@@ -35,7 +35,7 @@ from engine.metrics import ranking
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 from engine.stages import PROFILE, SEQUENCES, VAL_NDCG, VALIDATION
-from engine.student.batches import Windows, histories
+from engine.student.batches import BatchSampler, histories
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 from engine.student.validation import Validation
@@ -74,7 +74,7 @@ class World:
 class Ours:
     def __init__(self, world: World, settings: Student) -> None:
         self.world, self.settings = world, settings
-        self.windows = Windows(
+        self.windows = BatchSampler(
             world.sequences, length=settings.max_length, batch=settings.batch, seed=1,
             random=settings.windows == "random",
         )  # fmt: skip
@@ -89,7 +89,7 @@ class Ours:
     def train(self, epochs: int) -> float:
         """Goes on from its own checkpoint, as a resumed run does."""
         self.done += epochs * self.windows.per_epoch
-        course = fit.Course(
+        course = fit.TrainingPlan(
             steps=self.done, per_epoch=self.windows.per_epoch, evaluate_every=epochs * self.windows.per_epoch,
             patience=0, metric=VAL_NDCG.name, rate=schedule("constant", 0, self.done), average=self.settings.average,
         )  # fmt: skip

@@ -29,7 +29,7 @@ from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 from engine.stages import VAL_NDCG
-from engine.student.batches import Windows
+from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 from engine.student.sasrec import SASRec
@@ -90,7 +90,7 @@ class Plain(nn.Module):
         self.load_state_dict(state)
 
 
-def padded(windows: Windows, step: int) -> tuple[Tensor, Tensor]:
+def padded(windows: BatchSampler, step: int) -> tuple[Tensor, Tensor]:
     batch = windows(step)
     history, targets = (batch.layout.grid(ids[:, None])[:, :, 0] for ids in (batch.items, batch.targets))
     return history, targets
@@ -102,7 +102,7 @@ class Round:
     def __init__(self, sequences: Sequences, settings: Student, folder: Path) -> None:
         self.settings, self.sequences, self.store = settings, sequences, Store(folder)
         self.trainer = config.load(["trainer=cpu"]).trainer
-        self.windows = Windows(sequences, length=settings.max_length, batch=settings.batch, seed=1, random=True)
+        self.windows = BatchSampler(sequences, length=settings.max_length, batch=settings.batch, seed=1, random=True)
         torch.manual_seed(1)
         self.module = StudentModule(SequenceModel(ITEMS, settings), settings, self.windows)
         self.plain_model = Plain(settings)
@@ -120,7 +120,7 @@ class Round:
 
     def ours(self, steps: int) -> float:
         info = RunInfo(id=new_id("student"), stage="student", experiment="benchmark", seed=1, fingerprint="")
-        course = fit.Course(
+        course = fit.TrainingPlan(
             steps=steps, per_epoch=self.windows.per_epoch, evaluate_every=steps, patience=0, metric=VAL_NDCG.name,
             rate=schedule("constant", 0, steps),
         )  # fmt: skip

@@ -34,9 +34,9 @@ from engine.teacher.lora.moe_lora import MoELoRALinear, adapt
 from engine.teacher.lora.projector import Projector
 from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Inputs, Teacher
-from engine.teacher.objectives.generate import Told, token_losses
+from engine.teacher.objectives.generate import GenerateBatch, token_losses
 from engine.teacher.prompting.spans import of_training
-from engine.teacher.prompting.tokenizer import NO_LABEL, Phrasebook
+from engine.teacher.prompting.tokenizer import NO_LABEL, PromptTokenizer
 from engine.teacher.users import Student
 
 PROMPTS, EXPERTS, ITEMS = 8, 4, 1800
@@ -122,7 +122,7 @@ def asking(rounds: int, device: str) -> None:
     gate = make_gate("softmax", width, rules.lora.experts, 0, 2, "group").to(device)
     teacher = Teacher(model, routing, gate, Projector(width, 128).to(device), head).eval()
     words = Vocabulary(lambda texts: [[10 + ord(c) for c in text] for text in texts], str, " ", 1, 0, 2, 3, 4)
-    book = Phrasebook([f"{item:4d}" for item in range(ITEMS + 1)], words, rules.context, rules.title_tokens)
+    book = PromptTokenizer([f"{item:4d}" for item in range(ITEMS + 1)], words, rules.context, rules.title_tokens)
     built = Built(teacher, student, book, ["[HistoryHere],"], [""] * (ITEMS + 1))
     way = scoring(built, settings.knowledge, rules, device)
     states = student.after_events(sequences, device, lambda: None)
@@ -162,7 +162,7 @@ def our_step(model: Any, rank: int, ids: Tensor, labels: Tensor) -> Callable[[],
     vectors = torch.randn(len(slots), USER, device=ids.device)
     gate = make_gate("softmax", USER, EXPERTS, 0, 2, "group")
     teacher = Teacher(model, routing, gate, Projector(USER, model.config.hidden_size), None).to(ids.device).train()
-    told = Told(Inputs(ids, slots, vectors, users, None), labels, ids.numel(), 0.0)
+    told = GenerateBatch(Inputs(ids, slots, vectors, users, None), labels, ids.numel(), 0.0)
     optimizer = torch.optim.AdamW([value for group in teacher.groups().values() for value in group], lr=1e-4)
 
     def step() -> None:

@@ -1,4 +1,4 @@
-"""Run folders made by the engine's own writer, at a fixed time and with fixed names, and a desk without a terminal."""
+"""Run folders made by the engine's own writer at a fixed time with fixed names, and a context without a terminal."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cockpit.context import Desk
+from cockpit.context import Context
 from cockpit.services.engine import Answer
 from cockpit.settings import Settings
 from engine.jobs.store import Store
@@ -145,7 +145,7 @@ def world(maker):
 
 
 class Recorder:
-    """The effects of a desk, remembered instead of done; ``settle`` runs what was spawned."""
+    """The effects of a context, remembered instead of done; ``settle`` runs what was spawned."""
 
     def __init__(self):
         self.work, self.copied, self.left, self.repainted = [], [], False, 0
@@ -227,12 +227,12 @@ class Engine:
 
 
 @pytest.fixture
-def desk(maker):
-    """A desk over the maker's folder with recorded effects; call ``ready(desk)`` after making runs."""
+def context(maker):
+    """A context over the maker's folder with recorded effects; call ``ready(context)`` after making runs."""
     maker.root.mkdir(exist_ok=True)
-    desk = Desk(maker.root, Recorder(), Settings(), clock=lambda: NOW, ask=Engine())
-    yield desk
-    for work in desk.effects.work:
+    context = Context(maker.root, Recorder(), Settings(), clock=lambda: NOW, ask=Engine())
+    yield context
+    for work in context.effects.work:
         work.close()
 
 
@@ -240,17 +240,22 @@ def desk(maker):
 def ready():
     """Reads until nothing is left to read."""
 
-    def run(desk):
+    def run(context):
         deadline = time.monotonic() + 20
-        scanner = desk.watch.scanner
+        scanner = context.watch.scanner
         scanner._seen = {name: (seen, -10.0) for name, (seen, _) in scanner._seen.items()}
         while time.monotonic() < deadline:
             scanner._listed = scanner._asked = -10.0
-            desk.watch._arranged = -20.0
-            desk.tick()
-            if desk.watch.scanner.complete and not desk.watch._unarranged and not desk.behind and not scanner._todo:
+            context.watch._arranged = -20.0
+            context.tick()
+            if (
+                context.watch.scanner.complete
+                and not context.watch._unarranged
+                and not context.behind
+                and not scanner._todo
+            ):
                 break
-        return desk
+        return context
 
     return run
 
@@ -259,13 +264,13 @@ def ready():
 def press():
     """Presses keys by name; a word in quotes is typed letter by letter."""
 
-    def run(desk, *names):
+    def run(context, *names):
         for name in names:
             if name.startswith('"'):
                 for letter in name.strip('"'):
-                    desk.key(letter, letter)
+                    context.key(letter, letter)
             else:
-                desk.key(name, name if len(name) == 1 else None)
+                context.key(name, name if len(name) == 1 else None)
 
     return run
 

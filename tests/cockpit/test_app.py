@@ -78,15 +78,15 @@ async def test_letters_typed_into_a_prompt_are_letters(maker, world):
     app = Cockpit(maker.root, Settings())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("slash", *"stage:teacher Q")
-        assert app.desk.prompt.edit.text == "stage:teacher Q" and app.is_running
+        assert app.context.prompt.edit.text == "stage:teacher Q" and app.is_running
 
 
 async def test_a_mouse_reaches_rows_and_keys_of_the_bottom_line(maker, world):
     app = Cockpit(maker.root, Settings())
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.desk.watch.scanner.complete and len(app.desk.list.entries) == 10)
+        await until(pilot, lambda: app.context.watch.scanner.complete and len(app.context.list.entries) == 10)
         await pilot.click(Frame, offset=(10, 5))
-        await until(pilot, lambda: app.desk.list.cursor == 3)
+        await until(pilot, lambda: app.context.list.cursor == 3)
 
 
 async def test_leaving_says_that_runs_go_on(maker, world, capsys):

@@ -7,16 +7,18 @@ from cockpit.keys import FOOTER, SCREENS, TABLE
 from cockpit.render.lines import plain, width
 
 
-def test_every_action_of_every_screen_can_be_done(desk):
+def test_every_action_of_every_screen_can_be_done(context):
     for key in TABLE:
         for name in key.where:
-            assert hasattr(desk.screens[name], f"do_{key.action}") or actions.find(key.action), f"{name}: {key.action}"
+            assert hasattr(context.screens[name], f"do_{key.action}") or actions.find(key.action), (
+                f"{name}: {key.action}"
+            )
 
 
-def test_every_method_of_a_screen_that_acts_has_a_key(desk):
+def test_every_method_of_a_screen_that_acts_has_a_key(context):
     known = {(name, key.action) for key in TABLE for name in key.where}
     for name in SCREENS:
-        for method in dir(desk.screens[name]):
+        for method in dir(context.screens[name]):
             if method.startswith("do_"):
                 assert (name, method[3:]) in known, f"{name}.{method}"
 
@@ -27,42 +29,42 @@ def test_the_bottom_line_names_only_keys_of_its_screen():
 
 
 @pytest.mark.parametrize("across", [60, 80, 120, 200])
-def test_the_bottom_line_always_ends_with_the_way_to_all_others(desk, ready, world, across):
-    ready(desk)
-    line = plain(desk.draw(across, 24)).splitlines()[-1]
+def test_the_bottom_line_always_ends_with_the_way_to_all_others(context, ready, world, across):
+    ready(context)
+    line = plain(context.draw(across, 24)).splitlines()[-1]
     assert line.endswith(": commands  ? help") and len(line) <= across
 
 
-async def test_the_palette_holds_every_action_and_says_what_is_impossible(desk, ready, world, press):
-    ready(desk).list.go_to(world["student"])
-    press(desk, "colon", '"stop"')
-    assert "not now: " in plain(desk.draw(120, 40))
-    press(desk, "ctrl+u", '"tags"', "enter")
-    assert desk.prompt.label == "tags"
+async def test_the_palette_holds_every_action_and_says_what_is_impossible(context, ready, world, press):
+    ready(context).list.go_to(world["student"])
+    press(context, "colon", '"stop"')
+    assert "not now: " in plain(context.draw(120, 40))
+    press(context, "ctrl+u", '"tags"', "enter")
+    assert context.prompt.label == "tags"
 
 
-def test_every_key_can_be_pressed_on_every_screen(desk, ready, world, press):
+def test_every_key_can_be_pressed_on_every_screen(context, ready, world, press):
     """Nothing breaks, whatever is pressed where; pictures stay whole."""
-    ready(desk)
+    ready(context)
     for name in SCREENS:
         for key in TABLE:
             for pressed in key.keys:
-                desk.stack = ["runs"] if name == "runs" else ["runs", name]
-                desk.prompt = desk.menu = None
-                press(desk, pressed)
-                lines = desk.draw(100, 30)
+                context.stack = ["runs"] if name == "runs" else ["runs", name]
+                context.prompt = context.menu = None
+                press(context, pressed)
+                lines = context.draw(100, 30)
                 assert len(lines) == 30 and all(width(line) == 100 for line in lines), (name, pressed)
 
 
-def test_a_screen_without_any_run_can_be_looked_at(desk, ready, press):
-    ready(desk)
+def test_a_screen_without_any_run_can_be_looked_at(context, ready, press):
+    ready(context)
     for name in SCREENS:
-        desk.stack = ["runs", name]
-        assert len(desk.draw(80, 24)) == 24
+        context.stack = ["runs", name]
+        assert len(context.draw(80, 24)) == 24
 
 
-def test_only_a_few_runs_are_kept_in_memory(desk, ready, world):
-    ready(desk)
+def test_only_a_few_runs_are_kept_in_memory(context, ready, world):
+    ready(context)
     for number in range(30):
-        desk.watch.follow(f"student-{number}")
-    assert len(desk.watch.followers) == 12
+        context.watch.follow(f"student-{number}")
+    assert len(context.watch.followers) == 12

@@ -46,7 +46,7 @@ ALPHABET = [
 ]
 
 
-def keys_of(desk, press, sizes=((80, 24), (120, 40), (200, 60))):
+def keys_of(context, press, sizes=((80, 24), (120, 40), (200, 60))):
     """Every screen at every size, with what the keys on it open."""
     pictures = []
     for keys in (
@@ -59,10 +59,10 @@ def keys_of(desk, press, sizes=((80, 24), (120, 40), (200, 60))):
         ["escape", "t"],
         ["escape", "3", "m"],
     ):
-        press(desk, *keys)
+        press(context, *keys)
         for size in sizes:
-            pictures.append(desk.draw(*size))
-    press(desk, "escape")
+            pictures.append(context.draw(*size))
+    press(context, "escape")
     return pictures
 
 
@@ -101,25 +101,25 @@ def poisoned(maker, evil):
 
 
 @pytest.mark.parametrize("evil", EVIL, ids=range(len(EVIL)))
-def test_every_screen_shows_it_harmless(desk, ready, maker, press, evil):
+def test_every_screen_shows_it_harmless(context, ready, maker, press, evil):
     folder = poisoned(maker, evil)
-    ready(desk).list.go_to(folder.name)
-    ready(desk)
-    for lines in keys_of(desk, press):
+    ready(context).list.go_to(folder.name)
+    ready(context)
+    for lines in keys_of(context, press):
         assert_harmless(lines)
 
 
-def test_random_hostile_text_is_harmless(desk, ready, maker, press):
+def test_random_hostile_text_is_harmless(context, ready, maker, press):
     chance = random.Random(7)
     for _ in range(12):
         poisoned(maker, "".join(chance.choices(ALPHABET, k=chance.randint(1, 40))))
     for place in range(12):
-        ready(desk).list.cursor = place
-        for lines in keys_of(desk, press, sizes=((120, 40),)):
+        ready(context).list.cursor = place
+        for lines in keys_of(context, press, sizes=((120, 40),)):
             assert_harmless(lines)
 
 
-def test_random_bytes_in_every_file_break_nothing(desk, ready, maker, press):
+def test_random_bytes_in_every_file_break_nothing(context, ready, maker, press):
     chance = random.Random(11)
     for _ in range(6):
         folder = maker.trained(maker.planned("teacher"), end="", gates=True)
@@ -138,12 +138,12 @@ def test_random_bytes_in_every_file_break_nothing(desk, ready, maker, press):
                     data[chance.randrange(len(data) + 1) : chance.randrange(len(data) + 1)] = chance.randbytes(3)
                 (folder / name).write_bytes(bytes(data))
     for place in range(6):
-        ready(desk).list.cursor = place
-        for lines in keys_of(desk, press, sizes=((120, 40),)):
+        ready(context).list.cursor = place
+        for lines in keys_of(context, press, sizes=((120, 40),)):
             assert_harmless(lines)
 
 
-def test_records_of_the_wrong_shape_break_nothing(desk, ready, maker, press):
+def test_records_of_the_wrong_shape_break_nothing(context, ready, maker, press):
     shapes = [None, [], {}, "x", 3, True, {"a": None}, [[]], {"v": {"v": []}}]
     chance = random.Random(3)
     for _ in range(12):
@@ -162,20 +162,20 @@ def test_records_of_the_wrong_shape_break_nothing(desk, ready, maker, press):
                 event |= {field: chance.choice([*shapes, 1.0, "text"]) for field in (*fields, "hint", "phase", "unit")}
                 events.write(json.dumps(event) + "\n")
     for place in range(12):
-        ready(desk).list.cursor = place
-        keys_of(desk, press, sizes=((120, 40),))
+        ready(context).list.cursor = place
+        keys_of(context, press, sizes=((120, 40),))
 
 
-def test_a_hostile_paste_is_typed_as_plain_text(desk, ready, world, press):
-    press(ready(desk), "slash")
-    desk.paste("a\x1b]52;c;aGk=\x07b\x1b[2J\nc")
-    assert desk.prompt.edit.text == "ab c"
-    assert_harmless(desk.draw(80, 24))
+def test_a_hostile_paste_is_typed_as_plain_text(context, ready, world, press):
+    press(ready(context), "slash")
+    context.paste("a\x1b]52;c;aGk=\x07b\x1b[2J\nc")
+    assert context.prompt.edit.text == "ab c"
+    assert_harmless(context.draw(80, 24))
 
 
-def test_a_paste_outside_of_a_prompt_does_nothing(desk, ready, world):
-    ready(desk).paste("Qxyes\r")
-    assert not desk.effects.left and desk.menu is None
+def test_a_paste_outside_of_a_prompt_does_nothing(context, ready, world):
+    ready(context).paste("Qxyes\r")
+    assert not context.effects.left and context.menu is None
 
 
 def test_what_slips_through_is_stopped_at_the_frame():

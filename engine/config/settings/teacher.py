@@ -45,19 +45,19 @@ class Rank:
     states: bool = setting("the correction reads the language model's states; false: the text vectors alone")
     dropout: float = setting("share of what the correction reads that is set to zero in training", low=0, below=1)
     targets: int = setting("events asked for in one prompt, one after the other", low=1)
-    warm_epochs: int = setting("passes that train the head on text vectors before the language model runs", low=0)
-    warm_rate: float = setting("their first learning rate; it falls to zero", above=0)
-    blind: float = setting("share of positions trained without the student's score", low=0, high=1)
-    trusts: list[float] = setting(
+    pretrain_epochs: int = setting("passes that train the head on text vectors before the language model runs", low=0)
+    pretrain_learning_rate: float = setting("their first learning rate; it falls to zero", above=0)
+    student_score_dropout: float = setting("share of positions trained without the student's score", low=0, high=1)
+    student_weights: list[float] = setting(
         "shares of the student's score, of which validation chooses one; 0: text alone, 0.5: both, 1: student alone",
         low=0,
         high=1,
     )
-    voices: list[float] = setting(
+    lm_weights: list[float] = setting(
         "weights of what the language model adds, of which validation chooses one; 0 stands for text and student alone",
         low=0,
     )
-    hide_slots: float = setting("share of slots that keep their token's embedding in training", low=0, high=1)
+    slot_dropout: float = setting("share of slots that keep their token's embedding in training", low=0, high=1)
 
 
 @dataclass

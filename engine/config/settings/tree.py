@@ -74,29 +74,31 @@ def parse(item: Setting, text: str) -> Any:
                 return int(text) if text.strip().lstrip("+-").isdigit() else int(number)
         except (ValueError, OverflowError):
             pass  # falls through to the one message below
-    raise ConfigError(f"'{text}' is not {_article(kind)}", place=item.key, remedy=_allowed(item))
+    raise ConfigError(f"'{text}' is not {_article(kind)}", location=item.key, remedy=_allowed(item))
 
 
 def tree_of(section: Any, tree: Any, prefix: str, place: str) -> Any:
     where = prefix.rstrip(".") or "the configuration"
     if not isinstance(tree, dict):
-        raise ConfigError(f"{where} has to be a group of settings, not {tree!r}", place=place)
+        raise ConfigError(f"{where} has to be a group of settings, not {tree!r}", location=place)
     hints = get_type_hints(section)
     names = {item.name: item for item in fields(section)}
     for key in tree:
         if key not in names:
             error = unknown(f"there is no setting '{prefix}{key}'", str(key), list(names))
-            raise ConfigError(error.cause, place=place, remedy=error.remedy)
+            raise ConfigError(error.cause, location=place, remedy=error.remedy)
     values = {}
     for name, item in names.items():
         if name not in tree:
-            raise ConfigError(f"{prefix}{name} is missing", place=place, remedy=f"Set it: {item.metadata.get('help')}.")
+            raise ConfigError(
+                f"{prefix}{name} is missing", location=place, remedy=f"Set it: {item.metadata.get('help')}."
+            )
         values[name] = _value(hints[name], tree[name], item, prefix + name, place)
     built = section(**values)
     if hasattr(built, "check"):
         for name, problem in built.check():
             raise ConfigError(
-                f"{prefix}{name} = {getattr(built, name)!r} {problem}", place=place, remedy=f"Change {prefix}{name}."
+                f"{prefix}{name} = {getattr(built, name)!r} {problem}", location=place, remedy=f"Change {prefix}{name}."
             )
     return built
 
@@ -112,7 +114,7 @@ def _value(kind: Any, value: Any, item: "Field[Any]", key: str, place: str) -> A
     if get_origin(plain) is list:
         inner = get_args(plain)[0]
         if not isinstance(value, list):
-            raise ConfigError(f"{value!r} is not a list", place=place or key, remedy=_allowed(described))
+            raise ConfigError(f"{value!r} is not a list", location=place or key, remedy=_allowed(described))
         return [_leaf(inner, entry, described, place) for entry in value]
     return _leaf(plain, value, described, place)
 
@@ -123,9 +125,9 @@ def _leaf(kind: Any, value: Any, item: Setting, place: str) -> Any:
     if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
         value = parse(Setting(item.key, float, item.meta), value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ConfigError(f"{value!r} is not {_article(kind)}", place=_at(item.key, place), remedy=_allowed(item))
+        raise ConfigError(f"{value!r} is not {_article(kind)}", location=_at(item.key, place), remedy=_allowed(item))
     if not _within(value, item.meta):
-        raise ConfigError(f"{value!r} is not allowed", place=_at(item.key, place), remedy=_allowed(item))
+        raise ConfigError(f"{value!r} is not allowed", location=_at(item.key, place), remedy=_allowed(item))
     return value
 
 

@@ -18,13 +18,13 @@ def read(settings: Data, sources: Sources) -> Interactions:
             encodings = (codecs.lookup(settings.encoding).name,)
         except LookupError as error:
             raise DataError(
-                f"there is no encoding '{settings.encoding}'", place="data.encoding", remedy="For example latin-1."
+                f"there is no encoding '{settings.encoding}'", location="data.encoding", remedy="For example latin-1."
             ) from error
     interactions = _read(settings, sources, encodings)
     if not len(interactions):
         raise DataError(
             "the file is empty: there is no event in it",
-            place=str(sources.parts[INTERACTIONS]),
+            location=str(sources.parts[INTERACTIONS]),
             remedy="Give a file with interactions.",
         )
     return interactions
@@ -50,7 +50,7 @@ def _read(settings: Data, sources: Sources, encodings: tuple[str, ...]) -> Inter
             if settings.columns is None:
                 raise DataError(
                     "a table's columns are not named",
-                    place="data.columns",
+                    location="data.columns",
                     remedy="Set data=table data.columns.user=... data.columns.item=...",
                 )
             return table.read(sources, settings.columns, settings.separator, encodings[0])

@@ -29,7 +29,7 @@ def read(sources: Sources) -> Interactions:
     user, item, rating, time = (read[name] for name in fields)
     problem = time_problem(times(time))
     if problem:
-        raise DataError(problem[1], place=f"{source}, event {problem[0] + 1}", remedy=TIME_REMEDY)
+        raise DataError(problem[1], location=f"{source}, event {problem[0] + 1}", remedy=TIME_REMEDY)
     items = codes(item)
     catalogue = None
     if CATALOGUE in sources.parts:

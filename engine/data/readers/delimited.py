@@ -136,7 +136,7 @@ def _refuse_gaps(source: Source, layout: Layout, kinds: Mapping[str, str], read:
             found = time_problem(times(column))
             if found:
                 index, cause = found
-                raise DataError(cause, place=f"{source}:{_line_of(source, layout, index)}", remedy=TIME_REMEDY)
+                raise DataError(cause, location=f"{source}:{_line_of(source, layout, index)}", remedy=TIME_REMEDY)
 
 
 def _explained(source: Source, layout: Layout, kinds: Mapping[str, str], reason: str) -> DataError:
@@ -144,7 +144,7 @@ def _explained(source: Source, layout: Layout, kinds: Mapping[str, str], reason:
     with binary(source) as file:
         content = file.read()
     if not content.strip():
-        return DataError("the file is empty", place=str(source), remedy="Give a file with interactions.")
+        return DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
     try:
         decoded = content.decode(layout.encoding)
     except UnicodeDecodeError:
@@ -157,14 +157,16 @@ def _explained(source: Source, layout: Layout, kinds: Mapping[str, str], reason:
         if missing:
             return DataError(
                 f"there is no column '{missing[0]}'",
-                place=f"{source}:1",
+                location=f"{source}:1",
                 remedy=f"Its columns are: {clean(', '.join(names))}. Name them in data.columns, or set data.separator.",
             )
     for number, row in rows:
         problem = _problem(row, names, kinds, layout.separator)
         if problem:
-            return DataError(problem, place=f"{source}:{number}", remedy="Correct or delete this line.")
-    return DataError(f"the file cannot be read: {reason}", place=str(source), remedy="Check data.format and the file.")
+            return DataError(problem, location=f"{source}:{number}", remedy="Correct or delete this line.")
+    return DataError(
+        f"the file cannot be read: {reason}", location=str(source), remedy="Check data.format and the file."
+    )
 
 
 def _line_of(source: Source, layout: Layout, index: int) -> int:

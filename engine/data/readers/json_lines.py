@@ -53,7 +53,7 @@ def _object(source: Source, number: int, line: bytes, loose: bool) -> dict[str, 
     except UnicodeDecodeError as error:
         raise DataError(
             f"a byte 0x{line[error.start]:02x} is no UTF-8, as JSON has to be",
-            place=f"{source}:{number}",
+            location=f"{source}:{number}",
             remedy="Convert the file to UTF-8.",
         ) from error
     try:
@@ -63,13 +63,13 @@ def _object(source: Source, number: int, line: bytes, loose: bool) -> dict[str, 
         if found is None:
             raise DataError(
                 f"the line is not a whole JSON object ({error.msg})",
-                place=f"{source}:{number}",
+                location=f"{source}:{number}",
                 remedy="Delete this line; if it is the last one, the file was cut short: fetch or copy it again.",
             ) from error
     if not isinstance(found, dict):
         raise DataError(
             f"the line is not a JSON object but {clean(text.strip(), 60)}",
-            place=f"{source}:{number}",
+            location=f"{source}:{number}",
             remedy="Correct or delete this line.",
         )
     return found
@@ -86,12 +86,12 @@ def _literal(text: str) -> Any:
 def _line_by_line(source: Source, schema: pa.Schema | None, loose: bool, reason: str) -> pa.Table:
     """The same from Python's own parser, which names the line of a fault and knows loose lines."""
     if "Empty JSON file" in reason:
-        raise DataError("the file is empty", place=str(source), remedy="Give a file with interactions.")
+        raise DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
     found = list(objects(source, loose))
     if not found:
-        raise DataError("the file is empty", place=str(source), remedy="Give a file with interactions.")
+        raise DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
     if schema is None:
-        raise DataError(f"the lines differ in kind: {reason}", place=str(source), remedy="Correct the file.")
+        raise DataError(f"the lines differ in kind: {reason}", location=str(source), remedy="Correct the file.")
     columns = {}
     for field in schema:
         values = []
@@ -102,7 +102,7 @@ def _line_by_line(source: Source, schema: pa.Schema | None, loose: bool, reason:
             except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
                 raise DataError(
                     f"{field.name} is '{clean(str(value), 60)}', not {KINDS.get(field.type, field.type)}",
-                    place=f"{source}:{number}",
+                    location=f"{source}:{number}",
                     remedy="Correct or delete this line.",
                 ) from error
         columns[field.name] = pa.array([value.as_py() for value in values], field.type)
@@ -113,6 +113,6 @@ def _lacking(source: Source, name: str, index: int) -> DataError:
     number = next(number for place, (number, _) in enumerate(objects(source, loose=True)) if place == index)
     return DataError(
         f"the line has no {name}",
-        place=f"{source}:{number}",
+        location=f"{source}:{number}",
         remedy="Correct or delete this line, or check that data.format is right.",
     )

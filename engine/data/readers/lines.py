@@ -35,12 +35,12 @@ def read_sequences(sources: Sources, encodings: tuple[str, ...]) -> Interactions
     if len(short):
         raise DataError(
             f"the line '{clean(text[short[0]].as_py(), 60)}' is not 'user item item ...'",
-            place=f"{source}:{short[0] + 1}",
+            location=f"{source}:{short[0] + 1}",
             remedy="Correct or delete this line.",
         )
     fields, lengths = fields.filter(pa.array(~empty)), lengths[~empty]
     if not len(fields):
-        raise DataError("the file is empty", place=str(source), remedy="Give a file with interactions.")
+        raise DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
     users = pc.list_element(fields, 0).dictionary_encode()
     tokens = fields.flatten()
     first = np.zeros(len(tokens), dtype=bool)
@@ -88,7 +88,7 @@ def _pairs(source: Source, encodings: tuple[str, ...]) -> list[tuple[str, str]]:
             if not rest:
                 raise DataError(
                     f"the line '{clean(line, 60)}' has an id and nothing else",
-                    place=f"{source}:{number}",
+                    location=f"{source}:{number}",
                     remedy="Correct or delete this line.",
                 )
             result.append((first, rest[0].strip()))

@@ -20,7 +20,7 @@ from engine.data.splits import VALIDATION as VALIDATION_PART
 from engine.errors import DataError
 from engine.runs.text import clean
 
-Windows = tuple[NDArray[np.int64], NDArray[np.int64]]  # histories [R, 10] with -1 where there is none, targets [R]
+BatchSampler = tuple[NDArray[np.int64], NDArray[np.int64]]  # histories [R, 10] with -1 where there is none, targets [R]
 
 
 def read(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
@@ -53,7 +53,7 @@ def read(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     )
 
 
-def _windows(source: Source, padding: int) -> Windows:
+def _windows(source: Source, padding: int) -> BatchSampler:
     """Histories and targets of a file. An entry is an id, or an id with its rating."""
     read = json_lines.table(source, None, ("seq", "next"))
     target, width = read["next"].combine_chunks(), pc.list_value_length(read["seq"])
@@ -107,13 +107,15 @@ def _catalogue(source: Source, encodings: tuple[str, ...]) -> Catalogue:
         raw, separator, name = line.partition("::")  # a name may have '::' in it
         if not separator or not raw.isdigit():
             raise DataError(
-                f"the line '{clean(line, 60)}' is not id::name", place=f"{source}:{number}", remedy="Correct this line."
+                f"the line '{clean(line, 60)}' is not id::name",
+                location=f"{source}:{number}",
+                remedy="Correct this line.",
             )
         names[int(raw)] = name
     if sorted(names) != list(range(len(names))):
         raise DataError(
             f"the ids are not 0 to {len(names) - 1}, so the padding is unknown",
-            place=str(source),
+            location=str(source),
             remedy="Give the file with the names of all items, each id once.",
         )
     ordered = [names[place] for place in range(len(names))]
@@ -126,4 +128,4 @@ def _catalogue(source: Source, encodings: tuple[str, ...]) -> Catalogue:
 
 
 def _wrong(source: Source, row: int, problem: str) -> DataError:
-    return DataError(f"row {row + 1} {problem}", place=str(source), remedy="Correct or delete this row.")
+    return DataError(f"row {row + 1} {problem}", location=str(source), remedy="Correct or delete this row.")

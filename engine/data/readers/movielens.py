@@ -28,7 +28,7 @@ def read_100k(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     if len(read.items) > len(catalogue.raw):
         raise DataError(
             f"item {clean(read.items[_first_unknown(read)].as_py(), 60)} is not in {sources.parts[CATALOGUE].name}",
-            place=str(sources.parts[INTERACTIONS]),
+            location=str(sources.parts[INTERACTIONS]),
             remedy="The two files belong to different sets: take both from one place.",
         )
     return read
@@ -93,7 +93,7 @@ def _fields(source: Source, encodings: tuple[str, ...], separator: str, count: i
 def _broken(source: Source, number: int, line: str, wanted: str) -> DataError:
     return DataError(
         f"the line '{clean(line, 60)}' is not {wanted}",
-        place=f"{source}:{number}",
+        location=f"{source}:{number}",
         remedy="Correct or delete this line.",
     )
 

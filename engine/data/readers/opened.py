@@ -57,14 +57,14 @@ def binary(source: Source) -> Iterator[IO[bytes]]:
                 yield file
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise DataError(
-            f"the packed file is damaged or cut short ({error})", place=str(source), remedy=COPY_AGAIN
+            f"the packed file is damaged or cut short ({error})", location=str(source), remedy=COPY_AGAIN
         ) from error
     except (
         OSError,
         NotImplementedError,
         RuntimeError,
     ) as error:  # the latter two: how zipfile refuses an encrypted zip
-        raise DataError(f"the file cannot be read ({error})", place=str(source), remedy=COPY_AGAIN) from error
+        raise DataError(f"the file cannot be read ({error})", location=str(source), remedy=COPY_AGAIN) from error
 
 
 def text(source: Source, encodings: tuple[str, ...]) -> str:
@@ -99,7 +99,7 @@ def not_decodable(content: bytes, source: Source, encodings: tuple[str, ...]) ->
         except UnicodeDecodeError as error:
             return DataError(
                 f"a byte 0x{line[error.start]:02x} is no {encodings[0]}",
-                place=f"{source}:{number}",
+                location=f"{source}:{number}",
                 remedy="If the whole file has another encoding, name it, for example data.encoding=latin-1; "
                 "if only some lines have, convert them to UTF-8.",
             )
@@ -122,6 +122,6 @@ def _refuse_mixture(content: bytes, source: Source) -> None:
     if fitting:
         raise DataError(
             "encodings are mixed: this line is not UTF-8, others are",
-            place=f"{source}:{first_other}",
+            location=f"{source}:{first_other}",
             remedy="Convert the file to one encoding, or name the one to believe: data.encoding=latin-1.",
         )

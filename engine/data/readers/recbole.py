@@ -29,7 +29,7 @@ def read(sources: Sources, columns: Columns | None, encodings: tuple[str, ...]) 
         elif needed and name is not None:
             raise DataError(
                 f"there is no column '{name}'",
-                place=f"{source}:1",
+                location=f"{source}:1",
                 remedy=f"Its columns are: {clean(', '.join(header))}. Name them in data.columns.",
             )
     read = table(source, Layout("\t", (), False, encodings[0]), kinds)
@@ -52,12 +52,12 @@ def _header(source: Source) -> dict[str, str]:
     with binary(source) as file:
         first = file.readline().decode("utf-8-sig", errors="replace").rstrip("\r\n")
     if not first:
-        raise DataError("the file is empty", place=str(source), remedy="Give a file with interactions.")
+        raise DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
     header = dict(field.split(":", 1) for field in first.split("\t") if ":" in field)
     if len(header) != len(first.split("\t")):
         raise DataError(
             f"the first line '{clean(first, 60)}' does not name columns like user_id:token",
-            place=f"{source}:1",
+            location=f"{source}:1",
             remedy="RecBole's files begin with such a line; for a plain table set data.format=table and data.columns.",
         )
     return header
@@ -72,7 +72,7 @@ def _catalogue(source: Source, wanted: Columns, encodings: tuple[str, ...]) -> C
         if len(fields) != len(header):
             raise DataError(
                 f"the line has {len(fields)} columns instead of {len(header)}",
-                place=f"{source}:{number}",
+                location=f"{source}:{number}",
                 remedy="Correct or delete this line.",
             )
         rows.append(fields)
@@ -81,7 +81,7 @@ def _catalogue(source: Source, wanted: Columns, encodings: tuple[str, ...]) -> C
         if name is not None and name not in header:
             raise DataError(
                 f"there is no column '{name}'",
-                place=f"{source}:1",
+                location=f"{source}:1",
                 remedy=f"Its columns are: {clean(', '.join(header))}. Name them in data.columns.",
             )
     others = [wanted.text] if wanted.text else [name for name in header if name not in (wanted.item, title)]

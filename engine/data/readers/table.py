@@ -77,13 +77,13 @@ def _parquet(source: Source, kinds: dict[str, str]) -> pa.Table:
                 there = clean(", ".join(stored.schema_arrow.names))
                 raise DataError(
                     f"there is no column '{missing[0]}'",
-                    place=str(source),
+                    location=str(source),
                     remedy=f"Its columns are: {there}. Name them in data.columns.",
                 )
             read = stored.read(list(kinds))
     except pa.ArrowInvalid as error:
         raise DataError(
-            f"the file is no whole Parquet file ({error})", place=str(source), remedy="Fetch or copy it again."
+            f"the file is no whole Parquet file ({error})", location=str(source), remedy="Fetch or copy it again."
         ) from error
     for name, kind in kinds.items():
         place = read.column_names.index(name)
@@ -117,7 +117,7 @@ def _of_kind(column: pa.ChunkedArray, name: str, kind: str, source: Source) -> p
         raise _wrong(source, ~np.asarray(pc.is_finite(found)), f"{name} is not a finite number")
     problem = time_problem(times(found)) if kind == TIME else None
     if problem:
-        raise DataError(problem[1], place=f"{source}, row {problem[0] + 1}", remedy=TIME_REMEDY)
+        raise DataError(problem[1], location=f"{source}, row {problem[0] + 1}", remedy=TIME_REMEDY)
     return found
 
 
@@ -133,5 +133,5 @@ def _castable(value: pa.Scalar, types: tuple[pa.DataType, ...]) -> bool:
 
 def _wrong(source: Source, bad: NDArray[np.bool_], problem: str) -> DataError:
     return DataError(
-        problem, place=f"{source}, row {int(np.argmax(bad)) + 1}", remedy="Correct the column or name another one."
+        problem, location=f"{source}, row {int(np.argmax(bad)) + 1}", remedy="Correct the column or name another one."
     )

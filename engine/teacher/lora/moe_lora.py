@@ -91,7 +91,7 @@ class MoELoRALinear(nn.Module):
         if rank % experts:
             raise ConfigError(
                 f"a rank of {rank} cannot be shared by {experts} experts",
-                place="teacher.lora.rank",
+                location="teacher.lora.rank",
                 remedy=f"Use a multiple of {experts}, such as teacher.lora.rank={max(1, rank // experts) * experts}.",
             )
         inputs, outputs = (int(getattr(base, name)) for name in ("in_features", "out_features"))
@@ -142,7 +142,7 @@ def adapt(
     if missing or not linears:
         raise ConfigError(
             f"the language model has no linear map called {', '.join(map(repr, missing)) or 'anything'}",
-            place="teacher.lora.targets",
+            location="teacher.lora.targets",
             remedy=f"It has: {', '.join(names) or 'none'}; 'all' adapts each of them.",
         )
     model.requires_grad_(False)

@@ -26,7 +26,7 @@ from engine.teacher.objectives.schedule import hybrid_probability
 from engine.teacher.prompting.answers import candidate_named, first_line, hit_rate
 from engine.teacher.prompting.candidates import offered
 from engine.teacher.prompting.prompts import titled
-from engine.teacher.prompting.spans import Questions, of_rows, of_training
+from engine.teacher.prompting.spans import PromptSpans, of_rows, of_training
 from engine.teacher.prompting.tokenizer import NO_LABEL, Prompts
 
 CANDIDATES = 5  # what a generator of a step is for, beside those of rank
@@ -35,7 +35,7 @@ AT_ONCE = 5  # candidates that are read beside each other: each holds a copy of 
 
 
 @dataclass(frozen=True)
-class Told:
+class GenerateBatch:
     """A batch of prompts, ready for the model."""
 
     inputs: Inputs
@@ -44,7 +44,7 @@ class Told:
     padding_share: float
 
 
-class Telling:
+class GenerateCollator:
     """Turns histories, candidates and answers into batches."""
 
     def __init__(self, built: Built, slots: bool, device: str) -> None:
@@ -60,7 +60,7 @@ class Telling:
         answers: Ints | None = None,  # [B] item ids
         hybrid: bool = True,
         left: bool = False,
-    ) -> Told:
+    ) -> GenerateBatch:
         prompts: Prompts = self.book.assemble(
             template, history, candidates, answers, slots=self.slots and hybrid, left=left
         )
@@ -70,10 +70,12 @@ class Telling:
         )
         vectors = self._table[torch.from_numpy(prompts.items.reshape(-1)[filled])].to(self.device)
         inputs = Inputs(ids, slots, vectors, users.to(self.device), mask if left else None)
-        return Told(inputs, labels, int(prompts.length.sum()), prompts.padding_share)
+        return GenerateBatch(inputs, labels, int(prompts.length.sum()), prompts.padding_share)
 
 
-def token_losses(teacher: Teacher, told: Told, gates: Tensor) -> tuple[Tensor, Tensor]:  # -> [N], [N] row of each
+def token_losses(
+    teacher: Teacher, told: GenerateBatch, gates: Tensor
+) -> tuple[Tensor, Tensor]:  # -> [N], [N] row of each
     """-log p of every labelled token, given what stands before it. Logits are made at those places only."""
     states = teacher.states(told.inputs, gates)[:, :-1]
     following = told.labels[:, 1:]
@@ -84,7 +86,7 @@ def token_losses(teacher: Teacher, told: Told, gates: Tensor) -> tuple[Tensor, T
 
 @torch.no_grad()
 def said(
-    built: Built, telling: Telling, history: Ints, users: Tensor, candidates: Ints, longest: int
+    built: Built, telling: GenerateCollator, history: Ints, users: Tensor, candidates: Ints, longest: int
 ) -> tuple[list[str], Tensor]:  # -> B texts, [B, E]
     """Greedy answers, and the expert weights. Prompts are padded on the left: no answer begins behind a padding."""
     told = telling(built.templates[0], history, users, candidates, left=True)
@@ -98,7 +100,7 @@ def said(
 
 @torch.no_grad()
 def likelihoods(
-    built: Built, telling: Telling, history: Ints, users: Tensor, candidates: Ints
+    built: Built, telling: GenerateCollator, history: Ints, users: Tensor, candidates: Ints
 ) -> Tensor:  # [B, L], [B, D], [B, C] -> [B, C]
     """log p of every candidate's title and its end after the prompt, which is read once for all of them.
 
@@ -131,7 +133,7 @@ def task(
         run.progress(0, 1, "prepare", unit="tables")
 
     states = built.student.after_events(sequences, device, alive)  # [E, D]
-    telling, shares = Telling(built, settings.slots, device), Shares(settings.accumulate, rank(), processes)
+    telling, shares = GenerateCollator(built, settings.slots, device), Shares(settings.accumulate, rank(), processes)
     steps = Steps(lambda draw: of_training(sequences, settings.history, 1), settings.batch, settings.seed)
     total = settings.epochs * steps.per_epoch
 
@@ -158,7 +160,7 @@ def task(
 
 
 def held_out(
-    settings: Settings, rules: Generate, built: Built, telling: Telling, rows: Rows, device: str, tick: Tick
+    settings: Settings, rules: Generate, built: Built, telling: GenerateCollator, rows: Rows, device: str, tick: Tick
 ) -> "Offered":
     """The validation rows, or ``settings.evaluate_rows`` of them, with candidates drawn once."""
     chosen = np.flatnonzero(rows.stop > rows.start)
@@ -180,7 +182,7 @@ class Offered:
         settings: Settings,
         rules: Generate,
         built: Built,
-        telling: Telling,
+        telling: GenerateCollator,
         rows: Rows,
         candidates: Ints,  # [R, C] item ids in the order of the prompt, the target among them
         device: str,
@@ -190,7 +192,7 @@ class Offered:
         self.unasked = len(rows) - len(asked)
         rows = Rows(rows.items, rows.start[asked], rows.stop[asked], rows.users[asked])
         self.settings, self.rules, self.built, self.telling = settings, rules, built, telling
-        self.questions: Questions = of_rows(rows, settings.history)
+        self.questions: PromptSpans = of_rows(rows, settings.history)
         self.states = built.student.after_rows(rows, device, tick)
         self.targets, self.candidates = rows.targets.astype(np.int64), candidates[asked]
 

@@ -11,12 +11,12 @@ import torch
 from engine.student.cross_entropy import cross_entropy
 from engine.student.validation import Tick
 from engine.teacher.head import RankHead, Seen
-from engine.teacher.prompting.spans import Questions
+from engine.teacher.prompting.spans import PromptSpans
 
 PROMPTS = 48  # questions in a step
 
 
-def seen_by(questions: Questions, device: str) -> Seen:
+def seen_by(questions: PromptSpans, device: str) -> Seen:
     """What is shown before each of the questions' positions."""
     question, last = questions.asked
     count = last - questions.start[question] + 1
@@ -26,7 +26,7 @@ def seen_by(questions: Questions, device: str) -> Seen:
 
 def warm(
     head: RankHead,
-    cut: Callable[[np.random.Generator], Questions],
+    cut: Callable[[np.random.Generator], PromptSpans],
     epochs: int,
     learning_rate: float,
     seed: int,

@@ -20,7 +20,7 @@ from engine.teacher.build import Built
 from engine.teacher.head import weights
 from engine.teacher.lora.gate import balance
 from engine.teacher.objectives.head_pretraining import seen_by
-from engine.teacher.objectives.rank_collator import Asking, answer_all
+from engine.teacher.objectives.rank_collator import RankCollator, answer_all
 from engine.teacher.prompting.spans import of_rows
 
 
@@ -41,7 +41,7 @@ class HeldOut:
     """The validation rows, or ``settings.evaluate_rows`` of them, ready to be ranked again and again."""
 
     def __init__(
-        self, settings: Settings, rules: Rank, built: Built, asking: Asking, rows: Rows, device: str, tick: Tick
+        self, settings: Settings, rules: Rank, built: Built, asking: RankCollator, rows: Rows, device: str, tick: Tick
     ) -> None:
         if settings.evaluate_rows is not None and settings.evaluate_rows < len(rows):
             order = np.random.default_rng(settings.seed).permutation(len(rows))[: settings.evaluate_rows]
@@ -83,7 +83,7 @@ class HeldOut:
         """NDCG@10 on the same rows: popularity, the student, the student with texts but no language model."""
         told = self.head.told(seen_by(self.questions, self.device))
         text = max(self._mixed(told, None), key=_quality)
-        if 0.0 in self.rules.voices and not self.head.query.weight.requires_grad:
+        if 0.0 in self.rules.lm_weights and not self.head.query.weight.requires_grad:
             self._without = [text]
         ones = torch.ones(len(self.states), 1, device=self.device)
         liking = torch.from_numpy(popularity).float().to(self.device)[:, None]
@@ -98,15 +98,15 @@ class HeldOut:
     @torch.no_grad()
     def _mixed(self, told: Tensor, read: Tensor | None) -> list[Mixed]:
         """Every trust, and with R h [R', K'] every voice, beside W m [R', K'] of the rows that were asked."""
-        voices = [0.0] if read is None else [voice for voice in self.rules.voices if voice]
-        choices = [(trust, voice) for voice in voices for trust in self.rules.trusts]
+        lm_weights = [0.0] if read is None else [voice for voice in self.rules.lm_weights if voice]
+        choices = [(trust, voice) for voice in lm_weights for trust in self.rules.student_weights]
         if not choices:
             return []
         parts = [(self.states.to(self.device), self.student.table), self._part(told, self.head.keys)]
         if read is not None:
             parts.append(self._part(read, self.head.answers))
-        trusts, chosen = torch.tensor(choices, device=self.device).unbind(dim=1)
-        shares = weights(trusts, chosen)[:, : len(parts)]
+        student_weights, chosen = torch.tensor(choices, device=self.device).unbind(dim=1)
+        shares = weights(student_weights, chosen)[:, : len(parts)]
         ranks = ranking.mixed_ranks(parts, shares, self._targets, self.student.bias, self._seen)
         return [Mixed(_metrics(row), *choice) for row, choice in zip(ranks, choices, strict=True)]
 

@@ -22,22 +22,22 @@ from engine.teacher.model import Teacher
 from engine.teacher.module import Part, Shares, Task
 from engine.teacher.objectives.head_pretraining import warm
 from engine.teacher.objectives.held_out import HeldOut
-from engine.teacher.objectives.rank_collator import Asked, Asking, answers
-from engine.teacher.prompting.spans import Questions, in_batches, of_training, within
+from engine.teacher.objectives.rank_collator import Asked, RankCollator, answers
+from engine.teacher.prompting.spans import PromptSpans, in_batches, of_training, within
 from engine.teacher.users import Student
 
-BLIND, HIDDEN, TEMPLATE = 2, 3, 4  # what a generator of a step is for
+SCORE_DROPOUT, HIDDEN, TEMPLATE = 2, 3, 4  # what a generator of a step is for
 
 
-def loss(teacher: Teacher, asked: Asked, gates: Tensor, student: Student, blind: Tensor | None = None) -> Tensor:
+def loss(teacher: Teacher, asked: Asked, gates: Tensor, student: Student, dropped: Tensor | None = None) -> Tensor:
     """Mean over positions of -log softmax(s)_target, s the scores of all items.
 
-    Where ``blind`` [P] is true the student's score is left out, so that the correction learns to stand alone;
+    Where ``dropped`` [P] is true the student's score is left out, so that the correction learns to stand alone;
     elsewhere it counts in full, as the language model's correction does, whatever the last evaluation chose.
     """
     assert teacher.head is not None and asked.targets is not None
     correction = answers(teacher, asked, gates)[:, student.table.shape[1] :]
-    known = asked.students if blind is None else asked.students * (~blind)[:, None]
+    known = asked.students if dropped is None else asked.students * (~dropped)[:, None]
     users = torch.cat([known, correction], dim=1)
     table = torch.cat([student.table, teacher.head.key(voice=1.0)], dim=1)
     return cross_entropy(users, table, asked.targets, student.bias) / max(1, len(asked.targets))
@@ -61,18 +61,18 @@ def task(
         run.progress(0, 1, "prepare", unit="tables")
 
     states = student.after_events(sequences, device, alive)  # [E, D]
-    asking = Asking(built.book, student, settings.slots, device)
+    asking = RankCollator(built.book, student, settings.slots, device)
 
     shares = Shares(settings.accumulate, rank(), processes)
 
-    def cut(draw: np.random.Generator) -> Questions:
+    def cut(draw: np.random.Generator) -> PromptSpans:
         offsets = draw.integers(0, rules.targets, len(sequences))
         return of_training(sequences, settings.history, rules.targets, offsets)
 
     steps = Steps(cut, settings.batch, settings.seed)
     held_out = HeldOut(settings, rules, built, asking, rows, device, alive)
-    if rules.warm_epochs:
-        warm(teacher.head, cut, rules.warm_epochs, rules.warm_rate, settings.seed, device, alive)
+    if rules.pretrain_epochs:
+        warm(teacher.head, cut, rules.pretrain_epochs, rules.pretrain_learning_rate, settings.seed, device, alive)
         if rules.states:
             teacher.head.settle()
     controls = held_out.controls(popularity)
@@ -86,14 +86,14 @@ def task(
         # Drawn for the whole step, so that its parts do not depend on how it is cut.
         shown = whole.history != PADDING
         hidden = np.zeros(shown.shape, dtype=bool)
-        hidden[shown] = drawn(settings.seed, step, HIDDEN).random(int(shown.sum())) < rules.hide_slots
-        blind = drawn(settings.seed, step, BLIND).random(len(place)) < rules.blind
+        hidden[shown] = drawn(settings.seed, step, HIDDEN).random(int(shown.sum())) < rules.slot_dropout
+        dropped = drawn(settings.seed, step, SCORE_DROPOUT).random(len(place)) < rules.student_score_dropout
         template = built.templates[drawn(settings.seed, step, TEMPLATE).integers(len(built.templates))]
         own = np.repeat((np.cumsum(whole.count) - whole.count)[chosen], some.count) + within(some.count)
         following = sequences.items[place[own] + 1].astype(np.int64)
         asked = asking(template, some, states, place[own], following, hidden[chosen])
         gates = teacher.gates(asked.inputs.users)
-        found = loss(teacher, asked, gates, student, torch.from_numpy(blind[own]).to(device))
+        found = loss(teacher, asked, gates, student, torch.from_numpy(dropped[own]).to(device))
         return Part(found, shares.weight(len(own), len(place), k, len(whole)), asked.tokens, asked.padding_share, gates)
 
     asked_for = lambda step: int(steps(step).count.sum())  # noqa: E731
@@ -103,13 +103,13 @@ def task(
 class Steps:
     """Training batches of questions, each a function of (seed, step) alone."""
 
-    def __init__(self, cut: Callable[[np.random.Generator], Questions], batch: int, seed: int) -> None:
+    def __init__(self, cut: Callable[[np.random.Generator], PromptSpans], batch: int, seed: int) -> None:
         """``cut`` draws the questions of an epoch."""
         self._cut, self._batch, self._seed = cut, batch, seed
         self._epoch, self._questions, self._batches = -1, self._draw(0), [np.zeros(0, dtype=np.int64)]
         self.per_epoch = max(1, -(-len(self._questions) // batch))
 
-    def __call__(self, step: int) -> Questions:
+    def __call__(self, step: int) -> PromptSpans:
         """The questions of a step, counted from 0 over all epochs; the last one of an epoch may be drawn again."""
         epoch, place = divmod(step, self.per_epoch)
         if epoch != self._epoch:
@@ -118,7 +118,7 @@ class Steps:
             self._batches = in_batches(lengths, self._batch, np.random.default_rng((self._seed, 1, epoch)))
         return self._questions.some(self._batches[place % len(self._batches)])
 
-    def _draw(self, epoch: int) -> Questions:
+    def _draw(self, epoch: int) -> PromptSpans:
         return self._cut(np.random.default_rng((self._seed, 0, epoch)))
 
 

@@ -16,8 +16,8 @@ from engine.student.validation import Tick
 from engine.teacher.head import Seen
 from engine.teacher.model import Inputs, Teacher
 from engine.teacher.prompting.prompts import COMMA, HISTORY
-from engine.teacher.prompting.spans import Questions, in_batches, within
-from engine.teacher.prompting.tokenizer import Phrasebook
+from engine.teacher.prompting.spans import PromptSpans, in_batches, within
+from engine.teacher.prompting.tokenizer import PromptTokenizer
 from engine.teacher.users import Student
 
 Flags = NDArray[np.bool_]
@@ -36,17 +36,17 @@ class Asked:
     padding_share: float
 
 
-class Asking:
+class RankCollator:
     """Turns questions into batches of one template."""
 
-    def __init__(self, book: Phrasebook, student: Student, slots: bool, device: str) -> None:
+    def __init__(self, book: PromptTokenizer, student: Student, slots: bool, device: str) -> None:
         self.book, self.slots, self.device = book, slots, torch.device(device)
         self._table, self._bias = student.table.cpu(), student.bias
 
     def __call__(
         self,
         template: str,
-        questions: Questions,
+        questions: PromptSpans,
         states: Tensor,  # [Q', D] the student's states that ``state`` points at
         state: Ints,  # [P] one for every supervised position, in the order of ``questions.asked``
         targets: Ints | None = None,  # [P] item ids
@@ -110,11 +110,11 @@ def answers(teacher: Teacher, asked: Asked, gates: Tensor) -> Tensor:  # -> [P, 
 @torch.no_grad()
 def answer_all(
     teacher: Teacher,
-    asking: Asking,
+    asking: RankCollator,
     template: str,
-    questions: Questions,
+    questions: PromptSpans,
     states: Tensor,
-    state: Ints,  # [P] as in Asking
+    state: Ints,  # [P] as in RankCollator
     batch: int,
     tick: Tick,
 ) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ def offered(history: Ints, targets: Ints, items: int, count: int, draw: np.rando
     if items - history.shape[1] - 1 < count - 1:
         raise DataError(
             f"{count} candidates cannot be drawn from {items} items beside a history of {history.shape[1]}",
-            place="teacher.generate.candidates",
+            location="teacher.generate.candidates",
             remedy=f"Use at most {max(2, items - history.shape[1])} candidates, or a shorter teacher.history.",
         )
     found = np.full((len(targets), count), PADDING)

@@ -79,7 +79,7 @@ def templates(chosen: Sequence[str], candidates: bool) -> list[str]:
             if text.count(blank) != wanted:
                 raise ConfigError(
                     f"the template {text!r} has {text.count(blank)} of {blank}, and should have {int(wanted)}",
-                    place="teacher.templates",
+                    location="teacher.templates",
                     remedy=f"Published sets: {', '.join(PUBLISHED)}; your own text needs {HISTORY}, and {CANDIDATES} "
                     "exactly when teacher.objective=generate.",
                 )

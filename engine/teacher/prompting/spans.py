@@ -15,7 +15,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Questions:
+class PromptSpans:
     """Question q shows ``items[start:stop]`` and is answered after each of the last ``count`` of them."""
 
     items: NDArray[np.int32]  # [E] item ids
@@ -26,9 +26,9 @@ class Questions:
     def __len__(self) -> int:
         return len(self.start)
 
-    def some(self, chosen: Ints | slice) -> "Questions":
+    def some(self, chosen: Ints | slice) -> "PromptSpans":
         """The questions at these places."""
-        return Questions(self.items, self.start[chosen], self.stop[chosen], self.count[chosen])
+        return PromptSpans(self.items, self.start[chosen], self.stop[chosen], self.count[chosen])
 
     @property
     def history(self) -> Ints:  # [Q, L] item ids, padding on the right
@@ -52,7 +52,7 @@ def within(count: Ints) -> Ints:
 
 def of_training(
     sequences: Sequences, history: int, targets: int, offsets: Ints | int = 0, ends: bool = False
-) -> Questions:
+) -> PromptSpans:
     """Every event but the first of each sequence, asked for once: up to ``targets`` of one user in one question.
 
     At least the ``history`` latest items before the first of them are shown. ``offsets`` [U] move the cuts between a
@@ -68,13 +68,13 @@ def of_training(
     order = within(pieces)
     begin = first[user] + 1 + np.maximum(order * targets - shift[user], 0)
     stop = np.minimum(first[user] + 1 + (order + 1) * targets - shift[user], end[user])
-    return Questions(sequences.items, np.maximum(first[user], begin - history), stop - 1, stop - begin)
+    return PromptSpans(sequences.items, np.maximum(first[user], begin - history), stop - 1, stop - begin)
 
 
-def of_rows(rows: Rows, history: int) -> Questions:
+def of_rows(rows: Rows, history: int) -> PromptSpans:
     """One question per held-out row: what comes after its history."""
     start = np.maximum(rows.start, rows.stop - history)
-    return Questions(rows.items, start, rows.stop, np.minimum(1, rows.stop - start))
+    return PromptSpans(rows.items, start, rows.stop, np.minimum(1, rows.stop - start))
 
 
 def in_batches(lengths: Ints, size: int, generator: np.random.Generator | None = None) -> list[Ints]:

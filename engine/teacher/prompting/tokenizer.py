@@ -36,7 +36,7 @@ class Prompts:
         return float(1 - self.mask.mean()) if self.mask.size else 0.0
 
 
-class Phrasebook:
+class PromptTokenizer:
     """The token ids of all titles and of the texts around them.
 
     ``longest_title`` bounds a title's tokens, ``longest`` a prompt's: older history items give way, never a slot.
@@ -148,7 +148,7 @@ class Phrasebook:
         if (room < 0).any() or ((history != PADDING).any(axis=1) & (kept == PADDING).all(axis=1)).any():
             raise ConfigError(
                 f"the prompt does not fit into {self.longest} tokens with even one title of the history",
-                place="teacher.context",
+                location="teacher.context",
                 remedy="Raise teacher.context, lower teacher.title_tokens, or use a shorter template.",
             )
         if (kept == history).all():

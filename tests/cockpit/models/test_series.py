@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cockpit.models.series import EPOCH, STEP, TIME, Limits, Series, at, rung
+from cockpit.models.series import EPOCH, STEP, TIME, Limits, Series, at, nice_step
 
 
 def filled(values, steps=None):
@@ -94,7 +94,7 @@ def test_the_cursor_finds_the_nearest_point():
 
 @pytest.mark.parametrize(("value", "ladder"), [(0.03, 0.05), (1, 1), (1.1, 2), (6, 10), (70, 100), (0, 1)])
 def test_the_ladder_has_the_rungs_one_two_five(value, ladder):
-    assert rung(value) == pytest.approx(ladder)
+    assert nice_step(value) == pytest.approx(ladder)
 
 
 def test_limits_stand_still_while_the_data_stays_inside():

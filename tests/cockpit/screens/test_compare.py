@@ -46,27 +46,27 @@ def seeds(maker):
 def answered(ready):
     """Reads and works until the last question about the groups is answered."""
 
-    async def run(desk):
-        comparing = desk.screen.comparing
+    async def run(context):
+        comparing = context.screen.comparing
         for _ in range(100):
-            ready(desk)
-            await desk.effects.settle()
-            if comparing._told == comparing._wanted and comparing._told[0] == tuple(desk.screen.words):
-                return ready(desk)
+            ready(context)
+            await context.effects.settle()
+            if comparing._told == comparing._wanted and comparing._told[0] == tuple(context.screen.words):
+                return ready(context)
         raise AssertionError("no answer")
 
     return run
 
 
 @pytest.fixture
-async def open_compare(desk, ready, answered, seeds, press):
+async def open_compare(context, ready, answered, seeds, press):
     """The screen over both groups, with the answer there."""
 
     async def run():
-        desk.ask = compare
-        ready(desk).list.marks = [seeds[name] for name in ("a1", "a2", "a3", "b1", "b2", "b3")]
-        press(desk, "3")
-        return await answered(desk)
+        context.ask = compare
+        ready(context).list.marks = [seeds[name] for name in ("a1", "a2", "a3", "b1", "b2", "b3")]
+        press(context, "3")
+        return await answered(context)
 
     return run
 
@@ -79,167 +79,167 @@ async def test_groups_of_seeds_stand_side_by_side(open_compare, snapshot, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_without_marks_it_says_how_to_choose(desk, ready, maker, press, snapshot, size):
+def test_without_marks_it_says_how_to_choose(context, ready, maker, press, snapshot, size):
     maker.trained(maker.planned())
-    press(ready(desk), "3")
-    snapshot(f"compare-nothing-{size[0]}x{size[1]}", plain(ready(desk).draw(*size)))
+    press(ready(context), "3")
+    snapshot(f"compare-nothing-{size[0]}x{size[1]}", plain(ready(context).draw(*size)))
 
 
-async def test_the_numbers_are_those_of_engine_compare(open_compare, seeds, desk, tmp_path, press):
-    desk = await open_compare()
+async def test_the_numbers_are_those_of_engine_compare(open_compare, seeds, context, tmp_path, press):
+    context = await open_compare()
     place = tmp_path / "figures.csv"
-    press(desk, "e", "ctrl+u", f'"{place}"', "enter")
-    await desk.effects.settle()
-    assert "metrics written to" in desk.message[0]
+    press(context, "e", "ctrl+u", f'"{place}"', "enter")
+    await context.effects.settle()
+    assert "metrics written to" in context.message[0]
     rows = list(csv.DictReader(place.read_text().splitlines()))
-    told = next(metric for metric in desk.screen.comparing.answer.metrics if metric.name == "val_recall@10")
+    told = next(metric for metric in context.screen.comparing.answer.metrics if metric.name == "val_recall@10")
     row = next(row for row in rows if row["metric"] == "val_recall@10")
     one = told.differences[0]
     assert [row[name] for name in ("base_mean", "other_mean", "mean", "low", "high", "p_holm")] == [
         repr(value) for value in (told.groups[0].mean, told.groups[1].mean, one.mean, one.low, one.high, one.p_holm)
     ]
-    picture = plain(desk.draw(200, 60))
+    picture = plain(context.draw(200, 60))
     assert "better" in picture and f"{one.mean:+.4f}".replace("0.", ".") in picture
-    press(desk, "e", "ctrl+u", f'"{place}"', "enter")
-    assert "is there already" in plain(desk.draw(120, 40))
+    press(context, "e", "ctrl+u", f'"{place}"', "enter")
+    assert "is there already" in plain(context.draw(120, 40))
 
 
 async def test_equal_settings_are_hidden_until_d(open_compare, press):
-    desk = await open_compare()
-    assert "student.hidden" not in plain(desk.draw(120, 40)) and "student.lr" in plain(desk.draw(120, 40))
-    press(desk, "d")
-    assert "student.hidden" in plain(desk.draw(120, 40))
+    context = await open_compare()
+    assert "student.hidden" not in plain(context.draw(120, 40)) and "student.lr" in plain(context.draw(120, 40))
+    press(context, "d")
+    assert "student.hidden" in plain(context.draw(120, 40))
 
 
 async def test_notes_say_where_it_is_not_fair(open_compare, seeds, press):
-    desk = await open_compare()
-    press(desk, "tab", "z")
-    picture = plain(desk.draw(120, 40))
+    context = await open_compare()
+    press(context, "tab", "z")
+    picture = plain(context.draw(120, 40))
     assert "uncommitted changes" in picture and f"all  data {seeds['data'][-4:]}" in picture
-    press(desk, "escape", "escape")
-    assert desk.screen.name == "runs"
+    press(context, "escape", "escape")
+    assert context.screen.name == "runs"
 
 
 async def test_another_group_can_be_the_one_that_the_others_are_held_against(
     open_compare, seeds, press, ready, answered
 ):
-    desk = await open_compare()
-    before = desk.screen.comparing.answer.metrics[0].differences[0].mean
-    press(desk, "B")
-    await answered(desk)
-    assert desk.screen.groups[0].rows[0].id == seeds["b1"]
-    assert desk.screen.comparing.answer.metrics[0].differences[0].mean == pytest.approx(-before)
+    context = await open_compare()
+    before = context.screen.comparing.answer.metrics[0].differences[0].mean
+    press(context, "B")
+    await answered(context)
+    assert context.screen.groups[0].rows[0].id == seeds["b1"]
+    assert context.screen.comparing.answer.metrics[0].differences[0].mean == pytest.approx(-before)
 
 
 async def test_runs_may_be_grouped_by_experiment_or_stand_alone(open_compare, press, ready, answered):
-    desk = await open_compare()
-    press(desk, "w")
-    assert "Nothing to compare yet" in plain(ready(desk).draw(120, 40))  # one experiment is one group
-    press(desk, "w")
-    await answered(desk)
-    assert len(desk.screen.groups) == 6
-    assert "one seed" in plain(desk.draw(200, 60))
+    context = await open_compare()
+    press(context, "w")
+    assert "Nothing to compare yet" in plain(ready(context).draw(120, 40))  # one experiment is one group
+    press(context, "w")
+    await answered(context)
+    assert len(context.screen.groups) == 6
+    assert "one seed" in plain(context.draw(200, 60))
 
 
 async def test_an_answer_that_came_too_late_is_thrown_away(open_compare, seeds, press, ready, answered):
-    desk = await open_compare()
+    context = await open_compare()
     asked = []
 
     async def late(words, runs=None):
         asked.append(list(words))
         if len(asked) == 1:  # the runs that are compared change while this one is answered
-            desk.list.marks = [seeds["a1"], seeds["b2"]]
-            ready(desk)
+            context.list.marks = [seeds["a1"], seeds["b2"]]
+            ready(context)
         return await compare(words, runs)
 
-    desk.ask = desk.screen.comparing._ask = late
-    desk.list.marks = [seeds["a1"], seeds["b1"]]
-    await answered(desk)
+    context.ask = context.screen.comparing._ask = late
+    context.list.marks = [seeds["a1"], seeds["b1"]]
+    await answered(context)
     assert [words[1:] for words in asked] == [
         [f"A={seeds['a1']}", f"B={seeds['b1']}"],
         [f"A={seeds['a1']}", f"B={seeds['b2']}"],
     ]
-    assert desk.screen.comparing.answer.runs == ((seeds["a1"],), (seeds["b2"],))
+    assert context.screen.comparing.answer.runs == ((seeds["a1"],), (seeds["b2"],))
 
 
-async def test_it_is_compared_again_when_a_run_ends(desk, ready, maker, seeds, press, answered):
+async def test_it_is_compared_again_when_a_run_ends(context, ready, maker, seeds, press, answered):
     folder = maker.planned(seed=4, inputs={"data": seeds["data"]}, config={"lr": 9e-4})
     maker.trained(folder, steps=60, end="")
-    desk.ask = compare
-    ready(desk).list.marks = [seeds["a1"], folder.name]
-    press(desk, "3")
-    await answered(desk)
-    before = desk.screen.comparing.version
-    ready(desk)
-    assert not desk.effects.work and desk.screen.comparing.version == before
+    context.ask = compare
+    ready(context).list.marks = [seeds["a1"], folder.name]
+    press(context, "3")
+    await answered(context)
+    before = context.screen.comparing.version
+    ready(context)
+    assert not context.effects.work and context.screen.comparing.version == before
     maker.ended(folder)
-    ready(desk)
-    assert desk.effects.work and "comparing" in plain(desk.draw(120, 40)).splitlines()[0]
-    assert "val_recall@10" in plain(desk.draw(120, 40))  # what is known stays while it is asked anew
-    await desk.effects.settle()
+    ready(context)
+    assert context.effects.work and "comparing" in plain(context.draw(120, 40)).splitlines()[0]
+    assert "val_recall@10" in plain(context.draw(120, 40))  # what is known stays while it is asked anew
+    await context.effects.settle()
 
 
-async def test_what_engine_objects_to_is_shown_in_place(desk, ready, seeds, press, answered):
-    desk.ask.answers["compare"] = Answer(2, None, "error: the runs were made by another version\nRemedy: run again")
-    ready(desk).list.marks = [seeds["a1"], seeds["b1"]]
-    press(desk, "3")
-    await answered(desk)
-    assert "✗ the runs were made by another version" in plain(desk.draw(80, 24))
-    press(desk, "ctrl+r")
-    desk.ask.answers["compare"] = Answer(0, {"groups": 3}, "")
-    await answered(desk)
-    assert "a form that this cockpit does not know" in plain(desk.draw(120, 40))
+async def test_what_engine_objects_to_is_shown_in_place(context, ready, seeds, press, answered):
+    context.ask.answers["compare"] = Answer(2, None, "error: the runs were made by another version\nRemedy: run again")
+    ready(context).list.marks = [seeds["a1"], seeds["b1"]]
+    press(context, "3")
+    await answered(context)
+    assert "✗ the runs were made by another version" in plain(context.draw(80, 24))
+    press(context, "ctrl+r")
+    context.ask.answers["compare"] = Answer(0, {"groups": 3}, "")
+    await answered(context)
+    assert "a form that this cockpit does not know" in plain(context.draw(120, 40))
 
 
-async def test_without_marks_all_runs_like_the_current_one_are_compared(desk, ready, seeds, press):
-    desk.ask = compare
-    ready(desk).list.go_to(seeds["a1"])
-    press(desk, "3")
-    groups = ready(desk).screen.groups
+async def test_without_marks_all_runs_like_the_current_one_are_compared(context, ready, seeds, press):
+    context.ask = compare
+    ready(context).list.go_to(seeds["a1"])
+    press(context, "3")
+    groups = ready(context).screen.groups
     assert [[row.id for row in group.rows] for group in groups] == [
         [seeds[f"{name}{seed}"] for seed in (1, 2, 3)] for name in "ba"
     ]
 
 
 async def test_curves_have_the_range_of_their_seeds(open_compare, press):
-    desk = await open_compare()
+    context = await open_compare()
 
     def dots():
-        picture = "\n".join(plain(desk.draw(120, 40)).splitlines()[1:16])
+        picture = "\n".join(plain(context.draw(120, 40)).splitlines()[1:16])
         return sum("\u2800" <= letter <= "\u28ff" for letter in picture)
 
     full = dots()
-    press(desk, "b")
+    press(context, "b")
     assert dots() < full
-    press(desk, "l", "m", '"loss"', "enter")
-    picture = plain(desk.draw(120, 40))
+    press(context, "l", "m", '"loss"', "enter")
+    picture = plain(context.draw(120, 40))
     assert "─ loss" in picture and "┊" in picture
 
 
 @pytest.mark.parametrize(
     ("key", "reason"), [("e", "mark two or more"), ("y", "mark two"), ("d", "mark two"), ("x", "not here")]
 )
-def test_a_key_that_cannot_act_says_why(desk, ready, maker, press, key, reason):
+def test_a_key_that_cannot_act_says_why(context, ready, maker, press, key, reason):
     maker.trained(maker.planned())
-    press(ready(desk), "3", key)
-    assert reason in desk.message[0]
+    press(ready(context), "3", key)
+    assert reason in context.message[0]
 
 
 async def test_the_command_is_copied_and_panes_are_scrolled_and_clicked(open_compare, seeds, press):
-    desk = await open_compare()
-    press(desk, "y")
-    assert desk.effects.copied[0].startswith(f"engine compare A={seeds['a1']},{seeds['a2']},{seeds['a3']} B=")
-    press(desk, "d", "tab", "tab")
-    desk.draw(80, 24)
-    press(desk, "G")
-    assert desk.screen._top["settings"] == desk.screen._most["settings"]
-    desk.draw(120, 40)
-    desk.click(5, 22, 120, 40)
-    assert desk.screen.focus == "metrics"
+    context = await open_compare()
+    press(context, "y")
+    assert context.effects.copied[0].startswith(f"engine compare A={seeds['a1']},{seeds['a2']},{seeds['a3']} B=")
+    press(context, "d", "tab", "tab")
+    context.draw(80, 24)
+    press(context, "G")
+    assert context.screen._top["settings"] == context.screen._most["settings"]
+    context.draw(120, 40)
+    context.click(5, 22, 120, 40)
+    assert context.screen.focus == "metrics"
 
 
 async def test_a_cockpit_that_may_only_read_compares_too(maker, seeds, ready, press):
-    from cockpit.context import Desk
+    from cockpit.context import Context
     from cockpit.settings import Settings
 
     class Effects:
@@ -250,52 +250,54 @@ async def test_a_cockpit_that_may_only_read_compares_too(maker, seeds, ready, pr
 
     before = sorted(maker.root.rglob("*"))
     effects = Effects()
-    desk = ready(Desk(maker.root, effects, Settings(), read_only=True, clock=lambda: 1_790_000_000.0, ask=compare))
-    desk.list.marks = [seeds["a1"], seeds["b1"]]
-    press(desk, "3")
-    ready(desk)
+    context = ready(
+        Context(maker.root, effects, Settings(), read_only=True, clock=lambda: 1_790_000_000.0, ask=compare)
+    )
+    context.list.marks = [seeds["a1"], seeds["b1"]]
+    press(context, "3")
+    ready(context)
     await effects.work.pop(0)
-    assert "val_recall@10" in plain(ready(desk).draw(120, 40)) and sorted(maker.root.rglob("*")) == before
+    assert "val_recall@10" in plain(ready(context).draw(120, 40)) and sorted(maker.root.rglob("*")) == before
 
 
-def test_of_many_runs_every_group_has_a_curve_and_what_is_left_out_is_told(desk, ready, maker, press):
+def test_of_many_runs_every_group_has_a_curve_and_what_is_left_out_is_told(context, ready, maker, press):
     data = maker.ended(maker.planned("data")).name
     for lr in (1e-3, 2e-3, 3e-3):
         for seed in range(1, 7):
             maker.trained(maker.planned(seed=seed, inputs={"data": data}, config={"lr": lr}), steps=40)
-    ready(desk)
-    desk.list.marks = [row.id for row in desk.list.shown if row.stage == "student"]
-    press(desk, "3")
+    ready(context)
+    context.list.marks = [row.id for row in context.list.shown if row.stage == "student"]
+    press(context, "3")
     for _ in range(20):  # settings are read some at a time
-        ready(desk)
-    assert len(desk.screen.groups) == 3
-    before = dict(ready(desk).watch.followers)
-    picture = plain(desk.draw(200, 60))
+        ready(context)
+    assert len(context.screen.groups) == 3
+    before = dict(ready(context).watch.followers)
+    picture = plain(context.draw(200, 60))
     assert "── A  ┄┄ B  ── C" in picture and "6 runs not drawn" in picture
-    desk.draw(200, 60)
-    assert all(desk.watch.followers[run] is follower for run, follower in before.items())  # none is read twice
+    context.draw(200, 60)
+    assert all(context.watch.followers[run] is follower for run, follower in before.items())  # none is read twice
 
 
 @pytest.mark.parametrize(
     "evil", ["\x1b]0;PWNED\x07", "\x9b2J[/] [@click=app.quit]x[/]", "=cmd()|'!A1", "日本語 👩‍👩‍👧"]
 )
-async def test_hostile_labels_and_settings_are_harmless(desk, ready, maker, answered, press, evil):
+async def test_hostile_labels_and_settings_are_harmless(context, ready, maker, answered, press, evil):
     runs = [
         maker.trained(maker.planned(seed=seed, experiment=evil + str(lr), config={"lr": lr, "note": evil + str(lr)}))
         for lr in (1, 2)
         for seed in (1, 2)
     ]
-    desk.ask = compare
-    ready(desk)
-    desk.list.marks = [folder.name for folder in runs]
-    press(desk, "3")
-    await answered(desk)
-    press(desk, "d", "z")
+    context.ask = compare
+    ready(context)
+    context.list.marks = [folder.name for folder in runs]
+    press(context, "3")
+    await answered(context)
+    press(context, "d", "z")
     for _ in range(5):
         for size in SIZES:
-            lines = desk.draw(*size)
+            lines = context.draw(*size)
             assert all(width(line) == size[0] for line in lines)
             picture = plain(lines)
             assert not any(category(letter) in ("Cc", "Cs") for letter in picture.replace("\n", ""))
             assert "PWNED" not in picture
-        press(desk, "tab")
+        press(context, "tab")

@@ -32,12 +32,12 @@ FAULTS = {
 
 
 @pytest.fixture
-def examined(desk, ready, world, press):
+def examined(context, ready, world, press):
     """The page while the doctor looks at a run."""
-    desk.ask.answers["doctor"] = Answer(2, FAULTS, "")
-    ready(desk).list.go_to(world["student"])
-    press(desk, "D")
-    return desk
+    context.ask.answers["doctor"] = Answer(2, FAULTS, "")
+    ready(context).list.go_to(world["student"])
+    press(context, "D")
+    return context
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -62,26 +62,26 @@ async def test_the_run_is_named_and_can_be_looked_at_again(examined, world, pres
     assert examined.screen.name == "runs"
 
 
-async def test_a_doctor_that_cannot_look_says_why(desk, ready, world, press):
-    desk.ask.answers["doctor"] = Answer(2, None, "error: the run's settings cannot be read")
-    ready(desk).list.go_to(world["data"])
-    press(desk, "D")
-    await desk.effects.settle()
-    assert "the run's settings cannot be read" in plain(desk.draw(80, 24))
+async def test_a_doctor_that_cannot_look_says_why(context, ready, world, press):
+    context.ask.answers["doctor"] = Answer(2, None, "error: the run's settings cannot be read")
+    ready(context).list.go_to(world["data"])
+    press(context, "D")
+    await context.effects.settle()
+    assert "the run's settings cannot be read" in plain(context.draw(80, 24))
 
 
-def test_before_anything_was_examined_the_page_says_so(desk, press):
-    desk.show("doctor")
-    assert "nothing was examined yet" in plain(desk.draw(80, 24))
-    press(desk, "D")
-    assert "nothing was examined yet" in desk.message[0]
+def test_before_anything_was_examined_the_page_says_so(context, press):
+    context.show("doctor")
+    assert "nothing was examined yet" in plain(context.draw(80, 24))
+    press(context, "D")
+    assert "nothing was examined yet" in context.message[0]
 
 
-async def test_answers_of_any_shape_break_nothing(desk, ready, world, press):
+async def test_answers_of_any_shape_break_nothing(context, ready, world, press):
     for value in (None, [], {"checks": 3}, {"checks": [3, {}, {"verdict": "new", "check": None}]}):
-        desk.ask.answers["doctor"] = Answer(0, value, "")
-        ready(desk).list.go_to(world["data"])
-        press(desk, "D")
-        await desk.effects.settle()
-        assert len(desk.draw(80, 24)) == 24
-        press(desk, "escape")
+        context.ask.answers["doctor"] = Answer(0, value, "")
+        ready(context).list.go_to(world["data"])
+        press(context, "D")
+        await context.effects.settle()
+        assert len(context.draw(80, 24)) == 24
+        press(context, "escape")

@@ -9,17 +9,17 @@ SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
 @pytest.fixture
-async def form(desk, ready, press, all_built):
+async def form(context, ready, press, all_built):
     """The form, open and filled."""
-    press(ready(desk), "a")
-    await desk.effects.settle()
-    return desk
+    press(ready(context), "a")
+    await context.effects.settle()
+    return context
 
 
-def to(desk, key):
+def to(context, key):
     """Put the cursor on a setting."""
-    desk.form.pane = "form"
-    desk.form.cursor["form"] = desk.form._keys().index(key)
+    context.form.pane = "form"
+    context.form.cursor["form"] = context.form._keys().index(key)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -117,12 +117,12 @@ async def test_a_stage_becomes_the_target(form, press):
     assert form.form.form.target == "student" and form.ask.asked[-1][:2] == ["run", "student"]
 
 
-async def test_a_run_is_repeated_with_its_settings(desk, ready, world, press, all_built):
-    ready(desk).list.go_to(world["second"])
-    press(desk, "r")
-    await desk.effects.settle()
-    assert desk.form.form.target == "student"
-    assert desk.form.form.changes == {"seed": "2", "student.lr": "0.0009"}
+async def test_a_run_is_repeated_with_its_settings(context, ready, world, press, all_built):
+    ready(context).list.go_to(world["second"])
+    press(context, "r")
+    await context.effects.settle()
+    assert context.form.form.target == "student"
+    assert context.form.form.changes == {"seed": "2", "student.lr": "0.0009"}
 
 
 async def test_what_was_typed_is_still_there_when_one_comes_back(form, press):
@@ -171,13 +171,13 @@ async def test_what_the_form_says_is_examined_without_starting_it(form, press):
     assert "✓ sound" in plain(form.draw(80, 24)) and "found nothing wrong" in form.message[0]
 
 
-async def test_settings_that_cannot_be_read_are_explained(desk, ready, press):
-    desk.ask.answers["config"] = Answer(2, None, "error: conf/ is not there\nReinstall.")
-    press(ready(desk), "a")
-    await desk.effects.settle()
-    assert "conf/ is not there" in plain(desk.draw(80, 24))
-    press(desk, "ctrl+r")
-    assert "conf/ is not there" in desk.message[0]
+async def test_settings_that_cannot_be_read_are_explained(context, ready, press):
+    context.ask.answers["config"] = Answer(2, None, "error: conf/ is not there\nReinstall.")
+    press(ready(context), "a")
+    await context.effects.settle()
+    assert "conf/ is not there" in plain(context.draw(80, 24))
+    press(context, "ctrl+r")
+    assert "conf/ is not there" in context.message[0]
 
 
 async def test_the_command_is_copied(form, press):
@@ -215,10 +215,10 @@ async def test_what_cannot_be_saved_says_why(form, press):
     assert "not saved: No space left" in form.message[0] and form.form.form.changes == {"seed": "5"}
 
 
-async def test_earlier_runs_tell_what_it_would_take(desk, ready, world, press, all_built):
-    press(ready(desk), "a")
-    await desk.effects.settle()
-    assert "about 1:01 of work" in plain(desk.draw(120, 40)) and "by 2 earlier runs" in plain(desk.draw(120, 40))
+async def test_earlier_runs_tell_what_it_would_take(context, ready, world, press, all_built):
+    press(ready(context), "a")
+    await context.effects.settle()
+    assert "about 1:01 of work" in plain(context.draw(120, 40)) and "by 2 earlier runs" in plain(context.draw(120, 40))
 
 
 async def test_a_stage_that_never_ran_is_named_as_unknown(form):

@@ -10,11 +10,11 @@ SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
 @pytest.fixture
-def live(desk, ready, world, press):
+def live(context, ready, world, press):
     """The live screen on the teacher that is at work."""
-    ready(desk).list.go_to(world["live"])
-    press(desk, "enter")
-    return ready(desk)
+    ready(context).list.go_to(world["live"])
+    press(context, "enter")
+    return ready(context)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -108,24 +108,24 @@ def test_a_second_metric_lies_over_the_chart_of_every_run(live, ready, world, pr
     assert len(live.live._charts.chart("val_recall@10", live.row, live.live.watched()).traces) == 2
 
 
-def test_all_layers_of_the_gates_stand_below_each_other_on_a_whole_screen(desk, ready, maker, press):
+def test_all_layers_of_the_gates_stand_below_each_other_on_a_whole_screen(context, ready, maker, press):
     def report(run, tick):
         run.scalars(1, {"loss": 1.0})
         for layer in range(3):
             run.gate(1, f"layers.{layer}", [[1.0, 2.0]] * 4, [0.25] * 4, 1.3)
 
-    desk.live.open(maker.reported(maker.planned("teacher"), report).name)
-    desk.show("live")
-    ready(desk)
-    desk.live.focus = "gates"
-    press(desk, "z")
-    picture = plain(desk.draw(120, 40))
+    context.live.open(maker.reported(maker.planned("teacher"), report).name)
+    context.show("live")
+    ready(context)
+    context.live.focus = "gates"
+    press(context, "z")
+    picture = plain(context.draw(120, 40))
     assert all(f"layer layers.{layer} ({layer + 1}/3)" in picture for layer in range(3))
-    press(desk, "right_curly_bracket")
-    assert plain(desk.draw(80, 24)).count("gate weights") == 2  # as many as there is room for
+    press(context, "right_curly_bracket")
+    assert plain(context.draw(80, 24)).count("gate weights") == 2  # as many as there is room for
 
 
-def test_none_zero_and_small_gradients_are_told_apart(desk, ready, maker, press):
+def test_none_zero_and_small_gradients_are_told_apart(context, ready, maker, press):
     def report(run, tick):
         run.describe({"lora_a": 10, "lora_b": 10, "gate": 10, "head": 10})
         run.gradients(1, 1.0, [None, 0.0, 0.001, 0.5], 1.0, True)
@@ -134,11 +134,11 @@ def test_none_zero_and_small_gradients_are_told_apart(desk, ready, maker, press)
         run.health("grad_small", "warning", "saturated", ["gate"])
 
     run = maker.reported(maker.planned("teacher"), report).name
-    desk.live.open(run)
-    desk.show("live")
-    press(ready(desk), "tab", "tab")
-    desk.draw(120, 40)
-    picture = plain(desk.draw(120, 40))
+    context.live.open(run)
+    context.show("live")
+    press(ready(context), "tab", "tab")
+    context.draw(120, 40)
+    picture = plain(context.draw(120, 40))
     assert "1 None" in picture and "1 zero" in picture and "✗ None" in picture and "⚠ low" in picture
     assert "· zero" in picture  # a fact; a fault only once the watch has noted it
     assert "✗ grad_none (lora_a): frozen or detached" in picture
@@ -170,33 +170,33 @@ def test_the_next_run_of_the_list_is_one_key_away(live, world, press):
         ("data", ["✓ DONE", "nothing reported yet"]),
     ],
 )
-def test_a_run_that_ended_badly_says_how(desk, ready, world, press, name, words):
-    ready(desk).list.go_to(world[name])
-    press(desk, "enter")
-    picture = plain(ready(desk).draw(80, 24))
+def test_a_run_that_ended_badly_says_how(context, ready, world, press, name, words):
+    ready(context).list.go_to(world[name])
+    press(context, "enter")
+    picture = plain(ready(context).draw(80, 24))
     assert all(word in picture for word in words), picture
 
 
-def test_keys_that_cannot_act_say_why(desk, ready, world, press):
-    press(ready(desk), "enter", "right_curly_bracket")
-    assert "reports no gates" in desk.message[0]
-    press(desk, "m")
-    assert "no metric" in desk.message[0]
+def test_keys_that_cannot_act_say_why(context, ready, world, press):
+    press(ready(context), "enter", "right_curly_bracket")
+    assert "reports no gates" in context.message[0]
+    press(context, "m")
+    assert "no metric" in context.message[0]
 
 
-def test_health_notes_come_with_their_hint(desk, ready, maker, press):
+def test_health_notes_come_with_their_hint(context, ready, maker, press):
     def report(run, tick):
         run.scalars(1, {"loss": 1.0})
         run.health("grad_zero", "warning", "the router may be saturated: lower its learning rate", ["gate"])
 
     run = maker.reported(maker.planned("teacher"), report).name
-    desk.live.open(run)
-    desk.show("live")
-    picture = plain(ready(desk).draw(120, 40))
+    context.live.open(run)
+    context.show("live")
+    picture = plain(ready(context).draw(120, 40))
     assert "⚠ grad_zero (gate): the router may be saturated" in picture
 
 
-def test_what_the_stage_itself_warned_of_stands_among_the_health_notes_once(desk, ready, maker):
+def test_what_the_stage_itself_warned_of_stands_among_the_health_notes_once(context, ready, maker):
     def report(run, tick):
         run.scalars(1, {"loss": 1.0})
         run.log("info", "all is well")
@@ -204,20 +204,20 @@ def test_what_the_stage_itself_warned_of_stands_among_the_health_notes_once(desk
         run.log("warning", "too few \x1b]0;items\x07 for candidates")
 
     run = maker.reported(maker.planned("teacher"), report).name
-    desk.live.open(run)
-    desk.show("live")
-    picture = plain(ready(desk).draw(120, 40))
+    context.live.open(run)
+    context.show("live")
+    picture = plain(ready(context).draw(120, 40))
     assert picture.count("⚠ too few") == 1 and "for candidates" in picture
     assert "all is well" not in picture and "\x1b" not in picture
 
 
-def test_difference_to_the_best_run_and_lineage_stand_at_the_side(desk, ready, world, press):
-    ready(desk).list.go_to(world["second"])
-    press(desk, "enter")
-    picture = plain(ready(desk).draw(200, 60))
+def test_difference_to_the_best_run_and_lineage_stand_at_the_side(context, ready, world, press):
+    ready(context).list.go_to(world["second"])
+    press(context, "enter")
+    picture = plain(ready(context).draw(200, 60))
     assert "student.lr  0.001 → 0.0009" in picture and "lineage" in picture
-    press(desk, "left_square_bracket")
-    assert "lineage" not in plain(desk.draw(200, 60))
+    press(context, "left_square_bracket")
+    assert "lineage" not in plain(context.draw(200, 60))
 
 
 def test_curves_are_exported(live, press, tmp_path, monkeypatch, world):

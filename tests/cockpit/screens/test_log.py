@@ -8,16 +8,16 @@ SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
 @pytest.fixture
-def log(desk, ready, maker, press):
+def log(context, ready, maker, press):
     """The console of a run that printed two hundred lines."""
     folder = maker.ended(maker.planned())
     lines = [f"12:00:{i % 60:02} step {i} loss {2 - i / 200:.3f}" for i in range(200)]
     lines[50], lines[120] = "WARNING: slow loader", "ValueError: broken [/] \x1b]0;PWNED\x07pipe"
     maker.console(folder, "\n".join(lines) + "\n")
-    press(ready(desk), "L")
-    desk.draw(80, 24)
-    desk.watch._listened = 0
-    return ready(desk)
+    press(ready(context), "L")
+    context.draw(80, 24)
+    context.watch._listened = 0
+    return ready(context)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -60,7 +60,7 @@ def test_next_without_a_search_says_what_to_do(log, press):
     assert "search with / first" in log.message[0]
 
 
-def test_a_run_that_printed_nothing_says_so(desk, ready, maker, press):
+def test_a_run_that_printed_nothing_says_so(context, ready, maker, press):
     maker.planned()
-    press(ready(desk), "L")
-    assert "nothing printed yet" in plain(desk.draw(80, 24))
+    press(ready(context), "L")
+    assert "nothing printed yet" in plain(context.draw(80, 24))

@@ -43,119 +43,119 @@ def line(maker, monkeypatch):
         ticket.leave()
 
 
-def order(desk):
-    return [turn.row.id for turn in desk.screen.turns]
+def order(context):
+    return [turn.row.id for turn in context.screen.turns]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_slots_and_turns_are_told_with_the_reason_of_each(desk, ready, line, press, snapshot, size):
-    press(ready(desk), "4")
-    lines = ready(desk).draw(*size)
+def test_slots_and_turns_are_told_with_the_reason_of_each(context, ready, line, press, snapshot, size):
+    press(ready(context), "4")
+    lines = ready(context).draw(*size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
     snapshot(f"queue-{size[0]}x{size[1]}", plain(lines))
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_an_empty_queue_says_so(desk, ready, press, snapshot, size):
-    press(ready(desk), "4")
-    snapshot(f"queue-empty-{size[0]}x{size[1]}", plain(ready(desk).draw(*size)))
+def test_an_empty_queue_says_so(context, ready, press, snapshot, size):
+    press(ready(context), "4")
+    snapshot(f"queue-empty-{size[0]}x{size[1]}", plain(ready(context).draw(*size)))
 
 
-def test_keys_change_the_order_and_the_cursor_stays_on_its_run(desk, ready, line, press, maker):
-    press(ready(desk), "4")
-    ready(desk)
-    assert order(desk) == [line[name] for name in ("work", "a", "b", "c")]
-    press(desk, "j", "j", "K")  # b before a
-    assert order(desk) == [line[name] for name in ("work", "b", "a", "c")] and desk.row.id == line["b"]
-    press(desk, "J", "B")
-    assert order(desk) == [line[name] for name in ("work", "a", "c", "b")] and desk.row.id == line["b"]
-    press(desk, "T")
-    assert order(desk) == [line[name] for name in ("work", "b", "a", "c")]
-    assert [waiting.run for waiting in look(maker.root)[1]] == order(desk)[1:]  # as every supervisor reads it
+def test_keys_change_the_order_and_the_cursor_stays_on_its_run(context, ready, line, press, maker):
+    press(ready(context), "4")
+    ready(context)
+    assert order(context) == [line[name] for name in ("work", "a", "b", "c")]
+    press(context, "j", "j", "K")  # b before a
+    assert order(context) == [line[name] for name in ("work", "b", "a", "c")] and context.row.id == line["b"]
+    press(context, "J", "B")
+    assert order(context) == [line[name] for name in ("work", "a", "c", "b")] and context.row.id == line["b"]
+    press(context, "T")
+    assert order(context) == [line[name] for name in ("work", "b", "a", "c")]
+    assert [waiting.run for waiting in look(maker.root)[1]] == order(context)[1:]  # as every supervisor reads it
 
 
-def test_a_run_is_paused_and_goes_on(desk, ready, line, press, maker):
-    press(ready(desk), "4")
-    press(ready(desk), "j", "p")
-    assert Turn.read(maker.root / line["a"]).paused and "paused" in desk.message[0]
-    assert "PAUSE" in plain(desk.draw(80, 24)) and "p lets it go on" in plain(desk.draw(120, 40))
-    press(desk, "p")
+def test_a_run_is_paused_and_goes_on(context, ready, line, press, maker):
+    press(ready(context), "4")
+    press(ready(context), "j", "p")
+    assert Turn.read(maker.root / line["a"]).paused and "paused" in context.message[0]
+    assert "PAUSE" in plain(context.draw(80, 24)) and "p lets it go on" in plain(context.draw(120, 40))
+    press(context, "p")
     assert not Turn.read(maker.root / line["a"]).paused
 
 
-async def test_cancelling_tells_what_ends_with_it_and_asks_engine(desk, ready, line, press):
-    press(ready(desk), "4")
-    press(ready(desk), "j", "x")
-    assert "1 that need it end too" in plain(desk.draw(120, 40))
-    press(desk, "enter")
-    await desk.effects.settle()
-    assert desk.ask.asked[-1] == ["stop", line["a"]]
-    press(desk, "g", "x")
-    assert "after evaluation" in plain(desk.draw(120, 40))  # a run at work is stopped as everywhere
+async def test_cancelling_tells_what_ends_with_it_and_asks_engine(context, ready, line, press):
+    press(ready(context), "4")
+    press(ready(context), "j", "x")
+    assert "1 that need it end too" in plain(context.draw(120, 40))
+    press(context, "enter")
+    await context.effects.settle()
+    assert context.ask.asked[-1] == ["stop", line["a"]]
+    press(context, "g", "x")
+    assert "after evaluation" in plain(context.draw(120, 40))  # a run at work is stopped as everywhere
 
 
-def test_times_are_told_from_what_such_runs_took(desk, ready, line, press):
-    press(ready(desk), "4")
-    a, b, c = ready(desk).screen.turns[1:]
-    eta = desk.screen.turns[0].ends
+def test_times_are_told_from_what_such_runs_took(context, ready, line, press):
+    press(ready(context), "4")
+    a, b, c = ready(context).screen.turns[1:]
+    eta = context.screen.turns[0].ends
     assert eta is not None and a.begins == pytest.approx(eta) and a.ends == pytest.approx(eta + 90)
     assert b.begins == pytest.approx(a.ends) and c.begins == pytest.approx(b.ends) and c.ends is None
 
 
 @pytest.mark.parametrize("key", ["p", "J", "K", "T", "B"])
-def test_a_run_at_work_has_no_turn_to_change(desk, ready, line, press, key):
-    press(ready(desk), "4")
-    press(ready(desk), key)
-    assert "is at work" in desk.message[0]
+def test_a_run_at_work_has_no_turn_to_change(context, ready, line, press, key):
+    press(ready(context), "4")
+    press(ready(context), key)
+    assert "is at work" in context.message[0]
 
 
 def test_a_cockpit_that_may_only_read_changes_no_order(maker, line, ready, press):
-    from cockpit.context import Desk
+    from cockpit.context import Context
     from cockpit.settings import Settings
 
-    desk = ready(Desk(maker.root, object(), Settings(), read_only=True, clock=lambda: 1_790_000_000.0))
-    press(desk, "4")
-    press(ready(desk), "j")
+    context = ready(Context(maker.root, object(), Settings(), read_only=True, clock=lambda: 1_790_000_000.0))
+    press(context, "4")
+    press(ready(context), "j")
     before = sorted(maker.root.rglob("*"))
     for key in ("p", "J", "K", "T", "B", "x"):
-        press(desk, key)
-        assert "read-only" in desk.message[0]
+        press(context, key)
+        assert "read-only" in context.message[0]
     assert sorted(maker.root.rglob("*")) == before
 
 
-def test_a_run_that_slurm_holds_says_so(desk, ready, maker, press):
+def test_a_run_that_slurm_holds_says_so(context, ready, maker, press):
     from engine.jobs.slurm import Job
 
     folder = maker.planned(sbatch=["--time=10"])
     (folder / "job.json").write_text('{"id": "77", "attempt": 1}')
-    press(ready(desk), "4")
-    ready(desk)
-    assert Job.read(folder) and "Slurm job 77" in plain(desk.draw(120, 40))
-    press(desk, "p")
-    assert "no slot of the cockpit's" in desk.message[0]
+    press(ready(context), "4")
+    ready(context)
+    assert Job.read(folder) and "Slurm job 77" in plain(context.draw(120, 40))
+    press(context, "p")
+    assert "no slot of the cockpit's" in context.message[0]
 
 
-def test_enter_and_a_click_reach_the_run(desk, ready, line, press):
-    press(ready(desk), "4")
-    ready(desk).draw(80, 24)
-    desk.click(10, 7, 80, 24)
-    assert desk.row.id == line["a"]
-    press(desk, "enter")
-    assert desk.screen.name == "live" and desk.live.run == line["a"]
+def test_enter_and_a_click_reach_the_run(context, ready, line, press):
+    press(ready(context), "4")
+    ready(context).draw(80, 24)
+    context.click(10, 7, 80, 24)
+    assert context.row.id == line["a"]
+    press(context, "enter")
+    assert context.screen.name == "live" and context.live.run == line["a"]
 
 
-def test_hostile_names_in_the_files_of_the_queue_are_harmless(desk, ready, maker, press):
+def test_hostile_names_in_the_files_of_the_queue_are_harmless(context, ready, maker, press):
     place = maker.root / ".slots" / "\x1b]0;x\x07box" / "c\x1b[2Jpu"
     (place / "line").mkdir(parents=True)
     (place / "slot-0").write_text("\x1b]52;c;aGk=\x07")
     (place / "slot-x").write_text("")
     (place / "line" / "student-\x9b2J").write_text("[]")
-    press(ready(desk), "4")
-    picture = plain(ready(desk).draw(120, 40))
+    press(ready(context), "4")
+    picture = plain(ready(context).draw(120, 40))
     assert "\x1b" not in picture and "\x9b" not in picture and "aGk" not in picture
 
 
-def test_a_run_that_has_told_nothing_yet_is_starting(desk, ready, maker, press):
+def test_a_run_that_has_told_nothing_yet_is_starting(context, ready, maker, press):
     maker.waiting(maker.planned(slots=CPU), "running")
-    press(ready(desk), "4")
-    assert "starting" in plain(ready(desk).draw(120, 40))
+    press(ready(context), "4")
+    assert "starting" in plain(ready(context).draw(120, 40))

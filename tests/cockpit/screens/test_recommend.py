@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cockpit.context import Desk
+from cockpit.context import Context
 from cockpit.render.lines import plain, width
 from cockpit.services.recommender import Reply
 from cockpit.settings import Settings
@@ -101,18 +101,18 @@ def evaluated(maker):
 
 
 @pytest.fixture
-def recommend(desk, ready, evaluated, press):
+def recommend(context, ready, evaluated, press):
     """The screen with its first user, and the server behind it."""
     Server.made.clear()
-    desk.serve = Server
-    press(ready(desk), "6")
-    asyncio.run(desk.effects.settle())
-    return desk
+    context.serve = Server
+    press(ready(context), "6")
+    asyncio.run(context.effects.settle())
+    return context
 
 
-def settle(desk):
-    asyncio.run(desk.effects.settle())
-    return plain(desk.draw(120, 40))
+def settle(context):
+    asyncio.run(context.effects.settle())
+    return plain(context.draw(120, 40))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -302,14 +302,14 @@ def test_hostile_titles_reach_no_terminal(recommend, press):
         assert "\x1b" not in text and "\x07" not in text and "Jaws [/]" in text
 
 
-def test_without_a_finished_run_it_says_what_to_do(desk, ready, maker, press):
+def test_without_a_finished_run_it_says_what_to_do(context, ready, maker, press):
     maker.ended(maker.planned("data"))
-    desk.serve = Server
-    press(ready(desk), "6")
-    assert "no finished run has a recommender yet" in plain(desk.draw(120, 40))
-    press(desk, "n")
-    assert "no finished run" in desk.message[0]
-    assert desk.effects.work == []
+    context.serve = Server
+    press(ready(context), "6")
+    assert "no finished run has a recommender yet" in plain(context.draw(120, 40))
+    press(context, "n")
+    assert "no finished run" in context.message[0]
+    assert context.effects.work == []
 
 
 def test_a_cockpit_that_may_only_read_may_ask(recommend, press):
@@ -319,9 +319,9 @@ def test_a_cockpit_that_may_only_read_may_ask(recommend, press):
     assert Server.made[-1].asked[-1][1]["row"] == 1
 
 
-async def test_the_real_server_answers_in_the_picture(seven_stages, ready, press, desk):
+async def test_the_real_server_answers_in_the_picture(seven_stages, ready, press, context):
     """From the run list to lists of all three models, and nothing is left behind."""
-    real = Desk(seven_stages, desk.effects, Settings())
+    real = Context(seven_stages, context.effects, Settings())
     ready(real).list.go_to("evaluate")
     press(real, "6")
     await real.effects.settle()

@@ -20,18 +20,18 @@ def machine(*processes, gpu=True):
 
 
 @pytest.fixture
-def system(desk, ready, world, press, monkeypatch):
+def system(context, ready, world, press, monkeypatch):
     """The screen with one run at work (this very process), a browser, and a GPU."""
     # Blocks differ between file systems: here the oldest run takes least.
     monkeypatch.setattr(sizes, "disk_use", lambda folder: 10_000_000 // (1 + int(folder.name[-2:], 16)))
-    press(ready(desk), "5")
+    press(ready(context), "5")
     me = Process(os.getpid(), 1, "python -m engine.jobs.supervisor", "me", 0.75, 500e6, NOW - 3700)
     child = Process(4_000_001, os.getpid(), "python -m engine stage", "me", 1.25, 2.5e9, NOW - 3600)
-    desk.saw_system(machine(me, child, Process(4_000_002, 1, "firefox", "you", 3.5, 4e9, NOW - 90_000)))
-    screen = desk.screens["system"]
+    context.saw_system(machine(me, child, Process(4_000_002, 1, "firefox", "you", 3.5, 4e9, NOW - 90_000)))
+    screen = context.screens["system"]
     while not screen.sizes.complete or screen.sizes._todo:
-        desk.tick()
-    return desk
+        context.tick()
+    return context
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -108,7 +108,7 @@ def test_without_a_network_the_local_alternative_is_named(sets: Any, monkeypatch
     monkeypatch.setitem(SETS, "ml-100k", Published((f"http://127.0.0.1:{port}/ml-100k.zip",)))
     with pytest.raises(DataError, match="refused") as error:
         fetched(sets.settings("ml-100k", path=None), silent)
-    assert error.value.place.endswith("/ml-100k.zip")
+    assert error.value.location.endswith("/ml-100k.zip")
     assert "ml-100k.zip" in error.value.remedy and "data.path=DIR" in error.value.remedy
 
 

@@ -46,7 +46,7 @@ def test_a_zip_with_two_candidates_names_them(sets: Any) -> None:
     sets.write_zip("ml.zip", {"a/ratings.csv": "", "b/ratings.csv": "", "movies.csv": ""})
     with pytest.raises(DataError, match=r"a/ratings\.csv, b/ratings\.csv") as error:
         parts(sets, "ml-20m")
-    assert "data.file" in error.value.remedy and error.value.place.endswith("ml.zip")
+    assert "data.file" in error.value.remedy and error.value.location.endswith("ml.zip")
 
 
 def test_two_tables_in_a_folder_have_to_be_told_apart(sets: Any) -> None:
@@ -100,7 +100,7 @@ def test_a_missing_file_lists_what_was_looked_for_and_what_is_there(sets: Any) -
     sets.write("u.item", "")
     with pytest.raises(DataError, match=r"u\.data") as error:
         parts(sets, "ml-100k")
-    assert "There is: u.item." in error.value.remedy and error.value.place == str(sets.place)
+    assert "There is: u.item." in error.value.remedy and error.value.location == str(sets.place)
 
 
 def test_a_missing_file_in_a_folder_below_is_pointed_out(sets: Any) -> None:

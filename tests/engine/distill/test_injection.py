@@ -14,7 +14,7 @@ from engine import config
 from engine.config.settings.distill import Injection as Settings
 from engine.config.settings.student import Student
 from engine.data.ids import from_zero_based
-from engine.distill.injection import Injection, folded, tables
+from engine.distill.injection import Injection, merged, tables
 from engine.metrics import ranking
 from engine.student.model import SequenceModel, load_student, save_student
 from engine.student.packed_sequences import of_histories
@@ -71,7 +71,7 @@ def test_a_student_with_injected_vectors_gives_the_published_scores(
         injection.project.weight.copy_(case["fc_weight"].float())
         injection.project.bias.copy_(case["fc_bias"])
     history = torch.from_numpy(from_zero_based(case["seq"].numpy(), padding=60)).long()
-    save_student(tmp_path / "plain.safetensors", folded(model, injection, "inputs"))
+    save_student(tmp_path / "plain.safetensors", merged(model, injection, "inputs"))
     plain = load_student(tmp_path / "plain.safetensors")
     with torch.no_grad():
         table, bias = plain.item_table()
@@ -104,7 +104,7 @@ def test_the_folded_model_gives_the_same_scores_and_knows_no_teacher(
         read, table, bias = tables(trained, injection, into)
         states = trained.encode(history[real], layout, read)
         expected = ranking.score_items(states, table, bias)
-        plain = folded(trained, injection, into)
+        plain = merged(trained, injection, into)
         own_table, own_bias = plain.item_table()
         got = ranking.score_items(plain.encode(history[real], layout), own_table, own_bias)
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)

@@ -12,10 +12,10 @@ from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.injection import tables
 from engine.distill.module import DistillModule, Scored
-from engine.distill.teacher_targets import Answers
+from engine.distill.teacher_targets import TeacherTargets
 from engine.knowledge.rankings import Rankings
 from engine.stages import STAGES, TERMS
-from engine.student.batches import Windows
+from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 
@@ -37,7 +37,7 @@ def module_of(
     sequences, rankings, vectors = world
     torch.manual_seed(settings.student.seed)
     student = settings.student
-    windows = Windows(
+    windows = BatchSampler(
         sequences,
         length=student.max_length,
         batch=student.batch,
@@ -46,8 +46,8 @@ def module_of(
         same_shapes=same_shapes,
         ends=ends is not None,
     )
-    answers = Answers(rankings, len(sequences.items), 5, "cpu")
-    after = None if ends is None else Answers(ends, len(sequences.items) + 1, 5, "cpu")
+    answers = TeacherTargets(rankings, len(sequences.items), 5, "cpu")
+    after = None if ends is None else TeacherTargets(ends, len(sequences.items) + 1, 5, "cpu")
     ps = losses.propensities(torch.bincount(torch.from_numpy(sequences.items).long(), minlength=21), 0.05)
     return DistillModule(SequenceModel(20, student), settings, windows, answers, vectors, ps, every, after)
 
@@ -150,7 +150,7 @@ def test_a_student_learns_from_the_ends_alone(
     sequences, right = counting_world[0], []
     for begin, stop in zip(sequences.offsets[:-1].tolist(), sequences.offsets[1:].tolist(), strict=True):
         shown = torch.from_numpy(sequences.items[max(begin, stop - 8) : stop]).long()[None]
-        scores = module.folded().user_vectors(shown) @ module.folded().item_table()[0].T
+        scores = module.merged().user_vectors(shown) @ module.merged().item_table()[0].T
         right.append(int(scores[0, 2:].argmax()) + 2 == int(shown[0, -1]) % 20 + 1 or int(shown[0, -1]) == 20)
     assert sum(right) > 0.9 * len(right)
 
@@ -244,7 +244,7 @@ def test_a_student_learns_from_its_teacher_what_its_own_data_do_not_hold(
         optimizer.zero_grad()
         torch.stack([weight * value for weight, value in values.values()]).sum().backward()
         optimizer.step()
-    plain = module.folded()
+    plain = module.merged()
     last = torch.arange(2, 16)  # whose next five do not reach item 1 again
     scores = plain.user_vectors(torch.stack([last - 1, last], dim=1)) @ plain.item_table()[0].T
     scores[:, :2] = -torch.inf  # the padding, and the item that the data name always

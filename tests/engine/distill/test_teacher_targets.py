@@ -6,10 +6,10 @@ import torch
 
 from engine.data.sequences import Sequences
 from engine.distill import teacher_targets
-from engine.distill.teacher_targets import NOT_ASKED, Answers
+from engine.distill.teacher_targets import NOT_ASKED, TeacherTargets
 from engine.errors import DataError
 from engine.knowledge.rankings import Rankings
-from engine.student.batches import Windows
+from engine.student.batches import BatchSampler
 
 HISTORIES = [[1, 2, 3, 4, 5], [6, 7, 8], [9, 10, 11, 12]]
 
@@ -23,14 +23,16 @@ def sequences() -> Sequences:
     )
 
 
-def windows(same_shapes: bool = False) -> Windows:
-    return Windows(sequences(), length=3, batch=3, seed=1, random=True, same_shapes=same_shapes)
+def windows(same_shapes: bool = False) -> BatchSampler:
+    return BatchSampler(sequences(), length=3, batch=3, seed=1, random=True, same_shapes=same_shapes)
 
 
-def answered(rows: list[int], top: int = 4) -> Answers:
+def answered(rows: list[int], top: int = 4) -> TeacherTargets:
     """A teacher who says about event r: the items r, r + 1, ..., at distances 0, 1, ..."""
     items = torch.tensor(rows)[:, None] + torch.arange(6)
-    return Answers(Rankings(torch.tensor(rows), items.int(), torch.arange(6.0).expand(len(rows), 6)), 12, top, "cpu")
+    return TeacherTargets(
+        Rankings(torch.tensor(rows), items.int(), torch.arange(6.0).expand(len(rows), 6)), 12, top, "cpu"
+    )
 
 
 @pytest.mark.parametrize("same_shapes", [False, True])
@@ -54,8 +56,8 @@ def test_an_end_gets_the_ranking_of_what_follows_its_own_history(same_shapes: bo
     data = sequences()
     stops = data.offsets[1:].tolist()
     items = torch.tensor(stops[:2])[:, None] + torch.arange(6)  # nothing was asked about the third history's end
-    ends = Answers(Rankings(torch.tensor(stops[:2]), items.int(), torch.zeros(2, 6)), 13, 4, "cpu")
-    made, seen = Windows(data, length=3, batch=3, seed=1, random=True, same_shapes=same_shapes, ends=True), set()
+    ends = TeacherTargets(Rankings(torch.tensor(stops[:2]), items.int(), torch.zeros(2, 6)), 13, 4, "cpu")
+    made, seen = BatchSampler(data, length=3, batch=3, seed=1, random=True, same_shapes=same_shapes, ends=True), set()
     for step in range(20):
         batch = made(step)
         for item, target, row in zip(
@@ -84,8 +86,8 @@ def test_knowledge_about_other_data_is_an_error_with_a_remedy() -> None:
 def test_the_furthest_answered_positions_are_kept(share: float, expected: list[int]) -> None:
     worth = torch.tensor([1.0, -2.0, 99.0, 3.0, 98.0, 5.0])
     answered_ = torch.tensor([True, True, False, True, False, True])
-    assert teacher_targets.furthest(worth, answered_, share).nonzero()[:, 0].tolist() == expected
-    assert not teacher_targets.furthest(worth, torch.zeros(6, dtype=torch.bool), share).any()
+    assert teacher_targets.top_fraction(worth, answered_, share).nonzero()[:, 0].tolist() == expected
+    assert not teacher_targets.top_fraction(worth, torch.zeros(6, dtype=torch.bool), share).any()
 
 
 def test_divergence_and_error_are_least_where_the_student_agrees() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.data.sequences import Rows, Sequences
-from engine.student.batches import Windows
+from engine.student.batches import BatchSampler
 
 DATA = ("first-batches", "no-leak", "target-unseen", "ids", "titles")
 
@@ -106,7 +106,7 @@ def test_users_apart_are_sound(case, chain_of_users, look):
 
 
 def test_shuffled_labels_are_named(case, named, monkeypatch):
-    sound = Windows.__call__
+    sound = BatchSampler.__call__
 
     def shuffled(self, step):
         batch = sound(self, step)
@@ -115,18 +115,18 @@ def test_shuffled_labels_are_named(case, named, monkeypatch):
             batch.items, batch.targets[order], batch.events, batch.layout, batch.weights, batch.positions
         )
 
-    monkeypatch.setattr(Windows, "__call__", shuffled)
+    monkeypatch.setattr(BatchSampler, "__call__", shuffled)
     assert "targets are not the event that follows" in named(case("data"), "first-batches").evidence
 
 
 def test_labels_shifted_by_one_are_named(case, named, monkeypatch):
-    sound = Windows.__call__
+    sound = BatchSampler.__call__
 
     def shifted(self, step):
         batch = sound(self, step)
         return type(batch)(batch.items, batch.items, batch.events, batch.layout, batch.weights, batch.positions)
 
-    monkeypatch.setattr(Windows, "__call__", shifted)
+    monkeypatch.setattr(BatchSampler, "__call__", shifted)
     named(case("data"), "first-batches")
 
 

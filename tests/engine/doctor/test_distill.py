@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.distill.teacher_targets import Answers
+from engine.distill.teacher_targets import TeacherTargets
 from engine.doctor.quality import Ranked
 
 BEFORE = ("data", "student", "backbone", "teacher", "knowledge")
@@ -18,13 +18,13 @@ def test_a_sound_student_is_taught_by_its_own_rows_and_becomes_another_model(cas
 
 
 def test_answers_shifted_by_one_row_are_named(case, named, monkeypatch):
-    sound = Answers.__init__
+    sound = TeacherTargets.__init__
 
     def shifted(self, *given):
         sound(self, *given)
         self.items = self.items.roll(1, dims=0)
 
-    monkeypatch.setattr(Answers, "__init__", shifted)
+    monkeypatch.setattr(TeacherTargets, "__init__", shifted)
     assert "by the ranking of another event" in named(case(*BEFORE), "answers-fit-positions").evidence
 
 
@@ -32,8 +32,8 @@ def test_answers_about_other_histories_ends_are_named(case, look, named, setting
     taught = replace(settings, distill=replace(settings.distill, ends=1.0))
     found = look(case(*BEFORE, config=taught), "answers-fit-positions")["answers-fit-positions"]
     assert found.verdict == "pass", found
-    sound = Answers.after
-    monkeypatch.setattr(Answers, "after", lambda self, batch: sound(self, batch).clamp(max=1))
+    sound = TeacherTargets.after
+    monkeypatch.setattr(TeacherTargets, "after", lambda self, batch: sound(self, batch).clamp(max=1))
     evidence = named(case(*BEFORE, config=taught), "answers-fit-positions").evidence
     assert "by the ranking of another event" in evidence
 

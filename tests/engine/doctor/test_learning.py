@@ -10,7 +10,7 @@ from engine import config
 from engine.runs.run import Run
 from engine.runs.schema import CONFIG, EVENTS
 from engine.student import training_plan
-from engine.student.batches import Windows
+from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 from engine.teacher.lora.moe_lora import _Fused
@@ -91,14 +91,14 @@ def test_an_optimizer_with_a_learning_rate_of_zero_is_named(case, look, monkeypa
 
 
 def test_labels_that_are_drawn_anew_each_time_cannot_be_learned_by_heart(case, named, monkeypatch):
-    sound, draw = Windows.__call__, torch.Generator().manual_seed(0)
+    sound, draw = BatchSampler.__call__, torch.Generator().manual_seed(0)
 
     def drawn(self, step):
         batch = sound(self, step)
         targets = torch.randint(1, 81, batch.targets.shape, generator=draw)
         return replace(batch, targets=targets)
 
-    monkeypatch.setattr(Windows, "__call__", drawn)
+    monkeypatch.setattr(BatchSampler, "__call__", drawn)
     assert "loss of one batch" in named(case("data"), "student-overfits").evidence
 
 

@@ -11,8 +11,8 @@ from engine.teacher import build
 from engine.teacher.lora.moe_lora import adapters
 from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Teacher
-from engine.teacher.objectives.rank_collator import Asking
-from engine.teacher.prompting.tokenizer import EMPTY, HISTORY_PIECE, TITLES, Phrasebook
+from engine.teacher.objectives.rank_collator import RankCollator
+from engine.teacher.prompting.tokenizer import EMPTY, HISTORY_PIECE, TITLES, PromptTokenizer
 
 BEFORE = ("data", "student", "backbone")
 READING = ("prompts-hold-titles", "prompts-hold-slots", "gate-acts", "gate-is-per-user", "frozen-stays")
@@ -26,8 +26,8 @@ def test_a_sound_teacher_passes_before_and_after_its_training(case, look, finish
 
 def listed(monkeypatch, change):
     """``change`` (parts, owners) of every list of titles and slots that goes into a prompt."""
-    sound = Phrasebook._listed
-    monkeypatch.setattr(Phrasebook, "_listed", lambda self, *given: change(*sound(self, *given)))
+    sound = PromptTokenizer._listed
+    monkeypatch.setattr(PromptTokenizer, "_listed", lambda self, *given: change(*sound(self, *given)))
 
 
 def test_prompts_without_titles_are_named(case, named, monkeypatch):
@@ -38,7 +38,7 @@ def test_prompts_without_titles_are_named(case, named, monkeypatch):
 
 def test_prompts_with_the_titles_of_other_items_are_named(case, named, monkeypatch):
     monkeypatch.setattr(
-        build, "Phrasebook", lambda titles, *rest: Phrasebook([titles[0], *titles[2:], titles[1]], *rest)
+        build, "PromptTokenizer", lambda titles, *rest: PromptTokenizer([titles[0], *titles[2:], titles[1]], *rest)
     )
     named(case(*BEFORE, "teacher"), "prompts-hold-titles")
 
@@ -54,13 +54,13 @@ def test_a_slot_too_few_is_named(case, named, monkeypatch):
 
 
 def test_a_vector_in_another_items_slot_is_named(case, named, monkeypatch):
-    sound = Asking.__init__
+    sound = RankCollator.__init__
 
     def shifted(self, *given):
         sound(self, *given)
         self._table = self._table.roll(1, dims=0)
 
-    monkeypatch.setattr(Asking, "__init__", shifted)
+    monkeypatch.setattr(RankCollator, "__init__", shifted)
     assert "hold another item's vector" in named(case(*BEFORE, "teacher"), "prompts-hold-slots").evidence
 
 

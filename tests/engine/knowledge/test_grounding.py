@@ -24,8 +24,8 @@ def test_the_published_distances_ranks_and_adjustments() -> None:
     torch.testing.assert_close(spread(golden["ci_scores"]), golden["ci_norm"], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(spread(golden["pop_count"]), golden["pop_norm"], rtol=1e-4, atol=1e-5)
     for gamma in (0.01, 0.5, 1.0, 7.0):
-        for liking, name in (("ci_scores", "ci"), ("pop_count", "pop")):
-            assert torch.equal(places(adjusted(found, golden[liking], gamma)), golden[f"rank_{name}_gamma_{gamma}"])
+        for popularity, name in (("ci_scores", "ci"), ("pop_count", "pop")):
+            assert torch.equal(places(adjusted(found, golden[popularity], gamma)), golden[f"rank_{name}_gamma_{gamma}"])
 
 
 def test_spread_distances_leave_confidences_that_differ() -> None:
@@ -44,17 +44,17 @@ def test_equal_distances_are_spread_to_zero_and_not_to_nan() -> None:
 def test_scores_order_items_by_adjusted_distance_and_no_answer_makes_all_equal() -> None:
     torch.manual_seed(0)
     answers, items = torch.cat([torch.randn(3, 4), torch.zeros(1, 4)]), torch.randn(7, 4)
-    liking = torch.tensor([0.0, 1, 50, 3, 0, 9, 2])
+    popularity = torch.tensor([0.0, 1, 50, 3, 0, 9, 2])
     for gamma in (0.0, 5.0):
-        found = grounding.scores(answers, items, liking, gamma)
-        expected = grounding.adjusted(grounding.distances(answers[:3], items[1:]), liking[1:], gamma)
+        found = grounding.scores(answers, items, popularity, gamma)
+        expected = grounding.adjusted(grounding.distances(answers[:3], items[1:]), popularity[1:], gamma)
         torch.testing.assert_close(found[:3, 1:], -expected)
         assert (found[:, 0] == -torch.inf).all() and (found[3, 1:] == 0).all()
 
 
 def test_a_great_gamma_brings_the_popular_items_first() -> None:
     torch.manual_seed(0)
-    items, liking = torch.randn(7, 4), torch.tensor([0.0, 1, 50, 3, 0, 9, 2])
-    found = grounding.scores(torch.randn(5, 4), items, liking, 99.0)[:, 1:]
+    items, popularity = torch.randn(7, 4), torch.tensor([0.0, 1, 50, 3, 0, 9, 2])
+    found = grounding.scores(torch.randn(5, 4), items, popularity, 99.0)[:, 1:]
     # The nearest item stays at distance zero; behind it stands the most popular one.
     assert all(2 in row.topk(2).indices + 1 for row in found)

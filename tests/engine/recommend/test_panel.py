@@ -122,10 +122,12 @@ def test_a_model_that_is_not_there_says_so_and_the_others_answer(seven_stages: P
 
 
 def test_scores_that_are_not_numbers_are_told_and_not_ranked(panel: Panel) -> None:
-    from engine.recommend.predictions import Told
+    from engine.recommend.predictions import Prediction
 
     broken = Panel.__new__(Panel)
-    broken.__dict__ |= panel.__dict__ | {"_tellers": {"student": lambda history: Told(np.full(81, np.nan, np.float32))}}
+    broken.__dict__ |= panel.__dict__ | {
+        "_tellers": {"student": lambda history: Prediction(np.full(81, np.nan, np.float32))}
+    }
     column = columns(broken.answer(Question(panel.people.history(0), 0)))["student"]
     assert column.state == FAILED and "not a number" in column.note and "engine doctor" in column.note
 

@@ -31,8 +31,8 @@ def test_a_damaged_file_says_how_to_make_it_again(seven_stages: Path, tmp_path: 
 def test_one_answer_is_grounded_as_the_stage_grounds_them(gamma: float) -> None:
     draw = np.random.default_rng(0)
     answers, items = draw.normal(size=(3, 5)).astype(np.float32), draw.normal(size=(9, 5)).astype(np.float32)
-    answers[2], liking = 0, np.asarray([0, 30, 4, 5, 9, 9, 12, 7, 4], dtype=np.float32)
-    expected = scores(*(torch.from_numpy(part) for part in (answers, items, liking)), gamma)
+    answers[2], popularity = 0, np.asarray([0, 30, 4, 5, 9, 9, 12, 7, 4], dtype=np.float32)
+    expected = scores(*(torch.from_numpy(part) for part in (answers, items, popularity)), gamma)
     for row in range(3):
-        found = torch.from_numpy(grounded(answers[row], items, liking, gamma))
+        found = torch.from_numpy(grounded(answers[row], items, popularity, gamma))
         torch.testing.assert_close(found[1:], expected[row, 1:], rtol=1e-4, atol=1e-5)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.errors import RunError
-from engine.runs.event_writer import BURST_SECONDS, Journal
+from engine.runs.event_writer import BURST_SECONDS, EventWriter
 from engine.runs.events import KINDS, LINE_LIMIT, TEXT_LIMIT, fault
 
 
@@ -31,7 +31,7 @@ def of_kind(path: Path, kind: str) -> list[dict[str, Any]]:
 
 def test_every_kind_is_written_as_the_table_says(tmp_path: Path) -> None:
     example = {int: 3, float: 0.5, str: "text", list: [1.0], dict: {"loss": 0.5}, bool: True}
-    journal = Journal(tmp_path / "e")
+    journal = EventWriter(tmp_path / "e")
     for kind in KINDS.values():
         fields = {name: example[types[0]] for name, types in (kind.needs | kind.may).items()}
         journal.write(kind.name, step=7 if kind.step else None, epoch=0.5, **fields)
@@ -42,7 +42,7 @@ def test_every_kind_is_written_as_the_table_says(tmp_path: Path) -> None:
 
 
 def test_a_field_that_is_not_in_the_table_is_a_mistake_of_ours(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "e")
+    journal = EventWriter(tmp_path / "e")
     with pytest.raises(ValueError, match="los does not fit"):
         journal.write("s", step=1, los={})
     with pytest.raises(ValueError, match="step does not fit"):
@@ -50,7 +50,7 @@ def test_a_field_that_is_not_in_the_table_is_a_mistake_of_ours(tmp_path: Path) -
 
 
 def test_short_work_keeps_every_step(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "e", Clock())
+    journal = EventWriter(tmp_path / "e", Clock())
     for step in range(BURST_SECONDS * 20):
         journal.write("s", step=step, m={"loss": 1.0})
     assert len(lines(tmp_path / "e")) == BURST_SECONDS * 20
@@ -58,7 +58,7 @@ def test_short_work_keeps_every_step(tmp_path: Path) -> None:
 
 def test_long_work_keeps_twenty_lines_a_second_and_the_newest_of_all(tmp_path: Path) -> None:
     clock = Clock()
-    journal = Journal(tmp_path / "e", clock)
+    journal = EventWriter(tmp_path / "e", clock)
     for step in range(60_000):  # a minute at a thousand steps a second
         clock.now = 1000 + step / 1000
         journal.write("s", step=step, m={"loss": float(step)})
@@ -73,7 +73,7 @@ def test_long_work_keeps_twenty_lines_a_second_and_the_newest_of_all(tmp_path: P
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.rate is None])
 def test_what_matters_is_never_thinned_out(tmp_path: Path, kind: str) -> None:
-    journal = Journal(tmp_path / "e", Clock())
+    journal = EventWriter(tmp_path / "e", Clock())
     example = {int: 3, str: "text", list: [1.0], dict: {"loss": 0.5}}
     fields = {name: example[types[0]] for name, types in KINDS[kind].needs.items()}
     for _ in range(1000):
@@ -82,7 +82,7 @@ def test_what_matters_is_never_thinned_out(tmp_path: Path, kind: str) -> None:
 
 
 def test_layers_have_rates_of_their_own(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "e", Clock())
+    journal = EventWriter(tmp_path / "e", Clock())
     for step in range(40):
         for layer in ("one", "two"):
             journal.gate(step, layer, [[1, 2], [3, 4]], [0.5, 0.5], 0.69)
@@ -91,7 +91,7 @@ def test_layers_have_rates_of_their_own(tmp_path: Path) -> None:
 
 
 def test_numbers_of_one_step_add_up_when_they_are_held_back(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "e", Clock())
+    journal = EventWriter(tmp_path / "e", Clock())
     for step in range(BURST_SECONDS * 20):
         journal.write("s", step=step, m={"loss": 1.0})
     journal.write("s", step=500, m={"loss": 2.0})
@@ -102,7 +102,7 @@ def test_numbers_of_one_step_add_up_when_they_are_held_back(tmp_path: Path) -> N
 
 def test_a_held_event_keeps_its_own_time(tmp_path: Path) -> None:
     clock = Clock()
-    journal = Journal(tmp_path / "e", clock)
+    journal = EventWriter(tmp_path / "e", clock)
     for step in range(BURST_SECONDS * 20 + 1):
         journal.write("s", step=step, m={"loss": 1.0})
     clock.now += 100
@@ -111,17 +111,17 @@ def test_a_held_event_keeps_its_own_time(tmp_path: Path) -> None:
 
 
 def test_the_sequence_goes_on_in_a_later_attempt(tmp_path: Path) -> None:
-    Journal(tmp_path / "e").write("start", attempt=1)
-    Journal(tmp_path / "e").write("start", attempt=2)
+    EventWriter(tmp_path / "e").write("start", attempt=1)
+    EventWriter(tmp_path / "e").write("start", attempt=2)
     assert [event["q"] for event in lines(tmp_path / "e")] == [0, 1]
 
 
 def test_a_half_written_last_line_does_not_swallow_the_next_event(tmp_path: Path) -> None:
-    first = Journal(tmp_path / "e")
+    first = EventWriter(tmp_path / "e")
     first.write("start", attempt=1)
     with (tmp_path / "e").open("ab") as file:
         file.write(b'{"v":1,"t":1.0,"q":1,"k":"s","m":{"lo')
-    Journal(tmp_path / "e").write("start", attempt=2)
+    EventWriter(tmp_path / "e").write("start", attempt=2)
     whole = (tmp_path / "e").read_bytes().splitlines()
     assert json.loads(whole[-1])["attempt"] == 2
     assert json.loads(whole[-1])["q"] == 1
@@ -131,7 +131,7 @@ def test_each_event_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     written: list[bytes] = []
     write: Callable[[int, bytes], int] = os.write
     monkeypatch.setattr(os, "write", lambda handle, data: (written.append(data), write(handle, data))[1])
-    journal = Journal(tmp_path / "e")
+    journal = EventWriter(tmp_path / "e")
     journal.write("log", level="info", msg="x" * 100_000)
     assert [len(data.splitlines()) for data in written] == [1]
     assert len(written[0]) <= LINE_LIMIT
@@ -139,23 +139,23 @@ def test_each_event_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_longest_texts_fit_into_a_line_however_they_are_escaped(tmp_path: Path) -> None:
-    Journal(tmp_path / "e").write("end", status="failed", reason="\x00" * 9999, trace="\x00" * 9999)
+    EventWriter(tmp_path / "e").write("end", status="failed", reason="\x00" * 9999, trace="\x00" * 9999)
     assert (tmp_path / "e").stat().st_size < LINE_LIMIT
 
 
 def test_an_event_that_no_line_can_hold_is_a_mistake_of_ours(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="longer than"):
-        Journal(tmp_path / "e").write("s", step=1, m={f"metric {i}": 0.1 for i in range(10_000)})
+        EventWriter(tmp_path / "e").write("s", step=1, m={f"metric {i}": 0.1 for i in range(10_000)})
 
 
 def test_a_full_device_is_told_with_a_remedy() -> None:
-    journal = Journal(Path("/dev/full"))
+    journal = EventWriter(Path("/dev/full"))
     with pytest.raises(RunError, match=r"/dev/full: cannot be written: No space left on device\n.*Make room"):
         journal.write("start", attempt=1)
 
 
 def test_writing_goes_on_after_the_disk_took_half_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = Journal(tmp_path / "e")
+    journal = EventWriter(tmp_path / "e")
     journal.write("start", attempt=1)
     write: Callable[[int, bytes], int] = os.write
     room = [20]

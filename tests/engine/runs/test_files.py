@@ -100,7 +100,7 @@ def test_a_full_disk_in_the_middle_of_a_file_is_told_with_a_remedy(tmp_path: Pat
     with pytest.raises(RunError) as caught, Replacing(tmp_path / "model") as scratch:
         scratch.write_bytes(b"half")
         raise OSError(number, os.strerror(number))
-    assert caught.value.place == str(tmp_path / "model")
+    assert caught.value.location == str(tmp_path / "model")
     assert "engine resume" in caught.value.remedy
     assert not (tmp_path / "model").exists()
     assert not scratch.exists()

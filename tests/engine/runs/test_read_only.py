@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.runs.read_only import RANK, Follower, rank
+from engine.runs.read_only import RANK, ReadOnlyRun, rank
 from engine.stages import SEQUENCES, STUDENT_MODEL
 
 
@@ -18,7 +18,7 @@ def test_it_reads_inputs_but_writes_nothing_into_the_run(bench: Any) -> None:
     before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        with Follower(folder) as run:
+        with ReadOnlyRun(folder) as run:
             assert run.input(SEQUENCES).read_text() == "sequences"
             run.describe({"all": 3})
             run.scalars(1, {"loss": 2.0}, 0.5)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.runs.event_writer import Journal
+from engine.runs.event_writer import EventWriter
 from engine.runs.events import LINE_LIMIT, Event
 from engine.runs.reader import READ_LIMIT, Evaluation, Growing, History, Tail, follow, history
 
@@ -110,12 +110,12 @@ def test_a_rewritten_file_is_read_from_its_start(tmp_path: Path, replace: bool) 
 
 def test_texts_of_events_are_cleaned(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    Journal(path).write("log", level="info", msg="a\x1b]52;c;aGk=\x07b \u202ec")
+    EventWriter(path).write("log", level="info", msg="a\x1b]52;c;aGk=\x07b \u202ec")
     assert Tail(path).read()[0]["msg"] == "ab \ufffdc"
 
 
 def write(path: Path, *events: tuple[str, dict[str, Any]]) -> None:
-    journal = Journal(path / "events.jsonl")
+    journal = EventWriter(path / "events.jsonl")
     for kind, fields in events:
         journal.write(kind, **fields)
     journal.flush()

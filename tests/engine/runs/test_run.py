@@ -298,7 +298,7 @@ def test_a_run_can_work_in_a_thread(folder: Path) -> None:
         (Stopped(), "stopped", ""),
         (KeyboardInterrupt(), "stopped", ""),
         (
-            DataError("has no rows", place="u.data", remedy="Give another file."),
+            DataError("has no rows", location="u.data", remedy="Give another file."),
             "failed",
             "u.data: has no rows\nGive another file.",
         ),

@@ -1,10 +1,10 @@
 import pytest
 
-from engine.runs.throughput import Pace
+from engine.runs.throughput import Throughput
 
 
 def test_a_steady_pace_is_told_from_the_second_second_on() -> None:
-    pace = Pace()
+    pace = Throughput()
     assert pace.measure(100.0, 0, "train") is None
     assert pace.measure(100.5, 5, "train") is None
     assert pace.measure(101.0, 10, "train") == pytest.approx(10)
@@ -12,7 +12,7 @@ def test_a_steady_pace_is_told_from_the_second_second_on() -> None:
 
 
 def test_a_change_of_pace_is_followed_but_not_at_once() -> None:
-    pace = Pace()
+    pace = Throughput()
     pace.measure(0.0, 0, "train")
     pace.measure(1.0, 100, "train")
     rates = [pace.measure(float(second), 100 + (second - 1) * 10, "train") or 0.0 for second in range(2, 22)]
@@ -22,7 +22,7 @@ def test_a_change_of_pace_is_followed_but_not_at_once() -> None:
 
 
 def test_a_pause_keeps_the_rate_and_is_counted_when_work_goes_on() -> None:
-    pace = Pace()
+    pace = Throughput()
     pace.measure(0.0, 0, "train")
     pace.measure(1.0, 100, "train")
     assert [pace.measure(float(second), 100, "train") for second in range(2, 60)] == [100.0] * 58
@@ -30,7 +30,7 @@ def test_a_pause_keeps_the_rate_and_is_counted_when_work_goes_on() -> None:
 
 
 def test_nothing_done_yet_has_no_rate() -> None:
-    pace = Pace()
+    pace = Throughput()
     assert [pace.measure(float(second), 0, "prepare") for second in range(5)] == [None] * 5
 
 
@@ -38,7 +38,7 @@ def test_nothing_done_yet_has_no_rate() -> None:
     ("done", "phase"), [(0, "validate"), (3, "train")], ids=["another phase", "again from earlier"]
 )
 def test_a_phase_that_begins_is_measured_anew(done: int, phase: str) -> None:
-    pace = Pace()
+    pace = Throughput()
     pace.measure(0.0, 0, "train")
     pace.measure(1.0, 100, "train")
     assert pace.measure(2.0, done, phase) is None

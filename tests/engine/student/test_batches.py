@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError
-from engine.student.batches import Batch, Windows, histories
+from engine.student.batches import Batch, BatchSampler, histories
 
 Make = Callable[[list[list[int]]], Sequences]
 LONG = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [11, 12, 13], [21], [31, 32], [41, 42, 43, 44, 45]]
 
 
-def windows(sequences: Sequences, **changes: object) -> Windows:
+def windows(sequences: Sequences, **changes: object) -> BatchSampler:
     given = {"length": 4, "batch": 2, "seed": 1, "random": True} | changes
-    return Windows(sequences, **given)  # type: ignore[arg-type]
+    return BatchSampler(sequences, **given)  # type: ignore[arg-type]
 
 
 def pairs(batch: Batch) -> list[tuple[int, int]]:

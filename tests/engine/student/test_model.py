@@ -13,7 +13,7 @@ from torch import tensor
 from engine.config.settings.student import Student
 from engine.data.sequences import Sequences
 from engine.errors import RunError
-from engine.student.batches import Windows
+from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel, load_student, save_student
 from engine.student.module import StudentModule
 
@@ -65,7 +65,7 @@ def test_full_grids_give_the_same_loss_and_gradients_as_flat_positions(
     settings: Settings, counting_sequences: Callable[..., Sequences], model: SequenceModel
 ) -> None:
     def gradients(same_shapes: bool) -> list[torch.Tensor]:
-        windows = Windows(counting_sequences(), length=8, batch=16, seed=1, random=True, same_shapes=same_shapes)
+        windows = BatchSampler(counting_sequences(), length=8, batch=16, seed=1, random=True, same_shapes=same_shapes)
         loss = StudentModule(model, model.settings, windows).loss(windows(2), 2)
         return [loss, *torch.autograd.grad(loss, list(model.parameters()))]
 
@@ -112,7 +112,7 @@ def test_it_learns_a_rule_a_person_can_see(
 ) -> None:
     torch.manual_seed(0)
     chosen = settings(loss=loss, learning_rate=1e-2, hidden=32, batch=32, **LOSSES[loss])
-    windows = Windows(counting_sequences(), length=8, batch=32, seed=1, random=True)
+    windows = BatchSampler(counting_sequences(), length=8, batch=32, seed=1, random=True)
     model = SequenceModel(20, chosen)
     train(StudentModule(model, chosen, windows), 150)
     table, bias = model.item_table()
@@ -129,7 +129,7 @@ def test_one_batch_can_be_overfitted(settings: Settings, make_sequences: Callabl
     torch.manual_seed(0)
     chosen = settings(learning_rate=1e-2, hidden=32, weight_decay=0.0)
     random = torch.Generator().manual_seed(5)
-    windows = Windows(
+    windows = BatchSampler(
         make_sequences(torch.randint(1, 21, (8, 6), generator=random).tolist()),
         length=8,
         batch=8,
@@ -143,7 +143,7 @@ def test_before_training_the_loss_is_near_ln_n(
     settings: Settings, counting_sequences: Callable[..., Sequences]
 ) -> None:
     torch.manual_seed(0)
-    windows = Windows(counting_sequences(items=500), length=8, batch=64, seed=1, random=True)
+    windows = BatchSampler(counting_sequences(items=500), length=8, batch=64, seed=1, random=True)
     module = StudentModule(SequenceModel(500, settings(hidden=64)), settings(hidden=64), windows)
     assert module.loss(windows(0), 0).item() == pytest.approx(math.log(500), abs=0.1)
 
@@ -171,7 +171,7 @@ def test_dropout_acts_in_training_and_is_the_same_for_the_same_step(
     settings: Settings, counting_sequences: Callable[..., Sequences]
 ) -> None:
     chosen = replace(settings(), dropout=0.5, attention_dropout=0.5)
-    windows = Windows(counting_sequences(), length=8, batch=16, seed=1, random=True)
+    windows = BatchSampler(counting_sequences(), length=8, batch=16, seed=1, random=True)
     module = StudentModule(SequenceModel(20, chosen), chosen, windows)
     module.train()
     first, other, again = (module.training_step(step, 0).item() for step in (3, 4, 3))

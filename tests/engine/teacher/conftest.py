@@ -19,7 +19,7 @@ from engine.teacher.lora.moe_lora import adapt, adapters
 from engine.teacher.lora.projector import Projector
 from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Teacher
-from engine.teacher.prompting.tokenizer import Phrasebook
+from engine.teacher.prompting.tokenizer import PromptTokenizer
 from engine.teacher.users import Student
 
 ITEMS, WIDTH, LETTERS = 12, 8, 40
@@ -32,7 +32,7 @@ class Tiny:
 
     teacher: Teacher
     student: Student
-    book: Phrasebook
+    book: PromptTokenizer
     data: Sequences
 
 
@@ -68,7 +68,7 @@ def tiny() -> Callable[[], Tiny]:
         return Tiny(
             Teacher(model, routing, make_gate("softmax", WIDTH, 2, 8, 1, "group"), Projector(WIDTH, 16), head).eval(),
             student,
-            Phrasebook(NAMES, vocabulary, 200, 6),
+            PromptTokenizer(NAMES, vocabulary, 200, 6),
             Sequences(draw.integers(1, ITEMS + 1, 26).astype(np.int32), np.asarray([0, 9, 11, 26]), np.arange(3)),
         )
 

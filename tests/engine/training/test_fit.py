@@ -40,12 +40,12 @@ class Line(pl.LightningModule):
         return {"seen": [self.w], "empty": [], "unseen": [self.unseen], "nothing": [self.nothing]}
 
 
-def course(**changes: Any) -> fit.Course:
+def course(**changes: Any) -> fit.TrainingPlan:
     given: dict[str, Any] = {
         "steps": 12, "per_epoch": 4, "evaluate_every": 4, "patience": 0, "metric": "val_ndcg@10",
         "rate": schedule("constant", 0, 12),
     } | changes  # fmt: skip
-    return fit.Course(**given)
+    return fit.TrainingPlan(**given)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def run(tmp_path: Path) -> Run:
     return Run(Store(tmp_path / "runs").create(info, "seed: 1\n"))
 
 
-def train(module: Line, run: Run, values: Callable[[], float] | None = None, **changes: Any) -> checkpoint.Standing:
+def train(module: Line, run: Run, values: Callable[[], float] | None = None, **changes: Any) -> checkpoint.TrainState:
     trainer = config.load(["trainer=cpu", "trainer.report_every=1"]).trainer
     score = values or (lambda: -abs(module.w.item() - module.target))
     return fit.fit(

@@ -96,7 +96,7 @@ def test_a_line_that_is_no_review_is_named(sets: Any, line: str, cause: str) -> 
     sets.write("Video_Games.jsonl", jsonl(new("U1", "B1", 5)) + "\n" + line + "\n" + jsonl(new("U1", "B1", 5)))
     with pytest.raises(DataError) as error:
         sets.read("amazon-2023")
-    assert cause in error.value.cause and error.value.place.endswith("Video_Games.jsonl:3") and error.value.remedy
+    assert cause in error.value.cause and error.value.location.endswith("Video_Games.jsonl:3") and error.value.remedy
 
 
 @pytest.mark.parametrize("time", [-1, 10**13])
@@ -104,7 +104,7 @@ def test_a_time_that_cannot_be_is_named(sets: Any, time: int) -> None:
     sets.write("Video_Games.jsonl", jsonl(new("U1", "B1", 1588687728), new("U1", "B2", time)))
     with pytest.raises(DataError) as error:
         sets.read("amazon-2023")
-    assert error.value.place.endswith("Video_Games.jsonl, event 2")
+    assert error.value.location.endswith("Video_Games.jsonl, event 2")
 
 
 def test_metadata_cut_short_is_named(sets: Any) -> None:
@@ -112,7 +112,7 @@ def test_metadata_cut_short_is_named(sets: Any) -> None:
     sets.write("meta_Video_Games.jsonl", '{"parent_asin": "B1", "title": "One"}\n{"parent_a')
     with pytest.raises(DataError) as error:
         sets.read("amazon-2023")
-    assert error.value.place.endswith("meta_Video_Games.jsonl:2")
+    assert error.value.location.endswith("meta_Video_Games.jsonl:2")
 
 
 def test_metadata_in_another_encoding_is_named(sets: Any) -> None:
@@ -120,4 +120,4 @@ def test_metadata_in_another_encoding_is_named(sets: Any) -> None:
     sets.write("meta_Video_Games.jsonl", '{"parent_asin": "B1", "title": "Café"}\n'.encode("latin-1"))
     with pytest.raises(DataError, match="no UTF-8") as error:
         sets.read("amazon-2023")
-    assert error.value.place.endswith("meta_Video_Games.jsonl:1")
+    assert error.value.location.endswith("meta_Video_Games.jsonl:1")

@@ -38,7 +38,7 @@ def test_the_line_of_a_fault_counts_blank_lines_and_quoted_breaks(sets: Any) -> 
     source = Source(sets.write("a.csv", 'x,y\n"two\nlines",1\n\nfine,2\nbad,soon\n'))
     with pytest.raises(DataError) as error:
         table(source, Layout(","), {"x": ID, "y": TIME})
-    assert error.value.place.endswith("a.csv:6")
+    assert error.value.location.endswith("a.csv:6")
 
 
 def test_whole_numbers_written_with_a_point_are_whole(sets: Any) -> None:

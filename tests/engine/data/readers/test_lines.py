@@ -20,7 +20,7 @@ def test_a_line_that_is_no_pair_is_named(sets: Any, line: str) -> None:
     sets.write("a.txt", f"1 2\n{line}\n1 3\n")
     with pytest.raises(DataError) as error:
         sets.read("pairs", file="a.txt")
-    assert error.value.place.endswith("a.txt:2")
+    assert error.value.location.endswith("a.txt:2")
 
 
 @pytest.mark.parametrize("choice", ["pairs", "sequences"])
@@ -50,7 +50,7 @@ def test_an_id_without_a_text_is_named(sets: Any) -> None:
     sets.write("names.txt", "x7 fine\nx8\n")
     with pytest.raises(DataError) as error:
         sets.read("pairs", file="a.txt", catalogue="names.txt")
-    assert error.value.place.endswith("names.txt:2")
+    assert error.value.location.endswith("names.txt:2")
 
 
 def test_sequences_are_read_user_by_user(sets: Any) -> None:
@@ -63,12 +63,12 @@ def test_a_user_without_items_is_named(sets: Any) -> None:
     sets.write("user_sequence.txt", "A b1 b2\nB\n")
     with pytest.raises(DataError, match="'B'") as error:
         sets.read("sequences")
-    assert error.value.place.endswith("user_sequence.txt:2")
+    assert error.value.location.endswith("user_sequence.txt:2")
 
 
 def test_a_sequence_file_in_another_encoding_is_named_with_the_remedy_that_works(sets: Any) -> None:
     sets.write("user_sequence.txt", "Jérôme b1 b2\n".encode("latin-1"))
     with pytest.raises(DataError) as error:
         sets.read("sequences")
-    assert error.value.place.endswith(":1") and "data.encoding=latin-1" in error.value.remedy
+    assert error.value.location.endswith(":1") and "data.encoding=latin-1" in error.value.remedy
     assert sets.events(sets.read("sequences", encoding="latin-1"))[0] == ("Jérôme", "b1")

@@ -89,7 +89,7 @@ def test_a_row_cut_short_is_named_with_its_line(sets: Any) -> None:
     files(sets, row([1], 2) + row([1, 2], 3)[:25])
     with pytest.raises(DataError, match="not a whole JSON object") as error:
         sets.read("lastfm")
-    assert error.value.place.endswith("train_data.jsonl.gz:2")
+    assert error.value.location.endswith("train_data.jsonl.gz:2")
 
 
 @pytest.mark.parametrize("names", ["0::a\n2::b\n", "0::a\nx\n", "0:a\n"])

@@ -54,7 +54,7 @@ def test_mixed_encodings_are_an_error_with_the_line(sets: Any) -> None:
     lines[0] = lines[0].replace(b"Toy", "Tö".encode())
     lines[2] = lines[2].replace(b"unknown", "Tö".encode("latin-1"))
     error = fault(sets, items=b"\n".join(lines))
-    assert "mixed" in error.cause and error.place.endswith("u.item:3")
+    assert "mixed" in error.cause and error.location.endswith("u.item:3")
 
 
 def test_a_named_encoding_is_believed(sets: Any) -> None:
@@ -83,7 +83,7 @@ def test_a_named_encoding_is_believed(sets: Any) -> None:
 )
 def test_a_line_that_is_no_rating_is_named(sets: Any, line: str, cause: str) -> None:
     error = fault(sets, ratings=RATINGS + line + "\n" + RATINGS)
-    assert cause in error.cause and error.place.endswith("u.data:4")
+    assert cause in error.cause and error.location.endswith("u.data:4")
 
 
 @pytest.mark.parametrize("content", ["", "\n", "  \n"])
@@ -93,7 +93,7 @@ def test_an_empty_file_is_an_error(sets: Any, content: str) -> None:
 
 def test_a_byte_that_is_no_text_is_named(sets: Any) -> None:
     error = fault(sets, ratings=RATINGS.encode() + b"\xff\xfe\t1\t1\t881250949\n")
-    assert "0xff" in error.cause and error.place.endswith("u.data:4")
+    assert "0xff" in error.cause and error.location.endswith("u.data:4")
 
 
 def test_an_item_without_an_entry_is_an_error(sets: Any) -> None:
@@ -102,7 +102,7 @@ def test_an_item_without_an_entry_is_an_error(sets: Any) -> None:
 
 def test_a_catalogue_line_cut_short_is_named(sets: Any) -> None:
     error = fault(sets, items=ITEMS + "4|Half a li")
-    assert error.place.endswith("u.item:4") and "24 fields" in error.cause
+    assert error.location.endswith("u.item:4") and "24 fields" in error.cause
 
 
 def test_a_packed_file_cut_short_is_an_error(sets: Any) -> None:
@@ -136,7 +136,7 @@ def test_a_broken_dat_line_is_named(sets: Any, line: str) -> None:
     sets.write("movies.dat", "10::Emma (1996)::Drama\n")
     with pytest.raises(DataError) as error:
         sets.read("ml-10m")
-    assert error.value.place.endswith("ratings.dat:2")
+    assert error.value.location.endswith("ratings.dat:2")
 
 
 def test_csv_files_are_read_with_quoted_titles(sets: Any) -> None:
@@ -160,7 +160,7 @@ def test_a_csv_without_a_needed_column_lists_those_there_are(sets: Any) -> None:
     sets.write("movies.csv", "movieId,title,genres\n")
     with pytest.raises(DataError, match="no column 'userId'") as error:
         sets.read("ml-20m")
-    assert "user, movie, rating" in error.value.remedy and error.value.place.endswith("ratings.csv:1")
+    assert "user, movie, rating" in error.value.remedy and error.value.location.endswith("ratings.csv:1")
 
 
 def test_a_broken_movies_line_is_named(sets: Any) -> None:
@@ -168,7 +168,7 @@ def test_a_broken_movies_line_is_named(sets: Any) -> None:
     sets.write("movies.csv", "movieId,title,genres\n1,Toy Story\n")
     with pytest.raises(DataError) as error:
         sets.read("ml-20m")
-    assert error.value.place.endswith("movies.csv:2")
+    assert error.value.location.endswith("movies.csv:2")
 
 
 def test_members_of_a_zip_are_read_like_files(sets: Any) -> None:

@@ -53,13 +53,13 @@ def test_a_fallback_encoding_counts_only_where_no_line_is_utf_8(sets: Any) -> No
     assert text(Source(sets.write("b.txt", "é\n")), both) == "é\n"
     with pytest.raises(DataError, match="mixed") as error:
         text(Source(sets.write("c.txt", "plain\né\n".encode() + "é\n".encode("latin-1"))), both)
-    assert error.value.place.endswith("c.txt:3")
+    assert error.value.location.endswith("c.txt:3")
 
 
 def test_a_missing_file_is_an_error_with_its_place(sets: Any) -> None:
     with pytest.raises(DataError, match="cannot be read") as error:
         text(Source(sets.place / "gone"), ("utf-8",))
-    assert error.value.place.endswith("gone")
+    assert error.value.location.endswith("gone")
 
 
 def test_an_encrypted_archive_is_an_error(sets: Any) -> None:

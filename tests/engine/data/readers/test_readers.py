@@ -32,7 +32,7 @@ def test_an_empty_set_is_an_error_with_its_file_and_a_remedy(sets: Any, format: 
         sets.write(name, content)
     with pytest.raises(DataError, match="empty") as error:
         sets.read(choice)
-    assert error.value.place.startswith(str(sets.place)) and error.value.remedy
+    assert error.value.location.startswith(str(sets.place)) and error.value.remedy
 
 
 @pytest.mark.parametrize("format", LAYOUTS)

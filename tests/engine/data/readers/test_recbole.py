@@ -52,7 +52,7 @@ def test_a_line_cut_short_is_named(sets: Any) -> None:
     sets.write("x.inter", INTER + "u2\ti")
     with pytest.raises(DataError) as error:
         sets.read("recbole")
-    assert error.value.place.endswith("x.inter:4")
+    assert error.value.location.endswith("x.inter:4")
 
 
 def test_a_catalogue_line_cut_short_is_named(sets: Any) -> None:
@@ -60,7 +60,7 @@ def test_a_catalogue_line_cut_short_is_named(sets: Any) -> None:
     sets.write("x.item", "item_id:token\tmovie_title:token_seq\ni1\n")
     with pytest.raises(DataError) as error:
         sets.read("recbole")
-    assert error.value.place.endswith("x.item:2")
+    assert error.value.location.endswith("x.item:2")
 
 
 def test_a_catalogue_without_the_item_column_lists_its_columns(sets: Any) -> None:

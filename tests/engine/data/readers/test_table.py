@@ -86,7 +86,7 @@ def test_a_value_that_cannot_be_is_named_with_its_row(sets: Any, values: dict[st
     pq.write_table(pa.table(usual | values), sets.place / "x.parquet")
     with pytest.raises(DataError) as error:
         sets.read("table", **columns(rating="stars"))
-    assert cause in error.value.cause and error.value.place.endswith("x.parquet, row 2") and error.value.remedy
+    assert cause in error.value.cause and error.value.location.endswith("x.parquet, row 2") and error.value.remedy
 
 
 @pytest.mark.parametrize("packed", ["x.csv", "x.parquet"])
@@ -118,5 +118,5 @@ def test_a_latin_1_table_is_read_when_it_is_said_to_be_one(sets: Any) -> None:
     sets.write("x.csv", "who,what,when,name\nu,a,1,Café\n".encode("latin-1"))
     with pytest.raises(DataError, match="no utf-8") as error:
         sets.read("table", **columns(title="name"))
-    assert error.value.place.endswith("x.csv:2") and "data.encoding=latin-1" in error.value.remedy
+    assert error.value.location.endswith("x.csv:2") and "data.encoding=latin-1" in error.value.remedy
     assert sets.titles(sets.read("table", encoding="latin-1", **columns(title="name"))) == {"a": "Café"}

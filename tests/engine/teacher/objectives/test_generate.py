@@ -16,8 +16,8 @@ from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 from engine.teacher.build import Built
-from engine.teacher.objectives.generate import AT_ONCE, Telling, likelihoods, task, token_losses
-from engine.teacher.prompting.tokenizer import Phrasebook
+from engine.teacher.objectives.generate import AT_ONCE, GenerateCollator, likelihoods, task, token_losses
+from engine.teacher.prompting.tokenizer import PromptTokenizer
 
 NAMES = [chr(ord("a") + k % 26) * (1 + k % 3) for k in range(13)]
 TEMPLATE = "Seen [HistoryHere]. One of [CansHere]:"
@@ -27,8 +27,8 @@ HISTORY = np.asarray([[1, 2, 3], [4, 0, 0]])
 CANDIDATES = np.asarray([[5, 6, 7], [8, 5, 9]])
 
 
-def telling(tiny: Any) -> Telling:
-    return Telling(Built(tiny.teacher, tiny.student, tiny.book, [TEMPLATE], []), True, "cpu")
+def telling(tiny: Any) -> GenerateCollator:
+    return GenerateCollator(Built(tiny.teacher, tiny.student, tiny.book, [TEMPLATE], []), True, "cpu")
 
 
 def users(rows: int = 2) -> torch.Tensor:
@@ -104,7 +104,7 @@ def test_candidates_scored_behind_a_prompt_that_is_read_once_score_as_whole_prom
     tiny: Make, second_begin: bool
 ) -> None:
     made = tiny()
-    made = replace(made, book=Phrasebook(NAMES, made.book.vocabulary, 200, 6, second_begin))
+    made = replace(made, book=PromptTokenizer(NAMES, made.book.vocabulary, 200, 6, second_begin))
     asked, candidates = telling(made), np.asarray([[5, 6, 7, 9, 10, 11, 12], [8, 5, 9, 1, 2, 3, 6]])
     assert candidates.shape[1] > AT_ONCE
     assert len({len(ids) for ids in made.book.answers(candidates.reshape(-1))[0].tolist()}) == 1  # padded to one width
@@ -120,7 +120,7 @@ def test_candidates_scored_behind_a_prompt_that_is_read_once_score_as_whole_prom
 
 def test_as_released_an_answer_begins_with_the_token_that_begins_every_text(tiny: Make) -> None:
     made = tiny()
-    plain, released = (Phrasebook(NAMES, made.book.vocabulary, 200, 6, second) for second in (False, True))
+    plain, released = (PromptTokenizer(NAMES, made.book.vocabulary, 200, 6, second) for second in (False, True))
     begin = made.book.vocabulary.begin
     one = plain.assemble(TEMPLATE, HISTORY, CANDIDATES, np.asarray([6, 5]))
     two = released.assemble(TEMPLATE, HISTORY, CANDIDATES, np.asarray([6, 5]))

@@ -12,21 +12,21 @@ from engine.data.sequences import Rows
 from engine.stages import VAL_NDCG
 from engine.teacher.build import Built
 from engine.teacher.objectives.held_out import HeldOut
-from engine.teacher.objectives.rank_collator import Asking
+from engine.teacher.objectives.rank_collator import RankCollator
 
 TEMPLATE = "[HistoryHere],"
 
 
-def held_out(made: Any, trusts: Sequence[float] = (0.0, 0.5, 1.0)) -> HeldOut:
+def held_out(made: Any, student_weights: Sequence[float] = (0.0, 0.5, 1.0)) -> HeldOut:
     """Nine histories of the small data, each with the event that follows."""
     settings = load([]).teacher
     assert settings.rank is not None
-    settings.rank.trusts = list(trusts)
+    settings.rank.student_weights = list(student_weights)
     built = Built(made.teacher, made.student, made.book, [TEMPLATE], ["" for _ in made.student.table])
     stop = np.asarray([3, 4, 5, 6, 7, 8, 20, 22, 24])
     rows = Rows(made.data.items, np.where(stop < 9, 0, 11), stop, np.arange(len(stop)))
     return HeldOut(
-        settings, settings.rank, built, Asking(made.book, made.student, True, "cpu"), rows, "cpu", lambda: None
+        settings, settings.rank, built, RankCollator(made.book, made.student, True, "cpu"), rows, "cpu", lambda: None
     )
 
 
@@ -38,7 +38,7 @@ def test_a_language_model_that_misleads_is_not_heard(tiny: Callable[[], Any]) ->
         head.settle()
         torch.manual_seed(seed)
         nn.init.normal_(head.read.weight, std=10.0)
-        rows = held_out(made, trusts=(0.0, 0.1, 0.5))
+        rows = held_out(made, student_weights=(0.0, 0.1, 0.5))
         text = rows.controls(np.ones(len(made.student.table), dtype=np.int64))["student_and_text"]
         found = rows(lambda: None)
         assert found[VAL_NDCG.name] >= text

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from engine.data.sequences import Rows, Sequences
 from engine.teacher.objectives.rank import loss
-from engine.teacher.objectives.rank_collator import Asked, Asking, answer_all, answers
-from engine.teacher.prompting.spans import Questions, of_rows, of_training
+from engine.teacher.objectives.rank_collator import Asked, RankCollator, answer_all, answers
+from engine.teacher.prompting.spans import PromptSpans, of_rows, of_training
 
 TEMPLATE = "[HistoryHere]"
 Make = Callable[[], Any]
@@ -20,10 +20,10 @@ def states(tiny: Any, data: Sequences) -> Tensor:
     return tiny.student.after_events(data, "cpu", lambda: None)
 
 
-def asked(tiny: Any, questions: Questions, template: str = TEMPLATE, data: Sequences | None = None) -> Asked:
+def asked(tiny: Any, questions: PromptSpans, template: str = TEMPLATE, data: Sequences | None = None) -> Asked:
     data = data or tiny.data
     _, place = questions.asked
-    return Asking(tiny.book, tiny.student, True, "cpu")(
+    return RankCollator(tiny.book, tiny.student, True, "cpu")(
         template, questions, states(tiny, data), place, data.items[place + 1].astype(np.int64)
     )
 
@@ -40,7 +40,7 @@ def test_a_position_does_not_see_the_items_after_it(tiny: Make) -> None:
     chosen = int(np.flatnonzero(questions.count == 4)[0])
     last = place[question == chosen][-1]
     other.items[last] = 1 + other.items[last] % 12  # the last item shown by this question, asked for one place earlier
-    changed = Questions(other.items, questions.start, questions.stop, questions.count)
+    changed = PromptSpans(other.items, questions.start, questions.stop, questions.count)
     before = answered(made, asked(made, questions))[torch.from_numpy(question == chosen)]
     after = answered(made, asked(made, changed, data=other))[torch.from_numpy(question == chosen)]
     torch.testing.assert_close(before[:-1], after[:-1])
@@ -77,7 +77,7 @@ def test_answers_do_not_depend_on_the_batch(tiny: Make) -> None:
     made = tiny()
     questions = of_training(made.data, 6, 4)
     _, place = questions.asked
-    asking, known = Asking(made.book, made.student, True, "cpu"), states(made, made.data)
+    asking, known = RankCollator(made.book, made.student, True, "cpu"), states(made, made.data)
     found = [
         answer_all(made.teacher, asking, TEMPLATE, questions, known, place, size, lambda: None) for size in (1, 3, 100)
     ]
@@ -90,7 +90,7 @@ def test_a_row_without_a_history_is_left_out_and_the_others_stay_right(tiny: Mak
     made = tiny()
     rows = Rows(made.data.items, np.asarray([0, 4, 9]), np.asarray([5, 4, 12]), np.arange(3))
     known = made.student.after_rows(rows, "cpu", lambda: None)
-    asking = Asking(made.book, made.student, True, "cpu")
+    asking = RankCollator(made.book, made.student, True, "cpu")
     place = np.asarray([0, 2])
     users, _ = answer_all(made.teacher, asking, TEMPLATE, of_rows(rows, 6), known, place, 8, lambda: None)
     alone = Rows(made.data.items, rows.start[2:], rows.stop[2:], rows.users[2:])
@@ -104,14 +104,14 @@ def test_a_row_without_a_history_is_left_out_and_the_others_stay_right(tiny: Mak
 def test_the_loss_is_that_of_a_float64_loop(tiny: Make) -> None:
     made = tiny()
     batch = asked(made, of_training(made.data, 6, 4))
-    blind = torch.arange(len(batch.places)) % 3 == 0
+    dropped = torch.arange(len(batch.places)) % 3 == 0
     gates = made.teacher.gates(batch.inputs.users)
-    got = loss(made.teacher, batch, gates, made.student, blind)
+    got = loss(made.teacher, batch, gates, made.student, dropped)
     users, head, total = answers(made.teacher, batch, gates).double(), made.teacher.head, 0.0
     table = head.table(made.student.table).double()
     for k in range(len(users)):
         user = users[k].clone()
-        if blind[k]:
+        if dropped[k]:
             user[: made.student.table.shape[1]] = 0
         scores = (table @ user)[1:]
         total += (torch.logsumexp(scores, 0) - (table @ user)[batch.targets[k]]).item()
@@ -122,7 +122,7 @@ def test_hidden_slots_keep_their_tokens_embedding(tiny: Make) -> None:
     made = tiny()
     questions = of_training(made.data, 6, 4)
     _, place = questions.asked
-    asking = Asking(made.book, made.student, True, "cpu")
+    asking = RankCollator(made.book, made.student, True, "cpu")
     known = states(made, made.data)
     batch = asking(TEMPLATE, questions, known, place, hidden=questions.history > 0)
     plain = made.teacher.language_model.get_input_embeddings()(batch.inputs.ids)

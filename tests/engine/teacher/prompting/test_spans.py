@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.sequences import Rows, Sequences
-from engine.teacher.prompting.spans import Questions, in_batches, of_rows, of_training
+from engine.teacher.prompting.spans import PromptSpans, in_batches, of_rows, of_training
 
 
 def sequences(lengths: list[int]) -> Sequences:
@@ -84,6 +84,6 @@ def test_some_questions_keep_what_they_are() -> None:
     questions = of_training(sequences([9, 4]), 3, 2)
     some = questions.some(np.asarray([2, 0]))
     assert (
-        isinstance(some, Questions)
+        isinstance(some, PromptSpans)
         and some.history[0][some.history[0] > 0].tolist() == questions.history[2, questions.history[2] > 0].tolist()
     )

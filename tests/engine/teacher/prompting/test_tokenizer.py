@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from engine.backbone.slots import SPECIALS, Vocabulary
 from engine.errors import ConfigError
 from engine.teacher.prompting.prompts import fill
-from engine.teacher.prompting.tokenizer import NO_LABEL, Phrasebook, Prompts
+from engine.teacher.prompting.tokenizer import NO_LABEL, Prompts, PromptTokenizer
 
 TITLES = ["", "Alpha", "Beta Two", "Gamma: The Long One", "Delta", ""]
 PADDING, PLAIN, HISTORY, CANDIDATE = (ord("\ue000") + k for k in range(4))
@@ -26,9 +26,9 @@ def unread(tokens: list[int]) -> str:
     return "".join(map(chr, tokens))
 
 
-def book(longest: int = 1000, longest_title: int = 50, space: str = " ") -> Phrasebook:
+def book(longest: int = 1000, longest_title: int = 50, space: str = " ") -> PromptTokenizer:
     vocabulary = Vocabulary(letters, unread, space, BEGIN, PADDING, HISTORY, CANDIDATE, PLAIN)
-    return Phrasebook(TITLES, vocabulary, longest, longest_title)
+    return PromptTokenizer(TITLES, vocabulary, longest, longest_title)
 
 
 def text(prompts: Prompts, row: int) -> str:
@@ -118,7 +118,9 @@ def test_titles_are_tokenised_once() -> None:
         calls.append(len(texts))
         return letters(texts)
 
-    made = Phrasebook(TITLES, Vocabulary(counting, unread, " ", None, PADDING, HISTORY, CANDIDATE, PLAIN), 1000, 50)
+    made = PromptTokenizer(
+        TITLES, Vocabulary(counting, unread, " ", None, PADDING, HISTORY, CANDIDATE, PLAIN), 1000, 50
+    )
     made.assemble(TEMPLATE, rows([1, 2]))
     before = len(calls)
     for _ in range(3):

@@ -15,13 +15,13 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from engine.backbone.corpus import NO_TARGET, Corpus, targets
 from engine.backbone.pieces import Ints
 from engine.backbone.slots import Vocabulary
-from engine.config.settings.backbone import Scratch
+from engine.config.settings.backbone import ScratchSettings
 from engine.training.optimizer import adamw
 
 TEXTS_AT_ONCE = 64  # held-out histories measured together
 
 
-def new_model(settings: Scratch, tokenizer: Any) -> Any:
+def new_model(settings: ScratchSettings, tokenizer: Any) -> Any:
     """A Llama with random weights and one table for reading and writing tokens."""
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -52,7 +52,7 @@ def groups(model: Any) -> dict[str, list[nn.Parameter]]:
 class PretrainModule(pl.LightningModule):
     """The language model as Lightning sees it: one step is one batch of texts."""
 
-    def __init__(self, model: Any, settings: Scratch, corpus: Corpus, vocabulary: Vocabulary) -> None:
+    def __init__(self, model: Any, settings: ScratchSettings, corpus: Corpus, vocabulary: Vocabulary) -> None:
         super().__init__()
         self.model, self.settings, self.corpus, self.vocabulary = model, settings, corpus, vocabulary
 

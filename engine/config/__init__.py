@@ -9,16 +9,16 @@ import yaml
 
 from engine.config import presets
 from engine.config.settings import setting
-from engine.config.settings.backbone import Backbone
-from engine.config.settings.data import Data
-from engine.config.settings.distill import Distill
-from engine.config.settings.evaluate import Evaluate
-from engine.config.settings.health import Health
-from engine.config.settings.knowledge import Knowledge
-from engine.config.settings.launcher import Launcher
-from engine.config.settings.student import Student
-from engine.config.settings.teacher import Teacher
-from engine.config.settings.trainer import Trainer
+from engine.config.settings.backbone import BackboneSettings
+from engine.config.settings.data import DataSettings
+from engine.config.settings.distill import DistillSettings
+from engine.config.settings.evaluate import EvaluateSettings
+from engine.config.settings.health import HealthSettings
+from engine.config.settings.knowledge import KnowledgeSettings
+from engine.config.settings.launcher import LauncherSettings
+from engine.config.settings.student import StudentSettings
+from engine.config.settings.teacher import TeacherSettings
+from engine.config.settings.trainer import TrainerSettings
 from engine.config.settings.tree import parse, settings, tree_of, unknown
 from engine.errors import ConfigError
 
@@ -28,16 +28,16 @@ class Config:
     """One section per group of ``conf/``; a stage's fingerprint is made of its own section alone."""
 
     seed: int = setting("seed of everything random, unless a section sets its own", low=0, high=2**31 - 1)
-    data: Data = setting("what is learned from")
-    student: Student = setting("the small sequential recommender")
-    backbone: Backbone = setting("the frozen language model")
-    teacher: Teacher = setting("the teacher: prompts, experts, gate, objective")
-    knowledge: Knowledge = setting("which rows the teacher is asked about, and what is written down")
-    distill: Distill = setting("the student that is trained again, and what it takes from the teacher")
-    evaluate: Evaluate = setting("which models are ranked, and how")
-    trainer: Trainer = setting("where and how fast training runs")
-    launcher: Launcher = setting("who starts the processes")
-    health: Health = setting("what is called a fault while a run is at work")
+    data: DataSettings = setting("what is learned from")
+    student: StudentSettings = setting("the small sequential recommender")
+    backbone: BackboneSettings = setting("the frozen language model")
+    teacher: TeacherSettings = setting("the teacher: prompts, experts, gate, objective")
+    knowledge: KnowledgeSettings = setting("which rows the teacher is asked about, and what is written down")
+    distill: DistillSettings = setting("the student that is trained again, and what it takes from the teacher")
+    evaluate: EvaluateSettings = setting("which models are ranked, and how")
+    trainer: TrainerSettings = setting("where and how fast training runs")
+    launcher: LauncherSettings = setting("who starts the processes")
+    health: HealthSettings = setting("what is called a fault while a run is at work")
 
 
 def folder() -> Path:

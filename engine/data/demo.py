@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from engine.config.settings.data import World
+from engine.config.settings.data import WorldSettings
 from engine.data import words
 from engine.data.interactions import Catalogue, Interactions
 
@@ -46,7 +46,7 @@ class Items:
     cold: NDArray[np.bool_]  # [N]
 
 
-def generate(world: World) -> tuple[Interactions, NDArray[np.float32]]:
+def generate(world: WorldSettings) -> tuple[Interactions, NDArray[np.float32]]:
     """The events of a world and its oracle: p of every item as the last event of every user [U, N]."""
     draw = np.random.Generator(np.random.PCG64(world.seed))
     items = make_items(world, draw.random)
@@ -69,7 +69,7 @@ def generate(world: World) -> tuple[Interactions, NDArray[np.float32]]:
     ), oracle.astype(np.float32)
 
 
-def make_items(world: World, random: Callable[..., Floats]) -> Items:
+def make_items(world: WorldSettings, random: Callable[..., Floats]) -> Items:
     """Series of different length and popularity, their parts scattered over the item numbers."""
     n, s = world.items, world.series
     lengths = 0.3 + random(s)  # short and long series, none endless
@@ -96,7 +96,7 @@ def make_items(world: World, random: Callable[..., Floats]) -> Items:
     )
 
 
-def _histories(world: World, items: Items, random: Callable[..., Floats]) -> tuple[Ints, Floats]:
+def _histories(world: WorldSettings, items: Items, random: Callable[..., Floats]) -> tuple[Ints, Floats]:
     """Item numbers of every user's events [U, MOST], -1 where there are no more, and the oracle [U, N]."""
     extra = -np.log(1 - random(world.users)) * max(world.events - LEAST + 0.5, 0.5)
     count = np.minimum(LEAST + extra.astype(np.int64), min(MOST, world.items // 2))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.config.settings.data import Data
+from engine.config.settings.data import DataSettings
 from engine.errors import DataError
 
 TIMEOUT = 30  # seconds without an answer
@@ -54,7 +54,7 @@ SETS = {
 }
 
 
-def fetched(settings: Data, report: Report) -> Path:
+def fetched(settings: DataSettings, report: Report) -> Path:
     """The folder with the files of the published set ``settings.fetch``, fetched unless they are there.
 
     A file that is there is whole: it is written under another name, checked and then renamed. Where no checksum is

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from engine.config.settings.data import Data
+from engine.config.settings.data import DataSettings
 from engine.data import ids
 from engine.data.catalogue import items_table
 from engine.data.filters import filtered, order_of, repeats
@@ -38,7 +38,7 @@ class Prepared:
 
 
 def prepare(
-    settings: Data,
+    settings: DataSettings,
     interactions: Interactions,
     oracle: NDArray[np.float32] | None = None,
     tell: Callable[[str], None] = lambda phase: None,
@@ -74,7 +74,7 @@ def prepare(
     )
 
 
-def _refuse_missing_columns(settings: Data, interactions: Interactions) -> None:
+def _refuse_missing_columns(settings: DataSettings, interactions: Interactions) -> None:
     """A filter or split that would silently do something else without its column is an error."""
     if settings.min_rating is not None and interactions.rating is None:
         raise DataError(
@@ -110,7 +110,7 @@ def _number_items(interactions: Interactions, kept: NDArray[np.bool_]) -> tuple[
 
 
 def _sorted(
-    settings: Data,
+    settings: DataSettings,
     interactions: Interactions,
     kept: NDArray[np.bool_],
     user_index: NDArray[np.int32],
@@ -140,7 +140,7 @@ def _sorted(
     return Events(item, offsets, time, place), int(again.sum()) if settings.duplicates == "first" else 0
 
 
-def _split(settings: Data, events: Events, interactions: Interactions, user_codes: NDArray[np.int64]) -> Split:
+def _split(settings: DataSettings, events: Events, interactions: Interactions, user_codes: NDArray[np.int64]) -> Split:
     if settings.split == "leave-one-out":
         return leave_one_out(events)
     if settings.split == "users":
@@ -156,7 +156,7 @@ def _split(settings: Data, events: Events, interactions: Interactions, user_code
     return by_user(events, interactions.part[user_codes])
 
 
-def _check(settings: Data, interactions: Interactions, events: Events, split: Split) -> None:
+def _check(settings: DataSettings, interactions: Interactions, events: Events, split: Split) -> None:
     """Something has to be left in every part."""
     if not len(events.items):
         raise DataError(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from engine.config.settings.data import Data
+from engine.config.settings.data import DataSettings
 from engine.data.catalogue import repeated_titles
 from engine.data.interactions import Interactions
 from engine.data.sequences import Rows
@@ -17,7 +17,12 @@ ORDER_OF_FILE = "position in the file"
 
 
 def profile(
-    settings: Data, interactions: Interactions, events: Events, split: Split, items: pa.Table, dropped: dict[str, int]
+    settings: DataSettings,
+    interactions: Interactions,
+    events: Events,
+    split: Split,
+    items: pa.Table,
+    dropped: dict[str, int],
 ) -> dict[str, Any]:
     """The content of profile.json but for the source."""
     titled = interactions.catalogue is not None

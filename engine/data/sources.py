@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from engine.config.settings.data import Data
+from engine.config.settings.data import DataSettings
 from engine.data.layouts import CATALOGUE, INTERACTIONS, ITEM_MAP, LAYOUTS, TEST, VALIDATION
 from engine.errors import DataError
 from engine.runs.text import clean
@@ -54,14 +54,14 @@ def watched(sources: Sources, report: Callable[[int, int], None]) -> Sources:
     return Sources(sources.format, {role: replace(part, watch=watch) for role, part in sources.parts.items()})
 
 
-def files(settings: Data) -> list[Path]:
+def files(settings: DataSettings) -> list[Path]:
     """The files that will be read, to be hashed: none for a world that is made or a published set that is fetched."""
     if settings.format == "demo" or (settings.path is None and settings.fetch is not None):
         return []
     return sorted({source.path for source in find(settings, folder_of(settings)).parts.values()})
 
 
-def folder_of(settings: Data) -> Path:
+def folder_of(settings: DataSettings) -> Path:
     """Where the files are. Raises DataError when no path is set and none may be fetched."""
     if settings.path is None:
         raise DataError(
@@ -79,7 +79,7 @@ def folder_of(settings: Data) -> Path:
     return path
 
 
-def find(settings: Data, place: Path) -> Sources:
+def find(settings: DataSettings, place: Path) -> Sources:
     """The files of the set in the folder or archive ``place``.
 
     Raises DataError that lists what was looked for and what is there.
@@ -102,7 +102,7 @@ class Missing(DataError):
     """A file of the layout is not there."""
 
 
-def _all_parts(settings: Data, place: Path, format: str) -> Sources:
+def _all_parts(settings: DataSettings, place: Path, format: str) -> Sources:
     layout = LAYOUTS[format]
     own = {INTERACTIONS: settings.file, CATALOGUE: settings.catalogue, ITEM_MAP: settings.item_map}
     parts: dict[str, Source] = {}

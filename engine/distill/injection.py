@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config.settings.distill import Injection as Settings
+from engine.config.settings.distill import InjectionSettings
 from engine.data.ids import PADDING
 from engine.student.model import SequenceModel
 
@@ -21,7 +21,7 @@ class Injection(nn.Module):
 
     vectors: Tensor
 
-    def __init__(self, vectors: Tensor, hidden: int, settings: Settings) -> None:
+    def __init__(self, vectors: Tensor, hidden: int, settings: InjectionSettings) -> None:
         """``vectors`` [n + 1, H]; ``settings.standardise`` moves their mean to 0 and their mean square to 1."""
         super().__init__()
         self.weight = settings.weight

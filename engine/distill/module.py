@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config.settings.distill import Distill
+from engine.config.settings.distill import DistillSettings
 from engine.data.ids import PADDING
 from engine.distill import losses, teacher_targets
 from engine.distill.injection import Injection, merged, tables
@@ -71,7 +71,7 @@ class DistillModule(pl.LightningModule):
     def __init__(
         self,
         model: SequenceModel,
-        settings: Distill,
+        settings: DistillSettings,
         windows: BatchSampler,
         answers: TeacherTargets,
         vectors: Tensor,

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.config import Config
-from engine.config.settings.distill import Distill
+from engine.config.settings.distill import DistillSettings
 from engine.data import ids
 from engine.data.sequences import Sequences
 from engine.distill import losses
@@ -58,7 +58,7 @@ def run(config: Config, run: Run) -> None:
     run.note(items=items, users=len(sequences))
 
 
-def _answers(settings: Distill, sequences: Sequences, run: Run, place: str) -> TeacherTargets:
+def _answers(settings: DistillSettings, sequences: Sequences, run: Run, place: str) -> TeacherTargets:
     """What the teacher said, as far as it is used. DataError where ``select=all`` and it was not asked everything."""
     rankings = Rankings.load(run.input(RANKINGS))
     askable = len(sequences.items) - len(sequences)  # all but everybody's first event
@@ -76,7 +76,7 @@ def _answers(settings: Distill, sequences: Sequences, run: Run, place: str) -> T
     return TeacherTargets(rankings, len(sequences.items), top, place)
 
 
-def _ends(settings: Distill, sequences: Sequences, run: Run, place: str) -> TeacherTargets | None:
+def _ends(settings: DistillSettings, sequences: Sequences, run: Run, place: str) -> TeacherTargets | None:
     """What the teacher said about the ends of histories, where these are taught and it was asked."""
     if not settings.ends:
         return None

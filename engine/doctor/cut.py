@@ -6,7 +6,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from engine.config import Config
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.sequences import Rows, Sequences
 from engine.knowledge.rankings import Rankings
 from engine.runs.schema import ARTIFACTS, CONFIG, RunInfo
@@ -58,7 +58,7 @@ def short(config: Config) -> Config:
     )
 
 
-def _short(student: Student) -> Student:
+def _short(student: StudentSettings) -> StudentSettings:
     return replace(student, epochs=1, evaluate_every=1, patience=0, warmup=0, batch=min(BATCH, student.batch))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.doctor.case import Case, Learner
 from engine.doctor.outcome import NotThere, Outcome, failed, judged, passed, warned
 from engine.runs.events import Event
@@ -200,7 +200,7 @@ def _goal(case: Case, stage: str, first: float) -> float:
         return SPOKEN * first
 
 
-def _student_chance(student: Student, items: int) -> tuple[float, str]:
+def _student_chance(student: StudentSettings, items: int) -> tuple[float, str]:
     if student.loss == "cross-entropy":
         return chance_loss(items), f"ln {items} items"
     drawn = student.negatives or 1

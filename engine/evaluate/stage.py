@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from engine.config import Config
-from engine.config.settings.evaluate import Evaluate
+from engine.config.settings.evaluate import EvaluateSettings
 from engine.data.sequences import Rows, Sequences
 from engine.evaluate import candidates, generative, tables
 from engine.evaluate.figures import closer, comparisons, overlaps
@@ -85,7 +85,9 @@ def run(config: Config, run: Run) -> None:
     tick(1, 1)
 
 
-def _candidates(settings: Evaluate, splits: dict[str, Rows], items: int, run: Run) -> dict[str, NDArray[np.int32]]:
+def _candidates(
+    settings: EvaluateSettings, splits: dict[str, Rows], items: int, run: Run
+) -> dict[str, NDArray[np.int32]]:
     """Candidates [R, C] of every split, written down; none where they are not asked for or there are too few items."""
     size, history, seed = settings.candidates, settings.candidate_history, settings.candidate_seed
     if not size:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine import config as configuration
 from engine.config import Config
-from engine.config.settings.launcher import Launcher
+from engine.config.settings.launcher import LauncherSettings
 from engine.experiments import provenance
 from engine.experiments.plan import NEW, RESUME, Step, inputs_of, plan, section
 from engine.jobs.starter import launch
@@ -49,7 +49,7 @@ def start(request: Request, config: Config, store: Store) -> list[Step]:
     return made
 
 
-def sbatch_options(settings: Launcher, computes: bool) -> list[str] | None:
+def sbatch_options(settings: LauncherSettings, computes: bool) -> list[str] | None:
     """Options of sbatch, None where no job is made; a stage that only prepares data asks for no GPU."""
     slurm = settings.slurm
     if slurm is None:

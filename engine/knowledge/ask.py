@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.config.settings.knowledge import Knowledge
+from engine.config.settings.knowledge import KnowledgeSettings
 from engine.data.sequences import Rows, Sequences
 from engine.knowledge import query_selection as worth
 from engine.knowledge.scorers import Way
@@ -37,7 +37,7 @@ class Asker:
     """One teacher, one template, and the shards of what it answered."""
 
     def __init__(
-        self, settings: Knowledge, built: Built, ways: Sequence[Way], history: int, run: Run, device: str
+        self, settings: KnowledgeSettings, built: Built, ways: Sequence[Way], history: int, run: Run, device: str
     ) -> None:
         """``ways`` read the same answers differently; validation decides which one it is (``held_out``)."""
         self.settings, self.built, self.ways, self.history = settings, built, ways, history

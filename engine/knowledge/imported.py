@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.config.settings.knowledge import Knowledge
+from engine.config.settings.knowledge import KnowledgeSettings
 from engine.data import catalogue, ids
 from engine.data.sequences import Sequences
 from engine.knowledge import files
@@ -24,7 +24,7 @@ from engine.stages import ITEM_VECTORS, ITEMS, RANKINGS, SEQUENCES
 SURE = 1.05  # a first item this much surer than the mean of the listed ones tells something
 
 
-def take(settings: Knowledge, run: Run) -> None:
+def take(settings: KnowledgeSettings, run: Run) -> None:
     """Read, check and write down: rankings and item vectors as a teacher's own. There is nothing to evaluate it by."""
     assert settings.files is not None  # knowledge.stage
     sequences = Sequences.load(run.input(SEQUENCES))

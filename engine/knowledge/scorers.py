@@ -12,8 +12,8 @@ from torch import Tensor
 
 from engine.backbone.pieces import Ints
 from engine.backbone.text_vectors import text_vectors
-from engine.config.settings.knowledge import Knowledge
-from engine.config.settings.teacher import Teacher as Settings
+from engine.config.settings.knowledge import KnowledgeSettings
+from engine.config.settings.teacher import TeacherSettings
 from engine.data.ids import PADDING
 from engine.knowledge import grounding
 from engine.knowledge.rankings import best
@@ -47,7 +47,7 @@ class Way:
         return ranks
 
 
-def scoring(built: Built, settings: Knowledge, trained: Settings, device: str) -> Way:
+def scoring(built: Built, settings: KnowledgeSettings, trained: TeacherSettings, device: str) -> Way:
     """A teacher of the ``rank`` objective: scores of all items, distances -log p."""
     head, student = built.teacher.head, built.student
     assert head is not None
@@ -70,8 +70,8 @@ def scoring(built: Built, settings: Knowledge, trained: Settings, device: str) -
 
 def saying(
     built: Built,
-    settings: Knowledge,
-    trained: Settings,
+    settings: KnowledgeSettings,
+    trained: TeacherSettings,
     text: Tensor,
     pooling: str,
     longest: int,

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.ids import rows
 from engine.student.dropout import Dropout, RandomStream
 from engine.student.packed_sequences import PackedSequences
@@ -20,7 +20,7 @@ class Caser(nn.Module):
     Every position reads the items up to itself from slot 0 on; later slots are zero.
     """
 
-    def __init__(self, items: int, settings: Student, stream: RandomStream) -> None:
+    def __init__(self, items: int, settings: StudentSettings, stream: RandomStream) -> None:
         super().__init__()
         assert settings.filters is not None and settings.heights is not None
         hidden, filters, self.slots = settings.hidden, settings.filters, settings.max_length

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.ids import rows
 from engine.student.dropout import Dropout, RandomStream
 from engine.student.packed_sequences import PackedSequences
@@ -17,7 +17,7 @@ from engine.student.reference import output_layer
 class GRU4Rec(nn.Module):
     """h_t = GRU(drop(e_t), h_(t-1)), h_0 = 0; the state is h_t."""
 
-    def __init__(self, items: int, settings: Student, stream: RandomStream) -> None:
+    def __init__(self, items: int, settings: StudentSettings, stream: RandomStream) -> None:
         super().__init__()
         self.dropout = Dropout(settings.dropout, stream)
         self.table = nn.Parameter(torch.randn(rows(items), settings.hidden) * settings.initial)

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.ids import PADDING
 from engine.errors import RunError
 from engine.student.caser import Caser
@@ -36,7 +36,7 @@ NETWORKS: dict[str, type[Network]] = {
 class SequenceModel(nn.Module):
     """Item ids to states: the score of item i after a position is <state, table_i> + b_i."""
 
-    def __init__(self, items: int, settings: Student) -> None:
+    def __init__(self, items: int, settings: StudentSettings) -> None:
         super().__init__()
         self.items, self.settings, self.max_length = items, settings, settings.max_length
         self.stream = RandomStream()
@@ -105,6 +105,6 @@ def load_student(path: Path, device: str = "cpu") -> SequenceModel:
             location=str(path),
             remedy="Make it: engine run student --again",
         ) from error
-    model = SequenceModel(about["items"], Student(**about["settings"]))
+    model = SequenceModel(about["items"], StudentSettings(**about["settings"]))
     model.load_state_dict(state)
     return model.to(device).eval()

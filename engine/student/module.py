@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.student import losses
 from engine.student.batches import Batch, BatchSampler
 from engine.student.cross_entropy import cross_entropy
@@ -18,7 +18,7 @@ from engine.training.optimizer import adamw
 class StudentModule(pl.LightningModule):
     """Trains a sequential model on windows; the step's number decides batch, dropout and negatives."""
 
-    def __init__(self, model: SequenceModel, settings: Student, windows: BatchSampler) -> None:
+    def __init__(self, model: SequenceModel, settings: StudentSettings, windows: BatchSampler) -> None:
         super().__init__()
         self.model, self.settings, self.windows = model, settings, windows
 
@@ -39,7 +39,7 @@ class StudentModule(pl.LightningModule):
 
 
 def base_loss(
-    settings: Student, states: Tensor, table: Tensor, bias: Tensor | None, batch: Batch, step: int
+    settings: StudentSettings, states: Tensor, table: Tensor, bias: Tensor | None, batch: Batch, step: int
 ) -> Tensor:  # states [P, D], table [n + 1, D], bias [n + 1] -> scalar
     """Sum over the positions of what ``settings.loss`` names; the step decides which negatives are drawn."""
     if settings.loss == "cross-entropy":

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.ids import PADDING, from_zero_based, rows
 from engine.student.dropout import Dropout, RandomStream
 from engine.student.packed_sequences import PackedSequences
@@ -21,7 +21,7 @@ from engine.student.packed_sequences import PackedSequences
 class Reference(nn.Module):
     """z = drop(E + P); q = LN1 z; h = drop(softmax(Q q (K z)^T / sqrt D)) V z + q; f = LN2 h; LN3 LN(drop(W f) + f)."""
 
-    def __init__(self, items: int, settings: Student, stream: RandomStream) -> None:
+    def __init__(self, items: int, settings: StudentSettings, stream: RandomStream) -> None:
         super().__init__()
         hidden = settings.hidden
         self.dropout = Dropout(settings.dropout, stream)

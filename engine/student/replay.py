@@ -6,7 +6,7 @@ Letters: B rows and T places of the grid, D width, n items.
 import torch
 from torch import Tensor, nn
 
-from engine.config.settings.trainer import Trainer
+from engine.config.settings.trainer import TrainerSettings
 from engine.student.packed_sequences import PackedSequences, dense
 
 
@@ -53,7 +53,7 @@ class _OneLayout(nn.Module):
         return states
 
 
-def for_gpu(network: nn.Module, inputs: Tensor, trainer: Trainer, rows: int, length: int) -> Replay | None:
+def for_gpu(network: nn.Module, inputs: Tensor, trainer: TrainerSettings, rows: int, length: int) -> Replay | None:
     """Compile or record a network that is on a GPU, as ``trainer`` says."""
     network.train()
     if trainer.compile:

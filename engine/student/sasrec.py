@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.ids import PADDING, rows
 from engine.student.attention import causal_attention
 from engine.student.dropout import Dropout, RandomStream
@@ -38,7 +38,7 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """x + drop(A(LN x)), then x + drop(F(LN x)); post: LN(x + drop(A x)); gated: each part times sigmoid(G x)."""
 
-    def __init__(self, settings: Student, stream: RandomStream) -> None:
+    def __init__(self, settings: StudentSettings, stream: RandomStream) -> None:
         super().__init__()
         assert settings.heads is not None and settings.feedforward is not None and settings.activation is not None
         hidden = settings.hidden
@@ -67,7 +67,7 @@ class Block(nn.Module):
 class SASRec(nn.Module):
     """Blocks over item and position vectors; the score of item i after a position is <state, table[i]>."""
 
-    def __init__(self, items: int, settings: Student, stream: RandomStream) -> None:
+    def __init__(self, items: int, settings: StudentSettings, stream: RandomStream) -> None:
         super().__init__()
         self.dropout = Dropout(settings.dropout, stream)
         self.table = nn.Parameter(torch.randn(rows(items), settings.hidden) * settings.initial)

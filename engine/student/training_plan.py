@@ -2,7 +2,7 @@
 
 import json
 
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError
 from engine.runs.read_only import rank
@@ -27,7 +27,7 @@ def load_inputs(run: Run) -> tuple[int, Sequences, Rows]:
 
 
 def windows_of(
-    settings: Student, sequences: Sequences, place: str, processes: int = 1, ends: bool = False
+    settings: StudentSettings, sequences: Sequences, place: str, processes: int = 1, ends: bool = False
 ) -> BatchSampler:
     """The batches of a training on ``place``, of which this process takes its share, with ``ends`` of histories."""
     return BatchSampler(
@@ -44,7 +44,7 @@ def windows_of(
     )
 
 
-def course_of(settings: Student, per_epoch: int) -> TrainingPlan:
+def course_of(settings: StudentSettings, per_epoch: int) -> TrainingPlan:
     """How long, how fast, how precise, and by what the best model is chosen."""
     steps = settings.epochs * per_epoch
     return TrainingPlan(

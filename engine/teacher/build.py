@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.backbone import language
-from engine.config.settings.teacher import Teacher as Settings
+from engine.config.settings.teacher import TeacherSettings
 from engine.config.settings.tree import tree_of
 from engine.data import catalogue
 from engine.errors import ConfigError, RunError
@@ -39,7 +39,7 @@ class Built:
     titles: list[str]  # of every item id
 
 
-def build(settings: Settings, run: Run, device: str) -> Built:
+def build(settings: TeacherSettings, run: Run, device: str) -> Built:
     """A new teacher: the student's scores and nothing else until it is trained."""
     torch.manual_seed(settings.seed)
     model, tokenizer = language.load(run.input(LANGUAGE_MODEL), settings.precision, settings.quantise, device)
@@ -90,9 +90,9 @@ def build(settings: Settings, run: Run, device: str) -> Built:
     )
 
 
-def settings_of(adapter: Path) -> Settings:
+def settings_of(adapter: Path) -> TeacherSettings:
     """The settings an adapter was trained with."""
     with safe_open(adapter, framework="pt") as file:
         tree = json.loads(file.metadata()["teacher"])["settings"]
-    settings: Settings = tree_of(Settings, tree, "teacher.", str(adapter))
+    settings: TeacherSettings = tree_of(TeacherSettings, tree, "teacher.", str(adapter))
     return settings

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.backbone.pieces import Ints
-from engine.config.settings.teacher import Teacher as Settings
+from engine.config.settings.teacher import TeacherSettings
 from engine.runs.run import Run
 from engine.student.validation import Tick
 from engine.teacher.lora.gate import balance, histogram
@@ -66,7 +66,7 @@ class Task:
 class TeacherModule(pl.LightningModule):
     """Trains a teacher on the parts of a task."""
 
-    def __init__(self, teacher: Teacher, settings: Settings, task: Task, run: Run, report_every: int) -> None:
+    def __init__(self, teacher: Teacher, settings: TeacherSettings, task: Task, run: Run, report_every: int) -> None:
         super().__init__()
         self.teacher, self.settings, self.task, self.run, self.every = teacher, settings, task, run, report_every
         self._since = time.monotonic()

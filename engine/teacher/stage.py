@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from engine.config import Config
-from engine.config.settings.teacher import Teacher as Settings
+from engine.config.settings.teacher import TeacherSettings
 from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError, UserError
 from engine.runs.read_only import rank
@@ -70,7 +70,7 @@ def run(config: Config, run: Run) -> None:
         built.teacher.save(path, {"settings": asdict(settings)})
 
 
-def _too_large(settings: Settings) -> UserError:
+def _too_large(settings: TeacherSettings) -> UserError:
     """What to try when a step does not fit into memory."""
     at_once = settings.batch // settings.accumulate
     finer = [parts for parts in range(settings.accumulate + 1, settings.batch + 1) if settings.batch % parts == 0]

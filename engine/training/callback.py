@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from engine.config.settings.trainer import Trainer
+from engine.config.settings.trainer import TrainerSettings
 from engine.errors import UserError
 from engine.runs.run import Run
 from engine.stages import LEARNING_RATE, LOSS, SPEED
@@ -50,7 +50,7 @@ class TrainingCallback(pl.Callback):
         self,
         module: pl.LightningModule,
         course: TrainingPlan,
-        settings: Trainer,
+        settings: TrainerSettings,
         run: Run,
         groups: gradients.Groups,
         evaluate: Evaluate,

@@ -14,7 +14,7 @@ import torch
 from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 
-from engine.config.settings.trainer import Trainer
+from engine.config.settings.trainer import TrainerSettings
 from engine.errors import UserError
 from engine.runs.read_only import rank
 from engine.runs.run import Run, Stopped
@@ -27,7 +27,7 @@ from engine.training.checkpoint import TrainState
 def fit(
     module: pl.LightningModule,
     course: TrainingPlan,
-    settings: Trainer,
+    settings: TrainerSettings,
     run: Run,
     *,
     groups: gradients.Groups,
@@ -92,7 +92,7 @@ def _together(course: TrainingPlan) -> DDPStrategy:
     return DDPStrategy(find_unused_parameters=course.skips, broadcast_buffers=False)
 
 
-def accelerator(settings: Trainer) -> str:
+def accelerator(settings: TrainerSettings) -> str:
     """The name of what tensors live on: "cpu" or "gpu". UserError when a GPU is asked for and none is there."""
     there = torch.cuda.is_available()
     if settings.accelerator == "gpu" and not there:
@@ -102,7 +102,7 @@ def accelerator(settings: Trainer) -> str:
     return "gpu" if there and settings.accelerator != "cpu" else "cpu"
 
 
-def device(settings: Trainer) -> str:
+def device(settings: TrainerSettings) -> str:
     """The same as PyTorch says it: "cpu" or "cuda"."""
     if accelerator(settings) == "cpu":
         return "cpu"

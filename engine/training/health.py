@@ -18,7 +18,7 @@ from engine.runs.events import number
 from engine.stages import LOSS, SPEED
 
 if TYPE_CHECKING:  # the cockpit reads what is below and needs no writer of runs for it
-    from engine.config.settings.health import Health
+    from engine.config.settings.health import HealthSettings
     from engine.runs.run import Run
 
 # Share of the total norm below which growth cannot hurt: parts that start at zero grow by nature.
@@ -51,7 +51,7 @@ class Finding:
     groups: tuple[str, ...] = ()
 
 
-def attend(run: "Run", rules: "Health") -> None:
+def attend(run: "Run", rules: "HealthSettings") -> None:
     """From now on, whatever ``run`` reports is watched, and what looks wrong is noted in its summary and events."""
     watch = Watch(rules)
 
@@ -109,7 +109,7 @@ def all_of(values: Sequence[float | None], count: int, wanted: float | None) -> 
 class Watch:
     """Events in, findings out: each once when it begins, and once more (level info) when it is over."""
 
-    def __init__(self, rules: "Health") -> None:
+    def __init__(self, rules: "HealthSettings") -> None:
         self.rules = rules
         self.current: dict[str, Finding] = {}
         self.step = 0

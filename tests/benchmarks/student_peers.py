@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from engine import config
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.sequences import Rows, Sequences
 from engine.data.stage import run as prepare
 from engine.jobs.store import Store
@@ -72,7 +72,7 @@ class World:
 
 
 class Ours:
-    def __init__(self, world: World, settings: Student) -> None:
+    def __init__(self, world: World, settings: StudentSettings) -> None:
         self.world, self.settings = world, settings
         self.windows = BatchSampler(
             world.sequences, length=settings.max_length, batch=settings.batch, seed=1,
@@ -134,7 +134,7 @@ class Batches:
 
 
 class RePlay:
-    def __init__(self, world: World, settings: Student) -> None:
+    def __init__(self, world: World, settings: StudentSettings) -> None:
         import lightning
         from replay.data import FeatureHint, FeatureSource, FeatureType
         from replay.data.nn import TensorFeatureInfo, TensorFeatureSource, TensorSchema
@@ -183,7 +183,7 @@ class RePlay:
 
 
 class RecTools:
-    def __init__(self, world: World, settings: Student) -> None:
+    def __init__(self, world: World, settings: StudentSettings) -> None:
         import pandas as pd
         import pytorch_lightning as pl
         from rectools import Columns

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine import config
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.sequences import Sequences
 from engine.jobs.store import Store
 from engine.runs.run import Run
@@ -68,7 +68,7 @@ class PlainBlock(nn.Module):
 class Plain(nn.Module):
     """The same network as anyone would write it."""
 
-    def __init__(self, settings: Student) -> None:
+    def __init__(self, settings: StudentSettings) -> None:
         super().__init__()
         self.table = nn.Embedding(ITEMS + 1, settings.hidden, padding_idx=0)
         self.positions = nn.Embedding(settings.max_length, settings.hidden)
@@ -99,7 +99,7 @@ def padded(windows: BatchSampler, step: int) -> tuple[Tensor, Tensor]:
 class Round:
     """The contestants, each with its own model; every call trains some steps and gives positions per CPU-second."""
 
-    def __init__(self, sequences: Sequences, settings: Student, folder: Path) -> None:
+    def __init__(self, sequences: Sequences, settings: StudentSettings, folder: Path) -> None:
         self.settings, self.sequences, self.store = settings, sequences, Store(folder)
         self.trainer = config.load(["trainer=cpu"]).trainer
         self.windows = BatchSampler(sequences, length=settings.max_length, batch=settings.batch, seed=1, random=True)

@@ -7,7 +7,7 @@ from engine.config.settings import setting
 
 
 @dataclass
-class Scratch:
+class ScratchSettings:
     """A small Llama with its own tokenizer, pre-trained on the catalogue and the training histories as titles."""
 
     vocabulary: int = setting("tokens at most, the 256 bytes included", low=300, high=200_000)
@@ -36,7 +36,7 @@ class Scratch:
 
 
 @dataclass
-class Backbone:
+class BackboneSettings:
     """One frozen language model."""
 
     source: str = setting("where it comes from", choices=("scratch", "path", "hub"))
@@ -53,7 +53,7 @@ class Backbone:
     )
     text_tokens: int = setting("tokens of an item's text that are read", low=1)
     batch_tokens: int = setting("tokens read at once when text vectors are made", low=16)
-    scratch: Scratch | None = setting("the model that is pre-trained here, where source is scratch")
+    scratch: ScratchSettings | None = setting("the model that is pre-trained here, where source is scratch")
 
     def check(self) -> Iterator[tuple[str, str]]:
         """What a single limit cannot say."""

@@ -24,7 +24,7 @@ SPLITS = ("leave-one-out", "users", "temporal", "given")
 
 
 @dataclass
-class Columns:
+class ColumnsSettings:
     """Names of the columns of a CSV or Parquet table, and of its catalogue."""
 
     user: str = setting("column with the user's id")
@@ -36,7 +36,7 @@ class Columns:
 
 
 @dataclass
-class World:
+class WorldSettings:
     """The demo world's generator (``engine/data/demo.py`` has the formulas)."""
 
     seed: int = setting("seed of the world: another number, another world", low=0, high=2**31 - 1)
@@ -58,7 +58,7 @@ class World:
 
 
 @dataclass
-class Data:
+class DataSettings:
     """One set of interactions and what is made of it."""
 
     name: str = setting("name of the set in tables")
@@ -70,7 +70,7 @@ class Data:
     catalogue: str | None = setting("name of the file with titles; null: the format's usual name")
     item_map: str | None = setting("file with lines 'id in the interactions, id in the catalogue'; null: same ids")
     separator: str | None = setting("what stands between the columns of a table; null: told from the file's name")
-    columns: Columns | None = setting("names of the columns, where the format is a table")
+    columns: ColumnsSettings | None = setting("names of the columns, where the format is a table")
     encoding: str | None = setting("encoding of all text files; null: the format's own")
     duplicates: str = setting(
         "what becomes of the same user, item and time said twice", choices=("keep", "first", "error")
@@ -80,7 +80,7 @@ class Data:
     core_items: int = setting("items with fewer events are left out, repeatedly", low=0)
     split: str = setting("how held-out rows are chosen (engine/data/splits.py)", choices=SPLITS)
     window: int = setting("latest items kept before a test row, and the first position of a temporal row", low=1)
-    world: World | None = setting("parameters of the demo world, where the format is demo")
+    world: WorldSettings | None = setting("parameters of the demo world, where the format is demo")
 
     def check(self) -> Iterator[tuple[str, str]]:
         """What a single limit cannot say."""

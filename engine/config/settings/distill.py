@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.config.settings import setting
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 
 SELECTIONS = ("all", "asked", "kl-divergence", "ground-truth-error")
 TABLES = ("inputs", "both")
 
 
 @dataclass
-class Injection:
+class InjectionSettings:
     """Teacher's item vectors, projected and added to the student's: x = E + weight * P(v)."""
 
     weight: float = setting("weight of the projected vectors; 0: none are added", low=0)
@@ -24,7 +24,7 @@ class Injection:
 
 
 @dataclass
-class Ranking:
+class RankingSettings:
     """DLLM2Rec's importance-weighted ranking distillation."""
 
     weight: float = setting("lambda, weight of the whole term; 0: no ranking distillation", low=0)
@@ -36,7 +36,7 @@ class Ranking:
 
 
 @dataclass
-class Dro:
+class DroSettings:
     """Distributionally robust optimisation with propensities."""
 
     alpha: float = setting("weight beside the base loss and inside the ranking term; 0: none", low=0)
@@ -45,7 +45,7 @@ class Dro:
 
 
 @dataclass
-class Kl:
+class KlSettings:
     """The teacher's probabilities of its first items as soft targets."""
 
     weight: float = setting("share of the true target that the teacher's distribution takes; 0: none", low=0, high=1)
@@ -54,10 +54,10 @@ class Kl:
 
 
 @dataclass
-class Distill:
+class DistillSettings:
     """One student, taught."""
 
-    student: Student = setting("network and training: those of the student section unless changed here")
+    student: StudentSettings = setting("network and training: those of the student section unless changed here")
     seed: int = setting("seed of the positions and negatives that are drawn for teaching", low=0, high=2**31 - 1)
     as_released: bool = setting("the arithmetic of the published DLLM2Rec program, its two slips included")
     select: str = setting(
@@ -66,10 +66,10 @@ class Distill:
         choices=SELECTIONS,
     )
     share: float = setting("part of the answered positions that a selection by the student keeps", above=0, high=1)
-    injection: Injection = setting("item vectors of the teacher inside the student's")
-    ranking: Ranking = setting("the teacher's first items above drawn ones")
-    dro: Dro = setting("robust loss, of the target and of the teacher's items")
-    kl: Kl = setting("the teacher's distribution beside the true target")
+    injection: InjectionSettings = setting("item vectors of the teacher inside the student's")
+    ranking: RankingSettings = setting("the teacher's first items above drawn ones")
+    dro: DroSettings = setting("robust loss, of the target and of the teacher's items")
+    kl: KlSettings = setting("the teacher's distribution beside the true target")
     ends: float = setting(
         "weight of the end of a history, where its next item is held out and only the teacher says what follows (its "
         "kl.top items at kl.temperature); 1: as much as a training row; 0: windows stop before it",

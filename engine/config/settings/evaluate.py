@@ -8,7 +8,7 @@ from engine.stages import MODELS
 
 
 @dataclass
-class Evaluate:
+class EvaluateSettings:
     """One evaluation of several models on the same rows."""
 
     models: list[str] = setting(

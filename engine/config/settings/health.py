@@ -6,7 +6,7 @@ from engine.config.settings import setting
 
 
 @dataclass
-class Health:
+class HealthSettings:
     """When something that a run reports is called a fault."""
 
     reports: int = setting("reports in a row that must agree before anything but a NaN is called a fault", low=1)

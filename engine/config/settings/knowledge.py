@@ -9,7 +9,7 @@ CHOICES = ("all", "random", "uncertain", "disagreement")
 
 
 @dataclass
-class Knowledge:
+class KnowledgeSettings:
     """One questioning of a teacher."""
 
     files: str | None = setting("a folder with DLLM2Rec's three files, read instead of asking a teacher; null: ask")

@@ -7,7 +7,7 @@ from engine.config.settings import setting
 
 
 @dataclass
-class Slurm:
+class SlurmSettings:
     """What a run's job asks of the cluster; null leaves it to the cluster's default."""
 
     partition: str | None = setting("group of machines")
@@ -22,13 +22,13 @@ class Slurm:
 
 
 @dataclass
-class Launcher:
+class LauncherSettings:
     """Where the processes of a run are started."""
 
     kind: str = setting("what starts a run: this machine, or Slurm on one of its own", choices=("local", "slurm"))
     slots: int = setting("runs that may work at the same time on one device; the others wait in the queue", low=1)
     grace: float = setting("time a stage has to write its checkpoint when it is asked to stop", above=0, unit="s")
-    slurm: Slurm | None = setting("what a job asks of the cluster")
+    slurm: SlurmSettings | None = setting("what a job asks of the cluster")
 
     def check(self) -> Iterator[tuple[str, str]]:
         """What a single limit cannot say."""

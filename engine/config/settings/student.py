@@ -13,7 +13,7 @@ LOSSES = ("cross-entropy", "sampled-softmax", "bce", "gbce")
 
 
 @dataclass
-class Student:
+class StudentSettings:
     """One small sequential recommender."""
 
     model: str = setting("which network reads the history", choices=MODELS)

@@ -9,7 +9,7 @@ GATES = ("softmax", "mlp", "topk", "noisy", "noisy_mlp", "dropout", "resnet1d", 
 
 
 @dataclass
-class Lora:
+class LoraSettings:
     """Low-rank experts beside frozen linear maps."""
 
     targets: list[str] = setting("last names of the linear maps that get experts; all: each of them")
@@ -26,7 +26,7 @@ class Lora:
 
 
 @dataclass
-class Gate:
+class GateSettings:
     """From the student's user vector to the weights of the experts."""
 
     kind: str = setting(
@@ -38,7 +38,7 @@ class Gate:
 
 
 @dataclass
-class Rank:
+class RankSettings:
     """The rank objective: scores of the whole catalogue after each item of a history."""
 
     width: int = setting("width of the correction that text adds to the student's scores", low=1)
@@ -61,7 +61,7 @@ class Rank:
 
 
 @dataclass
-class Generate:
+class GenerateSettings:
     """The generate objective: candidates in the prompt, the answer is a title (iLoRA's own protocol)."""
 
     candidates: int = setting("titles to choose from, the right one among them", low=2)
@@ -75,7 +75,7 @@ class Generate:
 
 
 @dataclass
-class Teacher:
+class TeacherSettings:
     """One teacher."""
 
     objective: str = setting("what the language model is trained to do", choices=("rank", "generate"))
@@ -90,10 +90,10 @@ class Teacher:
     projector: str = setting(
         "slot vectors start at the slot token's embedding, or at random", choices=("slot", "random")
     )
-    lora: Lora = setting("low-rank experts beside frozen linear maps")
-    gate: Gate = setting("from the student's user vector to the weights of the experts")
-    rank: Rank | None = setting("the rank objective")
-    generate: Generate | None = setting("the generate objective")
+    lora: LoraSettings = setting("low-rank experts beside frozen linear maps")
+    gate: GateSettings = setting("from the student's user vector to the weights of the experts")
+    rank: RankSettings | None = setting("the rank objective")
+    generate: GenerateSettings | None = setting("the generate objective")
     batch: int = setting("prompts in a step", low=1)
     accumulate: int = setting("parts of a step that are computed one after the other, to save memory", low=1)
     checkpointing: bool = setting("recompute activations in backward: less memory, a third more time")

@@ -7,7 +7,7 @@ from engine.config.settings import setting
 
 
 @dataclass
-class Trainer:
+class TrainerSettings:
     """The machine side of training, shared by all stages that train."""
 
     accelerator: str = setting("where tensors live; auto: a GPU where there is one", choices=("cpu", "gpu", "auto"))

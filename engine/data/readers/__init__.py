@@ -2,7 +2,7 @@
 
 import codecs
 
-from engine.config.settings.data import Data
+from engine.config.settings.data import DataSettings
 from engine.data.interactions import Interactions
 from engine.data.layouts import INTERACTIONS, LAYOUTS
 from engine.data.readers import amazon, lines, llara, movielens, recbole, table
@@ -10,7 +10,7 @@ from engine.data.sources import Sources
 from engine.errors import DataError
 
 
-def read(settings: Data, sources: Sources) -> Interactions:
+def read(settings: DataSettings, sources: Sources) -> Interactions:
     """The interactions in the files. Raises DataError for files that are not what they should be."""
     encodings = LAYOUTS[sources.format].encodings
     if settings.encoding is not None:
@@ -30,7 +30,7 @@ def read(settings: Data, sources: Sources) -> Interactions:
     return interactions
 
 
-def _read(settings: Data, sources: Sources, encodings: tuple[str, ...]) -> Interactions:
+def _read(settings: DataSettings, sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     match sources.format:
         case "ml-100k":
             return movielens.read_100k(sources, encodings)

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from engine.config.settings.data import Columns
+from engine.config.settings.data import ColumnsSettings
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
 from engine.data.readers.delimited import ID, NUMBER, TIME, Layout, codes, numbers, table, times
@@ -12,11 +12,11 @@ from engine.errors import DataError
 from engine.runs.text import clean
 
 
-def read(sources: Sources, columns: Columns | None, encodings: tuple[str, ...]) -> Interactions:
+def read(sources: Sources, columns: ColumnsSettings | None, encodings: tuple[str, ...]) -> Interactions:
     """Columns are user_id, item_id and, where there are any, rating and timestamp, unless data.columns names others."""
     source = sources.parts[INTERACTIONS]
     header = _header(source)
-    wanted = columns or Columns("user_id", "item_id", "timestamp", "rating", None, None)
+    wanted = columns or ColumnsSettings("user_id", "item_id", "timestamp", "rating", None, None)
     kinds = {}
     for name, kind, needed in (
         (wanted.user, ID, True),
@@ -63,7 +63,7 @@ def _header(source: Source) -> dict[str, str]:
     return header
 
 
-def _catalogue(source: Source, wanted: Columns, encodings: tuple[str, ...]) -> Catalogue:
+def _catalogue(source: Source, wanted: ColumnsSettings, encodings: tuple[str, ...]) -> Catalogue:
     """The title is data.columns.title or the first column named so; all other columns together are the text."""
     header = list(_header(source))
     rows = []

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from engine.config.settings.data import Columns
+from engine.config.settings.data import ColumnsSettings
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
 from engine.data.readers.delimited import (
@@ -28,7 +28,7 @@ from engine.errors import DataError
 from engine.runs.text import clean
 
 
-def read(sources: Sources, columns: Columns, separator: str | None, encoding: str) -> Interactions:
+def read(sources: Sources, columns: ColumnsSettings, separator: str | None, encoding: str) -> Interactions:
     """Titles come from the catalogue if there is one, else from the title and text columns of the interactions."""
     source, apart = sources.parts[INTERACTIONS], sources.parts.get(CATALOGUE)
     kinds = {columns.user: ID, columns.item: ID}
@@ -52,7 +52,7 @@ def read(sources: Sources, columns: Columns, separator: str | None, encoding: st
     )
 
 
-def _catalogue(read: pa.Table, columns: Columns) -> Catalogue:
+def _catalogue(read: pa.Table, columns: ColumnsSettings) -> Catalogue:
     def column(name: str | None) -> pa.Array:
         if name is None:
             return pa.array([""] * len(read), pa.string())

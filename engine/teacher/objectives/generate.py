@@ -12,8 +12,7 @@ from torch.nn import functional as F
 
 from engine.backbone import language
 from engine.backbone.pieces import Ints
-from engine.config.settings.teacher import Generate
-from engine.config.settings.teacher import Teacher as Settings
+from engine.config.settings.teacher import GenerateSettings, TeacherSettings
 from engine.data.sequences import Rows, Sequences
 from engine.runs.read_only import rank
 from engine.runs.run import Run
@@ -123,7 +122,7 @@ def likelihoods(
 
 
 def task(
-    settings: Settings, built: Built, sequences: Sequences, rows: Rows, run: Run, device: str, processes: int
+    settings: TeacherSettings, built: Built, sequences: Sequences, rows: Rows, run: Run, device: str, processes: int
 ) -> Task:
     """The training and the evaluation of this objective."""
     teacher, rules, items = built.teacher, settings.generate, len(built.titles) - 1
@@ -160,7 +159,13 @@ def task(
 
 
 def held_out(
-    settings: Settings, rules: Generate, built: Built, telling: GenerateCollator, rows: Rows, device: str, tick: Tick
+    settings: TeacherSettings,
+    rules: GenerateSettings,
+    built: Built,
+    telling: GenerateCollator,
+    rows: Rows,
+    device: str,
+    tick: Tick,
 ) -> "Offered":
     """The validation rows, or ``settings.evaluate_rows`` of them, with candidates drawn once."""
     chosen = np.flatnonzero(rows.stop > rows.start)
@@ -179,8 +184,8 @@ class Offered:
 
     def __init__(
         self,
-        settings: Settings,
-        rules: Generate,
+        settings: TeacherSettings,
+        rules: GenerateSettings,
         built: Built,
         telling: GenerateCollator,
         rows: Rows,

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.backbone.pieces import Ints
-from engine.config.settings.teacher import Rank
-from engine.config.settings.teacher import Teacher as Settings
+from engine.config.settings.teacher import RankSettings, TeacherSettings
 from engine.data.sequences import Rows
 from engine.metrics import ranking
 from engine.stages import VAL_NDCG, VAL_RECALL
@@ -41,7 +40,14 @@ class HeldOut:
     """The validation rows, or ``settings.evaluate_rows`` of them, ready to be ranked again and again."""
 
     def __init__(
-        self, settings: Settings, rules: Rank, built: Built, asking: RankCollator, rows: Rows, device: str, tick: Tick
+        self,
+        settings: TeacherSettings,
+        rules: RankSettings,
+        built: Built,
+        asking: RankCollator,
+        rows: Rows,
+        device: str,
+        tick: Tick,
     ) -> None:
         if settings.evaluate_rows is not None and settings.evaluate_rows < len(rows):
             order = np.random.default_rng(settings.seed).permutation(len(rows))[: settings.evaluate_rows]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.backbone.pieces import Ints
-from engine.config.settings.teacher import Teacher as Settings
+from engine.config.settings.teacher import TeacherSettings
 from engine.data.ids import PADDING
 from engine.data.sequences import Rows, Sequences
 from engine.runs.read_only import rank
@@ -44,7 +44,7 @@ def loss(teacher: Teacher, asked: Asked, gates: Tensor, student: Student, droppe
 
 
 def task(
-    settings: Settings,
+    settings: TeacherSettings,
     built: Built,
     sequences: Sequences,
     rows: Rows,

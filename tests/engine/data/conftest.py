@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from engine.config import folder
-from engine.config.settings.data import Data
+from engine.config.settings.data import DataSettings
 from engine.config.settings.tree import tree_of
 from engine.data.interactions import Interactions
 from engine.data.prepare import Prepared, prepare
@@ -39,12 +39,12 @@ class Sets:
                 archive.writestr(member, content)
         return path
 
-    def settings(self, choice: str, **changes: Any) -> Data:
+    def settings(self, choice: str, **changes: Any) -> DataSettings:
         """The settings of ``conf/data/<choice>.yaml`` with the folder as path, and with changes."""
         tree = yaml.safe_load((folder() / "data" / f"{choice}.yaml").read_text(encoding="utf-8"))
         if choice != "demo":
             tree["path"] = str(self.place)
-        built: Data = tree_of(Data, tree | changes, "data.", "")
+        built: DataSettings = tree_of(DataSettings, tree | changes, "data.", "")
         return built
 
     def read(self, choice: str, **changes: Any) -> Interactions:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine.config import load
-from engine.config.settings.data import World
+from engine.config.settings.data import WorldSettings
 from engine.data import words
 from engine.data.demo import generate
 from engine.data.prepare import Prepared, prepare
@@ -27,7 +27,7 @@ def prepared() -> Prepared:
     return prepare(given, *generate(given.world))
 
 
-def small(sets: Any, **changes: Any) -> World:
+def small(sets: Any, **changes: Any) -> WorldSettings:
     world = sets.settings("demo").world
     return dataclasses.replace(world, **{"users": 60, "items": 120, "series": 30} | changes)
 

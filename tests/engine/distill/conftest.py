@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine import config
-from engine.config.settings.distill import Distill
+from engine.config.settings.distill import DistillSettings
 from engine.data.sequences import Rows, Sequences
 from engine.jobs.store import Store
 from engine.knowledge.rankings import Rankings
@@ -71,12 +71,12 @@ def circle() -> Tensor:
 
 
 @pytest.fixture(scope="session")
-def settings() -> Callable[..., Distill]:
+def settings() -> Callable[..., DistillSettings]:
     """Small settings with any field of the sections changed: ``student={...}``, ``kl={...}``, ``hint=1.0`` ..."""
     base = config.load(["distill=dllm2rec-kl"]).distill
     small = {"hidden": 16, "max_length": 8, "batch": 16, "epochs": 4, "evaluate_every": 1, "dropout": 0.1}
 
-    def make(**changes: Any) -> Distill:
+    def make(**changes: Any) -> DistillSettings:
         changes["student"] = small | {"learning_rate": 1e-2} | changes.get("student", {})
         changes["ranking"] = {"rows": 16, "top": TOP} | changes.get("ranking", {})
         changes["kl"] = {"top": TOP} | changes.get("kl", {})

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine import config
-from engine.config.settings.distill import Injection as Settings
-from engine.config.settings.student import Student
+from engine.config.settings.distill import InjectionSettings
+from engine.config.settings.student import StudentSettings
 from engine.data.ids import from_zero_based
 from engine.distill.injection import Injection, merged, tables
 from engine.metrics import ranking
@@ -25,19 +25,19 @@ NETWORKS = {"SASRec": "sasrec-reference", "GRU": "gru4rec", "Caser": "caser"}
 
 
 @pytest.fixture
-def student() -> Callable[..., Student]:
-    def make(model: str, **changes: object) -> Student:
+def student() -> Callable[..., StudentSettings]:
+    def make(model: str, **changes: object) -> StudentSettings:
         return replace(config.load([f"student={model}"]).student, **changes)  # type: ignore[arg-type]
 
     return make
 
 
-def injecting(**changes: object) -> Settings:
+def injecting(**changes: object) -> InjectionSettings:
     base = config.load([]).distill.injection
     return replace(base, **{"weight": 0.3, "hidden": None, "tables": "inputs"} | changes)  # type: ignore[arg-type]
 
 
-def published(kind: str, case: dict[str, Tensor], settings: Student) -> SequenceModel:
+def published(kind: str, case: dict[str, Tensor], settings: StudentSettings) -> SequenceModel:
     """The DLLM2Rec student of a kind with its golden weights."""
     prefix = f"{kind}.state."
     state = {name.removeprefix(prefix): value for name, value in case.items() if name.startswith(prefix)}
@@ -60,7 +60,7 @@ def published(kind: str, case: dict[str, Tensor], settings: Student) -> Sequence
 @pytest.mark.skipif(GOLDEN is None, reason="ENGINE_GOLDEN does not name the folder of golden vectors")
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_a_student_with_injected_vectors_gives_the_published_scores(
-    kind: str, student: Callable[..., Student], tmp_path: Path
+    kind: str, student: Callable[..., StudentSettings], tmp_path: Path
 ) -> None:
     case = load_file(Path(GOLDEN or "") / "dllm2rec_students_forward.safetensors")
     model = published(kind, case, student(NETWORKS[kind], max_length=10))
@@ -91,7 +91,7 @@ def test_a_student_with_injected_vectors_gives_the_published_scores(
 )
 @pytest.mark.parametrize("hidden", [None, 7])
 def test_the_folded_model_gives_the_same_scores_and_knows_no_teacher(
-    model: str, into: str, changes: dict[str, object], hidden: int | None, student: Callable[..., Student]
+    model: str, into: str, changes: dict[str, object], hidden: int | None, student: Callable[..., StudentSettings]
 ) -> None:
     torch.manual_seed(0)
     trained = SequenceModel(30, student(model, hidden=16, max_length=10, **changes)).eval()
@@ -113,7 +113,7 @@ def test_the_folded_model_gives_the_same_scores_and_knows_no_teacher(
     assert (plain.network.inputs()[0] == trained.network.inputs()[0]).all()  # the padding's row neither
 
 
-def test_the_projector_and_the_students_own_vectors_both_learn(student: Callable[..., Student]) -> None:
+def test_the_projector_and_the_students_own_vectors_both_learn(student: Callable[..., StudentSettings]) -> None:
     trained = SequenceModel(30, student("sasrec", hidden=16, max_length=10))
     injection = Injection(torch.randn(31, 5), 16, injecting())
     read, table, _ = tables(trained, injection, "inputs")

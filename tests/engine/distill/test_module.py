@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.config.settings.distill import Distill
+from engine.config.settings.distill import DistillSettings
 from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.injection import tables
@@ -19,7 +19,7 @@ from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 
-Settings = Callable[..., Distill]
+Settings = Callable[..., DistillSettings]
 World = tuple[Sequences, Rankings, Tensor]
 NOTHING = {"injection": {"weight": 0.0}, "ranking": {"weight": 0.0}, "kl": {"weight": 0.0}}
 RELEASED = {
@@ -32,7 +32,7 @@ RELEASED = {
 
 
 def module_of(
-    settings: Distill, world: World, every: int = 1, same_shapes: bool = False, ends: Rankings | None = None
+    settings: DistillSettings, world: World, every: int = 1, same_shapes: bool = False, ends: Rankings | None = None
 ) -> DistillModule:
     sequences, rankings, vectors = world
     torch.manual_seed(settings.student.seed)

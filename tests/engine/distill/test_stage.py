@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from engine import config
 from engine.config import Config
-from engine.config.settings.distill import Distill
+from engine.config.settings.distill import DistillSettings
 from engine.distill.stage import run as distill
 from engine.errors import DataError
 from engine.runs.reader import history
@@ -17,7 +17,7 @@ from engine.runs.run import Run, Stopped
 from engine.stages import DISTILLED_MODEL, STAGES, TERMS
 from engine.student.model import load_student
 
-Settings = Callable[..., Distill]
+Settings = Callable[..., DistillSettings]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def whole() -> Config:
     return config.load([])
 
 
-def of(whole: Config, settings: Distill) -> Config:
+def of(whole: Config, settings: DistillSettings) -> Config:
     whole.distill, whole.trainer.report_every = settings, 1
     return whole
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine import config
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.sequences import Rows, Sequences
 from engine.jobs.store import Store
 from engine.runs.run import Run
@@ -37,7 +37,7 @@ def counting(users: int, items: int, seed: int = 0) -> list[list[int]]:
 
 
 @pytest.fixture(scope="session")
-def settings() -> Callable[..., Student]:
+def settings() -> Callable[..., StudentSettings]:
     """A small SASRec with any field changed."""
     base = config.load(["student=sasrec"]).student
     small = {"hidden": 16, "max_length": 8, "batch": 16, "epochs": 4, "evaluate_every": 1, "dropout": 0.0}

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import tensor
 
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.sequences import Sequences
 from engine.errors import RunError
 from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel, load_student, save_student
 from engine.student.module import StudentModule
 
-Settings = Callable[..., Student]
+Settings = Callable[..., StudentSettings]
 VARIANTS: dict[str, dict[str, Any]] = {
     "pre": {},
     "post": {"norm": "post", "activation": "gelu", "heads": 2},

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.data.ids import from_zero_based
 from engine.metrics import ranking
 from engine.student.model import SequenceModel
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not GOLDEN, reason="ENGINE_GOLDEN does not name 
 NEAR = {"rtol": 1e-4, "atol": 1e-5}
 REAL_LOGITS = {"rtol": 1e-4, "atol": 1e-4}
 
-Settings = Callable[..., Student]
+Settings = Callable[..., StudentSettings]
 
 
 def golden(name: str) -> dict[str, Tensor]:

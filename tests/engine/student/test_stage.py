@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from engine import config
 from engine.config import Config
-from engine.config.settings.student import Student
+from engine.config.settings.student import StudentSettings
 from engine.errors import RunError, UserError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
@@ -21,7 +21,7 @@ from engine.stages import STAGES, STUDENT_MODEL, USER_VECTORS
 from engine.student.model import load_student
 from engine.student.stage import run as train_student
 
-Settings = Callable[..., Student]
+Settings = Callable[..., StudentSettings]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine import config
-from engine.config.settings.health import Health
+from engine.config.settings.health import HealthSettings
 from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, Summary, new_id
@@ -24,12 +24,12 @@ Event = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def rules() -> Health:
+def rules() -> HealthSettings:
     return config.load([]).health
 
 
 @pytest.fixture
-def watch(rules: Health) -> Watch:
+def watch(rules: HealthSettings) -> Watch:
     watch = Watch(rules)
     watch.feed({"k": "schema", "groups": [{"name": name} for name in GROUPS], "course": {"patience": 10}})
     return watch
@@ -62,14 +62,14 @@ def only(findings: list[Finding]) -> Finding:
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-def test_nothing_is_named_in_a_sound_run_of_the_demo(path: Path, rules: Health) -> None:
+def test_nothing_is_named_in_a_sound_run_of_the_demo(path: Path, rules: HealthSettings) -> None:
     events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert len(events) > 5
     assert [finding for finding in told(Watch(rules), events) if finding.level != "info"] == []
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-def test_a_sound_run_keeps_a_distance_from_the_limits(path: Path, rules: Health) -> None:
+def test_a_sound_run_keeps_a_distance_from_the_limits(path: Path, rules: HealthSettings) -> None:
     events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     tight = replace(rules, explode=rules.explode / 2, vanish=rules.vanish * 10, slow=rules.slow / 1.2)
     assert [finding for finding in told(Watch(tight), events) if finding.level != "info"] == []
@@ -106,7 +106,7 @@ def test_parts_that_start_at_zero_may_begin_with_a_zero_gradient(watch: Watch) -
     assert told(watch, [grad(1, [0.0, 0.0, 7.0])] + [grad(step, SOUND) for step in range(10, 300, 10)]) == []
 
 
-def test_a_group_may_rest_where_the_course_says_so(rules: Health) -> None:
+def test_a_group_may_rest_where_the_course_says_so(rules: HealthSettings) -> None:
     watch = Watch(rules)
     watch.feed({"k": "schema", "groups": [{"name": "projector"}], "course": {"resting": ["projector"]}})
     assert told(watch, [grad(step, [None]) for step in range(1, 9)]) == []
@@ -154,7 +154,7 @@ def test_an_expert_without_load_is_dead(watch: Watch) -> None:
     assert (found.code, found.groups) == ("dead_expert", ("shared e2", "shared e3"))
 
 
-def test_no_better_evaluation_is_told_where_nothing_ends_the_training(rules: Health) -> None:
+def test_no_better_evaluation_is_told_where_nothing_ends_the_training(rules: HealthSettings) -> None:
     watch = Watch(rules)
     watch.feed({"k": "schema", "groups": [], "course": {"patience": 0}})
     found = only(told(watch, [val(step, step < 3) for step in range(9)]))
@@ -173,7 +173,7 @@ def test_a_training_that_never_gets_better_than_its_first_evaluation_is_stuck(wa
     assert found.level == "warning" and "never better than the first" in found.hint
 
 
-def test_a_resumed_training_counts_on(rules: Health) -> None:
+def test_a_resumed_training_counts_on(rules: HealthSettings) -> None:
     watch = Watch(rules)
     watch.feed({"k": "schema", "groups": [], "course": {"patience": 0, "stale": 4, "evaluations": 20}})
     assert only(told(watch, [val(1, False)])).code == "stagnation"
@@ -191,7 +191,7 @@ def test_every_finding_has_a_likely_cause_and_a_next_step(watch: Watch) -> None:
     assert all(CAUSES[finding.code] in finding.hint for finding in found)
 
 
-def test_what_a_stage_reports_is_watched_and_noted_in_its_summary(tmp_path: Path, rules: Health) -> None:
+def test_what_a_stage_reports_is_watched_and_noted_in_its_summary(tmp_path: Path, rules: HealthSettings) -> None:
     info = RunInfo(id=new_id("teacher"), stage="teacher", experiment="test", seed=1, fingerprint="f")
     with Run(Store(tmp_path / "runs").create(info, "seed: 1\n")) as run:
         attend(run, rules)
@@ -230,7 +230,7 @@ def streams() -> Callable[[str], list[Event]]:
     ],
 )
 def test_a_fault_planted_into_a_real_stream_is_named(
-    streams: Callable[[str], list[Event]], rules: Health, stage: str, group: str, change: Any, code: str
+    streams: Callable[[str], list[Event]], rules: HealthSettings, stage: str, group: str, change: Any, code: str
 ) -> None:
     events = streams(stage)
     place = [entry["name"] for entry in events[0]["groups"]].index(group)

@@ -20,7 +20,7 @@ class Estimate:
     least: float
     most: float
     bytes: float
-    told_by: int  # earlier runs
+    based_on: int  # earlier runs
     unknown: tuple[str, ...]
 
 
@@ -29,7 +29,7 @@ def estimate(new: Mapping[str, int], rows: Iterable[Row], data: str, size: Calla
     ``size``: bytes of a run's folder."""
     rows = list(rows)
     seconds = least = most = room = 0.0
-    told_by, unknown = 0, []
+    based_on, unknown = 0, []
     for stage, count in new.items():
         runs = _alike(stage, rows, data)
         if not runs:
@@ -40,8 +40,8 @@ def estimate(new: Mapping[str, int], rows: Iterable[Row], data: str, size: Calla
         least += count * min(walls)
         most += count * max(walls)
         room += count * median(size(row.id) for row in runs)
-        told_by += len(runs)
-    return Estimate(seconds, least, most, room, told_by, tuple(unknown))
+        based_on += len(runs)
+    return Estimate(seconds, least, most, room, based_on, tuple(unknown))
 
 
 def _alike(stage: str, rows: Iterable[Row], data: str) -> list[Row]:

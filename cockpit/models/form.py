@@ -18,7 +18,7 @@ NULLABLE = re.compile(r"None|null|optional|\?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Setting:
+class FormField:
     """One line of the form. ``value`` is what a run would have without any change here."""
 
     key: str
@@ -61,7 +61,7 @@ class Form:
     target: str = "evaluate"
     experiment: str = ""  # label of the runs
     preset: str = ""  # named experiment whose values are the starting point
-    settings: dict[str, Setting] = field(default_factory=dict)
+    settings: dict[str, FormField] = field(default_factory=dict)
     presets: list[str] = field(default_factory=list)
     saved: list[str] = field(default_factory=list)  # presets that are a person's own
     changes: dict[str, str] = field(default_factory=dict)
@@ -71,11 +71,11 @@ class Form:
 
     def load(self, told: dict[str, Any]) -> None:
         """Take what ``engine config --json`` told."""
-        found: dict[str, Setting] = {}
+        found: dict[str, FormField] = {}
         for name, group in (told.get("groups") or {}).items():
             if isinstance(group, dict) and name != "experiment" and group.get("choices"):
                 choices = tuple(str(choice) for choice in group.get("choices") or ())
-                found[name] = Setting(
+                found[name] = FormField(
                     name, group.get("choice"), "choice", f"file of {name}", choices=choices, group=True
                 )
         for item in told.get("settings") or ():
@@ -151,7 +151,7 @@ class Form:
         for combination in itertools.product(*(self.values(key) for key in keys)):
             yield dict(zip(keys, combination, strict=True))
 
-    def words(self, changes: dict[str, str], *, run: bool = True) -> list[str]:
+    def arguments(self, changes: dict[str, str], *, run: bool = True) -> list[str]:
         """The words after ``engine`` that start one run with these values, or ask for its settings."""
         preset = [f"experiment={self.preset}"] if self.preset else []
         options = (["--experiment", self.experiment] if self.experiment else []) + (["--again"] if self.again else [])
@@ -164,8 +164,8 @@ class Form:
     def command(self) -> list[str]:
         """The words after ``engine`` that start everything: one run, or a sweep of all combinations."""
         if not self.sweeps or self.count > GRID_LIMIT:
-            return self.words(next(self.grid(), {}) if self.count <= GRID_LIMIT else {})
-        return ["sweep", *self.words(self.changes)[1:]]
+            return self.arguments(next(self.grid(), {}) if self.count <= GRID_LIMIT else {})
+        return ["sweep", *self.arguments(self.changes)[1:]]
 
     def _is_group(self, key: str) -> bool:
         return key in self.settings and self.settings[key].group
@@ -236,7 +236,7 @@ def _is_whole(text: str) -> bool:
     return bool(re.fullmatch(r"-?\d{1,9}", text))
 
 
-def check(setting: Setting, text: str) -> str:
+def check(setting: FormField, text: str) -> str:
     """What is wrong with one value of a setting; empty when nothing is. ``engine`` checks again, and knows more."""
     if not text and setting.type != "str":
         return "needs a value"
@@ -258,7 +258,7 @@ def check(setting: Setting, text: str) -> str:
     return _number_fault(setting, text)
 
 
-def _number_fault(setting: Setting, text: str) -> str:
+def _number_fault(setting: FormField, text: str) -> str:
     if "int" not in setting.type and "float" not in setting.type:
         return ""
     try:
@@ -278,12 +278,12 @@ def _number_fault(setting: Setting, text: str) -> str:
     return f"must be {setting.limits}" if broken else ""
 
 
-def _setting(item: dict[str, Any]) -> Setting:
+def _setting(item: dict[str, Any]) -> FormField:
     def limit(name: str) -> float | None:
         value = item.get(name)
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
-    return Setting(
+    return FormField(
         str(item["key"]),
         item.get("value"),
         str(item.get("type", "")),
@@ -297,7 +297,7 @@ def _setting(item: dict[str, Any]) -> Setting:
     )
 
 
-def changes_from(settings: dict[str, Setting], config: dict[str, Any]) -> dict[str, str]:
+def changes_from(settings: dict[str, FormField], config: dict[str, Any]) -> dict[str, str]:
     """The changes that turn the form's values into those of a run's configuration."""
     return {
         key: shown(value)

@@ -16,7 +16,7 @@ QUIET = (None, "info")  # levels of a note that is over, or none
 
 
 @dataclass(frozen=True)
-class Group:
+class ParameterGroup:
     """One parameter group in the latest report. ``update`` is the update over the weight, when it was reported."""
 
     name: str
@@ -67,14 +67,14 @@ class Gradients:
         """Share of reports in which the total norm was cut to ``clip``."""
         return self.clipped / self.reports if self.reports else 0.0
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[ParameterGroup]:
         """Every group with its verdict, in the order of the schema."""
         found = []
         for index, norm in enumerate(self.norms):
             name, size = self.names[index] if index < len(self.names) else (f"group {index}", 0)
             update = self.updates[index] if index < len(self.updates) else None
             noted = next((FAULTS[code] for code, groups in self.notes.items() if name in groups), OK)
-            found.append(Group(name, size, norm, update, _fact(norm) or noted, noted != OK))
+            found.append(ParameterGroup(name, size, norm, update, _fact(norm) or noted, noted != OK))
         return found
 
 

@@ -20,14 +20,14 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True)
-class Group:
+class RunGroup:
     """Runs that count as one, in order of their seeds."""
 
     letter: str
     rows: tuple[Row, ...]
 
     @property
-    def word(self) -> str:
+    def argument(self) -> str:
         """How ``engine compare`` is told of it."""
         return f"{self.letter}={','.join(row.id for row in self.rows)}"
 
@@ -42,7 +42,7 @@ def chosen(marked: Sequence[Row], current: Row | None, shown: Sequence[Row]) -> 
     return sorted(peers, key=lambda row: (row.created, row.id))[-MOST_RUNS:]
 
 
-def grouped(rows: Sequence[Row], by: str, everything: Mapping[str, Row]) -> list[Group]:
+def grouped(rows: Sequence[Row], by: str, everything: Mapping[str, Row]) -> list[RunGroup]:
     """Groups in the order of their first run. Runs whose settings are not read yet are left out of SETTINGS."""
     parts: dict[str, list[Row]] = {}
     if by == SETTINGS:
@@ -62,7 +62,7 @@ def grouped(rows: Sequence[Row], by: str, everything: Mapping[str, Row]) -> list
             parts.setdefault(row.experiment if by == EXPERIMENT else row.id, []).append(row)
     most = list(parts.values())[: len(LETTERS)]
     return [
-        Group(LETTERS[place], tuple(sorted(part, key=lambda row: (row.seed is None, row.seed or 0, row.id))))
+        RunGroup(LETTERS[place], tuple(sorted(part, key=lambda row: (row.seed is None, row.seed or 0, row.id))))
         for place, part in enumerate(most)
     ]
 

@@ -9,7 +9,7 @@ IDLE_CPU, IDLE_MEMORY = 0.01, 16e6  # cores and bytes below which a process is n
 
 
 @dataclass
-class User:
+class Usage:
     """What one run, or one process that belongs to none, takes. ``cpu`` in cores, the rest in bytes."""
 
     run: str  # empty for a process that belongs to no run
@@ -22,51 +22,51 @@ class User:
     started: float | None = None
 
 
-def users(processes: Iterable[Process], workers: Mapping[int, str], gpu: Mapping[int, float]) -> list[User]:
+def usages(processes: Iterable[Process], workers: Mapping[int, str], gpu: Mapping[int, float]) -> list[Usage]:
     """Runs first, each the sum of its processes; then the rest; both by processor time, then memory.
 
     ``workers``: pid -> run for the processes that runs name; their children count as theirs. ``gpu``: pid -> bytes.
     """
     known = {process.pid: process for process in processes}
-    runs: dict[str, User] = {}
-    others: list[User] = []
+    runs: dict[str, Usage] = {}
+    others: list[Usage] = []
     for process in known.values():
         run = _run_of(process, known, workers)
         if run:
-            user = runs.setdefault(run, User(run, process.command, process.user))
+            usage = runs.setdefault(run, Usage(run, process.command, process.user))
         else:
-            user = User("", process.command, process.user)
-            others.append(user)
-        user.pids.append(process.pid)
-        user.cpu = _sum(user.cpu, process.cpu)
-        user.memory = _sum(user.memory, process.memory)
-        user.gpu = _sum(user.gpu, gpu.get(process.pid))
+            usage = Usage("", process.command, process.user)
+            others.append(usage)
+        usage.pids.append(process.pid)
+        usage.cpu = _sum(usage.cpu, process.cpu)
+        usage.memory = _sum(usage.memory, process.memory)
+        usage.gpu = _sum(usage.gpu, gpu.get(process.pid))
         if process.started is not None:
-            user.started = min(user.started or process.started, process.started)
+            usage.started = min(usage.started or process.started, process.started)
     strangers = [
         pid for pid in gpu if pid not in known
     ]  # of another container, or of a user whose processes are hidden
-    others += [User("", "a process that cannot be seen from here", "?", [pid], gpu=gpu[pid]) for pid in strangers]
-    return [*sorted(runs.values(), key=_weight), *_folded(sorted(others, key=_weight))]
+    others += [Usage("", "a process that cannot be seen from here", "?", [pid], gpu=gpu[pid]) for pid in strangers]
+    return [*sorted(runs.values(), key=_weight), *_idle_merged(sorted(others, key=_weight))]
 
 
-def _folded(others: list[User]) -> list[User]:
+def _idle_merged(others: list[Usage]) -> list[Usage]:
     """Those that take next to nothing as one line, so that what matters is not lost among them."""
     shown = [
-        user for user in others if user.gpu or (user.cpu or 0.0) >= IDLE_CPU or (user.memory or 0.0) >= IDLE_MEMORY
+        usage for usage in others if usage.gpu or (usage.cpu or 0.0) >= IDLE_CPU or (usage.memory or 0.0) >= IDLE_MEMORY
     ]
-    small = [user for user in others if user not in shown]
+    small = [usage for usage in others if usage not in shown]
     if len(small) < 2:
         return others
-    rest = User("", f"{len(small)} processes that take next to nothing", "")
-    for user in small:
-        rest.pids += user.pids
-        rest.cpu, rest.memory = _sum(rest.cpu, user.cpu), _sum(rest.memory, user.memory)
+    rest = Usage("", f"{len(small)} processes that take next to nothing", "")
+    for usage in small:
+        rest.pids += usage.pids
+        rest.cpu, rest.memory = _sum(rest.cpu, usage.cpu), _sum(rest.memory, usage.memory)
     return [*shown, rest]
 
 
-def _weight(user: User) -> tuple[float, float, float]:
-    return -(user.gpu or 0.0), -round(user.cpu or 0.0, 1), -(user.memory or 0.0)
+def _weight(usage: Usage) -> tuple[float, float, float]:
+    return -(usage.gpu or 0.0), -round(usage.cpu or 0.0, 1), -(usage.memory or 0.0)
 
 
 def _run_of(process: Process, known: Mapping[int, Process], workers: Mapping[int, str]) -> str:

@@ -9,14 +9,14 @@ GROUPINGS = ("", "experiment", "stage")
 
 
 @dataclass(frozen=True)
-class Head:
+class GroupHeading:
     """The line above a group."""
 
     title: str
     rows: tuple[Row, ...]
 
 
-Entry = Row | Head
+Entry = Row | GroupHeading
 
 
 class RunList:
@@ -165,7 +165,7 @@ def _grouped(rows: list[Row], group: str) -> list[Entry]:
         groups.setdefault(_group_of(row, group), []).append(row)
     out: list[Entry] = []
     for title, members in groups.items():
-        out += [Head(title, tuple(members)), *members]
+        out += [GroupHeading(title, tuple(members)), *members]
     return out
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from cockpit.models.comparison import Comparison, Difference, Metric, Spread, shown
-from cockpit.models.groups import LETTERS, Group
+from cockpit.models.groups import LETTERS, RunGroup
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import glyph, progress
 from cockpit.render import numbers
@@ -139,7 +139,7 @@ def _tail(name: str, size: int) -> str:
     return column(name, size) if len(name) <= size else "…" + name[-(size - 1) :]
 
 
-def runs(groups: Sequence[Group], metric: str, across: int) -> Lines:
+def runs(groups: Sequence[RunGroup], metric: str, across: int) -> Lines:
     """A line a run: whose it is, how it stands, how far it came, its best value."""
     wide = across >= 72
     lines: Lines = [[(f"  run{'':15}  seed  steps    {right('best', 7)}  {'git' if wide else ''}", "dim")]]

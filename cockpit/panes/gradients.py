@@ -2,7 +2,7 @@
 
 import math
 
-from cockpit.models.gradients import HIGH, LOW, NAN, NONE, OK, ZERO, Gradients, Group
+from cockpit.models.gradients import HIGH, LOW, NAN, NONE, OK, ZERO, Gradients, ParameterGroup
 from cockpit.render import numbers
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box, column, right
@@ -57,6 +57,6 @@ def render(gradients: Gradients, across: int, down: int, focused: bool = False) 
     return box(title, lines[:shown], across, down, frame)
 
 
-def _style(group: Group) -> str:
+def _style(group: ParameterGroup) -> str:
     """A zero or a missing gradient is a fault once it lasts: parts that start at zero begin with one."""
     return STYLES.get(group.verdict, "bad" if group.noted else "dim")

@@ -158,9 +158,9 @@ def _made(planning: Planning) -> Line:
 def _cost(cost: Estimate, free: float | None) -> Line:
     """How long and how much, as far as earlier runs tell."""
     line: Line = []
-    if cost.told_by:
+    if cost.based_on:
         span = f" ({numbers.duration(cost.least)} to {numbers.duration(cost.most)})" if cost.most > cost.least else ""
-        runs = f"{cost.told_by} earlier run{'s' * (cost.told_by != 1)}"
+        runs = f"{cost.based_on} earlier run{'s' * (cost.based_on != 1)}"
         line.append(
             (f"about {numbers.duration(cost.seconds)}{span} of work, {numbers.size(cost.bytes)} on the disk", "")
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from cockpit.models.processes import User
+from cockpit.models.processes import Usage
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES, UNKNOWN
 from cockpit.render import numbers
@@ -12,7 +12,7 @@ NARROW = 96  # cells below which account and age have no column
 
 
 def render(
-    users: Sequence[User],
+    usages: Sequence[Usage],
     rows: Mapping[str, Row],
     cursor: int,
     top: int,
@@ -28,45 +28,45 @@ def render(
     heading = "  who" + " " * max(0, inside - 26 - 18 * wide)
     heading += ("account  " if wide else "") + "  cores" + " memory" + "    gpu" + ("      age" if wide else "")
     lines: Lines = [[(heading, "dim")]]
-    for index, user in enumerate(users[top : top + max(0, down - 3)], top):
-        line = _line(user, rows.get(user.run), now, inside, wide)
+    for index, usage in enumerate(usages[top : top + max(0, down - 3)], top):
+        line = _line(usage, rows.get(usage.run), now, inside, wide)
         lines.append(selected(line, inside) if focused and index == cursor else line)
-    if not users:
+    if not usages:
         lines.append([("looking", "dim")])
     frame = "focus" if focused else "border"
-    return box([("processes", "title"), *_told(users, cores)], lines, across, down, frame)
+    return box([("processes", "title"), *_summary(usages, cores)], lines, across, down, frame)
 
 
-def _line(user: User, row: Row | None, now: float, inside: int, wide: bool) -> Line:
+def _line(usage: Usage, row: Row | None, now: float, inside: int, wide: bool) -> Line:
     room = inside - 21 - 18 * wide
     if row is not None:
         mark, word, style = STATES.get(row.state, UNKNOWN)
         who: Line = [(f"{mark} {word:<6}", style), (column(f"{row.stage} {row.name}", room - 9) + " ", "bold")]
     else:
-        number = f"{user.pids[0]} " if len(user.pids) == 1 else ""
-        who = [("  ", ""), (column(number + user.command, room - 3) + " ", "" if user.run else "dim")]
+        number = f"{usage.pids[0]} " if len(usage.pids) == 1 else ""
+        who = [("  ", ""), (column(number + usage.command, room - 3) + " ", "" if usage.run else "dim")]
     figures: Line = [
-        (right(numbers.MISSING if user.cpu is None else f"{user.cpu:.2f}", 7), ""),
-        (right(_size(user.memory), 7), ""),
-        (right(_size(user.gpu), 7), ""),
+        (right(numbers.MISSING if usage.cpu is None else f"{usage.cpu:.2f}", 7), ""),
+        (right(_size(usage.memory), 7), ""),
+        (right(_size(usage.gpu), 7), ""),
     ]
     if not wide:
         return [*who, *figures]
-    age = "" if user.started is None else numbers.duration(now - user.started)
-    return [*who, (column(user.account, 8) + " ", "dim"), *figures, (right(age, 9), "dim")]
+    age = "" if usage.started is None else numbers.duration(now - usage.started)
+    return [*who, (column(usage.account, 8) + " ", "dim"), *figures, (right(age, 9), "dim")]
 
 
 def _size(number: float | None) -> str:
     return "" if number is None else numbers.size(number)
 
 
-def _told(users: Sequence[User], cores: int | None) -> Line:
+def _summary(usages: Sequence[Usage], cores: int | None) -> Line:
     """In a few words, who the machine works for."""
-    known = [user for user in users if user.cpu is not None]
+    known = [usage for usage in usages if usage.cpu is not None]
     if not known:
         return []
-    ours = sum(user.cpu or 0.0 for user in known if user.run)
-    rest = sum(user.cpu or 0.0 for user in known if not user.run)
-    count = sum(bool(user.run) for user in users)
+    ours = sum(usage.cpu or 0.0 for usage in known if usage.run)
+    rest = sum(usage.cpu or 0.0 for usage in known if not usage.run)
+    count = sum(bool(usage.run) for usage in usages)
     told = f"  {count} run{'s' * (count != 1)} {ours:.1f}, others {rest:.1f}" + (f" of {cores} cores" if cores else "")
     return [(told, "warn" if cores and rest > cores / 2 else "dim")]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cockpit.models.rows import Peers, Row
-from cockpit.models.run_list import Entry, Head
+from cockpit.models.run_list import Entry, GroupHeading
 from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, block, column, right, selected, width
 
@@ -27,7 +27,7 @@ UNKNOWN = ("?", "?", "warn")
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """``need`` is the width of the table from which on the column is shown."""
 
     title: str
@@ -36,11 +36,11 @@ class Column:
 
 
 NARROW = 100  # below it a run is named by the end of its id, which `engine` takes as well
-STATE, STAGE = Column("state", 5, 0), Column("stage", 9, 0)
-RUN, SHORT_RUN = Column("run", 18, NARROW), Column("run ", 11, 0)
-AGE, EXPERIMENT, SEED = Column("age", 4, 100), Column("experiment", 16, 110), Column("seed", 4, 96)
-PROGRESS, METRIC, DELTA = Column("progress", 11, 0), Column("metric", 7, 0), Column("Δbest", 7, 0)
-HEALTH, ETA, GIT = Column("health", 7, 76), Column("eta", 7, 0), Column("git", 8, 150)
+STATE, STAGE = TableColumn("state", 5, 0), TableColumn("stage", 9, 0)
+RUN, SHORT_RUN = TableColumn("run", 18, NARROW), TableColumn("run ", 11, 0)
+AGE, EXPERIMENT, SEED = TableColumn("age", 4, 100), TableColumn("experiment", 16, 110), TableColumn("seed", 4, 96)
+PROGRESS, METRIC, DELTA = TableColumn("progress", 11, 0), TableColumn("metric", 7, 0), TableColumn("Δbest", 7, 0)
+HEALTH, ETA, GIT = TableColumn("health", 7, 76), TableColumn("eta", 7, 0), TableColumn("git", 8, 150)
 NUMBERS = (PROGRESS, METRIC, DELTA, HEALTH, ETA)
 COLUMNS = (STATE, STAGE, RUN, SHORT_RUN, AGE, EXPERIMENT, SEED, *NUMBERS, GIT)
 
@@ -60,7 +60,7 @@ def render(
     lines: Lines = [_heading(columns)]
     for index in range(top, min(len(entries), top + down - 1)):
         entry = entries[index]
-        line = _head(entry) if isinstance(entry, Head) else _row(entry, columns, entry.id in marks, best, now)
+        line = _head(entry) if isinstance(entry, GroupHeading) else _row(entry, columns, entry.id in marks, best, now)
         if index == cursor:
             line = selected(line, across)
         lines.append(line)
@@ -73,17 +73,17 @@ def glyph(row: Row) -> tuple[str, str]:
     return mark, style
 
 
-def _heading(columns: Sequence[Column]) -> Line:
+def _heading(columns: Sequence[TableColumn]) -> Line:
     return [("   ", "dim"), *[(column(c.title, c.size) + " ", "dim") for c in columns], ("tags", "dim")]
 
 
-def _head(head: Head) -> Line:
+def _head(head: GroupHeading) -> Line:
     working = sum(row.live for row in head.rows)
     facts = f"  {len(head.rows)} runs" + (f", {working} running" if working else "")
     return [("▾ ", "dim"), (head.title, "bold"), (facts, "dim")]
 
 
-def _row(row: Row, columns: Sequence[Column], marked: bool, best: Mapping[Peers, Row], now: float) -> Line:
+def _row(row: Row, columns: Sequence[TableColumn], marked: bool, best: Mapping[Peers, Row], now: float) -> Line:
     mark, word, style = STATES.get(row.state, UNKNOWN)
     flags: Line = [("▸" if marked else "⌃" if row.pinned else " ", "mark"), (mark + " ", style)]
     cells: Line = []
@@ -111,7 +111,9 @@ def _told(row: Row) -> str:
     return ""
 
 
-def _cell(row: Row, place: Column, word: str, style: str, best: Mapping[Peers, Row], now: float) -> tuple[str, str]:
+def _cell(
+    row: Row, place: TableColumn, word: str, style: str, best: Mapping[Peers, Row], now: float
+) -> tuple[str, str]:
     match place.title:
         case "state":
             return column(word, place.size), style

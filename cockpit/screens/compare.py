@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cockpit.keys import COMPARE
 from cockpit.models.comparison import told_apart
-from cockpit.models.groups import GROUPINGS, MOST_GROUPS, SETTINGS, Group, chosen, grouped
+from cockpit.models.groups import GROUPINGS, MOST_GROUPS, SETTINGS, RunGroup, chosen, grouped
 from cockpit.models.rows import Row
 from cockpit.panes import comparison as texts
 from cockpit.panes.chart import render as chart
@@ -35,7 +35,7 @@ class Compare:
         self.context = context
         self.curves = Curves(context)
         self.comparing = Comparing(context.root, context.ask, context.effects.spawn)
-        self.groups: list[Group] = []
+        self.groups: list[RunGroup] = []
         self.by = SETTINGS
         self.base = 0  # which of the groups the others are held against
         self.focus = METRICS
@@ -67,7 +67,7 @@ class Compare:
     @property
     def words(self) -> list[str]:
         """What ``engine compare`` is told."""
-        return [group.word for group in self.groups]
+        return [group.argument for group in self.groups]
 
     def look(self) -> bool:
         """Choose the runs, read their settings, and have them compared; whether anything changed."""
@@ -87,14 +87,14 @@ class Compare:
         changed, self._seen = seen != self._seen, seen
         return changed
 
-    def _grouped(self, rows: list[Row]) -> list[Group]:
+    def _grouped(self, rows: list[Row]) -> list[RunGroup]:
         """The groups, put together anew only when there are other runs or settings to tell them by."""
         key = (self.by, [(row.id, row.config is None) for row in rows])
         if key != self._known[0]:
             found = grouped(rows, self.by, self.context.list.rows)
             self._known = (key, [(group.letter, [row.id for row in group.rows]) for group in found])
         fresh = {row.id: row for row in rows}
-        return [Group(letter, tuple(fresh[run] for run in ids)) for letter, ids in self._known[1]]
+        return [RunGroup(letter, tuple(fresh[run] for run in ids)) for letter, ids in self._known[1]]
 
     def _read(self, rows: list[Row]) -> bool:
         """Read settings for a few milliseconds; whether all are known."""
@@ -307,10 +307,10 @@ class Compare:
                 self.focus = name
 
 
-def _turned(groups: list[Group], base: int) -> list[Group]:
+def _turned(groups: list[RunGroup], base: int) -> list[RunGroup]:
     """The groups with another one first, lettered anew."""
     if not groups:
         return groups
     first = base % len(groups)
     order = [groups[first], *groups[:first], *groups[first + 1 :]]
-    return [Group(letter.letter, group.rows) for letter, group in zip(groups, order, strict=True)]
+    return [RunGroup(letter.letter, group.rows) for letter, group in zip(groups, order, strict=True)]

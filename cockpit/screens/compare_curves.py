@@ -5,7 +5,7 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
 from cockpit.models.band import Band, band
-from cockpit.models.groups import Group, trained
+from cockpit.models.groups import RunGroup, trained
 from cockpit.models.series import STEP
 from cockpit.panes.chart import Chart, Trace
 from cockpit.services.watch import FOLLOWED
@@ -25,7 +25,7 @@ class Curves:
         self._chart = Chart("")
         self._bands: dict[str, tuple[object, Band | None]] = {}
 
-    def _runs(self, groups: Sequence[Group]) -> list[list[str]]:
+    def _runs(self, groups: Sequence[RunGroup]) -> list[list[str]]:
         """By group the trainings whose curves stand for its runs."""
         rows = self.context.list.rows
         return [
@@ -33,12 +33,12 @@ class Curves:
             for group in groups
         ]
 
-    def watched(self, groups: Sequence[Group]) -> list[str]:
+    def watched(self, groups: Sequence[RunGroup]) -> list[str]:
         """As many of them as can be followed, every group's first one before any group's second."""
         turns = chain.from_iterable(zip_longest(*self._runs(groups)))
         return list(dict.fromkeys(run for run in turns if run is not None))[:FOLLOWED]
 
-    def names(self, groups: Sequence[Group]) -> list[str]:
+    def names(self, groups: Sequence[RunGroup]) -> list[str]:
         """Metrics that any of the trainings reported, its main one first."""
         rows = [self.context.list.rows[run] for run in self.watched(groups)]
         found = [row.metric for row in rows if row.metric]
@@ -46,7 +46,7 @@ class Curves:
             found += self.context.watch.follow(row.id).data.series
         return list(dict.fromkeys(found))
 
-    def chart(self, groups: Sequence[Group]) -> Chart:
+    def chart(self, groups: Sequence[RunGroup]) -> Chart:
         """Means, and around them the ranges; a group is known by its letter, colour and dash."""
         names, watched, rows = self.names(groups), self.watched(groups), self.context.list.rows
         metric = self.metric if self.metric in names else next(iter(names), "")

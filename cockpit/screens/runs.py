@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from cockpit.keys import LIVE, RUNS
 from cockpit.models.rows import Row
-from cockpit.models.run_list import GROUPINGS, Head
+from cockpit.models.run_list import GROUPINGS, GroupHeading
 from cockpit.panes import run_table
 from cockpit.panes.chart import Chart, Trace
 from cockpit.panes.chart import render as chart
@@ -79,7 +79,7 @@ class Runs:
         row = self.row
         if row is None:
             entry = self.context.list.entries[self.context.list.cursor] if self.context.list.entries else None
-            text = f"{len(entry.rows)} runs of {entry.title}" if isinstance(entry, Head) else "no run here"
+            text = f"{len(entry.rows)} runs of {entry.title}" if isinstance(entry, GroupHeading) else "no run here"
             return box([("preview", "title")], [[(text, "dim")]], across, down)
         metric = self.metric or row.metric or next(iter(row.last), "")
         drawn = self._charts.setdefault((row.id, metric), Chart(""))

@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cockpit.keys import LIVE, SYSTEM
-from cockpit.models.processes import User, users
+from cockpit.models.processes import Usage, usages
 from cockpit.models.rows import Row
 from cockpit.panes import disk
 from cockpit.panes import processes as table
@@ -33,7 +33,7 @@ class System:
         self.pane = USERS
         self.cursor = {USERS: 0, DISK: 0}
         self.sizes = Sizes(context.root)
-        self.users: list[User] = []
+        self.users: list[Usage] = []
         self.biggest: list[Row] = []
         self._top = {USERS: 0, DISK: 0}
         self._where: dict[str, tuple[int, int, int]] = {}  # pane -> x, y and height of its lines
@@ -66,7 +66,7 @@ class System:
             self._seen = system.time
             held = {pid: size for gpu in system.gpus for pid, size in gpu.processes}
             before = [_key(user) for user in self.users]
-            self.users = users(system.processes, self._workers, held)
+            self.users = usages(system.processes, self._workers, held)
             self._stay(USERS, before, [_key(user) for user in self.users])
         if self.sizes.look([(row.id, row.open) for row in rows.values()], SLICE):
             before = [row.id for row in self.biggest]
@@ -164,6 +164,6 @@ class System:
                 self._move(self._top[pane] + y - top)
 
 
-def _key(user: User) -> str:
+def _key(user: Usage) -> str:
     """What a line is about, to find it again."""
     return user.run or str(user.pids[0])

@@ -75,7 +75,7 @@ class Planning:
     async def _load(self) -> None:
         """Ask for the settings."""
         self.busy = "reading settings"
-        answer = await self._ask(self.form.words({}, run=False))
+        answer = await self._ask(self.form.arguments({}, run=False))
         self.busy = ""
         if answer.status or not isinstance(answer.value, dict):
             self.trouble = answer.message
@@ -90,7 +90,7 @@ class Planning:
         """Ask for the settings again under the chosen files."""
         self.busy = "reading settings"
         groups = {key: text for key, text in self.form.changes.items() if self.form.settings[key].group}
-        answer = await self._ask(self.form.words(groups, run=False))
+        answer = await self._ask(self.form.arguments(groups, run=False))
         self.busy = ""
         if answer.status or not isinstance(answer.value, dict):
             self.trouble = answer.message
@@ -135,12 +135,12 @@ class Planning:
     @property
     def examined(self) -> list[str]:
         """The words after ``engine doctor``: all checks of the first run, or only whether one batch can be learnt."""
-        settings = self.form.words(next(self.form.grid(), {}), run=False)[1:]
+        settings = self.form.arguments(next(self.form.grid(), {}), run=False)[1:]
         return [self.form.target, *settings, *([] if self.checks & {DOCTOR} else ["--only", "overfits"])]
 
     async def save(self, name: str) -> str:
         """Keep what the form says as an experiment of a person's own, and go on from it; what was wrong, if so."""
-        answer = await self._ask([*self.form.words(self.form.changes, run=False), "--save", name])
+        answer = await self._ask([*self.form.arguments(self.form.changes, run=False), "--save", name])
         if answer.status:
             return answer.message
         self._source = None

@@ -145,7 +145,7 @@ def world(maker):
 
 
 class Recorder:
-    """The effects of a context, remembered instead of done; ``settle`` runs what was spawned."""
+    """The effects of a context, recorded instead of executed; ``run_pending`` awaits what was spawned."""
 
     def __init__(self):
         self.work, self.copied, self.left, self.repainted = [], [], False, 0
@@ -162,12 +162,12 @@ class Recorder:
     def repaint(self):
         self.repainted += 1
 
-    async def settle(self):
+    async def run_pending(self):
         while self.work:
             await self.work.pop(0)
 
 
-TOLD = {
+CONFIG_ANSWER = {
     "groups": {"student": {"choice": "sasrec", "choices": ["sasrec", "gru4rec"]}, "experiment": {"choices": ["demo"]}},
     "settings": [
         {"key": "seed", "value": 0, "type": "int", "help": "seed of everything random", "low": 0},
@@ -183,7 +183,7 @@ TOLD = {
 }
 
 
-SOUND = {
+DOCTOR_ANSWER = {
     "sound": True,
     "seconds": 31.4,
     "checks": [
@@ -207,9 +207,9 @@ class Engine:
             if " ".join(words).startswith(start):
                 return answer
         if words[0] == "config":
-            return Answer(0, json.loads(json.dumps(TOLD)), "")
+            return Answer(0, json.loads(json.dumps(CONFIG_ANSWER)), "")
         if words[0] == "doctor":
-            return Answer(0, json.loads(json.dumps(SOUND)), "")
+            return Answer(0, json.loads(json.dumps(DOCTOR_ANSWER)), "")
         steps = [
             {"stage": "data", "action": "reuse", "run": "data-20260921-133320-0001", "why": "same settings"},
             {"stage": "student", "action": "new", "run": None, "why": "student.lr 0.001 → 0.0009"},

@@ -11,7 +11,7 @@ def run(number, stage="student", wall=60.0, state="DONE", data="data-1", **more)
 def test_the_middle_of_earlier_runs_times_the_runs_to_make():
     rows = [run(1, wall=50.0), run(2, wall=60.0), run(3, wall=100.0)]
     told = estimate({"student": 4}, rows, "data-1", lambda name: 10.0)
-    assert (told.seconds, told.least, told.most, told.bytes, told.told_by) == (240.0, 200.0, 400.0, 40.0, 3)
+    assert (told.seconds, told.least, told.most, told.bytes, told.based_on) == (240.0, 200.0, 400.0, 40.0, 3)
 
 
 def test_stages_add_up_and_those_without_a_past_are_named():

@@ -2,10 +2,10 @@
 
 import pytest
 
-from cockpit.models.form import Form, Setting, changes_from, check, split, stages_for
+from cockpit.models.form import Form, FormField, changes_from, check, split, stages_for
 
-HIDDEN = Setting("student.hidden", 64, "int", "model width", low=8, high=512)
-RATE = Setting("student.lr", 1e-3, "float", "learning rate", above=0)
+HIDDEN = FormField("student.hidden", 64, "int", "model width", low=8, high=512)
+RATE = FormField("student.lr", 1e-3, "float", "learning rate", above=0)
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def form():
         (RATE, "0", "must be float > 0"),
         (RATE, "nan", "must be"),
         (RATE, "9e-4", ""),
-        (Setting("a", "ce", "str", choices=("ce", "bce")), "bec", "did you mean bce?"),
-        (Setting("a", True, "bool"), "yes", "true or false"),
-        (Setting("a", None, "int | None", low=1), "null", ""),
-        (Setting("a", None, "int | None", low=1), "0", "must be"),
-        (Setting("a", [1, 2], "list[int]", low=1), "[3,4]", ""),
-        (Setting("a", [1, 2], "list[int]", low=1), "[3,0]", "must be"),
-        (Setting("a", "x", "str"), "", ""),
+        (FormField("a", "ce", "str", choices=("ce", "bce")), "bec", "did you mean bce?"),
+        (FormField("a", True, "bool"), "yes", "true or false"),
+        (FormField("a", None, "int | None", low=1), "null", ""),
+        (FormField("a", None, "int | None", low=1), "0", "must be"),
+        (FormField("a", [1, 2], "list[int]", low=1), "[3,4]", ""),
+        (FormField("a", [1, 2], "list[int]", low=1), "[3,0]", "must be"),
+        (FormField("a", "x", "str"), "", ""),
     ],
 )
 def test_a_value_is_held_against_type_limits_and_choices(setting, text, fault):
@@ -94,7 +94,7 @@ def test_the_command_names_preset_choices_settings_and_label_in_that_order(form)
     form.preset, form.experiment, form.again = "demo", "tails", True
     form.change("student.hidden", "128")
     form.change("student", "gru4rec")
-    assert form.words(form.changes) == [
+    assert form.arguments(form.changes) == [
         *("run", "evaluate", "experiment=demo", "student=gru4rec", "student.hidden=128"),
         *("--experiment", "tails", "--again"),
     ]

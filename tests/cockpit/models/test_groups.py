@@ -17,7 +17,7 @@ def test_runs_that_differ_by_their_seed_alone_are_one_group_in_order_of_seeds():
     rows = [row("a2", 2, student__lr=1.0), row("b1", 1, student__lr=2.0), row("a1", 1, student__lr=1.0)]
     groups = grouped(rows, SETTINGS, {})
     assert ids(groups) == [("A", ["a1", "a2"]), ("B", ["b1"])]
-    assert groups[0].word == "A=a1,a2"
+    assert groups[0].argument == "A=a1,a2"
 
 
 def test_where_a_run_ran_and_settings_it_does_not_rest_on_tell_no_groups_apart():

@@ -1,7 +1,7 @@
 """The list keeps its cursor and its marks on their runs, whatever the filter does."""
 
 from cockpit.models.rows import Row
-from cockpit.models.run_list import Head, RunList
+from cockpit.models.run_list import GroupHeading, RunList
 
 
 def listed(*rows):
@@ -60,7 +60,7 @@ def test_grouping_puts_runs_under_heads():
     runs = listed(A, B, C)
     runs.grouping = "experiment"
     runs.arrange(1000.0)
-    titles = [entry.title for entry in runs.entries if isinstance(entry, Head)]
+    titles = [entry.title for entry in runs.entries if isinstance(entry, GroupHeading)]
     assert titles == ["x", "no experiment"] and ids(runs) == ["c", "b", "a"]
 
 
@@ -72,7 +72,7 @@ def test_runs_that_differ_in_the_seed_only_are_one_group():
     runs = listed(*rows)
     runs.filter("group:cfg-seed")
     runs.arrange(1000.0)
-    assert sorted(len(entry.rows) for entry in runs.entries if isinstance(entry, Head)) == [1, 2]
+    assert sorted(len(entry.rows) for entry in runs.entries if isinstance(entry, GroupHeading)) == [1, 2]
 
 
 def test_a_range_of_marks_reaches_from_the_last_mark_to_the_cursor():

@@ -50,7 +50,7 @@ def answered(ready):
         comparing = context.screen.comparing
         for _ in range(100):
             ready(context)
-            await context.effects.settle()
+            await context.effects.run_pending()
             if comparing._told == comparing._wanted and comparing._told[0] == tuple(context.screen.words):
                 return ready(context)
         raise AssertionError("no answer")
@@ -89,7 +89,7 @@ async def test_the_numbers_are_those_of_engine_compare(open_compare, seeds, cont
     context = await open_compare()
     place = tmp_path / "figures.csv"
     press(context, "e", "ctrl+u", f'"{place}"', "enter")
-    await context.effects.settle()
+    await context.effects.run_pending()
     assert "metrics written to" in context.message[0]
     rows = list(csv.DictReader(place.read_text().splitlines()))
     told = next(metric for metric in context.screen.comparing.answer.metrics if metric.name == "val_recall@10")
@@ -176,7 +176,7 @@ async def test_it_is_compared_again_when_a_run_ends(context, ready, maker, seeds
     ready(context)
     assert context.effects.work and "comparing" in plain(context.draw(120, 40)).splitlines()[0]
     assert "val_recall@10" in plain(context.draw(120, 40))  # what is known stays while it is asked anew
-    await context.effects.settle()
+    await context.effects.run_pending()
 
 
 async def test_what_engine_objects_to_is_shown_in_place(context, ready, seeds, press, answered):

@@ -43,7 +43,7 @@ def examined(context, ready, world, press):
 @pytest.mark.parametrize("size", SIZES)
 async def test_findings_are_shown_with_cause_and_remedy(examined, snapshot, monkeypatch, size):
     assert "the doctor looks" in plain(examined.draw(*size))
-    await examined.effects.settle()
+    await examined.effects.run_pending()
     examined.doctor._took = 41.0
     lines = examined.draw(*size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
@@ -51,12 +51,12 @@ async def test_findings_are_shown_with_cause_and_remedy(examined, snapshot, monk
 
 
 async def test_the_run_is_named_and_can_be_looked_at_again(examined, world, press):
-    await examined.effects.settle()
+    await examined.effects.run_pending()
     assert examined.ask.asked[-1] == ["doctor", world["student"]] and examined.row.id == world["student"]
     assert "the doctor objects: ids" in examined.message[0]
     press(examined, "D", "D")
     assert "looking already" in examined.message[0]
-    await examined.effects.settle()
+    await examined.effects.run_pending()
     assert examined.ask.asked.count(["doctor", world["student"]]) == 2
     press(examined, "escape")
     assert examined.screen.name == "runs"
@@ -66,7 +66,7 @@ async def test_a_doctor_that_cannot_look_says_why(context, ready, world, press):
     context.ask.answers["doctor"] = Answer(2, None, "error: the run's settings cannot be read")
     ready(context).list.go_to(world["data"])
     press(context, "D")
-    await context.effects.settle()
+    await context.effects.run_pending()
     assert "the run's settings cannot be read" in plain(context.draw(80, 24))
 
 
@@ -82,6 +82,6 @@ async def test_answers_of_any_shape_break_nothing(context, ready, world, press):
         context.ask.answers["doctor"] = Answer(0, value, "")
         ready(context).list.go_to(world["data"])
         press(context, "D")
-        await context.effects.settle()
+        await context.effects.run_pending()
         assert len(context.draw(80, 24)) == 24
         press(context, "escape")

@@ -12,7 +12,7 @@ SIZES = [(80, 24), (120, 40), (200, 60)]
 async def form(context, ready, press, all_built):
     """The form, open and filled."""
     press(ready(context), "a")
-    await context.effects.settle()
+    await context.effects.run_pending()
     return context
 
 
@@ -27,7 +27,7 @@ async def test_it_shows_stages_settings_and_what_would_happen(form, press, snaps
     form.root = type(form.root)("runs")
     to(form, "student.lr")
     press(form, "enter", "ctrl+u", '"1e-3,9e-4"', "enter")
-    await form.effects.settle()
+    await form.effects.run_pending()
     lines = form.draw(*size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
     snapshot(f"launch-{size[0]}x{size[1]}", plain(lines))
@@ -36,7 +36,7 @@ async def test_it_shows_stages_settings_and_what_would_happen(form, press, snaps
 async def test_a_change_is_marked_planned_anew_and_in_the_command(form, press):
     to(form, "student.hidden")
     press(form, "enter", "ctrl+u", '"128"', "enter")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert form.ask.asked[-1] == ["run", "evaluate", "student.hidden=128", "--plan"]
     picture = plain(form.draw(120, 40))
     assert "*128   was 64" in picture and "$ engine run evaluate student.hidden=128" in picture
@@ -59,9 +59,9 @@ async def test_choices_are_chosen_from_a_list(form, press):
 async def test_another_file_of_a_group_brings_its_own_values(form, press):
     to(form, "student")
     press(form, "enter", "down", "enter")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert ["config", "student=gru4rec"] in form.ask.asked
-    assert form.form.form.words(form.form.form.changes)[2] == "student=gru4rec"
+    assert form.form.form.arguments(form.form.form.changes)[2] == "student=gru4rec"
 
 
 async def test_undo_reset_find_and_changed_only(form, press):
@@ -80,7 +80,7 @@ async def test_undo_reset_find_and_changed_only(form, press):
 
 async def test_starting_tells_engine_and_goes_back_to_the_list(form, press):
     press(form, "ctrl+r")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert form.ask.asked[-1] == ["run", "evaluate", "--detach"] and form.screen.name == "runs"
     assert "work on their own" in form.message[0]
 
@@ -88,14 +88,14 @@ async def test_starting_tells_engine_and_goes_back_to_the_list(form, press):
 async def test_a_sweep_is_one_command_with_its_combinations_shown(form, press):
     to(form, "seed")
     press(form, "enter", "ctrl+u", '"1..3"', "enter")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert form.ask.asked[-1] == ["sweep", "evaluate", "seed=1..3", "--plan"]
     picture = plain(form.draw(120, 40))
     assert "3 seed = 3 combinations" in picture and "runs: 2 student" in picture and "seed=3" in picture
     press(form, "v")
     assert "seed=2" in plain(form.draw(80, 24))
     press(form, "escape", "ctrl+r")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert form.ask.asked[-1] == ["sweep", "evaluate", "seed=1..3", "--detach"]
     assert form.live.run == "student-20260921-133320-0002" and form.screen.name == "runs"
 
@@ -103,24 +103,24 @@ async def test_a_sweep_is_one_command_with_its_combinations_shown(form, press):
 async def test_what_engine_refuses_is_shown_in_the_form(form, press):
     to(form, "seed")
     press(form, "enter", "ctrl+u", '"1..3"', "enter")
-    await form.effects.settle()
+    await form.effects.run_pending()
     form.ask.answers["sweep evaluate seed=1..3"] = Answer(2, None, "error: no space left\nMake room.")
     press(form, "ctrl+r")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert sum("--detach" in words for words in form.ask.asked) == 1
     assert "no space left" in plain(form.draw(80, 24)) and form.screen.name == "launch"
 
 
 async def test_a_stage_becomes_the_target(form, press):
     press(form, "tab", "g", "j", "space")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert form.form.form.target == "student" and form.ask.asked[-1][:2] == ["run", "student"]
 
 
 async def test_a_run_is_repeated_with_its_settings(context, ready, world, press, all_built):
     ready(context).list.go_to(world["second"])
     press(context, "r")
-    await context.effects.settle()
+    await context.effects.run_pending()
     assert context.form.form.target == "student"
     assert context.form.form.changes == {"seed": "2", "student.lr": "0.0009"}
 
@@ -128,14 +128,14 @@ async def test_a_run_is_repeated_with_its_settings(context, ready, world, press,
 async def test_what_was_typed_is_still_there_when_one_comes_back(form, press):
     to(form, "seed")
     press(form, "enter", "ctrl+u", '"5"', "enter", "escape", "a")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert form.form.form.changes == {"seed": "5"}
 
 
 async def test_a_preset_starts_the_form_anew(form, press):
     to(form, "seed")
     press(form, "enter", "ctrl+u", '"5"', "enter", "p", '"ml"', "enter")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert form.form.form.preset == "ml-100k" and not form.form.form.changes
     assert ["config", "experiment=ml-100k"] in form.ask.asked
 
@@ -144,7 +144,7 @@ async def test_the_doctor_may_forbid_the_start_and_says_why(form, press):
     checks = [{"check": "ids", "verdict": "fail", "evidence": "shifted by one", "cause": "a reader", "remedy": "mend"}]
     form.ask.answers["doctor"] = Answer(2, {"sound": False, "seconds": 3.0, "checks": checks}, "")
     press(form, "c", '"before the start: are"', "enter", "ctrl+r")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert form.ask.asked[-1] == ["doctor", "evaluate"]
     assert "not started: the doctor objects: ids" in form.message[0]
     picture = plain(form.draw(120, 40))
@@ -157,7 +157,7 @@ async def test_one_batch_may_be_tried_before_the_start(form, press):
     press(form, "c", '"learnt by heart"', "enter")
     to(form, "seed")
     press(form, "enter", "ctrl+u", '"5"', "enter", "ctrl+r")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert ["doctor", "evaluate", "seed=5", "--only", "overfits"] in form.ask.asked
     assert form.ask.asked[-1] == ["run", "evaluate", "seed=5", "--detach"] and form.screen.name == "runs"
 
@@ -166,7 +166,7 @@ async def test_what_the_form_says_is_examined_without_starting_it(form, press):
     to(form, "seed")
     press(form, "enter", "ctrl+u", '"5"', "enter", "D")
     assert "the doctor looks" in plain(form.draw(80, 24))
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert form.ask.asked[-1] == ["doctor", "evaluate", "seed=5"]
     assert "✓ sound" in plain(form.draw(80, 24)) and "found nothing wrong" in form.message[0]
 
@@ -174,7 +174,7 @@ async def test_what_the_form_says_is_examined_without_starting_it(form, press):
 async def test_settings_that_cannot_be_read_are_explained(context, ready, press):
     context.ask.answers["config"] = Answer(2, None, "error: conf/ is not there\nReinstall.")
     press(ready(context), "a")
-    await context.effects.settle()
+    await context.effects.run_pending()
     assert "conf/ is not there" in plain(context.draw(80, 24))
     press(context, "ctrl+r")
     assert "conf/ is not there" in context.message[0]
@@ -198,7 +198,7 @@ async def test_changed_settings_are_saved_as_an_experiment_and_gone_on_from(form
     press(form, "enter", "ctrl+u", '"128"', "enter", "S", '"demo"', "enter")
     assert "is the name of a built-in experiment" in plain(form.draw(80, 24))
     press(form, "ctrl+u", '"wide"', "enter")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert ["config", "student.hidden=128", "--save", "wide"] in form.ask.asked
     assert form.form.form.preset == "wide" and not form.form.form.changes
     assert form.ask.asked[-1] == ["run", "evaluate", "experiment=wide", "--plan"]
@@ -211,13 +211,13 @@ async def test_what_cannot_be_saved_says_why(form, press):
     press(form, "enter", "ctrl+u", '"5"', "enter")
     form.ask.answers["config seed=5 --save"] = Answer(2, None, "error: No space left on device")
     press(form, "S", '"mine"', "enter")
-    await form.effects.settle()
+    await form.effects.run_pending()
     assert "not saved: No space left" in form.message[0] and form.form.form.changes == {"seed": "5"}
 
 
 async def test_earlier_runs_tell_what_it_would_take(context, ready, world, press, all_built):
     press(ready(context), "a")
-    await context.effects.settle()
+    await context.effects.run_pending()
     assert "about 1:01 of work" in plain(context.draw(120, 40)) and "by 2 earlier runs" in plain(context.draw(120, 40))
 
 

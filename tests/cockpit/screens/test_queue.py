@@ -88,7 +88,7 @@ async def test_cancelling_tells_what_ends_with_it_and_asks_engine(context, ready
     press(ready(context), "j", "x")
     assert "1 that need it end too" in plain(context.draw(120, 40))
     press(context, "enter")
-    await context.effects.settle()
+    await context.effects.run_pending()
     assert context.ask.asked[-1] == ["stop", line["a"]]
     press(context, "g", "x")
     assert "after evaluation" in plain(context.draw(120, 40))  # a run at work is stopped as everywhere

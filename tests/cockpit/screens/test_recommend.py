@@ -106,12 +106,12 @@ def recommend(context, ready, evaluated, press):
     Server.made.clear()
     context.serve = Server
     press(ready(context), "6")
-    asyncio.run(context.effects.settle())
+    asyncio.run(context.effects.run_pending())
     return context
 
 
-def settle(context):
-    asyncio.run(context.effects.settle())
+def run_pending(context):
+    asyncio.run(context.effects.run_pending())
     return plain(context.draw(120, 40))
 
 
@@ -125,7 +125,7 @@ def test_a_held_out_user_is_shown_with_all_lists(recommend, snapshot, size):
 @pytest.mark.parametrize("size", SIZES)
 def test_titles_are_completed_while_they_are_typed(recommend, press, snapshot, size):
     press(recommend, "t", '"al"')
-    asyncio.run(recommend.effects.settle())
+    asyncio.run(recommend.effects.run_pending())
     press(recommend, "down")
     snapshot(f"recommend-typing-{size[0]}x{size[1]}", plain(recommend.draw(*size)))
 
@@ -136,22 +136,22 @@ def test_typed_titles_become_the_history_and_the_teacher_follows(recommend, pres
     for word in ("alien", "heat"):
         press(recommend, "t") if word == "alien" else None
         press(recommend, f'"{word}"')
-        asyncio.run(recommend.effects.settle())
+        asyncio.run(recommend.effects.run_pending())
         press(recommend, "enter")
     press(recommend, "escape")
-    picture = settle(recommend)
+    picture = run_pending(recommend)
     assert server.asked[-1] == ("recommend", {"history": [1, 8], "count": 10, "hide_seen": True, "live": True})
     assert "your history  2" in picture and "loading the language model" in picture and "  loading" in picture
     server.later(Reply(server.answer({"history": [1, 8], "count": 10}, live=True)))
     assert recommend.tick() and not recommend.tick()
-    assert "teacher live" in settle(recommend)
+    assert "teacher live" in run_pending(recommend)
 
 
 def test_an_answer_to_an_older_question_no_longer_counts(recommend, press):
     server = Server.made[-1]
     old = server.later
     press(recommend, "n")
-    asyncio.run(recommend.effects.settle())
+    asyncio.run(recommend.effects.run_pending())
     before = recommend.screen.trial.answer
     old(Reply(server.answer({"row": 0, "count": 3})))
     assert recommend.screen.trial.answer is before
@@ -161,73 +161,73 @@ def test_users_follow_each_other_round(recommend, press):
     server = Server.made[-1]
     for key in ("n", "n", "n", "N"):
         press(recommend, key)
-        asyncio.run(recommend.effects.settle())
+        asyncio.run(recommend.effects.run_pending())
     assert [more["row"] for method, more in server.asked if method == "recommend"] == [0, 1, 2, 0, 2]
 
 
 def test_a_user_is_picked_by_a_part_of_the_id(recommend, press):
     press(recommend, "slash")
-    asyncio.run(recommend.effects.settle())
+    asyncio.run(recommend.effects.run_pending())
     assert "bob   5 events" in plain(recommend.draw(120, 40))
     press(recommend, '"ca"')
-    asyncio.run(recommend.effects.settle())
+    asyncio.run(recommend.effects.run_pending())
     press(recommend, "enter")
-    asyncio.run(recommend.effects.settle())
+    asyncio.run(recommend.effects.run_pending())
     assert Server.made[-1].asked[-1][1]["row"] == 2
 
 
 def test_users_come_in_the_order_of_what_distillation_gained_them(recommend, press):
     server = Server.made[-1]
     press(recommend, "o")
-    assert "most gained by distillation first" in settle(recommend)
+    assert "most gained by distillation first" in run_pending(recommend)
     for key in ("n", "n", "n"):
         press(recommend, key)
-        settle(recommend)
+        run_pending(recommend)
     assert [more["row"] for method, more in server.asked if method == "recommend"] == [0, 2, 1, 0, 2]
     press(recommend, "slash")
-    picture = settle(recommend)
+    picture = run_pending(recommend)
     assert "users  student · distilled" in picture and "cat   1,699 · 1.5" in picture
     press(recommend, "escape", "o", "o")
-    settle(recommend)
+    run_pending(recommend)
     assert recommend.screen.trial.order == "row"
 
 
 def test_a_run_that_cannot_order_its_users_says_so_and_goes_on(recommend, press, evaluated):
     press(recommend, "m", "down", "enter")
-    settle(recommend)
+    run_pending(recommend)
     press(recommend, "o")
-    assert "only an evaluation knows" in settle(recommend)
+    assert "only an evaluation knows" in run_pending(recommend)
     press(recommend, "n")
-    assert "only an evaluation knows" not in settle(recommend) and recommend.screen.trial.person == 1
+    assert "only an evaluation knows" not in run_pending(recommend) and recommend.screen.trial.person == 1
 
 
 def test_after_titles_of_ones_own_the_user_before_comes_back(recommend, press):
     press(recommend, "n")
-    settle(recommend)
+    run_pending(recommend)
     press(recommend, "c", "n")
-    settle(recommend)
+    run_pending(recommend)
     assert recommend.screen.trial.person == 1
 
 
 def test_nothing_is_guessed_while_the_search_has_not_caught_up(recommend, press):
     press(recommend, "t", '"al"')
-    asyncio.run(recommend.effects.settle())
+    asyncio.run(recommend.effects.run_pending())
     press(recommend, "ctrl+u", '"heat"', "enter")  # what was found belongs to "al"
     assert recommend.screen.trial.typed == [] and recommend.prompt.edit.text == "heat"
-    asyncio.run(recommend.effects.settle())
+    asyncio.run(recommend.effects.run_pending())
     press(recommend, "enter")
     assert [one.title for one in recommend.screen.trial.typed] == ["Heat"]
 
 
 def test_the_item_under_the_cursor_is_told_and_goes_into_the_history(recommend, press):
     press(recommend, "l", "j", "j")
-    assert "Metropolis" not in settle(recommend).splitlines()[-7]
+    assert "Metropolis" not in run_pending(recommend).splitlines()[-7]
     assert recommend.screen.chosen.item == 11
     press(recommend, "l", "h", "k", "enter")
-    settle(recommend)
+    run_pending(recommend)
     assert Server.made[-1].asked[-1][1]["history"] == [13, 14, 7, 1]
     press(recommend, "backspace")
-    settle(recommend)
+    run_pending(recommend)
     assert Server.made[-1].asked[-1][1]["history"] == [13, 14, 7]
 
 
@@ -240,7 +240,7 @@ def test_a_click_chooses_an_item_of_a_list(recommend):
 def test_length_seen_items_and_the_teacher_are_asked_for(recommend, press):
     for key in ("z", "s", "T"):
         press(recommend, key)
-        asyncio.run(recommend.effects.settle())
+        asyncio.run(recommend.effects.run_pending())
     assert Server.made[-1].asked[-1][1] == {"row": 0, "count": 20, "hide_seen": False, "live": False}
 
 
@@ -255,25 +255,25 @@ def test_another_run_gets_a_server_of_its_own(recommend, press, evaluated):
     press(recommend, "1")
     recommend.list.go_to(evaluated[1].name)
     press(recommend, "6")
-    asyncio.run(recommend.effects.settle())
+    asyncio.run(recommend.effects.run_pending())
     assert len(Server.made) == 2 and Server.made[0].closed and Server.made[1].run == evaluated[1].name
     press(recommend, "m", "enter")
-    asyncio.run(recommend.effects.settle())
+    asyncio.run(recommend.effects.run_pending())
     assert Server.made[-1].run == evaluated[0].name
 
 
 def test_coming_back_finds_everything_as_it_was(recommend, press):
     press(recommend, "n")
-    settle(recommend)
+    run_pending(recommend)
     press(recommend, "1", "6")
-    asyncio.run(recommend.effects.settle())
+    asyncio.run(recommend.effects.run_pending())
     assert len(Server.made) == 1 and recommend.screen.trial.person == 1
 
 
 def test_a_server_that_died_says_why_and_the_next_question_starts_another(recommend, press):
     Server.made[-1].ended = "out of memory"
     press(recommend, "1", "6")
-    asyncio.run(recommend.effects.settle())
+    asyncio.run(recommend.effects.run_pending())
     assert len(Server.made) == 2
     server = Server.made[-1]
 
@@ -282,7 +282,7 @@ def test_a_server_that_died_says_why_and_the_next_question_starts_another(recomm
 
     server.ask = dies
     press(recommend, "n")
-    picture = settle(recommend)
+    picture = run_pending(recommend)
     assert "the model is broken [/]" in picture
 
 
@@ -292,7 +292,7 @@ def test_an_answer_of_another_shape_is_told(recommend, press):
 
     Server.made[-1].ask = odd
     press(recommend, "n")
-    assert "the answer cannot be read" in settle(recommend)
+    assert "the answer cannot be read" in run_pending(recommend)
 
 
 def test_hostile_titles_reach_no_terminal(recommend, press):
@@ -315,7 +315,7 @@ def test_without_a_finished_run_it_says_what_to_do(context, ready, maker, press)
 def test_a_cockpit_that_may_only_read_may_ask(recommend, press):
     recommend.read_only = True
     press(recommend, "n")
-    settle(recommend)
+    run_pending(recommend)
     assert Server.made[-1].asked[-1][1]["row"] == 1
 
 
@@ -324,7 +324,7 @@ async def test_the_real_server_answers_in_the_picture(seven_stages, ready, press
     real = Context(seven_stages, context.effects, Settings())
     ready(real).list.go_to("evaluate")
     press(real, "6")
-    await real.effects.settle()
+    await real.effects.run_pending()
     async with asyncio.timeout(120):
         while real.screen.trial.loading or real.screen.trial.answer is None:
             await asyncio.sleep(0.05)

@@ -26,7 +26,7 @@ def test_an_empty_folder_offers_the_demo(context, ready, snapshot, size, tmp_pat
 
 async def test_enter_on_the_empty_list_opens_the_form_with_the_demo(context, ready, press):
     press(ready(context), "enter")
-    await context.effects.settle()
+    await context.effects.run_pending()
     assert context.screen.name == "launch" and context.form.form.preset == "demo"
 
 
@@ -105,7 +105,7 @@ async def test_stopping_asks_how_and_tells_engine(context, ready, world, press):
     press(context, "x")
     assert "after evaluation" in plain(context.draw(80, 24))
     press(context, "enter")
-    await context.effects.settle()
+    await context.effects.run_pending()
     assert context.ask.asked[-1] == ["stop", world["live"], "--after-evaluation"]
 
 
@@ -114,7 +114,7 @@ async def test_stopping_several_runs_needs_a_typed_yes(context, ready, world, pr
     press(context, "x", "down", "down", "enter")
     assert not context.effects.work and "stop 2 runs" in plain(context.draw(80, 24))
     press(context, '"yes"', "enter")
-    await context.effects.settle()
+    await context.effects.run_pending()
     assert [words[0:1] + words[2:] for words in context.ask.asked] == [["stop", "--kill"]] * 2
 
 
@@ -124,7 +124,7 @@ async def test_resuming_tells_engine_and_a_refusal_is_shown(context, ready, worl
     ready(context).list.go_to(world["stopped"])
     context.ask.answers["resume"] = Answer(2, None, "error: the disk is full")
     press(context, "R")
-    await context.effects.settle()
+    await context.effects.run_pending()
     assert context.ask.asked[-1] == ["resume", world["stopped"], "--detach"]
     assert "the disk is full" in plain(context.draw(80, 24))
 

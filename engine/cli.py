@@ -1,7 +1,7 @@
-"""The command ``engine``: words to functions, errors to exit statuses. Heavy imports happen inside the commands.
+"""The command ``engine``: arguments to functions, errors to exit statuses. Heavy imports happen inside the commands.
 
-Exit status: 0 done, 1 the work failed, 2 a person can fix it, 130 interrupted, 143 a stage that was asked to stop.
-stdout is data, stderr is talk.
+Exit status: 0 done, 1 the work failed, 2 the user can fix it, 130 interrupted, 143 a stage that was asked to stop.
+Results go to stdout, progress and errors to stderr.
 """
 
 import argparse
@@ -15,127 +15,191 @@ from engine.errors import UserError
 from engine.runs.text import clean_lines
 from engine.stages import STAGES
 
+SETTINGS = "stage and settings: group=choice, key=value"
+RUN_IDS = "run ids; a unique prefix or 'last' is enough"
+RUN_ID = "run id; a unique prefix or 'last' is enough"
+
 
 def parser() -> argparse.ArgumentParser:
-    """Every command with its options; a command names the module and function that do it."""
+    """Every command with its options. ``function`` names the module and function that carry a command out."""
     top = argparse.ArgumentParser(
         prog="engine",
-        description="Distil an LLM recommender into a small one, and know whether it worked.",
+        description="Distil an LLM recommender into a small sequential model, with checks and significance tests.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_stage_list(),
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--runs", type=Path, default=None, metavar="DIR", help="folder of runs (ENGINE_RUNS, or runs/)")
-    shared.add_argument("--json", action="store_true", help="print one JSON value for programs")
+    shared.add_argument("--runs", type=Path, metavar="DIR", help="folder of the runs (default: $ENGINE_RUNS, or runs/)")
+    shared.add_argument("--json", action="store_true", help="print the result as one JSON value")
 
-    def command(name: str, function: str, help: str, words: str = "", words_help: str = "") -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=help, description=help, parents=[shared])
-        sub.set_defaults(function=function, words=[])
-        if words:
-            sub.add_argument("words", nargs="*", metavar=words, help=words_help)
+    def command(
+        name: str, function: str, summary: str, dest: str, metavar: str, help: str, details: str = ""
+    ) -> argparse.ArgumentParser:
+        """A command whose positional arguments are collected in ``dest``, wherever they stand among the options."""
+        description = f"{summary[0].upper()}{summary[1:]}. {details}"
+        sub = commands.add_parser(name, help=summary, description=description, parents=[shared])
+        sub.set_defaults(function=function, positional=dest)
+        sub.add_argument(dest, nargs="*", metavar=metavar, help=help)
         return sub
 
-    settings = "STAGE and settings: group=choice, key=value"
-    run = command("run", "run:run", "run a stage and whatever it needs", "[STAGE] [KEY=VALUE]", settings)
-    run.add_argument("--experiment", metavar="NAME", help="label that groups runs")
-    run.add_argument("--again", action="store_true", help="run the stage anew although a finished run could be reused")
-    run.add_argument("--plan", action="store_true", help="say what would run, what is reused and why; run nothing")
-    run.add_argument("--detach", action="store_true", help="start the runs and return")
+    def start_options(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--experiment", metavar="NAME", help="label that groups the runs")
+        sub.add_argument("--again", action="store_true", help="run the stage anew even if a finished run can be reused")
+        sub.add_argument("--plan", action="store_true", help="print what would run and what is reused; start nothing")
+        sub.add_argument("--detach", action="store_true", help="start the runs and return at once")
 
+    run = command(
+        "run", "run:run", "run a stage and every stage it depends on", "overrides", "[STAGE] [KEY=VALUE]", SETTINGS
+    )
+    start_options(run)
     sweep = command(
         "sweep",
         "sweep:sweep",
-        "every combination of key=a,b,c words, as one experiment",
+        "run every combination of the given values as one experiment",
+        "overrides",
         "[STAGE] [KEY=A,B,C]",
-        settings,
+        f"{SETTINGS}; KEY=A,B,C lists values, KEY=1..5 counts, [A,B] is one value",
+        "Runs that several combinations share are made once. A failed combination does not stop the others.",
     )
-    sweep.add_argument("--experiment", metavar="NAME", help="label that groups the runs")
-    sweep.add_argument("--again", action="store_true", help="run the stage anew although finished runs could be reused")
-    sweep.add_argument("--plan", action="store_true", help="say what would run and what is shared; run nothing")
-    sweep.add_argument("--detach", action="store_true", help="start the runs and return")
-
+    start_options(sweep)
     tune = command(
         "tune",
         "tune:tune",
-        "search settings by a figure on validation rows; resumable",
+        "search settings by a metric on validation rows",
+        "overrides",
         "[STAGE] [KEY=SPACE]",
-        "KEY=log:LOW..HIGH, KEY=LOW..HIGH, KEY=A,B are searched; other settings are fixed",
+        "KEY=LOW..HIGH, KEY=log:LOW..HIGH and KEY=A,B are searched; other settings are fixed",
+        "The same command continues an interrupted search.",
     )
-    tune.add_argument(
-        "--trials", type=int, default=20, metavar="N", help="how many trials the search shall have in all (20)"
-    )
-    tune.add_argument("--metric", metavar="NAME", help="what decides, on validation rows (val_ndcg@10)")
+    tune.add_argument("--trials", type=int, default=20, metavar="N", help="total number of trials (default: 20)")
+    tune.add_argument("--metric", metavar="NAME", help="validation metric to optimise (default: val_ndcg@10)")
     tune.add_argument("--experiment", metavar="NAME", help="label of the search and its runs")
 
-    command("runs", "inspect:runs", "list the runs", "[WORD]", "show only runs whose id, stage, state or label has it")
-    command("show", "inspect:show", "facts, figures and the main curve of a run", "ID", "run ids, shortened, or last")
-    logs = command("logs", "inspect:logs", "what a run printed", "ID", "run id, shortened, or last")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
+    command(
+        "runs", "inspect:runs", "list the runs", "filters", "[TEXT]", "only runs whose id, stage, state or label has it"
+    )
+    command("show", "inspect:show", "facts, metrics and the main curve of runs", "ids", "ID", RUN_IDS)
+    logs = command("logs", "inspect:logs", "print the console output of a run", "ids", "ID", RUN_ID)
+    logs.add_argument("-f", "--follow", action="store_true", help="keep printing until the run ends")
 
-    stop = command("stop", "steer:stop", "ask runs to write a checkpoint and end", "ID", "run ids, shortened, or last")
+    stop = command("stop", "control:stop", "ask runs to write a checkpoint and end", "ids", "ID", RUN_IDS)
     when = stop.add_mutually_exclusive_group()
-    when.add_argument("--after-evaluation", action="store_true", help="let it reach its next evaluation first")
-    when.add_argument("--kill", action="store_true", help="end it at once, without a checkpoint")
-    resume = command("resume", "steer:resume", "go on with interrupted runs", "ID", "run ids, shortened, or last")
-    resume.add_argument("--detach", action="store_true", help="start them and return")
-    rm = command("rm", "steer:remove", "delete runs", "ID", "run ids, shortened, or last")
-    rm.add_argument("--force", action="store_true", help="also runs that other runs were made from")
+    when.add_argument("--after-evaluation", action="store_true", help="stop after the next validation")
+    when.add_argument("--kill", action="store_true", help="end the process at once, without a checkpoint")
+    resume = command("resume", "control:resume", "continue interrupted runs", "ids", "ID", RUN_IDS)
+    resume.add_argument("--detach", action="store_true", help="start the runs and return at once")
+    rm = command("rm", "control:remove", "delete runs", "ids", "ID", RUN_IDS)
+    rm.add_argument("--force", action="store_true", help="also delete runs that are inputs of other runs")
 
-    verbs = "first, sooner, later, last, pause or unpause, and run ids"
-    command("queue", "queue:queue", "what waits for what; change the order, pause", "[VERB] [ID]", verbs)
+    command(
+        "queue",
+        "queue:queue",
+        "show running and waiting runs; reorder or pause waiting ones",
+        "arguments",
+        "[ACTION] [ID]",
+        "first, sooner, later, last, pause or unpause, then run ids",
+    )
 
-    results = command("results", "results:results", "one row per model and finished evaluation", "[WORD]", "as in runs")
+    results = command(
+        "results",
+        "results:results",
+        "one row per model and finished evaluation",
+        "filters",
+        "[TEXT]",
+        "only evaluations whose id or label has it",
+    )
     results.add_argument("--csv", type=Path, metavar="FILE", help="write the table to FILE (- for stdout)")
-    results.add_argument("--seeds", action="store_true", help="mean and spread over seeds, and how the models differ")
+    results.add_argument("--seeds", action="store_true", help="mean and spread over seeds, and tests between models")
     results.add_argument("--all", action="store_true", help="every protocol and split, not only the main one")
 
     compare = command(
         "compare",
         "compare:compare",
-        "runs or groups of seeds side by side, with significance",
-        "WORD",
-        "run ids, name=ID,ID,... or labels of experiments; a single label is split into its settings",
+        "compare runs or groups of seeds, with significance tests",
+        "groups",
+        "GROUP",
+        "run id, name=ID,ID,... or label of an experiment; a single label is split by its settings",
     )
     compare.add_argument("--csv", type=Path, metavar="FILE", help="write the metric rows to FILE (- for stdout)")
-    compare.add_argument("--curve", metavar="METRIC", help="also a metric over the steps, with the range over seeds")
-    compare.add_argument("--all", action="store_true", help="also the settings that are equal")
-    compare.add_argument("--stage", choices=STAGES, metavar="STAGE", help="which runs of the experiments (the last)")
+    compare.add_argument("--curve", metavar="METRIC", help="also plot a metric over steps, with the range over seeds")
+    compare.add_argument("--all", action="store_true", help="also list the settings that are equal")
+    compare.add_argument(
+        "--stage", choices=STAGES, metavar="STAGE", help="which runs of the experiments (default: last)"
+    )
 
     doctor = command(
-        "doctor", "doctor:doctor", "is this experiment sound?", "[STAGE|ID] [KEY=VALUE]", f"{settings}; or a run's id"
+        "doctor",
+        "doctor:doctor",
+        "check an experiment or a run for common faults",
+        "overrides",
+        "[STAGE|ID] [KEY=VALUE]",
+        f"{SETTINGS}; or a run id",
+        "Stages without a finished run are rehearsed for a few steps on a small part of the data.",
     )
-    doctor.add_argument("--only", action="append", metavar="WORD", help="checks whose name holds WORD; may be repeated")
-    doctor.add_argument("--list", action="store_true", help="every check, what it catches and how that is proven")
+    doctor.add_argument("--only", action="append", metavar="TEXT", help="checks whose name has TEXT; may be repeated")
+    doctor.add_argument("--list", action="store_true", help="print every check, the fault it detects and its test")
 
     recommend = command(
-        "recommend", "recommend:recommend", "baseline, teacher and distilled student side by side", "ID", "a run"
+        "recommend",
+        "recommend:recommend",
+        "recommendations of baseline, teacher and student side by side",
+        "ids",
+        "ID",
+        RUN_ID,
+        "With --file, --csv or --vectors only the best student is used.",
     )
     recommend.add_argument("--history", nargs="+", metavar="TITLE", help="titles or raw ids, oldest first")
-    recommend.add_argument("--user", metavar="ID", help="a held-out user by raw id; its true next item is marked")
-    recommend.add_argument("--no-live", action="store_true", help="do not load the teacher where it was not asked yet")
-    recommend.add_argument("--file", type=Path, metavar="FILE", help="CSV of lines user,item: titles or raw ids")
+    recommend.add_argument("--user", metavar="ID", help="raw id of a held-out user; the true next item is marked")
+    recommend.add_argument("--no-live", action="store_true", help="show only stored teacher rankings; load no teacher")
+    recommend.add_argument("--file", type=Path, metavar="FILE", help="CSV of rows user,item (titles or raw ids)")
     recommend.add_argument("--csv", type=Path, metavar="FILE", help="write user,rank,item,raw,title,score to FILE")
     recommend.add_argument("--vectors", type=Path, metavar="FILE", help="write user and item vectors as Parquet")
-    recommend.add_argument("--count", type=int, default=10, metavar="N", help="recommendations per user (10)")
-    recommend.add_argument("--show-seen", action="store_true", help="also what is in the history already")
+    recommend.add_argument("--count", type=int, default=10, metavar="N", help="list length (default: 10)")
+    recommend.add_argument("--show-seen", action="store_true", help="also recommend items of the history")
 
-    command("serve-local", "serve_local:serve", "answer recommendation requests over stdin and stdout", "ID", "a run")
-
-    export = command(
-        "export", "export:export", "training rows, or a knowledge run's answers, as DLLM2Rec's files", "ID"
+    command(
+        "serve-local",
+        "serve_local:serve",
+        "answer recommendation requests over stdin and stdout",
+        "ids",
+        "ID",
+        RUN_ID,
+        "One JSON object per line; the process ends with its input.",
     )
-    export.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write them into")
+    export = command(
+        "export",
+        "export:export",
+        "write a data or knowledge run as files of the published DLLM2Rec",
+        "ids",
+        "ID",
+        RUN_ID,
+    )
+    export.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write the files into")
 
-    config = command("config", "config:show", "every setting: value, type, limits, meaning", "[STAGE] [KEY=VALUE]")
+    config = command(
+        "config",
+        "config:show",
+        "list every setting: value, type, limits, meaning",
+        "overrides",
+        "[STAGE] [KEY=VALUE]",
+        SETTINGS,
+    )
     config.add_argument("--yaml", action="store_true", help="print the resolved configuration")
-    config.add_argument("--save", metavar="NAME", help="keep these settings as an experiment of your own")
+    config.add_argument("--save", metavar="NAME", help="save these settings as a named experiment")
 
-    command("bench", "bench:bench", "speed of each stage on this machine, against its floor", "[STAGE] [KEY=VALUE]")
+    command(
+        "bench",
+        "bench:bench",
+        "measure the speed of each stage against the hardware limit",
+        "overrides",
+        "[STAGE] [KEY=VALUE]",
+        SETTINGS,
+    )
 
-    stage = commands.add_parser("stage", description="Do the work of a planned run (what the supervisor starts).")
+    stage = commands.add_parser("stage", description="Execute a planned run (started by the supervisor).")
     stage.add_argument("folder", type=Path)
-    stage.set_defaults(function="stage:stage", words=[])
+    stage.set_defaults(function="stage:stage", positional="")
     return top
 
 
@@ -143,10 +207,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The whole program; returns the exit status."""
     top = parser()
     options, rest = top.parse_known_args(arguments)
-    unknown = [word for word in rest if word.startswith("-")]
+    unknown = [argument for argument in rest if argument.startswith("-")]
     if unknown:
         top.error(f"{options.command} has no option {unknown[0]}")
-    options.words += rest  # words may stand after options
+    if rest and options.positional:
+        getattr(options, options.positional).extend(rest)  # positional arguments may follow options
     if "runs" in options and options.runs is None:
         options.runs = Path(os.environ.get("ENGINE_RUNS") or "runs")
     module, _, name = options.function.partition(":")
@@ -157,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output has left: nothing to tell, and nobody to tell it to
+    except BrokenPipeError:  # the reader of stdout has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
@@ -165,7 +230,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _stage_list() -> str:
     width = max(map(len, STAGES))
-    lines = [
-        f"  {stage.name:<{width}}  {stage.help}{'' if stage.built else ' (not built yet)'}" for stage in STAGES.values()
-    ]
+    lines = [f"  {stage.name:<{width}}  {stage.help}" for stage in STAGES.values()]
     return "\n".join(["stages:", *lines, "", "Start with: engine run"])

@@ -31,9 +31,9 @@ TINY = [
 QUICK = [*TINY, "student.epochs=4"]
 
 
-def engine(*words: str, runs: Path) -> subprocess.CompletedProcess[str]:
+def engine(*arguments: str, runs: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "engine", *words, "--runs", str(runs)], capture_output=True, text=True, timeout=280
+        [sys.executable, "-m", "engine", *arguments, "--runs", str(runs)], capture_output=True, text=True, timeout=280
     )
 
 
@@ -45,8 +45,8 @@ def states(runs: Path) -> dict[str, State]:
 def test_from_nothing_to_a_table_and_again_to_nothing_to_do(tmp_path: Path) -> None:
     done = engine("run", *QUICK, runs=tmp_path)
     assert done.returncode == 0, done.stderr
-    for words in ("popularity (floor)", "oracle (ceiling)", "student", "seen items hidden", "targets"):
-        assert words in done.stdout
+    for arguments in ("popularity (floor)", "oracle (ceiling)", "student", "seen items hidden", "targets"):
+        assert arguments in done.stdout
     assert states(tmp_path) == {"data": State.DONE, "student": State.DONE, "evaluate": State.DONE}
 
     again = engine("run", *QUICK, runs=tmp_path)
@@ -118,8 +118,8 @@ def test_a_stopped_and_resumed_pipeline_ends_with_the_very_numbers_of_an_uninter
 @pytest.mark.slow
 def test_ten_kills_at_random_moments_lose_nothing_and_the_next_run_completes(tmp_path: Path) -> None:
     chance = random.Random(20)
-    words = [*TINY, "student.epochs=60", "student.patience=0", "student.evaluate_every=2"]
-    command = [sys.executable, "-m", "engine", "run", *words, "--runs", str(tmp_path)]
+    arguments = [*TINY, "student.epochs=60", "student.patience=0", "student.evaluate_every=2"]
+    command = [sys.executable, "-m", "engine", "run", *arguments, "--runs", str(tmp_path)]
     kills = 0
     while kills < 10:
         starter = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -140,9 +140,9 @@ def test_ten_kills_at_random_moments_lose_nothing_and_the_next_run_completes(tmp
         assert {entry.id for entry in entries if entry.state is State.DONE} >= done_before
         assert all(entry.state in (State.DONE, State.KILLED, State.LOST, State.FAILED) for entry in entries)
         if all(entry.state is State.DONE for entry in entries) and len(entries) == 3:
-            words[-3] = f"student.epochs={60 + kills}"  # finished under way: give the next kills something to hit
-            command = [sys.executable, "-m", "engine", "run", *words, "--runs", str(tmp_path)]
-    done = engine("run", *words, runs=tmp_path)
+            arguments[-3] = f"student.epochs={60 + kills}"  # finished under way: give the next kills something to hit
+            command = [sys.executable, "-m", "engine", "run", *arguments, "--runs", str(tmp_path)]
+    done = engine("run", *arguments, runs=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "student" in done.stdout
 

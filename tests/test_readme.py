@@ -63,13 +63,13 @@ def test_an_engine_command_is_one_that_the_program_takes(command: str) -> None:
     options, rest = parser().parse_known_args(words)
     assert not [word for word in rest if word.startswith("-")]
     if options.command == "sweep":
-        stage, settings = stage_and_settings([*options.words, *rest])
+        stage, settings = stage_and_settings([*options.overrides, *rest])
         assert len(combinations(settings)) > 1
     if options.command == "tune":
-        _, settings = stage_and_settings([*options.words, *rest])
+        _, settings = stage_and_settings([*options.overrides, *rest])
         assert space(settings).searched
     if options.command in ("run", "config"):
-        stage, settings = stage_and_settings([*options.words, *rest])
+        stage, settings = stage_and_settings([*options.overrides, *rest])
         load(settings)
         assert stage in STAGES
 

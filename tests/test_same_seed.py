@@ -25,9 +25,9 @@ TINY = [
 NAMES, TIMES = {"run", "made_by"}, {"train_seconds", "ms_per_request"}
 
 
-def engine(*words: str, runs: Path) -> str:
+def engine(*arguments: str, runs: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "engine", *words, "--runs", str(runs)],
+        [sys.executable, "-m", "engine", *arguments, "--runs", str(runs)],
         capture_output=True,
         text=True,
         timeout=1200,

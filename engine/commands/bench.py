@@ -19,9 +19,9 @@ def bench(options: argparse.Namespace) -> int:
     from engine.report.evaluation import align
     from engine.training import fit
 
-    named = any("=" not in word for word in options.words)
-    stage, words = stage_and_settings(options.words)
-    config = configuration.load(measuring.shortened(words))
+    named = any("=" not in word for word in options.overrides)
+    stage, overrides = stage_and_settings(options.overrides)
+    config = configuration.load(measuring.shortened(overrides))
     device = fit.device(config.trainer)
     if device == "cpu":
         torch.set_num_threads(1)  # CPU time and the floor are of one core

@@ -14,7 +14,7 @@ from engine.report.files import write
 
 def compare(options: argparse.Namespace) -> int:
     """Print a comparison, or write its metric rows; with --curve also a metric over the steps."""
-    groups = resolve(options.words, Store(options.runs), options.stage)
+    groups = resolve(options.groups, Store(options.runs), options.stage)
     comparison = report.build(groups)
     bands = curves(groups, options.curve) if options.curve else []
     if options.csv is not None:

@@ -13,8 +13,8 @@ from engine.config.settings.tree import Setting, settings
 
 def show(options: argparse.Namespace) -> int:
     """Print the settings that belong to a stage, or all of them."""
-    named = any("=" not in word for word in options.words)
-    stage, words = stage_and_settings(options.words)
+    named = any("=" not in word for word in options.overrides)
+    stage, words = stage_and_settings(options.overrides)
     if options.save:
         place = config.save(options.save, words)
         told = f"saved to {place}; choose it with experiment={options.save}"

@@ -28,7 +28,7 @@ def doctor(options: argparse.Namespace) -> int:
     if options.list:
         return _list(options.json)
     store = Store(options.runs)
-    target, config, finished = _asked(store, options.words)
+    target, config, finished = _asked(store, options.overrides)
     begin = time.monotonic()
     order = pipeline(target, config)
     from engine.doctor import table

@@ -13,10 +13,10 @@ from engine.stages import ITEM_VECTORS, ITEMS, RANKINGS, SEQUENCES, Artifact
 
 def export(options: argparse.Namespace) -> int:
     """A data run gives the rows to rank and the items' names, a knowledge run the rankings and vectors besides."""
-    if len(options.words) != 1:
+    if len(options.ids) != 1:
         raise UserError("one run is exported at a time", remedy="engine export ID --to DIR")
     store = Store(options.runs)
-    entry = store.find(options.words[0])
+    entry = store.find(options.ids[0])
     if entry.info.stage not in ("data", "knowledge") or entry.state is not State.DONE:
         raise UserError(
             f"{entry.id} is a {entry.info.stage} run, {entry.state.value}",

@@ -19,7 +19,7 @@ from engine.stages import STAGES
 
 def runs(options: argparse.Namespace) -> int:
     """One line per run, oldest first; words narrow the list to ids, stages, states and labels that contain them."""
-    entries = [entry for entry in Store(options.runs).scan() if _matches(entry, options.words)]
+    entries = [entry for entry in Store(options.runs).scan() if _matches(entry, options.filters)]
     if options.json:
         print(json.dumps([_row(entry) for entry in entries]))
         return 0
@@ -42,7 +42,7 @@ def runs(options: argparse.Namespace) -> int:
 def show(options: argparse.Namespace) -> int:
     """Facts, inputs and settings of a run, and the curve of its main metric."""
     store = Store(options.runs)
-    entries = [store.find(word) for word in options.words or ["last"]]
+    entries = [store.find(word) for word in options.ids or ["last"]]
     if options.json:
         print(json.dumps([_row(entry) | facts(entry) for entry in entries]))
         return 0
@@ -87,9 +87,9 @@ def _print_curve(entry: Entry, story: History) -> None:
 def logs(options: argparse.Namespace) -> int:
     """What a run printed, cleaned of control sequences; with --follow until it ends."""
     store = Store(options.runs)
-    if len(options.words) > 1:
+    if len(options.ids) > 1:
         raise UserError("one run at a time", remedy="engine logs ID")
-    folder = store.find(options.words[0] if options.words else "last").folder
+    folder = store.find(options.ids[0] if options.ids else "last").folder
     for text in follow(folder / CONSOLE, lambda: options.follow and store.entry(folder).state.living):
         print(text, flush=options.follow)
     return 0

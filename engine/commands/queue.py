@@ -21,8 +21,8 @@ VERBS = (*MOVES, "pause", "unpause")
 def queue(options: argparse.Namespace) -> int:
     """Without words the queue; with a verb and run ids that is done to the runs first."""
     store = Store(options.runs)
-    if options.words:
-        verb, *names = options.words
+    if options.arguments:
+        verb, *names = options.arguments
         if verb not in VERBS:
             raise UserError(f"engine queue cannot {verb!r}", remedy=f"It can {', '.join(VERBS)}, each with run ids.")
         if not names:

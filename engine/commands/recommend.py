@@ -21,7 +21,7 @@ NEXT, COMMON = "▸", "="  # marks of the true next item, and of an item that ev
 
 def recommend(options: argparse.Namespace) -> int:
     """Print or write recommendations: for one person side by side, for the users of a file by the best student."""
-    if len(options.words) != 1:
+    if len(options.ids) != 1:
         raise UserError("one run is asked at a time", remedy="engine recommend ID --history TITLE TITLE ...")
     asked = [word for word in ("history", "user", "file") if getattr(options, word) is not None]
     if len(asked) != 1:
@@ -34,7 +34,7 @@ def recommend(options: argparse.Namespace) -> int:
     written = options.csv is not None or options.vectors is not None
     if options.user is not None and written:
         raise UserError("--csv and --vectors write what --file or --history asks", remedy="Leave out --user.")
-    entry = Store(options.runs).find(options.words[0])
+    entry = Store(options.runs).find(options.ids[0])
     return _one_model(entry, options) if options.file is not None or written else _side_by_side(entry, options)
 
 

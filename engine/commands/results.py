@@ -22,7 +22,7 @@ def results(options: argparse.Namespace) -> int:
         for entry in every
         if entry.info.stage == "evaluate"
         and entry.state is State.DONE
-        and all(word in f"{entry.id} {entry.info.experiment}" for word in options.words)
+        and all(word in f"{entry.id} {entry.info.experiment}" for word in options.filters)
     ]
     if not entries and not options.json and options.csv is None:
         print(f"no finished evaluation in {options.runs}. Start with: engine run", file=sys.stderr)

@@ -21,7 +21,7 @@ SAYS = {"reuse": "reused ", "join": "joined ", "resume": "resumed", "new": "new 
 
 def run(options: argparse.Namespace) -> int:
     """Run a stage and whatever it needs that is not there yet."""
-    target, words = stage_and_settings(options.words)
+    target, words = stage_and_settings(options.overrides)
     config = configuration.load(words)
     store = Store(options.runs)
     if options.plan:

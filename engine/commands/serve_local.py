@@ -52,9 +52,9 @@ MOST = 200  # entries of one answer
 
 def serve(options: argparse.Namespace) -> int:
     """Answer until the input ends. The process then leaves at once, whatever is still being loaded."""
-    if len(options.words) != 1:
+    if len(options.ids) != 1:
         raise UserError("one run is served at a time", remedy="engine serve-local ID")
-    entry = Store(options.runs).find(options.words[0])
+    entry = Store(options.runs).find(options.ids[0])
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not stand between answers
     threading.excepthook = _end

@@ -37,7 +37,7 @@ class Started:
 
 def sweep(options: argparse.Namespace) -> int:
     """Run every combination, go on where one fails, and end with the mean and spread over seeds of each setting."""
-    target, words = stage_and_settings(options.words)
+    target, words = stage_and_settings(options.overrides)
     grid = combinations(words)
     if len(grid) == 1:
         raise UserError("one combination is no sweep", remedy="Write several values: seed=1,2,3; or use engine run.")

@@ -28,8 +28,8 @@ SHOWN = 5  # trials of the table
 
 def tune(options: argparse.Namespace) -> int:
     """Try settings until ``--trials`` of them are known, then print the best one and the command that makes it."""
-    named = any("=" not in word for word in options.words)
-    target, words = stage_and_settings(options.words if named else [FIRST, *options.words])
+    named = any("=" not in word for word in options.overrides)
+    target, words = stage_and_settings(options.overrides if named else [FIRST, *options.overrides])
     metric = _metric(target, options.metric)
     if options.trials < 1:
         raise UserError(f"--trials {options.trials} is not at least 1", remedy="Write for example --trials 20.")

@@ -19,13 +19,13 @@ from engine.runs.schema import CONFIG, RunInfo
 from engine.stages import METRICS_TABLE, ROW_RANKS, SLICES_TABLE, STAGES, Artifact
 
 ROWS = 60
-WORDS = ["evaluate.models=[popularity,student]", "evaluate.samples=300"]
+OVERRIDES = ["evaluate.models=[popularity,student]", "evaluate.samples=300"]
 
 
 @functools.cache
-def resolved(*words: str) -> str:
-    """The configuration that these words describe, as a run holds it."""
-    return config.dump(config.load([*WORDS, *words]))
+def resolved(*overrides: str) -> str:
+    """The configuration that these overrides describe, as a run holds it."""
+    return config.dump(config.load([*OVERRIDES, *overrides]))
 
 
 class World:
@@ -34,7 +34,7 @@ class World:
     def __init__(self, root: Path) -> None:
         self.store = Store(root)
         self.count = 0
-        self.dropout = config.load(WORDS).student.dropout
+        self.dropout = config.load(OVERRIDES).student.dropout
         self.data = self._add("data", "try", 1, [], {}, "data")
 
     def _add(
@@ -42,7 +42,7 @@ class World:
         stage: str,
         label: str,
         seed: int,
-        words: list[str],
+        overrides: list[str],
         inputs: dict[str, str],
         print: str,
         dirty: bool = False,
@@ -51,7 +51,7 @@ class World:
         run = f"{stage}-20260101-{self.count:06}-abcd"
         git = {"sha": "a" * 40, "dirty": dirty}
         info = RunInfo(run, stage, label, seed, print or run, inputs=inputs, git=git, created=float(self.count))
-        self.store.create(info, resolved(f"seed={seed}", *words))
+        self.store.create(info, resolved(f"seed={seed}", *overrides))
         if stage == "data":
             with Run.open(self.store.root / run):
                 pass
@@ -71,13 +71,15 @@ class World:
         self,
         label: str,
         seed: int,
-        *words: str,
+        *overrides: str,
         values: tuple[float, ...] = (0.1, 0.2, 0.15),
         data: str = "",
         **how: Any,
     ) -> str:
         """A training whose evaluations gave these NDCGs."""
-        run = self._add("student", label, seed, list(words), {"data": data or self.data}, "", how.get("dirty", False))
+        run = self._add(
+            "student", label, seed, list(overrides), {"data": data or self.data}, "", how.get("dirty", False)
+        )
         with suppress(Stopped), Run.open(self.store.root / run) as open_run:
             for step, value in enumerate(values, 1):
                 open_run.scalars(10 * step, {"loss": 5.0 - step})
@@ -91,7 +93,7 @@ class World:
         self,
         label: str,
         seed: int,
-        *words: str,
+        *overrides: str,
         ranks: NDArray[np.float64],
         targets: int = 0,
         data: str = "",
@@ -104,10 +106,10 @@ class World:
         from engine.evaluate.measure import ALL, Measured, Protocol
         from engine.evaluate.models import Model
 
-        student = student or self.student(label, seed, *words, data=data)
+        student = student or self.student(label, seed, *overrides, data=data)
         inputs = {"data": data or self.data, "student": student}
-        run = self._add("evaluate", label, seed, list(words), inputs, "")
-        hide = "evaluate.hide_seen=false" not in words
+        run = self._add("evaluate", label, seed, list(overrides), inputs, "")
+        hide = "evaluate.hide_seen=false" not in overrides
         rows = Rows(
             np.arange(1, ROWS + 1, dtype=np.int32),
             np.zeros(ROWS, dtype=np.int64),
@@ -182,14 +184,14 @@ class Chain:
     runs: Path
 
     def start(
-        self, stage: str, name: str = "", words: list[str] | None = None, inputs: dict[str, str] | None = None
+        self, stage: str, name: str = "", overrides: list[str] | None = None, inputs: dict[str, str] | None = None
     ) -> tuple[config.Config, Path]:
         """A planned run of a stage; ``inputs`` names the runs that are not called like their stage."""
-        ranks = "teacher=generate" not in (words or [])
-        path = "backbone=path" in (words or [])
+        ranks = "teacher=generate" not in (overrides or [])
+        path = "backbone=path" in (overrides or [])
         unfit = ("teacher.rank",) * (not ranks) + ("backbone.scratch",) * path
         small = [word for word in SMALL if not word.startswith(unfit or ("-",))]
-        settings, folder = config.load([*small, *(words or [])]), self.runs / (name or stage)
+        settings, folder = config.load([*small, *(overrides or [])]), self.runs / (name or stage)
         folder.mkdir(parents=True)
         makers = {maker: maker for maker in STAGES[stage].inputs} | (inputs or {})
         RunInfo(folder.name, stage, "test", settings.seed, "", makers).write(folder)
@@ -197,10 +199,10 @@ class Chain:
         return settings, folder
 
     def perform(
-        self, stage: str, name: str = "", words: list[str] | None = None, inputs: dict[str, str] | None = None
+        self, stage: str, name: str = "", overrides: list[str] | None = None, inputs: dict[str, str] | None = None
     ) -> Path:
         """The folder of a finished run."""
-        settings, folder = self.start(stage, name, words, inputs)
+        settings, folder = self.start(stage, name, overrides, inputs)
         with Run.open(folder) as run:
             import_module(f"engine.{stage}.stage").run(settings, run)
         return folder

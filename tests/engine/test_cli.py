@@ -16,11 +16,11 @@ from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 
 
-def engine(*words: str, runs: Path | None = None) -> subprocess.CompletedProcess[str]:
+def engine(*arguments: str, runs: Path | None = None) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as a shell starts it."""
     environment = os.environ | ({"ENGINE_RUNS": str(runs)} if runs else {})
     return subprocess.run(
-        [sys.executable, "-m", "engine", *words], capture_output=True, text=True, env=environment, timeout=120
+        [sys.executable, "-m", "engine", *arguments], capture_output=True, text=True, env=environment, timeout=120
     )
 
 
@@ -35,7 +35,7 @@ def test_help_takes_under_three_tenths_of_a_second_of_cpu() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("arguments", "says"),
     [
         (["run", "data", "data.wrld=3"], "there is no setting 'data.wrld'"),
         (["run", "student", "student.dropot=0.3"], "Did you mean student.dropout"),
@@ -49,8 +49,10 @@ def test_help_takes_under_three_tenths_of_a_second_of_cpu() -> None:
         (["results", "--csv", "no/such/folder/file.csv", "x"], "no/such/folder"),
     ],
 )
-def test_a_persons_mistake_is_one_message_on_stderr_and_status_2(words: list[str], says: str, tmp_path: Path) -> None:
-    done = engine(*words, runs=tmp_path)
+def test_a_persons_mistake_is_one_message_on_stderr_and_status_2(
+    arguments: list[str], says: str, tmp_path: Path
+) -> None:
+    done = engine(*arguments, runs=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert says in done.stderr
@@ -59,10 +61,10 @@ def test_a_persons_mistake_is_one_message_on_stderr_and_status_2(words: list[str
 
 
 def test_an_unknown_command_and_an_unknown_option_are_status_2() -> None:
-    for words in (["rnu"], ["runs", "--jsn"]):
-        done = engine(*words)
+    for arguments in (["rnu"], ["runs", "--jsn"]):
+        done = engine(*arguments)
         assert done.returncode == 2
-        assert words[-1] in done.stderr
+        assert arguments[-1] in done.stderr
 
 
 def test_options_may_stand_between_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

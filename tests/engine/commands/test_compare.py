@@ -8,7 +8,7 @@ import pytest
 
 from engine.cli import main
 
-WORDS = ["drop0.2", "drop0.4"]
+GROUPS = ["drop0.2", "drop0.4"]
 
 
 def test_the_json_has_the_agreed_keys(world: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,11 +35,11 @@ def test_the_csv_goes_to_a_file_or_alone_to_stdout(
 ) -> None:
     for label in ("a", "b"):
         world.student(label, 1)
-    words = ["compare", "a", "b", "--runs", str(world.store.root), "--csv"]
-    assert main([*words, "-"]) == 0
+    arguments = ["compare", "a", "b", "--runs", str(world.store.root), "--csv"]
+    assert main([*arguments, "-"]) == 0
     printed = capsys.readouterr().out
     file = tmp_path / "out.csv"
-    assert main([*words, str(file)]) == 0
+    assert main([*arguments, str(file)]) == 0
     assert file.read_text() == printed
     assert printed.startswith("metric,model,goal,base,base_mean")
-    assert main([*words, str(tmp_path / "no" / "out.csv")]) == 2
+    assert main([*arguments, str(tmp_path / "no" / "out.csv")]) == 2

@@ -55,8 +55,8 @@ def test_a_run_that_is_not_sound_ends_with_two_and_is_told_with_cause_and_remedy
 
 
 def test_a_finished_run_is_looked_at_with_what_it_was_made_from(finished, capsys):
-    words = ["--only", "health", "--only", "ids"]
-    assert main(["doctor", "student-20260101", *words, "--json", "--runs", str(finished)]) == 0
+    arguments = ["--only", "health", "--only", "ids"]
+    assert main(["doctor", "student-20260101", *arguments, "--json", "--runs", str(finished)]) == 0
     checks = {check["check"]: check["verdict"] for check in json.loads(capsys.readouterr().out)["checks"]}
     assert checks == {"ids": "pass", "student-health": "pass"}
 

@@ -44,8 +44,8 @@ def runs(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def test_the_queue_is_told_reordered_and_held_back(runs: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    def told(*words: str) -> list[dict[str, object]]:
-        assert main(["queue", *words, "--runs", runs["root"], "--json"]) == 0
+    def told(*arguments: str) -> list[dict[str, object]]:
+        assert main(["queue", *arguments, "--runs", runs["root"], "--json"]) == 0
         rows: list[dict[str, object]] = json.loads(capsys.readouterr().out)
         return rows
 
@@ -64,10 +64,11 @@ def test_the_queue_is_told_reordered_and_held_back(runs: dict[str, str], capsys:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"), [(["frist", "x"], "it can first"), (["first"], "which run?"), (["pause", "none"], "there is no")]
+    ("arguments", "says"),
+    [(["frist", "x"], "it can first"), (["first"], "which run?"), (["pause", "none"], "there is no")],
 )
-def test_a_mistake_is_told(words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["queue", *words, "--runs", str(tmp_path)]) == 2
+def test_a_mistake_is_told(arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["queue", *arguments, "--runs", str(tmp_path)]) == 2
     assert says in capsys.readouterr().err.lower()
 
 

@@ -15,11 +15,11 @@ def test_a_test_user_sees_all_models_beside_each_other(
     seven_stages: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    words = ["recommend", "evaluate", "--runs", str(seven_stages), "--user", "7", "--count", "4"]
-    assert cli.main(words) == 0
+    arguments = ["recommend", "evaluate", "--runs", str(seven_stages), "--user", "7", "--count", "4"]
+    assert cli.main(arguments) == 0
     printed = capsys.readouterr().out
     assert all(len(line) <= 100 for line in printed.splitlines())
-    assert cli.main([*words, "--json"]) == 0
+    assert cli.main([*arguments, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["run"], told["data"], told["split"], told["user"]) == ("evaluate", "demo", "test", "7")
     assert [column["model"] for column in told["columns"]] == ["student", "teacher", "distilled"]
@@ -37,13 +37,13 @@ def test_a_test_user_sees_all_models_beside_each_other(
 
 def test_typed_titles_are_put_to_the_teacher_too_unless_not_wanted(seven_stages: Path, capsys: Captured) -> None:
     titles = [item.title for item in _history(seven_stages)]
-    words = ["recommend", "evaluate", "--runs", str(seven_stages), "--history", *titles, "--json"]
-    assert cli.main(words) == 0
+    arguments = ["recommend", "evaluate", "--runs", str(seven_stages), "--history", *titles, "--json"]
+    assert cli.main(arguments) == 0
     printed = capsys.readouterr()
     assert "loading the teacher" in printed.err
     columns = {column["model"]: column for column in json.loads(printed.out)["columns"]}
     assert columns["teacher"]["source"] == "live" and len(columns["teacher"]["items"]) == 10
-    assert cli.main([*words, "--no-live"]) == 0
+    assert cli.main([*arguments, "--no-live"]) == 0
     printed = capsys.readouterr()
     columns = {column["model"]: column for column in json.loads(printed.out)["columns"]}
     assert printed.err == "" and columns["teacher"]["state"] == "missing"

@@ -21,9 +21,9 @@ class Asked:
     """A server process and one person who asks it."""
 
     def __init__(self, runs: Path, run: str = "evaluate") -> None:
-        words = [sys.executable, "-m", "engine", "serve-local", run, "--runs", str(runs)]
+        arguments = [sys.executable, "-m", "engine", "serve-local", run, "--runs", str(runs)]
         pipe = subprocess.PIPE  # without a buffer, or select would not see what readline has taken already
-        self.process = subprocess.Popen(words, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe)
+        self.process = subprocess.Popen(arguments, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe)
         self.number = 0
 
     def say(self, line: str) -> None:

@@ -16,12 +16,12 @@ TINY = [
 
 
 def test_a_plan_tells_what_is_shared_and_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["sweep", "student", *TINY, "student.dropout=0.1,0.2", "seed=1..2", "--runs", str(tmp_path), "--plan"]
-    assert main([*words, "--json"]) == 0
+    arguments = ["sweep", "student", *TINY, "student.dropout=0.1,0.2", "seed=1..2", "--runs", str(tmp_path), "--plan"]
+    assert main([*arguments, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [len(point["steps"]) for point in told["combinations"]] == [2, 2, 2, 2]
     assert told["runs"]["new"] == 5
-    assert main(words) == 0
+    assert main(arguments) == 0
     assert "data shared" in capsys.readouterr().out
     assert Store(tmp_path).scan() == []
 
@@ -45,8 +45,8 @@ def test_a_combination_that_fails_hinders_no_other_and_is_named(
 def test_the_mean_over_seeds_is_told_of_every_setting_that_could_be_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["sweep", "student", *TINY, "student.learning_rate=1e-3,1e30", "seed=1,2", "student.clip=null"]
-    assert main([*words, "--runs", str(tmp_path), "--json", "--experiment", "grid"]) == 1
+    arguments = ["sweep", "student", *TINY, "student.learning_rate=1e-3,1e30", "seed=1,2", "student.clip=null"]
+    assert main([*arguments, "--runs", str(tmp_path), "--json", "--experiment", "grid"]) == 1
     out = capsys.readouterr()
     told = json.loads(out.out)
     assert [point["state"] for point in told["combinations"]] == ["DONE", "DONE", "FAILED", "FAILED"]
@@ -61,10 +61,10 @@ def test_the_mean_over_seeds_is_told_of_every_setting_that_could_be_trained(
 
 
 def test_the_same_words_get_the_same_label() -> None:
-    words = ["seed=1,2", "student.dropout=0.1,0.2"]
-    assert label_for("student", words) == label_for("student", words[::-1])
-    assert label_for("student", words) != label_for("evaluate", words)
-    assert label_for("student", [*words, "data=ml-1m"]).startswith("ml-1m-sweep-")
+    arguments = ["seed=1,2", "student.dropout=0.1,0.2"]
+    assert label_for("student", arguments) == label_for("student", arguments[::-1])
+    assert label_for("student", arguments) != label_for("evaluate", arguments)
+    assert label_for("student", [*arguments, "data=ml-1m"]).startswith("ml-1m-sweep-")
 
 
 def test_one_combination_is_no_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

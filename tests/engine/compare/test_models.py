@@ -20,11 +20,11 @@ def standings(world: Any) -> list[Standing]:
     return [standing(group, "protocol") for group in by_experiment(members)]
 
 
-def teach(world: Any, label: str = "taught", *words: str) -> None:
+def teach(world: Any, label: str = "taught", *overrides: str) -> None:
     """Three seeds of a student, and of a distilled student and a teacher that are better."""
     for seed in (1, 2, 3):
         ranks = [world.ranks(seed, better) for better in (0.0, 0.6, 0.9)]
-        world.evaluate(label, seed, *words, ranks=ranks[0], distilled=ranks[1], teacher=ranks[2])
+        world.evaluate(label, seed, *overrides, ranks=ranks[0], distilled=ranks[1], teacher=ranks[2])
 
 
 def test_the_distilled_student_is_held_against_its_baseline_over_seeds_and_over_rows(world: Any) -> None:

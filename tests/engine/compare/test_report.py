@@ -17,8 +17,8 @@ from engine.evaluate.figures import per_row
 from engine.metrics.statistics import holm, paired_rows, paired_t
 
 
-def compared(world: Any, *words: str) -> Comparison:
-    return build(resolve(words, world.store))
+def compared(world: Any, *groups: str) -> Comparison:
+    return build(resolve(groups, world.store))
 
 
 def codes(comparison: Comparison) -> set[str]:

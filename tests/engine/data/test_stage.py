@@ -24,13 +24,13 @@ from engine.stages import ITEMS, ORACLE, PROFILE, SEQUENCES, STAGES, TEST, TEST_
 SMALL = ["data.world.users=50", "data.world.items=100", "data.world.series=20"]
 
 
-def finished(root: Path, *words: str, name: str = "data-1") -> Path:
+def finished(root: Path, *overrides: str, name: str = "data-1") -> Path:
     """The artifacts of a run with these settings."""
     folder = root / name
     folder.mkdir()
     RunInfo(name, "data", "try", 1, "f").write(folder)
     with Run.open(folder) as run:
-        data(load(list(words)), run)
+        data(load(list(overrides)), run)
     return folder / ARTIFACTS
 
 
@@ -117,16 +117,16 @@ def test_bad_files_leave_no_artifact(tmp_path: Path, sets: Any) -> None:
 def test_a_person_sees_cause_place_and_remedy_and_no_traceback(tmp_path: Path, sets: Any) -> None:
     sets.write("set/u.item", "")
     path, runs = tmp_path / "set", str(tmp_path / "runs")
-    words = ["run", "data", "data=ml-100k", f"data.path={path}", "--runs", runs]
-    done = subprocess.run([sys.executable, "-m", "engine", *words], capture_output=True, text=True, timeout=60)
+    arguments = ["run", "data", "data=ml-100k", f"data.path={path}", "--runs", runs]
+    done = subprocess.run([sys.executable, "-m", "engine", *arguments], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "Traceback" not in done.stderr + done.stdout
     assert str(path) in done.stderr and "needs u.data" in done.stderr and "There is: u.item" in done.stderr
 
 
 def test_a_stage_that_failed_on_its_files_says_the_remedy_too(tmp_path: Path, sets: Any) -> None:
     sets.write("set/a.txt", "1 a\n1\n")
-    words = ["data=pairs", f"data.path={tmp_path / 'set'}", "data.file=a.txt", "--runs", str(tmp_path / "runs")]
-    done = subprocess.run([sys.executable, "-m", "engine", "run", "data", *words], capture_output=True, text=True)
+    arguments = ["data=pairs", f"data.path={tmp_path / 'set'}", "data.file=a.txt", "--runs", str(tmp_path / "runs")]
+    done = subprocess.run([sys.executable, "-m", "engine", "run", "data", *arguments], capture_output=True, text=True)
     assert done.returncode == 2 and "Traceback" not in done.stderr + done.stdout
     assert "a.txt:2: the line '1' is not 'user item'" in done.stderr
     assert "Correct or delete this line." in done.stderr.splitlines()

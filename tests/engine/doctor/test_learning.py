@@ -26,7 +26,7 @@ def test_a_sound_training_can_learn(case, done, look, stage):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
         ["student=gru4rec"],
         ["student=sasrec-reference"],
@@ -36,15 +36,15 @@ def test_a_sound_training_can_learn(case, done, look, stage):
     ],
     ids=" ".join,
 )
-def test_other_sound_students_can_learn_too(case, look, done, words):
+def test_other_sound_students_can_learn_too(case, look, done, overrides):
     small = config.read(done["data"] / CONFIG)
-    other = config.load([*words, "student.hidden=16"])
+    other = config.load([*overrides, "student.hidden=16"])
     found = look(case("data", config=replace(small, student=other.student)), *(f"student-{check}" for check in CHECKS))
     assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
         [
             "teacher=generate",
@@ -54,11 +54,11 @@ def test_other_sound_students_can_learn_too(case, look, done, words):
         ],
         ["distill=as-released"],
     ],
-    ids=lambda words: words[0],
+    ids=lambda overrides: overrides[0],
 )
-def test_other_sound_teachers_and_taught_students_get_gradients_too(case, look, done, words):
-    stage = words[0].partition("=")[0]
-    other = getattr(config.load([*words, "student.hidden=16"]), stage)
+def test_other_sound_teachers_and_taught_students_get_gradients_too(case, look, done, overrides):
+    stage = overrides[0].partition("=")[0]
+    other = getattr(config.load([*overrides, "student.hidden=16"]), stage)
     before = [name for name in done if list(done).index(name) < list(done).index(stage)]
     settings = replace(config.read(done["data"] / CONFIG), **{stage: other})
     # A language model of 16 numbers a token is too small to learn a batch by heart.

@@ -9,7 +9,7 @@ import pytest
 from engine.report.evaluation import SAID, render
 from engine.stages import METRICS_TABLE
 
-WORDS = [
+OVERRIDES = [
     "teacher=generate",
     "teacher.templates=Seen [HistoryHere]. One of [CansHere]:",
     "teacher.generate.candidates=4",
@@ -28,7 +28,7 @@ WORDS = [
 def chain(new_chain: Callable[[], Any]) -> Any:
     made = new_chain()
     for stage in ("teacher", "knowledge", "evaluate"):
-        made.perform(stage, "", WORDS, {"distill": "none"} if stage == "evaluate" else None)
+        made.perform(stage, "", OVERRIDES, {"distill": "none"} if stage == "evaluate" else None)
     return made
 
 

@@ -15,7 +15,7 @@ from engine.runs.schema import Exit, RunInfo, new_id
 from engine.stages import STAGES, Stage
 
 TARGET = "evaluate"
-WORDS = ["evaluate.models=[popularity,student]"]
+OVERRIDES = ["evaluate.models=[popularity,student]"]
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture(scope="module")
 def settings() -> Config:
-    return config.load(WORDS)
+    return config.load(OVERRIDES)
 
 
 def carry_out(steps: list[Step], store: Store, settings: Config, end: type[Exception] | None = None) -> dict[str, str]:
@@ -65,7 +65,7 @@ def test_what_is_finished_is_reused_and_nothing_else_is_looked_at(store: Store, 
 
 def test_a_changed_setting_of_the_student_reuses_the_data_alone_and_is_named(store: Store, settings: Config) -> None:
     carry_out(plan(TARGET, settings, store), store, settings)
-    changed = config.load([*WORDS, "student.dropout=0.31"])
+    changed = config.load([*OVERRIDES, "student.dropout=0.31"])
     steps = plan(TARGET, changed, store)
     assert actions(steps) == {"data": REUSE, "student": NEW, "evaluate": NEW}
     assert f"student.dropout {settings.student.dropout!r} → 0.31" in steps[1].why
@@ -79,12 +79,12 @@ def test_a_run_of_another_version_with_other_settings_is_no_hindrance(store: Sto
 
 def test_another_seed_reuses_the_data(store: Store, settings: Config) -> None:
     carry_out(plan(TARGET, settings, store), store, settings)
-    assert actions(plan(TARGET, config.load([*WORDS, "seed=2"]), store))["data"] == REUSE
+    assert actions(plan(TARGET, config.load([*OVERRIDES, "seed=2"]), store))["data"] == REUSE
 
 
 def test_where_a_run_works_does_not_change_what_it_is(settings: Config, tmp_path: Path) -> None:
     order = pipeline(TARGET, settings)
-    elsewhere = config.load([*WORDS, "launcher.slots=3", "trainer.report_every=7"])
+    elsewhere = config.load([*OVERRIDES, "launcher.slots=3", "trainer.report_every=7"])
     assert fingerprints(order, settings, tmp_path) == fingerprints(order, elsewhere, tmp_path)
 
 

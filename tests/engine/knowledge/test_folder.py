@@ -39,6 +39,6 @@ def test_brought_knowledge_needs_the_data_alone_and_its_content_decides_about_re
 
 
 def test_a_teacher_that_is_not_there_cannot_be_ranked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["evaluate.models=[student,teacher]", f"knowledge.files={folder(tmp_path)}"]
-    assert main(["run", "--plan", *words, "--runs", str(tmp_path)]) == 2
+    overrides = ["evaluate.models=[student,teacher]", f"knowledge.files={folder(tmp_path)}"]
+    assert main(["run", "--plan", *overrides, "--runs", str(tmp_path)]) == 2
     assert "Leave teacher out" in capsys.readouterr().err

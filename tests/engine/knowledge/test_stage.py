@@ -133,8 +133,8 @@ def test_a_stopped_run_goes_on_with_the_answers_it_has(chain: Any, monkeypatch: 
 
 
 def test_killed_at_sixty_percent_it_goes_on_there_to_the_same_answers(chain: Any) -> None:
-    words = ["knowledge.targets=1", "knowledge.shard=2"]
-    _, folder = chain.start("knowledge", "killed", words)
+    overrides = ["knowledge.targets=1", "knowledge.shard=2"]
+    _, folder = chain.start("knowledge", "killed", overrides)
     total = -(-sum(len(Rankings.load(chain.made("knowledge", part)).rows) for part in (RANKINGS, ENDS)) // 2)
     command = [sys.executable, "-m", "engine", "stage", str(folder)]
     with subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}) as process:
@@ -148,7 +148,7 @@ def test_killed_at_sixty_percent_it_goes_on_there_to_the_same_answers(chain: Any
         import_module("engine.knowledge.stage").run(read(folder / CONFIG), run)
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
     assert [event["resumed_from"] for event in events(folder) if event.get("resumed_from")] == [2 * len(kept)]
-    chain.perform("knowledge", "unhurt", words)
+    chain.perform("knowledge", "unhurt", overrides)
     whole, again = (Rankings.load(chain.made(name, RANKINGS)) for name in ("unhurt", "killed"))
     assert torch.equal(whole.items, again.items) and torch.equal(whole.distances, again.distances)
 
@@ -199,7 +199,7 @@ def test_training_twice_gives_the_same_adapter(chain: Any) -> None:
 
 
 def test_a_teacher_that_says_titles_is_trained_and_grounded(chain: Any) -> None:
-    words = [
+    overrides = [
         "teacher=generate",
         "teacher.templates=Seen [HistoryHere]. One of [CansHere]:",
         "teacher.generate.candidates=4",
@@ -207,13 +207,13 @@ def test_a_teacher_that_says_titles_is_trained_and_grounded(chain: Any) -> None:
         "teacher.accumulate=2",
         "teacher.evaluate_rows=12",
     ]
-    folder = chain.perform("teacher", "generated", words)
+    folder = chain.perform("teacher", "generated", overrides)
     facts = Summary.read(folder)
     assert facts is not None and 0 <= facts.facts["best"]["valid_ratio"] <= 1
     assert not any(name.startswith("head.") for name in load_file(chain.made(folder.name, ADAPTER)))
     inputs = {"teacher": "generated"}
     some = ["knowledge.rows=random", "knowledge.budget=0.1", "knowledge.gammas=[0.0, 1.0, 30.0]"]
-    asked = chain.perform("knowledge", "grounded", [*words, *some], inputs)
+    asked = chain.perform("knowledge", "grounded", [*overrides, *some], inputs)
     rankings = Rankings.load(chain.made(asked.name, RANKINGS))
     assert (rankings.distances[:, 1:] >= rankings.distances[:, :-1]).all()
     assert rankings.distances.min() >= 0 and rankings.distances.max() <= 1
@@ -235,12 +235,14 @@ def test_a_teacher_that_says_titles_is_trained_and_grounded(chain: Any) -> None:
 @pytest.mark.skipif(not LM, reason="ENGINE_TEST_LM does not name the folder of language models")
 @pytest.mark.parametrize("copy", [True, False])
 def test_a_real_pre_trained_model_can_be_the_backbone(chain: Any, copy: bool) -> None:
-    words = ["backbone=path", f"backbone.name={LM}/stories260K", f"backbone.copy={str(copy).lower()}"]
-    words += ["teacher.steps=2", "teacher.evaluate_rows=10", "knowledge.rows=random", "knowledge.budget=0.1"]
+    overrides = ["backbone=path", f"backbone.name={LM}/stories260K", f"backbone.copy={str(copy).lower()}"]
+    overrides += ["teacher.steps=2", "teacher.evaluate_rows=10", "knowledge.rows=random", "knowledge.budget=0.1"]
     small = f"real-{copy}"
     for stage in ("backbone", "teacher", "knowledge"):
         inputs = {maker: f"{small}-{maker}" for maker in ("backbone", "teacher") if stage != "backbone"}
-        chain.perform(stage, f"{small}-{stage}", words, {name: run for name, run in inputs.items() if name != stage})
+        chain.perform(
+            stage, f"{small}-{stage}", overrides, {name: run for name, run in inputs.items() if name != stage}
+        )
     assert (chain.runs / f"{small}-backbone/artifacts/language_model/model.safetensors").exists() == copy
     rankings = Rankings.load(chain.made(f"{small}-knowledge", RANKINGS))
     assert torch.isfinite(rankings.distances).all() and len(rankings.rows) > 10

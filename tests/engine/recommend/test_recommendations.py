@@ -106,14 +106,14 @@ def test_the_command_writes_a_file_for_new_users_and_tells_what_it_does_not_know
 ) -> None:
     (tmp_path / "h.csv").write_text("user,title\nann,Item 5\nann,Itemm 77\nbob,r2\n")
     out = tmp_path / "out.csv"
-    words = ["recommend", "student-1", "--runs", str(store), "--file", str(tmp_path / "h.csv"), "--csv", str(out)]
-    assert cli.main(words) == 0
+    arguments = ["recommend", "student-1", "--runs", str(store), "--file", str(tmp_path / "h.csv"), "--csv", str(out)]
+    assert cli.main(arguments) == 0
     assert "line 3: no item is called 'Itemm 77'; nearest:" in capsys.readouterr().err
     assert len(out.read_text().splitlines()) == 1 + 2 * 10
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["student-1"], "--user ID or --file"),
         (["student-1", "--history", "r5", "--user", "u1"], "--history and --user"),
@@ -126,7 +126,7 @@ def test_the_command_writes_a_file_for_new_users_and_tells_what_it_does_not_know
     ],
 )
 def test_a_wrong_question_ends_with_a_remedy_and_status_two(
-    store: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    store: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    assert cli.main(["recommend", *words, "--runs", str(store)]) == 2
+    assert cli.main(["recommend", *arguments, "--runs", str(store)]) == 2
     assert message in capsys.readouterr().err

@@ -15,7 +15,7 @@ from engine.runs.run import Run
 from engine.runs.schema import CONFIG, RunInfo
 from engine.stages import ADAPTER, STAGES
 
-WORDS = [
+OVERRIDES = [
     "teacher=generate",
     "teacher.epochs=1",
     "teacher.evaluations=1",
@@ -30,7 +30,7 @@ WORDS = [
 @pytest.fixture(scope="module")
 def runs(seven_stages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data, student and backbone of all, and a teacher that says titles."""
-    root, settings = tmp_path_factory.mktemp("saying"), config.load(WORDS)
+    root, settings = tmp_path_factory.mktemp("saying"), config.load(OVERRIDES)
     for name in ("data", "student", "backbone"):
         shutil.copytree(seven_stages / name, root / name)
     for name in ("teacher", "knowledge"):

@@ -204,12 +204,12 @@ def test_what_a_stage_reports_is_watched_and_noted_in_its_summary(tmp_path: Path
     assert summary.health["grad_none"] | {"count": 1} == summary.health["grad_none"]
 
 
-@pytest.mark.parametrize("words", [["student.dropout=0.1"], ["teacher.epochs=2"]])
-def test_thresholds_change_no_fingerprint(words: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("overrides", [["student.dropout=0.1"], ["teacher.epochs=2"]])
+def test_thresholds_change_no_fingerprint(overrides: list[str], tmp_path: Path) -> None:
     from engine.experiments.plan import fingerprints, pipeline
 
     def prints(*more: str) -> dict[str, str]:
-        loaded = config.load([*words, *more])
+        loaded = config.load([*overrides, *more])
         return fingerprints(pipeline("evaluate", loaded), loaded, tmp_path)
 
     assert prints() == prints("health.explode=3", "health.reports=1")

@@ -18,7 +18,7 @@ def stop(options: argparse.Namespace) -> int:
     when = "kill" if options.kill else "evaluation" if options.after_evaluation else "now"
     asked: list[Entry] = []
     refused: list[UserError] = []
-    for entry in _named(store, options.words):
+    for entry in _named(store, options.ids):
         try:
             store.stop(entry, when)
             asked.append(entry)
@@ -37,7 +37,7 @@ def resume(options: argparse.Namespace) -> int:
     """Go on with runs that were stopped, killed or lost, and with whatever they still need."""
     store = Store(options.runs)
     ids: list[str] = []
-    for entry in _named(store, options.words):
+    for entry in _named(store, options.ids):
         for run in _interrupted(store, entry):
             if run not in ids:
                 store.resume(store.entry(store.root / run))
@@ -54,7 +54,7 @@ def resume(options: argparse.Namespace) -> int:
 def remove(options: argparse.Namespace) -> int:
     """Delete runs that have ended and that no other run was made from."""
     store = Store(options.runs)
-    entries = _named(store, options.words)
+    entries = _named(store, options.ids)
     for entry in entries:
         store.remove(entry, force=options.force)
         print(f"removed {entry.id}", file=sys.stderr)

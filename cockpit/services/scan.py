@@ -13,10 +13,9 @@ from typing import Any
 
 from cockpit.models.rows import Row
 from engine.errors import RunError
-from engine.jobs.state import ended, standing
+from engine.jobs.state import ended, status
 from engine.runs import schema
 from engine.runs.events import number
-from engine.runs.files import read_json
 from engine.runs.schema import Exit, Meta, RunInfo, Summary
 from engine.runs.text import clean, clean_values
 
@@ -133,7 +132,7 @@ def read_row(folder: Path, now: float) -> Row | None:
         return Row(name, name.partition("-")[0], state="LOST", reason=clean(error.cause))
     try:
         end = Exit.read(folder)
-        stands = ended(end) if end else standing(folder, info, now)
+        stands = ended(end) if end else status(folder, info, now)
     except OSError as error:
         return Row(name, clean(info.stage), state="LOST", reason=f"cannot be read: {error.strerror}")
     summary, meta = Summary.read(folder), Meta.read(folder)
@@ -200,8 +199,3 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             out[f"{prefix}{key}"] = value
     return out
-
-
-def read_process(folder: Path) -> dict[str, Any]:
-    """Which processes work on a run."""
-    return clean_values(read_json(folder / schema.PROCESS)) or {}

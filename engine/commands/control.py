@@ -84,5 +84,5 @@ def _report(entries: list[Entry], as_json: bool) -> int:
         print(json.dumps({entry.id: entry.state for entry in entries}))
     else:
         for entry in entries:
-            print(f"{entry.id}  {entry.state}  {entry.standing.reason}".rstrip(), file=sys.stderr)
+            print(f"{entry.id}  {entry.state}  {entry.status.reason}".rstrip(), file=sys.stderr)
     return 0

@@ -48,7 +48,7 @@ def follow(store: Store, ids: Sequence[str], out: TextIO = sys.stderr) -> list[E
 
 def line(entry: Entry) -> str:
     """``student  RUNNING  7f21  train 120/1,200  62 steps/s  eta 0:17  val_recall@10 0.1234  best 0.1300``."""
-    facts, state, reason = entry.summary, entry.state, entry.standing.reason
+    facts, state, reason = entry.summary, entry.state, entry.status.reason
     parts = [f"{entry.info.stage:<9}", f"{state.value:<8}", entry.id.rsplit("-", 1)[-1]]
     if not state.living:
         parts += [clock(entry.end.wall) if entry.end else "", reason.replace("\n", " · ")]

@@ -31,7 +31,7 @@ def runs(options: argparse.Namespace) -> int:
         row = _row(entry)
         metric = f"{row['metric']} {number(row['best'])}" if row["best"] is not None else ""
         wall = clock(row["wall"]) if row["wall"] is not None else ""
-        reason = "  ".join(filter(None, [faults(entry), entry.standing.reason.partition("\n")[0]]))
+        reason = "  ".join(filter(None, [faults(entry), entry.status.reason.partition("\n")[0]]))
         print(
             f"{entry.state.value:<8} {entry.id:<32} {entry.info.experiment[:14]:<14} "
             f"{_age(entry):>8}  {metric:<24} {wall:>8}  {reason}".rstrip()
@@ -110,7 +110,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "experiment": entry.info.experiment,
         "seed": entry.info.seed,
         "state": entry.state.value,
-        "reason": entry.standing.reason,
+        "reason": entry.status.reason,
         "health": entry.summary.health if entry.summary else {},
         "created": entry.info.created,
         "inputs": entry.info.inputs,

@@ -125,5 +125,5 @@ def _why(
     if turn is None or (entry.state is State.WAITING and not turn.turn.paused):
         makers = [entries[run] for run in entry.info.inputs.values() if run in entries]
         missing = ", ".join(maker.id for maker in makers if maker.state is not State.DONE)
-        return f"for {missing}" if missing and entry.state is State.WAITING else entry.standing.reason
-    return line.why(turn, waiting, uses) if entry.state in (State.QUEUED, State.WAITING) else entry.standing.reason
+        return f"for {missing}" if missing and entry.state is State.WAITING else entry.status.reason
+    return line.why(turn, waiting, uses) if entry.state in (State.QUEUED, State.WAITING) else entry.status.reason

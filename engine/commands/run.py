@@ -82,7 +82,7 @@ def _print_detached(steps: Sequence[Step], as_json: bool) -> None:
 def _explain(entries: Sequence[Entry]) -> int:
     """Say which run broke the chain and why; 2 where a person can put it right, else 1."""
     broken = next(entry for entry in entries if entry.state is not State.DONE)
-    told = broken.standing.reason
+    told = broken.status.reason
     if broken.end is not None and broken.end.reason.startswith(told):
         told = broken.end.reason  # with the remedy below it
     print(clean_lines(f"error: {broken.id} {broken.state}: {told}"), file=sys.stderr)

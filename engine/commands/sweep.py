@@ -117,7 +117,7 @@ def finish(started: Sequence[Started], ended: Mapping[str, Entry], label: str, s
 def _broken(one: Started, ended: Mapping[str, Entry]) -> str:
     """The first run of a combination that is not done, and why."""
     entry = next(entry for run in one.runs.values() if (entry := ended[run]).state is not State.DONE)
-    return f"{entry.id} {entry.state.value}: {entry.standing.reason or 'see engine logs ' + entry.id}"
+    return f"{entry.id} {entry.state.value}: {entry.status.reason or 'see engine logs ' + entry.id}"
 
 
 def _tell_plan(steps: Sequence[Sequence[Step]], grid: Sequence[Combination], label: str, as_json: bool) -> None:

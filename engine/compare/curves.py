@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.compare.groups import Group, Member
 from engine.errors import UserError
-from engine.runs.reader import Series, history
+from engine.runs.reader import MetricSeries, history
 from engine.stages import STAGES
 
 
@@ -32,7 +32,7 @@ def curves(groups: Sequence[Group], metric: str) -> list[Band | None]:
     return [band(series) if series else None for series in found]
 
 
-def band(series: Sequence[Series]) -> Band:
+def band(series: Sequence[MetricSeries]) -> Band:
     """Mean and range of several curves at every step that one of them has and all of them span."""
     first, last = max(one.steps[0] for one in series), min(one.steps[-1] for one in series)
     steps = sorted({step for one in series for step in one.steps if first <= step <= last})
@@ -40,7 +40,7 @@ def band(series: Sequence[Series]) -> Band:
     return Band(steps, *(part.tolist() for part in (values.mean(axis=0), values.min(axis=0), values.max(axis=0))))
 
 
-def _series(group: Group, metric: str) -> list[Series]:
+def _series(group: Group, metric: str) -> list[MetricSeries]:
     """The metric's curve of every member that has one, of the last stage that reports it."""
     found = []
     for member in group.members:

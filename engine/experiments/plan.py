@@ -149,7 +149,7 @@ def _step(stage: Stage, fingerprint: str, config: Config, entries: list[Entry], 
                 return Step(stage, fingerprint, action, entry.id, why)
     for entry in reversed(same):
         if entry.state is State.FAILED and entry.end is not None and entry.end.by == "inputs":
-            return Step(stage, fingerprint, RESUME, entry.id, "never began: " + entry.standing.reason)
+            return Step(stage, fingerprint, RESUME, entry.id, "never began: " + entry.status.reason)
         if entry.state is State.FAILED and entry.end is not None and entry.end.code == 2:
             return Step(stage, fingerprint, RESUME, entry.id, "ended by a fault that may be mended now")
     return Step(stage, fingerprint, NEW, "", _why_new(stage, config, own, failed=bool(same)))

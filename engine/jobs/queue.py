@@ -22,7 +22,7 @@ from engine.runs import schema
 from engine.runs.events import number
 from engine.runs.files import held, hold, read_json, refused
 from engine.runs.identity import host
-from engine.runs.schema import Exit, Process, RunInfo, Slots, Turn
+from engine.runs.schema import Exit, Process, QueueOverride, RunInfo, Slots
 from engine.runs.text import clean
 
 LINE = "line"  # folder of tickets
@@ -40,7 +40,7 @@ class Waiting:
     device: str
     count: int
     came: float  # unix seconds
-    turn: Turn
+    turn: QueueOverride
 
     @property
     def key(self) -> tuple[float, float, str]:
@@ -58,7 +58,7 @@ class Use:
     run: str
 
 
-class Ticket:
+class QueueEntry:
     """A run's own place in its line, held by the process that made it; ``leave`` when the run works or ended."""
 
     def __init__(self, runs: Path, run: str, slots: Slots) -> None:
@@ -85,7 +85,7 @@ class Ticket:
 
     def take(self) -> int | None:
         """A descriptor that holds a free slot, when it is this run's turn."""
-        if Turn.read(self.runs / self.run).paused:
+        if QueueOverride.read(self.runs / self.run).paused:
             return None
         for slot in range(self.count):
             path = self._place / f"{SLOT}{slot}"
@@ -202,7 +202,7 @@ def _line(place: Path, sweep: bool = False) -> list[Waiting]:
                 clean(place.name),
                 int(count or 1),
                 math.inf if came is None else came,
-                Turn.read(runs / path.name),
+                QueueOverride.read(runs / path.name),
             )
         )
     return sorted(line, key=lambda waiting: waiting.key)

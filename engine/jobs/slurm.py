@@ -26,7 +26,7 @@ _heard: dict[str, tuple[float, str | None]] = {}  # job -> when asked, and what 
 
 
 @dataclass(frozen=True)
-class Job:
+class SlurmJob:
     """``job.json``: the job that was submitted for an attempt."""
 
     id: str
@@ -70,9 +70,9 @@ def submit(
     argv: Sequence[str],
     environment: Mapping[str, str],
     grace: float,
-) -> Job:
+) -> SlurmJob:
     """Hand the run to Slurm with the options of sbatch that ``info.sbatch`` has. RunError when Slurm refuses."""
-    makers = [Job.read(folder.parent / run) for run in info.inputs.values()]
+    makers = [SlurmJob.read(folder.parent / run) for run in info.inputs.values()]
     before = [job.id for job in makers if job is not None and job.living]
     command = [sys.executable, "-m", "engine.jobs.supervisor", str(folder), "--stay", f"--grace={grace}", "--", *argv]
     script = f"#!/bin/sh\nexec {shlex.join(command)}\n"
@@ -82,7 +82,7 @@ def submit(
         *([f"--dependency=afterany:{':'.join(before)}"] if before else []),
     ]
     answer = _run(words, script, {**environment, "PYTHONPATH": package_path(environment)})
-    job = Job(answer.strip().split(";")[0], attempt)
+    job = SlurmJob(answer.strip().split(";")[0], attempt)
     write_json(folder / JOB, asdict(job))
     return job
 

@@ -75,7 +75,7 @@ def _submit(folder: Path, info: RunInfo, argv: Sequence[str], environment: Mappi
     """Hand the run to Slurm, holding its lock so that nobody else begins it meanwhile."""
     lock = schema.take_lock(folder, PATIENCE)  # the supervisor that has just recorded an end may not be gone yet
     try:
-        before = slurm.Job.read(folder)
+        before = slurm.SlurmJob.read(folder)
         attempt = schema.next_attempt(folder)
         if before and before.attempt == attempt and before.living:
             raise schema.occupied(folder)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from engine.jobs.slurm import Job
+from engine.jobs.slurm import SlurmJob
 from engine.runs.identity import Identity, boot
-from engine.runs.schema import Exit, Process, RunInfo, Summary, Turn
+from engine.runs.schema import Exit, Process, QueueOverride, RunInfo, Summary
 
 UNSTARTED = 10.0  # seconds in which a planned run has to be taken up
 SILENT = 30.0  # seconds without a heartbeat after which a living run is stalled
@@ -40,30 +40,30 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standing:
+class Status:
     """A state and, in a line, why."""
 
     state: State
     reason: str = ""
 
 
-def standing(folder: Path, info: RunInfo, now: float | None = None) -> Standing:
+def status(folder: Path, info: RunInfo, now: float | None = None) -> Status:
     """How the run at ``folder`` stands. ``now``: unix seconds."""
     first = _look(folder, info, time.time() if now is None else now)
     # Between two files that were read the run may have moved on; an end or a new attempt is there at a second look.
     return _look(folder, info, time.time() if now is None else now) if first.state is State.LOST else first
 
 
-def _look(folder: Path, info: RunInfo, now: float) -> Standing:
+def _look(folder: Path, info: RunInfo, now: float) -> Status:
     end = Exit.read(folder)
     if end:
         return ended(end)
     process, summary = Process.read(folder), Summary.read(folder)
-    job = None if info.sbatch is None else Job.read(folder)
+    job = None if info.sbatch is None else SlurmJob.read(folder)
     if process is None and summary is None and job is None:
         if now - info.created < UNSTARTED:
-            return Standing(State.WAITING, "is being started")
-        return Standing(State.LOST, "planned, but never started")
+            return Status(State.WAITING, "is being started")
+        return Status(State.LOST, "planned, but never started")
     attempt = max(process.attempt if process else 0, summary.attempt if summary else 0)
     if job and job.attempt > attempt:
         return _submitted(job)
@@ -85,19 +85,19 @@ def _look(folder: Path, info: RunInfo, now: float) -> Standing:
     return _lost(stage or supervisor)
 
 
-def ended(end: Exit) -> Standing:
+def ended(end: Exit) -> Status:
     """What an end that a supervisor recorded amounts to."""
     reason = first_line(end.reason)
     if end.code == 0:
-        return Standing(State.DONE)
+        return Status(State.DONE)
     if end.by == "inputs":
-        return Standing(State.FAILED, reason)
+        return Status(State.FAILED, reason)
     by_request = end.by == "user" and (end.signal == signal.SIGTERM or (end.signal is None and end.code is None))
     if end.code == STOPPED or by_request:
-        return Standing(State.STOPPED, reason)
+        return Status(State.STOPPED, reason)
     if end.signal is not None:
-        return Standing(State.KILLED, reason or signal_name(end.signal))
-    return Standing(State.FAILED, reason or f"exit status {end.code}")
+        return Status(State.KILLED, reason or signal_name(end.signal))
+    return Status(State.FAILED, reason or f"exit status {end.code}")
 
 
 def first_line(text: str) -> str:
@@ -111,54 +111,54 @@ def signal_name(number: int) -> str:
     return f"signal {number} ({known[number]})" if number in known else f"signal {number}"
 
 
-def _not_yet(folder: Path, process: Process) -> Standing:
+def _not_yet(folder: Path, process: Process) -> Status:
     if process.supervisor.alive is False:
         return _lost(process.supervisor)
     where = "" if process.supervisor.here else f" on {process.supervisor.host}"
-    if Turn.read(folder).paused:
-        return Standing(State(process.phase.upper()), f"paused by a person{where}")
+    if QueueOverride.read(folder).paused:
+        return Status(State(process.phase.upper()), f"paused by a person{where}")
     if process.phase == WAITING:
-        return Standing(State.WAITING, f"for its inputs{where}")
-    return Standing(State.QUEUED, f"for a free slot{where}")
+        return Status(State.WAITING, f"for its inputs{where}")
+    return Status(State.QUEUED, f"for a free slot{where}")
 
 
-def _submitted(job: Job) -> Standing:
+def _submitted(job: SlurmJob) -> Status:
     """In Slurm's hands, but its supervisor has not begun."""
     said = job.state()
     if job.living:
-        return Standing(State.QUEUED, f"as Slurm job {job.id}" + (f": {said.lower()}" if said else ""))
-    return Standing(State.LOST, f"Slurm job {job.id} ended before it began" + (f": {said.lower()}" if said else ""))
+        return Status(State.QUEUED, f"as Slurm job {job.id}" + (f": {said.lower()}" if said else ""))
+    return Status(State.LOST, f"Slurm job {job.id} ended before it began" + (f": {said.lower()}" if said else ""))
 
 
-def _at_work(process: Process | None, summary: Summary | None, now: float) -> Standing:
+def _at_work(process: Process | None, summary: Summary | None, now: float) -> Status:
     silent = now - _heard(process, summary)
     if silent < SILENT:
-        return Standing(State.RUNNING, "" if process is None or process.supervisor.alive else "its supervisor is gone")
+        return Status(State.RUNNING, "" if process is None or process.supervisor.alive else "its supervisor is gone")
     doing = summary.phase if summary and summary.phase else "starting"
-    return Standing(State.STALLED, f"alive, but silent for {silent:.0f} s; last: {doing}")
+    return Status(State.STALLED, f"alive, but silent for {silent:.0f} s; last: {doing}")
 
 
-def _elsewhere(identity: Identity | None, silent: float) -> Standing:
+def _elsewhere(identity: Identity | None, silent: float) -> Status:
     """On another machine only the heartbeat tells."""
     machine = identity.host if identity else "another machine"
     if silent < SILENT_ELSEWHERE:
-        return Standing(State.RUNNING, f"on {machine}")
-    return Standing(State.STALLED, f"on {machine}, silent for {silent:.0f} s; whether it lives can be told there only")
+        return Status(State.RUNNING, f"on {machine}")
+    return Status(State.STALLED, f"on {machine}, silent for {silent:.0f} s; whether it lives can be told there only")
 
 
 def _heard(process: Process | None, summary: Summary | None) -> float:
     return max(process.t if process else 0.0, summary.hb if summary else 0.0)
 
 
-def _by_its_own_word(summary: Summary) -> Standing:
+def _by_its_own_word(summary: Summary) -> Status:
     """No supervisor recorded the end, but the stage said how it ended."""
     reason = first_line(summary.error)
     if summary.ended == "done":
-        return Standing(State.DONE)
-    return Standing(State.STOPPED if summary.ended == "stopped" else State.FAILED, reason)
+        return Status(State.DONE)
+    return Status(State.STOPPED if summary.ended == "stopped" else State.FAILED, reason)
 
 
-def _lost(identity: Identity | None) -> Standing:
+def _lost(identity: Identity | None) -> Status:
     if identity and identity.here and identity.boot != boot():
-        return Standing(State.LOST, "the machine was started again meanwhile")
-    return Standing(State.LOST, "its process is gone and recorded no end")
+        return Status(State.LOST, "the machine was started again meanwhile")
+    return Status(State.LOST, "its process is gone and recorded no end")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from engine.errors import RunError
 from engine.jobs import ending
-from engine.jobs.slurm import Job
+from engine.jobs.slurm import SlurmJob
 from engine.jobs.starter import launch
-from engine.jobs.state import QUEUED, WAITING, Standing, State, standing
+from engine.jobs.state import QUEUED, WAITING, State, Status, status
 from engine.runs import schema
 from engine.runs.files import discard, hold, refused
 from engine.runs.identity import Identity
@@ -35,7 +35,7 @@ class Entry:
 
     folder: Path
     info: RunInfo
-    standing: Standing
+    status: Status
 
     @property
     def id(self) -> str:
@@ -43,7 +43,7 @@ class Entry:
 
     @property
     def state(self) -> State:
-        return self.standing.state
+        return self.status.state
 
     @cached_property
     def summary(self) -> Summary | None:
@@ -102,11 +102,11 @@ class Store:
     def entry(self, folder: Path) -> Entry:
         """The run at ``folder`` as it stands now."""
         info = RunInfo.read(folder)
-        return Entry(folder, info, standing(folder, info))
+        return Entry(folder, info, status(folder, info))
 
     def scan(self) -> list[Entry]:
         """All runs, oldest first."""
-        entries = [Entry(folder, info, standing(folder, info)) for folder, info in self._infos()]
+        entries = [Entry(folder, info, status(folder, info)) for folder, info in self._infos()]
         return sorted(entries, key=lambda entry: (entry.info.created, entry.id))
 
     def find(self, name: str) -> Entry:
@@ -126,23 +126,6 @@ class Store:
         close = difflib.get_close_matches(name, [*ids, "last"], n=1, cutoff=0.5)
         hint = f"Did you mean {close[0]}? " if close else ""
         raise RunError(f"there is no run {name!r}", location=str(self.root), remedy=f"{hint}See all with: engine runs")
-
-    def finished(self, fingerprint: str) -> Entry | None:
-        """The newest DONE run with this fingerprint."""
-        return self._newest(fingerprint, {State.DONE})
-
-    def unfinished(self, fingerprint: str) -> Entry | None:
-        """The newest run with this fingerprint that is at work, or ended otherwise than DONE and may be resumed."""
-        return self._newest(fingerprint, set(State) - {State.DONE})
-
-    def _newest(self, fingerprint: str, states: set[State]) -> Entry | None:
-        same = [
-            entry
-            for folder, info in self._infos()
-            if info.fingerprint == fingerprint
-            and (entry := Entry(folder, info, standing(folder, info))).state in states
-        ]
-        return max(same, key=lambda entry: (entry.info.created, entry.id), default=None)
 
     @contextmanager
     def planning(self) -> Iterator[None]:
@@ -180,7 +163,7 @@ class Store:
 
         Returns when it was asked; ``state`` tells when it has ended.
         """
-        folder, process, job = entry.folder, Process.read(entry.folder), Job.read(entry.folder)
+        folder, process, job = entry.folder, Process.read(entry.folder), SlurmJob.read(entry.folder)
         if not entry.state.living:
             raise RunError(
                 f"{entry.id} is not at work, it is {entry.state}", location=str(folder), remedy="See all: engine runs"
@@ -207,7 +190,7 @@ class Store:
         self, entry: Entry, argv: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
     ) -> None:
         """Begin another attempt of a run that ended otherwise than DONE, in the same folder."""
-        now = standing(entry.folder, entry.info)
+        now = status(entry.folder, entry.info)
         if now.state.living:
             raise schema.occupied(entry.folder)
         if now.state is State.DONE:
@@ -227,7 +210,7 @@ class Store:
     def remove(self, entry: Entry, force: bool = False) -> None:
         """Remove a run for good. Not while it lives, and not while other runs need it unless ``force``."""
         lock = hold(entry.folder / schema.LOCK)
-        if lock is None or standing(entry.folder, entry.info).state.living:
+        if lock is None or status(entry.folder, entry.info).state.living:
             raise RunError(
                 f"{entry.id} is at work", location=str(entry.folder), remedy=f"End it first: engine stop {entry.id}"
             )
@@ -247,7 +230,7 @@ class Store:
             os.close(lock)
 
 
-def _end_before_it_began(folder: Path, job: Job) -> None:
+def _end_before_it_began(folder: Path, job: SlurmJob) -> None:
     """Record the end of a job that was taken out of the queue, unless it began in that moment."""
     lock = hold(folder / schema.LOCK)
     if lock is None:

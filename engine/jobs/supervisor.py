@@ -22,8 +22,8 @@ from engine.errors import RunError, UserError
 from engine.jobs import ending
 from engine.jobs.environment import stage_environment
 from engine.jobs.oom import oom_kills
-from engine.jobs.queue import Ticket
-from engine.jobs.state import QUEUED, RUNNING, WAITING, State, standing
+from engine.jobs.queue import QueueEntry
+from engine.jobs.state import QUEUED, RUNNING, WAITING, State, status
 from engine.runs import schema
 from engine.runs.identity import Identity
 from engine.runs.schema import Exit, Process, RunInfo
@@ -58,7 +58,7 @@ class Supervisor:
         self.attempt = schema.next_attempt(self.folder)
         ending.reserve(self.folder)
         slots = self.info.slots
-        self.ticket = Ticket(self.folder.parent, self.info.id, slots) if slots else None
+        self.ticket = QueueEntry(self.folder.parent, self.info.id, slots) if slots else None
         self._record(WAITING)
         schema.archive_exit(self.folder)
         if self.attempt > 1:
@@ -96,7 +96,7 @@ class Supervisor:
             for stage, run in list(left.items()):
                 folder = self.folder.parent / run
                 try:
-                    now = standing(folder, RunInfo.read(folder))
+                    now = status(folder, RunInfo.read(folder))
                 except RunError as error:
                     return f"needs {run}: {error.cause}"
                 if now.state is State.DONE:

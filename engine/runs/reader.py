@@ -109,7 +109,7 @@ def _event(line: bytes) -> Event | None:
 
 
 @dataclass
-class Series:
+class MetricSeries:
     """One number over the steps, in order."""
 
     steps: list[int] = field(default_factory=list)
@@ -140,12 +140,12 @@ class Evaluation:
 class History:
     """What a run reported, told as one story: what a later attempt did again replaces what an earlier one said."""
 
-    metrics: dict[str, Series] = field(default_factory=dict)  # of training steps and evaluations, by name
+    metrics: dict[str, MetricSeries] = field(default_factory=dict)  # of training steps and evaluations, by name
     evaluations: list[Evaluation] = field(default_factory=list)
     latest: dict[str, Event] = field(default_factory=dict)  # kind (for gate: "gate " + layer) -> newest event
     notices: list[Event] = field(default_factory=list)  # health, log, ckpt, start, end in order
     groups: list[str] = field(default_factory=list)  # parameter groups of grad events
-    gradients: dict[str, Series] = field(default_factory=dict)  # group -> norm, where it has a gradient; "total"
+    gradients: dict[str, MetricSeries] = field(default_factory=dict)  # group -> norm, where it has a gradient; "total"
     attempt: int = 0
 
     def add(self, events: Iterable[Event]) -> None:
@@ -183,7 +183,7 @@ class History:
             series = self.metrics
         known = {name: value for name, value in values.items() if value is not None}
         for name, value in known.items():
-            series.setdefault(name, Series()).add(step, value, t)
+            series.setdefault(name, MetricSeries()).add(step, value, t)
         if event["k"] == "val":
             self.evaluations.append(Evaluation(step, event["split"], known, bool(event.get("best")), t))
 

@@ -34,7 +34,7 @@ CHECKPOINTS = "checkpoints"  # the stage
 CONTROL = "control"  # people: a file in it asks the stage for something
 STOP = "stop"  # control/: stop as soon as possible
 STOP_AFTER_EVALUATION = "stop-after-evaluation"  # control/
-TURN = "queue.json"  # control/: the run's turn in the queue, where a person changed it
+QUEUE_OVERRIDE = "queue.json"  # control/: the run's turn in the queue, where a person changed it
 
 SLOTS = ".slots"  # <runs>/.slots/<host>/<device>/: a lock a slot, and the queue for them (queue.py)
 PLANNING = ".lock"  # <runs>/.lock: who holds it may plan
@@ -210,7 +210,7 @@ class Meta:
 
 
 @dataclass(frozen=True)
-class Turn:
+class QueueOverride:
     """``control/queue.json``: what a person wants of a run that waits. ``place`` stands for its time of coming."""
 
     place: float | None = None  # unix seconds; the least is first
@@ -219,14 +219,14 @@ class Turn:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        return _record(cls, read_json(folder / CONTROL / TURN) or {}) or cls()
+        return _record(cls, read_json(folder / CONTROL / QUEUE_OVERRIDE) or {}) or cls()
 
     def write(self, folder: Path) -> None:
         try:
             (folder / CONTROL).mkdir(exist_ok=True)
         except OSError as error:
             raise refused(error, folder / CONTROL) from error
-        write_json(folder / CONTROL / TURN, asdict(self))
+        write_json(folder / CONTROL / QUEUE_OVERRIDE, asdict(self))
 
 
 def archive_exit(folder: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from cockpit.render.lines import plain, width
 from engine.jobs import queue
-from engine.jobs.queue import Ticket, look
-from engine.runs.schema import Slots, Turn
+from engine.jobs.queue import QueueEntry, look
+from engine.runs.schema import QueueOverride, Slots
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 CPU = Slots("cpu", 1)
@@ -32,11 +32,11 @@ def line(maker, monkeypatch):
         inputs = {stage: runs.get(run, run) for stage, run in inputs.items()}
         folder = maker.waiting(maker.planned(stage, inputs=inputs, slots=CPU), phase)
         runs[name] = folder.name
-    own = Ticket(maker.root, work.name, CPU)
+    own = QueueEntry(maker.root, work.name, CPU)
     slot = own.take()
     own.leave()
     for name in "abc":
-        tickets[name] = Ticket(maker.root, runs[name], CPU)
+        tickets[name] = QueueEntry(maker.root, runs[name], CPU)
     yield runs
     os.close(slot)
     for ticket in tickets.values():
@@ -77,10 +77,10 @@ def test_keys_change_the_order_and_the_cursor_stays_on_its_run(context, ready, l
 def test_a_run_is_paused_and_goes_on(context, ready, line, press, maker):
     press(ready(context), "4")
     press(ready(context), "j", "p")
-    assert Turn.read(maker.root / line["a"]).paused and "paused" in context.message[0]
+    assert QueueOverride.read(maker.root / line["a"]).paused and "paused" in context.message[0]
     assert "PAUSE" in plain(context.draw(80, 24)) and "p lets it go on" in plain(context.draw(120, 40))
     press(context, "p")
-    assert not Turn.read(maker.root / line["a"]).paused
+    assert not QueueOverride.read(maker.root / line["a"]).paused
 
 
 async def test_cancelling_tells_what_ends_with_it_and_asks_engine(context, ready, line, press):
@@ -124,13 +124,13 @@ def test_a_cockpit_that_may_only_read_changes_no_order(maker, line, ready, press
 
 
 def test_a_run_that_slurm_holds_says_so(context, ready, maker, press):
-    from engine.jobs.slurm import Job
+    from engine.jobs.slurm import SlurmJob
 
     folder = maker.planned(sbatch=["--time=10"])
     (folder / "job.json").write_text('{"id": "77", "attempt": 1}')
     press(ready(context), "4")
     ready(context)
-    assert Job.read(folder) and "Slurm job 77" in plain(context.draw(120, 40))
+    assert SlurmJob.read(folder) and "Slurm job 77" in plain(context.draw(120, 40))
     press(context, "p")
     assert "no slot of the cockpit's" in context.message[0]
 

@@ -7,7 +7,7 @@ import numpy as np
 from engine.compare.differences import Sampling, common_seeds, compare
 from engine.compare.figures import Figure
 from engine.compare.groups import Group, Member
-from engine.jobs.state import Standing, State
+from engine.jobs.state import State, Status
 from engine.jobs.store import Entry
 from engine.runs.schema import RunInfo
 
@@ -19,7 +19,7 @@ def group(name: str, seeds: list[int]) -> Group:
     members = []
     for place, seed in enumerate(seeds):
         info = RunInfo(f"{name}-{place}", "student", name, seed, "0")
-        members.append(Member(Entry(Path(), info, Standing(State.DONE)), [], []))
+        members.append(Member(Entry(Path(), info, Status(State.DONE)), [], []))
     return Group(name, members)
 
 

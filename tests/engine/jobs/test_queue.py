@@ -16,7 +16,7 @@ from engine.jobs.environment import stage_environment
 from engine.jobs.queue import look, move, pause, why
 from engine.jobs.starter import launch
 from engine.runs import schema
-from engine.runs.schema import Process, Slots, Turn
+from engine.runs.schema import Process, QueueOverride, Slots
 
 ONE = Slots("cpu", 1)
 # Works until its file is there, and writes down that it began.
@@ -108,8 +108,8 @@ def test_a_paused_run_is_passed_and_goes_on_when_it_is_told(line: Line) -> None:
     folders = line.start(2)
     a, b = line.queued(folders)
     pause(line.root, a, True)
-    standing = line.bench.store.entry(folders[0]).standing
-    assert (standing.state, standing.reason) == ("QUEUED", "paused by a person")
+    status = line.bench.store.entry(folders[0]).status
+    assert (status.state, status.reason) == ("QUEUED", "paused by a person")
     (line.here / first.name).touch()
     line.works(folders[1])
     (line.here / b).touch()
@@ -193,7 +193,7 @@ def test_machines_that_share_the_folder_do_not_wait_for_each_other(line: Line, m
     assert mine.name in line.began()
     assert [(waiting.host, waiting.run) for waiting in look(line.root)[1]] == [("elsewhere", folder.name)]
     pause(line.root, folder.name, True)  # its own machine obeys
-    assert Turn.read(folder).paused
+    assert QueueOverride.read(folder).paused
 
 
 def test_many_who_come_at_once_are_each_served_once(line: Line, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_damaged_word_of_a_person_or_ticket_holds_nobody_up(line: Line) -> Non
     folders = line.start(2)
     a, b = line.queued(folders)
     (line.root / a / schema.CONTROL).mkdir()
-    (line.root / a / schema.CONTROL / schema.TURN).write_text('{"place": "soon", "paused": 3')
+    (line.root / a / schema.CONTROL / schema.QUEUE_OVERRIDE).write_text('{"place": "soon", "paused": 3')
     next((line.root / schema.SLOTS).glob(f"*/*/line/{a}")).write_text("\x1b]0;x\x07 not json")
     assert line.names() == [b, a]  # nothing tells when it came
     assert line.let_go(first, *folders) == [first.name, b, a]

@@ -54,8 +54,8 @@ def submitted(bench: Any, pause: float = 0.0, **fields: Any) -> Path:
     return folder
 
 
-def job(folder: Path) -> slurm.Job:
-    found = slurm.Job.read(folder)
+def job(folder: Path) -> slurm.SlurmJob:
+    found = slurm.SlurmJob.read(folder)
     assert found is not None
     return found
 
@@ -70,7 +70,7 @@ def test_a_job_does_the_run_after_the_jobs_of_its_inputs(bench: Any) -> None:
     maker = submitted(bench, 0.02)
     user = submitted(bench, inputs={"student": maker.name})
     assert bench.state(user) == "QUEUED"
-    assert f"as Slurm job {job(user).id}" in bench.store.entry(user).standing.reason
+    assert f"as Slurm job {job(user).id}" in bench.store.entry(user).status.reason
     assert bench.ends(user) == "DONE"
     assert bench.state(maker) == "DONE"
 
@@ -81,7 +81,7 @@ def test_a_job_whose_input_failed_says_so(bench: Any) -> None:
     launch(maker, bench.command(maker, "raise SystemExit(3)"))
     user = submitted(bench, inputs={"student": maker.name})
     assert bench.ends(user) == "FAILED"
-    assert f"needs {maker.name}, which is FAILED" in bench.store.entry(user).standing.reason
+    assert f"needs {maker.name}, which is FAILED" in bench.store.entry(user).status.reason
 
 
 @pytest.mark.usefixtures("cluster")
@@ -90,7 +90,7 @@ def test_a_job_that_waits_is_taken_out_of_the_queue_and_can_be_submitted_again(b
     assert bench.state(folder) == "QUEUED"
     bench.store.stop(bench.store.entry(folder))
     assert bench.state(folder) == "STOPPED"
-    assert bench.store.entry(folder).standing.reason == "stopped before it began"
+    assert bench.store.entry(folder).status.reason == "stopped before it began"
     bench.store.resume(bench.store.entry(folder))
     assert bench.state(folder) == "QUEUED"
     job(folder).withdraw()
@@ -101,7 +101,7 @@ def test_a_job_that_vanished_from_the_queue_is_lost(bench: Any) -> None:
     folder = submitted(bench, sbatch=["--hold"])
     subprocess.run(["scancel", job(folder).id], check=True)
     bench.until(lambda: bench.state(folder) == "LOST")
-    assert "ended before it began" in bench.store.entry(folder).standing.reason
+    assert "ended before it began" in bench.store.entry(folder).status.reason
 
 
 @pytest.mark.usefixtures("cluster")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.jobs import state
-from engine.jobs.state import SILENT, SILENT_ELSEWHERE, UNSTARTED, Standing, State, ended, standing
+from engine.jobs.state import SILENT, SILENT_ELSEWHERE, UNSTARTED, State, Status, ended, status
 from engine.runs.identity import Identity
 from engine.runs.schema import Exit, Process, RunInfo, Summary
 
@@ -105,7 +105,7 @@ def test_a_run_stands_as_its_facts_say(tmp_path: Path, case: str) -> None:
         before.write(tmp_path)
     if said:
         said.write(tmp_path)
-    told = standing(tmp_path, INFO, NOW)
+    told = status(tmp_path, INFO, NOW)
     assert told.state is expected
     assert reason in told.reason
     assert bool(reason) == bool(told.reason)
@@ -113,8 +113,8 @@ def test_a_run_stands_as_its_facts_say(tmp_path: Path, case: str) -> None:
 
 def test_a_planned_run_has_ten_seconds_to_be_taken_up(tmp_path: Path) -> None:
     young = replace(INFO, created=NOW - UNSTARTED + 1)
-    assert standing(tmp_path, young, NOW).state is State.WAITING
-    assert standing(tmp_path, replace(young, created=NOW - UNSTARTED - 1), NOW) == Standing(
+    assert status(tmp_path, young, NOW).state is State.WAITING
+    assert status(tmp_path, replace(young, created=NOW - UNSTARTED - 1), NOW) == Status(
         State.LOST, "planned, but never started"
     )
 
@@ -140,10 +140,10 @@ def test_a_planned_run_has_ten_seconds_to_be_taken_up(tmp_path: Path) -> None:
     ],
 )
 def test_a_recorded_end_means_what_it_says(tmp_path: Path, record: Exit, expected: State, reason: str) -> None:
-    assert ended(record) == Standing(expected, reason)
+    assert ended(record) == Status(expected, reason)
     record.write(tmp_path)
     process().write(tmp_path)  # the record of an end outweighs what was there before it
-    assert standing(tmp_path, INFO, NOW) == Standing(expected, reason)
+    assert status(tmp_path, INFO, NOW) == Status(expected, reason)
 
 
 def test_an_end_recorded_between_two_looks_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def test_an_end_recorded_between_two_looks_is_not_missed(tmp_path: Path, monkeyp
         return read(folder)
 
     monkeypatch.setattr(state.Summary, "read", late)
-    assert standing(tmp_path, INFO, NOW).state is State.DONE
+    assert status(tmp_path, INFO, NOW).state is State.DONE
 
 
 def test_living_states_are_those_that_may_still_change_by_themselves() -> None:

@@ -126,19 +126,7 @@ def test_nothing_is_found_where_nothing_is(tmp_path: Path, name: str) -> None:
         Store(tmp_path / "missing").find(name)
 
 
-# -- reuse
-
-
-def test_the_newest_finished_run_of_a_fingerprint_is_reused(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    for name, created, code in [("old", 1.0, 0), ("newer", 2.0, 0), ("failed", 3.0, 1), ("stopped", 4.0, 143)]:
-        finish(store.create(replace(INFO, id=name, created=created), ""), code)
-    finish(store.create(replace(INFO, id="other", created=9.0, fingerprint="g"), ""))
-    finished, unfinished = store.finished("f"), store.unfinished("f")
-    assert finished and finished.id == "newer"
-    assert unfinished and (unfinished.id, unfinished.state) == ("stopped", State.STOPPED)
-    assert store.finished("missing") is None
-    assert store.unfinished("g") is None
+# -- plan
 
 
 def test_only_one_process_plans_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,7 +117,7 @@ def test_the_engine_itself_runs_the_stage_when_no_command_is_given(bench: Any) -
 def test_every_end_has_its_state_and_its_reason(bench: Any, source: str, state: str, reason: str) -> None:
     folder = bench.start(source)
     assert bench.ends(folder) == state
-    assert reason in bench.store.entry(folder).standing.reason
+    assert reason in bench.store.entry(folder).status.reason
 
 
 def test_a_wrapper_may_stand_between_the_supervisor_and_the_stage(bench: Any) -> None:
@@ -132,7 +132,7 @@ def test_a_command_that_does_not_exist_is_told(bench: Any) -> None:
     folder = bench.create()
     launch(folder, ["/no/such/command"])
     assert bench.ends(folder) == "FAILED"
-    assert "/no/such/command: No such file" in bench.store.entry(folder).standing.reason
+    assert "/no/such/command: No such file" in bench.store.entry(folder).status.reason
 
 
 def test_output_goes_to_the_console_and_the_environment_is_the_stages(bench: Any, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_the_end_is_written_into_room_that_was_taken_at_the_start(bench: Any) ->
 def test_a_run_waits_for_its_input_and_then_starts(bench: Any) -> None:
     data = bench.create("data")
     folder = bench.start("print('worked')", inputs={"data": data.name})
-    assert (bench.state(folder), bench.store.entry(folder).standing.reason) == ("WAITING", "for its inputs")
+    assert (bench.state(folder), bench.store.entry(folder).status.reason) == ("WAITING", "for its inputs")
     assert (folder / "console.log").read_text() == ""
     launch(data, bench.command(data, ""))
     assert bench.ends(folder) == "DONE"
@@ -186,7 +186,7 @@ def test_a_run_whose_input_cannot_come_any_more_ends_with_the_reason(bench: Any,
     data = bench.start(source, stage="data").name if source else "data-20260101-000000-aaaa"
     folder = bench.start("print('worked')", inputs={"data": data})
     assert bench.ends(folder) == "FAILED"
-    assert bench.store.entry(folder).standing.reason == f"needs {data}, {told}" or told in recorded_end(folder).reason
+    assert bench.store.entry(folder).status.reason == f"needs {data}, {told}" or told in recorded_end(folder).reason
     assert recorded_end(folder).by == "inputs"
     assert (folder / "console.log").read_text() == ""
 
@@ -219,7 +219,7 @@ def test_a_slot_stays_taken_while_the_stage_lives_even_without_its_supervisor(be
     os.kill(process(first).supervisor.pid, signal.SIGKILL)
     second = bench.start("", slots=Slots("cpu", 1))
     bench.until(lambda: bench.state(second) == "QUEUED")
-    assert bench.store.entry(second).standing.reason == "for a free slot"
+    assert bench.store.entry(second).status.reason == "for a free slot"
     os.kill(stage.pid, signal.SIGKILL)
     assert bench.ends(second) == "DONE"
     assert bench.state(first) == "LOST"
@@ -261,7 +261,7 @@ def test_a_stage_that_does_not_listen_is_killed_after_the_grace(bench: Any) -> N
     bench.store.stop(bench.store.entry(folder))
     assert bench.ends(folder) == "KILLED"
     told = "did not end within 0.2 s of the request to stop, so it was killed"
-    assert bench.store.entry(folder).standing.reason == told
+    assert bench.store.entry(folder).status.reason == told
 
 
 def test_a_stage_that_has_not_yet_learnt_to_listen_is_stopped(bench: Any) -> None:
@@ -276,7 +276,7 @@ def test_a_run_can_be_killed_at_once(bench: Any) -> None:
     bench.until(lambda: bench.store.entry(folder).summary)
     bench.store.stop(bench.store.entry(folder), "kill")
     assert bench.ends(folder) == "KILLED"
-    assert (bench.store.entry(folder).standing.reason, recorded_end(folder).by) == ("killed on request", "user")
+    assert (bench.store.entry(folder).status.reason, recorded_end(folder).by) == ("killed on request", "user")
 
 
 @pytest.mark.parametrize("when", ["now", "evaluation", "kill"])
@@ -291,7 +291,7 @@ def test_a_run_that_waits_can_be_stopped(bench: Any, waits: str, when: str) -> N
         bench.until(lambda: bench.state(folder) == "QUEUED")
     bench.store.stop(bench.store.entry(folder), when)
     assert bench.ends(folder) == "STOPPED"
-    assert bench.store.entry(folder).standing.reason == "stopped before it began"
+    assert bench.store.entry(folder).status.reason == "stopped before it began"
 
 
 def test_a_run_that_was_stopped_before_it_was_taken_up_does_not_start(bench: Any) -> None:
@@ -367,7 +367,7 @@ def test_a_stage_outlives_its_supervisor_and_is_done(bench: Any) -> None:
     launch(folder, bench.trainer(folder, 0.02))
     stage_of(bench, folder)
     os.kill(process(folder).supervisor.pid, signal.SIGKILL)
-    bench.until(lambda: bench.store.entry(folder).standing.reason == "its supervisor is gone")
+    bench.until(lambda: bench.store.entry(folder).status.reason == "its supervisor is gone")
     assert bench.state(folder) == "RUNNING"
     assert bench.ends(folder) == "DONE"
     assert not (folder / "exit.json").exists()

@@ -28,7 +28,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("stages", "errors"),
 ]
 LEVEL = {part: len(FLOORS) - depth for depth, floor in enumerate(FLOORS) for part in floor}
-COCKPIT_MAY_USE = {"stages", "errors", "runs", "jobs", "training"}
+COCKPIT_MAY_USE = {"stages", "errors", "runs", "jobs", "training", "config"}
 
 
 def imports(file: Path) -> set[str]:
@@ -117,7 +117,11 @@ def loaded_by(module: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["engine.stages", "engine.jobs.store", "engine.runs.run", "engine.jobs.supervisor", "engine.jobs.starter"]
+    "module",
+    [
+        *("engine.stages", "engine.jobs.store", "engine.runs.run", "engine.jobs.supervisor", "engine.jobs.starter"),
+        *("engine.config", "engine.config.grammar", "engine.config.settings.tree"),
+    ],
 )
 def test_the_run_folder_needs_nothing_but_the_standard_library(module: str) -> None:
     started = loaded_by("os")  # what site-packages load at start is none of our doing

@@ -5,8 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from engine.config import presets
 from engine.config.settings import setting
 from engine.config.settings.backbone import BackboneSettings
@@ -85,11 +83,13 @@ def choices(words: Sequence[str] = ()) -> dict[str, str]:
 
 def read(path: Path) -> Config:
     """The configuration a run was started with. Raises ConfigError where this version needs other settings."""
-    return build(tree_at(path), place=str(path))
+    return build(tree_at(path), location=str(path))
 
 
 def tree_at(path: Path) -> Any:
     """The plain values of a run's configuration, which another version of the program may have written."""
+    import yaml  # here and below: the cockpit reads the declarations without it
+
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -98,12 +98,14 @@ def tree_at(path: Path) -> Any:
 
 def dump(config: Config) -> str:
     """The whole resolved configuration as YAML: ``read`` gives the same configuration again."""
+    import yaml
+
     return yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True)
 
 
-def build(tree: Any, place: str = "") -> Config:
+def build(tree: Any, location: str = "") -> Config:
     """A checked Config of a tree of plain values."""
-    config: Config = tree_of(Config, tree, "", place)
+    config: Config = tree_of(Config, tree, "", location)
     return config
 
 

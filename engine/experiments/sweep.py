@@ -1,20 +1,20 @@
 """A grid of settings as combinations of words, and what each of them would have to run."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_origin
 
 from engine import config as configuration
 from engine.config import Config
-from engine.config.settings.tree import Setting, settings
+from engine.config.grammar import LIMIT, values_of
+from engine.config.settings.tree import settings
 from engine.errors import ConfigError
 from engine.experiments.plan import JOIN, NEW, RESUME, REUSE, Step, plan
 from engine.jobs.store import Store
 
-LIMIT = 1000  # combinations; more is a slip of the keyboard
-SHARED = "share"  # made by a combination before this one
-OPEN, CLOSE, QUOTES = "[({", "])}", "'\""
+SHARED = "share"  # made by an earlier combination
+ACTIONS = (NEW, RESUME, JOIN, REUSE)
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ def combinations(words: Sequence[str]) -> list[Combination]:
         if key in grid:
             raise ConfigError(f"{key} is given twice", remedy=f"Write all its values in one word: {key}=a,b,c")
         grid[key] = values_of(key, text, known.get(key), group=key in choices)
-    size = 1
-    for values in grid.values():
-        size *= len(values)
+    size = math.prod(len(values) for values in grid.values())
     if size > LIMIT:
         raise ConfigError(
             f"these are {size:,} combinations, more than {LIMIT:,}",
@@ -59,53 +57,6 @@ def combinations(words: Sequence[str]) -> list[Combination]:
 def _combination(point: Mapping[str, str], varied: Sequence[str]) -> Combination:
     words = [f"{key}={value}" for key, value in point.items()]
     return Combination({key: point[key] for key in varied}, words, configuration.load(words))
-
-
-def values_of(key: str, text: str, item: Setting | None, group: bool) -> list[str]:
-    """Values of a word ``key=text``: parted by commas outside of brackets and quotes; ``1..5`` counts whole numbers.
-
-    A free text is parted only in parentheses: its commas are its own.
-    """
-    kind = item.kind if item else str
-    if not group and kind is str and not (item and item.meta.get("choices")):
-        if not (text.startswith("(") and text.endswith(")")):
-            return [text]
-        text = text[1:-1]
-    parts = [part.strip() for part in _parted(text)]
-    if get_origin(kind) is list and len(parts) > 1 and not all(part.startswith("[") for part in parts):
-        raise ConfigError(
-            f"'{text}' may be one list or {len(parts)} values",
-            location=key,
-            remedy=f"Write {key}=[{text}] for one list, or {key}=[..],[..] for one list per combination.",
-        )
-    found = [value for part in parts for value in (_counted(part) if kind is int else [part])]
-    if len(set(found)) < len(found):
-        raise ConfigError(f"'{text}' has a value twice", location=key, remedy="Every combination is run once.")
-    return found
-
-
-def _parted(text: str) -> Iterator[str]:
-    depth, start, quote = 0, 0, ""
-    for place, letter in enumerate(text):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in QUOTES:
-            quote = letter
-        elif letter in OPEN:
-            depth += 1
-        elif letter in CLOSE:
-            depth -= 1
-        elif letter == "," and depth <= 0:
-            yield text[start:place]
-            start = place + 1
-    yield text[start:]
-
-
-def _counted(text: str) -> list[str]:
-    first, dots, last = text.partition("..")
-    if not (dots and first.isdigit() and last.isdigit() and 0 <= int(last) - int(first) < LIMIT):
-        return [text]
-    return [str(value) for value in range(int(first), int(last) + 1)]
 
 
 def plans(target: str, grid: Sequence[Combination], store: Store, again: bool) -> list[list[Step]]:
@@ -129,6 +80,3 @@ def count(steps: Sequence[Sequence[Step]]) -> dict[str, int]:
     """How many runs are to be made, gone on with, joined and reused; shared ones count once."""
     kinds = {action: {s.fingerprint for own in steps for s in own if s.action == action} for action in ACTIONS}
     return {action: len(prints) for action, prints in kinds.items()}
-
-
-ACTIONS = (NEW, RESUME, JOIN, REUSE)

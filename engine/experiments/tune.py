@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine import config as configuration
 from engine.config import Config
+from engine.config.grammar import values_of
 from engine.config.settings.tree import Setting, parse, settings
 from engine.errors import ConfigError, UserError
-from engine.experiments.sweep import values_of
 from engine.runs.files import refused
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import difflib
 import types
 from collections.abc import Iterator, Sequence
-from dataclasses import Field, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from engine.errors import ConfigError
@@ -77,62 +77,67 @@ def parse(item: Setting, text: str) -> Any:
     raise ConfigError(f"'{text}' is not {_article(kind)}", location=item.key, remedy=_allowed(item))
 
 
-def tree_of(section: Any, tree: Any, prefix: str, place: str) -> Any:
-    where = prefix.rstrip(".") or "the configuration"
+def checked(item: Setting, text: str) -> Any:
+    """The typed value of a text, within the limits of its setting. Raises ConfigError."""
+    return _value(item, parse(item, text), "")
+
+
+def tree_of(section: Any, tree: Any, prefix: str, location: str) -> Any:
+    """A dataclass of a tree of plain values. Raises ConfigError for unknown or missing names and values not allowed."""
     if not isinstance(tree, dict):
-        raise ConfigError(f"{where} has to be a group of settings, not {tree!r}", location=place)
+        name = prefix.rstrip(".") or "the configuration"
+        raise ConfigError(f"{name} has to be a group of settings, not {tree!r}", location=location)
     hints = get_type_hints(section)
     names = {item.name: item for item in fields(section)}
     for key in tree:
         if key not in names:
             error = unknown(f"there is no setting '{prefix}{key}'", str(key), list(names))
-            raise ConfigError(error.cause, location=place, remedy=error.remedy)
+            raise ConfigError(error.cause, location=location, remedy=error.remedy)
     values = {}
-    for name, item in names.items():
+    for name, declared in names.items():
+        item = Setting(prefix + name, hints[name], dict(declared.metadata))
         if name not in tree:
-            raise ConfigError(
-                f"{prefix}{name} is missing", location=place, remedy=f"Set it: {item.metadata.get('help')}."
-            )
-        values[name] = _value(hints[name], tree[name], item, prefix + name, place)
+            raise ConfigError(f"{item.key} is missing", location=location, remedy=f"Set it: {item.meta.get('help')}.")
+        nested = _dataclass_of(item.type)
+        if nested is None or (tree[name] is None and _without_none(item.type)[1]):
+            values[name] = _value(item, tree[name], location)
+        else:
+            values[name] = tree_of(nested, tree[name], item.key + ".", location)
     built = section(**values)
     if hasattr(built, "check"):
         for name, problem in built.check():
             raise ConfigError(
-                f"{prefix}{name} = {getattr(built, name)!r} {problem}", location=place, remedy=f"Change {prefix}{name}."
+                f"{prefix}{name} = {getattr(built, name)!r} {problem}",
+                location=location,
+                remedy=f"Change {prefix}{name}.",
             )
     return built
 
 
-def _value(kind: Any, value: Any, item: "Field[Any]", key: str, place: str) -> Any:
-    nested = _dataclass_of(kind)
-    plain, optional = _without_none(kind)
+def _value(item: Setting, value: Any, location: str) -> Any:
+    kind, optional = _without_none(item.type)
     if value is None and optional:
         return None
-    if nested is not None:
-        return tree_of(nested, value, key + ".", place)
-    described = Setting(key, kind, dict(item.metadata))
-    if get_origin(plain) is list:
-        inner = get_args(plain)[0]
-        if not isinstance(value, list):
-            raise ConfigError(f"{value!r} is not a list", location=place or key, remedy=_allowed(described))
-        return [_leaf(inner, entry, described, place) for entry in value]
-    return _leaf(plain, value, described, place)
+    if get_origin(kind) is not list:
+        return _leaf(kind, value, item, location)
+    if not isinstance(value, list):
+        raise ConfigError(f"{value!r} is not a list", location=location or item.key, remedy=_allowed(item))
+    return [_leaf(get_args(kind)[0], entry, item, location) for entry in value]
 
 
-def _leaf(kind: Any, value: Any, item: Setting, place: str) -> Any:
+def _leaf(kind: Any, value: Any, item: Setting, location: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
         value = parse(Setting(item.key, float, item.meta), value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ConfigError(f"{value!r} is not {_article(kind)}", location=_at(item.key, place), remedy=_allowed(item))
-    if not _within(value, item.meta):
-        raise ConfigError(f"{value!r} is not allowed", location=_at(item.key, place), remedy=_allowed(item))
+    wrong = not isinstance(value, kind) or (kind is int and isinstance(value, bool))
+    if wrong or not _within(value, item.meta):
+        raise ConfigError(
+            f"{value!r} is {'not ' + _article(kind) if wrong else 'not allowed'}",
+            location=f"{location}: {item.key}" if location else item.key,
+            remedy=_allowed(item),
+        )
     return value
-
-
-def _at(key: str, place: str) -> str:
-    return f"{place}: {key}" if place else key
 
 
 def _within(value: Any, meta: dict[str, Any]) -> bool:

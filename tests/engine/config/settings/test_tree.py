@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.settings import setting
-from engine.config.settings.tree import Setting, parse, settings, tree_of
+from engine.config.settings.tree import Setting, checked, parse, settings, tree_of
 from engine.errors import ConfigError
 
 
@@ -107,6 +107,13 @@ def test_text_becomes_the_declared_type(key: str, text: str, value: Any) -> None
 def test_text_of_another_type_is_refused(key: str, text: str) -> None:
     with pytest.raises(ConfigError, match=key):
         parse(declared(key), text)
+
+
+@pytest.mark.parametrize(("key", "text"), [("width", "0"), ("inner.rate", "1"), ("inner.kinds", "a,c"), ("on", "2")])
+def test_a_text_that_is_not_allowed_is_refused_with_what_is(key: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key} .*takes "):
+        checked(declared(key), text)
+    assert checked(declared("inner.kinds"), "b,a") == ["b", "a"]
 
 
 @given(st.integers(-(10**18), 10**18))

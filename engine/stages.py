@@ -97,8 +97,11 @@ ADAPTER = Artifact(
 RANKINGS = Artifact(
     "knowledge", "rankings", "rankings.safetensors", "the teacher's top items and scores for every training row"
 )
-ENDS = Artifact(
-    "knowledge", "ends", "ends.safetensors", "the same for what follows each user's last training event, told nowhere"
+LAST_POSITION = Artifact(
+    "knowledge",
+    "last_position",
+    "last_position.safetensors",
+    "the same for what follows each user's last training event",
 )
 ITEM_VECTORS = Artifact("knowledge", "item_vectors", "item_vectors.safetensors", "the teacher's vector of every item")
 GATE_WEIGHTS = Artifact("knowledge", "gate_weights", "gate_weights.safetensors", "expert weights of every training row")
@@ -137,7 +140,7 @@ TERMS = {
     "dro": "robust loss over propensities",
     "ranking": "importance-weighted ranking distillation",
     "kl": "divergence from the teacher's probabilities",
-    "ends": "divergence from the teacher's probabilities where only it says what follows",
+    "last_position": "divergence from the teacher's probabilities after the last event of each history",
     "hint": "distance to the teacher's item vectors",
 }
 TERM_METRICS = tuple(
@@ -206,7 +209,7 @@ _TABLE = (
             TEXT_VECTORS,
             ADAPTER,
         ),
-        makes=(RANKINGS, ENDS, ITEM_VECTORS, GATE_WEIGHTS, TEACHER_HELD_OUT),
+        makes=(RANKINGS, LAST_POSITION, ITEM_VECTORS, GATE_WEIGHTS, TEACHER_HELD_OUT),
         metrics=(VAL_RECALL, VAL_NDCG),
         groups=(),
         gates=True,
@@ -215,7 +218,7 @@ _TABLE = (
     Stage(
         "distill",
         "trains the student again with the teacher's knowledge (DLLM2Rec)",
-        needs=(PROFILE, SEQUENCES, VALIDATION, RANKINGS, ENDS, ITEM_VECTORS, GATE_WEIGHTS),
+        needs=(PROFILE, SEQUENCES, VALIDATION, RANKINGS, LAST_POSITION, ITEM_VECTORS, GATE_WEIGHTS),
         makes=(DISTILLED_MODEL,),
         metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),

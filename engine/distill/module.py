@@ -77,11 +77,12 @@ class DistillModule(pl.LightningModule):
         vectors: Tensor,
         ps: Tensor,
         report_every: int,
-        ends: TeacherTargets | None = None,
+        last_position: TeacherTargets | None = None,
     ) -> None:
-        """vectors [n + 1, H] the teacher's items', ps [n + 1] propensities; ``ends`` where ``windows`` reach them."""
+        """vectors [n + 1, H] the teacher's items', ps [n + 1] propensities; ``last_position`` if in ``windows``."""
         super().__init__()
-        self.model, self.settings, self.windows, self.answers, self.ends = model, settings, windows, answers, ends
+        self.model, self.settings, self.windows = model, settings, windows
+        self.answers, self.last_position = answers, last_position
         self.report_every = report_every
         width = model.settings.hidden
         self.injection = Injection(vectors, width, settings.injection) if settings.injection.weight else None
@@ -138,8 +139,9 @@ class DistillModule(pl.LightningModule):
                 with torch.no_grad():
                     scores = scored.scores(positions[some])
                     shown["kl"] = losses.kl_divergence(scores, ranked[some], teacher[some]).mean()
-        if self.ends is not None:
-            values["ends"] = (settings.ends, self.after_ends(self.ends, scored) * scale)
+        if self.last_position is not None:
+            value = self.after_last_position(self.last_position, scored) * scale
+            values["last_position"] = (settings.last_position, value)
         if self.hint is not None:
             ranked, teacher = self.answers.soft(rows[positions], settings.kl.top, settings.kl.temperature)
             wanted = F.embedding_bag(ranked, self.vectors, per_sample_weights=teacher, mode="sum")
@@ -149,16 +151,16 @@ class DistillModule(pl.LightningModule):
     def base(self, scored: Scored, step: int) -> Tensor:
         """Sum of the student's own loss over the positions that have a target."""
         states, batch = scored.states, scored.batch
-        if self.ends is not None:  # the softmax over all items is dear: none for a position that weighs nothing
+        if self.last_position is not None:  # the softmax over all items is expensive: skip positions of weight 0
             known = (batch.targets != PADDING).nonzero()[:, 0]
             states, batch = states[known], replace(batch, targets=batch.targets[known], weights=None)
         return base_loss(self.settings.student, states, scored.table, scored.bias, batch, step)
 
-    def after_ends(self, ends: TeacherTargets, scored: Scored) -> Tensor:
-        """Sum over the ends of histories of -sum_k q_k log p_k: cross-entropy against the teacher's distribution."""
-        rows = ends.after(scored.batch)
+    def after_last_position(self, targets: TeacherTargets, scored: Scored) -> Tensor:
+        """Sum over last positions of -sum_k q_k log p_k: cross-entropy against the teacher's distribution."""
+        rows = targets.after(scored.batch)
         positions = (rows != NOT_ASKED).nonzero()[:, 0]
-        ranked, teacher = ends.soft(rows[positions], self.settings.kl.top, self.settings.kl.temperature)
+        ranked, teacher = targets.soft(rows[positions], self.settings.kl.top, self.settings.kl.temperature)
         states, table = scored.widened(positions)
         own = cross_entropy(states, table, ranked[:, 0])
         return own + losses.soft_target(states, table, ranked[:, 0], ranked, teacher)

@@ -14,7 +14,7 @@ from engine.distill.teacher_targets import TeacherTargets
 from engine.errors import DataError
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
-from engine.stages import DISTILLED_MODEL, ENDS, ITEM_VECTORS, RANKINGS
+from engine.stages import DISTILLED_MODEL, ITEM_VECTORS, LAST_POSITION, RANKINGS
 from engine.student.model import SequenceModel, save_student
 from engine.student.training_plan import course_of, load_inputs, windows_of
 from engine.student.validation import Validation
@@ -29,8 +29,8 @@ def run(config: Config, run: Run) -> None:
     answers = _answers(settings, sequences, run, place)
     vectors = load_file(run.input(ITEM_VECTORS))["vectors"]
     torch.manual_seed(student.seed)
-    ends = _ends(settings, sequences, run, place)
-    windows = windows_of(student, sequences, place, ends=ends is not None)
+    last_position = _last_position(settings, sequences, run, place)
+    windows = windows_of(student, sequences, place, last_position=last_position is not None)
     targets = np.delete(sequences.items, sequences.offsets[:-1])  # a user's first event is nobody's next one
     counts = torch.from_numpy(np.bincount(targets, minlength=ids.rows(items)))
     module = DistillModule(
@@ -41,7 +41,7 @@ def run(config: Config, run: Run) -> None:
         vectors,
         losses.propensities(counts, settings.dro.power),
         config.trainer.report_every,
-        ends,
+        last_position,
     ).to(place)
     validation = Validation(rows, place)
     fit.fit(
@@ -76,17 +76,17 @@ def _answers(settings: DistillSettings, sequences: Sequences, run: Run, place: s
     return TeacherTargets(rankings, len(sequences.items), top, place)
 
 
-def _ends(settings: DistillSettings, sequences: Sequences, run: Run, place: str) -> TeacherTargets | None:
-    """What the teacher said about the ends of histories, where these are taught and it was asked."""
-    if not settings.ends:
+def _last_position(settings: DistillSettings, sequences: Sequences, run: Run, place: str) -> TeacherTargets | None:
+    """The teacher's targets at the last position of each history, where they have a weight and exist."""
+    if not settings.last_position:
         return None
-    rankings = Rankings.load(run.input(ENDS)) if run.has(ENDS) else None
+    rankings = Rankings.load(run.input(LAST_POSITION)) if run.has(LAST_POSITION) else None
     if rankings is None or not len(rankings.rows):
         run.log(
             "warning",
-            "the knowledge says nothing about the ends of histories, so distill.ends teaches nothing: files brought by "
-            "knowledge.files hold training rows only, and knowledge.ends=false leaves them out",
+            "the knowledge holds no last-position targets, so distill.last_position has no effect: files imported by "
+            "knowledge.files hold training rows only, and knowledge.last_position=false leaves them out",
         )
         return None
-    run.note(ends_answered=len(rankings.rows))
+    run.note(last_position_answered=len(rankings.rows))
     return TeacherTargets(rankings, len(sequences.items) + 1, settings.kl.top, place)

@@ -39,7 +39,7 @@ class TeacherTargets:
 
     def after(self, batch: Batch) -> Tensor:  # -> [P]
         """The ranking of what follows each end of a history, ``NOT_ASKED`` elsewhere and where there is none."""
-        return torch.where(batch.ends, self.row[batch.events.to(self.row.device)], NOT_ASKED)
+        return torch.where(batch.last_position, self.row[batch.events.to(self.row.device)], NOT_ASKED)
 
     def ranked(self, rows: Tensor, top: int) -> tuple[Tensor, Tensor]:  # [R] -> [R, K] item ids, [R, K] distances
         """The first ``top`` items of some rankings and their distances: infinite where an item cannot be."""

@@ -11,8 +11,8 @@ from engine.data.sequences import Rows, Sequences
 from engine.knowledge.rankings import Rankings
 from engine.runs.schema import ARTIFACTS, CONFIG, RunInfo
 from engine.stages import (
-    ENDS,
     GATE_WEIGHTS,
+    LAST_POSITION,
     RANKINGS,
     SEQUENCES,
     TEACHER_HELD_OUT,
@@ -84,9 +84,9 @@ def knowledge(folder: Path, scratch: Path, kept: Sequences) -> Path:
     found = Rankings.load(made / RANKINGS.file)
     some = found.rows < len(kept.items)
     found.some(some).save(cut / RANKINGS.file)
-    if (made / ENDS.file).exists():
-        ends = Rankings.load(made / ENDS.file)
-        ends.some(ends.rows <= len(kept.items)).save(cut / ENDS.file)
+    if (made / LAST_POSITION.file).exists():
+        last_position = Rankings.load(made / LAST_POSITION.file)
+        last_position.some(last_position.rows <= len(kept.items)).save(cut / LAST_POSITION.file)
     if (made / GATE_WEIGHTS.file).exists():
         gates = load_file(made / GATE_WEIGHTS.file)
         about = {name: gates[name][some].contiguous() for name in ("rows", "weights")}

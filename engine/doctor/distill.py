@@ -10,7 +10,7 @@ from engine.doctor.outcome import Outcome, judged, passed, warned
 from engine.doctor.quality import against, values
 from engine.knowledge.rankings import Rankings
 from engine.runs.schema import RunInfo
-from engine.stages import ENDS, RANKINGS, SEQUENCES
+from engine.stages import LAST_POSITION, RANKINGS, SEQUENCES
 
 BATCHES = 4
 
@@ -20,7 +20,7 @@ def answers_fit(case: Case) -> Outcome:
     module = case.learner("distill").module
     inputs = RunInfo.read(case.rehearsal("distill").folder).inputs
     sequences = Sequences.load(made(case.scratch / inputs["data"], SEQUENCES))
-    about = (RANKINGS,) if module.ends is None else (RANKINGS, ENDS)
+    about = (RANKINGS,) if module.last_position is None else (RANKINGS, LAST_POSITION)
     told = {artifact: Rankings.load(made(case.scratch / inputs["knowledge"], artifact)) for artifact in about}
     items, right, positions = torch.from_numpy(sequences.items), [], 0
     for step in range(BATCHES):
@@ -30,10 +30,10 @@ def answers_fit(case: Case) -> Outcome:
         at = (rows != NOT_ASKED).nonzero()[:, 0]
         own = _is_told(module.answers, rows[at], told[RANKINGS], batch.events[at])
         right.append(own & (items[batch.events[at].cpu()] == batch.targets[at].cpu()))
-        if module.ends is not None:
-            rows = module.ends.after(batch)
+        if module.last_position is not None:
+            rows = module.last_position.after(batch)
             at = (rows != NOT_ASKED).nonzero()[:, 0]
-            own = _is_told(module.ends, rows[at], told[ENDS], batch.events[at])
+            own = _is_told(module.last_position, rows[at], told[LAST_POSITION], batch.events[at])
             right.append(own & (items[batch.events[at].cpu() - 1] == batch.items[at].cpu()))
     asked, wrong = sum(len(part) for part in right), sum(int((~part).sum()) for part in right)
     return judged(
@@ -60,7 +60,7 @@ def differs_from_baseline(case: Case) -> Outcome:
         share > 0,
         f"{share:.1%} of validation targets have another rank than with the baseline",
         "the teacher's weight in the loss is zero, or the baseline's own file is ranked twice",
-        "engine config distill: one of injection.weight, ranking.weight, kl.weight and ends has to be above 0.",
+        "engine config distill: raise injection.weight, ranking.weight, kl.weight or last_position above 0.",
     )
 
 

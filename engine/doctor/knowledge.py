@@ -12,7 +12,7 @@ from engine.data.sequences import Sequences
 from engine.doctor.case import Case, made
 from engine.doctor.outcome import NotThere, Outcome, judged
 from engine.knowledge.rankings import Rankings
-from engine.stages import ENDS, RANKINGS, SEQUENCES
+from engine.stages import LAST_POSITION, RANKINGS, SEQUENCES
 
 ROWS = 4000  # rows that are looked at
 AGREE = 0.9  # share of its first items that a teacher names again
@@ -35,12 +35,14 @@ def rows_fit(case: Case) -> Outcome:
     rows, ranked = rows[:ROWS], rankings.items[:ROWS].numpy()
     hits = {shift: _hits(rows, ranked, sequences, first, shift) for shift in (-1, 0, 1)}
     wrong += _seen(case, rankings, first[rankings.rows], sequences)
-    if (ends := _ends(case)) is not None:
+    if (last_position := _last_position(case)) is not None:
         stops = sequences.offsets[1:]
-        user = np.searchsorted(stops, ends.rows.numpy()).clip(max=len(stops) - 1)
-        if not np.array_equal(stops[user], ends.rows.numpy()) or len(np.unique(user)) != len(user):
-            return _not_aligned(f"{len(ends.rows):,} rows of {ENDS.file} are not the ends of as many histories")
-        wrong += _seen(case, ends, sequences.offsets[user], sequences)
+        user = np.searchsorted(stops, last_position.rows.numpy()).clip(max=len(stops) - 1)
+        if not np.array_equal(stops[user], last_position.rows.numpy()) or len(np.unique(user)) != len(user):
+            return _not_aligned(
+                f"{len(last_position.rows):,} rows of {LAST_POSITION.file} are not the ends of as many histories"
+            )
+        wrong += _seen(case, last_position, sequences.offsets[user], sequences)
     told = ", ".join(f"{share:.1%} {_WHERE[shift]}" for shift, share in hits.items())
     if hits[1] > CLEARLY * hits[0] + 0.02:
         wrong.append(f"rankings know the next event better than their own: {told}")
@@ -141,9 +143,9 @@ def _rankings(case: Case) -> tuple[Rankings, Sequences]:
     )
 
 
-def _ends(case: Case) -> Rankings | None:
+def _last_position(case: Case) -> Rankings | None:
     """The rankings of what follows each history, which files brought from elsewhere do not hold."""
-    return None if case.config.knowledge.files is not None else Rankings.load(case.artifact(ENDS))
+    return None if case.config.knowledge.files is not None else Rankings.load(case.artifact(LAST_POSITION))
 
 
 def _hits(

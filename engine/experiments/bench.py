@@ -37,7 +37,7 @@ SHORT = {
     "teacher.steps": "10",
     "teacher.evaluations": "1",
     "teacher.evaluate_rows": "64",
-    "knowledge.rows": "random",
+    "knowledge.query_selection": "random",
     "knowledge.budget": "0.05",
     "distill.select": "asked",
     "distill.student.epochs": "2",

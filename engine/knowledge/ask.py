@@ -46,7 +46,7 @@ class Asker:
     def shards(self, sequences: Sequences, text: Tensor) -> list[Path]:
         """A file of rankings and expert weights for every ``settings.shard`` questions; those that are there stay.
 
-        Rows of ``settings.ends`` stand among the others, behind those of the same user.
+        Rows of ``settings.last_position`` stand among the others, behind those of the same user.
         """
         settings, run = self.settings, self.run
 
@@ -54,7 +54,7 @@ class Asker:
             run.progress(0, 1, "read student", unit="tables")
 
         states = self.built.student.after_events(sequences, self.device, alive)  # [E, D]
-        questions = of_training(sequences, self.history, self.way.targets, ends=settings.ends)
+        questions = of_training(sequences, self.history, self.way.targets, last_position=settings.last_position)
         question, place = questions.asked
         asked_for = np.isin(np.arange(len(place)), self.chosen(sequences, states, question, place, text))
         wanted = np.flatnonzero(np.bincount(question[asked_for], minlength=len(questions)))
@@ -98,12 +98,12 @@ class Asker:
 
         def value() -> Tensor:
             users = states[torch.from_numpy(place)].to(self.device)
-            if settings.rows == "uncertain":
+            if settings.query_selection == "uncertain":
                 return worth.uncertainty(users, student.table, student.bias)
             seen = self._on_device((sequences.items, first, place + 1))
             return worth.disagreement(users, student.table, student.bias, text.to(self.device), seen)
 
-        return worth.chosen(settings.rows, settings.budget, settings.seed, question, value)
+        return worth.chosen(settings.query_selection, settings.budget, settings.seed, question, value)
 
     def held_out(self, validation: Rows, test: Sequences) -> dict[str, Tensor]:
         """Answers and expert weights of validation rows and test histories; the validation's quality is reported."""

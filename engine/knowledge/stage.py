@@ -16,9 +16,9 @@ from engine.knowledge.scorers import saying, scoring
 from engine.runs.run import Run
 from engine.stages import (
     ADAPTER,
-    ENDS,
     GATE_WEIGHTS,
     ITEM_VECTORS,
+    LAST_POSITION,
     RANKINGS,
     SEQUENCES,
     TEACHER_HELD_OUT,
@@ -54,7 +54,7 @@ def run(config: Config, run: Run) -> None:
     whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     asked = Rankings(whole["rows"], whole["items"], whole["distances"])
     end = torch.isin(asked.rows, torch.from_numpy(sequences.offsets[1:]))  # first events are not asked for
-    for artifact, which in ((RANKINGS, ~end), (ENDS, end)):
+    for artifact, which in ((RANKINGS, ~end), (LAST_POSITION, end)):
         with run.output(artifact) as path:
             asked.some(which).save(path)
     with run.output(GATE_WEIGHTS) as path:

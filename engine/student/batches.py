@@ -30,7 +30,7 @@ class Batch:
     positions: int  # positions with a target of the whole batch, over all processes: what the loss is divided by
 
     @property
-    def ends(self) -> Tensor:  # [P] bool
+    def last_position(self) -> Tensor:  # [P] bool
         """Real places whose next item nobody knows: the last of a history."""
         return (self.items != PADDING) & (self.targets == PADDING)
 
@@ -39,8 +39,8 @@ class BatchSampler:
     """One window of each user an epoch, in an order drawn per epoch: inputs s..s+m-1, targets s+1..s+m.
 
     ``same_shapes`` lays batches out as full grids of ``length`` places, as a GPU likes them. With several processes
-    every one knows the whole batch and takes each ``world``-th window of it. With ``ends`` windows reach a history's
-    last event, too, which has no target.
+    every one knows the whole batch and takes each ``world``-th window of it. ``last_position``: windows reach a
+    history's last event, too, which has no target.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class BatchSampler:
         same_shapes: bool = False,
         rank: int = 0,
         world: int = 1,
-        ends: bool = False,
+        last_position: bool = False,
     ) -> None:
         events = np.diff(sequences.offsets)
         usable = np.flatnonzero(events > 1)
@@ -66,12 +66,12 @@ class BatchSampler:
                 remedy="Loosen the filters of data (data.min_rating, data.core_users) or choose another split.",
             )
         self.device, self.same_shapes, self.rank, self.world = torch.device(device), same_shapes, rank, world
-        self.length, self.size, self.seed, self.random, self.ends = length, batch, seed, random, ends
+        self.length, self.size, self.seed, self.random, self.last_position = length, batch, seed, random, last_position
         items = torch.from_numpy(sequences.items.astype(np.int64))
         self._items = F.pad(items, (0, 1), value=PADDING).to(self.device)  # so that the last event, too, has a next one
         self._first = torch.from_numpy(sequences.offsets[:-1][usable])
         self._last = torch.from_numpy(sequences.offsets[1:][usable]) - 1
-        self._readable = self._last - self._first + ends  # events that a window may hold
+        self._readable = self._last - self._first + last_position  # events that a window may hold
         self._taken = self._readable.clamp(max=length)  # positions of each user's window
         self._epoch, self._order, self._start = -1, torch.empty(0), torch.empty(0)
         self.per_epoch = -(-len(usable) // batch)
@@ -90,7 +90,7 @@ class BatchSampler:
         if self.device.type != "cpu":
             assert layout.cells is not None
             layout = PackedSequences(layout.rows, longest, layout.order.to(self.device), layout.cells.to(self.device))
-        if not self.ends:
+        if not self.last_position:
             return Batch(self._items[places], self._items[places + 1], places + 1, layout, None, positions)
         known = places < self._last[users][rows].to(self.device)
         targets = torch.where(known, self._items[places + 1], PADDING)

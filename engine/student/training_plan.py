@@ -27,9 +27,9 @@ def load_inputs(run: Run) -> tuple[int, Sequences, Rows]:
 
 
 def windows_of(
-    settings: StudentSettings, sequences: Sequences, place: str, processes: int = 1, ends: bool = False
+    settings: StudentSettings, sequences: Sequences, place: str, processes: int = 1, last_position: bool = False
 ) -> BatchSampler:
-    """The batches of a training on ``place``, of which this process takes its share, with ``ends`` of histories."""
+    """The batches of a training on ``place``, of which this process takes its share."""
     return BatchSampler(
         sequences,
         length=settings.max_length,
@@ -40,7 +40,7 @@ def windows_of(
         same_shapes=place != "cpu",
         rank=rank() if processes > 1 else 0,
         world=processes,
-        ends=ends,
+        last_position=last_position,
     )
 
 

@@ -3,12 +3,12 @@
     python tests/benchmarks/distill_step.py [--items 1800] [--users 2000] [--events 15] [--rounds 30] [SETTING ...]
 
 ``baseline`` is the student's own step, ``distilled`` the taught student's, with the settings of conf/: forward, loss,
-backward and optimizer over the same batches in turns, the median of each; with distill.ends the taught student's batch
-holds the ends of the same histories besides, and a ratio tells what a position costs. ``published`` is the ranking loss
-as the released program computes it, K passes over the catalogue for B rows, against ours over the same rows: loss and
-gradient of the scores alone. Processor time, one thread. Prints one JSON object; exits with 1 when a distillation step
-takes more than 1.3 baseline steps, or ours is less than 10 times as fast as the published loop at 10,000 items and 256
-rows.
+backward and optimizer over the same batches in turns, the median of each; with distill.last_position the
+distilled student's batch also holds the last positions of the same histories; a ratio gives the cost of one position.
+``published`` is the ranking loss as the released program computes it, K passes over the catalogue for B rows, against
+ours over the same rows: loss and gradient of the scores alone. Processor time, one thread. Prints one JSON object; exits
+with 1 when a distillation step takes more than 1.3 baseline steps, or ours is less than 10 times as fast as the published
+loop at 10,000 items and 256 rows.
 """
 
 import argparse
@@ -72,14 +72,16 @@ def steps(items: int, users: int, events: int, rounds: int, words: list[str]) ->
     top = max(settings.ranking.top, settings.kl.top)
     sequences, rankings, last = world(items, users, events, top)
     reach = partial(BatchSampler, sequences, length=student.max_length, batch=student.batch, seed=1, random=True)
-    windows, taught_windows = reach(), reach(ends=settings.ends > 0)
+    windows, taught_windows = reach(), reach(last_position=settings.last_position > 0)
     ps = losses.propensities(torch.from_numpy(np.bincount(sequences.items, minlength=items + 1)), settings.dro.power)
     answers = TeacherTargets(rankings, len(sequences.items), top, "cpu")
-    ends = TeacherTargets(last, len(sequences.items) + 1, top, "cpu") if settings.ends else None
+    last_targets = TeacherTargets(last, len(sequences.items) + 1, top, "cpu") if settings.last_position else None
     vectors = torch.randn(items + 1, 64)
     alone = StudentModule(SequenceModel(items, student), student, windows)
     model = SequenceModel(items, student)
-    taught = DistillModule(model, settings, taught_windows, answers, vectors, ps, report_every=10, ends=ends)
+    taught = DistillModule(
+        model, settings, taught_windows, answers, vectors, ps, report_every=10, last_position=last_targets
+    )
     found: dict[str, list[float]] = {"baseline": [], "distilled": []}
 
     optimizers = {"baseline": alone.configure_optimizers(), "distilled": taught.configure_optimizers()}

@@ -70,9 +70,9 @@ class DistillSettings:
     ranking: RankingSettings = setting("the teacher's first items above drawn ones")
     dro: DroSettings = setting("robust loss, of the target and of the teacher's items")
     kl: KlSettings = setting("the teacher's distribution beside the true target")
-    ends: float = setting(
-        "weight of the end of a history, where its next item is held out and only the teacher says what follows (its "
-        "kl.top items at kl.temperature); 1: as much as a training row; 0: windows stop before it",
+    last_position: float = setting(
+        "weight of each history's last position, where the next item is held out and the teacher's distribution "
+        "(kl.top items at kl.temperature) is the only target; 1: as much as a training row; 0: windows stop before it",
         low=0,
     )
     hint: float = setting("weight of 1 - cos(mapped state, vector that the teacher expects by its kl.top items)", low=0)
@@ -86,5 +86,5 @@ class DistillSettings:
         if self.as_released:
             if self.student.loss != "bce" or self.student.negatives != 1:
                 yield "as_released", "needs distill.student.loss=bce with distill.student.negatives=1, as published"
-            if self.kl.weight or self.ends or self.hint or self.select not in ("all", "asked"):
-                yield "as_released", "needs kl.weight=0, ends=0, hint=0, select=all or asked: others are not published"
+            if self.kl.weight or self.last_position or self.hint or self.select not in ("all", "asked"):
+                yield "as_released", "needs kl.weight=0, last_position=0, hint=0, select=all or asked, as published"

@@ -17,16 +17,16 @@ class KnowledgeSettings:
     seed: int = setting("seed of the rows chosen at random", low=0, high=2**31 - 1)
     top: int = setting("items written down for each row", low=1)
     hide_seen: bool = setting("leave out items of the row's own history, which evaluation hides too")
-    rows: str = setting(
+    query_selection: str = setting(
         "training rows to ask about, chosen by whole prompts, which are what asking costs; uncertain: where the "
         "student's scores are most even; disagreement: where its first items differ most from those of like text",
         choices=CHOICES,
     )
     budget: float = setting(
-        "share of the rows, ends among them, that are asked about, unless rows=all", above=0, high=1
+        "share of the rows, last positions included, that are asked about, unless query_selection=all", above=0, high=1
     )
-    ends: bool = setting(
-        "ask too what follows each user's last training event: nobody has told the teacher, so it cannot repeat it"
+    last_position: bool = setting(
+        "also ask what follows each user's last training event, whose next item no training row holds"
     )
     targets: int = setting("rows of one user asked about in one prompt, as in the teacher's training", low=1)
     item_vectors: str = setting(
@@ -41,9 +41,9 @@ class KnowledgeSettings:
 
     def check(self) -> Iterator[tuple[str, str]]:
         """What a single limit cannot say."""
-        if self.rows == "all" and self.budget != 1.0:
-            yield "budget", "must be 1.0, because knowledge.rows=all asks about every row"
-        if self.files is not None and self.rows != "all":
-            yield "rows", "must be all, because knowledge.files holds answers: nobody is asked"
+        if self.query_selection == "all" and self.budget != 1.0:
+            yield "budget", "must be 1.0, because knowledge.query_selection=all asks about every row"
+        if self.files is not None and self.query_selection != "all":
+            yield "query_selection", "must be all, because knowledge.files holds the answers already"
         if not self.gammas:
             yield "gammas", "must hold at least one number, such as 0.0: no weight of popularity"

@@ -51,16 +51,16 @@ def within(count: Ints) -> Ints:
 
 
 def of_training(
-    sequences: Sequences, history: int, targets: int, offsets: Ints | int = 0, ends: bool = False
+    sequences: Sequences, history: int, targets: int, offsets: Ints | int = 0, last_position: bool = False
 ) -> PromptSpans:
     """Every event but the first of each sequence, asked for once: up to ``targets`` of one user in one question.
 
     At least the ``history`` latest items before the first of them are shown. ``offsets`` [U] move the cuts between a
-    user's questions, so that over epochs an event is asked for after stretches of different length. With ``ends`` it is
-    also asked what follows the last event of every sequence that has two.
+    user's questions, so that over epochs an event is asked for after stretches of different length. ``last_position``
+    adds what follows the last event of every sequence that has two.
     """
     first, end = sequences.offsets[:-1], sequences.offsets[1:]
-    end = end + (ends & (end - first > 1))
+    end = end + (last_position & (end - first > 1))
     events = np.maximum(end - first - 1, 0)  # to be predicted
     shift = np.broadcast_to(np.asarray(offsets) % targets, first.shape)
     pieces = np.where(events > 0, -(-(events + shift) // targets), 0)

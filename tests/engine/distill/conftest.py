@@ -20,7 +20,7 @@ from engine.jobs.store import Store
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
-from engine.stages import ENDS, ITEM_VECTORS, PROFILE, RANKINGS, SEQUENCES, VALIDATION
+from engine.stages import ITEM_VECTORS, LAST_POSITION, PROFILE, RANKINGS, SEQUENCES, VALIDATION
 
 ITEMS = 20
 TOP = 5
@@ -54,7 +54,7 @@ def teacher_of(sequences: Sequences, share: float = 1.0) -> Rankings:
     return Rankings(torch.from_numpy(events), torch.from_numpy(items.astype(np.int32)), distances.contiguous())
 
 
-def ends_of(sequences: Sequences) -> Rankings:
+def last_positions_of(sequences: Sequences) -> Rankings:
     """For every end: the items that follow the last one on the circle."""
     last = sequences.items[sequences.offsets[1:] - 1].astype(np.int64)
     items = (last[:, None] + np.arange(TOP)) % ITEMS + 1
@@ -84,7 +84,7 @@ def settings() -> Callable[..., DistillSettings]:
             name: replace(getattr(base, name), **value) if isinstance(value, dict) else value
             for name, value in changes.items()
         }
-        return replace(base, **{"ends": 0.0} | parts)
+        return replace(base, **{"last_position": 0.0} | parts)
 
     return make
 
@@ -98,7 +98,7 @@ def distill_run(tmp_path: Path) -> Callable[..., Run]:
         users: int = 60,
         share: float = 1.0,
         histories: list[list[int]] | None = None,
-        ends: bool = True,
+        last_position: bool = True,
     ) -> Run:
         store = Store(tmp_path / name)
         known: dict[str, Any] = {"experiment": "test", "seed": 1, "fingerprint": "f"}
@@ -116,8 +116,8 @@ def distill_run(tmp_path: Path) -> Callable[..., Run]:
         told = knowledge / "artifacts"
         told.mkdir(exist_ok=True)
         teacher_of(training, share).save(told / RANKINGS.file)
-        if ends:
-            ends_of(training).save(told / ENDS.file)
+        if last_position:
+            last_positions_of(training).save(told / LAST_POSITION.file)
         save_file({"vectors": circle()}, told / ITEM_VECTORS.file)
         inputs = {"data": data.name, "knowledge": knowledge.name}
         info = RunInfo(id=new_id("distill"), stage="distill", inputs=inputs, **known)
@@ -134,6 +134,6 @@ def counting_world() -> tuple[Sequences, Rankings, Tensor]:
 
 
 @pytest.fixture
-def counting_ends(counting_world: tuple[Sequences, Rankings, Tensor]) -> Rankings:
+def counting_last(counting_world: tuple[Sequences, Rankings, Tensor]) -> Rankings:
     """What the teacher says about the ends of these sequences."""
-    return ends_of(counting_world[0])
+    return last_positions_of(counting_world[0])

@@ -32,7 +32,11 @@ RELEASED = {
 
 
 def module_of(
-    settings: DistillSettings, world: World, every: int = 1, same_shapes: bool = False, ends: Rankings | None = None
+    settings: DistillSettings,
+    world: World,
+    every: int = 1,
+    same_shapes: bool = False,
+    last_position: Rankings | None = None,
 ) -> DistillModule:
     sequences, rankings, vectors = world
     torch.manual_seed(settings.student.seed)
@@ -44,10 +48,10 @@ def module_of(
         seed=student.seed,
         random=student.windows == "random",
         same_shapes=same_shapes,
-        ends=ends is not None,
+        last_position=last_position is not None,
     )
     answers = TeacherTargets(rankings, len(sequences.items), 5, "cpu")
-    after = None if ends is None else TeacherTargets(ends, len(sequences.items) + 1, 5, "cpu")
+    after = None if last_position is None else TeacherTargets(last_position, len(sequences.items) + 1, 5, "cpu")
     ps = losses.propensities(torch.bincount(torch.from_numpy(sequences.items).long(), minlength=21), 0.05)
     return DistillModule(SequenceModel(20, student), settings, windows, answers, vectors, ps, every, after)
 
@@ -100,23 +104,27 @@ def test_the_loss_is_the_sum_of_its_weighted_terms_and_the_shares_add_up_to_one(
 @pytest.mark.parametrize("same_shapes", [False, True])
 @pytest.mark.parametrize("own", [{}, {"loss": "bce", "negatives": 2}, {"model": "gru4rec"}])
 def test_at_an_end_the_student_is_drawn_to_the_teachers_distribution_and_nowhere_else(
-    settings: Settings, counting_world: World, counting_ends: Rankings, own: dict[str, object], same_shapes: bool
+    settings: Settings,
+    counting_world: World,
+    counting_last: Rankings,
+    own: dict[str, object],
+    same_shapes: bool,
 ) -> None:
     """The term is the mean cross-entropy, counted out in float64; the base loss is that of the other positions."""
-    chosen = settings(student={"dropout": 0.0} | own, ends=0.7, ranking={"weight": 0.0})
-    module = module_of(chosen, counting_world, same_shapes=same_shapes, ends=counting_ends)
+    chosen = settings(student={"dropout": 0.0} | own, last_position=0.7, ranking={"weight": 0.0})
+    module = module_of(chosen, counting_world, same_shapes=same_shapes, last_position=counting_last)
     out, batch = module.training_step(3, 0), module.windows(3)
     read, table, bias = tables(module.model, module.injection, "inputs")
     scored = Scored(batch, module.model.encode(batch.items, batch.layout, read), table, bias)
     scores = scored.states.double() @ table.double().T + (0.0 if bias is None else bias.double())
     log_p = torch.log_softmax(scores[:, 1:], dim=1)
-    q = torch.softmax(-counting_ends.distances[0].double(), dim=0)
+    q = torch.softmax(-counting_last.distances[0].double(), dim=0)
     places = [at for at in range(len(batch.items)) if batch.items[at] and not batch.targets[at]]
     expected = 0.0
     for at in places:
-        told = counting_ends.items[counting_ends.rows.tolist().index(int(batch.events[at]))].tolist()
+        told = counting_last.items[counting_last.rows.tolist().index(int(batch.events[at]))].tolist()
         expected -= sum(float(q[k]) * float(log_p[at, item - 1].detach()) for k, item in enumerate(told))
-    assert places and out["ends"].item() == pytest.approx(expected / batch.positions, rel=1e-5)
+    assert places and out["last_position"].item() == pytest.approx(expected / batch.positions, rel=1e-5)
     assert out["loss"].item() == pytest.approx(
         sum(
             float(out[f"{name}_weight"]) * float(v.detach())
@@ -130,12 +138,12 @@ def test_at_an_end_the_student_is_drawn_to_the_teachers_distribution_and_nowhere
 
 
 def test_a_student_learns_from_the_ends_alone(
-    settings: Settings, counting_world: World, counting_ends: Rankings
+    settings: Settings, counting_world: World, counting_last: Rankings
 ) -> None:
     """Every target of the data is item 1; the teacher, asked about ends alone, says: those that follow it."""
     nothing = {"injection": {"weight": 0.0}, "ranking": {"weight": 0.0}, "kl": {"weight": 0.0}}
-    chosen = settings(**nothing, student={"dropout": 0.0}, ends=3.0)
-    module = module_of(chosen, without(counting_world), ends=counting_ends)
+    chosen = settings(**nothing, student={"dropout": 0.0}, last_position=3.0)
+    module = module_of(chosen, without(counting_world), last_position=counting_last)
     batches = [module.windows(step) for step in range(12)]
     batches = [replace(batch, targets=batch.targets.clamp(max=1)) for batch in batches]
     optimizer = module.configure_optimizers()
@@ -156,10 +164,10 @@ def test_a_student_learns_from_the_ends_alone(
 
 
 def test_every_number_that_a_step_reports_is_declared(
-    settings: Settings, counting_world: World, counting_ends: Rankings
+    settings: Settings, counting_world: World, counting_last: Rankings
 ) -> None:
-    chosen = settings(student={"loss": "bce", "negatives": 2}, dro={"alpha": 0.5}, hint=0.3, ends=0.5)
-    out = module_of(chosen, counting_world, ends=counting_ends).training_step(0, 0)
+    chosen = settings(student={"loss": "bce", "negatives": 2}, dro={"alpha": 0.5}, hint=0.3, last_position=0.5)
+    out = module_of(chosen, counting_world, last_position=counting_last).training_step(0, 0)
     declared = {metric.name for metric in STAGES["distill"].metrics}
     assert set(out) <= declared
     assert {f"{name}{what}" for name in TERMS for what in ("", "_weight", "_share")} <= set(out)

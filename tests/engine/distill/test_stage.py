@@ -39,7 +39,7 @@ def test_it_writes_a_plain_student_and_reports_every_term_its_weight_and_its_sha
 ) -> None:
     run = distill_run()
     with run:
-        distill(of(whole, settings(student={"epochs": 8}, dro={"alpha": 0.1}, hint=0.1, ends=0.5)), run)
+        distill(of(whole, settings(student={"epochs": 8}, dro={"alpha": 0.1}, hint=0.1, last_position=0.5)), run)
     model = load_student(run.folder / "artifacts" / DISTILLED_MODEL.file)
     assert model.items == 20 and not any("project" in name for name in model.state_dict())
     best = max(e.values["val_ndcg@10"] for e in history(run.folder).evaluations)
@@ -48,7 +48,7 @@ def test_it_writes_a_plain_student_and_reports_every_term_its_weight_and_its_sha
     assert {metric.name for metric in STAGES["distill"].metrics} <= set(summary["last"])
     for term in TERMS:
         assert {term, f"{term}_weight", f"{term}_share"} <= set(summary["last"])
-    assert summary["facts"]["ends_answered"] == summary["facts"]["users"] == 60
+    assert summary["facts"]["last_position_answered"] == summary["facts"]["users"] == 60
     assert summary["facts"]["answered_share"] == 1.0 and summary["facts"]["train_seconds"] > 0
     users = model.user_vectors(torch.tensor([[3, 4]]))
     assert torch.isfinite(users).all()
@@ -58,7 +58,7 @@ def test_it_writes_a_plain_student_and_reports_every_term_its_weight_and_its_sha
 def test_a_stopped_and_resumed_training_ends_with_the_very_numbers_of_an_uninterrupted_one(
     whole: Config, settings: Settings, distill_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
-    chosen = of(whole, settings(student={"epochs": 3, "average": 0.9}, dro={"alpha": 0.1}, hint=0.1, ends=0.5))
+    chosen = of(whole, settings(student={"epochs": 3, "average": 0.9}, dro={"alpha": 0.1}, hint=0.1, last_position=0.5))
     straight, interrupted = distill_run("straight"), distill_run("interrupted")
     with straight:
         distill(chosen, straight)
@@ -100,16 +100,16 @@ def test_every_student_can_be_taught_also_as_released(
 def test_in_half_precision_a_student_is_taught_the_same(
     whole: Config, settings: Settings, distill_run: Callable[..., Run], own: dict[str, object]
 ) -> None:
-    ends = []
+    final = []
     for precision in ("32-true", "bf16-mixed"):
         run = distill_run(precision)
         student = {"epochs": 8, "precision": precision} | own
         with run:
             distill(of(whole, settings(student=student, dro={"alpha": 0.1}, hint=0.1)), run)
         end = json.loads((run.folder / "summary.json").read_text())["last"]
-        ends.append([end[name] for name in ("loss", "base", "ranking", "kl", "hint", "base_share", "kl_share")])
-    assert ends[1] != ends[0]  # distill.student.precision is heeded, not trainer.precision
-    assert ends[1] == pytest.approx(ends[0], rel=0.1, abs=0.01)
+        final.append([end[name] for name in ("loss", "base", "ranking", "kl", "hint", "base_share", "kl_share")])
+    assert final[1] != final[0]  # distill.student.precision is heeded, not trainer.precision
+    assert final[1] == pytest.approx(final[0], rel=0.1, abs=0.01)
 
 
 def test_teaching_all_rows_needs_an_answer_to_every_one(
@@ -131,10 +131,10 @@ def test_ends_that_nobody_was_asked_about_are_told_and_change_nothing(
 ) -> None:
     models = []
     for weight in (0.0, 1.0):
-        run = distill_run(f"ends-{weight}", ends=False)
+        run = distill_run(f"last-{weight}", last_position=False)
         with run:
-            distill(of(whole, settings(student={"epochs": 1}, ends=weight)), run)
+            distill(of(whole, settings(student={"epochs": 1}, last_position=weight)), run)
         told = [str(event) for event in history(run.folder).notices if event["k"] == "log"]
-        assert any("nothing about the ends" in event for event in told) == (weight > 0)
+        assert any("no last-position targets" in event for event in told) == (weight > 0)
         models.append(model_of(run))
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])

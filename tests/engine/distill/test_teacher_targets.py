@@ -56,16 +56,17 @@ def test_an_end_gets_the_ranking_of_what_follows_its_own_history(same_shapes: bo
     data = sequences()
     stops = data.offsets[1:].tolist()
     items = torch.tensor(stops[:2])[:, None] + torch.arange(6)  # nothing was asked about the third history's end
-    ends = TeacherTargets(Rankings(torch.tensor(stops[:2]), items.int(), torch.zeros(2, 6)), 13, 4, "cpu")
-    made, seen = BatchSampler(data, length=3, batch=3, seed=1, random=True, same_shapes=same_shapes, ends=True), set()
+    targets = TeacherTargets(Rankings(torch.tensor(stops[:2]), items.int(), torch.zeros(2, 6)), 13, 4, "cpu")
+    seen = set()
+    made = BatchSampler(data, length=3, batch=3, seed=1, random=True, same_shapes=same_shapes, last_position=True)
     for step in range(20):
         batch = made(step)
         for item, target, row in zip(
-            batch.items.tolist(), batch.targets.tolist(), ends.after(batch).tolist(), strict=True
+            batch.items.tolist(), batch.targets.tolist(), targets.after(batch).tolist(), strict=True
         ):
             assert (row != NOT_ASKED) == (item in (5, 8) and target == 0)
             if row != NOT_ASKED:
-                assert ends.items[row, 0] == {5: stops[0], 8: stops[1]}[item]
+                assert targets.items[row, 0] == {5: stops[0], 8: stops[1]}[item]
                 seen.add(item)
     assert seen == {5, 8}
 

@@ -29,7 +29,7 @@ def test_answers_shifted_by_one_row_are_named(case, named, monkeypatch):
 
 
 def test_answers_about_other_histories_ends_are_named(case, look, named, settings, monkeypatch):
-    taught = replace(settings, distill=replace(settings.distill, ends=1.0))
+    taught = replace(settings, distill=replace(settings.distill, last_position=1.0))
     found = look(case(*BEFORE, config=taught), "answers-fit-positions")["answers-fit-positions"]
     assert found.verdict == "pass", found
     sound = TeacherTargets.after

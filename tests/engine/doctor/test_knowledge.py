@@ -50,7 +50,7 @@ def test_rows_outside_of_the_data_are_named(case, copy, named):
 
 def test_ends_that_are_other_users_are_named(case, copy, named):
     folder = copy("knowledge")
-    path = folder / "artifacts" / "ends.safetensors"
+    path = folder / "artifacts" / "last_position.safetensors"
     found = Rankings.load(path)
     Rankings(found.rows, found.items.roll(1, dims=0), found.distances).save(path)
     assert (

@@ -28,10 +28,10 @@ from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG, Summary
 from engine.stages import (
     ADAPTER,
-    ENDS,
     GATE_WEIGHTS,
     ITEM_VECTORS,
     ITEMS,
+    LAST_POSITION,
     RANKINGS,
     SEQUENCES,
     TEACHER_HELD_OUT,
@@ -72,9 +72,9 @@ def test_rankings_are_of_unseen_items_and_nearest_first(chain: Any) -> None:
 
 def test_the_end_of_every_history_gets_a_ranking_of_what_it_does_not_hold(chain: Any) -> None:
     sequences = Sequences.load(chain.made("data", SEQUENCES))
-    ends = Rankings.load(chain.made("knowledge", ENDS))
-    assert (np.diff(sequences.offsets) > 1).all() and ends.rows.tolist() == sequences.offsets[1:].tolist()
-    for user, items in enumerate(ends.items.tolist()):
+    last_position = Rankings.load(chain.made("knowledge", LAST_POSITION))
+    assert (np.diff(sequences.offsets) > 1).all() and last_position.rows.tolist() == sequences.offsets[1:].tolist()
+    for user, items in enumerate(last_position.items.tolist()):
         assert not set(items) & set(sequences.items[sequences.offsets[user] : sequences.offsets[user + 1]].tolist())
 
 
@@ -82,17 +82,17 @@ def test_an_end_is_answered_as_the_same_history_is_when_it_is_a_validation_row(c
     rows, held_out = Rows.load(chain.made("data", VALIDATION)), load_file(chain.made("knowledge", TEACHER_HELD_OUT))
     seen = tuple(torch.from_numpy(part.astype(np.int64)) for part in (rows.items, rows.start, rows.stop))
     _, expected = best(held_out["validation"], held_out["table"], held_out.get("bias"), seen, 10)  # type: ignore[arg-type]
-    ends = Rankings.load(chain.made("knowledge", ENDS))
+    last_position = Rankings.load(chain.made("knowledge", LAST_POSITION))
     assert rows.users.tolist() == Sequences.load(chain.made("data", SEQUENCES)).users.tolist()
     whole = rows.stop - rows.start <= read(chain.runs / "teacher" / CONFIG).teacher.history  # shown as a whole by both
     assert whole.sum() > 20
-    torch.testing.assert_close(ends.distances[whole], expected[whole], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(last_position.distances[whole], expected[whole], rtol=1e-3, atol=1e-3)
 
 
 def test_asking_about_ends_changes_no_other_answer(chain: Any) -> None:
-    folder = chain.perform("knowledge", "no-ends", ["knowledge.ends=false"])
+    folder = chain.perform("knowledge", "no-last-position", ["knowledge.last_position=false"])
     without, whole = (Rankings.load(chain.made(name, RANKINGS)) for name in (folder.name, "knowledge"))
-    assert torch.equal(without.rows, whole.rows) and not len(Rankings.load(chain.made(folder.name, ENDS)).rows)
+    assert torch.equal(without.rows, whole.rows) and not len(Rankings.load(chain.made(folder.name, LAST_POSITION)).rows)
     torch.testing.assert_close(without.distances, whole.distances, rtol=1e-4, atol=1e-4)
 
 
@@ -135,7 +135,7 @@ def test_a_stopped_run_goes_on_with_the_answers_it_has(chain: Any, monkeypatch: 
 def test_killed_at_sixty_percent_it_goes_on_there_to_the_same_answers(chain: Any) -> None:
     overrides = ["knowledge.targets=1", "knowledge.shard=2"]
     _, folder = chain.start("knowledge", "killed", overrides)
-    total = -(-sum(len(Rankings.load(chain.made("knowledge", part)).rows) for part in (RANKINGS, ENDS)) // 2)
+    total = -(-sum(len(Rankings.load(chain.made("knowledge", part)).rows) for part in (RANKINGS, LAST_POSITION)) // 2)
     command = [sys.executable, "-m", "engine", "stage", str(folder)]
     with subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}) as process:
         while len(list((folder / "checkpoints").glob("shard*"))) < 0.6 * total:
@@ -169,17 +169,17 @@ def test_an_empty_title_and_one_longer_than_the_context_go_all_the_way(chain: An
 
 @pytest.mark.parametrize("kind", ["random", "uncertain", "disagreement"])
 def test_a_budget_asks_about_a_share_of_the_rows_and_answers_them_the_same(chain: Any, kind: str) -> None:
-    folder = chain.perform("knowledge", kind, [f"knowledge.rows={kind}", "knowledge.budget=0.25"])
+    folder = chain.perform("knowledge", kind, [f"knowledge.query_selection={kind}", "knowledge.budget=0.25"])
     whole, some = (Rankings.load(chain.made(path.name, RANKINGS)) for path in (chain.runs / "knowledge", folder))
-    ends = [len(Rankings.load(chain.made(path.name, ENDS)).rows) for path in (chain.runs / "knowledge", folder)]
-    assert len(some.rows) + ends[1] == round(0.25 * (len(whole.rows) + ends[0])) and ends[1] > 0
+    last = [len(Rankings.load(chain.made(name, LAST_POSITION)).rows) for name in ("knowledge", folder.name)]
+    assert len(some.rows) + last[1] == round(0.25 * (len(whole.rows) + last[0])) and last[1] > 0
     place = {row: at for at, row in enumerate(whole.rows.tolist())}
     same = [place[row] for row in some.rows.tolist()]
     torch.testing.assert_close(some.distances, whole.distances[same], rtol=1e-4, atol=1e-4)
 
 
 def test_a_budget_is_spent_on_whole_prompts(chain: Any) -> None:
-    few = ["knowledge.rows=random", "knowledge.budget=0.1"]
+    few = ["knowledge.query_selection=random", "knowledge.budget=0.1"]
     folder = chain.perform("knowledge", "few", few)
     progress = [event.get("total") for event in events(folder) if event.get("phase") == "ask"]
     rankings = Rankings.load(chain.made("few", RANKINGS))
@@ -212,7 +212,7 @@ def test_a_teacher_that_says_titles_is_trained_and_grounded(chain: Any) -> None:
     assert facts is not None and 0 <= facts.facts["best"]["valid_ratio"] <= 1
     assert not any(name.startswith("head.") for name in load_file(chain.made(folder.name, ADAPTER)))
     inputs = {"teacher": "generated"}
-    some = ["knowledge.rows=random", "knowledge.budget=0.1", "knowledge.gammas=[0.0, 1.0, 30.0]"]
+    some = ["knowledge.query_selection=random", "knowledge.budget=0.1", "knowledge.gammas=[0.0, 1.0, 30.0]"]
     asked = chain.perform("knowledge", "grounded", [*overrides, *some], inputs)
     rankings = Rankings.load(chain.made(asked.name, RANKINGS))
     assert (rankings.distances[:, 1:] >= rankings.distances[:, :-1]).all()
@@ -236,7 +236,8 @@ def test_a_teacher_that_says_titles_is_trained_and_grounded(chain: Any) -> None:
 @pytest.mark.parametrize("copy", [True, False])
 def test_a_real_pre_trained_model_can_be_the_backbone(chain: Any, copy: bool) -> None:
     overrides = ["backbone=path", f"backbone.name={LM}/stories260K", f"backbone.copy={str(copy).lower()}"]
-    overrides += ["teacher.steps=2", "teacher.evaluate_rows=10", "knowledge.rows=random", "knowledge.budget=0.1"]
+    overrides += ["teacher.steps=2", "teacher.evaluate_rows=10"]
+    overrides += ["knowledge.query_selection=random", "knowledge.budget=0.1"]
     small = f"real-{copy}"
     for stage in ("backbone", "teacher", "knowledge"):
         inputs = {maker: f"{small}-{maker}" for maker in ("backbone", "teacher") if stage != "backbone"}

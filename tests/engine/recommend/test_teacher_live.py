@@ -21,7 +21,7 @@ OVERRIDES = [
     "teacher.evaluations=1",
     "teacher.lora.rank=4",
     "knowledge.top=10",
-    "knowledge.rows=random",
+    "knowledge.query_selection=random",
     "knowledge.budget=0.02",
     "trainer.report_every=5",
 ]

@@ -78,22 +78,22 @@ def test_a_full_grid_holds_the_same_windows(make_sequences: Make) -> None:
 @pytest.mark.parametrize("same_shapes", [False, True])
 def test_with_ends_windows_reach_every_last_event_which_has_no_target(make_sequences: Make, same_shapes: bool) -> None:
     sequences = make_sequences(LONG)
-    made, ended = windows(sequences, same_shapes=same_shapes, ends=True), set()
+    made, ended = windows(sequences, same_shapes=same_shapes, last_position=True), set()
     for step in range(20 * made.per_epoch):
         batch = made(step)
         known = batch.targets != 0
         assert all(target == item + 1 for item, target in pairs(batch))
         assert batch.positions == made.positions(step) == known.sum()
         assert batch.weights is not None and torch.equal(batch.weights, known.float())
-        assert not (batch.ends & known).any() and (batch.ends | known == (batch.items != 0)).all()
-        ended |= set(batch.items[batch.ends].tolist())
-        assert np.isin(batch.events[batch.ends].numpy(), sequences.offsets[1:]).all()
+        assert not (batch.last_position & known).any() and (batch.last_position | known == (batch.items != 0)).all()
+        ended |= set(batch.items[batch.last_position].tolist())
+        assert np.isin(batch.events[batch.last_position].numpy(), sequences.offsets[1:]).all()
     assert ended == {9, 13, 32, 45}
 
 
 def test_without_ends_no_place_is_one(make_sequences: Make) -> None:
     for same_shapes in (False, True):
-        assert not windows(make_sequences(LONG), same_shapes=same_shapes)(0).ends.any()
+        assert not windows(make_sequences(LONG), same_shapes=same_shapes)(0).last_position.any()
 
 
 def test_processes_share_a_batch_without_losing_or_doubling_a_window(make_sequences: Make) -> None:

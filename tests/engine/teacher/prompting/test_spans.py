@@ -35,7 +35,7 @@ def test_with_ends_it_is_also_asked_what_follows_the_last_event_of_all_who_have_
     lengths: list[int], targets: int, history: int
 ) -> None:
     data = sequences(lengths)
-    questions = of_training(data, history, targets, ends=True)
+    questions = of_training(data, history, targets, last_position=True)
     _, place = questions.asked
     assert place.tolist() == [data.offsets[u] + k for u, size in enumerate(lengths) if size > 1 for k in range(size)]
     assert (questions.stop - questions.start <= history + targets - 1).all()

@@ -2,13 +2,13 @@
 
     python tests/benchmarks/distill_step.py [--items 1800] [--users 2000] [--events 15] [--rounds 30] [SETTING ...]
 
-``baseline`` is the student's own step, ``distilled`` the taught student's, with the settings of conf/: forward, loss,
-backward and optimizer over the same batches in turns, the median of each; with distill.last_position the
+``baseline`` is the student's own step, ``distilled`` the distilled student's, with the settings of conf/: forward,
+loss, backward and optimizer over the same batches in turns, the median of each; with distill.last_position the
 distilled student's batch also holds the last positions of the same histories; a ratio gives the cost of one position.
 ``published`` is the ranking loss as the released program computes it, K passes over the catalogue for B rows, against
-ours over the same rows: loss and gradient of the scores alone. Processor time, one thread. Prints one JSON object; exits
-with 1 when a distillation step takes more than 1.3 baseline steps, or ours is less than 10 times as fast as the published
-loop at 10,000 items and 256 rows.
+ours over the same rows: loss and gradient of the scores alone. Processor time, one thread. Prints one JSON object;
+exits with 1 when a distillation step takes more than 1.3 baseline steps, or ours is less than 10 times as fast as the
+published loop at 10,000 items and 256 rows.
 """
 
 import argparse

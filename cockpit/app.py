@@ -132,7 +132,7 @@ class Cockpit(App[None], inherit_bindings=False):
 
     async def _look_at_machine(self) -> None:
         everything = self.context.screen.name == SYSTEM
-        self._dirty |= self.context.saw_system(await asyncio.to_thread(self._meter.look, everything))
+        self._dirty |= self.context.record_machine(await asyncio.to_thread(self._meter.poll, everything))
 
     # -- keys and mouse ------------------------------------------------------------------------------------------
 

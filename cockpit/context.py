@@ -16,20 +16,20 @@ from cockpit.models.rows import Row
 from cockpit.models.run_list import RunList
 from cockpit.panes.chart import View
 from cockpit.panes.system import summary
-from cockpit.prompts import Choice, Menu, Prompt
+from cockpit.prompts import Menu, MenuItem, Prompt
 from cockpit.render.lines import Lines
 from cockpit.screens import Screen, Screens
 from cockpit.services import engine
 from cockpit.services.recommend import Serve
 from cockpit.services.recommender import Recommender
-from cockpit.services.system import System
-from cockpit.services.watch import Watch
+from cockpit.services.system import Machine
+from cockpit.services.watch import RunWatcher
 from cockpit.settings import Settings
 
 if TYPE_CHECKING:
-    from cockpit.screens.doctor import Doctor
-    from cockpit.screens.launch import Launch
-    from cockpit.screens.live import Live
+    from cockpit.screens.doctor import DoctorScreen
+    from cockpit.screens.launch import LaunchScreen
+    from cockpit.screens.live import LiveScreen
 
 MESSAGE_SECONDS = 6.0
 # Actions that change something; a cockpit that may only read refuses them.
@@ -48,7 +48,7 @@ class Effects(Protocol):
     def repaint(self) -> None: ...
 
 
-Ask = Callable[..., Coroutine[Any, Any, engine.Answer]]
+Ask = Callable[..., Coroutine[Any, Any, engine.CommandResult]]
 
 
 class Context:
@@ -74,7 +74,7 @@ class Context:
         self.list = RunList()
         self.list.grouping = self.settings.group
         self.list.filter(self.settings.filter)
-        self.watch = Watch(root, clock, self.list)
+        self.watch = RunWatcher(root, clock, self.list)
         self.view = View(
             self.settings.smoothing, self.settings.log_y, self.settings.axis, symbols=self.settings.symbols
         )
@@ -100,16 +100,16 @@ class Context:
         return self.screen.row
 
     @property
-    def live(self) -> "Live":
-        return cast("Live", self.screens[LIVE])
+    def live(self) -> "LiveScreen":
+        return cast("LiveScreen", self.screens[LIVE])
 
     @property
-    def doctor(self) -> "Doctor":
-        return cast("Doctor", self.screens[DOCTOR])
+    def doctor(self) -> "DoctorScreen":
+        return cast("DoctorScreen", self.screens[DOCTOR])
 
     @property
-    def form(self) -> "Launch":
-        return cast("Launch", self.screens[LAUNCH])
+    def form(self) -> "LaunchScreen":
+        return cast("LaunchScreen", self.screens[LAUNCH])
 
     def show(self, name: str) -> None:
         """Put a screen on top; the main ones replace each other, the rest can be left again."""
@@ -126,7 +126,7 @@ class Context:
         """Ask for a line of text."""
         self.prompt = Prompt(label, LineEdit(text), accept, **more)
 
-    def choose(self, title: str, choices: list[Choice], accept: Callable[[str], None], cursor: int = 0) -> None:
+    def choose(self, title: str, choices: list[MenuItem], accept: Callable[[str], None], cursor: int = 0) -> None:
         """Ask for one of several."""
         self.menu = Menu(title, choices, accept, cursor)
 
@@ -221,8 +221,8 @@ class Context:
 
     def tick(self) -> bool:
         """Read for a few milliseconds; whether there is anything new to draw."""
-        changed = self.watch.look(self.screen.watched(), self.screen.name in (LIVE, LOG))
-        own = getattr(self.screen, "look", None)
+        changed = self.watch.poll(self.screen.watched(), self.screen.name in (LIVE, LOG))
+        own = getattr(self.screen, "poll", None)
         if own is not None:
             changed |= own()
         for run, text in self.watch.news:
@@ -246,10 +246,10 @@ class Context:
             if end is not None:
                 end()
 
-    def saw_system(self, system: System) -> bool:
+    def record_machine(self, system: Machine) -> bool:
         """Take a look at the machine; whether that changes the picture."""
         before = summary(self.watch.system)
-        self.watch.saw_system(system)
+        self.watch.record_machine(system)
         return self.screen.name in (LIVE, SYSTEM) or summary(system) != before
 
     def draw(self, across: int, down: int) -> Lines:

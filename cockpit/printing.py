@@ -41,7 +41,7 @@ def picture(root: Path, screen: str, size: str, settings: Settings) -> str:
     across, down = int(match[1]), int(match[2])
     context = Context(root, Nobody(), settings)
     deadline = time.monotonic() + PATIENCE
-    context.saw_system(Meter(root).look(screen == SYSTEM))
+    context.record_machine(Meter(root).poll(screen == SYSTEM))
     while time.monotonic() < deadline:
         context.tick()
         if context.watch.scanner.complete and context.stack[-1] != screen:

@@ -36,7 +36,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Choice:
+class MenuItem:
     label: str
     help: str
     value: str
@@ -47,13 +47,13 @@ class Menu:
     """A list that typing narrows down; enter takes the line under the cursor."""
 
     title: str
-    choices: Sequence[Choice]
+    choices: Sequence[MenuItem]
     accept: Callable[[str], None]
     cursor: int = 0
     find: LineEdit = field(default_factory=LineEdit)
 
     @property
-    def shown(self) -> list[Choice]:
+    def shown(self) -> list[MenuItem]:
         """Choices with every typed word in them, those whose label begins with the text first."""
         wanted = self.find.text.lower().split()
         found = [c for c in self.choices if all(word in f"{c.label} {c.help}".lower() for word in wanted)]

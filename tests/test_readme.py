@@ -97,7 +97,8 @@ def test_the_stage_table_is_the_table() -> None:
 def test_the_table_of_keys_is_the_one_the_cockpit_prints(capsys: pytest.CaptureFixture[str]) -> None:
     assert cockpit(["--keys"]) == 0
     printed = capsys.readouterr().out.strip()
-    assert README.split("<!-- keys -->")[1].split("<!-- end of keys -->")[0].strip() == printed
+    readme = (ROOT / "cockpit" / "README.md").read_text(encoding="utf-8")
+    assert readme.split("<!-- keys -->")[1].split("<!-- end of keys -->")[0].strip() == printed
 
 
 def rows_of_formulas() -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cockpit.actions.about import NO_RUN, chosen
 from cockpit.keys import DOCTOR, LAUNCH
 from cockpit.models.rows import Row
-from cockpit.prompts import Choice
+from cockpit.prompts import MenuItem
 from cockpit.services import engine
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def do_stop(context: "Context") -> None:
             stop(context, targets, when)
 
     choices = [
-        Choice("after evaluation", "goes on to its next evaluation, keeps a checkpoint", "evaluation"),
-        Choice("now", "writes a checkpoint and ends; can be resumed", "now"),
-        Choice("kill", "ends at once without a checkpoint", "kill"),
+        MenuItem("after evaluation", "goes on to its next evaluation, keeps a checkpoint", "evaluation"),
+        MenuItem("now", "writes a checkpoint and ends; can be resumed", "now"),
+        MenuItem("kill", "ends at once without a checkpoint", "kill"),
     ]
     context.choose(f"stop {what}", choices, take)
 

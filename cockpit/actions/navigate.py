@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, cast
 
 from cockpit.actions.about import NO_RUN
 from cockpit.keys import HELP, LIVE, RECOMMEND
-from cockpit.prompts import Choice
+from cockpit.prompts import MenuItem
 
 if TYPE_CHECKING:
     from cockpit.context import Context
-    from cockpit.screens.recommend import Recommend
+    from cockpit.screens.recommend import RecommendScreen
 
 MOVES = ("down", "up", "page_down", "page_up", "first", "last", "left", "right", "pane", "pane_back")
 
@@ -25,7 +25,7 @@ def do_show_recommend(context: "Context") -> None:
     """Ask the models of the run under the cursor, or of the newest evaluation where that one has none."""
     row = context.row
     context.show(RECOMMEND)
-    cast("Recommend", context.screens[RECOMMEND]).open(row)
+    cast("RecommendScreen", context.screens[RECOMMEND]).open(row)
 
 
 def why_not_show_log(context: "Context") -> str:
@@ -65,7 +65,7 @@ def do_palette(context: "Context") -> None:
     for key in sorted(context.keys.of(name), key=lambda key: key.action in MOVES):
         reason = context.why_not(key.action)
         text = f"{key.shown:<7} {key.help}" if not reason else f"{key.shown:<7} not now: {reason}"
-        choices.append(Choice(key.label, text, key.action))
+        choices.append(MenuItem(key.label, text, key.action))
     context.choose("commands", choices, context.act)
 
 

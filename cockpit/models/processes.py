@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cockpit.services.processes import Process
+from cockpit.services.processes import ProcessSample
 
 IDLE_CPU, IDLE_MEMORY = 0.01, 16e6  # cores and bytes below which a process is not worth a line
 
@@ -22,7 +22,7 @@ class Usage:
     started: float | None = None
 
 
-def usages(processes: Iterable[Process], workers: Mapping[int, str], gpu: Mapping[int, float]) -> list[Usage]:
+def usages(processes: Iterable[ProcessSample], workers: Mapping[int, str], gpu: Mapping[int, float]) -> list[Usage]:
     """Runs first, each the sum of its processes; then the rest; both by processor time, then memory.
 
     ``workers``: pid -> run for the processes that runs name; their children count as theirs. ``gpu``: pid -> bytes.
@@ -69,10 +69,10 @@ def _weight(usage: Usage) -> tuple[float, float, float]:
     return -(usage.gpu or 0.0), -round(usage.cpu or 0.0, 1), -(usage.memory or 0.0)
 
 
-def _run_of(process: Process, known: Mapping[int, Process], workers: Mapping[int, str]) -> str:
+def _run_of(process: ProcessSample, known: Mapping[int, ProcessSample], workers: Mapping[int, str]) -> str:
     """The run of a process or of the nearest one above it that has one."""
     seen: set[int] = set()
-    here: Process | None = process
+    here: ProcessSample | None = process
     while here is not None and here.pid not in seen:
         if here.pid in workers:
             return workers[here.pid]

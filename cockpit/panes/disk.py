@@ -7,7 +7,7 @@ from cockpit.panes.run_table import STATES, UNKNOWN
 from cockpit.render import numbers
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, beside, block, box, column, right, selected
-from cockpit.services.system import System
+from cockpit.services.system import Machine
 from engine.stages import STAGES
 
 BY_STAGE = 38  # cells of the table of stages
@@ -25,7 +25,7 @@ def render(
     runs: Sequence[Row],
     cursor: int,
     top: int,
-    system: System,
+    system: Machine,
     across: int,
     down: int,
     focused: bool = False,

@@ -6,14 +6,14 @@ from cockpit.panes.chart import render as chart
 from cockpit.render import numbers
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box
-from cockpit.services.system import System
+from cockpit.services.system import Machine
 
 
 def percent(share: float | None) -> str:
     return "--" if share is None else f"{share:.0%}"
 
 
-def summary(system: System) -> str:
+def summary(system: Machine) -> str:
     """For the top line: the busiest GPU, or that there is none, CPU and memory."""
     parts = []
     if system.gpus:
@@ -27,7 +27,7 @@ def summary(system: System) -> str:
     return "  ".join(parts)
 
 
-def render(system: System, history: dict[str, Series], across: int, down: int, focused: bool = False) -> Lines:
+def render(system: Machine, history: dict[str, Series], across: int, down: int, focused: bool = False) -> Lines:
     """Bars for now and, where there is room, use over the last minutes."""
     lines: Lines = []
     size = max(6, min(20, across - 34))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Screen(Protocol):
     """One screen: ``name`` is its word in the key table, whose actions are its methods ``do_<action>``.
 
-    A method ``look() -> bool`` reads what only this screen shows, a few milliseconds at a time; ``close()`` ends what
+    A method ``poll() -> bool`` reads what only this screen shows, a few milliseconds at a time; ``close()`` ends what
     it keeps running when the cockpit ends.
     """
 
@@ -49,7 +49,7 @@ class Screens(dict[str, Screen]):
     def __missing__(self, name: str) -> Screen:
         if name not in SCREENS:
             raise KeyError(name)
-        kind = getattr(import_module(f"cockpit.screens.{name}"), name.capitalize())
+        kind = getattr(import_module(f"cockpit.screens.{name}"), f"{name.capitalize()}Screen")
         screen: Screen = kind(self._desk)
         self[name] = screen
         return screen

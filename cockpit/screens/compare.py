@@ -10,7 +10,7 @@ from cockpit.models.groups import GROUPINGS, MOST_GROUPS, SETTINGS, RunGroup, ch
 from cockpit.models.rows import Row
 from cockpit.panes import comparison as texts
 from cockpit.panes.chart import render as chart
-from cockpit.prompts import Choice
+from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside, box
 from cockpit.screens.compare_curves import Curves
 from cockpit.services import engine
@@ -26,7 +26,7 @@ SMALL, LARGE = 100, 160  # columns below which there is one slot, from which the
 SLICE = 0.005  # seconds that reading settings may take before keys are looked at again
 
 
-class Compare:
+class CompareScreen:
     """Curves with the range of their seeds, metrics, settings, runs, verdict. Keys scroll the focused pane."""
 
     name = COMPARE
@@ -69,7 +69,7 @@ class Compare:
         """What ``engine compare`` is told."""
         return [group.argument for group in self.groups]
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """Choose the runs, read their settings, and have them compared; whether anything changed."""
         runs = self.context.list
         marked = [runs.rows[run] for run in runs.marks if run in runs.rows]
@@ -251,7 +251,7 @@ class Compare:
         return "" if self.curves.names(self.groups) else "these runs have reported no metric"
 
     def do_metric(self) -> None:
-        choices = [Choice(name, "", name) for name in self.curves.names(self.groups)]
+        choices = [MenuItem(name, "", name) for name in self.curves.names(self.groups)]
         self.context.choose("metric of the curves", choices, lambda name: setattr(self.curves, "metric", name))
 
     def do_bands(self) -> None:

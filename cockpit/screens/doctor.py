@@ -11,12 +11,12 @@ from cockpit.render.lines import Line, Lines, block, wrap
 
 if TYPE_CHECKING:
     from cockpit.context import Context
-    from cockpit.services.engine import Answer
+    from cockpit.services.engine import CommandResult
 
 NAME = 28  # cells of a check's name
 
 
-class Doctor:
+class DoctorScreen:
     """``examine`` asks, ``show`` takes an answer that somebody else has; the page scrolls."""
 
     name = DOCTOR
@@ -48,7 +48,7 @@ class Doctor:
             line.append((f"  in {numbers.duration(self._took)}" if self._took else "", "dim"))
         return line
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """Whether another second of looking has passed, which the top line counts."""
         before, self._second = self._second, int(self.context.clock()) if self._since is not None else 0
         return self._second != before
@@ -77,12 +77,12 @@ class Doctor:
         told = f"the doctor objects: {', '.join(bad)}" if bad else self.trouble or "the doctor found nothing wrong"
         self.context.say(f"{self.subject}: {told}", "bad" if bad or self.trouble else "")
 
-    def show(self, subject: str, asked: list[str], answer: "Answer") -> None:
+    def show(self, subject: str, asked: list[str], answer: "CommandResult") -> None:
         """Show what the doctor told somebody else."""
         self.subject, self._asked, self._run, self._top, self._took = subject, asked, "", 0, 0.0
         self._take(answer)
 
-    def _take(self, answer: "Answer") -> None:
+    def _take(self, answer: "CommandResult") -> None:
         found = findings(answer.value)
         self.found, self.trouble = found or [], answer.message if found is None else ""
 

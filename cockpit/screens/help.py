@@ -24,7 +24,7 @@ ABOUT = {
 }
 
 
-class Help:
+class HelpScreen:
     """Scrolls; nothing else."""
 
     name = HELP

@@ -9,7 +9,7 @@ from cockpit.models.form import GRID_LIMIT, Form, check, split
 from cockpit.models.rows import Row
 from cockpit.panes import launch as panes
 from cockpit.panes.launch import CHECKS
-from cockpit.prompts import Choice
+from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside
 from cockpit.services import engine
 from cockpit.services.planning import Planning
@@ -23,7 +23,7 @@ GRAPH, FORM = "graph", "form"
 PRESET = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")  # as the engine has it
 
 
-class Launch:
+class LaunchScreen:
     """Stage graph on the left, settings on the right, what would happen below."""
 
     name = LAUNCH
@@ -167,7 +167,7 @@ class Launch:
         setting = self.form.settings.get(key)
         if setting is not None and (setting.choices or setting.type == "bool"):
             values = setting.choices or ("true", "false")
-            choices = [Choice(value, "", value) for value in values]
+            choices = [MenuItem(value, "", value) for value in values]
             here = values.index(self.form.text(key)) if self.form.text(key) in values else 0
             self.context.choose(f"{key}: {setting.help}", choices, lambda text: self.planning.change(key, text), here)
         else:
@@ -219,7 +219,7 @@ class Launch:
 
     def do_preset(self) -> None:
         saved = self.form.saved
-        choices = [Choice(name, "your own" if name in saved else "", name) for name in self.form.presets]
+        choices = [MenuItem(name, "your own" if name in saved else "", name) for name in self.form.presets]
         self.context.choose("named experiments", choices, self.planning.start_from)
 
     def why_not_save(self) -> str:
@@ -257,7 +257,7 @@ class Launch:
 
     def do_list_runs(self) -> None:
         texts = panes.combinations(self.form, GRID_LIMIT)
-        choices = [Choice(text, "", text) for text in texts]
+        choices = [MenuItem(text, "", text) for text in texts]
         self.context.choose(f"{len(texts)} combinations", choices, lambda text: None)
 
     def why_not_doctor(self) -> str:
@@ -271,7 +271,7 @@ class Launch:
 
     def do_check(self) -> None:
         choices = [
-            Choice(("[✓] " if name in self.planning.checks else "[ ] ") + name, text, name)
+            MenuItem(("[✓] " if name in self.planning.checks else "[ ] ") + name, text, name)
             for name, text in CHECKS.items()
         ]
         self.context.choose("before the start", choices, self.planning.toggle)

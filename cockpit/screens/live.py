@@ -8,12 +8,12 @@ from cockpit.models.run_data import TOTAL, RunData
 from cockpit.panes import gates, gradients, health, log, side, system
 from cockpit.panes.chart import render as chart
 from cockpit.panes.run_table import glyph
-from cockpit.prompts import Choice
+from cockpit.prompts import MenuItem
 from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines
 from cockpit.screens import live_layout as layout
 from cockpit.screens.live_charts import Charts
-from cockpit.screens.live_layout import Place, arrange
+from cockpit.screens.live_layout import Pane, arrange
 
 if TYPE_CHECKING:
     from cockpit.context import Context
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OVERLAID = 5  # marked runs beside the one that is shown
 
 
-class Live:
+class LiveScreen:
     """Curves, gradients, gates, health, console and machine. ``run`` is the id of the run that is shown."""
 
     name = LIVE
@@ -33,7 +33,7 @@ class Live:
         self.zoomed = False
         self.side = True
         self._charts = Charts(context)
-        self._places: list[Place] = []
+        self._places: list[Pane] = []
         self._drawn: dict[str, tuple[object, Lines]] = {}  # pane -> what it depended on, its lines
 
     @property
@@ -90,7 +90,7 @@ class Live:
             self.focus = ""
         focus = self.focus or charts[0]
         if self.zoomed:
-            places = [Place(focus, 0, 0, across, down)]
+            places = [Pane(focus, 0, 0, across, down)]
         else:
             places = arrange(across, down, charts, gates=have_gates, grads=have_grads, side=self.side, focus=focus)
         self._places = places
@@ -100,7 +100,7 @@ class Live:
                 rows[place.y + offset].extend(line)
         return rows
 
-    def _pane(self, place: Place, row: Row, data: RunData, focused: bool) -> Lines:
+    def _pane(self, place: Pane, row: Row, data: RunData, focused: bool) -> Lines:
         """A pane's lines; drawn again only when something it shows has changed."""
         version: object = [self.context.watch.follow(run).version for run in self.watched()]
         view = self.context.view
@@ -130,7 +130,7 @@ class Live:
         self._drawn[place.name] = (key, lines)
         return lines
 
-    def _draw_pane(self, place: Place, row: Row, data: RunData, focused: bool) -> Lines:
+    def _draw_pane(self, place: Pane, row: Row, data: RunData, focused: bool) -> Lines:
         across, down, context = place.across, place.down, self.context
         match place.name:
             case layout.HEALTH:
@@ -232,7 +232,7 @@ class Live:
             self._charts.chosen[row.stage] = [*rest[:place], name, *rest[place:]]
             self.focus = name
 
-        choices = [Choice(name, self._said(name), name) for name in self._charts.known(self.data)]
+        choices = [MenuItem(name, self._said(name), name) for name in self._charts.known(self.data)]
         self.context.choose("metric of this chart", choices, take)
 
     def why_not_beside(self) -> str:
@@ -255,7 +255,7 @@ class Live:
                 there.append(name)
 
         names = [name for name in self._charts.known(self.data) if name != chart]
-        choices = [Choice(("[✓] " if name in there else "[ ] ") + name, self._said(name), name) for name in names]
+        choices = [MenuItem(("[✓] " if name in there else "[ ] ") + name, self._said(name), name) for name in names]
         self.context.choose(f"beside {chart}", choices, take)
 
     def _said(self, name: str) -> str:

@@ -9,7 +9,7 @@ SIDE_WIDTH = 36
 
 
 @dataclass(frozen=True)
-class Place:
+class Pane:
     """A pane and its cells."""
 
     name: str
@@ -21,7 +21,7 @@ class Place:
 
 def arrange(
     across: int, down: int, charts: Sequence[str], *, gates: bool, grads: bool, side: bool, focus: str
-) -> list[Place]:
+) -> list[Pane]:
     """Panes that fill ``across`` x ``down`` cells without gap or overlap. A focused pane always has a place."""
     if across < SMALL:
         return _small(across, down, charts, gates, grads, focus)
@@ -36,12 +36,12 @@ def panes(charts: Sequence[str], gates: bool, grads: bool) -> list[str]:
     return [*charts, *([GRADS] if grads else []), *([GATES, STRIP] if gates else []), HEALTH, LOG, SYSTEM, SIDE]
 
 
-def _row(names: Sequence[str], x: int, y: int, across: int, down: int) -> list[Place]:
+def _row(names: Sequence[str], x: int, y: int, across: int, down: int) -> list[Pane]:
     """Panes side by side; the remainder of the width goes to the first ones."""
-    places: list[Place] = []
+    places: list[Pane] = []
     for index, name in enumerate(names):
         size = across // len(names) + (index < across % len(names))
-        places.append(Place(name, x, y, size, down))
+        places.append(Pane(name, x, y, size, down))
         x += size
     return places
 
@@ -53,19 +53,19 @@ def _window(charts: Sequence[str], count: int, focus: str) -> list[str]:
     return list(charts[:count])
 
 
-def _small(across: int, down: int, charts: Sequence[str], gates: bool, grads: bool, focus: str) -> list[Place]:
+def _small(across: int, down: int, charts: Sequence[str], gates: bool, grads: bool, focus: str) -> list[Pane]:
     """Two charts, a health box, and one slot for whatever has the focus, the console otherwise."""
     slot = focus if focus not in (*charts, HEALTH) else LOG
     shown = _window(charts, 2, focus)
     health = min(6, max(4, down // 4))
     top = max(6, (down - health) * 9 // 16) if shown else 0
     places = _row(shown, 0, 0, across, top)
-    places.append(Place(HEALTH, 0, top, across, health))
-    places.append(Place(slot, 0, top + health, across, down - top - health))
+    places.append(Pane(HEALTH, 0, top, across, health))
+    places.append(Pane(slot, 0, top + health, across, down - top - health))
     return places
 
 
-def _medium(across: int, down: int, charts: Sequence[str], lower: list[str], gates: bool, focus: str) -> list[Place]:
+def _medium(across: int, down: int, charts: Sequence[str], lower: list[str], gates: bool, focus: str) -> list[Pane]:
     """Two columns of charts, gradients and gates below, health and one slot at the bottom."""
     slot = focus if focus in (STRIP, SYSTEM, SIDE) else LOG
     shown = _window(charts, 2 if lower else 4, focus)
@@ -73,7 +73,7 @@ def _medium(across: int, down: int, charts: Sequence[str], lower: list[str], gat
     bottom = max(8, down // 4)
     third = max(8, min(14, (down - bottom) // 2)) if lower else 0
     top = down - bottom - third
-    places: list[Place] = []
+    places: list[Pane] = []
     y = 0
     for index, names in enumerate(rows):
         size = top // len(rows) + (index < top % len(rows))
@@ -87,19 +87,19 @@ def _medium(across: int, down: int, charts: Sequence[str], lower: list[str], gat
     elif not rows:
         bottom = down
     half = across // 2
-    return [*places, Place(HEALTH, 0, y, half, bottom), Place(slot, half, y, across - half, bottom)]
+    return [*places, Pane(HEALTH, 0, y, half, bottom), Pane(slot, half, y, across - half, bottom)]
 
 
 def _large(
     across: int, down: int, charts: Sequence[str], lower: list[str], gates: bool, side: bool, focus: str
-) -> list[Place]:
+) -> list[Pane]:
     """A side bar, three columns of charts, gradients and gates below, health, heat strip, console and machine."""
-    places: list[Place] = []
+    places: list[Pane] = []
     left = 0
     bottom = max(8, min(16, down // 4))
     if side or focus == SIDE:
         left = SIDE_WIDTH
-        places.append(Place(SIDE, 0, 0, left, down - bottom))
+        places.append(Pane(SIDE, 0, 0, left, down - bottom))
     inner = across - left
     middle = [*lower, *charts[3 : 6 - len(lower)]]
     first = _window(charts, 3, focus) if focus in charts and focus not in middle else list(charts[:3])
@@ -114,10 +114,10 @@ def _large(
         size = rest // len(rows) + (index < rest % len(rows))
         places += _row(names, left, y, inner, size)
         y += size
-    places.append(Place(HEALTH, left, y, inner, health))
+    places.append(Pane(HEALTH, left, y, inner, health))
     y += health
     if strip:
-        places.append(Place(STRIP, left, y, inner, strip))
+        places.append(Pane(STRIP, left, y, inner, strip))
         y += strip
     system = across * 2 // 5
-    return [*places, Place(LOG, 0, y, across - system, bottom), Place(SYSTEM, across - system, y, system, bottom)]
+    return [*places, Pane(LOG, 0, y, across - system, bottom), Pane(SYSTEM, across - system, y, system, bottom)]

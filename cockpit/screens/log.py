@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cockpit.context import Context
 
 
-class Log:
+class LogScreen:
     """Shows the run that the screen below it was about when it was opened."""
 
     name = LOG

@@ -9,7 +9,7 @@ from cockpit.keys import LIVE, QUEUE
 from cockpit.models.queue import Turn, resting_on, short, turns
 from cockpit.models.rows import Row
 from cockpit.panes import queue as pane
-from cockpit.prompts import Choice
+from cockpit.prompts import MenuItem
 from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines
 from engine.errors import UserError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOOK_EVERY = 1.0  # seconds between two looks at tickets and slots
 
 
-class Queue:
+class QueueScreen:
     """Slots and lines. Keys are about the run under the cursor, which stays on its run."""
 
     name = QUEUE
@@ -62,7 +62,7 @@ class Queue:
     def watched(self) -> list[str]:
         return []
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """Read tickets and slots once a second, and put the runs in the order of their turns then and when one begins,
         ends or comes."""
         now = time.monotonic()
@@ -171,7 +171,7 @@ class Queue:
         except (UserError, OSError) as error:
             self.context.say(str(error), "bad")
         self._asked = -LOOK_EVERY
-        self.look()
+        self.poll()
 
     def do_stop(self) -> None:
         """At work it is stopped as everywhere; before that it is taken out of the queue."""
@@ -181,7 +181,7 @@ class Queue:
             return
         others = resting_on(row.id, self.context.list.rows)
         also = f"; {len(others)} that need it end too" if others else ""
-        choices = [Choice("cancel", f"it does not begin{also}; R on the list brings it back", "now")]
+        choices = [MenuItem("cancel", f"it does not begin{also}; R on the list brings it back", "now")]
         self.context.choose(f"cancel {short(row)}", choices, lambda when: control.stop(self.context, [row], when))
 
     def why_not_stop(self) -> str:

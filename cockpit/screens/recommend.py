@@ -10,7 +10,7 @@ from cockpit.keys import RECOMMEND
 from cockpit.models.recommendation import Named
 from cockpit.models.rows import Row
 from cockpit.panes import recommend as panes
-from cockpit.prompts import Choice
+from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside
 from cockpit.services.completion import Completion
 from cockpit.services.recommend import LENGTHS, ORDERS, Trial
@@ -23,7 +23,7 @@ WIDE = 100  # columns from which on the history stands at the left
 HIGH = 34  # lines from which on the gate gets bars of its own
 
 
-class Recommend:
+class RecommendScreen:
     """History on the left, a list per model, what they share below."""
 
     name = RECOMMEND
@@ -61,7 +61,7 @@ class Recommend:
     def watched(self) -> list[str]:
         return []
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """Whether an answer has come since the last look."""
         news, self.trial.news = self.trial.news, False
         return news
@@ -282,7 +282,7 @@ class Recommend:
 
     def do_models(self) -> None:
         rows = {row.id: row for row in self._askable()}
-        choices = [Choice(row.id, f"{row.experiment}  seed {row.seed}", row.id) for row in rows.values()]
+        choices = [MenuItem(row.id, f"{row.experiment}  seed {row.seed}", row.id) for row in rows.values()]
         self.context.choose("whose models", choices, lambda run: self.open(rows[run]))
 
     def why_not_copy(self) -> str:

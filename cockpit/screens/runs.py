@@ -8,7 +8,7 @@ from cockpit.models.run_list import GROUPINGS, GroupHeading
 from cockpit.panes import run_table
 from cockpit.panes.chart import Chart, Trace
 from cockpit.panes.chart import render as chart
-from cockpit.prompts import Choice
+from cockpit.prompts import MenuItem
 from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, box
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PREVIEWED = 6  # runs in the preview: the one under the cursor and marked ones
 
 
-class Runs:
+class RunsScreen:
     """The table of runs and the preview below it."""
 
     name = RUNS
@@ -190,7 +190,7 @@ class Runs:
         names = list(
             dict.fromkeys([*self.row.best, *self.row.last, *self.context.watch.follow(self.row.id).data.series])
         )
-        choices = [Choice(name, numbers.figure(self.row.value(name)), name) for name in names]
+        choices = [MenuItem(name, numbers.figure(self.row.value(name)), name) for name in names]
         self.context.choose("metric of the preview", choices, lambda name: setattr(self, "metric", name))
 
     def do_group(self) -> None:

@@ -23,7 +23,7 @@ WORKERS_EVERY = 2.0  # seconds between two looks at which processes work on runs
 SLICE = 0.004  # seconds that measuring the disk may take before keys are looked at again
 
 
-class System:
+class SystemScreen:
     """Machine, processes, disk. Keys are about the run under the cursor of the focused pane."""
 
     name = SYSTEM
@@ -54,7 +54,7 @@ class System:
     def watched(self) -> list[str]:
         return []
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """Read what only this screen shows; whether anything changed."""
         rows, now = self.context.list.rows, time.monotonic()
         if now - self._asked >= WORKERS_EVERY:
@@ -68,7 +68,7 @@ class System:
             before = [_key(user) for user in self.users]
             self.users = usages(system.processes, self._workers, held)
             self._stay(USERS, before, [_key(user) for user in self.users])
-        if self.sizes.look([(row.id, row.open) for row in rows.values()], SLICE):
+        if self.sizes.poll([(row.id, row.open) for row in rows.values()], SLICE):
             before = [row.id for row in self.biggest]
             self.biggest = disk.biggest(self.sizes.sizes, rows)
             self._stay(DISK, before, [row.id for row in self.biggest])

@@ -10,7 +10,7 @@ from typing import Any
 from cockpit.models.comparison import Comparison, parse
 from cockpit.services import engine
 
-Ask = Callable[..., Coroutine[Any, Any, engine.Answer]]
+Ask = Callable[..., Coroutine[Any, Any, engine.CommandResult]]
 Question = tuple[tuple[str, ...], object]  # the words, and what the answer depends on beside them
 
 
@@ -55,7 +55,7 @@ class Comparing:
             self.asking = False
             self.version += 1
 
-    def _take(self, answer: engine.Answer) -> None:
+    def _take(self, answer: engine.CommandResult) -> None:
         self.answer, self.trouble = None, ""
         if answer.status:
             self.trouble = answer.message

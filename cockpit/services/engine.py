@@ -13,7 +13,7 @@ from engine.runs.text import clean, clean_lines, clean_values
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """How an ``engine`` process ended. ``value`` is the JSON it printed, None when it printed none."""
 
     status: int
@@ -40,7 +40,7 @@ def shown(words: Sequence[str], runs: Path) -> str:
     return clean(shlex.join(command(words, runs)), 8000)
 
 
-async def ask(words: Sequence[str], runs: Path | None = None) -> Answer:
+async def ask(words: Sequence[str], runs: Path | None = None) -> CommandResult:
     """Run ``engine`` with these words and take its answer. It has a session of its own: our end is not its end."""
     place = ["--runs", str(runs)] if runs else []
     process = await asyncio.create_subprocess_exec(
@@ -56,7 +56,7 @@ async def ask(words: Sequence[str], runs: Path | None = None) -> Answer:
         start_new_session=True,
     )
     out, err = await process.communicate()
-    return Answer(process.returncode or 0, _json(out), clean_lines(err.decode("utf-8", "replace")))
+    return CommandResult(process.returncode or 0, _json(out), clean_lines(err.decode("utf-8", "replace")))
 
 
 def _json(text: bytes) -> Any:

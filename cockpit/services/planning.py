@@ -14,7 +14,7 @@ from cockpit.services import engine
 from cockpit.services.scan import read_config
 
 DOCTOR, BATCH, AGAIN = "doctor", "one batch", "again"  # boxes of the form
-Ask = Callable[..., Coroutine[Any, Any, engine.Answer]]
+Ask = Callable[..., Coroutine[Any, Any, engine.CommandResult]]
 
 
 class Planning:
@@ -28,7 +28,7 @@ class Planning:
         self.steps: list[dict[str, Any]] = []  # of the plan; of a sweep, those of its first combination
         self.new: dict[str, int] = {}  # stage -> runs that would be made
         self.checks: set[str] = set()
-        self.objection: engine.Answer | None = None  # what the doctor said when it forbade the start
+        self.objection: engine.CommandResult | None = None  # what the doctor said when it forbade the start
         self._planning = False
         self._stale = False
         self._source: Row | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.runs.schema import Process as Worker
+from engine.runs.schema import Process
 from engine.runs.text import clean
 
 ASKED = ("pid", "ppid", "name", "cmdline", "username", "cpu_times", "memory_info", "create_time")
@@ -19,7 +19,7 @@ COMMAND = 120  # characters of a command line that are kept
 
 
 @dataclass(frozen=True)
-class Process:
+class ProcessSample:
     """One process. ``cpu`` in cores since the look before (None at the first one), ``memory`` resident bytes."""
 
     pid: int
@@ -31,7 +31,7 @@ class Process:
     started: float | None  # unix seconds
 
 
-class Processes:
+class ProcessSampler:
     """Looks at all processes. ``psutil`` may be given by tests."""
 
     def __init__(self, psutil: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,7 +39,7 @@ class Processes:
         self._times: dict[tuple[int, float | None], float] = {}  # (pid, start) -> processor seconds
         self._at = 0.0
 
-    def look(self) -> tuple[Process, ...]:
+    def poll(self) -> tuple[ProcessSample, ...]:
         if self._psutil is None:
             try:
                 self._psutil = importlib.import_module("psutil")
@@ -59,7 +59,9 @@ class Processes:
             words = " ".join(info["cmdline"] or ()) or f"[{info['name'] or '?'}]"
             memory = None if info["memory_info"] is None else float(info["memory_info"].rss)
             user = clean(str(info["username"] or "?"), 20)
-            found.append(Process(key[0], int(info["ppid"] or 0), clean(words, COMMAND), user, cpu, memory, key[1]))
+            found.append(
+                ProcessSample(key[0], int(info["ppid"] or 0), clean(words, COMMAND), user, cpu, memory, key[1])
+            )
         self._times, self._at = times, now
         return tuple(found)
 
@@ -69,7 +71,7 @@ def workers(root: Path, runs: Iterable[str]) -> dict[int, str]:
     found: dict[int, str] = {}
     for run in runs:
         try:
-            worker = Worker.read(root / run)
+            worker = Process.read(root / run)
         except OSError:
             continue  # gone meanwhile, or not for our eyes
         for identity in (worker.supervisor, worker.stage) if worker else ():

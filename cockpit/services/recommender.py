@@ -89,7 +89,7 @@ class Recommender:
         await talk
         status = await process.wait()
         error = clean_lines(self._talk.decode("utf-8", "replace"))
-        self._over(engine.Answer(status, None, error).message)
+        self._over(engine.CommandResult(status, None, error).message)
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         """Keep the end of what it says on stderr; a full pipe would stop it."""

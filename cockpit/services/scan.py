@@ -30,7 +30,7 @@ Signature = tuple[int, int] | None
 
 
 class Scanner:
-    """Rows by run id, kept up to date by ``look``."""
+    """Rows by run id, kept up to date by ``poll``."""
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.time) -> None:
         self.root = root
@@ -43,7 +43,7 @@ class Scanner:
         self._listed = -LIST_EVERY
         self._asked = -DUE_EVERY
 
-    def look(self, budget: float) -> bool:
+    def poll(self, budget: float) -> bool:
         """Spend about ``budget`` seconds on it; whether any row changed."""
         start = time.perf_counter()
         changed = False

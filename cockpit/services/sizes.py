@@ -15,7 +15,7 @@ AGAIN = 15.0  # seconds after which everything is looked through once more
 
 
 class Sizes:
-    """Run -> bytes, kept up to date by ``look``."""
+    """Run -> bytes, kept up to date by ``poll``."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -25,7 +25,7 @@ class Sizes:
         self._todo: deque[tuple[str, bool]] = deque()
         self._looked = -AGAIN
 
-    def look(self, runs: Iterable[tuple[str, bool]], budget: float) -> bool:
+    def poll(self, runs: Iterable[tuple[str, bool]], budget: float) -> bool:
         """Measure for about ``budget`` seconds; whether any figure changed. ``runs``: (run, whether it is at work)."""
         start = time.monotonic()
         changed = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cockpit.services.processes import Process, Processes
+from cockpit.services.processes import ProcessSample, ProcessSampler
 
 PROCESSES_EVERY = 4.0  # seconds between two looks at all processes
 RETRY = 60.0  # seconds until a machine without a driver is asked again
@@ -30,7 +30,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class System:
+class Machine:
     """One look. ``gpu_note`` says why there is no GPU to show."""
 
     cpu: float | None = None
@@ -41,7 +41,7 @@ class System:
     gpus: tuple[Gpu, ...] = ()
     gpu_note: str = ""
     cores: int | None = None
-    processes: tuple[Process, ...] = ()  # only when they were asked for
+    processes: tuple[ProcessSample, ...] = ()  # only when they were asked for
     time: float = field(default=0.0)
 
 
@@ -51,23 +51,23 @@ class Meter:
     def __init__(self, disk: Path, nvml: Any = None, psutil: Any = None) -> None:
         self._disk = disk
         self._nvml, self._psutil = nvml, psutil
-        self._processes = Processes(psutil)
-        self._known: tuple[Process, ...] = ()
+        self._processes = ProcessSampler(psutil)
+        self._known: tuple[ProcessSample, ...] = ()
         self._asked_at = -PROCESSES_EVERY
         self._retry_at = 0.0
         self._ready = False
         self._note = ""
 
-    def look(self, processes: bool = False) -> System:
+    def poll(self, processes: bool = False) -> Machine:
         """What stands now; ``processes``: whether to ask for every process too."""
         gpus = self._gpus()
         psutil = self._library("psutil", self._psutil)
         self._psutil = psutil
         if psutil is None:
-            return System(gpus=gpus, gpu_note=self._note, time=time.time())
+            return Machine(gpus=gpus, gpu_note=self._note, time=time.time())
         memory = psutil.virtual_memory()
         free, total = self._space(psutil)
-        return System(
+        return Machine(
             cpu=psutil.cpu_percent(None) / 100,
             memory_used=float(memory.total - memory.available),
             memory_total=float(memory.total),
@@ -80,9 +80,9 @@ class Meter:
             time=time.time(),
         )
 
-    def _all_processes(self) -> tuple[Process, ...]:
+    def _all_processes(self) -> tuple[ProcessSample, ...]:
         if time.monotonic() - self._asked_at >= PROCESSES_EVERY:
-            self._known, self._asked_at = self._processes.look(), time.monotonic()
+            self._known, self._asked_at = self._processes.poll(), time.monotonic()
         return self._known
 
     def _library(self, name: str, given: Any) -> Any:

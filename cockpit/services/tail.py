@@ -23,7 +23,7 @@ CONSOLE_TAIL = 1 << 20  # bytes of the console that are read at first
 LINE_LIMIT = 1 << 16
 
 
-class Follower:
+class RunFollower:
     """One run's data as it grows. ``data`` is always whole enough to draw."""
 
     def __init__(self, folder: Path) -> None:
@@ -53,7 +53,7 @@ class Follower:
         """How often the file was replaced or cut while it was read."""
         return self._tail.rewritten
 
-    def look(self, budget: float) -> bool:
+    def poll(self, budget: float) -> bool:
         """Read for about ``budget`` seconds; whether anything new came."""
         start = time.perf_counter()
         changed = False
@@ -111,7 +111,7 @@ class Console:
         self.dropped = 0  # lines that fell out at the front
         self.version = 0
 
-    def look(self, budget: float) -> bool:
+    def poll(self, budget: float) -> bool:
         """Read for about ``budget`` seconds; whether lines came."""
         start = time.perf_counter()
         before = self.version

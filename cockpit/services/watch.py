@@ -11,8 +11,8 @@ from pathlib import Path
 from cockpit.models.run_list import RunList
 from cockpit.models.series import Series
 from cockpit.services.scan import Scanner, read_config
-from cockpit.services.system import System
-from cockpit.services.tail import Console, Follower
+from cockpit.services.system import Machine
+from cockpit.services.tail import Console, RunFollower
 
 SLICE = 0.005  # seconds that one kind of reading may take before keys are looked at again
 FOLLOWED = 12  # runs whose events are kept in memory
@@ -23,16 +23,16 @@ AGES_EVERY = 10.0  # the same while nothing changes but the ages of runs
 LISTEN_EVERY = 0.5  # seconds between two looks at a console: a scrolling log is what costs most bytes
 
 
-class Watch:
-    """``look`` reads what is due; ``follow`` and ``console`` give what is known of one run."""
+class RunWatcher:
+    """``poll`` reads what is due; ``follow`` and ``console`` give what is known of one run."""
 
     def __init__(self, root: Path, clock: Callable[[], float], runs: RunList) -> None:
         self.root, self.clock, self.runs = root, clock, runs
         self.scanner = Scanner(root, clock)
         runs.rows = self.scanner.rows
-        self.followers: dict[str, Follower] = {}
+        self.followers: dict[str, RunFollower] = {}
         self.consoles: dict[str, Console] = {}
-        self.system = System()
+        self.system = Machine()
         self.use: dict[str, Series] = {}  # share of each device over time, in percent
         self.news: list[tuple[str, str]] = []  # (run, what turned bad); whoever tells them empties the list
         self._warned: dict[str, str] = {}
@@ -40,11 +40,11 @@ class Watch:
         self._arranged = -AGES_EVERY
         self._unarranged = True
 
-    def look(self, watched: Sequence[str], listening: bool) -> bool:
+    def poll(self, watched: Sequence[str], listening: bool) -> bool:
         """Read for a few milliseconds; whether there is anything new to draw. ``watched``: runs whose events are
         shown, the most important first; ``listening``: whether a console is shown."""
         now, reading = self.clock(), not self.scanner.complete
-        self._unarranged |= self.scanner.look(SLICE)
+        self._unarranged |= self.scanner.poll(SLICE)
         self._unarranged |= self._read_configs(watched)
         changed = False
         since = time.monotonic() - self._arranged
@@ -54,10 +54,10 @@ class Watch:
             self.runs.arrange(now)
             self.news += self._turned_bad()
         for run in reversed(watched[:FOLLOWED]):
-            changed |= self.follow(run).look(SLICE)
+            changed |= self.follow(run).poll(SLICE)
         if listening and self.consoles and now - self._listened >= LISTEN_EVERY:
             self._listened = now
-            changed |= list(self.consoles.values())[-1].look(SLICE)
+            changed |= list(self.consoles.values())[-1].poll(SLICE)
         return changed
 
     def behind(self, watched: Sequence[str]) -> bool:
@@ -65,9 +65,9 @@ class Watch:
         loading = any(self.follow(run).loading for run in watched[:1])
         return not self.scanner.complete or loading
 
-    def follow(self, run: str) -> Follower:
+    def follow(self, run: str) -> RunFollower:
         """What a run has reported; the runs that were looked at longest ago are forgotten."""
-        follower = self.followers.pop(run, None) or Follower(self.root / run)
+        follower = self.followers.pop(run, None) or RunFollower(self.root / run)
         self.followers[run] = follower
         while len(self.followers) > FOLLOWED:
             del self.followers[next(iter(self.followers))]
@@ -109,7 +109,7 @@ class Watch:
             news.append((row.id, f"{row.stage} {row.name}: {notes[0] if notes else f'{word} {row.reason}'}"))
         return news
 
-    def saw_system(self, system: System) -> None:
+    def record_machine(self, system: Machine) -> None:
         """Take a look at the machine, and keep what its devices do over time."""
         self.system = system
         shares = {"cpu": system.cpu} | {f"gpu{i}": gpu.busy for i, gpu in enumerate(system.gpus)}

@@ -23,7 +23,7 @@ import psutil
 import yaml
 
 from cockpit.panes.chart import Chart, Trace, View, render
-from cockpit.services.tail import ReadOnlyRun
+from cockpit.services.tail import RunFollower
 from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import Exit, RunInfo
@@ -213,12 +213,12 @@ def million():
                 }
                 file.write(json.dumps(event, separators=(",", ":")) + "\n")
         begin = time.perf_counter()
-        follower = ReadOnlyRun(Path(folder))
+        follower = RunFollower(Path(folder))
         chart = Chart("loss", [Trace("a", follower.data.series["loss"], 0)], total=MILLION)
         render(chart, View(), 120, 30)
         opened = time.perf_counter() - begin
         while follower.loading:
-            follower.look(0.005)
+            follower.poll(0.005)
         whole = time.perf_counter() - begin
         chart = Chart("loss", [Trace("a", follower.data.series["loss"], 0)], total=MILLION)
         draws = []

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cockpit.context import Context
-from cockpit.services.engine import Answer
+from cockpit.services.engine import CommandResult
 from cockpit.settings import Settings
 from engine.jobs.store import Store
 from engine.runs.identity import Identity
@@ -207,9 +207,9 @@ class Engine:
             if " ".join(words).startswith(start):
                 return answer
         if words[0] == "config":
-            return Answer(0, json.loads(json.dumps(CONFIG_ANSWER)), "")
+            return CommandResult(0, json.loads(json.dumps(CONFIG_ANSWER)), "")
         if words[0] == "doctor":
-            return Answer(0, json.loads(json.dumps(DOCTOR_ANSWER)), "")
+            return CommandResult(0, json.loads(json.dumps(DOCTOR_ANSWER)), "")
         steps = [
             {"stage": "data", "action": "reuse", "run": "data-20260921-133320-0001", "why": "same settings"},
             {"stage": "student", "action": "new", "run": None, "why": "student.lr 0.001 → 0.0009"},
@@ -220,10 +220,10 @@ class Engine:
             many.append({"settings": {"seed": "3"}, "steps": shared})
             for n, one in enumerate(many):
                 one["runs"] = {"student": f"student-20260921-133320-000{n}"}
-            return Answer(0, {"experiment": "demo-sweep-1a2b", "combinations": many}, "")
+            return CommandResult(0, {"experiment": "demo-sweep-1a2b", "combinations": many}, "")
         if "--plan" in words:
-            return Answer(0, {"steps": steps}, "")
-        return Answer(0, {"runs": {"student": "student-20260921-133320-0002"}}, "")
+            return CommandResult(0, {"steps": steps}, "")
+        return CommandResult(0, {"runs": {"student": "student-20260921-133320-0002"}}, "")
 
 
 @pytest.fixture

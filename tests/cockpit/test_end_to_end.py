@@ -105,7 +105,7 @@ def test_the_server_of_the_models_ends_with_the_cockpit(cockpit, seven_stages, e
     terminal.type("/stage:evaluate" + ENTER)
     terminal.shows("/ stage:evaluate", seconds=60)
     terminal.type("6")
-    terminal.shows("6 Try  evaluate", "test user", "teacher written", "gate weights", seconds=120)
+    terminal.shows("6 Recommend  evaluate", "test user", "teacher written", "gate weights", seconds=120)
     servers = [child for child in children(terminal.pid) if "serve-local" in child.cmdline()]
     assert len(servers) == 1
     if end == "Q":

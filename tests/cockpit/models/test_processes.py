@@ -1,11 +1,11 @@
 """Processes belong to the run that named them or one of their parents."""
 
 from cockpit.models.processes import usages
-from cockpit.services.processes import Process
+from cockpit.services.processes import ProcessSample
 
 
 def process(pid, parent=1, cpu=0.5, memory=50e6, started=100.0):
-    return Process(pid, parent, f"program {pid}", "me", cpu, memory, started)
+    return ProcessSample(pid, parent, f"program {pid}", "me", cpu, memory, started)
 
 
 def test_children_count_for_the_run_of_their_parent():

@@ -8,7 +8,7 @@ from unicodedata import category
 import pytest
 
 from cockpit.render.lines import plain, width
-from cockpit.services.engine import Answer
+from cockpit.services.engine import CommandResult
 from engine.cli import main
 from engine.runs.text import clean_values
 
@@ -22,7 +22,7 @@ async def compare(words, runs=None):
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         status = main([*words, "--runs", str(runs), "--json"])
-    return Answer(status, clean_values(json.loads(out.getvalue())) if out.getvalue() else None, err.getvalue())
+    return CommandResult(status, clean_values(json.loads(out.getvalue())) if out.getvalue() else None, err.getvalue())
 
 
 @pytest.fixture
@@ -180,13 +180,15 @@ async def test_it_is_compared_again_when_a_run_ends(context, ready, maker, seeds
 
 
 async def test_what_engine_objects_to_is_shown_in_place(context, ready, seeds, press, answered):
-    context.ask.answers["compare"] = Answer(2, None, "error: the runs were made by another version\nRemedy: run again")
+    context.ask.answers["compare"] = CommandResult(
+        2, None, "error: the runs were made by another version\nRemedy: run again"
+    )
     ready(context).list.marks = [seeds["a1"], seeds["b1"]]
     press(context, "3")
     await answered(context)
     assert "✗ the runs were made by another version" in plain(context.draw(80, 24))
     press(context, "ctrl+r")
-    context.ask.answers["compare"] = Answer(0, {"groups": 3}, "")
+    context.ask.answers["compare"] = CommandResult(0, {"groups": 3}, "")
     await answered(context)
     assert "a form that this cockpit does not know" in plain(context.draw(120, 40))
 

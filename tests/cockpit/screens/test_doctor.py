@@ -3,7 +3,7 @@
 import pytest
 
 from cockpit.render.lines import plain, width
-from cockpit.services.engine import Answer
+from cockpit.services.engine import CommandResult
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 FAULTS = {
@@ -34,7 +34,7 @@ FAULTS = {
 @pytest.fixture
 def examined(context, ready, world, press):
     """The page while the doctor looks at a run."""
-    context.ask.answers["doctor"] = Answer(2, FAULTS, "")
+    context.ask.answers["doctor"] = CommandResult(2, FAULTS, "")
     ready(context).list.go_to(world["student"])
     press(context, "D")
     return context
@@ -63,7 +63,7 @@ async def test_the_run_is_named_and_can_be_looked_at_again(examined, world, pres
 
 
 async def test_a_doctor_that_cannot_look_says_why(context, ready, world, press):
-    context.ask.answers["doctor"] = Answer(2, None, "error: the run's settings cannot be read")
+    context.ask.answers["doctor"] = CommandResult(2, None, "error: the run's settings cannot be read")
     ready(context).list.go_to(world["data"])
     press(context, "D")
     await context.effects.run_pending()
@@ -79,7 +79,7 @@ def test_before_anything_was_examined_the_page_says_so(context, press):
 
 async def test_answers_of_any_shape_break_nothing(context, ready, world, press):
     for value in (None, [], {"checks": 3}, {"checks": [3, {}, {"verdict": "new", "check": None}]}):
-        context.ask.answers["doctor"] = Answer(0, value, "")
+        context.ask.answers["doctor"] = CommandResult(0, value, "")
         ready(context).list.go_to(world["data"])
         press(context, "D")
         await context.effects.run_pending()

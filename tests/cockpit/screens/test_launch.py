@@ -3,7 +3,7 @@
 import pytest
 
 from cockpit.render.lines import plain, width
-from cockpit.services.engine import Answer
+from cockpit.services.engine import CommandResult
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -104,7 +104,7 @@ async def test_what_engine_refuses_is_shown_in_the_form(form, press):
     to(form, "seed")
     press(form, "enter", "ctrl+u", '"1..3"', "enter")
     await form.effects.run_pending()
-    form.ask.answers["sweep evaluate seed=1..3"] = Answer(2, None, "error: no space left\nMake room.")
+    form.ask.answers["sweep evaluate seed=1..3"] = CommandResult(2, None, "error: no space left\nMake room.")
     press(form, "ctrl+r")
     await form.effects.run_pending()
     assert sum("--detach" in words for words in form.ask.asked) == 1
@@ -142,7 +142,7 @@ async def test_a_preset_starts_the_form_anew(form, press):
 
 async def test_the_doctor_may_forbid_the_start_and_says_why(form, press):
     checks = [{"check": "ids", "verdict": "fail", "evidence": "shifted by one", "cause": "a reader", "remedy": "mend"}]
-    form.ask.answers["doctor"] = Answer(2, {"sound": False, "seconds": 3.0, "checks": checks}, "")
+    form.ask.answers["doctor"] = CommandResult(2, {"sound": False, "seconds": 3.0, "checks": checks}, "")
     press(form, "c", '"before the start: are"', "enter", "ctrl+r")
     await form.effects.run_pending()
     assert form.ask.asked[-1] == ["doctor", "evaluate"]
@@ -172,7 +172,7 @@ async def test_what_the_form_says_is_examined_without_starting_it(form, press):
 
 
 async def test_settings_that_cannot_be_read_are_explained(context, ready, press):
-    context.ask.answers["config"] = Answer(2, None, "error: conf/ is not there\nReinstall.")
+    context.ask.answers["config"] = CommandResult(2, None, "error: conf/ is not there\nReinstall.")
     press(ready(context), "a")
     await context.effects.run_pending()
     assert "conf/ is not there" in plain(context.draw(80, 24))
@@ -209,7 +209,7 @@ async def test_what_cannot_be_saved_says_why(form, press):
     press(form, "enter", "ctrl+u", '"1,2"', "enter", "S")
     assert "take the sweep out first" in form.message[0]
     press(form, "enter", "ctrl+u", '"5"', "enter")
-    form.ask.answers["config seed=5 --save"] = Answer(2, None, "error: No space left on device")
+    form.ask.answers["config seed=5 --save"] = CommandResult(2, None, "error: No space left on device")
     press(form, "S", '"mine"', "enter")
     await form.effects.run_pending()
     assert "not saved: No space left" in form.message[0] and form.form.form.changes == {"seed": "5"}

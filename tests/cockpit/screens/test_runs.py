@@ -119,10 +119,10 @@ async def test_stopping_several_runs_needs_a_typed_yes(context, ready, world, pr
 
 
 async def test_resuming_tells_engine_and_a_refusal_is_shown(context, ready, world, press):
-    from cockpit.services.engine import Answer
+    from cockpit.services.engine import CommandResult
 
     ready(context).list.go_to(world["stopped"])
-    context.ask.answers["resume"] = Answer(2, None, "error: the disk is full")
+    context.ask.answers["resume"] = CommandResult(2, None, "error: the disk is full")
     press(context, "R")
     await context.effects.run_pending()
     assert context.ask.asked[-1] == ["resume", world["stopped"], "--detach"]

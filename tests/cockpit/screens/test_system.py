@@ -7,8 +7,8 @@ import pytest
 
 from cockpit.render.lines import plain, width
 from cockpit.services import sizes
-from cockpit.services.processes import Process
-from cockpit.services.system import Gpu, System
+from cockpit.services.processes import ProcessSample
+from cockpit.services.system import Gpu, Machine
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 NOW = 1_790_000_000.0
@@ -16,7 +16,7 @@ NOW = 1_790_000_000.0
 
 def machine(*processes, gpu=True):
     card = Gpu("NVIDIA H200", 0.87, 61e9, 139e9, 54, 412, ((os.getpid(), 60e9),))
-    return System(0.4, 8e9, 64e9, 5e9, 400e9, (card,) if gpu else (), "" if gpu else "no GPU", 8, processes, NOW)
+    return Machine(0.4, 8e9, 64e9, 5e9, 400e9, (card,) if gpu else (), "" if gpu else "no GPU", 8, processes, NOW)
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def system(context, ready, world, press, monkeypatch):
     # Blocks differ between file systems: here the oldest run takes least.
     monkeypatch.setattr(sizes, "disk_use", lambda folder: 10_000_000 // (1 + int(folder.name[-2:], 16)))
     press(ready(context), "5")
-    me = Process(os.getpid(), 1, "python -m engine.jobs.supervisor", "me", 0.75, 500e6, NOW - 3700)
-    child = Process(4_000_001, os.getpid(), "python -m engine stage", "me", 1.25, 2.5e9, NOW - 3600)
-    context.saw_system(machine(me, child, Process(4_000_002, 1, "firefox", "you", 3.5, 4e9, NOW - 90_000)))
+    me = ProcessSample(os.getpid(), 1, "python -m engine.jobs.supervisor", "me", 0.75, 500e6, NOW - 3700)
+    child = ProcessSample(4_000_001, os.getpid(), "python -m engine stage", "me", 1.25, 2.5e9, NOW - 3600)
+    context.record_machine(machine(me, child, ProcessSample(4_000_002, 1, "firefox", "you", 3.5, 4e9, NOW - 90_000)))
     screen = context.screens["system"]
     while not screen.sizes.complete or screen.sizes._todo:
         context.tick()
@@ -71,8 +71,8 @@ def test_the_biggest_runs_can_be_opened(system, press):
 def test_the_cursor_stays_on_its_process_when_the_order_changes(system, press):
     press(system, "j")
     before = system.watch.system
-    more = Process(4_000_009, 1, "busier", "you", 7.0, 9e9, NOW)
-    system.saw_system(dataclasses.replace(before, processes=(*before.processes, more), time=NOW + 4))
+    more = ProcessSample(4_000_009, 1, "busier", "you", 7.0, 9e9, NOW)
+    system.record_machine(dataclasses.replace(before, processes=(*before.processes, more), time=NOW + 4))
     system.tick()
     screen = system.screens["system"]
     assert screen.users[screen.cursor["users"]].command == "firefox"
@@ -83,7 +83,7 @@ def test_a_full_disk_is_told_with_what_helps(system):
 
 
 def test_no_gpu_is_one_line_and_no_error(system):
-    system.saw_system(machine(gpu=False))
+    system.record_machine(machine(gpu=False))
     assert plain(system.draw(120, 40)).count("no GPU") == 1
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cockpit.services.engine import Answer, ask, resume_words, shown, stop_words
+from cockpit.services.engine import CommandResult, ask, resume_words, shown, stop_words
 
 
 async def test_a_real_process_answers_with_its_settings(tmp_path):
@@ -18,7 +18,7 @@ async def test_what_a_person_can_fix_comes_back_as_its_message(tmp_path):
 
 def test_a_traceback_is_shortened_to_its_last_line():
     error = "Traceback (most recent call last):\n  File x\nValueError: broken\n"
-    assert Answer(1, None, error).message == "ValueError: broken"
+    assert CommandResult(1, None, error).message == "ValueError: broken"
 
 
 def test_the_shown_command_is_quoted_for_a_shell():

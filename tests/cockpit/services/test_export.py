@@ -6,7 +6,7 @@ import pytest
 
 from cockpit.services import export
 from cockpit.services.scan import read_row
-from cockpit.services.tail import Follower
+from cockpit.services.tail import RunFollower
 from engine.runs.schema import Meta
 
 NOW = 1_790_000_000.0
@@ -35,8 +35,8 @@ def test_text_that_a_spreadsheet_would_execute_is_disarmed(maker, tmp_path):
 
 
 def test_curves_have_one_line_a_point(maker, world, tmp_path):
-    follower = Follower(maker.root / world["student"])
-    follower.look(1.0)
+    follower = RunFollower(maker.root / world["student"])
+    follower.poll(1.0)
     count = export.curves(tmp_path / "c.csv", {"s": follower.data})
     lines = rows_of(tmp_path / "c.csv")
     assert count == len(lines) == sum(series.count for series in follower.data.series.values())

@@ -16,7 +16,7 @@ def looked(root, clock=lambda: NOW):
     scanner = Scanner(root, clock)
     deadline = time.monotonic() + 20
     while not scanner.complete and time.monotonic() < deadline:
-        scanner.look(0.005)
+        scanner.poll(0.005)
     return scanner
 
 
@@ -25,7 +25,7 @@ def again(scanner):
     scanner._listed = scanner._asked = -10.0
     scanner._seen = {name: (seen, -10.0) for name, (seen, _) in scanner._seen.items()}
     scanner._todo.clear()
-    return scanner.look(1.0) | scanner.look(1.0)
+    return scanner.poll(1.0) | scanner.poll(1.0)
 
 
 def test_every_state_is_told(maker, world):
@@ -145,5 +145,5 @@ def test_a_look_gives_way_after_its_budget(maker):
     for _ in range(60):
         maker.planned()
     scanner = Scanner(maker.root, lambda: NOW)
-    scanner.look(0.0)
+    scanner.poll(0.0)
     assert 0 < len(scanner.rows) < 60 and not scanner.complete

@@ -6,7 +6,7 @@ from cockpit.services.sizes import AGAIN, Sizes, disk_use
 
 
 def measured(sizes, runs):
-    while not sizes.look(runs, 0.0) or not sizes.complete or sizes._todo:
+    while not sizes.poll(runs, 0.0) or not sizes.complete or sizes._todo:
         pass
     return sizes.sizes
 
@@ -41,5 +41,5 @@ def test_a_run_that_vanishes_takes_no_room(maker, tmp_path):
     sizes = Sizes(maker.root)
     assert measured(sizes, [(folder.name, False)])
     sizes._looked -= AGAIN
-    assert sizes.look([], 0.0) and sizes.sizes == {}
+    assert sizes.poll([], 0.0) and sizes.sizes == {}
     assert disk_use(tmp_path / "nowhere") == 0

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cockpit.services import tail
-from cockpit.services.tail import Console, Follower
+from cockpit.services.tail import Console, RunFollower
 
 
 def caught_up(follower):
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        if not follower.look(0.05) and not follower.loading:
+        if not follower.poll(0.05) and not follower.loading:
             return follower
     raise AssertionError("the file has no end")
 
@@ -25,17 +25,17 @@ def event(step, value=1.0):
 def test_new_events_arrive_and_half_a_line_waits(tmp_path):
     events = tmp_path / "events.jsonl"
     events.write_text(event(1) + event(2)[:20])
-    follower = caught_up(Follower(tmp_path))
+    follower = caught_up(RunFollower(tmp_path))
     assert follower.data.series["loss"].count == 1
     with events.open("a") as file:
         file.write(event(2)[20:])
-    assert follower.look(0.05) and follower.data.series["loss"].count == 2 and follower.bad == 0
+    assert follower.poll(0.05) and follower.data.series["loss"].count == 2 and follower.bad == 0
 
 
 def test_a_file_that_was_replaced_is_told_anew(tmp_path):
     events = tmp_path / "events.jsonl"
     events.write_text(event(1) + event(2))
-    follower = caught_up(Follower(tmp_path))
+    follower = caught_up(RunFollower(tmp_path))
     other = tmp_path / "other"
     other.write_text(event(7))
     other.replace(events)
@@ -45,19 +45,19 @@ def test_a_file_that_was_replaced_is_told_anew(tmp_path):
 
 def test_lines_that_are_no_events_are_counted(tmp_path):
     (tmp_path / "events.jsonl").write_bytes(b"\xff\xfe\n{}\n" + event(1).encode() + b'{"k": "s", "step": "x"}\n')
-    follower = caught_up(Follower(tmp_path))
+    follower = caught_up(RunFollower(tmp_path))
     assert follower.data.series["loss"].count == 1 and follower.bad == 3
 
 
 def test_kinds_of_a_later_version_are_passed_over(tmp_path):
     later = json.dumps({"v": 9, "t": 1, "q": 1, "k": "hologram", "beams": [1]}) + "\n"
     (tmp_path / "events.jsonl").write_text(later + event(1))
-    follower = caught_up(Follower(tmp_path))
+    follower = caught_up(RunFollower(tmp_path))
     assert follower.data.series["loss"].count == 1 and follower.bad == 0
 
 
 def test_a_run_without_events_is_empty(tmp_path):
-    assert not caught_up(Follower(tmp_path / "nowhere")).data.series
+    assert not caught_up(RunFollower(tmp_path / "nowhere")).data.series
 
 
 def test_a_long_history_is_sampled_first_and_then_whole(tmp_path, monkeypatch):
@@ -65,7 +65,7 @@ def test_a_long_history_is_sampled_first_and_then_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(tail, "BLOCK", 1000)
     monkeypatch.setattr(tail, "SAMPLES", 20)
     (tmp_path / "events.jsonl").write_text("".join(event(step) for step in range(5000)))
-    follower = Follower(tmp_path)
+    follower = RunFollower(tmp_path)
     assert follower.loading and 50 < follower.data.series["loss"].count < 1000
     assert follower.data.series["loss"].last_step == 4999
     assert follower.data.series["loss"].steps.tolist() == sorted(set(follower.data.series["loss"].steps.tolist()))
@@ -78,12 +78,12 @@ def test_a_long_history_is_sampled_first_and_then_whole(tmp_path, monkeypatch):
 def test_any_split_of_the_stream_gives_the_same_events(tmp_path_factory, cuts):
     folder = tmp_path_factory.mktemp("split")
     text = "".join(event(step, 0.1 * step) for step in range(1, 9)).encode()
-    follower, written = Follower(folder), 0
+    follower, written = RunFollower(folder), 0
     for cut in [*sorted(min(cut, len(text)) for cut in cuts), len(text)]:
         with (folder / "events.jsonl").open("ab") as file:
             file.write(text[written:cut])
         written = max(written, cut)
-        follower.look(0.05)
+        follower.poll(0.05)
     caught_up(follower)
     assert follower.data.series["loss"].steps.tolist() == list(range(1, 9)) and follower.bad == 0
 
@@ -91,7 +91,7 @@ def test_any_split_of_the_stream_gives_the_same_events(tmp_path_factory, cuts):
 def test_console_lines_are_clean_and_the_unfinished_one_shows(tmp_path):
     (tmp_path / "console.log").write_bytes(b"a\x1b[31mb\n\x1b]52;c;aGk=\x07\xff\n10%\r50%\r90%")
     console = Console(tmp_path)
-    console.look(0.05)
+    console.poll(0.05)
     assert list(console.lines) == ["ab", "\ufffd"] and console.unfinished == "90%"
 
 
@@ -99,7 +99,7 @@ def test_only_the_end_of_a_huge_console_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(tail, "CONSOLE_TAIL", 1000)
     (tmp_path / "console.log").write_text("".join(f"line {i:06}\n" for i in range(10_000)))
     console = Console(tmp_path)
-    console.look(0.05)
+    console.poll(0.05)
     assert console.skipped == 120_000 - 1000 and console.lines[-1] == "line 009999"
     assert all(line.startswith("line ") and len(line) == 11 for line in console.lines)
 
@@ -110,7 +110,7 @@ def test_a_line_of_ten_megabytes_is_shown_in_parts(tmp_path, monkeypatch):
     console = Console(tmp_path)
     deadline = time.monotonic() + 20
     while not console.lines or console.lines[-1] != "end":
-        console.look(0.01)
+        console.poll(0.01)
         assert time.monotonic() < deadline
     assert max(map(len, console.lines)) <= 2000
 
@@ -118,7 +118,7 @@ def test_a_line_of_ten_megabytes_is_shown_in_parts(tmp_path, monkeypatch):
 def test_a_console_that_was_replaced_says_so(tmp_path):
     (tmp_path / "console.log").write_text("one\ntwo\n")
     console = Console(tmp_path)
-    console.look(0.05)
+    console.poll(0.05)
     (tmp_path / "console.log").write_text("x\n")
-    console.look(0.05)
+    console.poll(0.05)
     assert list(console.lines)[-2:] == ["-- the console was replaced --", "x"]

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from engine.jobs.queue_rows import RunFacts
 from engine.stages import STAGES
 
-LIVE = ("RUNNING", "STALLED")
 OPEN = ("WAITING", "QUEUED", "RUNNING", "STALLED")
 WORST = {"": 0, "info": 1, "warning": 2, "error": 3}
 
@@ -19,19 +19,11 @@ Peers = tuple[str, str]  # stage and the data run it was made from
 
 
 @dataclass
-class Row:
-    """``state`` is a word of the state table, ``reason`` says why (what it waits for, how it ended)."""
+class Row(RunFacts):
+    """What the queue knows of a run, and all else that lists show."""
 
-    id: str
-    stage: str
-    experiment: str = ""
     seed: int | None = None
-    state: str = "LOST"
-    reason: str = ""
-    created: float = 0.0
-    started: float | None = None
     seen: float | None = None  # latest heartbeat
-    wall: float | None = None  # seconds of the latest attempt, when it is over
     attempt: int = 1
     phase: str = ""
     step: int = 0
@@ -39,12 +31,10 @@ class Row:
     epoch: float | None = None
     rate: float | None = None
     unit: str = "steps"
-    eta: float | None = None
     last: dict[str, float] = field(default_factory=dict)
     best: dict[str, tuple[float, float]] = field(default_factory=dict)  # metric -> (value, step)
     health: dict[str, dict[str, Any]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
-    inputs: dict[str, str] = field(default_factory=dict)
     git: str = ""
     dirty: bool = False
     fingerprint: str = ""
@@ -66,15 +56,6 @@ class Row:
     def peers(self) -> Peers:
         """What it may be compared with: the same stage on the same data; metrics of other data mean other things."""
         return self.stage, self.inputs.get("data", "")
-
-    @property
-    def live(self) -> bool:
-        return self.state in LIVE
-
-    @property
-    def open(self) -> bool:
-        """Whether it works or is going to."""
-        return self.state in OPEN
 
     @property
     def metric(self) -> str:

@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
-from cockpit.models.queue import Turn, short
+from cockpit.models.queue import short, why
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES, UNKNOWN, progress
 from cockpit.render import numbers
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box, column, fit, right
-from engine.jobs.queue import Use
+from engine.jobs.queue import SlotUse
+from engine.jobs.queue_rows import QueueRow
 
 WIDE = 110  # columns from which on ids are whole and experiments are shown
 BAR = 20  # cells
 
 
-def slots(uses: Sequence[Use], rows: Mapping[str, Row], here: str, across: int, down: int) -> Lines:
+def slots(uses: Sequence[SlotUse], rows: Mapping[str, Row], here: str, across: int, down: int) -> Lines:
     """A line a slot: free, or the run that works on it and how far it is."""
     lines: Lines = []
     for use in uses:
@@ -35,7 +36,7 @@ def slots(uses: Sequence[Use], rows: Mapping[str, Row], here: str, across: int, 
     return box([("slots", "title")], lines or [[("no run has asked for a slot yet", "dim")]], across, down)
 
 
-def line(turns: Sequence[Turn], cursor: int, top: int, across: int, down: int) -> Lines:
+def line(entries: Sequence[QueueRow[Row]], cursor: int, top: int, across: int, down: int) -> Lines:
     """Heading, a line a run, and the whole reason of the one under the cursor at the bottom.
 
     ``begins`` and ``done`` are from now, by what such runs took before.
@@ -45,29 +46,29 @@ def line(turns: Sequence[Turn], cursor: int, top: int, across: int, down: int) -
     head += column("experiment", 17) if wide else ""
     head += f"{column('slot', 6)} {right('begins', 7)} {right('done', 7)}  why"
     lines: Lines = [[(head, "dim")]]
-    for index in range(top, min(len(turns), top + max(down - 4, 1))):
-        one = _one(turns[index], wide)
+    for index in range(top, min(len(entries), top + max(down - 4, 1))):
+        one = _one(entries[index], wide)
         lines.append([("".join(text for text, _ in fit(one, across - 2)), "select")] if index == cursor else one)
-    if not turns:
+    if not entries:
         lines.append([("nothing works and nothing waits: a launches a run", "dim")])
-    if turns:
+    if entries:
         lines += [[]] * (down - 3 - len(lines))
-        lines.append([("▸ ", "mark"), (f"{short(turns[cursor].row)}  ", "bold"), (turns[cursor].why, "")])
+        lines.append([("▸ ", "mark"), (f"{short(entries[cursor].run)}  ", "bold"), (why(entries[cursor]), "")])
     return box([("queue", "title")], lines, across, down, "focus")
 
 
-def _one(turn: Turn, wide: bool) -> Line:
-    row = turn.row
-    mark, word, look = ("‖", "PAUSE", "warn") if turn.paused else STATES.get(row.state, UNKNOWN)
-    place = "" if turn.place is None else str(turn.place)
+def _one(entry: QueueRow[Row], wide: bool) -> Line:
+    row = entry.run
+    mark, word, look = ("‖", "PAUSE", "warn") if entry.paused else STATES.get(row.state, UNKNOWN)
+    position = "" if entry.position is None else str(entry.position)
     name = f"{column(row.stage, 9)} {row.name}" if wide else f"{column(row.stage, 9)} {row.id[-4:]}"
-    cells: Line = [(right(place, 3) + " ", "bold"), (column(f"{mark} {word}", 7) + " ", look)]
+    cells: Line = [(right(position, 3) + " ", "bold"), (column(f"{mark} {word}", 7) + " ", look)]
     cells.append((column(name, 28 if wide else 15) + " ", "bold" if row.live else ""))
     if wide:
         cells.append((column(row.experiment, 16) + " ", "dim"))
-    cells.append((column(turn.device, 6) + " ", "dim"))
-    begins = "now" if row.live else numbers.duration(turn.begins)
+    cells.append((column(entry.slot, 6) + " ", "dim"))
+    begins = "now" if row.live else numbers.duration(entry.begins)
     cells.append(
-        (f"{right(begins, 7)} {right(numbers.duration(turn.ends), 7)}  ", "dim" if turn.begins is None else "")
+        (f"{right(begins, 7)} {right(numbers.duration(entry.ends), 7)}  ", "dim" if entry.begins is None else "")
     )
-    return [*cells, (turn.why, "" if row.live else "dim")]
+    return [*cells, (why(entry), "" if row.live else "dim")]

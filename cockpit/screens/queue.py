@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cockpit.actions import control
 from cockpit.keys import LIVE, QUEUE
-from cockpit.models.queue import Turn, resting_on, short, turns
+from cockpit.models.queue import dependents, short, why
 from cockpit.models.rows import Row
 from cockpit.panes import queue as pane
 from cockpit.prompts import MenuItem
@@ -14,7 +14,8 @@ from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines
 from engine.errors import UserError
 from engine.jobs import queue
-from engine.jobs.queue import Use, Waiting
+from engine.jobs.queue import SlotUse, Waiting
+from engine.jobs.queue_rows import QueueRow, queue_rows
 from engine.runs.identity import host
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ class QueueScreen:
 
     def __init__(self, context: "Context") -> None:
         self.context = context
-        self.turns: list[Turn] = []
-        self.uses: list[Use] = []
+        self.entries: list[QueueRow[Row]] = []
+        self.uses: list[SlotUse] = []
         self.cursor = 0
         self.trouble = ""
-        self._line: list[Waiting] = []
+        self._waiting: list[Waiting] = []
         self._asked = -LOOK_EVERY
         self._open: list[tuple[str, str]] = []  # what was at work or waiting at the last look
         self._top = 0
@@ -42,18 +43,18 @@ class QueueScreen:
         self._page = 10
 
     @property
-    def turn(self) -> Turn | None:
-        return self.turns[self.cursor] if self.cursor < len(self.turns) else None
+    def entry(self) -> QueueRow[Row] | None:
+        return self.entries[self.cursor] if self.cursor < len(self.entries) else None
 
     @property
     def row(self) -> Row | None:
-        return self.turn.row if self.turn else None
+        return self.entry.run if self.entry else None
 
     def title(self) -> Line:
-        waits = sum(not turn.row.live for turn in self.turns)
+        waits = sum(not entry.run.live for entry in self.entries)
         taken = sum(bool(use.run) for use in self.uses)
         line: Line = [(f"  {taken} of {len(self.uses)} slots taken, {waits} wait", "dim")]
-        ends = [turn.ends for turn in self.turns if not turn.paused]
+        ends = [entry.ends for entry in self.entries if not entry.paused]
         last = max((end for end in ends if end is not None), default=None)
         if last is not None and None not in ends:
             line.append((f"  all done in {numbers.duration(last)}", "dim"))
@@ -69,21 +70,21 @@ class QueueScreen:
         if now - self._asked >= LOOK_EVERY:
             self._asked = now
             try:
-                self.uses, self._line = queue.look(self.context.root)
+                self.uses, self._waiting = queue.snapshot(self.context.root)
                 self.trouble = ""
             except OSError as error:
                 self.trouble = f"{error.filename}: {error.strerror}"
         elif [(row.id, row.state) for row in self.context.list.rows.values() if row.open] == self._open:
             return False
         self._open = [(row.id, row.state) for row in self.context.list.rows.values() if row.open]
-        here, before = self.row, self.turns
-        self.turns = turns(self.context.list.rows, self.uses, self._line, self.context.clock())
+        here, before = self.row, self.entries
+        self.entries = queue_rows(self.context.list.rows, self.uses, self._waiting, self.context.clock(), short)
         self._keep(here)
-        return self.turns != before
+        return self.entries != before
 
     def _keep(self, here: Row | None) -> None:
         """Leave the cursor on its run while that is there."""
-        ids = [turn.row.id for turn in self.turns]
+        ids = [entry.run.id for entry in self.entries]
         if here is not None and here.id in ids:
             self.cursor = ids.index(here.id)
         self.cursor = min(self.cursor, max(len(ids) - 1, 0))
@@ -96,12 +97,12 @@ class QueueScreen:
         self._first = high + 2
         above = pane.slots(self.uses, self.context.list.rows, host(), across, high)
         trouble: Lines = [[(" ✗ " + self.trouble, "bad")]] if self.trouble else []
-        return [*above, *pane.line(self.turns, self.cursor, self._top, across, rest), *trouble]
+        return [*above, *pane.line(self.entries, self.cursor, self._top, across, rest), *trouble]
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
     def _move(self, by: int) -> None:
-        self.cursor = min(max(self.cursor + by, 0), max(len(self.turns) - 1, 0))
+        self.cursor = min(max(self.cursor + by, 0), max(len(self.entries) - 1, 0))
 
     def do_down(self) -> None:
         self._move(1)
@@ -116,10 +117,10 @@ class QueueScreen:
         self._move(-max(1, self._page // 2))
 
     def do_first(self) -> None:
-        self._move(-len(self.turns))
+        self._move(-len(self.entries))
 
     def do_last(self) -> None:
-        self._move(len(self.turns))
+        self._move(len(self.entries))
 
     def why_not_open(self) -> str:
         return "" if self.row else "there is no run here"
@@ -130,22 +131,22 @@ class QueueScreen:
             self.context.show(LIVE)
 
     def why_not_pause(self) -> str:
-        turn = self.turn
-        if turn is None:
+        entry = self.entry
+        if entry is None:
             return "there is no run here"
-        if turn.waiting is not None:
+        if entry.waiting is not None:
             return ""
-        if turn.row.live:
-            return f"{short(turn.row)} is at work: x stops it with a checkpoint, R goes on"
-        return f"{short(turn.row)} waits for no slot of the cockpit's: {turn.why}"
+        if entry.run.live:
+            return f"{short(entry.run)} is at work: x stops it with a checkpoint, R goes on"
+        return f"{short(entry.run)} waits for no slot of the cockpit's: {why(entry)}"
 
     why_not_sooner = why_not_later = why_not_front = why_not_end = why_not_pause
 
     def do_pause(self) -> None:
-        turn = self.turn
-        if turn is not None:
-            self._do(lambda: queue.pause(self.context.root, turn.row.id, not turn.paused))
-            self.context.say(f"{short(turn.row)} {'goes on' if turn.paused else 'paused: others pass it'}")
+        entry = self.entry
+        if entry is not None:
+            self._do(lambda: queue.pause(self.context.root, entry.run.id, not entry.paused))
+            self.context.say(f"{short(entry.run)} {'goes on' if entry.paused else 'paused: others pass it'}")
 
     def do_sooner(self) -> None:
         self._change("sooner")
@@ -179,7 +180,7 @@ class QueueScreen:
         if row is None or row.live:
             control.do_stop(self.context)
             return
-        others = resting_on(row.id, self.context.list.rows)
+        others = dependents(row.id, self.context.list.rows)
         also = f"; {len(others)} that need it end too" if others else ""
         choices = [MenuItem("cancel", f"it does not begin{also}; R on the list brings it back", "now")]
         self.context.choose(f"cancel {short(row)}", choices, lambda when: control.stop(self.context, [row], when))
@@ -188,6 +189,6 @@ class QueueScreen:
         return control.why_not_stop(self.context)
 
     def click(self, x: int, y: int) -> None:
-        place = self._top + y - self._first
-        if y >= self._first and place < len(self.turns):
-            self.cursor = place
+        index = self._top + y - self._first
+        if y >= self._first and index < len(self.entries):
+            self.cursor = index

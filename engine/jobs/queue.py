@@ -1,17 +1,16 @@
-"""Who gets a free slot next: a line for each device of a machine, in the order of coming unless a person changes it.
+"""The queue for slots: one for each device of a machine, first come first served unless a person changes the order.
 
-``<runs>/.slots/<host>/<device>/slot-<n>`` is locked by the run that works on it, ``line/<run id>`` is a ticket that a
-run locks from the moment it is asked for until it works. The kernel unlocks both when their process is gone, however
-it died: a ticket that nobody holds does not count, and the next run that looks removes it. Machines that share the
-folder have slots and lines of their own. What a person wants is ``control/queue.json`` of the run (``Turn``), so any
-machine can be told from any other, and no file has two writers.
+``<runs>/.slots/<host>/<device>/slot-<n>`` is locked by the run that works on the slot, ``line/<run id>`` by a run from
+its request until it works. The kernel releases both locks when their process ends for whatever reason: an entry that
+nobody locks does not count and is removed by the next run that reads the queue. Machines that share the folder have
+slots and queues of their own. People write only ``control/queue.json`` of a run (``QueueOverride``), so every file has
+one writer and any machine can be instructed from any other.
 """
 
 import json
 import math
 import os
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,32 +24,36 @@ from engine.runs.identity import host
 from engine.runs.schema import Exit, Process, QueueOverride, RunInfo, Slots
 from engine.runs.text import clean
 
-LINE = "line"  # folder of tickets
+ENTRIES = "line"  # folder of a queue's entries
 SLOT = "slot-"  # locks of a device
 MOVES = ("first", "sooner", "later", "last")
-TICK = 0.001  # seconds until a ticket that somebody is looking at can be locked
+TICK = 0.001  # seconds until an entry that another process is examining can be locked
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A run in a line. ``count`` is how many of the device's slots it may choose from."""
+    """A run in a queue. ``count``: how many of the device's slots it may choose from."""
 
     run: str
     host: str
     device: str
     count: int
-    came: float  # unix seconds
-    turn: QueueOverride
+    joined: float  # unix seconds
+    override: QueueOverride
 
     @property
-    def key(self) -> tuple[float, float, str]:
-        """The least is first."""
-        return (self.came if self.turn.place is None else self.turn.place, self.came, self.run)
+    def order(self) -> tuple[float, float, str]:
+        """Sort key: the least is served first."""
+        return (self.joined if self.override.position is None else self.override.position, self.joined, self.run)
+
+    @property
+    def paused(self) -> bool:
+        return self.override.paused
 
 
 @dataclass(frozen=True)
-class Use:
-    """A slot and the run that works on it; ``run`` is empty while it is free."""
+class SlotUse:
+    """A slot and the run that works on it; ``run`` is empty while the slot is free."""
 
     host: str
     device: str
@@ -59,12 +62,12 @@ class Use:
 
 
 class QueueEntry:
-    """A run's own place in its line, held by the process that made it; ``leave`` when the run works or ended."""
+    """A run's own entry in its queue, locked by the process that made it until ``leave``."""
 
     def __init__(self, runs: Path, run: str, slots: Slots) -> None:
         self.runs, self.run, self.count = runs, run, max(slots.count, 1)
-        self._place = _place(runs, host(), slots.device)
-        self._path = self._place / LINE / run
+        self._folder = runs / schema.SLOTS / host().replace("/", "-") / slots.device.replace("/", "-")
+        self._path = self._folder / ENTRIES / run
         self._handle = self._join()
 
     def _join(self) -> int:
@@ -76,7 +79,7 @@ class QueueEntry:
             handle = hold(self._path)
             if handle is not None and _is_at(handle, self._path):
                 break
-            if handle is not None:  # somebody was removing an old one just then
+            if handle is not None:  # another process was removing an abandoned entry
                 os.close(handle)
             time.sleep(TICK)
         os.ftruncate(handle, 0)
@@ -84,12 +87,11 @@ class QueueEntry:
         return handle
 
     def take(self) -> int | None:
-        """A descriptor that holds a free slot, when it is this run's turn."""
+        """A descriptor that locks a free slot, when no run before this one can use it; else None."""
         if QueueOverride.read(self.runs / self.run).paused:
             return None
         for slot in range(self.count):
-            path = self._place / f"{SLOT}{slot}"
-            handle = hold(path)
+            handle = hold(self._folder / f"{SLOT}{slot}")
             if handle is None:
                 continue
             if self._is_next(slot):
@@ -100,8 +102,8 @@ class QueueEntry:
         return None
 
     def _is_next(self, slot: int) -> bool:
-        """Whether nobody who could use ``slot`` now stands before this run."""
-        for other in _line(self._place, sweep=True):
+        """Whether no run before this one could use ``slot`` now."""
+        for other in _entries(self._folder, sweep=True):
             if other.run == self.run:
                 break
             if other.count > slot and _could_start(self.runs, other):
@@ -113,99 +115,73 @@ class QueueEntry:
         os.close(self._handle)
 
 
-def look(runs: Path) -> tuple[list[Use], list[Waiting]]:
-    """Every slot that was ever used and everybody in line, the next one of each device first. Changes nothing."""
-    uses: list[Use] = []
-    line: list[Waiting] = []
-    for place in sorted((runs / schema.SLOTS).glob("*/*/")):
-        machine, device = clean(place.parent.name), clean(place.name)
-        for path in place.glob(f"{SLOT}*"):
+def snapshot(runs: Path) -> tuple[list[SlotUse], list[Waiting]]:
+    """Every slot that was ever used and every waiting run, each queue in order. Changes nothing."""
+    uses: list[SlotUse] = []
+    waiting: list[Waiting] = []
+    for folder in sorted((runs / schema.SLOTS).glob("*/*/")):
+        machine, device = clean(folder.parent.name), clean(folder.name)
+        for path in folder.glob(f"{SLOT}*"):
             name = path.name.removeprefix(SLOT)
             if name.isdecimal():
                 run = clean(path.read_text(errors="replace"), 200) if held(path) else ""
-                uses.append(Use(machine, device, int(name), run))
-        line += _line(place)
-    return sorted(uses, key=lambda use: (use.host, use.device, use.slot)), line
+                uses.append(SlotUse(machine, device, int(name), run))
+        waiting += _entries(folder)
+    return sorted(uses, key=lambda use: (use.host, use.device, use.slot)), waiting
 
 
 def move(runs: Path, run: str, to: str) -> None:
-    """Change a run's turn: ``first``, ``sooner`` (before its neighbour), ``later`` or ``last``.
+    """Move a run within its queue: ``first``, ``sooner`` (before its neighbour), ``later`` or ``last``.
 
-    The places of a line stay, who has which changes. Two people who move at once get one order or the other, or two
-    runs with one place: then who came first goes first.
+    The queue's positions stay and are dealt out anew. Two moves at once leave one order or the other, or two runs at
+    one position: then the run that joined first goes first.
     """
-    line = _line_of(runs, run)
-    names = [waiting.run for waiting in line]
-    old = names.index(run)
-    new = {"first": 0, "sooner": max(old - 1, 0), "later": min(old + 1, len(line) - 1), "last": len(line) - 1}[to]
-    order = list(line)
+    queue = _queue_of(runs, run)
+    old = [waiting.run for waiting in queue].index(run)
+    new = {"first": 0, "sooner": max(old - 1, 0), "later": min(old + 1, len(queue) - 1), "last": len(queue) - 1}[to]
+    order = list(queue)
     order.insert(new, order.pop(old))
-    place = -math.inf
-    for waiting, (wanted, _, _) in zip(order, [waiting.key for waiting in line], strict=True):
-        place = max(wanted, math.nextafter(place, math.inf))
-        if place != waiting.key[0]:
-            replace(waiting.turn, place=place).write(runs / waiting.run)
+    position = -math.inf
+    for waiting, (wanted, _, _) in zip(order, [waiting.order for waiting in queue], strict=True):
+        position = max(wanted, math.nextafter(position, math.inf))
+        if position != waiting.order[0]:
+            replace(waiting.override, position=position).write(runs / waiting.run)
 
 
 def pause(runs: Path, run: str, paused: bool) -> None:
-    """Hold a run back that has not begun, or let it go on; the others pass it meanwhile."""
-    waiting = next(waiting for waiting in _line_of(runs, run) if waiting.run == run)
-    replace(waiting.turn, paused=paused).write(runs / run)
+    """Keep a waiting run from starting, or let it start again; the runs behind it pass it meanwhile."""
+    waiting = next(waiting for waiting in _queue_of(runs, run) if waiting.run == run)
+    replace(waiting.override, paused=paused).write(runs / run)
 
 
-def why(waiting: Waiting, line: Sequence[Waiting], uses: Sequence[Use]) -> str:
-    """What a run that is ready waits for, in a line."""
-    if waiting.turn.paused:
-        return f"paused; go on with: engine queue unpause {waiting.run}"
-    before = sum(
-        (other.host, other.device) == (waiting.host, waiting.device)
-        and other.key < waiting.key
-        and not other.turn.paused
-        for other in line
-    )
-    places = f"{waiting.device} slot" if waiting.count == 1 else f"one of {waiting.count} {waiting.device} slots"
-    if before:
-        return f"for a {places}, {before} before it" if waiting.count == 1 else f"for {places}, {before} before it"
-    holders = [
-        use.run
-        for use in uses
-        if (use.host, use.device) == (waiting.host, waiting.device) and use.slot < waiting.count and use.run
-    ]
-    return f"next for the {places}, taken by {', '.join(holders)}" if holders else f"next for the {places}"
+def _entries(folder: Path, sweep: bool = False) -> list[Waiting]:
+    """The runs that wait for a device, in order. ``sweep``: remove entries that nobody locks.
 
-
-def _place(runs: Path, machine: str, device: str) -> Path:
-    return runs / schema.SLOTS / machine.replace("/", "-") / device.replace("/", "-")
-
-
-def _line(place: Path, sweep: bool = False) -> list[Waiting]:
-    """Who stands in the line of a device, the next one first. ``sweep``: remove tickets that nobody holds.
-
-    Whether a ticket of another machine is held cannot be told here, so it counts while the run has not begun.
+    Locks of another machine cannot be examined here, so its entries count while their run has not begun.
     """
-    runs, machine = place.parent.parent.parent, place.parent.name
+    runs, machine = folder.parent.parent.parent, folder.parent.name
     here = machine == host()
-    line: list[Waiting] = []
-    for path in (place / LINE).glob("*"):
+    found: list[Waiting] = []
+    for path in (folder / ENTRIES).glob("*"):
         if here and not held(path):
             if sweep:
                 _remove(path)
             continue
         if not here and not _has_not_begun(runs / path.name):
             continue
-        ticket = read_json(path) or {}  # empty for a moment after it was made
-        came, count = number(ticket.get("came")), number(ticket.get("count"))
-        line.append(
+        entry = read_json(path) or {}  # empty for a moment after it was made
+        joined, count = number(entry.get("came")), number(entry.get("count"))
+        found.append(
             Waiting(
                 clean(path.name, 200),
                 clean(machine),
-                clean(place.name),
+                clean(folder.name),
                 int(count or 1),
-                math.inf if came is None else came,
+                math.inf if joined is None else joined,
                 QueueOverride.read(runs / path.name),
             )
         )
-    return sorted(line, key=lambda waiting: waiting.key)
+    return sorted(found, key=lambda waiting: waiting.order)
 
 
 def _has_not_begun(folder: Path) -> bool:
@@ -214,7 +190,7 @@ def _has_not_begun(folder: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove a ticket that nobody holds. Whoever is making it anew meanwhile sees that and makes another."""
+    """Remove an entry that nobody locks. A process that is making it anew notices that and makes another."""
     handle = hold(path)
     if handle is not None:
         path.unlink(missing_ok=True)
@@ -229,11 +205,11 @@ def _is_at(handle: int, path: Path) -> bool:
 
 
 def _could_start(runs: Path, waiting: Waiting) -> bool:
-    """Whether nothing but a slot keeps a run from working: its inputs are there and nobody holds it back.
+    """Whether a run lacks nothing but a slot: its inputs are there and it is not paused.
 
-    Told from the inputs, not from the run's own phase: its supervisor notices an input a moment after it is there.
+    Decided from its inputs, not from its own phase: its supervisor notices an input a moment after it is there.
     """
-    if waiting.turn.paused:
+    if waiting.paused:
         return False
     try:
         inputs = RunInfo.read(runs / waiting.run).inputs.values()
@@ -244,12 +220,12 @@ def _could_start(runs: Path, waiting: Waiting) -> bool:
     return (process is not None and process.phase == QUEUED) or all(end is not None and end.code == 0 for end in ends)
 
 
-def _line_of(runs: Path, run: str) -> list[Waiting]:
-    """The line that a run stands in; RunError when it stands in none."""
-    for place in (runs / schema.SLOTS).glob("*/*/"):
-        line = _line(place)
-        if any(waiting.run == run for waiting in line):
-            return line
+def _queue_of(runs: Path, run: str) -> list[Waiting]:
+    """The queue that a run waits in; RunError when it waits in none."""
+    for folder in (runs / schema.SLOTS).glob("*/*/"):
+        queue = _entries(folder)
+        if any(waiting.run == run for waiting in queue):
+            return queue
     raise RunError(
         f"{run} does not wait for a slot", location=str(runs / run), remedy="See what waits with: engine queue"
     )

@@ -211,22 +211,23 @@ class Meta:
 
 @dataclass(frozen=True)
 class QueueOverride:
-    """``control/queue.json``: what a person wants of a run that waits. ``place`` stands for its time of coming."""
+    """``control/queue.json``: a person's changes to a waiting run. ``position`` replaces the time at which it joined."""
 
-    place: float | None = None  # unix seconds; the least is first
+    position: float | None = None  # unix seconds, "place" in the file; the least is first
     paused: bool = False
     v: int = VERSION
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        return _record(cls, read_json(folder / CONTROL / QUEUE_OVERRIDE) or {}) or cls()
+        record = read_json(folder / CONTROL / QUEUE_OVERRIDE) or {}
+        return _record(cls, record | {"position": record.get("place")}) or cls()
 
     def write(self, folder: Path) -> None:
         try:
             (folder / CONTROL).mkdir(exist_ok=True)
         except OSError as error:
             raise refused(error, folder / CONTROL) from error
-        write_json(folder / CONTROL / QUEUE_OVERRIDE, asdict(self))
+        write_json(folder / CONTROL / QUEUE_OVERRIDE, {"place": self.position, "paused": self.paused, "v": self.v})
 
 
 def archive_exit(folder: Path) -> None:

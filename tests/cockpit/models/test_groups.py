@@ -6,7 +6,7 @@ from cockpit.models.rows import Row
 
 def row(name, seed=1, stage="student", *, state="DONE", created=0.0, inputs=None, experiment="demo", **config):
     known = {"seed": seed, f"{stage}.seed": seed, **{key.replace("__", "."): value for key, value in config.items()}}
-    return Row(name, stage, experiment, seed, state, created=created, inputs=inputs or {"data": "d"}, config=known)
+    return Row(name, stage, experiment, state, seed=seed, created=created, inputs=inputs or {"data": "d"}, config=known)
 
 
 def ids(groups):

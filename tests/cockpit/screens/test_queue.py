@@ -1,4 +1,4 @@
-"""Screen 4 over real tickets and locks, at the three sizes, driven by keys."""
+"""Screen 4 over real entries and locks, at the three sizes, driven by keys."""
 
 import os
 
@@ -6,7 +6,7 @@ import pytest
 
 from cockpit.render.lines import plain, width
 from engine.jobs import queue
-from engine.jobs.queue import QueueEntry, look
+from engine.jobs.queue import QueueEntry
 from engine.runs.schema import QueueOverride, Slots
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -23,7 +23,7 @@ def line(maker, monkeypatch):
     work = maker.planned("teacher", inputs={"data": data.name}, slots=CPU)
     maker.trained(work, steps=120, total=400, end="")
     runs = {"data": data.name, "work": work.name}
-    tickets = {}
+    entries = {}
     for name, stage, phase, inputs in (
         ("a", "student", "queued", {"data": data.name}),
         ("b", "student", "queued", {"data": data.name}),
@@ -36,19 +36,19 @@ def line(maker, monkeypatch):
     slot = own.take()
     own.leave()
     for name in "abc":
-        tickets[name] = QueueEntry(maker.root, runs[name], CPU)
+        entries[name] = QueueEntry(maker.root, runs[name], CPU)
     yield runs
     os.close(slot)
-    for ticket in tickets.values():
-        ticket.leave()
+    for entry in entries.values():
+        entry.leave()
 
 
 def order(context):
-    return [turn.row.id for turn in context.screen.turns]
+    return [entry.run.id for entry in context.screen.entries]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_slots_and_turns_are_told_with_the_reason_of_each(context, ready, line, press, snapshot, size):
+def test_slots_and_the_queue_are_drawn_with_the_reason_of_each_run(context, ready, line, press, snapshot, size):
     press(ready(context), "4")
     lines = ready(context).draw(*size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
@@ -71,7 +71,9 @@ def test_keys_change_the_order_and_the_cursor_stays_on_its_run(context, ready, l
     assert order(context) == [line[name] for name in ("work", "a", "c", "b")] and context.row.id == line["b"]
     press(context, "T")
     assert order(context) == [line[name] for name in ("work", "b", "a", "c")]
-    assert [waiting.run for waiting in look(maker.root)[1]] == order(context)[1:]  # as every supervisor reads it
+    assert [waiting.run for waiting in queue.snapshot(maker.root)[1]] == order(context)[
+        1:
+    ]  # as every supervisor reads it
 
 
 def test_a_run_is_paused_and_goes_on(context, ready, line, press, maker):
@@ -94,16 +96,16 @@ async def test_cancelling_tells_what_ends_with_it_and_asks_engine(context, ready
     assert "after evaluation" in plain(context.draw(120, 40))  # a run at work is stopped as everywhere
 
 
-def test_times_are_told_from_what_such_runs_took(context, ready, line, press):
+def test_times_are_forecast_from_the_duration_of_earlier_runs(context, ready, line, press):
     press(ready(context), "4")
-    a, b, c = ready(context).screen.turns[1:]
-    eta = context.screen.turns[0].ends
+    a, b, c = ready(context).screen.entries[1:]
+    eta = context.screen.entries[0].ends
     assert eta is not None and a.begins == pytest.approx(eta) and a.ends == pytest.approx(eta + 90)
     assert b.begins == pytest.approx(a.ends) and c.begins == pytest.approx(b.ends) and c.ends is None
 
 
 @pytest.mark.parametrize("key", ["p", "J", "K", "T", "B"])
-def test_a_run_at_work_has_no_turn_to_change(context, ready, line, press, key):
+def test_a_run_at_work_has_no_position_to_change(context, ready, line, press, key):
     press(ready(context), "4")
     press(ready(context), key)
     assert "is at work" in context.message[0]

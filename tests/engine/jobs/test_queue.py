@@ -13,7 +13,7 @@ import pytest
 from engine.errors import RunError
 from engine.jobs import queue
 from engine.jobs.environment import stage_environment
-from engine.jobs.queue import look, move, pause, why
+from engine.jobs.queue import move, pause, snapshot
 from engine.jobs.starter import launch
 from engine.runs import schema
 from engine.runs.schema import Process, QueueOverride, Slots
@@ -61,7 +61,7 @@ class Line:
         return self.began()
 
     def names(self) -> list[str]:
-        return [waiting.run for waiting in look(self.root)[1]]
+        return [waiting.run for waiting in snapshot(self.root)[1]]
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_run_whose_supervisor_was_killed_holds_nobody_up(line: Line) -> None:
     line.bench.until(lambda: not process.supervisor.alive)
     assert line.names() == [b]
     assert line.let_go(first, folders[1]) == [first.name, b]
-    assert not list((line.root / schema.SLOTS).glob("*/*/line/*"))  # its ticket was swept up
+    assert not list((line.root / schema.SLOTS).glob("*/*/line/*"))  # its entry was removed
     launch(folders[0], line.bench.command(folders[0], WORKS, line.here))
     assert line.bench.ends(folders[0]) == "DONE"
 
@@ -175,7 +175,7 @@ def test_a_run_that_may_use_more_slots_is_not_held_up_by_one_that_may_not(line: 
 def test_devices_have_lines_of_their_own(line: Line) -> None:
     line.works(line.start()[0])
     line.works(line.start(slots=Slots("gpu", 1))[0])
-    uses, waiting = look(line.root)
+    uses, waiting = snapshot(line.root)
     assert [(use.device, use.slot, use.run) for use in uses] == [
         ("cpu", 0, line.began()[0]),
         ("gpu", 0, line.began()[1]),
@@ -184,14 +184,14 @@ def test_devices_have_lines_of_their_own(line: Line) -> None:
 
 def test_machines_that_share_the_folder_do_not_wait_for_each_other(line: Line, monkeypatch: Any) -> None:
     there = line.root / schema.SLOTS / "elsewhere" / "cpu"
-    (there / queue.LINE).mkdir(parents=True)
+    (there / queue.ENTRIES).mkdir(parents=True)
     folder = line.bench.create(slots=ONE, host="elsewhere")
-    (there / queue.LINE / folder.name).write_text(json.dumps({"came": 1.0, "count": 1}))
+    (there / queue.ENTRIES / folder.name).write_text(json.dumps({"came": 1.0, "count": 1}))
     record = {"host": "elsewhere", "boot": "x", "pid": 1, "start": "1"}
     (folder / schema.PROCESS).write_text(json.dumps({"attempt": 1, "supervisor": record, "phase": "queued", "t": 1.0}))
     mine = line.works(line.start()[0])
     assert mine.name in line.began()
-    assert [(waiting.host, waiting.run) for waiting in look(line.root)[1]] == [("elsewhere", folder.name)]
+    assert [(waiting.host, waiting.run) for waiting in snapshot(line.root)[1]] == [("elsewhere", folder.name)]
     pause(line.root, folder.name, True)  # its own machine obeys
     assert QueueOverride.read(folder).paused
 
@@ -216,18 +216,6 @@ launch(Path(sys.argv[1]), sys.argv[2:])
     assert [line.bench.state(folder) for folder in folders] == ["DONE"] * 4
 
 
-def test_why_a_run_waits_is_told(line: Line) -> None:
-    first = line.works(line.start()[0])
-    _a, b, _c = line.queued(line.start(3))
-    pause(line.root, b, True)
-    uses, waiting = look(line.root)
-    assert [why(one, waiting, uses) for one in waiting] == [
-        f"next for the cpu slot, taken by {first.name}",
-        f"paused; go on with: engine queue unpause {b}",
-        "for a cpu slot, 1 before it",
-    ]
-
-
 def test_what_does_not_wait_cannot_be_moved(line: Line) -> None:
     first = line.works(line.start()[0])
     for act in (lambda: move(line.root, first.name, "first"), lambda: pause(line.root, first.name, True)):
@@ -235,7 +223,7 @@ def test_what_does_not_wait_cannot_be_moved(line: Line) -> None:
             act()
 
 
-def test_a_damaged_word_of_a_person_or_ticket_holds_nobody_up(line: Line) -> None:
+def test_a_damaged_override_or_entry_holds_nobody_up(line: Line) -> None:
     first = line.works(line.start()[0])
     folders = line.start(2)
     a, b = line.queued(folders)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start shoul
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-    Points = Sequence[float] | Floats
+    Values = Sequence[float] | Floats
 
 
 STEP, EPOCH, TIME = "step", "epoch", "time"
@@ -38,9 +38,12 @@ class Series:
         self._smooth: dict[float, Smooth] = {}
 
     def append(self, step: float, value: float, time: float, epoch: float | None = None) -> None:
+        """Add a point; one of an earlier step than the last replaces what came after that step."""
+        if step < self.last_step and self.count:
+            self.rewind(step)
         self._waiting.append((step, math.nan if epoch is None else epoch, time, value))
 
-    def extend(self, steps: Points, values: Points, times: Points, epochs: Points) -> None:
+    def extend(self, steps: Values, values: Values, times: Values, epochs: Values) -> None:
         """Points in order of steps. A clock that was put back does not make time run backwards."""
         self._store()
         new = self._stored + len(steps)

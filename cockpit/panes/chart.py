@@ -19,8 +19,8 @@ from cockpit.render.lines import Line, Lines, box, column, right, short, width
 from cockpit.theme import CURVES
 
 if TYPE_CHECKING:
-    from cockpit.models.band import Band
     from cockpit.models.series import Floats
+    from engine.metrics.band import Band
 
 LABELS = 6  # cells left of the y axis
 STYLES = [f"series{i}" for i in range(CURVES)] + ["raw", "warn"]

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
-from cockpit.models.band import Band, band
+from cockpit.models.band import mean_and_band
 from cockpit.models.groups import RunGroup, trained
-from cockpit.models.series import STEP
+from cockpit.models.series import STEP, Series
 from cockpit.panes.chart import Chart, Trace
 from cockpit.services.watch import FOLLOWED
 from cockpit.theme import CURVES
+from engine.metrics.band import Band
 
 if TYPE_CHECKING:
     from cockpit.context import Context
@@ -23,7 +24,7 @@ class Curves:
         self.metric = ""
         self.ranges = True
         self._chart = Chart("")
-        self._bands: dict[str, tuple[object, Band | None]] = {}
+        self._bands: dict[str, tuple[object, tuple[Series, Band] | None]] = {}
 
     def _runs(self, groups: Sequence[RunGroup]) -> list[list[str]]:
         """By group the trainings whose curves stand for its runs."""
@@ -61,14 +62,15 @@ class Curves:
             own = [series for data in datas if (series := data.series.get(metric)) is not None]
             key = (metric, axis, [(id(series), series.count, series.last_step) for series in own])
             if group.letter not in self._bands or self._bands[group.letter][0] != key:
-                self._bands[group.letter] = (key, band(own, axis))
+                self._bands[group.letter] = (key, mean_and_band(own, axis))
             found = self._bands[group.letter][1]
             if found is None:
                 drawn.traces += [Trace(group.letter, series, place) for series in own[:1]]  # says what is missing
                 continue
             dash = 4 if place % 2 or place >= CURVES else 0
-            ranged = found if self.ranges and len(own) > 1 else None
-            drawn.traces.append(Trace(group.letter, found.mean, place, dash, ranged))
+            mean, band = found
+            ranged = band if self.ranges and len(own) > 1 else None
+            drawn.traces.append(Trace(group.letter, mean, place, dash, ranged))
             if ranged is not None:
                 drawn.note = [("  mean, range of seeds", "dim")]
             if axis == STEP and any(rows[run].open for run in runs):

@@ -2,13 +2,13 @@
 
 import argparse
 import json
-from dataclasses import asdict
 from functools import partial
 
 from engine.compare import report, table
-from engine.compare.curves import Band, curves
+from engine.compare.curves import curves
 from engine.compare.groups import resolve
 from engine.jobs.store import Store
+from engine.metrics.band import Band
 from engine.report.files import write
 
 
@@ -20,8 +20,8 @@ def compare(options: argparse.Namespace) -> int:
     if options.csv is not None:
         write(options.csv, partial(report.write_csv, comparison), "engine compare A B")
     if options.json:
-        told = [asdict(band) if band else None for band in bands]
-        extra = {"curve": {"metric": options.curve, "groups": told}} if options.curve else {}
+        groups_json = [_curve(band) if band else None for band in bands]
+        extra = {"curve": {"metric": options.curve, "groups": groups_json}} if options.curve else {}
         print(json.dumps(comparison.as_json() | extra))
     elif options.csv is None or str(options.csv) != "-":
         print(table.text(comparison, options.all))
@@ -31,11 +31,16 @@ def compare(options: argparse.Namespace) -> int:
     return 0
 
 
+def _curve(band: Band) -> dict[str, list[float]]:
+    steps = [int(step) for step in band.x]
+    return {"steps": steps, "mean": band.mean.tolist(), "low": band.low.tolist(), "high": band.high.tolist()}
+
+
 def _chart(bands: list[Band | None], metric: str) -> str:
     """Means as capital letters over the ranges of their seeds as small ones."""
     from engine.report.chart import lettered
 
     shown = [(table.letter(place)[0], band) for place, band in enumerate(bands) if band is not None]
-    edges = [(name.lower(), (band.steps, edge)) for name, band in shown for edge in (band.low, band.high)]
-    means = [(name, (band.steps, band.mean)) for name, band in shown]
+    edges = [(name.lower(), (band.x.tolist(), edge.tolist())) for name, band in shown for edge in (band.low, band.high)]
+    means = [(name, (band.x.tolist(), band.mean.tolist())) for name, band in shown]
     return lettered([*edges, *means], f"{metric}  A mean of the seeds, a their range")

@@ -76,7 +76,7 @@ def _print_curve(entry: Entry, story: History) -> None:
     metric = STAGES[entry.info.stage].main_metric
     if metric is None:
         return
-    points = story.metrics.get(metric.name)
+    points = story.series.get(metric.name)
     if points is None or len(points.steps) < 2:
         return
     from engine.report.chart import chart

@@ -1,24 +1,12 @@
 """What the groups reported over the steps of their training: mean over seeds, smallest and largest of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
 
 from engine.compare.groups import Group, Member
 from engine.errors import UserError
+from engine.metrics.band import Band, band
 from engine.runs.reader import MetricSeries, history
 from engine.stages import STAGES
-
-
-@dataclass(frozen=True)
-class Band:
-    """A group's curve over the steps that all of its runs reached; points between reports lie on a line."""
-
-    steps: list[int]
-    mean: list[float]
-    low: list[float]
-    high: list[float]
 
 
 def curves(groups: Sequence[Group], metric: str) -> list[Band | None]:
@@ -29,15 +17,14 @@ def curves(groups: Sequence[Group], metric: str) -> list[Band | None]:
         raise UserError(
             f"none of these runs reported '{metric}'", location="--curve", remedy=f"They reported: {', '.join(names)}."
         )
-    return [band(series) if series else None for series in found]
+    return [shared_band(series) if series else None for series in found]
 
 
-def band(series: Sequence[MetricSeries]) -> Band:
+def shared_band(series: Sequence[MetricSeries]) -> Band:
     """Mean and range of several curves at every step that one of them has and all of them span."""
     first, last = max(one.steps[0] for one in series), min(one.steps[-1] for one in series)
     steps = sorted({step for one in series for step in one.steps if first <= step <= last})
-    values = np.array([np.interp(steps, one.steps, one.values) for one in series])
-    return Band(steps, *(part.tolist() for part in (values.mean(axis=0), values.min(axis=0), values.max(axis=0))))
+    return band([(one.steps, one.values) for one in series], steps)
 
 
 def _series(group: Group, metric: str) -> list[MetricSeries]:
@@ -48,7 +35,7 @@ def _series(group: Group, metric: str) -> list[MetricSeries]:
             declared = {known.name for known in STAGES[run.info.stage].metrics}
             if metric not in declared and run is not member.entry:
                 continue
-            series = history(run.folder).metrics.get(metric)
+            series = history(run.folder).series.get(metric)
             if series is not None and series.steps and (run.info.stage != "evaluate"):
                 found.append(series)
                 break
@@ -60,5 +47,5 @@ def _reported(member: Member) -> list[str]:
         name
         for run in (member.entry, *member.makers)
         if run.info.stage != "evaluate"
-        for name in history(run.folder).metrics
+        for name in history(run.folder).series
     ]

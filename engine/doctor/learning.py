@@ -117,7 +117,7 @@ def gradients_reach(case: Case, stage: str) -> Outcome:
 def learning_rate(case: Case, stage: str) -> Outcome:
     """The learning rate is not 0 all along, and steps move weights: as reported by the run, or by its rehearsal."""
     folder = case.run_of(stage)
-    rates = history(folder).metrics.get(LEARNING_RATE.name)
+    rates = history(folder).series.get(LEARNING_RATE.name)
     if rates is None or not rates.values:
         raise NotThere(f"{stage} reported no learning rate")
     most = max(rates.values)
@@ -138,7 +138,7 @@ def reports_are_sound(case: Case, stage: str) -> Outcome:
     lasting = [finding for finding in watch.current.values() if finding.level != health.INFO]
     worst = [finding for finding in lasting if finding.level == health.ERROR]
     if not lasting:
-        losses = history(folder).metrics.get(LOSS.name)
+        losses = history(folder).series.get(LOSS.name)
         return passed(f"{len(losses.values) if losses else 0} reports, nothing looks wrong at the end")
     first = (worst or lasting)[0]
     named = ", ".join(f"{f.code} ({', '.join(f.groups)})" if f.groups else f.code for f in lasting)

@@ -14,6 +14,7 @@ from typing import Any
 VERSION = 1
 LINE_LIMIT = 64 * 1024  # bytes of one event with its line end: one write, whole or not at all
 TEXT_LIMIT = 4000  # characters of a text inside an event
+MOST = 2**63  # whole numbers of an event are smaller: larger ones may not fit into a float
 
 Event = dict[str, Any]
 
@@ -104,7 +105,7 @@ def fault(event: object) -> str | None:
     if not needed <= event.keys():
         return f"{event['k']} lacks {', '.join(sorted(needed - event.keys()))}"
     for name, value in event.items():
-        if name in types and not isinstance(value, types[name]):
+        if name in types and (not isinstance(value, types[name]) or (type(value) is int and abs(value) >= MOST)):
             return f"{event['k']} has no proper {name!r}"
     return None
 
@@ -114,7 +115,7 @@ def number(value: object) -> float | None:
     if type(value) is float:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if abs(value) < MOST else None
     return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.get(value) if isinstance(value, str) else None
 
 

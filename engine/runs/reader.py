@@ -7,9 +7,10 @@ Texts are cleaned here, so what comes out may be shown.
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from engine.runs import schema
 from engine.runs.events import LINE_LIMIT, Event, fault, number
@@ -108,21 +109,76 @@ def _event(line: bytes) -> Event | None:
     return event if is_plain(line) else clean_values(event)  # type: ignore[no-any-return]
 
 
+class Growable(Protocol):
+    """What a fold needs of a series."""
+
+    def append(self, step: int, value: float, time: float, epoch: float | None = None) -> None: ...
+    def rewind(self, step: float) -> None: ...
+
+
+S = TypeVar("S", bound=Growable)
+
+
+class Fold(Generic[S]):
+    """Folds a run's events, in the order in which they were written, into one series per metric.
+
+    The points of a later attempt replace those of an earlier one from the step at which it resumed.
+    """
+
+    def __init__(self, series: Callable[[], S]) -> None:
+        self.series: dict[str, S] = {}  # of training steps and evaluations, by metric
+        self.attempt = 0
+        self._new_series = series
+        self._begins = False  # an attempt began and has not reported a point yet
+
+    def add(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.feed(event)
+
+    def feed(self, event: Event) -> None:
+        """Take in the next event."""
+        if event["k"] == "start":
+            self.attempt = event["attempt"]
+            self._begins = True
+            if event.get("resumed_from") is not None:
+                self.rewind(event["resumed_from"])
+        elif event["k"] in ("s", "val"):
+            self.record(self.series, event, event["m"])
+
+    def record(self, into: dict[str, S], event: Event, values: Mapping[str, object]) -> dict[str, float]:
+        """Append the event's values to their series; returns those that are numbers."""
+        step, time, epoch = event["step"], event["t"], number(event.get("ep"))
+        if self._begins:  # an attempt that did not resume starts over: its first step replaces all later ones
+            self._begins = False
+            self.rewind(step - 1)
+        known = {name: value for name, raw in values.items() if (value := number(raw)) is not None}
+        for name, value in known.items():
+            series = into.get(name)
+            if series is None:
+                series = into[name] = self._new_series()
+            series.append(step, value, time, epoch)
+        return known
+
+    def rewind(self, step: float) -> None:
+        """Drop every point after ``step``."""
+        for series in self.series.values():
+            series.rewind(step)
+
+
 @dataclass
 class MetricSeries:
-    """One number over the steps, in order."""
+    """The values of one metric in order of steps."""
 
     steps: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     times: list[float] = field(default_factory=list)  # unix seconds
 
-    def add(self, step: int, value: float, t: float) -> None:
+    def append(self, step: int, value: float, time: float, epoch: float | None = None) -> None:
         self.steps.append(step)
         self.values.append(value)
-        self.times.append(t)
+        self.times.append(time)
 
-    def cut(self, step: int) -> None:
-        """Forget what is later than ``step``."""
+    def rewind(self, step: float) -> None:
         while self.steps and self.steps[-1] > step:
             self.steps.pop(), self.values.pop(), self.times.pop()
 
@@ -136,70 +192,51 @@ class Evaluation:
     t: float
 
 
-@dataclass
-class History:
-    """What a run reported, told as one story: what a later attempt did again replaces what an earlier one said."""
+class History(Fold[MetricSeries]):
+    """Everything that a run has reported."""
 
-    metrics: dict[str, MetricSeries] = field(default_factory=dict)  # of training steps and evaluations, by name
-    evaluations: list[Evaluation] = field(default_factory=list)
-    latest: dict[str, Event] = field(default_factory=dict)  # kind (for gate: "gate " + layer) -> newest event
-    notices: list[Event] = field(default_factory=list)  # health, log, ckpt, start, end in order
-    groups: list[str] = field(default_factory=list)  # parameter groups of grad events
-    gradients: dict[str, MetricSeries] = field(default_factory=dict)  # group -> norm, where it has a gradient; "total"
-    attempt: int = 0
+    def __init__(self) -> None:
+        super().__init__(MetricSeries)
+        self.evaluations: list[Evaluation] = []
+        self.latest: dict[str, Event] = {}  # kind (for gate: "gate " + layer) -> newest event
+        self.notices: list[Event] = []  # health, log, ckpt, start, end in order
+        self.groups: list[str] = []  # parameter groups of grad events
+        self.gradients: dict[str, MetricSeries] = {}  # group -> norm, where it has a gradient; "total"
 
-    def add(self, events: Iterable[Event]) -> None:
-        """Take in the next events."""
-        for event in events:
-            kind = event["k"]
-            self.latest["gate " + event["layer"] if kind == "gate" else kind] = event
-            if kind == "start":
-                self.attempt = event["attempt"]
-                self._fresh = True
-                if event.get("resumed_from") is not None:
-                    self._cut(event["resumed_from"])
-            elif kind == "schema":
-                self.groups = [str(group.get("name")) for group in event["groups"] if isinstance(group, dict)]
-            elif kind in ("s", "val", "grad"):
-                self._point(event)
-            if kind in ("start", "health", "log", "ckpt", "end"):
-                self.notices.append(event)
+    def feed(self, event: Event) -> None:
+        kind = event["k"]
+        self.latest["gate " + event["layer"] if kind == "gate" else kind] = event
+        if kind in ("start", "health", "log", "ckpt", "end"):
+            self.notices.append(event)
+        if kind == "schema":
+            self.groups = [str(group.get("name")) for group in event["groups"] if isinstance(group, dict)]
+        elif kind == "grad":
+            norms = zip(self.groups, event["g"], strict=False)
+            self.record(self.gradients, event, {"total": event["total"], **dict(norms)})
+        super().feed(event)
 
-    _fresh: bool = field(default=False, repr=False)
-
-    def _point(self, event: Event) -> None:
-        step, t = event["step"], event["t"]
-        if self._fresh:
-            # An attempt that says nothing of going on has begun anew: from its first step on it tells the story.
-            self._fresh = False
-            self._cut(step - 1)
-        if event["k"] == "grad":
-            values = {"total": number(event["total"])} | {
-                name: number(norm) for name, norm in zip(self.groups, event["g"], strict=False)
-            }
-            series = self.gradients
-        else:
-            values = {name: number(value) for name, value in event["m"].items()}
-            series = self.metrics
-        known = {name: value for name, value in values.items() if value is not None}
-        for name, value in known.items():
-            series.setdefault(name, MetricSeries()).add(step, value, t)
+    def record(self, into: dict[str, MetricSeries], event: Event, values: Mapping[str, object]) -> dict[str, float]:
+        known = super().record(into, event, values)
         if event["k"] == "val":
-            self.evaluations.append(Evaluation(step, event["split"], known, bool(event.get("best")), t))
+            self.evaluations.append(
+                Evaluation(event["step"], event["split"], known, bool(event.get("best")), event["t"])
+            )
+        return known
 
-    def _cut(self, step: int) -> None:
-        for series in (*self.metrics.values(), *self.gradients.values()):
-            series.cut(step)
+    def rewind(self, step: float) -> None:
+        super().rewind(step)
+        for norms in self.gradients.values():
+            norms.rewind(step)
         self.evaluations = [evaluation for evaluation in self.evaluations if evaluation.step <= step]
 
 
 def history(folder: Path) -> History:
     """Everything that the run at ``folder`` has reported so far."""
-    story, tail = History(), Tail(folder / schema.EVENTS)
-    story.add(tail.read())
+    found, tail = History(), Tail(folder / schema.EVENTS)
+    found.add(tail.read())
     while tail.behind:
-        story.add(tail.read())
-    return story
+        found.add(tail.read())
+    return found
 
 
 def follow(path: Path, living: Callable[[], bool], wait: float = 0.2) -> Iterator[str]:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cockpit.models.band import Band
 from cockpit.models.series import Limits, Series
 from cockpit.panes.chart import Chart, Trace, View, render
 from cockpit.render.lines import plain, width
+from engine.metrics.band import Band
 
 
 def series(values, every=10):
@@ -145,7 +145,7 @@ def test_no_numbers_and_no_size_break_the_frame(values, across, down, log, smoot
 @pytest.mark.parametrize("log", [False, True])
 def test_the_axis_has_room_for_the_range_around_a_mean(log):
     mean = series([1.0, 2.0, 3.0])
-    around = Band(mean, mean.steps, mean.values / 4, mean.values * 4)
+    around = Band(mean.steps, mean.values, mean.values / 4, mean.values * 4)
     bare = render(Chart("x", [Trace("a", mean, 0)]), View(log=log), 60, 14)
     full = render(Chart("x", [Trace("a", mean, 0, band=around)]), View(log=log), 60, 14)
     assert top_label(full) >= 10 > 4 >= top_label(bare)

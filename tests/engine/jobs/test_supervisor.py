@@ -67,7 +67,7 @@ def recorded_end(folder: Path) -> Exit:
 def is_whole(folder: Path) -> bool:
     """Whether the trainer's work is there: each step counted once, told once."""
     total = int((folder / "artifacts" / STUDENT_MODEL.file).read_text())
-    steps = history(folder).metrics["loss"].steps
+    steps = history(folder).series["loss"].steps
     return total == sum(range(41)) and steps == list(range(1, 41))
 
 
@@ -231,7 +231,7 @@ def test_a_slot_stays_taken_while_the_stage_lives_even_without_its_supervisor(be
 def test_a_stopped_run_saves_its_work_and_goes_on_from_there(bench: Any) -> None:
     folder = bench.create()
     launch(folder, bench.trainer(folder, 0.05))
-    bench.until(lambda: history(folder).metrics.get("loss"))
+    bench.until(lambda: history(folder).series.get("loss"))
     bench.store.stop(bench.store.entry(folder))
     assert bench.ends(folder) == "STOPPED"
     assert (recorded_end(folder).code, recorded_end(folder).by) == (143, "user")
@@ -247,7 +247,7 @@ def test_a_stopped_run_saves_its_work_and_goes_on_from_there(bench: Any) -> None
 def test_a_stop_after_the_next_evaluation_waits_for_it(bench: Any) -> None:
     folder = bench.create()
     launch(folder, bench.trainer(folder, 0.02))
-    bench.until(lambda: history(folder).metrics.get("loss"))
+    bench.until(lambda: history(folder).series.get("loss"))
     bench.store.stop(bench.store.entry(folder), "evaluation")
     assert bench.ends(folder) == "STOPPED"
     steps = [evaluation.step for evaluation in history(folder).evaluations]
@@ -305,7 +305,7 @@ def test_a_run_that_was_stopped_before_it_was_taken_up_does_not_start(bench: Any
 def test_a_run_without_its_supervisor_can_still_be_stopped(bench: Any) -> None:
     folder = bench.create()
     launch(folder, bench.trainer(folder, 0.05))
-    bench.until(lambda: history(folder).metrics.get("loss"))
+    bench.until(lambda: history(folder).series.get("loss"))
     os.kill(process(folder).supervisor.pid, signal.SIGKILL)
     bench.until(lambda: not process(folder).supervisor.alive)
     bench.store.stop(bench.store.entry(folder))

@@ -149,7 +149,7 @@ def test_two_processes_end_with_the_metrics_of_one_that_sees_the_same_batches(
     own, both = history(alone.folder), history(shared.folder)
     for one, other in zip(own.evaluations, both.evaluations, strict=True):
         assert other.values == pytest.approx(one.values, rel=1e-4)
-    losses = [story.metrics["loss"].values[-1] for story in (own, both)]  # the mean over processes
+    losses = [story.series["loss"].values[-1] for story in (own, both)]  # the mean over processes
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     one, other = (load_file(r.folder / "artifacts" / USER_VECTORS.file)["validation"] for r in (alone, shared))
     torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)

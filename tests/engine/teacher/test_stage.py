@@ -63,7 +63,7 @@ def test_a_step_cut_into_parts_that_are_recomputed_in_backward_trains_the_same(
     words = ["teacher.accumulate=4", "teacher.checkpointing=true"]
     same(plain(objective), adapter(chain, objective, f"{objective}-cut", words))
     names = (f"{objective}-plain", f"{objective}-cut")
-    whole, cut = (history(chain.runs / name).metrics["loss"].values for name in names)
+    whole, cut = (history(chain.runs / name).series["loss"].values for name in names)
     assert cut[:1] == pytest.approx(whole[:1], rel=1e-6)
 
 
@@ -81,7 +81,7 @@ def test_two_processes_train_what_one_trains_on_the_same_batches(
     told, alone = history(folder), history(chain.runs / f"{objective}-plain")
     for one, other in zip(alone.evaluations, told.evaluations, strict=True):
         assert other.values == pytest.approx(one.values, rel=1e-3)
-    losses = [story.metrics["loss"].values[-1] for story in (alone, told)]
+    losses = [story.series["loss"].values[-1] for story in (alone, told)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
@@ -90,7 +90,7 @@ def test_frozen_weights_in_bfloat16_train_experts_in_float32_to_nearly_the_same(
 ) -> None:
     own, half = plain("rank"), adapter(chain, "rank", "half", ["teacher.precision=bf16-mixed"])
     assert all(value.dtype == torch.float32 for name, value in half.items() if name != "gate.num_batches_tracked")
-    losses = [history(chain.runs / name).metrics["loss"].values[-1] for name in ("rank-plain", "half")]
+    losses = [history(chain.runs / name).series["loss"].values[-1] for name in ("rank-plain", "half")]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert any(not torch.equal(own[name], half[name]) for name in own)
 

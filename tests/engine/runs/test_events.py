@@ -63,3 +63,10 @@ def test_histograms_survive_packing_to_a_255th_of_the_root(counts: list[list[int
         for count, seen in zip(row, back, strict=True):
             assert abs(math.sqrt(count) - math.sqrt(seen)) <= math.sqrt(most) * (0.5 / 255 + 1e-9)
             assert (count == most) <= (seen == most)
+
+
+@pytest.mark.parametrize("field", ["step", "t", "ep"])
+def test_a_whole_number_that_fits_no_float_is_refused(field: str) -> None:
+    event = {"v": 1, "t": 1, "q": 1, "k": "s", "step": 1, "ep": 1, "m": {"loss": 10**400}}
+    assert fault(event) is None and number(event["m"]["loss"]) is None  # type: ignore[index]
+    assert fault(event | {field: 10**400})

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from cockpit.keys import RUNS, SCREENS
 from cockpit.panes.system import summary
-from cockpit.render.lines import Line, Lines, block, cells, ends, fit, overlay
+from cockpit.render.lines import Line, Lines, block, ends, fit, overlay
+from engine.report.tables import cells
 
 if TYPE_CHECKING:
     from cockpit.context import Context

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cockpit.models.line_edit import LineEdit
-from cockpit.render.lines import Line, Lines, block, box, cells, column, short
+from cockpit.render.lines import Line, Lines, block, box
+from engine.report.tables import cells, column, short
 
 
 @dataclass

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cockpit.models.series import AXES, HUGE, STEP, TIME, Limits, Series, at, nice_step
-from cockpit.render import numbers
 from cockpit.render.braille import EMPTY, Area, Curve, Window, draw, runs
-from cockpit.render.lines import Line, Lines, box, column, right, short, width
+from cockpit.render.lines import Line, Lines, box, width
 from cockpit.theme import CURVES
+from engine.report import numbers
+from engine.report.tables import column, right, short
 
 if TYPE_CHECKING:
     from cockpit.models.series import Floats

@@ -12,9 +12,10 @@ from cockpit.models.comparison import Comparison, Difference, Metric, Spread, sh
 from cockpit.models.groups import LETTERS, RunGroup
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import glyph, progress
-from cockpit.render import numbers
-from cockpit.render.lines import Line, Lines, column, right, wrap
+from cockpit.render.lines import Line, Lines, wrap
 from cockpit.theme import CURVES
+from engine.report import numbers
+from engine.report.tables import column, right
 
 ROOMY = 96  # cells from which on a metric's line has every column
 VERDICTS = {"better": "ok", "worse": "bad", "undecided": "warn"}

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES, UNKNOWN
-from cockpit.render import numbers
 from cockpit.render.heat import bar
-from cockpit.render.lines import Line, Lines, beside, block, box, column, right, selected
+from cockpit.render.lines import Line, Lines, beside, block, box, selected
 from cockpit.services.system import Machine
+from engine.report import numbers
+from engine.report.tables import column, right
 from engine.stages import STAGES
 
 BY_STAGE = 38  # cells of the table of stages

@@ -3,9 +3,10 @@
 import math
 
 from cockpit.models.gates import Gates, Layer
-from cockpit.render import numbers
 from cockpit.render.heat import heights, strip
-from cockpit.render.lines import Line, Lines, box, right
+from cockpit.render.lines import Line, Lines, box
+from engine.report import numbers
+from engine.report.tables import right
 
 NAME = 4  # cells of an expert's name
 FRAME = 4  # lines of a layer's histograms beside those of its experts

@@ -3,9 +3,10 @@
 import math
 
 from cockpit.models.gradients import HIGH, LOW, NAN, NONE, OK, ZERO, Gradients, ParameterGroup
-from cockpit.render import numbers
 from cockpit.render.heat import bar
-from cockpit.render.lines import Line, Lines, box, column, right
+from cockpit.render.lines import Line, Lines, box
+from engine.report import numbers
+from engine.report.tables import column, right
 
 DECADES = 6.0  # a bar spans so many powers of ten below the greatest norm
 STYLES = {OK: "series0", LOW: "warn", HIGH: "warn", NAN: "bad"}

@@ -5,8 +5,8 @@ import math
 from cockpit.models.gates import Gates
 from cockpit.models.rows import WORST, Row
 from cockpit.models.run_data import RunData
-from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, box, wrap
+from engine.report import numbers
 
 GLYPHS = {"error": ("✗", "bad"), "warning": ("⚠", "warn"), "info": ("·", "dim")}
 

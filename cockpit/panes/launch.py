@@ -8,10 +8,11 @@ from pathlib import Path
 
 from cockpit.models.estimate import Estimate
 from cockpit.models.form import GRID_LIMIT, Form, shown, stages_for
-from cockpit.render import numbers
-from cockpit.render.lines import Line, Lines, box, column, fit, selected, short, width, wrap
+from cockpit.render.lines import Line, Lines, box, fit, selected, width, wrap
 from cockpit.services import engine
 from cockpit.services.planning import AGAIN, BATCH, DOCTOR, Planning
+from engine.report import numbers
+from engine.report.tables import column, short
 from engine.stages import STAGES
 
 VALUE = 24  # cells of a value

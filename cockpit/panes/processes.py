@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from cockpit.models.processes import Usage
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES, UNKNOWN
-from cockpit.render import numbers
-from cockpit.render.lines import Line, Lines, box, column, right, selected
+from cockpit.render.lines import Line, Lines, box, selected
+from engine.report import numbers
+from engine.report.tables import column, right
 
 NARROW = 96  # cells below which account and age have no column
 

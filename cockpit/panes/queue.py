@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from cockpit.models.queue import short, why
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES, UNKNOWN, progress
-from cockpit.render import numbers
 from cockpit.render.heat import bar
-from cockpit.render.lines import Line, Lines, box, column, fit, right
+from cockpit.render.lines import Line, Lines, box, fit
 from engine.jobs.queue import SlotUse
 from engine.jobs.queue_rows import QueueRow
+from engine.report import numbers
+from engine.report.tables import column, right
 
 WIDE = 110  # columns from which on ids are whole and experiments are shown
 BAR = 20  # cells

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from cockpit.models.recommendation import LOADING, Column, Named, Tried
-from cockpit.render import numbers
-from cockpit.render.lines import Line, Lines, Piece, box, cells, column, fit, right, selected, short, width, wrap
+from cockpit.render.lines import Line, Lines, Piece, box, fit, selected, width, wrap
+from engine.report import numbers
+from engine.report.tables import cells, column, right, short
 
 NEXT, COMMON = "▸", "="  # the true next item; an item that every list has
 RANK, SCORE = 2, 6  # cells of a place's number and of its score

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from cockpit.models.rows import Peers, Row
 from cockpit.models.run_list import Entry, GroupHeading
-from cockpit.render import numbers
-from cockpit.render.lines import Line, Lines, block, column, right, selected, width
+from cockpit.render.lines import Line, Lines, block, selected, width
+from engine.report import numbers
+from engine.report.tables import column, right
 
 STATES = {  # state -> glyph, word, style
     "RUNNING": ("●", "RUN", "run"),

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES, UNKNOWN, glyph, progress
-from cockpit.render import numbers
 from cockpit.render.heat import bar
-from cockpit.render.lines import Line, Lines, box, column, ends, right, selected
+from cockpit.render.lines import Line, Lines, box, ends, selected
+from engine.report import numbers
+from engine.report.tables import column, right
 from engine.stages import STAGES
 
 

@@ -3,10 +3,10 @@
 from cockpit.models.series import Limits, Series
 from cockpit.panes.chart import Chart, Trace, View
 from cockpit.panes.chart import render as chart
-from cockpit.render import numbers
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box
 from cockpit.services.system import Machine
+from engine.report import numbers
 
 
 def percent(share: float | None) -> str:

@@ -5,32 +5,16 @@ A line is a list of (text, style name) pieces; the theme says what a name looks 
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
-from rich.cells import cell_len, set_cell_size
+from engine.report.tables import cells, resized
 
 Piece = tuple[str, str]
 Line = list[Piece]
 Lines = list[Line]
 
 
-def cells(text: str) -> int:
-    """Terminal cells that a text takes: Chinese, Japanese and most emoji take two a character."""
-    return len(text) if text.isascii() else _cells(text)
-
-
-_cells = lru_cache(16384)(cell_len)  # frames, bars and old curves come again with every picture
-
-
 def width(line: Line) -> int:
     return sum(cells(text) for text, _ in line)
-
-
-def short(text: str, size: int) -> str:
-    """A text cut to ``size`` cells; what was cut is marked with an ellipsis."""
-    if cells(text) <= size:
-        return text
-    return set_cell_size(text, size - 1) + "…" if size > 1 else set_cell_size(text, max(size, 0))
 
 
 def fit(line: Line, size: int) -> Line:
@@ -41,7 +25,7 @@ def fit(line: Line, size: int) -> Line:
         taken = cells(text)
         if taken > left:
             if left:
-                out.append((set_cell_size(text, left), style))
+                out.append((resized(text, left), style))
             return out
         if text:
             out.append((text, style))
@@ -49,17 +33,6 @@ def fit(line: Line, size: int) -> Line:
     if left:
         out.append((" " * left, ""))
     return out
-
-
-def column(text: str, size: int) -> str:
-    """A table cell: ``size`` cells, cut with an ellipsis, left aligned."""
-    return set_cell_size(short(text, size), size)
-
-
-def right(text: str, size: int) -> str:
-    """A table cell aligned to the right."""
-    text = short(text, size)
-    return " " * (size - cells(text)) + text
 
 
 def ends(left: Line, end: Line, size: int) -> Line:

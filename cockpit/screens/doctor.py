@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from cockpit.keys import DOCTOR
 from cockpit.models.findings import VERDICTS, Finding, findings
 from cockpit.models.rows import Row
-from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, block, wrap
+from engine.report import numbers
 
 if TYPE_CHECKING:
     from cockpit.context import Context

@@ -6,7 +6,8 @@ from cockpit.keys import HELP, SCREENS, SHOWN, caption
 from cockpit.models import query
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES
-from cockpit.render.lines import Line, Lines, block, column
+from cockpit.render.lines import Line, Lines, block
+from engine.report.tables import column
 
 if TYPE_CHECKING:
     from cockpit.context import Context

@@ -9,11 +9,11 @@ from cockpit.panes import gates, gradients, health, log, side, system
 from cockpit.panes.chart import render as chart
 from cockpit.panes.run_table import glyph
 from cockpit.prompts import MenuItem
-from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines
 from cockpit.screens import live_layout as layout
 from cockpit.screens.live_charts import Charts
 from cockpit.screens.live_layout import Pane, arrange
+from engine.report import numbers
 
 if TYPE_CHECKING:
     from cockpit.context import Context

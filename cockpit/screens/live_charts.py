@@ -8,8 +8,8 @@ from cockpit.models.run_data import TOTAL, RunData
 from cockpit.models.series import Series
 from cockpit.panes import gates
 from cockpit.panes.chart import Chart, Trace
-from cockpit.render import numbers
 from cockpit.theme import CURVES
+from engine.report import numbers
 
 if TYPE_CHECKING:
     from cockpit.context import Context

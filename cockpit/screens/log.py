@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from cockpit.keys import LOG
 from cockpit.models.rows import Row
 from cockpit.panes.log import level, styled
-from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, block
+from engine.report import numbers
 
 if TYPE_CHECKING:
     from cockpit.context import Context

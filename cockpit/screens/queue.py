@@ -10,12 +10,12 @@ from cockpit.models.queue import dependents, short, why
 from cockpit.models.rows import Row
 from cockpit.panes import queue as pane
 from cockpit.prompts import MenuItem
-from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines
 from engine.errors import UserError
 from engine.jobs import queue
 from engine.jobs.queue import SlotUse, Waiting
 from engine.jobs.queue_rows import QueueRow, queue_rows
+from engine.report import numbers
 from engine.runs.identity import host
 
 if TYPE_CHECKING:

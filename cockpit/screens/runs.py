@@ -9,8 +9,8 @@ from cockpit.panes import run_table
 from cockpit.panes.chart import Chart, Trace
 from cockpit.panes.chart import render as chart
 from cockpit.prompts import MenuItem
-from cockpit.render import numbers
 from cockpit.render.lines import Line, Lines, box
+from engine.report import numbers
 
 if TYPE_CHECKING:
     from cockpit.context import Context

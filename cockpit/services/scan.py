@@ -14,6 +14,7 @@ from typing import Any
 from cockpit.models.rows import Row
 from engine.errors import RunError
 from engine.jobs.state import ended, status
+from engine.report.settings import flat
 from engine.runs import schema
 from engine.runs.events import number
 from engine.runs.schema import Exit, Meta, RunInfo, Summary
@@ -188,14 +189,3 @@ def read_config(folder: Path) -> dict[str, Any]:
     except (OSError, yaml.YAMLError, RecursionError, ValueError):
         return {}
     return flat(clean_values(loaded)) if isinstance(loaded, dict) else {}
-
-
-def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"student": {"hidden": 64}} -> {"student.hidden": 64}"""
-    out: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            out |= flat(value, f"{prefix}{key}.")
-        else:
-            out[f"{prefix}{key}"] = value
-    return out

@@ -16,7 +16,7 @@ def bench(options: argparse.Namespace) -> int:
 
     from engine import config as configuration
     from engine.experiments import bench as measuring
-    from engine.report.evaluation import align
+    from engine.report.tables import align
     from engine.training import fit
 
     named = any("=" not in word for word in options.overrides)

@@ -9,7 +9,7 @@ from engine.compare.curves import curves
 from engine.compare.groups import resolve
 from engine.jobs.store import Store
 from engine.metrics.band import Band
-from engine.report.files import write
+from engine.report.csv_files import write
 
 
 def compare(options: argparse.Namespace) -> int:

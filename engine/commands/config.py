@@ -9,6 +9,7 @@ from engine import config
 from engine.commands.overrides import stage_and_settings
 from engine.config import presets
 from engine.config.settings.tree import Setting, settings
+from engine.report.settings import flat
 
 
 def show(options: argparse.Namespace) -> int:
@@ -24,7 +25,7 @@ def show(options: argparse.Namespace) -> int:
     if options.yaml:
         print(config.dump(resolved), end="")
         return 0
-    values = _flat(asdict(resolved))
+    values = flat(asdict(resolved))
     rows = [
         _described(item, values.get(item.key))
         for item in settings(config.Config)
@@ -44,16 +45,6 @@ def show(options: argparse.Namespace) -> int:
     for row in rows:
         print(f"{row['key']:<{width}}  {_shown(row['value'])}  ({row['type']}{_limits(row)}) {row['help']}")
     return 0
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            result |= _flat(value, f"{prefix}{key}.")
-        else:
-            result[prefix + key] = value
-    return result
 
 
 def _described(item: Setting, value: Any) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def _one_model(entry: Entry, options: argparse.Namespace) -> int:
 
 
 def _print(rows: list[dict[str, Any]], name: str) -> None:
-    from engine.report.evaluation import align
+    from engine.report.tables import align
 
     print(f"{name} recommends")
     for user in dict.fromkeys(row["user"] for row in rows):

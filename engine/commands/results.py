@@ -6,12 +6,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import IO, Any
 
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
 from engine.report import results as table
-from engine.report.files import write
+from engine.report.csv_files import write
 
 
 def results(options: argparse.Namespace) -> int:
@@ -33,15 +32,10 @@ def results(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(rows))
     elif options.csv is not None:
-        write(options.csv, partial(_fill, rows), "engine results")
+        write(options.csv, partial(table.write_csv, rows), "engine results")
     else:
         print(table.text(rows))
     return 0
-
-
-def _fill(rows: Sequence[dict[str, Any]], file: IO[str]) -> int:
-    table.write_csv(rows, file)
-    return len(rows)
 
 
 def _over_seeds(entries: Sequence[Entry], every: Sequence[Entry], options: argparse.Namespace) -> int:

@@ -9,7 +9,8 @@ from typing import Any
 from engine.errors import RunError, UserError
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
-from engine.report.results import MACHINE, settings_of
+from engine.report.results import MACHINE
+from engine.report.settings import settings_of
 from engine.stages import STAGES
 
 SEED = "seed"

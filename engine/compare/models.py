@@ -1,6 +1,5 @@
 """The models of one evaluation, repeated with several seeds, against each other: is the distilled one better?"""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
@@ -11,10 +10,11 @@ from engine.compare.figures import COSTS, TESTED, Evaluated, Figure, evaluated, 
 from engine.compare.groups import Group
 from engine.compare.parts import METRIC, Part, parts, sentence
 from engine.compare.parts import lines as part_lines
-from engine.compare.report import DRAWN, Spread, csv_cell, spread_of
-from engine.compare.table import spread_text
-from engine.report.evaluation import WORDS, align
-from engine.report.results import wrapped
+from engine.compare.report import DRAWN, Spread, spread_of
+from engine.report.csv_files import write_rows
+from engine.report.evaluation import WORDS
+from engine.report.numbers import NOTHING, fixed, mean_sd
+from engine.report.tables import align, wrapped
 from engine.stages import MODELS
 
 
@@ -113,8 +113,11 @@ def text(found: Standing) -> str:
     cells = [
         [
             WORDS.get(model, model),
-            *(spread_text(own[name]) for name in ("hr@10", "ndcg@10")),
-            *(_mean(own.get(name), digits) for name, digits in (("mrr", 4), *zip(COSTS, (1, 2), strict=True))),
+            *(mean_sd(own[name].mean, own[name].sd) for name in ("hr@10", "ndcg@10")),
+            *(
+                fixed(own[name].mean, digits) if name in own else NOTHING
+                for name, digits in (("mrr", 4), *zip(COSTS, (1, 2), strict=True))
+            ),
         ]
         for model, own in sorted(found.spreads.items(), key=lambda pair: pair[0] == "oracle")
     ]
@@ -124,10 +127,6 @@ def text(found: Standing) -> str:
     told = [*part_lines(found.parts), ""] if found.parts else []
     lines = [*wrapped(f"{found.name}: {n}"), *wrapped(found.protocol), *table, "", *told]
     return "\n".join([*lines, *(line for sentence in found.verdict for line in wrapped(sentence))])
-
-
-def _mean(spread: Spread | None, digits: int) -> str:
-    return "-" if spread is None or spread.mean is None else f"{spread.mean:.{digits}f}"
 
 
 def write_csv(found: Sequence[Standing], file: IO[str]) -> int:
@@ -141,7 +140,4 @@ def write_csv(found: Sequence[Standing], file: IO[str]) -> int:
             *((part.name, model, METRIC, spread) for part in one.parts for model, spread in part.spreads.items()),
         ]
     ]
-    table = csv.writer(file, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows([csv_cell(value) for value in line] for line in lines)
-    return len(lines)
+    return write_rows(file, columns, lines)

@@ -7,7 +7,9 @@ from statistics import fmean
 from engine.compare.groups import Group, Member
 from engine.compare.report import Spread, spread_of
 from engine.metrics.statistics import Difference, holm, paired_t
-from engine.report.evaluation import align, read
+from engine.report.evaluation import read
+from engine.report.numbers import fixed
+from engine.report.tables import align
 from engine.runs.schema import ARTIFACTS
 from engine.stages import SLICES_TABLE
 
@@ -84,7 +86,7 @@ def _table(member: Member, hide_seen: str) -> dict[str, dict[str, _Cell]]:
 def lines(found: Sequence[Part]) -> list[str]:
     """One line per part, one column per model: means over seeds."""
     models = [model for model in found[0].spreads if model != "oracle"] if found else []
-    cells = [[part.name, f"{part.rows:,.0f}", *(_mean(part.spreads[model]) for model in models)] for part in found]
+    cells = [[part.name, f"{part.rows:,.0f}", *(fixed(part.spreads[model].mean) for model in models)] for part in found]
     return align([f"{METRIC} on", "rows", *models], cells) if found else []
 
 
@@ -98,7 +100,3 @@ def sentence(found: Sequence[Part], baseline: str, model: str) -> str:
         if (names := [name for name, own in told.items() if own == verdict])
     ]
     return f" Over seeds {'; '.join(named)}." if named else ""
-
-
-def _mean(spread: Spread) -> str:
-    return "-" if spread.mean is None else f"{spread.mean:.4f}"

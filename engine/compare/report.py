@@ -1,6 +1,5 @@
 """A whole comparison as plain values: what the command prints, what programs get as JSON, and the rows of its CSV."""
 
-import csv
 import functools
 import statistics
 from collections.abc import Iterator, Sequence
@@ -22,9 +21,9 @@ from engine.compare.figures import (
 from engine.compare.groups import Group, sections
 from engine.compare.notes import Note, notes
 from engine.jobs.state import State
+from engine.report.csv_files import write_rows
 from engine.report.results import protocol
 from engine.report.results import rows as results_of
-from engine.runs.text import csv_safe
 
 
 @dataclass(frozen=True)
@@ -270,15 +269,6 @@ DIFFERENCE = ("mean", "percent", "low", "high", "p", "p_holm", "n", "over", "ver
 
 
 def write_csv(comparison: Comparison, file: IO[str]) -> int:
-    """Write the metric rows with every digit that JSON has, and cells that no spreadsheet executes; tells how many."""
+    """Write the metric rows with every digit that JSON has; returns the number of rows."""
     rows = list(csv_rows(comparison))
-    table = csv.writer(file, lineterminator="\n")
-    if rows:
-        table.writerow(rows[0])
-    table.writerows([csv_cell(value) for value in row.values()] for row in rows)
-    return len(rows)
-
-
-def csv_cell(value: Any) -> str:
-    """A value with every digit; a text that no spreadsheet executes; nothing for None."""
-    return "" if value is None else csv_safe(value) if isinstance(value, str) else repr(value)
+    return write_rows(file, list(rows[0]), (list(row.values()) for row in rows)) if rows else 0

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from engine.compare.figures import REFERENCES, Figure, of_evaluations, of_trainings, of_validation
 from engine.compare.groups import Group
 from engine.compare.report import Spread, evaluations, spread_of
-from engine.compare.table import spread_text
-from engine.report.evaluation import WIDTH, align
+from engine.report.numbers import mean_sd
+from engine.report.tables import WIDTH, align
 from engine.runs.text import clean
 from engine.stages import VAL_NDCG
 
@@ -53,7 +53,7 @@ def text(groups: Sequence[Group], lines: Sequence[Line]) -> str:
             [
                 ("* " if place == chosen else "  ") + _short(group.name),
                 str(own[0].groups[place].n),
-                *(spread_text(line.groups[place]) for line in own),
+                *(mean_sd(line.groups[place].mean, line.groups[place].sd) for line in own),
             ]
             for place, group in enumerate(groups)
         ]

@@ -1,15 +1,13 @@
 """A comparison for a terminal."""
 
-import textwrap
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from engine.compare.report import Comparison, Metric, Setting, Spread
-from engine.report.evaluation import WIDTH, align, probability
+from engine.compare.report import Comparison, Metric
+from engine.report.numbers import NOTHING, interval, mean_sd, probability, setting
+from engine.report.tables import align, fitted, wrapped
 from engine.runs.text import clean
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-NOTHING = "-"
 
 
 def text(comparison: Comparison, every: bool = False) -> str:
@@ -17,28 +15,13 @@ def text(comparison: Comparison, every: bool = False) -> str:
     parts = [
         list(_groups(comparison)),
         list(_settings(comparison, every)),
-        _wrapped(comparison.protocol) if comparison.protocol else [],
+        wrapped(comparison.protocol) if comparison.protocol else [],
         *(_figures(comparison, model) for model in dict.fromkeys(metric.model for metric in comparison.metrics)),
         list(_overlaps(comparison)),
-        [line for note in comparison.notes for line in _wrapped(f"note: {note.text}")],
-        [line for sentence in comparison.verdict for line in _wrapped(sentence)],
+        [line for note in comparison.notes for line in wrapped(f"note: {note.text}")],
+        [line for sentence in comparison.verdict for line in wrapped(sentence)],
     ]
     return clean_text("\n\n".join("\n".join(part) for part in parts if part))
-
-
-def fitted(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns beside each other as far as a narrow terminal has room for them, the others below them."""
-    widths = [max(len(row[place]) for row in (header, *rows)) + 2 for place in range(len(header))]
-    lines: list[str] = []
-    places = list(range(1, len(header)))
-    while places:
-        count = 1
-        while count < len(places) and widths[0] + sum(widths[place] for place in places[: count + 1]) <= WIDTH + 2:
-            count += 1
-        shown, places = [0, *places[:count]], places[count:]
-        part = align([header[place] for place in shown], [[row[place] for place in shown] for row in rows])
-        lines += [*([""] if lines else []), *part]
-    return lines
 
 
 def clean_text(text: str) -> str:
@@ -63,22 +46,18 @@ def _settings(comparison: Comparison, every: bool) -> list[str]:
     shown = [row for row in comparison.settings if every or not row.same]
     hidden = len(comparison.settings) - len(shown)
     header = ["setting", *(letter(place) for place in range(len(comparison.groups)))]
-    lines = fitted(header, [[row.name, *_cells(row)] for row in shown]) if shown else ["no setting differs"]
+    lines = (
+        fitted(header, [[row.name, *map(setting, row.values)] for row in shown]) if shown else ["no setting differs"]
+    )
     return [*lines, *([f"{hidden} equal settings are not shown (--all shows them)"] if hidden else [])]
-
-
-def _cells(row: Setting) -> list[str]:
-    return [_value(value) for value in row.values]
-
-
-def _value(value: Any) -> str:
-    return NOTHING if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _figures(comparison: Comparison, model: str | None) -> list[str]:
     metrics = [metric for metric in comparison.metrics if metric.model == model and _telling(metric)]
     header = [model or "training", *(letter(place) for place in range(len(comparison.groups)))]
-    lines = fitted(header, [[metric.metric, *map(spread_text, metric.groups)] for metric in metrics])
+    lines = fitted(
+        header, [[metric.metric, *(mean_sd(one.mean, one.sd) for one in metric.groups)] for metric in metrics]
+    )
     rows = [row for metric in metrics for row in _differences(metric)]
     if rows:
         columns = ["", "", "diff", "%", "95 % interval", "p", "over", ""]
@@ -106,16 +85,6 @@ def _overlaps(comparison: Comparison) -> Iterator[str]:
         yield f"first items that {pair} share: {', '.join(told)}"
 
 
-def spread_text(spread: Spread) -> str:
-    if spread.mean is None:
-        return NOTHING
-    return _number(spread.mean) + (f" ±{_number(spread.sd)}" if spread.sd is not None else "")
-
-
-def _number(value: float) -> str:
-    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}"
-
-
 def _differences(metric: Metric) -> Iterator[list[str]]:
     for one in metric.differences:
         certain = one.low is not None and one.high is not None
@@ -124,12 +93,8 @@ def _differences(metric: Metric) -> Iterator[list[str]]:
             f"{letter(one.other)}-{letter(one.base)}",
             f"{one.mean:+.4f}",
             f"{one.percent:+.1f}" if one.percent is not None else NOTHING,
-            f"{one.low:+.4f}, {one.high:+.4f}" if certain else NOTHING,
+            NOTHING if one.low is None or one.high is None else interval(one.low, one.high, ", "),
             probability(one.p_holm) if certain else NOTHING,
             f"{one.n:,} {one.over}",
             one.verdict,
         ]
-
-
-def _wrapped(line: str) -> Sequence[str]:
-    return textwrap.wrap(line, WIDTH, subsequent_indent="  ")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from engine.compare.differences import ROWS, SEEDS, Compared
-from engine.report.evaluation import probability
+from engine.report.numbers import interval, probability
 
 UNCERTAIN = "undecided"
 
@@ -45,4 +45,4 @@ def _certainty(one: Compared) -> str:
     if one.low is None or one.high is None:
         return "one seed says nothing about other seeds" if one.n == 1 else "they share no seed, so nothing is certain"
     pairs = f"{one.n:,} {one.over}"
-    return f"95 % interval over {pairs} {one.low:+.4f} to {one.high:+.4f}, Holm's p {probability(one.p_holm)}"
+    return f"95 % interval over {pairs} {interval(one.low, one.high)}, Holm's p {probability(one.p_holm)}"

@@ -1,6 +1,5 @@
 """The tables that an evaluation leaves behind: one row per model and protocol, per slice, and the rank of every row."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from engine.data.sequences import Rows
 from engine.evaluate.figures import means, of_lists
 from engine.evaluate.measure import Measured, Protocol
 from engine.evaluate.models import Model
+from engine.report.csv_files import write_rows
 from engine.runs.schema import RunInfo
 
 Row = dict[str, Any]
@@ -89,18 +89,7 @@ def write(path: Path, rows: Sequence[Row]) -> None:
     """A CSV with every column that any row has; numbers with ten digits, nothing where a row has no value."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(columns)
-        table.writerows([cell(row.get(name)) for name in columns] for row in rows)
-
-
-def cell(value: object) -> str:
-    """A value as the tables write it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+        write_rows(file, columns, ([row.get(name) for name in columns] for row in rows), digits=10)
 
 
 def write_ranks(path: Path, results: Sequence[Measured], splits: dict[str, Rows]) -> None:

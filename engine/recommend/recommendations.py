@@ -3,7 +3,6 @@
 Letters: U users, D width, n items.
 """
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,8 @@ from engine.recommend.histories import Histories
 from engine.recommend.lineage import lineage, made
 from engine.recommend.predictions import Prediction, Teller
 from engine.recommend.titles import Titles
+from engine.report.csv_files import write_rows
 from engine.runs.files import refused
-from engine.runs.text import csv_safe
 from engine.stages import DISTILLED_MODEL, ITEMS, STUDENT_MODEL
 from engine.student.batches import stretches
 from engine.student.model import SequenceModel, load_student
@@ -103,19 +102,12 @@ def rows(
 
 
 def write_csv(path: Path, rows: Iterator[dict[str, str | int | float]]) -> int:
-    """Write the rows, in cells that no spreadsheet executes; returns how many. RunError when the disk refuses."""
-    written = 0
+    """Write the rows and return their number. RunError when the disk refuses."""
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(COLUMNS)
-            for row in rows:
-                cells = (f"{value:.7g}" if isinstance(value, float) else str(value) for value in row.values())
-                table.writerow(map(csv_safe, cells))
-                written += 1
+            return write_rows(file, COLUMNS, (list(row.values()) for row in rows), digits=7)
     except OSError as error:
         raise refused(error, path) from error
-    return written
 
 
 def write_vectors(path: Path, recommender: Recommender, histories: Histories, device: str = "cpu") -> None:

@@ -4,19 +4,17 @@ Reads the CSV files of a run and needs nothing but the standard library.
 """
 
 import csv
-import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.errors import RunError
+from engine.report.numbers import NOTHING, Z, fixed, interval, probability, with_margin
+from engine.report.tables import align, wrapped
 from engine.runs.schema import ARTIFACTS
 from engine.runs.text import clean
 from engine.stages import COMPARISONS, METRICS_TABLE, MODELS, SLICES_TABLE, Artifact
 
-WIDTH = 80
 WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
-Z = 1.96  # standard errors on either side of a mean that hold 95 % of a normal distribution
-NOTHING = "-"
 SAID = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of the metrics table
 NEARER = "overlap with teacher"  # a comparison's metric: share of first items that a student has in common with it
 
@@ -79,31 +77,14 @@ def read(folder: Path, artifact: Artifact) -> list[Row]:
         ) from error
 
 
-def probability(p: float) -> str:
-    """Four digits; what is smaller than they can say is no zero."""
-    return f"{p:.4f}" if p >= 0.00005 else "< 0.0001"
-
-
-def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns under their names: the first one to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in (header, *rows)
-    ]
-
-
 def _block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str], costs: bool = False) -> list[str]:
     header = ["model", *uncertain, *plain, *(["train s", "ms/request"] if costs else [])]
     cells = [
         [
             WORDS.get(row["model"], clean(row["model"])),
-            *(f"{float(row[name]):.4f} ±{Z * float(row[f'{name} se']):.4f}" for name in uncertain),
-            *(f"{float(row[name]):.4f}" for name in plain),
-            *([_number(row["train_seconds"], 1), _number(row["ms_per_request"], 2)] if costs else []),
+            *(with_margin(float(row[name]), float(row[f"{name} se"])) for name in uncertain),
+            *(fixed(float(row[name])) for name in plain),
+            *([_cost(row["train_seconds"], 1), _cost(row["ms_per_request"], 2)] if costs else []),
         ]
         for row in rows
     ]
@@ -114,7 +95,7 @@ def _slices(rows: list[Row], main: Row, metric: str = "ndcg@10") -> list[str]:
     """One line per part of the rows, one column per model."""
     shown = [row for row in rows if (row["hide_seen"], row["candidates"]) == (main["hide_seen"], main["candidates"])]
     models = list(dict.fromkeys(row["model"] for row in sorted(shown, key=_place)))
-    value = {(row["slice"], row["model"]): f"{float(row[metric]):.4f}" for row in shown}
+    value = {(row["slice"], row["model"]): fixed(float(row[metric])) for row in shown}
     counts = {row["slice"]: row["rows"] for row in shown}
     cells = [
         [name, _count(rows), *(value.get((name, model), NOTHING) for model in models)] for name, rows in counts.items()
@@ -140,13 +121,13 @@ def _verdicts(rows: list[Row], metric: str = "ndcg@10") -> Iterator[str]:
         }[row["verdict"]]
         text = (
             f"{verdict}: {metric} {float(row['difference']):+.4f}{by}, 95 % interval "
-            f"{float(row['low']):+.4f} to {float(row['high']):+.4f}, Holm's p {probability(float(row['p']))}, "
+            f"{interval(float(row['low']), float(row['high']))}, Holm's p {probability(float(row['p']))}, "
             f"paired over {_count(row['rows'])} rows."
         )
         for word in ("better", "worse", "undecided"):
             names = [name for name, one in parts.items() if one["verdict"] == word]
             text += f" {word.capitalize()} on {', '.join(names)}." if names else ""
-        yield textwrap.fill(text, WIDTH, subsequent_indent="  ")
+        yield from wrapped(text)
 
 
 def _nearer(rows: list[Row]) -> Iterator[str]:
@@ -159,7 +140,7 @@ def _nearer(rows: list[Row]) -> Iterator[str]:
                 f"{before + points:.1f} %: {points:+.1f} points, 95 % interval {100 * float(row['low']):+.1f} to "
                 f"{100 * float(row['high']):+.1f}, over {_count(row['rows'])} rows."
             )
-            yield textwrap.fill(text, WIDTH, subsequent_indent="  ")
+            yield from wrapped(text)
 
 
 def _place(row: Row) -> int:
@@ -175,5 +156,5 @@ def _count(text: str) -> str:
     return f"{int(text):,}"
 
 
-def _number(text: str, digits: int) -> str:
-    return f"{float(text):.{digits}f}" if text else NOTHING
+def _cost(text: str, digits: int) -> str:
+    return fixed(float(text) if text else None, digits)

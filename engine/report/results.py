@@ -1,14 +1,15 @@
 """Finished evaluations as one table: a row per model and run, with the settings in which the runs differ."""
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from engine.errors import UserError
-from engine.report.evaluation import WIDTH, align, read
-from engine.runs.schema import CONFIG
-from engine.runs.text import clean, csv_safe
+from engine.report.csv_files import write_rows
+from engine.report.evaluation import read
+from engine.report.numbers import with_margin
+from engine.report.settings import settings_of
+from engine.report.tables import align, wrapped
+from engine.runs.text import clean
 from engine.stages import METRICS_TABLE
 
 FIRST = (
@@ -37,25 +38,23 @@ def rows(folders: Sequence[Path], every: bool = False) -> list[dict[str, Any]]:
         and [own.get(name) for own in settings] != seeds  # follows the seed, which has its own column
     ]
     found = [
-        (place, row)
-        for place, folder in enumerate(folders)
+        (index, row)
+        for index, folder in enumerate(folders)
         for row in read(folder, METRICS_TABLE)
         if every or (row["split"] == "test" and row["main"] == "true")
     ]
     columns = list(dict.fromkeys([*FIRST, *(name for _, row in found for name in row)]))
     return [
         {name: _value(name, row.get(name, "")) for name in columns}
-        | {name: settings[place].get(name) for name in different}
-        for place, row in found
+        | {name: settings[index].get(name) for name in different}
+        for index, row in found
     ]
 
 
-def write_csv(rows: Sequence[dict[str, Any]], file: IO[str]) -> None:
-    """The table as CSV whose cells no spreadsheet executes."""
+def write_csv(rows: Sequence[dict[str, Any]], file: IO[str]) -> int:
+    """Write the table as CSV; returns the number of rows."""
     columns = list(dict.fromkeys([*FIRST, *(name for row in rows for name in row)]))
-    table = csv.writer(file, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows([csv_safe(_cell(row.get(name))) for name in columns] for row in rows)
+    return write_rows(file, columns, ([row.get(name) for name in columns] for row in rows), digits=10)
 
 
 def text(rows: Sequence[dict[str, Any]]) -> str:
@@ -67,7 +66,7 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
                 row["run"],
                 str(row["seed"]),
                 row["model"],
-                *(f"{row[name]:.4f} ±{1.96 * row[f'{name} se']:.4f}" for name in ("hr@10", "ndcg@10")),
+                *(with_margin(row[name], row[f"{name} se"]) for name in ("hr@10", "ndcg@10")),
             ]
         )
     lines: list[str] = []
@@ -86,15 +85,6 @@ def protocol(row: dict[str, Any]) -> str:
     )
 
 
-def wrapped(line: str) -> Iterator[str]:
-    """The line in pieces that fit a narrow terminal, broken at spaces."""
-    while len(line) > WIDTH and " " in line[:WIDTH]:
-        cut = line.rindex(" ", 0, WIDTH)
-        yield line[:cut]
-        line = "  " + line[cut + 1 :]
-    yield line
-
-
 def _value(name: str, cell: str) -> Any:
     if cell == "":
         return None
@@ -106,34 +96,3 @@ def _value(name: str, cell: str) -> Any:
         return int(cell)
     except ValueError:
         return float(cell)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def settings_of(folder: Path) -> dict[str, Any]:
-    """Dotted names and values of the run's configuration."""
-    import yaml  # here, because the other tables need none of it
-
-    try:
-        tree = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(
-            f"the configuration cannot be read ({error})",
-            location=str(folder / CONFIG),
-            remedy=f"Remove the run: engine rm {folder.name}",
-        ) from error
-    return dict(_flat(tree, ""))
-
-
-def _flat(tree: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, clean(value) if isinstance(value, str) else value

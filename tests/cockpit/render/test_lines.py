@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.render.lines import beside, block, box, column, ends, fit, overlay, plain, right, short, width
+from cockpit.render.lines import beside, block, box, ends, fit, overlay, plain, width
 
 texts = st.text(alphabet="ab 日本é⣿", max_size=12)
 lines = st.lists(st.tuples(texts, st.sampled_from(["", "dim"])), max_size=4)
@@ -12,12 +12,6 @@ lines = st.lists(st.tuples(texts, st.sampled_from(["", "dim"])), max_size=4)
 @given(lines, st.integers(0, 30))
 def test_a_fitted_line_has_exactly_its_width(line, size):
     assert width(fit(line, size)) == size
-
-
-@given(texts, st.integers(0, 12))
-def test_a_column_has_exactly_its_width(text, size):
-    assert width([(column(text, size), "")]) == size
-    assert width([(right(text, size), "")]) == size
 
 
 @given(lines, lines, st.integers(0, 3), st.integers(0, 25))
@@ -29,11 +23,6 @@ def test_laying_one_line_on_another_keeps_the_width(under, over, top, left):
 def test_an_overlay_hides_only_what_is_below_it():
     assert plain(overlay([[("abcdefgh", "")]], [[("XY", "bold")]], 0, 3)) == "abcXYfgh"
     assert plain(overlay([[("a日本b", "")]], [[("XY", "")]], 0, 2)) == "a XY b"
-
-
-def test_what_is_cut_is_marked():
-    assert short("abcdef", 4) == "abc…"
-    assert short("日本語", 4) == "日 …"
 
 
 def test_a_box_holds_its_lines():

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cockpit.services.scan import Scanner, flat, read_config
+from cockpit.services.scan import Scanner, read_config
 from engine.runs.schema import Meta
 
 NOW = 1_790_000_000.0
@@ -138,7 +138,6 @@ def test_settings_are_read_flat_and_clean(maker):
     assert read_config(folder)["student.name"] == "xy" and read_config(folder)["student.hidden"] == 64
     (folder / "config.yaml").write_text("{a: [")
     assert read_config(folder) == {} and read_config(folder / "nowhere") == {}
-    assert flat({"a": {"b": {"c": 1}}, "d": 2}) == {"a.b.c": 1, "d": 2}
 
 
 def test_a_look_gives_way_after_its_budget(maker):

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from engine.errors import RunError
-from engine.report.evaluation import WIDTH, align, probability, read, render
+from engine.report.evaluation import read, render
+from engine.report.tables import WIDTH
 from engine.runs.schema import ARTIFACTS
 from engine.stages import COMPARISONS, METRICS_TABLE, OVERLAPS
 
@@ -74,14 +75,3 @@ def test_hostile_names_reach_the_terminal_as_text(finished: Path, tmp_path: Path
 def test_an_unfinished_evaluation_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="engine resume"):
         render(tmp_path / "evaluate-2")
-
-
-def test_columns_are_as_wide_as_their_widest_cell() -> None:
-    assert align(["model", "n"], [["a", "100"], ["longer", "5"]]) == ["model     n", "a       100", "longer    5"]
-
-
-@pytest.mark.parametrize(
-    ("p", "said"), [(1.0, "1.0000"), (0.00012, "0.0001"), (0.00004, "< 0.0001"), (0.0, "< 0.0001")]
-)
-def test_a_small_probability_is_never_called_zero(p: float, said: str) -> None:
-    assert probability(p) == said

@@ -1,9 +1,11 @@
-"""Numbers, times and sizes as short text."""
+"""Numbers, uncertainties, durations and sizes as short text. Standard library only."""
 
 import math
 import time
 
-MISSING = "--"
+MISSING = "--"  # in a screen's narrow columns
+NOTHING = "-"  # in a report's table
+Z = 1.96  # standard errors on either side of a mean that hold 95 % of a normal distribution
 
 
 def figure(value: float | None, digits: int = 4) -> str:
@@ -25,10 +27,42 @@ def figure(value: float | None, digits: int = 4) -> str:
 
 
 def signed(value: float | None) -> str:
-    """A difference, with its sign."""
+    """A difference as ``figure``, with its sign."""
     if value is None:
         return MISSING
     return figure(value) if value < 0 or math.isnan(value) else "+" + figure(value)
+
+
+def fixed(value: float | None, digits: int = 4) -> str:
+    """A number with so many digits after the point: 0.1234."""
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def measured(value: float) -> str:
+    """A metric or a cost: 0.1234, from 100 on 1,234.5."""
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def mean_sd(mean: float | None, sd: float | None) -> str:
+    """Mean and standard deviation: 0.1234 ±0.0012."""
+    if mean is None:
+        return NOTHING
+    return measured(mean) + (f" ±{measured(sd)}" if sd is not None else "")
+
+
+def with_margin(value: float, error: float) -> str:
+    """A mean with half its 95 % interval, from its standard error: 0.1234 ±0.0024."""
+    return f"{value:.4f} ±{Z * error:.4f}"
+
+
+def interval(low: float, high: float, between: str = " to ") -> str:
+    """-0.0010 to +0.0042"""
+    return f"{low:+.4f}{between}{high:+.4f}"
+
+
+def probability(p: float) -> str:
+    """Four digits; a smaller value is shown as a bound, never as zero."""
+    return f"{p:.4f}" if p >= 0.00005 else "< 0.0001"
 
 
 def count(value: float) -> str:
@@ -41,6 +75,11 @@ def brief(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g}{letter}"
     return f"{value:.3g}"
+
+
+def rate(value: float) -> str:
+    """A rate with at least two digits: 1,234, 62, 3.4, 0.42."""
+    return f"{value:,.{0 if value >= 10 else 1 if value >= 1 else 2}f}"
 
 
 def duration(seconds: float | None) -> str:
@@ -73,4 +112,10 @@ def size(number: float) -> str:
 
 
 def clock(seconds: float) -> str:
+    """The time of day of a unix time: 14:03:59."""
     return time.strftime("%H:%M:%S", time.localtime(seconds))
+
+
+def setting(value: object) -> str:
+    """A setting's value as it is typed; a dash where there is none."""
+    return NOTHING if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,34 @@
+"""A run's configuration as dotted names and values."""
+
+from pathlib import Path
+from typing import Any
+
+from engine.errors import UserError
+from engine.runs.schema import CONFIG
+from engine.runs.text import clean
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"student": {"hidden": 64}} -> {"student.hidden": 64}"""
+    result: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            result |= flat(value, f"{prefix}{key}.")
+        else:
+            result[f"{prefix}{key}"] = value
+    return result
+
+
+def settings_of(folder: Path) -> dict[str, Any]:
+    """The settings of the run at ``folder``, texts cleaned. UserError where its configuration cannot be read."""
+    import yaml  # here, because the other tables need none of it
+
+    try:
+        tree = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(
+            f"the configuration cannot be read ({error})",
+            location=str(folder / CONFIG),
+            remedy=f"Remove the run: engine rm {folder.name}",
+        ) from error
+    return {name: clean(value) if isinstance(value, str) else value for name, value in flat(tree).items()}

@@ -76,12 +76,6 @@ ORACLE = Artifact(
 STUDENT_MODEL = Artifact(
     "student", "model", "model.safetensors", "weights of the best validation checkpoint, settings in the header"
 )
-USER_VECTORS = Artifact(
-    "student",
-    "user_vectors",
-    "user_vectors.safetensors",
-    "user vectors after each training sequence and validation history",
-)
 
 LANGUAGE_MODEL = Artifact(
     "backbone", "language_model", "language_model", "frozen language model and tokenizer (a folder)"
@@ -168,16 +162,16 @@ _TABLE = (
         "student",
         "trains a sequential recommender on the data alone: the baseline, and the teacher's user encoder",
         needs=(PROFILE, SEQUENCES, VALIDATION),
-        makes=(STUDENT_MODEL, USER_VECTORS),
+        makes=(STUDENT_MODEL,),
         metrics=TRAINED,
         groups=("embedding", "blocks", "output"),
         gates=False,
-        version=2,
+        version=3,
     ),
     Stage(
         "backbone",
         "makes the frozen language model ready: hub, local folder, or pre-trained here on the catalogue's own text",
-        needs=(PROFILE, ITEMS, SEQUENCES),
+        needs=(ITEMS, SEQUENCES),
         makes=(LANGUAGE_MODEL, TEXT_VECTORS),
         metrics=(Metric("val_loss", "min", "held-out loss per token", "nats"), LOSS, LEARNING_RATE),
         groups=("embedding", "blocks", "output"),
@@ -187,24 +181,22 @@ _TABLE = (
     Stage(
         "teacher",
         "trains iLoRA on the frozen backbone, gated by the frozen student's user vectors",
-        needs=(PROFILE, ITEMS, SEQUENCES, VALIDATION, STUDENT_MODEL, USER_VECTORS, LANGUAGE_MODEL, TEXT_VECTORS),
+        needs=(ITEMS, SEQUENCES, VALIDATION, STUDENT_MODEL, LANGUAGE_MODEL, TEXT_VECTORS),
         makes=(ADAPTER,),
         metrics=TRAINED,
         groups=("lora_a", "lora_b", "gate", "projector", "head"),
         gates=True,
-        version=2,
+        version=3,
     ),
     Stage(
         "knowledge",
         "asks the teacher once about every training row and writes the answers down",
         needs=(
-            PROFILE,
             ITEMS,
             SEQUENCES,
             VALIDATION,
             TEST_HISTORIES,
             STUDENT_MODEL,
-            USER_VECTORS,
             LANGUAGE_MODEL,
             TEXT_VECTORS,
             ADAPTER,
@@ -213,25 +205,23 @@ _TABLE = (
         metrics=(VAL_RECALL, VAL_NDCG),
         groups=(),
         gates=True,
-        version=2,
+        version=3,
     ),
     Stage(
         "distill",
         "trains the student again with the teacher's knowledge (DLLM2Rec)",
-        needs=(PROFILE, SEQUENCES, VALIDATION, RANKINGS, LAST_POSITION, ITEM_VECTORS, GATE_WEIGHTS),
+        needs=(PROFILE, SEQUENCES, VALIDATION, RANKINGS, LAST_POSITION, ITEM_VECTORS),
         makes=(DISTILLED_MODEL,),
         metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),
         gates=False,
-        version=3,
+        version=4,
     ),
     Stage(
         "evaluate",
         "ranks the test rows with every model, the same way",
         needs=(
             PROFILE,
-            ITEMS,
-            USERS,
             SEQUENCES,
             VALIDATION,
             TEST,

@@ -1,22 +1,20 @@
 """The ``student`` stage: a sequential recommender trained on the data alone."""
 
-import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from engine.config import Config
 from engine.runs.run import Run
-from engine.stages import STUDENT_MODEL, USER_VECTORS
+from engine.stages import STUDENT_MODEL
 from engine.student.model import SequenceModel, save_student
 from engine.student.module import StudentModule
 from engine.student.replay import for_gpu
 from engine.student.training_plan import course_of, load_inputs, windows_of
-from engine.student.validation import Validation, user_vectors
+from engine.student.validation import Validation
 from engine.training import fit
 
 
 def run(config: Config, run: Run) -> None:
-    """Train to the best validation NDCG@10, then write the model and the user vectors."""
+    """Train to the best validation NDCG@10, then write the model."""
     settings, place = config.student, fit.device(config.trainer)
     items, sequences, rows = load_inputs(run)
     torch.manual_seed(settings.seed)
@@ -39,20 +37,4 @@ def run(config: Config, run: Run) -> None:
     model.to(place).eval()
     with run.output(STUDENT_MODEL) as path:
         save_student(path, model)
-
-    run.progress(0, 2, "write vectors", unit="sets")
-    training = user_vectors(model, sequences.items, sequences.offsets[:-1], sequences.offsets[1:], place)
-    run.progress(1, 2, "write vectors", unit="sets")
-    held_out = user_vectors(model, rows.items, rows.start, rows.stop, place)
-    run.progress(2, 2, "write vectors", unit="sets")
-    with run.output(USER_VECTORS) as path:
-        save_file(
-            {
-                "training": training.cpu().contiguous(),  # [U, D] after each training sequence
-                "validation": held_out.cpu().contiguous(),  # [R, D] before each validation row's target
-                "training_users": torch.from_numpy(sequences.users.astype(np.int64)),  # [U]
-                "validation_users": torch.from_numpy(rows.users.astype(np.int64)),  # [R]
-            },
-            path,
-        )
     run.note(items=items, users=len(sequences))

@@ -1,10 +1,7 @@
-"""Runs for tests: finished ones written by the real writers, and the stages themselves on a small world."""
+"""Runs for tests: finished ones written by the real writers."""
 
 import functools
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +12,8 @@ from numpy.typing import NDArray
 from engine import config
 from engine.jobs.store import Store
 from engine.runs.run import Run, Stopped
-from engine.runs.schema import CONFIG, RunInfo
-from engine.stages import METRICS_TABLE, ROW_RANKS, SLICES_TABLE, STAGES, Artifact
+from engine.runs.schema import RunInfo
+from engine.stages import METRICS_TABLE, ROW_RANKS, SLICES_TABLE
 
 ROWS = 60
 OVERRIDES = ["evaluate.models=[popularity,student]", "evaluate.samples=300"]
@@ -152,74 +149,3 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> World:
             label = f"drop{dropout}"
             world.evaluate(label, seed, f"student.dropout={dropout}", ranks=world.ranks(seed, better))
     return world
-
-
-SMALL = [
-    "data.world.users=60",
-    "data.world.items=80",
-    "data.world.series=20",
-    "data.world.events=9",
-    "student.epochs=2",
-    "student.hidden=16",
-    "backbone.scratch.steps=4",
-    "backbone.scratch.width=16",
-    "backbone.scratch.layers=1",
-    "backbone.scratch.feedforward=16",
-    "backbone.scratch.batch=4",
-    "teacher.epochs=1",
-    "teacher.evaluations=2",
-    "teacher.rank.width=8",
-    "teacher.rank.pretrain_epochs=1",
-    "teacher.lora.rank=4",
-    "knowledge.top=10",
-    "knowledge.shard=16",
-    "trainer.report_every=5",
-]
-
-
-@dataclass(frozen=True)
-class Chain:
-    """A folder of runs; a run is named after its stage unless it gets a name of its own."""
-
-    runs: Path
-
-    def start(
-        self, stage: str, name: str = "", overrides: list[str] | None = None, inputs: dict[str, str] | None = None
-    ) -> tuple[config.Config, Path]:
-        """A planned run of a stage; ``inputs`` names the runs that are not called like their stage."""
-        ranks = "teacher=generate" not in (overrides or [])
-        path = "backbone=path" in (overrides or [])
-        unfit = ("teacher.rank",) * (not ranks) + ("backbone.scratch",) * path
-        small = [word for word in SMALL if not word.startswith(unfit or ("-",))]
-        settings, folder = config.load([*small, *(overrides or [])]), self.runs / (name or stage)
-        folder.mkdir(parents=True)
-        makers = {maker: maker for maker in STAGES[stage].inputs} | (inputs or {})
-        RunInfo(folder.name, stage, "test", settings.seed, "", makers).write(folder)
-        (folder / CONFIG).write_text(config.dump(settings))
-        return settings, folder
-
-    def perform(
-        self, stage: str, name: str = "", overrides: list[str] | None = None, inputs: dict[str, str] | None = None
-    ) -> Path:
-        """The folder of a finished run."""
-        settings, folder = self.start(stage, name, overrides, inputs)
-        with Run.open(folder) as run:
-            import_module(f"engine.{stage}.stage").run(settings, run)
-        return folder
-
-    def made(self, name: str, artifact: Artifact) -> Path:
-        """Where a run's artifact lies."""
-        return self.runs / name / "artifacts" / artifact.file
-
-
-@pytest.fixture(scope="session")
-def new_chain(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Chain]:
-    """A chain with data, student and backbone done, a folder of its own each time."""
-
-    def make() -> Chain:
-        chain = Chain(tmp_path_factory.mktemp("chain"))
-        for stage in ("data", "student", "backbone"):
-            chain.perform(stage)
-        return chain
-
-    return make

@@ -1,7 +1,6 @@
 """A teacher that says titles is asked among the candidates that every model ranks."""
 
 import csv
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,31 +8,9 @@ import pytest
 from engine.report.evaluation import SAID, render
 from engine.stages import METRICS_TABLE
 
-OVERRIDES = [
-    "teacher=generate",
-    "teacher.templates=Seen [HistoryHere]. One of [CansHere]:",
-    "teacher.generate.candidates=4",
-    "teacher.generate.new_tokens=4",
-    "teacher.evaluate_rows=8",
-    "teacher.steps=2",
-    "knowledge.query_selection=random",
-    "knowledge.budget=0.05",
-    "evaluate.models=[popularity,student,teacher]",
-    "evaluate.candidates=4",
-    "evaluate.samples=200",
-]
 
-
-@pytest.fixture(scope="module")
-def chain(new_chain: Callable[[], Any]) -> Any:
-    made = new_chain()
-    for stage in ("teacher", "knowledge", "evaluate"):
-        made.perform(stage, "", OVERRIDES, {"distill": "none"} if stage == "evaluate" else None)
-    return made
-
-
-def test_its_answers_stand_beside_the_ranking_of_the_same_candidates(chain: Any) -> None:
-    with chain.made("evaluate", METRICS_TABLE).open() as file:
+def test_its_answers_stand_beside_the_ranking_of_the_same_candidates(generative: Any) -> None:
+    with generative.made("evaluate", METRICS_TABLE).open() as file:
         rows = list(csv.DictReader(file))
     told = [row for row in rows if row["valid_ratio"]]
     assert {(row["model"], row["candidates"]) for row in told} == {("teacher", "4")}
@@ -42,4 +19,4 @@ def test_its_answers_stand_beside_the_ranking_of_the_same_candidates(chain: Any)
         right, of_valid, ratio, likeliest = (float(row[name]) for name in SAID)
         assert right == pytest.approx(of_valid * ratio) and 0 <= ratio <= 1
         assert 0 < likeliest < 0.9  # one of four by a teacher that has learned next to nothing
-    assert "in its own words: hr@1" in render(chain.runs / "evaluate")
+    assert "in its own words: hr@1" in render(generative.runs / "evaluate")

@@ -1,11 +1,11 @@
 """The whole way from a small world to a teacher's knowledge, with the stages as they are."""
 
 import json
+import math
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +22,7 @@ from engine.cli import main
 from engine.config import read
 from engine.data.sequences import Rows, Sequences
 from engine.evaluate.models import answered
+from engine.knowledge import ask as inference
 from engine.knowledge.rankings import Rankings, best
 from engine.metrics import ranking
 from engine.runs.run import Run, Stopped
@@ -44,11 +45,8 @@ LM = os.environ.get("ENGINE_TEST_LM")
 
 
 @pytest.fixture(scope="module")
-def chain(new_chain: Callable[[], Any]) -> Any:
-    made = new_chain()
-    made.perform("teacher")
-    made.perform("knowledge")
-    return made
+def chain(new_chain: Callable[[], Any], small_runs: Any) -> Any:
+    return new_chain().copy(small_runs, "teacher", "knowledge")
 
 
 def test_every_training_event_but_the_first_of_each_user_gets_a_ranking(chain: Any) -> None:
@@ -132,24 +130,38 @@ def test_a_stopped_run_goes_on_with_the_answers_it_has(chain: Any, monkeypatch: 
     assert torch.equal(whole.items, again.items) and torch.equal(whole.distances, again.distances)
 
 
-def test_killed_at_sixty_percent_it_goes_on_there_to_the_same_answers(chain: Any) -> None:
-    overrides = ["knowledge.targets=1", "knowledge.shard=2"]
-    _, folder = chain.start("knowledge", "killed", overrides)
-    total = -(-sum(len(Rankings.load(chain.made("knowledge", part)).rows) for part in (RANKINGS, LAST_POSITION)) // 2)
-    command = [sys.executable, "-m", "engine", "stage", str(folder)]
-    with subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}) as process:
-        while len(list((folder / "checkpoints").glob("shard*"))) < 0.6 * total:
-            assert process.poll() is None, "it ended before it could be killed"
-        process.kill()
-    assert process.returncode == -signal.SIGKILL and not chain.made("killed", RANKINGS).exists()
-    kept = {path: path.stat().st_mtime_ns for path in (folder / "checkpoints").glob("shard*")}
-    assert 0.6 * total <= len(kept) < total
+def killed_after(count: int, settings: Any, folder: Path) -> None:
+    """The stage, killed when it has written one shard more than ``count``, which still has its scratch name."""
+    save, written = inference.save_file, []
+
+    def save_file(tensors: dict[str, torch.Tensor], path: Path) -> None:
+        save(tensors, path)
+        written.append(path)
+        if len(written) > count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    inference.save_file = save_file
     with Run.open(folder) as run:
-        import_module("engine.knowledge.stage").run(read(folder / CONFIG), run)
+        import_module("engine.knowledge.stage").run(settings, run)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_killed_at_sixty_percent_it_goes_on_there_to_the_same_answers(chain: Any) -> None:
+    settings, folder = chain.start("knowledge", "killed")
+    total = len(list((chain.runs / "knowledge" / "checkpoints").glob("shard*")))
+    count = math.ceil(0.6 * total)
+    process = multiprocessing.get_context("fork").Process(target=killed_after, args=(count, settings, folder))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL and not chain.made("killed", RANKINGS).exists()
+    kept = {path: path.stat().st_mtime_ns for path in (folder / "checkpoints").glob("shard*.safetensors")}
+    assert len(kept) == count < total
+    with Run.open(folder) as run:
+        import_module("engine.knowledge.stage").run(settings, run)
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
-    assert [event["resumed_from"] for event in events(folder) if event.get("resumed_from")] == [2 * len(kept)]
-    chain.perform("knowledge", "unhurt", overrides)
-    whole, again = (Rankings.load(chain.made(name, RANKINGS)) for name in ("unhurt", "killed"))
+    resumed = [event["resumed_from"] for event in events(folder) if event.get("resumed_from")]
+    assert resumed == [settings.knowledge.shard * count]
+    whole, again = (Rankings.load(chain.made(name, RANKINGS)) for name in ("knowledge", "killed"))
     assert torch.equal(whole.items, again.items) and torch.equal(whole.distances, again.distances)
 
 
@@ -198,35 +210,23 @@ def test_training_twice_gives_the_same_adapter(chain: Any) -> None:
     shutil.rmtree(again)
 
 
-def test_a_teacher_that_says_titles_is_trained_and_grounded(chain: Any) -> None:
-    overrides = [
-        "teacher=generate",
-        "teacher.templates=Seen [HistoryHere]. One of [CansHere]:",
-        "teacher.generate.candidates=4",
-        "teacher.generate.new_tokens=4",
-        "teacher.accumulate=2",
-        "teacher.evaluate_rows=12",
-    ]
-    folder = chain.perform("teacher", "generated", overrides)
-    facts = Summary.read(folder)
+def test_a_teacher_that_generates_titles_is_trained_and_grounded(generative: Any) -> None:
+    facts = Summary.read(generative.runs / "teacher")
     assert facts is not None and 0 <= facts.facts["best"]["valid_ratio"] <= 1
-    assert not any(name.startswith("head.") for name in load_file(chain.made(folder.name, ADAPTER)))
-    inputs = {"teacher": "generated"}
-    some = ["knowledge.query_selection=random", "knowledge.budget=0.1", "knowledge.gammas=[0.0, 1.0, 30.0]"]
-    asked = chain.perform("knowledge", "grounded", [*overrides, *some], inputs)
-    rankings = Rankings.load(chain.made(asked.name, RANKINGS))
+    assert not any(name.startswith("head.") for name in load_file(generative.made("teacher", ADAPTER)))
+    rankings = Rankings.load(generative.made("knowledge", RANKINGS))
     assert (rankings.distances[:, 1:] >= rankings.distances[:, :-1]).all()
     assert rankings.distances.min() >= 0 and rankings.distances.max() <= 1
-    held_out = load_file(chain.made(asked.name, TEACHER_HELD_OUT))
+    held_out = load_file(generative.made("knowledge", TEACHER_HELD_OUT))
     assert held_out["items"].shape == (81, held_out["validation"].shape[1])
     assert float(held_out["gamma"]) in (0.0, 1.0, 30.0)
-    scores = answered(chain.made(asked.name, TEACHER_HELD_OUT), "validation", len(held_out["validation"]), "cpu")
-    rows = Rows.load(chain.made("data", VALIDATION))
+    scores = answered(generative.made("knowledge", TEACHER_HELD_OUT), "validation", len(held_out["validation"]), "cpu")
+    rows = Rows.load(generative.made("data", VALIDATION))
     seen = tuple(torch.from_numpy(part.astype(np.int64)) for part in (rows.items, rows.start, rows.stop))
     every = slice(0, len(rows))
     pairs = ranking.history_pairs(seen, every)  # type: ignore[arg-type]
     ranks = ranking.target_ranks(scores(every), torch.from_numpy(rows.targets.astype(np.int64)), pairs)
-    summary = Summary.read(asked)
+    summary = Summary.read(generative.runs / "knowledge")
     assert summary is not None  # what the stage reported is what evaluate will find
     assert summary.best["val_ndcg@10"]["v"] == pytest.approx(float(ranking.ndcg(ranks, 10).mean()))
 

@@ -1,45 +1,23 @@
-"""A teacher that says titles, asked on the spot. The one that scores items is asked in test_panel."""
+"""A teacher that generates titles, asked live. The one that scores items is tested in test_panel."""
 
 import json
 import shutil
-from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from engine import config
 from engine.recommend.panel import FAILED, READY, Panel, Question
-from engine.runs.run import Run
-from engine.runs.schema import CONFIG, RunInfo
-from engine.stages import ADAPTER, STAGES
-
-OVERRIDES = [
-    "teacher=generate",
-    "teacher.epochs=1",
-    "teacher.evaluations=1",
-    "teacher.lora.rank=4",
-    "knowledge.top=10",
-    "knowledge.query_selection=random",
-    "knowledge.budget=0.02",
-    "trainer.report_every=5",
-]
+from engine.stages import ADAPTER
 
 
-@pytest.fixture(scope="module")
-def runs(seven_stages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data, student and backbone of all, and a teacher that says titles."""
-    root, settings = tmp_path_factory.mktemp("saying"), config.load(OVERRIDES)
-    for name in ("data", "student", "backbone"):
-        shutil.copytree(seven_stages / name, root / name)
-    for name in ("teacher", "knowledge"):
-        (root / name).mkdir()
-        (root / name / CONFIG).write_text(config.dump(settings), encoding="utf-8")
-        RunInfo(name, name, "small", 1, name, {maker: maker for maker in STAGES[name].inputs}).write(root / name)
-        with Run.open(root / name) as run:
-            import_module(f"engine.{name}.stage").run(settings, run)
-    return root
+@pytest.fixture
+def runs(generative: Any) -> Path:
+    """The runs of a teacher that generates titles."""
+    folder: Path = generative.runs
+    return folder
 
 
 def test_asked_live_a_teacher_that_says_titles_gives_what_it_wrote_down(runs: Path) -> None:

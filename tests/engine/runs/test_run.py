@@ -17,7 +17,7 @@ from engine.runs.events import unpack_counts
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import Summary
-from engine.stages import ADAPTER, ITEMS, ORACLE, PROFILE, SEQUENCES, STUDENT_MODEL, TEST, USER_VECTORS
+from engine.stages import ADAPTER, ITEM_VECTORS, ITEMS, ORACLE, PROFILE, RANKINGS, SEQUENCES, STUDENT_MODEL, TEST
 
 
 class Clock:
@@ -342,14 +342,14 @@ import resource, sys
 from pathlib import Path
 from engine.errors import UserError
 from engine.runs.run import Run
-from engine.stages import STUDENT_MODEL, USER_VECTORS
+from engine.stages import ITEM_VECTORS, RANKINGS
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
     with Run.open(Path(sys.argv[1])) as run:
-        with run.output(STUDENT_MODEL) as path:
+        with run.output(RANKINGS) as path:
             path.write_bytes(b"w" * 10_000)
         if sys.argv[2] == "output":
-            with run.output(USER_VECTORS) as path:
+            with run.output(ITEM_VECTORS) as path:
                 path.write_bytes(b"w" * 30_000)
         for step in range(10_000):
             run.evaluation(step, {"val_recall@10": 0.1})
@@ -366,14 +366,15 @@ except UserError as error:
     )
 
 
-@pytest.mark.parametrize(("what", "file"), [("events", "events.jsonl"), ("output", USER_VECTORS.file)])
-def test_a_refused_write_ends_the_work_with_a_remedy_and_loses_nothing(folder: Path, what: str, file: str) -> None:
+@pytest.mark.parametrize(("what", "file"), [("events", "events.jsonl"), ("output", ITEM_VECTORS.file)])
+def test_a_refused_write_ends_the_work_with_a_remedy_and_loses_nothing(bench: Any, what: str, file: str) -> None:
+    folder = bench.create("knowledge")
     done = with_small_files(folder, what)
     assert done.returncode == 2, done.stderr
     assert f"{file}: cannot be written: File too large" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    assert (folder / "artifacts" / STUDENT_MODEL.file).stat().st_size == 10_000
-    assert not (folder / "artifacts" / USER_VECTORS.file).exists()
+    assert (folder / "artifacts" / RANKINGS.file).stat().st_size == 10_000
+    assert not (folder / "artifacts" / ITEM_VECTORS.file).exists()
     assert summary(folder).ended == "failed"
     assert history(folder).attempt == 1  # still readable
 

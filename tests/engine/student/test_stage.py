@@ -17,7 +17,7 @@ from engine.errors import RunError, UserError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG
-from engine.stages import STAGES, STUDENT_MODEL, USER_VECTORS
+from engine.stages import STAGES, STUDENT_MODEL
 from engine.student.model import load_student
 from engine.student.stage import run as train_student
 
@@ -48,15 +48,13 @@ def stop_at(run: Run, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Run, "stop_requested", property(lambda self: reported["step"] >= step))
 
 
-def test_it_writes_the_model_and_the_vectors_and_reports_what_the_table_says(
+def test_it_writes_the_model_and_reports_what_the_table_says(
     configured: Callable[..., Config], student_run: Callable[..., Run]
 ) -> None:
     run = student_run()
     with run:
         train_student(configured(epochs=6), run)
     model = load_student(run.folder / "artifacts" / STUDENT_MODEL.file)
-    vectors = load_file(run.folder / "artifacts" / USER_VECTORS.file)
-    assert vectors["training"].shape == vectors["validation"].shape == (60, 16)
     told = history(run.folder)
     best = max(told.evaluations, key=lambda evaluation: evaluation.values["val_ndcg@10"])
     assert best.values["val_ndcg@10"] > 0.3  # chance is about 0.2 with 20 items
@@ -92,9 +90,8 @@ def test_a_stopped_and_resumed_training_ends_with_the_very_numbers_of_an_uninter
     with resumed:
         train_student(chosen, resumed)
 
-    for artifact in (STUDENT_MODEL, USER_VECTORS):
-        one, other = (load_file(r.folder / "artifacts" / artifact.file) for r in (straight, resumed))
-        assert all(torch.equal(one[name], other[name]) for name in one), artifact.name
+    first, second = (load_file(r.folder / "artifacts" / STUDENT_MODEL.file) for r in (straight, resumed))
+    assert all(torch.equal(first[name], second[name]) for name in first)
     one, other = ([(e.step, e.values) for e in history(r.folder).evaluations] for r in (straight, resumed))
     assert one == other
 
@@ -151,7 +148,9 @@ def test_two_processes_end_with_the_metrics_of_one_that_sees_the_same_batches(
         assert other.values == pytest.approx(one.values, rel=1e-4)
     losses = [story.series["loss"].values[-1] for story in (own, both)]  # the mean over processes
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
-    one, other = (load_file(r.folder / "artifacts" / USER_VECTORS.file)["validation"] for r in (alone, shared))
+    items = torch.arange(1, 21)[:, None]
+    models = [load_student(run.folder / "artifacts" / STUDENT_MODEL.file) for run in (alone, shared)]
+    one, other = (model.user_vectors(items) for model in models)
     torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 

@@ -28,7 +28,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("stages", "errors"),
 ]
 LEVEL = {part: len(FLOORS) - depth for depth, floor in enumerate(FLOORS) for part in floor}
-COCKPIT_MAY_USE = {"stages", "errors", "runs", "jobs", "metrics", "training", "config", "report"}
+COCKPIT_MAY_USE = {"stages", "errors", "runs", "jobs", "metrics", "config", "report"}
 
 
 def imports(file: Path) -> set[str]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.runs.events import number, unpack_counts
-from engine.training.health import expert_name
+from engine.runs.events import expert_name, number, unpack_counts
 
 if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start should not pay
     from numpy.typing import NDArray

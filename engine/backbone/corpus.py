@@ -23,7 +23,7 @@ class Corpus:
     def __init__(
         self,
         sequences: Sequences,
-        titles: Sequence[str],  # of every item id, anything at the padding's place
+        titles: Sequence[str],  # of every item id, any text for the padding
         texts: Sequence[str],
         vocabulary: Vocabulary,
         *,
@@ -51,10 +51,10 @@ class Corpus:
 
     def __call__(self, step: int) -> Ints:  # [B, T] token ids, padded on the right
         """The texts of a step: the next users of the epoch's order, each from a random event on, and some entries."""
-        epoch, place = divmod(step, self.per_epoch)
+        epoch, batch = divmod(step, self.per_epoch)
         users = max(1, self.batch - self._catalogue)
         order = np.random.default_rng((self._seed, 1, epoch)).permutation(self._training)
-        chosen = order[place * users : (place + 1) * users]
+        chosen = order[batch * users : (batch + 1) * users]
         draw = np.random.default_rng((self._seed, 2, step))
         events = np.diff(self._sequences.offsets)[chosen]
         start = (draw.random(len(chosen)) * np.maximum(1, events // 2)).astype(np.int64)
@@ -66,12 +66,12 @@ class Corpus:
         """Each user's events from number ``start`` on as titles, as many tokens as the context holds."""
         first = self._sequences.offsets[:-1][users] + start
         length = self._sequences.offsets[1:][users] - first
-        places = np.arange(int(length.max(initial=1)))
-        real = places < length[:, None]
-        items = np.where(real, self._sequences.items[np.where(real, first[:, None] + places, 0)], PADDING)
+        columns = np.arange(int(length.max(initial=1)))
+        real = columns < length[:, None]
+        items = np.where(real, self._sequences.items[np.where(real, first[:, None] + columns, 0)], PADDING)
         parts = np.stack(
             [
-                np.where(real & (places > 0), COMMA, EMPTY),
+                np.where(real & (columns > 0), COMMA, EMPTY),
                 np.where(real, TITLES + items, EMPTY),
                 np.where(real, SLOT, EMPTY),
             ],

@@ -128,9 +128,9 @@ def load(folder: Path, precision: str, quantise: str, device: str) -> tuple[Any,
     bf16-mixed keeps the frozen weights in bfloat16: what learns is in float32 beside them.
     """
     source = folder / SOURCE
-    place: dict[str, Any] = json.loads(source.read_text(encoding="utf-8")) if source.is_file() else {}
+    reference: dict[str, Any] = json.loads(source.read_text(encoding="utf-8")) if source.is_file() else {}
     dtype = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
-    return read(place.get("folder", str(folder)), dtype, quantise, device)
+    return read(reference.get("folder", str(folder)), dtype, quantise, device)
 
 
 def states(model: Any, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -156,11 +156,11 @@ def logits(model: Any, states: Tensor) -> Tensor:  # [N, H] -> [N, V]
 def greedy(
     model: Any, embeddings: Tensor, mask: Tensor, stops: Sequence[int], longest: int
 ) -> Tensor:  # -> [B, <= longest]
-    """The likeliest next tokens of prompts [B, T, H] padded on the left, one by one, until every row has said a stop.
+    """Greedy decoding of left-padded prompts [B, T, H] until every row has generated a stop token.
 
-    A row that has ended goes on with its stop token.
+    A finished row is filled up with its stop token.
     """
-    past, ended, said = None, torch.zeros(len(mask), dtype=torch.bool, device=mask.device), []
+    past, ended, generated = None, torch.zeros(len(mask), dtype=torch.bool, device=mask.device), []
     endings = torch.tensor(stops, device=mask.device)
     for _ in range(longest):
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -embeddings.shape[1] :]
@@ -170,13 +170,13 @@ def greedy(
         past = output.past_key_values
         token = logits(model, output.last_hidden_state[:, -1]).argmax(dim=1)
         token = torch.where(ended, endings[0], token)
-        said.append(token)
+        generated.append(token)
         ended = ended | torch.isin(token, endings)
         if bool(ended.all()):
             break
         embeddings = model.get_input_embeddings()(token[:, None])
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-    return torch.stack(said, dim=1)
+    return torch.stack(generated, dim=1)
 
 
 @torch.no_grad()
@@ -212,8 +212,8 @@ def continued(
         )
         states = torch.cat([states, output.last_hidden_state], dim=1)
     real = torch.arange(longest, device=tokens.device) < length.reshape(-1, 1)
-    told = torch.log_softmax(logits(model, states[real]), dim=1).gather(1, flat[real][:, None])[:, 0]
-    sums = told.new_zeros(len(flat)).index_add_(0, real.nonzero()[:, 0], told)
+    log_p = torch.log_softmax(logits(model, states[real]), dim=1).gather(1, flat[real][:, None])[:, 0]
+    sums = log_p.new_zeros(len(flat)).index_add_(0, real.nonzero()[:, 0], log_p)
     return sums.view(batch, count)
 
 

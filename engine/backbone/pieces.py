@@ -18,7 +18,7 @@ class Copied:
 
     tokens: Ints  # [N]
     row: Ints  # [N] row of each token
-    column: Ints  # [N] place of each token in its row
+    column: Ints  # [N] column of each token in its row
     length: Ints  # [B] tokens of each row
 
     def padded(self, padding: int) -> Ints:  # [B, T]

@@ -82,10 +82,10 @@ class PretrainModule(pl.LightningModule):
             slots = tokens == self.vocabulary.history_slot
             titles = (following != self.vocabulary.padding) & ~slots[:, 1:] & ~slots[:, :-1]
             first = titles & (slots.cumsum(axis=1)[:, :-1] == 0)
-            for place, counted in ((0, titles & ~first), (2, first)):
+            for index, counted in ((0, titles & ~first), (2, first)):
                 losses = self.losses(tokens, counted)
-                sums[place] += losses.double().sum().cpu()
-                sums[place + 1] += len(losses)
+                sums[index] += losses.double().sum().cpu()
+                sums[index + 1] += len(losses)
             tick()
         return {
             "val_loss": float(sums[0] / sums[1].clamp(min=1)),

@@ -21,4 +21,4 @@ class Vocabulary:
     padding: int
     history_slot: int
     candidate_slot: int
-    plain_slot: int  # stands in both places when no vectors are put in
+    plain_slot: int  # replaces both slots when no vectors are inserted

@@ -17,23 +17,23 @@ from engine.data.sequences import Sequences
 from engine.runs.run import Run
 from engine.stages import ITEMS, LANGUAGE_MODEL, SEQUENCES, TEXT_VECTORS
 from engine.training import fit, memory
-from engine.training.optimizer import schedule
+from engine.training.schedule import schedule
 
 
 def run(config: Config, run: Run) -> None:
     """Pre-train or read the model, put it down with its tokenizer, then read every item's text with it."""
-    settings, place = config.backbone, fit.device(config.trainer)
+    settings, device = config.backbone, fit.device(config.trainer)
     titles, texts = catalogue.titles(run.input(ITEMS)), catalogue.texts(run.input(ITEMS))
     if settings.source == "scratch":
         model, tokenizer = _pretrained(config, run, titles, texts)
     else:
-        model, tokenizer = _read(config, run, place)
+        model, tokenizer = _read(config, run, device)
     vocabulary = language.vocabulary(tokenizer)
     if settings.text == "title-and-text":
         titles = [f"{title}. {text}" if text else title for title, text in zip(titles, texts, strict=True)]
     with memory.enough(lambda: memory.smaller("backbone.batch_tokens", settings.batch_tokens, "token")):
         vectors = text_vectors(
-            model.to(place) if settings.quantise == "none" else model,
+            model.to(device) if settings.quantise == "none" else model,
             vocabulary,
             titles,
             settings.pooling,
@@ -68,7 +68,7 @@ def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str]) -
     torch.manual_seed(settings.seed)
     model = new_model(scratch, tokenizer)
     module = PretrainModule(model, scratch, corpus, vocabulary)
-    course = fit.TrainingPlan(
+    plan = fit.TrainingPlan(
         steps=scratch.steps,
         per_epoch=corpus.per_epoch,
         evaluate_every=scratch.evaluate_every,
@@ -81,7 +81,7 @@ def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str]) -
     with memory.enough(lambda: memory.smaller("backbone.scratch.batch", scratch.batch, "text")):
         fit.fit(
             module,
-            course,
+            plan,
             config.trainer,
             run,
             groups=groups(model),
@@ -93,7 +93,7 @@ def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str]) -
     return model.eval().requires_grad_(False), tokenizer
 
 
-def _read(config: Config, run: Run, place: str) -> tuple[Any, Any]:
+def _read(config: Config, run: Run, device: str) -> tuple[Any, Any]:
     """A model of the hub or of a folder, and where it came from."""
     settings = config.backbone
     assert settings.name is not None  # Backbone.check
@@ -102,7 +102,7 @@ def _read(config: Config, run: Run, place: str) -> tuple[Any, Any]:
         run.progress(0, 1, "fetch", unit="models")
         folder, commit = hub.fetch(settings.name, settings.revision)
     dtype = torch.bfloat16 if settings.precision == "bf16-mixed" else torch.float32
-    model, tokenizer = language.read(str(folder), dtype, settings.quantise, place)
+    model, tokenizer = language.read(str(folder), dtype, settings.quantise, device)
     with run.output(LANGUAGE_MODEL) as path:
         if settings.copy and settings.quantise == "none":
             language.save(model, tokenizer, path)

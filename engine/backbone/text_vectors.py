@@ -22,7 +22,7 @@ POOLINGS = ("mean", "last")
 def text_vectors(
     model: Any,
     vocabulary: Vocabulary,
-    texts: Sequence[str],  # of every item id, anything at the padding's place
+    texts: Sequence[str],  # of every item id, any text for the padding
     pooling: str,
     longest: int,
     batch_tokens: int,

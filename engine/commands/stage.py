@@ -20,7 +20,7 @@ def stage(options: argparse.Namespace) -> int:
             from engine.training import health
 
             settings = config.read(run.folder / CONFIG)
-            health.attend(run, settings.health)
+            health.monitor(run, settings.health)
             importlib.import_module(f"engine.{run.stage.name}.stage").run(settings, run)
     except Stopped:
         return 0 if rank() else STOPPED  # Lightning takes any other status of a helper for a crash

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.compare.figures import Figure
 from engine.compare.groups import Group, pairs
-from engine.metrics.statistics import Difference, holm, paired_rows, paired_t
+from engine.metrics.statistics import PairedDifference, holm, paired_rows, paired_t
 
 SEEDS, ROWS = "seeds", "rows"
 
@@ -60,7 +60,7 @@ class _Found:
 
     base: int
     other: int
-    difference: Difference
+    difference: PairedDifference
     mean: float  # of the base
     goal: str  # "" where the pair may not be decided
 
@@ -101,7 +101,7 @@ def compare(
 
 def _over_seeds(
     sides: tuple[list[float | None], list[float | None]], both: list[tuple[int, int]]
-) -> tuple[Difference, float] | None:
+) -> tuple[PairedDifference, float] | None:
     """The paired difference and the base's mean; unpaired and without any certainty where no seed is shared."""
     if both:
         a, b = ([float(side[place[k]] or 0.0) for place in both] for k, side in enumerate(sides))
@@ -110,7 +110,7 @@ def _over_seeds(
     if not all(known):
         return None
     means = [math.fsum(values) / len(values) for values in known]
-    return Difference(means[1] - means[0], -math.inf, math.inf, 1.0, 0, SEEDS), means[0]
+    return PairedDifference(means[1] - means[0], -math.inf, math.inf, 1.0, 0, SEEDS), means[0]
 
 
 def _row_pairs(

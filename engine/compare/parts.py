@@ -6,7 +6,7 @@ from statistics import fmean
 
 from engine.compare.groups import Group, Member
 from engine.compare.report import Spread, spread_of
-from engine.metrics.statistics import Difference, holm, paired_t
+from engine.metrics.statistics import PairedDifference, holm, paired_t
 from engine.report.evaluation import read
 from engine.report.numbers import fixed
 from engine.report.tables import align
@@ -51,7 +51,7 @@ def parts(group: Group, models: Sequence[str], pairs: Sequence[tuple[str, str]],
     names = list(dict.fromkeys(name for table in tables for name in table))
     versus: dict[str, list[Against]] = {name: [] for name in names}
     for baseline, model in pairs:
-        found: dict[str, Difference] = {}
+        found: dict[str, PairedDifference] = {}
         for name in names:
             both = [own for table in tables if {baseline, model} <= (own := table.get(name, {})).keys()]
             if len(both) > 1:

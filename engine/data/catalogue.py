@@ -62,8 +62,8 @@ def _looked_up(raw: pa.Array, catalogue: Catalogue | None) -> tuple[list[str], l
     """Title and text of every raw id, '' where there is none."""
     if catalogue is None:
         return [""] * len(raw), [""] * len(raw)
-    place = pc.index_in(raw, value_set=catalogue.raw)
+    index = pc.index_in(raw, value_set=catalogue.raw)
     return (
-        pc.fill_null(catalogue.title.take(place), "").to_pylist(),
-        pc.fill_null(catalogue.text.take(place), "").to_pylist(),
+        pc.fill_null(catalogue.title.take(index), "").to_pylist(),
+        pc.fill_null(catalogue.text.take(index), "").to_pylist(),
     )

@@ -83,15 +83,15 @@ def make_items(world: WorldSettings, random: Callable[..., Floats]) -> Items:
     rank = np.argsort(np.argsort(random(s))) + 1.0
     weight = rank[series] ** -world.popularity * LATER_PART ** (part - 1) * np.exp(random(n) - 0.5)
     following = np.where(np.append(series[1:] == series[:-1], False), np.arange(n) + 1, -1)
-    place = np.argsort(random(n))  # place[new number] = old number: ids tell nothing about series
-    number = np.argsort(place)
+    old = np.argsort(random(n))  # old number of every new number: ids carry nothing about series
+    new = np.argsort(old)
     return Items(
-        series=series[place],
-        part=part[place],
-        parts=np.bincount(series, minlength=s)[series][place],
-        attributes=attributes[:, place],
-        weight=weight[place],
-        following=np.where(following[place] >= 0, number[following[place]], -1),
+        series=series[old],
+        part=part[old],
+        parts=np.bincount(series, minlength=s)[series][old],
+        attributes=attributes[:, old],
+        weight=weight[old],
+        following=np.where(following[old] >= 0, new[following[old]], -1),
         cold=random(n) < world.cold,
     )
 
@@ -104,7 +104,7 @@ def _histories(world: WorldSettings, items: Items, random: Callable[..., Floats]
     kinds = (world.genres, world.moods, world.eras)
     pulls = (world.genre_pull, world.mood_pull, world.era_pull)
     tastes = [_tastes(world.users, kind, world.taste, random) for kind in kinds]
-    gains = [
+    attractions = [
         np.where(np.arange(kind)[:, None] == values, np.exp(pull), 1.0)  # [kind, N]
         for kind, values, pull in zip(kinds, items.attributes, pulls, strict=True)
     ]
@@ -119,9 +119,9 @@ def _histories(world: WorldSettings, items: Items, random: Callable[..., Floats]
         for interest, taste in zip(interests, tastes, strict=True):
             changed = active[random(len(active)) < world.drift]
             interest[changed] = _pick(taste[changed], random(len(changed)))
-        chance = items.weight * gains[0][interests[0][active]]  # [A, N]
-        chance *= gains[1][interests[1][active]]
-        chance *= gains[2][interests[2][active]]
+        chance = items.weight * attractions[0][interests[0][active]]  # [A, N]
+        chance *= attractions[1][interests[1][active]]
+        chance *= attractions[2][interests[2][active]]
         chance *= unseen[active]
         chance /= chance.sum(axis=1, keepdims=True)
         if step:

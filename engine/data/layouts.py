@@ -6,7 +6,7 @@ INTERACTIONS, CATALOGUE, ITEM_MAP, VALIDATION, TEST = "interactions", "catalogue
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileNames:
     """Usual file names of a format; ``{}`` stands for data.category, ``*`` for anything."""
 
     needed: dict[str, tuple[str, ...]]
@@ -17,13 +17,13 @@ class Layout:
 
 BOTH = ("utf-8", "latin-1")
 LAYOUTS = {  # in the order in which ``auto`` tries them
-    "ml-100k": Layout({INTERACTIONS: ("u.data",), CATALOGUE: ("u.item",)}, {}, BOTH),
-    "pairs": Layout(
+    "ml-100k": FileNames({INTERACTIONS: ("u.data",), CATALOGUE: ("u.item",)}, {}, BOTH),
+    "pairs": FileNames(
         {INTERACTIONS: ("ml-1m.txt",)}, {CATALOGUE: ("movies.dat",), ITEM_MAP: ("sas_to_original_items.txt",)}, BOTH
     ),
-    "ml-dat": Layout({INTERACTIONS: ("ratings.dat",), CATALOGUE: ("movies.dat",)}, {}, BOTH),
-    "ml-csv": Layout({INTERACTIONS: ("ratings.csv",), CATALOGUE: ("movies.csv",)}, {}),
-    "llara": Layout(
+    "ml-dat": FileNames({INTERACTIONS: ("ratings.dat",), CATALOGUE: ("movies.dat",)}, {}, BOTH),
+    "ml-csv": FileNames({INTERACTIONS: ("ratings.csv",), CATALOGUE: ("movies.csv",)}, {}),
+    "llara": FileNames(
         {
             INTERACTIONS: ("train_data.jsonl",),
             VALIDATION: ("Val_data.jsonl", "val_data.jsonl"),
@@ -33,15 +33,15 @@ LAYOUTS = {  # in the order in which ``auto`` tries them
         {},
         BOTH,
     ),
-    "sequences": Layout(
+    "sequences": FileNames(
         {INTERACTIONS: ("user_sequence.txt",)},
         {CATALOGUE: ("item_plain_text.txt", "item_generative_indexing_phase_0.txt")},
     ),
-    "amazon-2014": Layout(
+    "amazon-2014": FileNames(
         {INTERACTIONS: ("reviews_{}_5.json", "reviews_{}.json")}, {CATALOGUE: ("meta_{}.json",)}, BOTH
     ),
-    "amazon-2018": Layout({INTERACTIONS: ("{}_5.json", "{}.json")}, {CATALOGUE: ("meta_{}.json",)}),
-    "amazon-2023": Layout({INTERACTIONS: ("{}.jsonl",)}, {CATALOGUE: ("meta_{}.jsonl",)}),
-    "recbole": Layout({INTERACTIONS: ("*.inter",)}, {CATALOGUE: ("*.item",)}),
-    "table": Layout({INTERACTIONS: ("*.csv", "*.tsv", "*.parquet")}, {}),
+    "amazon-2018": FileNames({INTERACTIONS: ("{}_5.json", "{}.json")}, {CATALOGUE: ("meta_{}.json",)}),
+    "amazon-2023": FileNames({INTERACTIONS: ("{}.jsonl",)}, {CATALOGUE: ("meta_{}.jsonl",)}),
+    "recbole": FileNames({INTERACTIONS: ("*.inter",)}, {CATALOGUE: ("*.item",)}),
+    "table": FileNames({INTERACTIONS: ("*.csv", "*.tsv", "*.parquet")}, {}),
 }

@@ -41,24 +41,24 @@ def prepare(
     settings: DataSettings,
     interactions: Interactions,
     oracle: NDArray[np.float32] | None = None,
-    tell: Callable[[str], None] = lambda phase: None,
+    report: Callable[[str], None] = lambda phase: None,
 ) -> Prepared:
     """The data set as later stages know it. ``oracle`` [U, N]: the demo's scores by code of user and item.
 
-    ``tell`` hears what is being done, every few seconds even for 32 million events.
+    ``report`` hears what is being done, every few seconds even for 32 million events.
     Raises DataError when nothing is left to train on or to test with.
     """
     _refuse_missing_columns(settings, interactions)
-    tell("filtering")
+    report("filtering")
     kept, dropped = filtered(interactions, settings.min_rating, settings.core_users, settings.core_items)
     user_codes, user_index = _number_users(interactions, kept)
     item_ids, item_codes = _number_items(interactions, kept)
-    tell("ordering")
+    report("ordering")
     events, dropped["said twice"] = _sorted(settings, interactions, kept, user_index, item_ids)
-    tell("splitting")
+    report("splitting")
     split = _split(settings, events, interactions, user_codes)
     _check(settings, interactions, events, split)
-    tell("naming the items")
+    report("naming the items")
     seen = np.bincount(split.sequences.items, minlength=ids.rows(len(item_codes)))
     items = items_table(interactions.items.take(pa.array(item_codes)), seen, interactions.catalogue)
     users = pa.table({"user": np.arange(len(user_codes)), "raw": interactions.users.take(pa.array(user_codes))})
@@ -117,15 +117,15 @@ def _sorted(
     item_ids: NDArray[np.int32],
 ) -> tuple[Events, int]:
     """The kept events by user and time, and how many of them were left out as said twice."""
-    place = np.flatnonzero(kept)
-    user = user_index[interactions.user[place]]
-    order = order_of(user, None if interactions.time is None else interactions.time[place])
-    place, user = place[order], user[order]
-    item = item_ids[interactions.item[place]]
-    time = place if interactions.time is None else interactions.time[place]
+    position = np.flatnonzero(kept)
+    user = user_index[interactions.user[position]]
+    order = order_of(user, None if interactions.time is None else interactions.time[position])
+    position, user = position[order], user[order]
+    item = item_ids[interactions.item[position]]
+    time = position if interactions.time is None else interactions.time[position]
     again = repeats(user, item, time)
     if settings.duplicates == "error" and again.any():
-        where = place[np.argmax(again)]
+        where = position[np.argmax(again)]
         raise DataError(
             f"{again.sum():,} events say the same user, item and time as another one, first user "
             f"{clean(interactions.users[interactions.user[where]].as_py())} and item "
@@ -134,10 +134,10 @@ def _sorted(
             remedy="Set data.duplicates=first to leave them out, or data.duplicates=keep.",
         )
     if settings.duplicates == "first" and again.any():
-        place, user, item, time = place[~again], user[~again], item[~again], time[~again]
+        position, user, item, time = position[~again], user[~again], item[~again], time[~again]
     lengths = np.bincount(user, minlength=int((user_index >= 0).sum()))
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
-    return Events(item, offsets, time, place), int(again.sum()) if settings.duplicates == "first" else 0
+    return Events(item, offsets, time, position), int(again.sum()) if settings.duplicates == "first" else 0
 
 
 def _split(settings: DataSettings, events: Events, interactions: Interactions, user_codes: NDArray[np.int64]) -> Split:

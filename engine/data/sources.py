@@ -79,22 +79,22 @@ def folder_of(settings: DataSettings) -> Path:
     return path
 
 
-def find(settings: DataSettings, place: Path) -> Sources:
-    """The files of the set in the folder or archive ``place``.
+def find(settings: DataSettings, root: Path) -> Sources:
+    """The files of the set in the folder or archive ``root``.
 
     Raises DataError that lists what was looked for and what is there.
     """
     if settings.format != "auto":
-        return _all_parts(settings, place, settings.format)
+        return _all_parts(settings, root, settings.format)
     for format in LAYOUTS:
         try:
-            return _all_parts(settings, place, format)
+            return _all_parts(settings, root, format)
         except Missing:
             continue
     raise DataError(
         "the files are of no layout that is told from its names",
-        location=str(place),
-        remedy=f"There is: {_listed(place)}. Set data.format to one of {', '.join(LAYOUTS)}.",
+        location=str(root),
+        remedy=f"There is: {_listed(root)}. Set data.format to one of {', '.join(LAYOUTS)}.",
     )
 
 
@@ -102,7 +102,7 @@ class Missing(DataError):
     """A file of the layout is not there."""
 
 
-def _all_parts(settings: DataSettings, place: Path, format: str) -> Sources:
+def _all_parts(settings: DataSettings, root: Path, format: str) -> Sources:
     layout = LAYOUTS[format]
     own = {INTERACTIONS: settings.file, CATALOGUE: settings.catalogue, ITEM_MAP: settings.item_map}
     parts: dict[str, Source] = {}
@@ -112,34 +112,34 @@ def _all_parts(settings: DataSettings, place: Path, format: str) -> Sources:
         names = (named,) if named else tuple(name.format(settings.category) for name in usual)
         if not names:
             continue
-        source = _locate(place, names, role)
+        source = _locate(root, names, role)
         if source is not None:
             parts[role] = source
         elif named or role in layout.needed:
             raise Missing(
                 f"format {format} needs {' or '.join(names)} (also as .gz or in a .zip) for its {role}",
-                location=str(place),
-                remedy=f"There is: {_listed(place)}.{_hint(place, names)}",
+                location=str(root),
+                remedy=f"There is: {_listed(root)}.{_hint(root, names)}",
             )
     return Sources(format, parts)
 
 
-def _locate(place: Path, names: tuple[str, ...], role: str) -> Source | None:
+def _locate(root: Path, names: tuple[str, ...], role: str) -> Source | None:
     """The first of ``names`` that is there."""
-    if place.is_file():
-        if place.suffix == ".zip":
-            return _member([place], names)
+    if root.is_file():
+        if root.suffix == ".zip":
+            return _member([root], names)
         if role == INTERACTIONS:
-            return Source(place)
-        place = place.parent
+            return Source(root)
+        root = root.parent
     for name in names:
         for suffix in ("", ".gz"):
-            candidates = [path for path in sorted(place.glob(name + suffix)) if path.is_file()]
+            candidates = [path for path in sorted(root.glob(name + suffix)) if path.is_file()]
             if len(candidates) > 1:
-                raise _several([str(path.name) for path in candidates], str(place))
+                raise _several([str(path.name) for path in candidates], str(root))
             if candidates:
                 return Source(candidates[0])
-    return _member(sorted(path for path in place.glob("*.zip") if path.is_file()), names)
+    return _member(sorted(path for path in root.glob("*.zip") if path.is_file()), names)
 
 
 def _member(archives: list[Path], names: tuple[str, ...]) -> Source | None:
@@ -174,26 +174,26 @@ def _members(archive: Path) -> list[str]:
     return [name for name in names if not name.startswith("__MACOSX/")]
 
 
-def _several(names: list[str], place: str) -> DataError:
+def _several(names: list[str], location: str) -> DataError:
     return DataError(
         f"several files could be meant: {clean(', '.join(names))}",
-        location=place,
+        location=location,
         remedy="Leave one of them there, or name it with data.file (and data.catalogue).",
     )
 
 
-def _listed(place: Path) -> str:
+def _listed(root: Path) -> str:
     """What is there, for a message."""
-    if place.is_file():
-        names = _members(place) if place.suffix == ".zip" else [place.name]
+    if root.is_file():
+        names = _members(root) if root.suffix == ".zip" else [root.name]
     else:
-        names = sorted(path.name + ("/" if path.is_dir() else "") for path in place.iterdir())
+        names = sorted(path.name + ("/" if path.is_dir() else "") for path in root.iterdir())
     return (clean(", ".join(names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")) or "nothing"
 
 
-def _hint(place: Path, names: tuple[str, ...]) -> str:
+def _hint(root: Path, names: tuple[str, ...]) -> str:
     """The folder below that has the file, if one has."""
-    for folder in sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else []:
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []:
         if any(list(folder.glob(name)) + list(folder.glob(name + ".gz")) for name in names):
             return f" It is in {folder.name}: set data.path={folder}."
     return ""

@@ -34,7 +34,7 @@ class Events:
     items: NDArray[np.int32]  # [E] item ids
     offsets: NDArray[np.int64]  # [U + 1]
     time: NDArray[Any]  # [E]
-    place: NDArray[np.int64]  # [E] position in the file
+    position: NDArray[np.int64]  # [E] position in the file
 
     @property
     def lengths(self) -> NDArray[np.int64]:  # [U]
@@ -64,7 +64,7 @@ def by_user(events: Events, part: NDArray[np.int8] | None) -> Split:
     length = events.lengths
     if part is None:
         first = events.offsets[:-1]
-        order = np.lexsort((events.place[first], events.time[first]))  # by time of the first event, ties by file
+        order = np.lexsort((events.position[first], events.time[first]))  # by time of the first event, ties by file
         part = np.full(len(length), TEST, dtype=np.int8)
         part[order[: int(SHARES[1] * len(order))]] = VALIDATION
         part[order[: int(SHARES[0] * len(order))]] = TRAIN

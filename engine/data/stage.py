@@ -41,16 +41,16 @@ def run(config: Config, run: Run) -> None:
         interactions, oracle = demo.generate(settings.world)
         source: dict[str, Any] = {"format": "demo", "version": demo.VERSION, "seed": settings.world.seed, "files": {}}
     else:
-        place = fetched(settings, report) if settings.path is None and settings.fetch else folder_of(settings)
-        sources = watched(find(settings, place), lambda done, total: report(done, total, "reading", "bytes"))
+        root = fetched(settings, report) if settings.path is None and settings.fetch else folder_of(settings)
+        sources = watched(find(settings, root), lambda done, total: report(done, total, "reading", "bytes"))
         interactions = read(settings, sources)
         names = {role: part.name for role, part in sources.parts.items()}
         source = {"format": sources.format, "version": LAYOUTS[sources.format].version, "files": names}
     prepared = prepare(settings, interactions, oracle, lambda phase: report(0, 1, phase, "sets"))
     report(0, 1, "writing", "sets")
     _save(prepared, source, run)
-    told = ("name", "users", "items", "interactions", "rows", "split", "order", "targets_hash", "dropped")
-    run.note(**{key: prepared.profile[key] for key in told})
+    noted = ("name", "users", "items", "interactions", "rows", "split", "order", "targets_hash", "dropped")
+    run.note(**{key: prepared.profile[key] for key in noted})
     for line in examples(prepared):
         run.log("info", line)
     report(1, 1, "done", "sets")

@@ -72,16 +72,16 @@ class DistillModule(pl.LightningModule):
         self,
         model: SequenceModel,
         settings: DistillSettings,
-        windows: BatchSampler,
+        sampler: BatchSampler,
         answers: TeacherTargets,
         vectors: Tensor,
         ps: Tensor,
         report_every: int,
         last_position: TeacherTargets | None = None,
     ) -> None:
-        """vectors [n + 1, H] the teacher's items', ps [n + 1] propensities; ``last_position`` if in ``windows``."""
+        """vectors [n + 1, H]: the teacher's items; ps [n + 1]: propensities; ``last_position`` if sampled."""
         super().__init__()
-        self.model, self.settings, self.windows = model, settings, windows
+        self.model, self.settings, self.sampler = model, settings, sampler
         self.answers, self.last_position = answers, last_position
         self.report_every = report_every
         width = model.settings.hidden
@@ -102,10 +102,10 @@ class DistillModule(pl.LightningModule):
         return merged(self.model, self.injection, self.settings.injection.tables)
 
     def training_step(self, step: int, index: int) -> dict[str, Tensor]:
-        self.model.stream.start(self.settings.student.seed, step, self.windows.rank)
-        batch = self.windows(step)
+        self.model.stream.start(self.settings.student.seed, step, self.sampler.rank)
+        batch = self.sampler(step)
         read, table, bias = tables(self.model, self.injection, self.settings.injection.tables)
-        scored = Scored(batch, self.model.encode(batch.items, batch.layout, read), table, bias)
+        scored = Scored(batch, self.model.encode(batch.items, batch.packed, read), table, bias)
         reported = (step + 1) % self.report_every == 0 or step == 0
         values, extra = self.terms(scored, step, reported)
         weighted = {name: weight * value for name, (weight, value) in values.items()}
@@ -124,7 +124,7 @@ class DistillModule(pl.LightningModule):
         settings, batch = self.settings, scored.batch
         rows = self.answers.rows(batch)
         positions = self.selected(scored, rows).nonzero()[:, 0]
-        scale = self.windows.world / batch.positions
+        scale = self.sampler.world / batch.positions
         shown: dict[str, Tensor] = {}
         values: Terms = {}
         if not settings.as_released:
@@ -181,7 +181,7 @@ class DistillModule(pl.LightningModule):
     def published(self, scored: Scored, rows: Tensor, positions: Tensor, step: int) -> Terms:
         """DLLM2Rec's terms over some of the positions, drawn anew each step; none where none is taught."""
         settings, own = self.settings, self.settings.ranking
-        key = int(np.random.SeedSequence((settings.seed, step, self.windows.rank)).generate_state(1)[0])
+        key = int(np.random.SeedSequence((settings.seed, step, self.sampler.rank)).generate_state(1)[0])
         generator = torch.Generator(rows.device).manual_seed(key)
         if own.rows is not None and len(positions) > own.rows:
             drawn = torch.randperm(len(positions), generator=generator, device=rows.device)[: own.rows]

@@ -16,7 +16,7 @@ from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
 from engine.stages import DISTILLED_MODEL, ITEM_VECTORS, LAST_POSITION, RANKINGS
 from engine.student.model import SequenceModel, save_student
-from engine.student.training_plan import course_of, load_inputs, windows_of
+from engine.student.training_plan import load_inputs, plan_of, sampler_of
 from engine.student.validation import Validation
 from engine.training import fit
 
@@ -30,13 +30,13 @@ def run(config: Config, run: Run) -> None:
     vectors = load_file(run.input(ITEM_VECTORS))["vectors"]
     torch.manual_seed(student.seed)
     last_position = _last_position(settings, sequences, run, place)
-    windows = windows_of(student, sequences, place, last_position=last_position is not None)
+    sampler = sampler_of(student, sequences, place, last_position=last_position is not None)
     targets = np.delete(sequences.items, sequences.offsets[:-1])  # a user's first event is nobody's next one
     counts = torch.from_numpy(np.bincount(targets, minlength=ids.rows(items)))
     module = DistillModule(
         SequenceModel(items, student),
         settings,
-        windows,
+        sampler,
         answers,
         vectors,
         losses.propensities(counts, settings.dro.power),
@@ -46,12 +46,12 @@ def run(config: Config, run: Run) -> None:
     validation = Validation(rows, place)
     fit.fit(
         module,
-        course_of(student, windows.per_epoch),
+        plan_of(student, sampler.per_epoch),
         config.trainer,
         run,
         groups=module.groups(),
         evaluate=lambda tick: validation(module.merged(), tick),
-        positions=windows.positions,
+        positions=sampler.positions,
     )
     with run.output(DISTILLED_MODEL) as path:
         save_student(path, module.to(place).merged())

@@ -74,12 +74,12 @@ def true_error(scores: Tensor, own: Tensor) -> Tensor:  # [P, K] scores of the t
 
 def known(batch: Batch, positions: Tensor) -> Tensor:  # [R] positions -> [R, T] item ids, the padding elsewhere
     """The items that stand in the batch up to each position, itself included."""
-    layout = batch.layout
-    grid = layout.grid(batch.items[:, None])[:, :, 0]
-    cells = torch.arange(len(batch.items), device=grid.device) if layout.cells is None else layout.cells
-    history = grid[cells[positions] // layout.longest]
-    places = torch.arange(layout.longest, device=grid.device)
-    return torch.where(places <= layout.order[positions, None], history, PADDING)
+    packed = batch.packed
+    grid = packed.grid(batch.items[:, None])[:, :, 0]
+    cells = torch.arange(len(batch.items), device=grid.device) if packed.cells is None else packed.cells
+    history = grid[cells[positions] // packed.longest]
+    places = torch.arange(packed.longest, device=grid.device)
+    return torch.where(places <= packed.order[positions, None], history, PADDING)
 
 
 def among(ids: Tensor, history: Tensor) -> Tensor:  # [R, M], [R, T] -> [R, M] bool

@@ -45,7 +45,7 @@ class Learner:
     """What a stage was about to train."""
 
     module: Any  # LightningModule: training_step(step, 0), configure_optimizers()
-    course: fit.TrainingPlan
+    plan: fit.TrainingPlan
     groups: Mapping[str, Any]
     start: dict[str, Tensor]  # what learns, and buffers, before the first step
     learning: frozenset[str]  # names of what learns
@@ -71,9 +71,9 @@ class Rehearsal(Run):
 
     learner: Learner | None = None
 
-    def trains(self, module: Any, course: Any, groups: Mapping[str, Any]) -> None:
+    def trains(self, module: Any, plan: Any, groups: Mapping[str, Any]) -> None:
         start = {name: value.detach().clone() for name, value in weights.state(module).items()}
-        self.learner = Learner(module, course, groups, start, frozenset(weights.trained(module)))
+        self.learner = Learner(module, plan, groups, start, frozenset(weights.trained(module)))
 
 
 class Case:

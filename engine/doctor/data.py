@@ -14,7 +14,7 @@ from engine.data.sequences import Rows, Sequences
 from engine.doctor.case import Case
 from engine.doctor.outcome import Outcome, failed, judged, passed, warned
 from engine.stages import ITEMS
-from engine.student.batches import BatchSampler
+from engine.student.training_plan import sampler_of
 
 SHOWN, LATEST = 3, 4  # windows of the first batch that are shown, and positions of each
 REPEATS = 0.05  # share of held-out targets known already beyond what training events repeat by themselves
@@ -23,12 +23,12 @@ UNTITLED = 0.5  # share of items without a title above which titles are missing
 
 def first_batches(case: Case) -> Outcome:
     """The first batches as a person reads them: each position's item, and the one that has to follow."""
-    sequences, windows = case.sequences, _windows(case, case.sequences)
+    sequences, sampler = case.sequences, sampler_of(case.config.student, case.sequences, "cpu")
     shown, wrong = [], 0
     last = np.zeros(len(sequences.items), dtype=bool)
     last[sequences.offsets[1:] - 1] = True
-    for step in range(min(4, windows.per_epoch)):
-        batch = windows(step)
+    for step in range(min(4, sampler.per_epoch)):
+        batch = sampler(step)
         real = np.ones(len(batch.targets), dtype=bool) if batch.weights is None else batch.weights.cpu().numpy() > 0
         item, target, event = (part.cpu().numpy()[real] for part in (batch.items, batch.targets, batch.events))
         inside = (event >= 1) & (event < len(sequences.items))
@@ -154,17 +154,6 @@ def titles(case: Case) -> Outcome:
             "Name it: data.catalogue=FILE, or another data.format (engine config data).",
         )
     return passed(evidence)
-
-
-def _windows(case: Case, sequences: Sequences) -> BatchSampler:
-    settings = case.config.student
-    return BatchSampler(
-        sequences,
-        length=settings.max_length,
-        batch=settings.batch,
-        seed=settings.seed,
-        random=settings.windows == "random",
-    )
 
 
 def _repeats(sequences: Sequences) -> float:

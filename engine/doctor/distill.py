@@ -24,7 +24,7 @@ def answers_fit(case: Case) -> Outcome:
     told = {artifact: Rankings.load(made(case.scratch / inputs["knowledge"], artifact)) for artifact in about}
     items, right, positions = torch.from_numpy(sequences.items), [], 0
     for step in range(BATCHES):
-        batch = module.windows(step)
+        batch = module.sampler(step)
         positions += len(batch.items)
         rows = module.answers.rows(batch)
         at = (rows != NOT_ASKED).nonzero()[:, 0]

@@ -132,7 +132,7 @@ def learning_rate(case: Case, stage: str) -> Outcome:
 def reports_are_sound(case: Case, stage: str) -> Outcome:
     """What the finished run reported, watched again: NaN, gradients, gates, progress, speed."""
     folder = case.trained(stage)
-    watch, seen = health.Watch(case.config.health), list[health.Finding]()
+    watch, seen = health.HealthMonitor(case.config.health), list[health.HealthFinding]()
     for event in events_of(folder):
         seen += watch.feed(event)
     lasting = [finding for finding in watch.current.values() if finding.level != health.INFO]
@@ -214,7 +214,7 @@ def _student_chance(student: StudentSettings, items: int) -> tuple[float, str]:
 
 
 def _clip(learner: Learner) -> float:
-    return learner.course.clip or math.inf
+    return learner.plan.clip or math.inf
 
 
 def _listed(names: list[str], most: int = 4) -> str:

@@ -14,7 +14,7 @@ from engine.doctor.case import Case
 from engine.doctor.outcome import NotThere, Outcome, failed, judged, passed, warned
 from engine.evaluate.models import Scorer, models
 from engine.metrics import ranking
-from engine.metrics.statistics import Difference, paired_rows
+from engine.metrics.statistics import PairedDifference, paired_rows
 from engine.runs.schema import Summary
 from engine.stages import MODELS
 
@@ -59,7 +59,7 @@ def beats_popularity(case: Case, model: str) -> Outcome:
     )
 
 
-def against(base: Ranked, own: Ranked) -> tuple[Difference, str]:
+def against(base: Ranked, own: Ranked) -> tuple[PairedDifference, str]:
     """How two models differ on the same validation rows, and that in words."""
     found = paired_rows(base.ndcg, own.ndcg, 500, 1)
     return found, (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.data import ids
 from engine.evaluate.measure import Measured
 from engine.metrics import ranking
-from engine.metrics.statistics import Difference, corrected, paired_rows, standard_error
+from engine.metrics.statistics import PairedDifference, corrected, paired_rows, standard_error
 from engine.report.evaluation import NEARER
 
 CUTOFFS = (1, 5, 10, 20)
@@ -126,7 +126,7 @@ def comparisons(
                 yield _comparison(model, baseline, metric, name, base, difference)
 
 
-def _comparison(model: str, baseline: str, metric: str, name: str, base: float, d: Difference) -> dict[str, Any]:
+def _comparison(model: str, baseline: str, metric: str, name: str, base: float, d: PairedDifference) -> dict[str, Any]:
     return {
         "model": model,
         "baseline": baseline,

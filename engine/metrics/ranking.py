@@ -60,7 +60,7 @@ def target_ranks(scores: Tensor, targets: Tensor, seen: Pairs | None = None) -> 
 
 
 def average_rank(above: Tensor, equal: Tensor) -> Tensor:
-    """1 + above + equal / 2 in float64: the mean of the places above + 1 .. above + 1 + equal. [B], [B] -> [B]."""
+    """1 + above + equal / 2 in float64: the mean of the ranks above + 1 .. above + 1 + equal. [B], [B] -> [B]."""
     return 1.0 + above.double() + equal.double() / 2
 
 
@@ -75,10 +75,10 @@ def history_pairs(histories: Histories, block: slice) -> Pairs:
     """(row within the block, item) for every item in the histories of the rows of ``block``."""
     items, start, stop = histories[0], histories[1][block], histories[2][block]
     lengths = stop - start
-    first = lengths.cumsum(0) - lengths  # place of each row's first pair
+    first = lengths.cumsum(0) - lengths  # index of each row's first pair
     rows = torch.arange(len(start), device=items.device).repeat_interleave(lengths)
-    places = torch.arange(len(rows), device=items.device) + (start - first).repeat_interleave(lengths)
-    return rows, items[places].long()
+    indices = torch.arange(len(rows), device=items.device) + (start - first).repeat_interleave(lengths)
+    return rows, items[indices].long()
 
 
 def blocks(rows: int, columns: int, device: str) -> Iterator[slice]:

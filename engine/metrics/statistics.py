@@ -16,7 +16,7 @@ _AT_ONCE = 1 << 22  # random numbers held at the same time
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """A mean difference b - a with its interval and two-sided p-value."""
 
     mean: float
@@ -33,7 +33,7 @@ class Difference:
         return "better" if (self.mean > 0) == (goal == "max") else "worse"
 
 
-def paired_t(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Difference:
+def paired_t(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> PairedDifference:
     """Student's t test of paired values: t = mean(d) / (sd(d) / sqrt(n)) with d = b - a and n - 1 degrees of freedom.
 
     One pair says nothing about chance: its interval is infinite and p is 1.
@@ -41,19 +41,19 @@ def paired_t(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Difference:
     d = _differences(a, b)
     n, mean = len(d), float(d.mean())
     if n == 1:
-        return Difference(mean, -math.inf, math.inf, 1.0, 1, "seeds")
+        return PairedDifference(mean, -math.inf, math.inf, 1.0, 1, "seeds")
     error = float(d.std(ddof=1)) / math.sqrt(n)
     if error == 0.0:
-        return Difference(mean, mean, mean, 0.0 if mean else 1.0, n, "seeds")
+        return PairedDifference(mean, mean, mean, 0.0 if mean else 1.0, n, "seeds")
     half = t_quantile(0.5 + level / 2, n - 1) * error
-    return Difference(mean, mean - half, mean + half, 2 * t_tail(abs(mean) / error, n - 1), n, "seeds")
+    return PairedDifference(mean, mean - half, mean + half, 2 * t_tail(abs(mean) / error, n - 1), n, "seeds")
 
 
-def paired_rows(a: ArrayLike, b: ArrayLike, samples: int, seed: int, level: float = LEVEL) -> Difference:
+def paired_rows(a: ArrayLike, b: ArrayLike, samples: int, seed: int, level: float = LEVEL) -> PairedDifference:
     """Bootstrap interval and sign-flip p-value of the mean of b - a over rows that both models ranked."""
     d = _differences(a, b)
     low, high = bootstrap_interval(d, samples, seed, level)
-    return Difference(float(d.mean()), low, high, sign_flip(d, samples, seed), len(d), "rows")
+    return PairedDifference(float(d.mean()), low, high, sign_flip(d, samples, seed), len(d), "rows")
 
 
 def bootstrap_interval(values: ArrayLike, samples: int, seed: int, level: float = LEVEL) -> tuple[float, float]:
@@ -96,15 +96,15 @@ def sign_flip(differences: ArrayLike, samples: int, seed: int) -> float:
 
 def holm(p: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment: the k-th smallest of m p-values times m - k + 1, made monotone, at most 1."""
-    order = sorted(range(len(p)), key=lambda place: p[place])
+    order = sorted(range(len(p)), key=lambda index: p[index])
     adjusted, highest = [0.0] * len(p), 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p) - rank) * p[place]))
-        adjusted[place] = highest
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p) - rank) * p[index]))
+        adjusted[index] = highest
     return adjusted
 
 
-def corrected(differences: Sequence[Difference]) -> list[Difference]:
+def corrected(differences: Sequence[PairedDifference]) -> list[PairedDifference]:
     """The same differences with p-values adjusted for having looked at all of them (Holm)."""
     adjusted = holm([difference.p for difference in differences])
     return [replace(difference, p=p) for difference, p in zip(differences, adjusted, strict=True)]

@@ -110,6 +110,11 @@ def fault(event: object) -> str | None:
     return None
 
 
+def expert_name(layer: str, expert: int) -> str:
+    """How a health event names an expert of a layer among its groups."""
+    return f"{layer} e{expert}"
+
+
 def number(value: object) -> float | None:
     """A number of an event as a float: "nan", "inf" and "-inf" become what they say, anything else None."""
     if type(value) is float:

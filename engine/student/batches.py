@@ -1,7 +1,7 @@
 """Training batches by index arithmetic on flat tensors, each a function of (seed, step) alone.
 
 There is no loader, no worker and no position to remember: step 371 is the same batch however training got there.
-Letters: E events, U users, B histories of a batch, T places of its longest, P positions.
+Letters: E events, U users, B histories of a batch, T length of the longest, P positions.
 """
 
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ class Batch:
     """Positions of a batch and the item that follows each."""
 
     items: Tensor  # [P] item ids
-    targets: Tensor  # [P] item ids, the padding where a place is not real or nobody knows what follows
-    events: Tensor  # [P] places of the targets in the sequences' items; any where a place is not real
-    layout: PackedSequences
-    weights: Tensor | None  # [P] 1 at places with a target, 0 elsewhere; None: all have one
+    targets: Tensor  # [P] item ids, padding where a cell is padding or the next item is unknown
+    events: Tensor  # [P] indices of the targets in the sequences' items; any value in padded cells
+    packed: PackedSequences
+    weights: Tensor | None  # [P] 1 at positions with a target, 0 elsewhere; None: all have one
     positions: int  # positions with a target of the whole batch, over all processes: what the loss is divided by
 
     @property
     def last_position(self) -> Tensor:  # [P] bool
-        """Real places whose next item nobody knows: the last of a history."""
+        """Last positions of histories, whose next item is unknown."""
         return (self.items != PADDING) & (self.targets == PADDING)
 
 
 class BatchSampler:
-    """One window of each user an epoch, in an order drawn per epoch: inputs s..s+m-1, targets s+1..s+m.
+    """One window per user and epoch, in an order drawn per epoch: inputs s..s+m-1, targets s+1..s+m.
 
-    ``same_shapes`` lays batches out as full grids of ``length`` places, as a GPU likes them. With several processes
-    every one knows the whole batch and takes each ``world``-th window of it. ``last_position``: windows reach a
-    history's last event, too, which has no target.
+    ``same_shapes`` makes full grids of ``length`` columns, the fast form on a GPU. With several processes each computes
+    the whole batch and takes every ``world``-th window of it. With ``last_position`` windows include a history's last
+    event, which has no target.
     """
 
     def __init__(
@@ -85,16 +85,16 @@ class BatchSampler:
         if self.same_shapes:
             return self._grid(start, lengths, self._last[users], positions)
         longest = int(lengths.max()) if len(lengths) else 1
-        layout, rows = ragged(lengths, longest)
-        places = (start[rows] + layout.order).to(self.device)
+        packed, rows = ragged(lengths, longest)
+        indices = (start[rows] + packed.order).to(self.device)
         if self.device.type != "cpu":
-            assert layout.cells is not None
-            layout = PackedSequences(layout.rows, longest, layout.order.to(self.device), layout.cells.to(self.device))
+            assert packed.cells is not None
+            packed = PackedSequences(packed.rows, longest, packed.order.to(self.device), packed.cells.to(self.device))
         if not self.last_position:
-            return Batch(self._items[places], self._items[places + 1], places + 1, layout, None, positions)
-        known = places < self._last[users][rows].to(self.device)
-        targets = torch.where(known, self._items[places + 1], PADDING)
-        return Batch(self._items[places], targets, places + 1, layout, known.float(), positions)
+            return Batch(self._items[indices], self._items[indices + 1], indices + 1, packed, None, positions)
+        known = indices < self._last[users][rows].to(self.device)
+        targets = torch.where(known, self._items[indices + 1], PADDING)
+        return Batch(self._items[indices], targets, indices + 1, packed, known.float(), positions)
 
     def positions(self, step: int) -> int:
         """Supervised positions of a step, over all processes."""
@@ -104,21 +104,21 @@ class BatchSampler:
         return int(torch.minimum(self._taken[users], self._last[users] - self._start[users]).sum())
 
     def _users(self, step: int) -> Tensor:  # [B]
-        epoch, place = divmod(step, self.per_epoch)
+        epoch, batch = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._draw(epoch)
-        return self._order[place * self.size : (place + 1) * self.size]
+        return self._order[batch * self.size : (batch + 1) * self.size]
 
     def _grid(self, start: Tensor, lengths: Tensor, last: Tensor, positions: int) -> Batch:
         order = torch.arange(self.length)
         real = (order < lengths[:, None]).to(self.device)  # [B, T]
         # Places behind the end of a window point at its first item and are then blanked.
-        places = (start[:, None] + torch.where(order < lengths[:, None], order, 0)).to(self.device)
-        known = real & (places < last.to(self.device)[:, None])
-        items = torch.where(real, self._items[places], PADDING).view(-1)
-        targets = torch.where(known, self._items[places + 1], PADDING).view(-1)
-        layout = dense(len(start), self.length, self.device)
-        return Batch(items, targets, (places + 1).view(-1), layout, known.view(-1).float(), positions)
+        indices = (start[:, None] + torch.where(order < lengths[:, None], order, 0)).to(self.device)
+        known = real & (indices < last.to(self.device)[:, None])
+        items = torch.where(real, self._items[indices], PADDING).view(-1)
+        targets = torch.where(known, self._items[indices + 1], PADDING).view(-1)
+        packed = dense(len(start), self.length, self.device)
+        return Batch(items, targets, (indices + 1).view(-1), packed, known.view(-1).float(), positions)
 
     def _draw(self, epoch: int) -> None:
         generator = torch.Generator().manual_seed(int(np.random.SeedSequence((self.seed, epoch)).generate_state(1)[0]))
@@ -141,7 +141,7 @@ def histories(rows: Rows, indices: NDArray[np.int64] | slice, length: int) -> Te
 def stretches(items: NDArray[np.int32], start: NDArray[np.int64], stop: NDArray[np.int64]) -> Tensor:
     """items[start[b]:stop[b]] as rows of one tensor [B, T], padded on the right."""
     lengths = stop - start
-    places = np.arange(max(1, int(lengths.max(initial=0))))
-    real = places < lengths[:, None]
-    taken = items[np.where(real, start[:, None] + places, 0)] if len(items) else np.zeros(real.shape, dtype=np.int32)
+    columns = np.arange(max(1, int(lengths.max(initial=0))))
+    real = columns < lengths[:, None]
+    taken = items[np.where(real, start[:, None] + columns, 0)] if len(items) else np.zeros(real.shape, dtype=np.int32)
     return torch.from_numpy(np.where(real, taken, PADDING).astype(np.int64))

@@ -33,13 +33,13 @@ class Caser(nn.Module):
         self.output, self.bias = output_layer(items, filters * len(settings.heights) + hidden)
 
     def forward(
-        self, items: Tensor, layout: PackedSequences, inputs: Tensor
+        self, items: Tensor, packed: PackedSequences, inputs: Tensor
     ) -> Tensor:  # [P], [n + 1, D] -> [P, F.. + D]
         slots = torch.arange(self.slots, device=items.device)
-        first = torch.arange(len(items), device=items.device) - layout.order  # where the position's history begins
-        known = slots <= layout.order[:, None]  # [P, L]
-        places = torch.where(known, first[:, None] + slots, first[:, None])
-        image = F.embedding(items[places], inputs) * known[:, :, None]  # [P, L, D]
+        first = torch.arange(len(items), device=items.device) - packed.order  # where the position's history begins
+        known = slots <= packed.order[:, None]  # [P, L]
+        sources = torch.where(known, first[:, None] + slots, first[:, None])
+        image = F.embedding(items[sources], inputs) * known[:, :, None]  # [P, L, D]
         turned = image.transpose(1, 2)  # [P, D, L]
         parts = [F.relu(convolution(turned)).amax(dim=2) for convolution in self.horizontal]
         parts.append(F.relu(self.vertical(turned)[:, :, 0]))

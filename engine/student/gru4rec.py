@@ -1,6 +1,6 @@
 """GRU4Rec: one recurrent layer over the item vectors, untied output with bias (Hidasi et al. 2016, as DLLM2Rec has it).
 
-Letters: B histories, T places, P real positions, D width, n items.
+Letters: B histories, T length of the longest, P real positions, D width, n items.
 """
 
 import torch
@@ -24,10 +24,10 @@ class GRU4Rec(nn.Module):
         self.gru = nn.GRU(settings.hidden, settings.hidden, batch_first=True)
         self.output, self.bias = output_layer(items, settings.hidden)
 
-    def forward(self, items: Tensor, layout: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
+    def forward(self, items: Tensor, packed: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
         # Padding stands on the right, so what the recurrence makes of it reaches no real position.
-        states, _ = self.gru(layout.grid(self.dropout(F.embedding(items, inputs))))
-        return layout.flat(states)
+        states, _ = self.gru(packed.grid(self.dropout(F.embedding(items, inputs))))
+        return packed.flat(states)
 
     def inputs(self) -> Tensor:  # [n + 1, D]
         return self.table

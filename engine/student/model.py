@@ -1,6 +1,6 @@
 """A sequential recommender around any of the networks, and the file it lives in between stages.
 
-Letters: B histories, T places, P real positions, D width of a state, n items.
+Letters: B histories, T length of the longest, P real positions, D width of a state, n items.
 """
 
 import json
@@ -44,19 +44,19 @@ class SequenceModel(nn.Module):
         self.replay: Replay | None = None  # the network's training pass as a CUDA graph, where one was recorded
 
     def encode(
-        self, items: Tensor, layout: PackedSequences, inputs: Tensor | None = None
+        self, items: Tensor, packed: PackedSequences, inputs: Tensor | None = None
     ) -> Tensor:  # [P] ids -> [P, D]
         """The state after every position, scaled as scores need it.
 
         ``inputs`` [n + 1, D] are item vectors to read instead of the model's own.
         """
-        if layout.longest > self.max_length:
-            raise ValueError(f"a history of {layout.longest} items does not fit max_length={self.max_length}")
+        if packed.longest > self.max_length:
+            raise ValueError(f"a history of {packed.longest} items does not fit max_length={self.max_length}")
         read = self.network.inputs() if inputs is None else inputs
-        if self.training and self.replay is not None and self.replay.fits(layout):
+        if self.training and self.replay is not None and self.replay.fits(packed):
             states = self.replay(items, read)
         else:
-            states = self.network(items, layout, read)
+            states = self.network(items, packed, read)
         if self.settings.normalise:
             states = F.normalize(states, dim=1)
         return states if self.settings.temperature == 1.0 else states / self.settings.temperature
@@ -67,9 +67,9 @@ class SequenceModel(nn.Module):
         return (F.normalize(table, dim=1) if self.settings.normalise else table), bias
 
     def forward(self, history: Tensor) -> Tensor:  # [B, T] item ids -> [B, T, D]
-        """States at their places; zero at padded ones. Where padding stands does not matter."""
-        layout, real = of_histories(history)
-        flat = self.encode(history[real], layout)
+        """The state after every item, zero at padding. Padding may stand on either side."""
+        packed, real = of_histories(history)
+        flat = self.encode(history[real], packed)
         states = flat.new_zeros(*history.shape, flat.shape[1])
         states[real] = flat
         return states
@@ -77,8 +77,8 @@ class SequenceModel(nn.Module):
     def user_vectors(self, history: Tensor) -> Tensor:  # [B, T] item ids -> [B, D]
         """The state after the last real item; zero for an empty history."""
         states: Tensor = self(history)
-        places = torch.arange(1, history.shape[1] + 1, device=history.device)
-        last = ((history != PADDING) * places).amax(dim=1) - 1  # -1 for an empty history, whose states are all zero
+        numbers = torch.arange(1, history.shape[1] + 1, device=history.device)
+        last = ((history != PADDING) * numbers).amax(dim=1) - 1  # -1 for an empty history, whose states are all zero
         return states[torch.arange(len(history), device=history.device), last]
 
     def groups(self) -> dict[str, list[nn.Parameter]]:

@@ -18,20 +18,20 @@ from engine.training.optimizer import adamw
 class StudentModule(pl.LightningModule):
     """Trains a sequential model on windows; the step's number decides batch, dropout and negatives."""
 
-    def __init__(self, model: SequenceModel, settings: StudentSettings, windows: BatchSampler) -> None:
+    def __init__(self, model: SequenceModel, settings: StudentSettings, sampler: BatchSampler) -> None:
         super().__init__()
-        self.model, self.settings, self.windows = model, settings, windows
+        self.model, self.settings, self.sampler = model, settings, sampler
 
     def training_step(self, step: int, index: int) -> Tensor:
-        self.model.stream.start(self.settings.seed, step, self.windows.rank)
-        return self.loss(self.windows(step), step)
+        self.model.stream.start(self.settings.seed, step, self.sampler.rank)
+        return self.loss(self.sampler(step), step)
 
     def loss(self, batch: Batch, step: int) -> Tensor:
         """Mean loss over the positions of the whole batch; with several processes the mean of theirs is that."""
-        states = self.model.encode(batch.items, batch.layout)
+        states = self.model.encode(batch.items, batch.packed)
         table, bias = self.model.item_table()
         total = base_loss(self.settings, states, table, bias, batch, step)
-        return total * (self.windows.world / batch.positions)
+        return total * (self.sampler.world / batch.positions)
 
     def configure_optimizers(self) -> Any:
         settings = self.settings

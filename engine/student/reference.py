@@ -2,7 +2,7 @@
 
 Its oddities are kept, because published weights were trained with them: queries alone are normalised, the residual is
 the normalised query, scores are divided by sqrt(D) of the whole width, and a vector that sums to exactly zero counts as
-padding. Letters: B histories, T places, P real positions, D width, n items.
+padding. Letters: B histories, T length of the longest, P real positions, D width, n items.
 """
 
 import math
@@ -36,22 +36,22 @@ class Reference(nn.Module):
         )
         self.output, self.bias = output_layer(items, hidden)
 
-    def forward(self, items: Tensor, layout: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
-        z = self.dropout(F.embedding(items, inputs) + F.embedding(layout.order, self.positions))
+    def forward(self, items: Tensor, packed: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
+        z = self.dropout(F.embedding(items, inputs) + F.embedding(packed.order, self.positions))
         q = self.norm_query(z)
-        f = self.norm_attention(self._attention(q, z, layout) + q)
+        f = self.norm_attention(self._attention(q, z, packed) + q)
         feed = self.narrow(F.relu(self.wide(f)))
         out: Tensor = self.norm_last(self.norm_feed(self.dropout.add(f, feed)))
         return out
 
-    def _attention(self, q: Tensor, z: Tensor, layout: PackedSequences) -> Tensor:  # [P, D] twice -> [P, D]
-        queries, keys = layout.grid(q), layout.grid(z)
+    def _attention(self, q: Tensor, z: Tensor, packed: PackedSequences) -> Tensor:  # [P, D] twice -> [P, D]
+        queries, keys = packed.grid(q), packed.grid(z)
         scores = self.query(queries) @ self.key(keys).transpose(1, 2) / math.sqrt(q.shape[1])  # [B, T, T]
-        future = torch.ones(layout.longest, layout.longest, dtype=torch.bool, device=q.device).triu(1)
+        future = torch.ones(packed.longest, packed.longest, dtype=torch.bool, device=q.device).triu(1)
         hidden = future | (keys.sum(dim=2) == 0)[:, None, :]
         weights = scores.masked_fill(hidden, torch.finfo(scores.dtype).min).softmax(dim=2)
         weights = self.dropout(weights * (queries.sum(dim=2) != 0)[:, :, None])
-        return layout.flat(weights @ self.value(keys))
+        return packed.flat(weights @ self.value(keys))
 
     def inputs(self) -> Tensor:  # [n + 1, D]
         return self.table
@@ -104,13 +104,13 @@ def published_tables(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Item and output tables of a published student under our names and ids."""
     foreign = state["item_embeddings.weight"]
     last = len(foreign) - 1  # the published padding
-    places = torch.from_numpy(from_zero_based(torch.arange(len(foreign)).numpy(), padding=last)).long()
+    indices = torch.from_numpy(from_zero_based(torch.arange(len(foreign)).numpy(), padding=last)).long()
     own = {
         "table": torch.empty_like(foreign),
         "output": foreign.new_zeros(len(foreign), state["s_fc.weight"].shape[1]),
         "bias": foreign.new_zeros(len(foreign)),
     }
-    own["table"][places] = foreign
-    own["output"][places[:last]] = state["s_fc.weight"]
-    own["bias"][places[:last]] = state["s_fc.bias"]
+    own["table"][indices] = foreign
+    own["output"][indices[:last]] = state["s_fc.weight"]
+    own["bias"][indices[:last]] = state["s_fc.bias"]
     return own

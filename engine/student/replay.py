@@ -1,6 +1,6 @@
 """What a GPU gains from full grids of one size: the network compiled, or its launches replayed as CUDA graphs.
 
-Letters: B rows and T places of the grid, D width, n items.
+Letters: B rows and T columns of the grid, D width, n items.
 """
 
 import torch
@@ -18,17 +18,17 @@ class Replay:
 
     def __init__(self, network: nn.Module, inputs: Tensor, rows: int, length: int, half: bool) -> None:
         self.rows, self._half = rows, half
-        layout = dense(rows, length, inputs.device)
+        packed = dense(rows, length, inputs.device)
         items = torch.zeros(rows * length, dtype=torch.long, device=inputs.device)
         sample = (items, inputs.detach().clone().requires_grad_())
         with self._types():
             self._recorded = torch.cuda.make_graphed_callables(
-                _OneLayout(network, layout), sample, allow_unused_input=True
+                _OneLayout(network, packed), sample, allow_unused_input=True
             )
 
-    def fits(self, layout: PackedSequences) -> bool:
+    def fits(self, packed: PackedSequences) -> bool:
         """Whether a batch has the recorded shape: the last one of an epoch may be smaller."""
-        return layout.cells is None and layout.rows == self.rows
+        return packed.cells is None and packed.rows == self.rows
 
     def __call__(self, items: Tensor, inputs: Tensor) -> Tensor:  # [B * T], [n + 1, D] -> [B * T, D]
         with self._types():
@@ -44,9 +44,9 @@ class Replay:
 class _OneLayout(nn.Module):
     """The network as a function of tensors alone."""
 
-    def __init__(self, network: nn.Module, layout: PackedSequences) -> None:
+    def __init__(self, network: nn.Module, packed: PackedSequences) -> None:
         super().__init__()
-        self.network, self._layout = network, layout
+        self.network, self._layout = network, packed
 
     def forward(self, items: Tensor, inputs: Tensor) -> Tensor:
         states: Tensor = self.network(items, self._layout, inputs)

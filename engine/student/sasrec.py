@@ -1,7 +1,7 @@
 """SASRec in today's form: pre-norm blocks over flat positions, tied output, every position supervised.
 
-Kang & McAuley 2018 with layer norm before each part; gated blocks as in LiGR. Letters: B histories, T places, P real
-positions, D width, n items.
+Kang & McAuley 2018 with layer norm before each part; gated blocks as in LiGR.
+Letters: B histories, T length of the longest, P real positions, D width, n items.
 """
 
 import torch
@@ -50,9 +50,9 @@ class Block(nn.Module):
         self.feed = FeedForward(hidden, round(hidden * settings.feedforward), settings.activation, self.dropout)
         self.gates = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(2 if settings.gated else 0))
 
-    def forward(self, x: Tensor, layout: PackedSequences) -> Tensor:  # [P, D] -> [P, D]
+    def forward(self, x: Tensor, packed: PackedSequences) -> Tensor:  # [P, D] -> [P, D]
         part = self.norm_attention(x) if self.pre else x
-        part = self.mix(causal_attention(self.qkv(part), layout, self.heads, self.attention_dropout))
+        part = self.mix(causal_attention(self.qkv(part), packed, self.heads, self.attention_dropout))
         x = self._join(x, part, 0)
         if not self.pre:
             x = self.norm_attention(x)
@@ -80,13 +80,13 @@ class SASRec(nn.Module):
         self.blocks = nn.ModuleList(Block(settings, stream) for _ in range(settings.blocks or 0))
         self.last_norm = nn.LayerNorm(settings.hidden) if settings.norm == "pre" else nn.Identity()
 
-    def forward(self, items: Tensor, layout: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
+    def forward(self, items: Tensor, packed: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
         x = F.embedding(items, inputs)
         if self.positions is not None:
-            x = x + F.embedding(layout.order, self.positions)
+            x = x + F.embedding(packed.order, self.positions)
         x = self.dropout(x)
         for block in self.blocks:
-            x = block(x, layout)
+            x = block(x, packed)
         normed: Tensor = self.last_norm(x)
         return normed
 

@@ -18,23 +18,23 @@ def run(config: Config, run: Run) -> None:
     settings, place = config.student, fit.device(config.trainer)
     items, sequences, rows = load_inputs(run)
     torch.manual_seed(settings.seed)
-    windows = windows_of(settings, sequences, place, config.trainer.devices)
-    model = SequenceModel(items, settings).to(place)
-    if place != "cpu":
+    sampler = sampler_of(settings, sequences, device, config.trainer.devices)
+    model = SequenceModel(items, settings).to(device)
+    if device != "cpu":
         model.replay = for_gpu(
             model.network, model.network.inputs(), config.trainer, settings.batch, settings.max_length
         )
-    validation = Validation(rows, place)
+    validation = Validation(rows, device)
     fit.fit(
-        StudentModule(model, settings, windows),
-        course_of(settings, windows.per_epoch),
+        StudentModule(model, settings, sampler),
+        plan_of(settings, sampler.per_epoch),
         config.trainer,
         run,
         groups=model.groups(),
         evaluate=lambda tick: validation(model, tick),
-        positions=windows.positions,
+        positions=sampler.positions,
     )
-    model.to(place).eval()
+    model.to(device).eval()
     with run.output(STUDENT_MODEL) as path:
         save_student(path, model)
     run.note(items=items, users=len(sequences))

@@ -1,4 +1,4 @@
-"""What every training of a student begins with, taught or not: the data, the windows of its steps, and its course."""
+"""What the student and distill stages share: inputs, batches of a step and the plan of a training."""
 
 import json
 
@@ -10,7 +10,7 @@ from engine.runs.run import Run
 from engine.stages import PROFILE, SEQUENCES, VAL_NDCG, VALIDATION
 from engine.student.batches import BatchSampler
 from engine.training.callback import TrainingPlan
-from engine.training.optimizer import schedule
+from engine.training.schedule import schedule
 
 
 def load_inputs(run: Run) -> tuple[int, Sequences, Rows]:
@@ -26,26 +26,26 @@ def load_inputs(run: Run) -> tuple[int, Sequences, Rows]:
     return items, Sequences.load(run.input(SEQUENCES)), rows
 
 
-def windows_of(
-    settings: StudentSettings, sequences: Sequences, place: str, processes: int = 1, last_position: bool = False
+def sampler_of(
+    settings: StudentSettings, sequences: Sequences, device: str, processes: int = 1, last_position: bool = False
 ) -> BatchSampler:
-    """The batches of a training on ``place``, of which this process takes its share."""
+    """This process's batches of a training on ``device``; ``last_position`` as in ``BatchSampler``."""
     return BatchSampler(
         sequences,
         length=settings.max_length,
         batch=settings.batch,
         seed=settings.seed,
         random=settings.windows == "random",
-        device=place,
-        same_shapes=place != "cpu",
+        device=device,
+        same_shapes=device != "cpu",
         rank=rank() if processes > 1 else 0,
         world=processes,
         last_position=last_position,
     )
 
 
-def course_of(settings: StudentSettings, per_epoch: int) -> TrainingPlan:
-    """How long, how fast, how precise, and by what the best model is chosen."""
+def plan_of(settings: StudentSettings, per_epoch: int) -> TrainingPlan:
+    """Steps, schedule, precision and selection metric from the settings."""
     steps = settings.epochs * per_epoch
     return TrainingPlan(
         steps=steps,

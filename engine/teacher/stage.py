@@ -16,8 +16,8 @@ from engine.teacher.build import build
 from engine.teacher.module import TeacherModule
 from engine.teacher.objectives import generate
 from engine.teacher.objectives import rank as ranking
-from engine.teacher.objectives.schedule import warmup_cosine
 from engine.training import fit, memory
+from engine.training.schedule import warmup_cosine
 
 
 def run(config: Config, run: Run) -> None:
@@ -39,7 +39,7 @@ def run(config: Config, run: Run) -> None:
     if rank():
         torch.manual_seed(settings.seed + rank())  # each process drops out other channels
     steps = min(settings.epochs * task.per_epoch, settings.steps or settings.epochs * task.per_epoch)
-    course = fit.TrainingPlan(
+    plan = fit.TrainingPlan(
         steps=steps,
         per_epoch=task.per_epoch,
         evaluate_every=max(1, -(-steps // settings.evaluations)),
@@ -58,7 +58,7 @@ def run(config: Config, run: Run) -> None:
     with memory.enough(lambda: _too_large(settings)):
         fit.fit(
             module,
-            course,
+            plan,
             config.trainer,
             run,
             groups=built.teacher.bands(),

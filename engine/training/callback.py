@@ -49,20 +49,20 @@ class TrainingCallback(pl.Callback):
     def __init__(
         self,
         module: pl.LightningModule,
-        course: TrainingPlan,
+        plan: TrainingPlan,
         settings: TrainerSettings,
         run: Run,
         groups: gradients.Groups,
         evaluate: Evaluate,
         positions: Callable[[int], int],
     ) -> None:
-        self.module, self.course, self.run, self.groups = module, course, run, groups
+        self.module, self.plan, self.run, self.groups = module, plan, run, groups
         self.evaluate, self.positions, self.every = evaluate, positions, settings.report_every
         self.resumed = checkpoint.newest(run)
-        self.standing = self.resumed.standing if self.resumed else TrainState()
+        self.state = self.resumed.state if self.resumed else TrainState()
         self.best = self.resumed.best if self.resumed else {}
         if self.resumed:  # told here, because a training that had reached its last step begins no more
-            run.resumed(self.standing.step)
+            run.resumed(self.state.step)
         self.stopped = False
         self._on_term = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
         self._before: list[list[Tensor]] | None = None
@@ -76,7 +76,7 @@ class TrainingCallback(pl.Callback):
     @property
     def finished(self) -> bool:
         """Whether patience is used up."""
-        return 0 < self.course.patience <= self.standing.stale
+        return 0 < self.plan.patience <= self.state.stale
 
     # -- Lightning's hooks, in the order in which they happen ---------------------------------------------------
 
@@ -92,33 +92,33 @@ class TrainingCallback(pl.Callback):
             self._average = {name: value.to(self.module.device) for name, value in self.resumed.average.items()}
             checkpoint.restore_random(self.resumed.random)
             self.resumed = None  # its tensors are not needed twice
-        elif self.course.average is not None:
+        elif self.plan.average is not None:
             self._average = {name: p.detach().clone() for name, p in weights.trained(self.module).items()}
         self._restart_clock()
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: int, index: int) -> None:
-        factor = self.course.rate(batch)
+        factor = self.plan.rate(batch)
         for group in trainer.optimizers[0].param_groups:
             group["lr"] = group["full_lr"] * factor
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        reported = self._reported(self.standing.step + 1)
+        reported = self._reported(self.state.step + 1)
         if reported:
             self._norms = gradients.norms(self.groups)
             self._before = gradients.snapshot(self.groups)
             if not math.isfinite(gradients.total(self._norms)):
-                self._end_not_a_number("a gradient", self.standing.step + 1)
-        if self.course.clip is not None:
-            self._clipped = gradients.clip(self.groups, self.course.clip)
+                self._end_not_a_number("a gradient", self.state.step + 1)
+        if self.plan.clip is not None:
+            self._clipped = gradients.clip(self.groups, self.plan.clip)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: int, batch_idx: int
     ) -> None:
         loss: Tensor = outputs["loss"]
-        self.standing.step = step = batch + 1
-        self.standing.positions += self.positions(batch)
+        self.state.step = step = batch + 1
+        self.state.positions += self.positions(batch)
         if self._average:
             self._follow(step)
         bad = ~torch.isfinite(loss)
@@ -129,14 +129,14 @@ class TrainingCallback(pl.Callback):
         if reported:
             self._report(trainer, outputs)
         self._alive()
-        evaluated = step % self.course.evaluate_every == 0 or step == self.course.steps
+        evaluated = step % self.plan.evaluate_every == 0 or step == self.plan.steps
         if evaluated:
             self._stop_clock()
             self._evaluate(trainer)
             self._checkpoint(trainer)
             self._restart_clock()
         asked = _any(trainer, self.run.stop_requested or (evaluated and self.run.stop_after_evaluation))
-        if asked and step < self.course.steps and not self.finished:
+        if asked and step < self.plan.steps and not self.finished:
             if not evaluated:
                 self._stop_clock()
                 self._checkpoint(trainer)
@@ -149,7 +149,7 @@ class TrainingCallback(pl.Callback):
         return step % self.every == 0 or step == 1
 
     def _report(self, trainer: pl.Trainer, outputs: Mapping[str, Any]) -> None:
-        standing, epoch = self.standing, self.standing.step / self.course.per_epoch
+        state, epoch = self.state, self.state.step / self.plan.per_epoch
         wall, _, positions = self._since
         self._stop_clock()
         elapsed = time.monotonic() - wall
@@ -157,13 +157,13 @@ class TrainingCallback(pl.Callback):
         numbers[LOSS.name] = float(_mean(trainer, outputs["loss"]))
         numbers[LEARNING_RATE.name] = float(trainer.optimizers[0].param_groups[0]["lr"])
         if elapsed > 0:
-            numbers[SPEED.name] = (standing.positions - positions) / elapsed
-        self.run.scalars(standing.step, numbers, epoch)
+            numbers[SPEED.name] = (state.positions - positions) / elapsed
+        self.run.scalars(state.step, numbers, epoch)
         assert self._before is not None
         ratios = gradients.updates(self.groups, self._before)
         self._before = None
         norm, clipped = self._clipped or (gradients.total(self._norms), False)
-        self.run.gradients(standing.step, norm, self._norms, self.course.clip, clipped, ratios)
+        self.run.gradients(state.step, norm, self._norms, self.plan.clip, clipped, ratios)
         self._progress()
         self._restart_clock()
 
@@ -172,30 +172,30 @@ class TrainingCallback(pl.Callback):
             self._progress()
 
     def _progress(self) -> None:
-        self.run.progress(self.standing.step, self.course.steps, "train")
+        self.run.progress(self.state.step, self.plan.steps, "train")
         self._sign = time.monotonic()
 
     def _evaluate(self, trainer: pl.Trainer) -> None:
-        standing = self.standing
+        state = self.state
         with self._averaged():
             values = dict(self.evaluate(self._alive)) if trainer.is_global_zero else {}
             if trainer.world_size > 1:
                 values = trainer.strategy.broadcast(values)
-            sign = -1.0 if self.course.lower_is_better else 1.0
-            value, best = values[self.course.metric], standing.best.get(self.course.metric)
+            sign = -1.0 if self.plan.lower_is_better else 1.0
+            value, best = values[self.plan.metric], state.best.get(self.plan.metric)
             better = best is None or sign * value > sign * best
             if better:
                 self.best = {name: value.detach().clone() for name, value in weights.state(self.module).items()}
         if better:
-            standing.best, standing.best_step, standing.stale = values, standing.step, 0
+            state.best, state.best_step, state.stale = values, state.step, 0
         else:
-            standing.stale += 1
-        self.run.evaluation(standing.step, values, standing.step / self.course.per_epoch, best=better)
+            state.stale += 1
+        self.run.evaluation(state.step, values, state.step / self.plan.per_epoch, best=better)
 
     def _follow(self, step: int) -> None:
         """a <- d a + (1 - d) w, with d rising to its full value so that early weights are soon forgotten."""
-        assert self.course.average is not None
-        decay = min(self.course.average, (1 + step) / (10 + step))
+        assert self.plan.average is not None
+        decay = min(self.plan.average, (1 + step) / (10 + step))
         newest = weights.trained(self.module)
         torch._foreach_lerp_(
             [self._average[name] for name in newest], [p.detach() for p in newest.values()], 1.0 - decay
@@ -217,7 +217,7 @@ class TrainingCallback(pl.Callback):
 
     def _checkpoint(self, trainer: pl.Trainer) -> None:
         snapshot = Snapshot(
-            standing=self.standing,
+            state=self.state,
             model=weights.state(self.module),
             best=self.best,
             average=self._average,
@@ -237,12 +237,12 @@ class TrainingCallback(pl.Callback):
         )
 
     def _restart_clock(self) -> None:
-        self._since = (time.monotonic(), time.process_time(), self.standing.positions)
+        self._since = (time.monotonic(), time.process_time(), self.state.positions)
 
     def _stop_clock(self) -> None:
         wall, cpu, _ = self._since
-        self.standing.seconds += time.monotonic() - wall
-        self.standing.cpu_seconds += time.process_time() - cpu
+        self.state.seconds += time.monotonic() - wall
+        self.state.cpu_seconds += time.process_time() - cpu
 
 
 def _any(trainer: pl.Trainer, flag: bool) -> bool:

@@ -39,7 +39,7 @@ class TrainState:
 class Snapshot:
     """A whole checkpoint in memory: tensors by name below each prefix, and plain values."""
 
-    standing: TrainState
+    state: TrainState
     model: dict[str, Tensor]
     best: dict[str, Tensor]
     average: dict[str, Tensor]
@@ -54,8 +54,8 @@ def save(run: Run, snapshot: Snapshot) -> None:
         tensors |= {f"{prefix}.{name}": value for name, value in getattr(snapshot, prefix).items()}
     for index, state in snapshot.optimizer["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-    plain = {"standing": asdict(snapshot.standing), "groups": snapshot.optimizer["param_groups"], "format": FORMAT}
-    with run.checkpoint(f"step-{snapshot.standing.step:08d}.safetensors") as path:
+    plain = {"standing": asdict(snapshot.state), "groups": snapshot.optimizer["param_groups"], "format": FORMAT}
+    with run.checkpoint(f"step-{snapshot.state.step:08d}.safetensors") as path:
         whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         save_file(whole, path, metadata={"plain": json.dumps(plain)})
     for old in sorted(run.checkpoints.glob(_PATTERN))[:-KEPT]:

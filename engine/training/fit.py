@@ -26,7 +26,7 @@ from engine.training.checkpoint import TrainState
 
 def fit(
     module: pl.LightningModule,
-    course: TrainingPlan,
+    plan: TrainingPlan,
     settings: TrainerSettings,
     run: Run,
     *,
@@ -43,53 +43,53 @@ def fit(
     """
     groups = {name: group for name, group in groups.items() if len(group)}  # post-norm with a tied output has none
     _check_groups(module, groups)
-    run.trains(module, course, groups)
-    conductor = TrainingCallback(module, course, settings, run, groups, evaluate, positions)
-    standing = conductor.standing
+    run.trains(module, plan, groups)
+    callback = TrainingCallback(module, plan, settings, run, groups, evaluate, positions)
+    state = callback.state
     run.describe(
         {name: sum(p.numel() for p in group) for name, group in groups.items()},
         course={
-            "patience": course.patience,
-            "stale": standing.stale,
-            "evaluations": standing.step // course.evaluate_every,
-            "resting": list(course.resting),
+            "patience": plan.patience,
+            "stale": state.stale,
+            "evaluations": state.step // plan.evaluate_every,
+            "resting": list(plan.resting),
         },
     )
-    if standing.step < course.steps and not conductor.finished:
+    if state.step < plan.steps and not callback.finished:
         torch.set_float32_matmul_precision(settings.matmul)
         with _quiet_lightning():
             trainer = pl.Trainer(
                 accelerator=accelerator(settings),
                 devices=settings.devices,
-                strategy=_together(course) if settings.devices > 1 else "auto",
-                precision=course.precision or settings.precision,  # type: ignore[arg-type]
+                strategy=_together(plan) if settings.devices > 1 else "auto",
+                precision=plan.precision or settings.precision,  # type: ignore[arg-type]
                 max_epochs=1,
-                callbacks=[conductor],
+                callbacks=[callback],
                 logger=False,
                 enable_checkpointing=False,
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 use_distributed_sampler=False,
             )
-            trainer.fit(module, range(standing.step, course.steps))
-    if conductor.stopped:
-        raise Stopped(f"stopped after step {standing.step}, which its checkpoint holds")
-    weights.put(module, conductor.best)
+            trainer.fit(module, range(state.step, plan.steps))
+    if callback.stopped:
+        raise Stopped(f"stopped after step {state.step}, which its checkpoint holds")
+    weights.put(module, callback.best)
     run.note(
-        train_seconds=round(standing.seconds, 3),
-        train_cpu_seconds=round(standing.cpu_seconds, 3),
-        positions=standing.positions,
+        train_seconds=round(state.seconds, 3),
+        train_cpu_seconds=round(state.cpu_seconds, 3),
+        positions=state.positions,
         parameters=sum(p.numel() for group in groups.values() for p in group),
-        steps=standing.step,
-        best_step=standing.best_step,
-        best=standing.best,
+        steps=state.step,
+        best_step=state.best_step,
+        best=state.best,
     )
-    return standing
+    return state
 
 
-def _together(course: TrainingPlan) -> DDPStrategy:
+def _together(plan: TrainingPlan) -> DDPStrategy:
     """Several processes: gradients are averaged. Buffers are not: none decides a step, and item texts are large."""
-    return DDPStrategy(find_unused_parameters=course.skips, broadcast_buffers=False)
+    return DDPStrategy(find_unused_parameters=plan.skips, broadcast_buffers=False)
 
 
 def accelerator(settings: TrainerSettings) -> str:

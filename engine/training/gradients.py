@@ -18,11 +18,6 @@ def norms(groups: Groups) -> list[float | None]:
     return [math.sqrt(float(torch.stack(group).sum())) if group else None for group in squares]
 
 
-def without_gradient(groups: Groups) -> list[str]:
-    """Groups in which a trainable parameter has no gradient after a backward pass."""
-    return [name for name, group in groups.items() if any(p.requires_grad and p.grad is None for p in group)]
-
-
 def total(group_norms: Sequence[float | None]) -> float:
     """Norm over all groups."""
     return math.sqrt(sum(norm * norm for norm in group_norms if norm is not None))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from engine.runs.events import number
+from engine.runs.events import expert_name, number
 from engine.stages import LOSS, SPEED
 
 if TYPE_CHECKING:  # the cockpit reads what is below and needs no writer of runs for it
@@ -42,7 +42,7 @@ CAUSES = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class HealthFinding:
     """Something that looks wrong, or (level info) no longer does."""
 
     code: str
@@ -51,9 +51,9 @@ class Finding:
     groups: tuple[str, ...] = ()
 
 
-def attend(run: "Run", rules: "HealthSettings") -> None:
+def monitor(run: "Run", rules: "HealthSettings") -> None:
     """From now on, whatever ``run`` reports is watched, and what looks wrong is noted in its summary and events."""
-    watch = Watch(rules)
+    watch = HealthMonitor(rules)
 
     def look(event: Mapping[str, Any]) -> None:
         for finding in watch.feed(event):
@@ -62,13 +62,13 @@ def attend(run: "Run", rules: "HealthSettings") -> None:
     run.watch(look)
 
 
-def not_a_number(what: str, step: int, groups: Iterable[str] = ()) -> Finding:
+def not_a_number(what: str, step: int, groups: Iterable[str] = ()) -> HealthFinding:
     """A number that is not finite: nothing can be learned from here on."""
     return _finding("nan_loss", ERROR, f"{what} is not a finite number at step {step}", groups)
 
 
 @dataclass
-class Past:
+class Baseline:
     """Numbers that were sound, and the latest ones, which are still to be judged."""
 
     window: int
@@ -106,12 +106,12 @@ def all_of(values: Sequence[float | None], count: int, wanted: float | None) -> 
     return len(values) >= count and all(value == wanted for value in list(values)[-count:])
 
 
-class Watch:
+class HealthMonitor:
     """Events in, findings out: each once when it begins, and once more (level info) when it is over."""
 
     def __init__(self, rules: "HealthSettings") -> None:
         self.rules = rules
-        self.current: dict[str, Finding] = {}
+        self.current: dict[str, HealthFinding] = {}
         self.step = 0
         self._groups: list[str] = []
         self._resting: frozenset[str] = frozenset()  # groups that may go without a gradient for a while
@@ -119,12 +119,12 @@ class Watch:
         few = rules.reports
         self._norms: dict[str, deque[float | None]] = defaultdict(lambda: deque(maxlen=few))
         self._updates: dict[str, deque[float | None]] = defaultdict(lambda: deque(maxlen=few))
-        self._pasts: dict[str, Past] = defaultdict(lambda: Past(rules.window, few))
-        self._speed: Past = Past(rules.window, few)
+        self._pasts: dict[str, Baseline] = defaultdict(lambda: Baseline(rules.window, few))
+        self._speed: Baseline = Baseline(rules.window, few)
         self._collapsed: dict[str, int] = {}  # layer -> reports in a row
         self._dead: dict[tuple[str, int], int] = {}  # layer, expert -> reports in a row
 
-    def feed(self, event: Mapping[str, Any]) -> list[Finding]:
+    def feed(self, event: Mapping[str, Any]) -> list[HealthFinding]:
         """What changed with this event. Kinds that say nothing about health are ignored."""
         self.step = int(event.get("step") or self.step)
         match event["k"]:
@@ -141,7 +141,7 @@ class Watch:
                 return self._turned(*self._gate(event))
         return []
 
-    def _turned(self, judged: Sequence[str], found: Sequence[Finding]) -> list[Finding]:
+    def _turned(self, judged: Sequence[str], found: Sequence[HealthFinding]) -> list[HealthFinding]:
         """What is new, what changed its groups or level, and which of the codes that were ``judged`` are over."""
         by_code = {finding.code: finding for finding in found}
         changes = []
@@ -152,17 +152,17 @@ class Watch:
                 if before is None or (before.groups, before.level) != (now.groups, now.level):
                     changes.append(now)
             elif before is not None:
-                changes.append(Finding(code, INFO, f"over since step {self.step}: {before.hint}", before.groups))
+                changes.append(HealthFinding(code, INFO, f"over since step {self.step}: {before.hint}", before.groups))
         return changes
 
     def _schema(self, event: Mapping[str, Any]) -> None:
         self._groups = [str(group.get("name")) for group in event["groups"] if isinstance(group, Mapping)]
-        course = event.get("course") or {}
-        self._patience, self._stale = int(course.get("patience", 0)), int(course.get("stale", 0))
-        self._evaluations = int(course.get("evaluations", 0))
-        self._resting = frozenset(course.get("resting", ()))
+        plan = event.get("course") or {}
+        self._patience, self._stale = int(plan.get("patience", 0)), int(plan.get("stale", 0))
+        self._evaluations = int(plan.get("evaluations", 0))
+        self._resting = frozenset(plan.get("resting", ()))
 
-    def _numbers(self, event: Mapping[str, Any]) -> tuple[list[str], list[Finding]]:
+    def _numbers(self, event: Mapping[str, Any]) -> tuple[list[str], list[HealthFinding]]:
         found = _finite({LOSS.name: event["m"].get(LOSS.name)}, self.step)
         speed = number(event["m"].get(SPEED.name))
         if speed is None:
@@ -172,7 +172,7 @@ class Watch:
             found.append(_finding("slow", WARNING, f"training runs at {share:.0%} of its own past speed"))
         return ["slow"], found
 
-    def _evaluated(self, event: Mapping[str, Any]) -> tuple[list[str], list[Finding]]:
+    def _evaluated(self, event: Mapping[str, Any]) -> tuple[list[str], list[HealthFinding]]:
         found = _finite(event["m"], self.step)
         self._evaluations += 1
         self._stale = 0 if event.get("best") else self._stale + 1
@@ -181,12 +181,12 @@ class Watch:
             seen = f"no better evaluation for {self._stale}" + (", never better than the first one" if never else "")
             if self._patience and not never:
                 seen += f"; training ends by itself after {self._patience}."
-                found.append(Finding("stagnation", INFO, seen))
+                found.append(HealthFinding("stagnation", INFO, seen))
             else:
                 found.append(_finding("stagnation", WARNING, seen))
         return ["stagnation"], found
 
-    def _gradients(self, event: Mapping[str, Any]) -> tuple[list[str], list[Finding]]:
+    def _gradients(self, event: Mapping[str, Any]) -> tuple[list[str], list[HealthFinding]]:
         rules, total = self.rules, number(event["total"]) or 0.0
         norms = [number(value) for value in event["g"]]
         updates = [number(value) for value in event.get("u") or [None] * len(norms)]
@@ -214,7 +214,7 @@ class Watch:
                     seen["still"].append(name)
         return _GRADIENT_CODES, [self._about(code, groups, ratios) for code, groups in seen.items()]
 
-    def _about(self, code: str, groups: Sequence[str], ratios: Mapping[str, float]) -> Finding:
+    def _about(self, code: str, groups: Sequence[str], ratios: Mapping[str, float]) -> HealthFinding:
         worst = [ratios[name] for name in groups if name in ratios]
         told = {
             "nan_loss": f"a gradient is not a finite number at step {self.step}",
@@ -227,7 +227,7 @@ class Watch:
         level = WARNING if code in ("explode", "grad_small") else ERROR
         return _finding(code, level, told[code], groups)
 
-    def _gate(self, event: Mapping[str, Any]) -> tuple[list[str], list[Finding]]:
+    def _gate(self, event: Mapping[str, Any]) -> tuple[list[str], list[HealthFinding]]:
         layer, rules = str(event["layer"]), self.rules
         load = [number(share) or 0.0 for share in event["load"]]
         experts, entropy = len(load), number(event["ent"])
@@ -252,15 +252,10 @@ class Watch:
 _GRADIENT_CODES = ["grad_none", "grad_zero", "still", "explode", "grad_small"]
 
 
-def expert_name(layer: str, expert: int) -> str:
-    """How a finding names an expert."""
-    return f"{layer} e{expert}"
-
-
-def _finite(numbers: Mapping[str, Any], step: int) -> list[Finding]:
+def _finite(numbers: Mapping[str, Any], step: int) -> list[HealthFinding]:
     bad = [name for name, value in numbers.items() if not math.isfinite(number(value) or 0.0)]
     return [not_a_number(bad[0], step)] if bad else []
 
 
-def _finding(code: str, level: str, seen: str, groups: Iterable[str] = ()) -> Finding:
-    return Finding(code, level, f"{seen}. Likely: {CAUSES[code]}.", tuple(groups))
+def _finding(code: str, level: str, seen: str, groups: Iterable[str] = ()) -> HealthFinding:
+    return HealthFinding(code, level, f"{seen}. Likely: {CAUSES[code]}.", tuple(groups))

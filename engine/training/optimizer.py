@@ -1,7 +1,6 @@
-"""AdamW and learning-rate schedules, as all stages that train use them."""
+"""AdamW as all stages that train use it."""
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -19,17 +18,3 @@ def adamw(
     return torch.optim.AdamW(
         [group for group in groups if group["params"]], lr=learning_rate, betas=(0.9, beta2), fused=True
     )
-
-
-def schedule(kind: str, warmup: int, steps: int) -> Callable[[int], float]:
-    """Factor on the learning rate by steps done: (k + 1) / warmup at first, then constant, linear or cosine to zero."""
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        if kind == "constant":
-            return 1.0
-        done = min(1.0, (step - warmup) / max(1, steps - warmup))
-        return 1.0 - done if kind == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
-
-    return factor

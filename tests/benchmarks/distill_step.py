@@ -72,15 +72,15 @@ def steps(items: int, users: int, events: int, rounds: int, words: list[str]) ->
     top = max(settings.ranking.top, settings.kl.top)
     sequences, rankings, last = world(items, users, events, top)
     reach = partial(BatchSampler, sequences, length=student.max_length, batch=student.batch, seed=1, random=True)
-    windows, taught_windows = reach(), reach(last_position=settings.last_position > 0)
+    sampler, taught_sampler = reach(), reach(last_position=settings.last_position > 0)
     ps = losses.propensities(torch.from_numpy(np.bincount(sequences.items, minlength=items + 1)), settings.dro.power)
     answers = TeacherTargets(rankings, len(sequences.items), top, "cpu")
     last_targets = TeacherTargets(last, len(sequences.items) + 1, top, "cpu") if settings.last_position else None
     vectors = torch.randn(items + 1, 64)
-    alone = StudentModule(SequenceModel(items, student), student, windows)
+    alone = StudentModule(SequenceModel(items, student), student, sampler)
     model = SequenceModel(items, student)
     taught = DistillModule(
-        model, settings, taught_windows, answers, vectors, ps, report_every=10, last_position=last_targets
+        model, settings, taught_sampler, answers, vectors, ps, report_every=10, last_position=last_targets
     )
     found: dict[str, list[float]] = {"baseline": [], "distilled": []}
 
@@ -97,7 +97,7 @@ def steps(items: int, users: int, events: int, rounds: int, words: list[str]) ->
             seconds = timed(partial(step, name, abs(number)))
             if number >= 0:
                 times.append(1000 * seconds)
-    own, shown = (sum(len(part(number).items) for number in range(rounds)) for part in (windows, taught_windows))
+    own, shown = (sum(len(part(number).items) for number in range(rounds)) for part in (sampler, taught_sampler))
     # Every tenth step also measures each term's share of the gradient: the mean holds that, the median does not.
     return {
         "positions": own,

@@ -43,8 +43,8 @@ def main() -> None:
         ["data=ml-100k", "student=sasrec", "student.loss=sampled-softmax", "student.negatives=2000"]
     ).student
     sequences, rows = drawn(given.rows, given.items)
-    windows = BatchSampler(sequences, length=settings.max_length, batch=settings.batch, seed=1, random=True)
-    module = StudentModule(SequenceModel(given.items, settings), settings, windows)
+    sampler = BatchSampler(sequences, length=settings.max_length, batch=settings.batch, seed=1, random=True)
+    module = StudentModule(SequenceModel(given.items, settings), settings, sampler)
     optimizer = module.configure_optimizers()
     start = time.process_time()
     for step in range(given.steps):
@@ -63,7 +63,7 @@ def main() -> None:
     result = {
         "items": given.items,
         "cpu_seconds_per_step": round(trained, 3),
-        "positions_per_cpu_second": round(windows.positions(0) / trained),
+        "positions_per_cpu_second": round(sampler.positions(0) / trained),
         "cpu_milliseconds_per_row_ranked": round(1000 * ranked, 1),
         "peak_gigabytes": round(peak / 1000**3, 2),
     }

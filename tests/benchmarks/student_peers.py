@@ -40,7 +40,7 @@ from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 from engine.student.validation import Validation
 from engine.training import fit
-from engine.training.optimizer import schedule
+from engine.training.schedule import schedule
 
 FASTER = 2.0  # what is promised
 NOISE = 0.01  # of one training's validation NDCG@10: within it two contestants count as equal
@@ -74,31 +74,31 @@ class World:
 class Ours:
     def __init__(self, world: World, settings: StudentSettings) -> None:
         self.world, self.settings = world, settings
-        self.windows = BatchSampler(
+        self.sampler = BatchSampler(
             world.sequences, length=settings.max_length, batch=settings.batch, seed=1,
             random=settings.windows == "random",
         )  # fmt: skip
-        self.positions = sum(self.windows.positions(step) for step in range(self.windows.per_epoch))
+        self.positions = sum(self.sampler.positions(step) for step in range(self.sampler.per_epoch))
         self.validation = Validation(world.rows, "cpu")
         info = RunInfo(id=new_id("student"), stage="student", experiment="benchmark", seed=1, fingerprint="")
         self.run, self.done, self.spent, self.best = Run(world.store.create(info, "seed: 1\n")), 0, 0.0, 0.0
         torch.manual_seed(1)
-        self.module = StudentModule(SequenceModel(world.items, settings), settings, self.windows)
+        self.module = StudentModule(SequenceModel(world.items, settings), settings, self.sampler)
         self.trainer = config.load(["trainer=cpu"]).trainer
 
     def train(self, epochs: int) -> float:
         """Goes on from its own checkpoint, as a resumed run does."""
-        self.done += epochs * self.windows.per_epoch
-        course = fit.TrainingPlan(
-            steps=self.done, per_epoch=self.windows.per_epoch, evaluate_every=epochs * self.windows.per_epoch,
+        self.done += epochs * self.sampler.per_epoch
+        plan = fit.TrainingPlan(
+            steps=self.done, per_epoch=self.sampler.per_epoch, evaluate_every=epochs * self.sampler.per_epoch,
             patience=0, metric=VAL_NDCG.name, rate=schedule("constant", 0, self.done), average=self.settings.average,
         )  # fmt: skip
-        standing = fit.fit(
-            self.module, course, self.trainer, self.run, groups=self.module.model.groups(),
-            evaluate=lambda alive: self.validation(self.module.model, alive), positions=self.windows.positions,
+        state = fit.fit(
+            self.module, plan, self.trainer, self.run, groups=self.module.model.groups(),
+            evaluate=lambda alive: self.validation(self.module.model, alive), positions=self.sampler.positions,
         )  # fmt: skip
-        before, self.spent = self.spent, standing.cpu_seconds
-        self.best = standing.best[VAL_NDCG.name]
+        before, self.spent = self.spent, state.cpu_seconds
+        self.best = state.best[VAL_NDCG.name]
         return self.spent - before
 
     def validate(self) -> float:

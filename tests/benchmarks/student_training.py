@@ -34,7 +34,7 @@ from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 from engine.student.sasrec import SASRec
 from engine.training import fit
-from engine.training.optimizer import schedule
+from engine.training.schedule import schedule
 
 ITEMS = 1682
 FASTER, OVERHEAD = 1.7, 1.10  # what is promised
@@ -90,9 +90,9 @@ class Plain(nn.Module):
         self.load_state_dict(state)
 
 
-def padded(windows: BatchSampler, step: int) -> tuple[Tensor, Tensor]:
-    batch = windows(step)
-    history, targets = (batch.layout.grid(ids[:, None])[:, :, 0] for ids in (batch.items, batch.targets))
+def padded(sampler: BatchSampler, step: int) -> tuple[Tensor, Tensor]:
+    batch = sampler(step)
+    history, targets = (batch.packed.grid(ids[:, None])[:, :, 0] for ids in (batch.items, batch.targets))
     return history, targets
 
 
@@ -102,14 +102,14 @@ class Round:
     def __init__(self, sequences: Sequences, settings: StudentSettings, folder: Path) -> None:
         self.settings, self.sequences, self.store = settings, sequences, Store(folder)
         self.trainer = config.load(["trainer=cpu"]).trainer
-        self.windows = BatchSampler(sequences, length=settings.max_length, batch=settings.batch, seed=1, random=True)
+        self.sampler = BatchSampler(sequences, length=settings.max_length, batch=settings.batch, seed=1, random=True)
         torch.manual_seed(1)
-        self.module = StudentModule(SequenceModel(ITEMS, settings), settings, self.windows)
+        self.module = StudentModule(SequenceModel(ITEMS, settings), settings, self.sampler)
         self.plain_model = Plain(settings)
         assert isinstance(self.module.model.network, SASRec)
         self.plain_model.copy(self.module.model.network)
         self.module.eval(), self.plain_model.eval()
-        own, other = self.module.loss(self.windows(0), 0).item(), self.plain_model.loss(*padded(self.windows, 0)).item()
+        own, other = self.module.loss(self.sampler(0), 0).item(), self.plain_model.loss(*padded(self.sampler, 0)).item()
         if abs(own - other) > 1e-4:
             raise SystemExit(f"the two models are not the same: loss {own} and {other}")
         self.optimizer = self.module.configure_optimizers()
@@ -120,16 +120,16 @@ class Round:
 
     def ours(self, steps: int) -> float:
         info = RunInfo(id=new_id("student"), stage="student", experiment="benchmark", seed=1, fingerprint="")
-        course = fit.TrainingPlan(
-            steps=steps, per_epoch=self.windows.per_epoch, evaluate_every=steps, patience=0, metric=VAL_NDCG.name,
+        plan = fit.TrainingPlan(
+            steps=steps, per_epoch=self.sampler.per_epoch, evaluate_every=steps, patience=0, metric=VAL_NDCG.name,
             rate=schedule("constant", 0, steps),
         )  # fmt: skip
-        module = StudentModule(SequenceModel(ITEMS, self.settings), self.settings, self.windows)
-        standing = fit.fit(
-            module, course, self.trainer, Run(self.store.create(info, "seed: 1\n")), groups=module.model.groups(),
-            evaluate=lambda alive: {VAL_NDCG.name: 0.0}, positions=self.windows.positions,
+        module = StudentModule(SequenceModel(ITEMS, self.settings), self.settings, self.sampler)
+        state = fit.fit(
+            module, plan, self.trainer, Run(self.store.create(info, "seed: 1\n")), groups=module.model.groups(),
+            evaluate=lambda alive: {VAL_NDCG.name: 0.0}, positions=self.sampler.positions,
         )  # fmt: skip
-        return standing.positions / standing.cpu_seconds
+        return state.positions / state.cpu_seconds
 
     def loop(self, steps: int) -> float:
         start, positions = time.process_time(), 0
@@ -138,17 +138,17 @@ class Round:
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
-            positions += self.windows.positions(step)
+            positions += self.sampler.positions(step)
         return positions / (time.process_time() - start)
 
     def plain(self, steps: int) -> float:
         start, positions = time.process_time(), 0
         for step in range(steps):
-            loss = self.plain_model.loss(*padded(self.windows, step))
+            loss = self.plain_model.loss(*padded(self.sampler, step))
             self.plain_optimizer.zero_grad()
             loss.backward()
             self.plain_optimizer.step()
-            positions += self.windows.positions(step)
+            positions += self.sampler.positions(step)
         return positions / (time.process_time() - start)
 
 

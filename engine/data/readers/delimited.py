@@ -35,7 +35,7 @@ _TYPES = {ID: (_CODES,), NUMBER: (pa.float32(),), TEXT: (_CODES,), TIME: (pa.int
 
 
 @dataclass(frozen=True)
-class Layout:
+class Dialect:
     """How a delimited file is written. ``names`` of a file without a header line, in order; '' is left out."""
 
     separator: str
@@ -44,7 +44,7 @@ class Layout:
     encoding: str = "utf-8"
 
 
-def table(source: Source, layout: Layout, kinds: Mapping[str, str]) -> pa.Table:
+def table(source: Source, dialect: Dialect, kinds: Mapping[str, str]) -> pa.Table:
     """The columns in ``kinds`` (name -> ID, NUMBER, TIME or TEXT).
 
     Raises DataError with the line of the first value that is not of its kind.
@@ -52,14 +52,14 @@ def table(source: Source, layout: Layout, kinds: Mapping[str, str]) -> pa.Table:
     for time in _TYPES[TIME]:
         types = {name: time if kind == TIME else _TYPES[kind][0] for name, kind in kinds.items()}
         try:
-            result = _read(source, layout, types)
+            result = _read(source, dialect, types)
         except pa.ArrowInvalid as error:
             if "CSV conversion error" in str(error) and time is not _TYPES[TIME][-1] and TIME in kinds.values():
                 continue
-            raise _explained(source, layout, kinds, str(error)) from error
+            raise _explained(source, dialect, kinds, str(error)) from error
         except pa.ArrowKeyError as error:
-            raise _explained(source, layout, kinds, str(error)) from error
-        _refuse_gaps(source, layout, kinds, result)
+            raise _explained(source, dialect, kinds, str(error)) from error
+        _refuse_gaps(source, dialect, kinds, result)
         return result
     raise AssertionError("the last type of a time returns or raises")
 
@@ -107,22 +107,22 @@ def time_problem(time: NDArray[Any]) -> tuple[int, str] | None:
     return None
 
 
-def _read(source: Source, layout: Layout, types: Mapping[str, pa.DataType]) -> pa.Table:
-    names = [name or f"unused {place}" for place, name in enumerate(layout.names)]
+def _read(source: Source, dialect: Dialect, types: Mapping[str, pa.DataType]) -> pa.Table:
+    names = [name or f"unused {number}" for number, name in enumerate(dialect.names)]
     with binary(source) as file:
         return pyarrow.csv.read_csv(
             file,
             read_options=pyarrow.csv.ReadOptions(
-                block_size=BLOCK, encoding=layout.encoding, column_names=names or None, use_threads=True
+                block_size=BLOCK, encoding=dialect.encoding, column_names=names or None, use_threads=True
             ),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=layout.separator, quote_char='"' if layout.quoted else False
+                delimiter=dialect.separator, quote_char='"' if dialect.quoted else False
             ),
             convert_options=pyarrow.csv.ConvertOptions(column_types=dict(types), include_columns=list(types)),
         )
 
 
-def _refuse_gaps(source: Source, layout: Layout, kinds: Mapping[str, str], read: pa.Table) -> None:
+def _refuse_gaps(source: Source, dialect: Dialect, kinds: Mapping[str, str], read: pa.Table) -> None:
     for name, kind in kinds.items():
         column = read[name]
         if kind == ID:
@@ -131,26 +131,26 @@ def _refuse_gaps(source: Source, layout: Layout, kinds: Mapping[str, str], read:
             infinite = pa.types.is_floating(column.type) and not pc.all(pc.is_finite(column)).as_py()
             bad = kind != TEXT and (column.null_count > 0 or infinite)
         if bad:
-            raise _explained(source, layout, kinds, f"column {name} has gaps")
+            raise _explained(source, dialect, kinds, f"column {name} has gaps")
         if kind == TIME:
             found = time_problem(times(column))
             if found:
                 index, cause = found
-                raise DataError(cause, location=f"{source}:{_line_of(source, layout, index)}", remedy=TIME_REMEDY)
+                raise DataError(cause, location=f"{source}:{_line_of(source, dialect, index)}", remedy=TIME_REMEDY)
 
 
-def _explained(source: Source, layout: Layout, kinds: Mapping[str, str], reason: str) -> DataError:
+def _explained(source: Source, dialect: Dialect, kinds: Mapping[str, str], reason: str) -> DataError:
     """The first line that is not as it should be, in words."""
     with binary(source) as file:
         content = file.read()
     if not content.strip():
         return DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
     try:
-        decoded = content.decode(layout.encoding)
+        decoded = content.decode(dialect.encoding)
     except UnicodeDecodeError:
-        return not_decodable(content, source, (layout.encoding,))
-    rows = _rows(decoded, layout)
-    names = list(layout.names)
+        return not_decodable(content, source, (dialect.encoding,))
+    rows = _rows(decoded, dialect)
+    names = list(dialect.names)
     if not names:
         _, names = next(rows)
         missing = [name for name in kinds if name not in names]
@@ -161,7 +161,7 @@ def _explained(source: Source, layout: Layout, kinds: Mapping[str, str], reason:
                 remedy=f"Its columns are: {clean(', '.join(names))}. Name them in data.columns, or set data.separator.",
             )
     for number, row in rows:
-        problem = _problem(row, names, kinds, layout.separator)
+        problem = _problem(row, names, kinds, dialect.separator)
         if problem:
             return DataError(problem, location=f"{source}:{number}", remedy="Correct or delete this line.")
     return DataError(
@@ -169,20 +169,20 @@ def _explained(source: Source, layout: Layout, kinds: Mapping[str, str], reason:
     )
 
 
-def _line_of(source: Source, layout: Layout, index: int) -> int:
+def _line_of(source: Source, dialect: Dialect, index: int) -> int:
     """The line of the event with that index."""
     with binary(source) as file:
-        decoded = file.read().decode(layout.encoding)
-    return next(islice(_rows(decoded, layout), index + (0 if layout.names else 1), None))[0]
+        decoded = file.read().decode(dialect.encoding)
+    return next(islice(_rows(decoded, dialect), index + (0 if dialect.names else 1), None))[0]
 
 
-def _rows(decoded: str, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+def _rows(decoded: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of every line that is not empty."""
     text = io.StringIO(decoded, newline="")
-    if layout.quoted:
-        reader = csv.reader(text, delimiter=layout.separator)
+    if dialect.quoted:
+        reader = csv.reader(text, delimiter=dialect.separator)
     else:
-        reader = csv.reader(text, delimiter=layout.separator, quoting=csv.QUOTE_NONE)
+        reader = csv.reader(text, delimiter=dialect.separator, quoting=csv.QUOTE_NONE)
     for row in reader:
         if row:
             yield reader.line_num, row

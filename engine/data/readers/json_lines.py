@@ -110,7 +110,7 @@ def _line_by_line(source: Source, schema: pa.Schema | None, loose: bool, reason:
 
 
 def _lacking(source: Source, name: str, index: int) -> DataError:
-    number = next(number for place, (number, _) in enumerate(objects(source, loose=True)) if place == index)
+    number = next(number for row, (number, _) in enumerate(objects(source, loose=True)) if row == index)
     return DataError(
         f"the line has no {name}",
         location=f"{source}:{number}",

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS, ITEM_MAP
-from engine.data.readers.delimited import ID, Layout, codes, table
+from engine.data.readers.delimited import ID, Dialect, codes, table
 from engine.data.readers.movielens import catalogue_dat
 from engine.data.readers.opened import binary, lines
 from engine.data.sources import Source, Sources
@@ -20,7 +20,7 @@ def read_pairs(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     with binary(source) as file:
         start = file.readline().decode("utf-8", errors="replace")
     separator = next((mark for mark in "\t, " if mark in start.strip()), " ")
-    read = table(source, Layout(separator, ("user", "item"), False, encodings[0]), {"user": ID, "item": ID})
+    read = table(source, Dialect(separator, ("user", "item"), False, encodings[0]), {"user": ID, "item": ID})
     return coded(codes(read["user"]), codes(read["item"]), None, None, _catalogue(sources, encodings))
 
 
@@ -59,11 +59,11 @@ def _catalogue(sources: Sources, encodings: tuple[str, ...]) -> Catalogue | None
     if ITEM_MAP not in sources.parts:
         return catalogue
     pairs = _pairs(sources.parts[ITEM_MAP], encodings)
-    place = pc.index_in(pa.array([foreign for _, foreign in pairs], pa.string()), value_set=catalogue.raw)
+    index = pc.index_in(pa.array([foreign for _, foreign in pairs], pa.string()), value_set=catalogue.raw)
     return Catalogue(
         raw=pa.array([own for own, _ in pairs], pa.string()),
-        title=pc.fill_null(catalogue.title.take(place), ""),
-        text=pc.fill_null(catalogue.text.take(place), ""),
+        title=pc.fill_null(catalogue.title.take(index), ""),
+        text=pc.fill_null(catalogue.text.take(index), ""),
         complete=False,
     )
 

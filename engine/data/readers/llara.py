@@ -20,7 +20,7 @@ from engine.data.splits import VALIDATION as VALIDATION_PART
 from engine.errors import DataError
 from engine.runs.text import clean
 
-BatchSampler = tuple[NDArray[np.int64], NDArray[np.int64]]  # histories [R, 10] with -1 where there is none, targets [R]
+Windows = tuple[NDArray[np.int64], NDArray[np.int64]]  # histories [R, 10] with -1 where there is none, targets [R]
 
 
 def read(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
@@ -53,7 +53,7 @@ def read(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     )
 
 
-def _windows(source: Source, padding: int) -> BatchSampler:
+def _windows(source: Source, padding: int) -> Windows:
     """Histories and targets of a file. An entry is an id, or an id with its rating."""
     read = json_lines.table(source, None, ("seq", "next"))
     target, width = read["next"].combine_chunks(), pc.list_value_length(read["seq"])
@@ -90,8 +90,8 @@ def _events(
     histories: NDArray[np.int64], targets: NDArray[np.int64], new: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """User and item of every event [E]: a user's first window gives history and target, later ones the target."""
-    told = np.where(new[:, None], histories, -1)
-    items = np.concatenate([told, targets[:, None]], axis=1)
+    shown = np.where(new[:, None], histories, -1)
+    items = np.concatenate([shown, targets[:, None]], axis=1)
     users = np.broadcast_to((np.cumsum(new) - 1)[:, None], items.shape)
     real = items >= 0
     return users[real], items[real]
@@ -118,7 +118,7 @@ def _catalogue(source: Source, encodings: tuple[str, ...]) -> Catalogue:
             location=str(source),
             remedy="Give the file with the names of all items, each id once.",
         )
-    ordered = [names[place] for place in range(len(names))]
+    ordered = [names[item] for item in range(len(names))]
     return Catalogue(
         raw=pa.array(np.arange(len(names)).astype(str)),
         title=pa.array(ordered, pa.string()),

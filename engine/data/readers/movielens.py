@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
-from engine.data.readers.delimited import ID, NUMBER, TIME, Layout, codes, numbers, table, times
+from engine.data.readers.delimited import ID, NUMBER, TIME, Dialect, codes, numbers, table, times
 from engine.data.readers.opened import lines
 from engine.data.sources import Source, Sources
 from engine.data.titles import film
@@ -22,14 +22,14 @@ GENRES = (
 
 def read_100k(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     """``u.data`` and ``u.item``. All items of ``u.item`` are items: their ids are MovieLens' own 1..1682."""
-    layout = Layout("\t", ("user", "item", "rating", "time"), False, encodings[0])
+    dialect = Dialect("\t", ("user", "item", "rating", "time"), False, encodings[0])
     catalogue = films_100k(sources.parts[CATALOGUE], encodings)
-    read = _interactions(sources.parts[INTERACTIONS], layout, KINDS, catalogue)
+    read = _interactions(sources.parts[INTERACTIONS], dialect, KINDS, catalogue)
     if len(read.items) > len(catalogue.raw):
         raise DataError(
             f"item {clean(read.items[_first_unknown(read)].as_py(), 60)} is not in {sources.parts[CATALOGUE].name}",
             location=str(sources.parts[INTERACTIONS]),
-            remedy="The two files belong to different sets: take both from one place.",
+            remedy="The two files belong to different sets: take both from one download.",
         )
     return read
 
@@ -37,8 +37,10 @@ def read_100k(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
 def read_dat(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     """``ratings.dat`` and ``movies.dat``. Films that nobody rated are no items."""
     names = ("user", "", "item", "", "rating", "", "time")  # '::' gives empty columns between ':'
-    layout = Layout(":", names, False, encodings[0])
-    return _interactions(sources.parts[INTERACTIONS], layout, KINDS, catalogue_dat(sources.parts[CATALOGUE], encodings))
+    dialect = Dialect(":", names, False, encodings[0])
+    return _interactions(
+        sources.parts[INTERACTIONS], dialect, KINDS, catalogue_dat(sources.parts[CATALOGUE], encodings)
+    )
 
 
 def read_csv(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
@@ -53,7 +55,7 @@ def read_csv(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
         if rows.line_num > 1:
             films.append((row[0], row[1], _genres(row[2])))
     return _interactions(
-        sources.parts[INTERACTIONS], Layout(",", encoding=encodings[0]), kinds, _catalogue(films, complete=False)
+        sources.parts[INTERACTIONS], Dialect(",", encoding=encodings[0]), kinds, _catalogue(films, complete=False)
     )
 
 
@@ -72,8 +74,8 @@ def catalogue_dat(source: Source, encodings: tuple[str, ...]) -> Catalogue:
     return _catalogue(films, complete=False)
 
 
-def _interactions(source: Source, layout: Layout, kinds: dict[str, str], catalogue: Catalogue) -> Interactions:
-    read = table(source, layout, kinds)
+def _interactions(source: Source, dialect: Dialect, kinds: dict[str, str], catalogue: Catalogue) -> Interactions:
+    read = table(source, dialect, kinds)
     user, item, rating, time = (read[name] for name in kinds)
     return coded(codes(user), codes(item), times(time), numbers(rating), catalogue)
 
@@ -107,7 +109,7 @@ def _catalogue(films: list[tuple[str, str, list[str]]], complete: bool) -> Catal
     parsed = [film(title) for _, title, _ in films]
     return Catalogue(
         raw=pa.array([raw for raw, _, _ in films], pa.string()),
-        title=pa.array(_told_apart(parsed), pa.string()),
+        title=pa.array(_distinct_titles(parsed), pa.string()),
         text=pa.array(
             [", ".join(filter(None, (year, *genres))) for (_, year), (_, _, genres) in zip(parsed, films, strict=True)],
             pa.string(),
@@ -116,7 +118,7 @@ def _catalogue(films: list[tuple[str, str, list[str]]], complete: bool) -> Catal
     )
 
 
-def _told_apart(parsed: list[tuple[str, str]]) -> list[str]:
+def _distinct_titles(parsed: list[tuple[str, str]]) -> list[str]:
     """Titles; those of films of different years that would be the same keep their year."""
     years: dict[str, set[str]] = {}
     for title, year in parsed:
@@ -126,4 +128,4 @@ def _told_apart(parsed: list[tuple[str, str]]) -> list[str]:
 
 def _first_unknown(read: Interactions) -> int:
     known = set(read.catalogue.raw.to_pylist()) if read.catalogue else set()
-    return next(place for place, raw in enumerate(read.items.to_pylist()) if raw not in known)
+    return next(index for index, raw in enumerate(read.items.to_pylist()) if raw not in known)

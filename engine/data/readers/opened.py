@@ -25,14 +25,14 @@ class _Watched(io.FileIO):
         self._watch = source.watch
 
     def readinto(self, buffer: Any, /) -> int | None:
-        return self._told(super().readinto(buffer))
+        return self._counted(super().readinto(buffer))
 
     def readall(self) -> bytes:
         content = super().readall()
-        self._told(len(content))
+        self._counted(len(content))
         return content
 
-    def _told(self, count: int | None) -> int | None:
+    def _counted(self, count: int | None) -> int | None:
         if self._watch is not None and count:
             self._watch(count)
         return count

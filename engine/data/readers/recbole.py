@@ -5,7 +5,7 @@ import pyarrow as pa
 from engine.config.settings.data import ColumnsSettings
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
-from engine.data.readers.delimited import ID, NUMBER, TIME, Layout, codes, numbers, table, times
+from engine.data.readers.delimited import ID, NUMBER, TIME, Dialect, codes, numbers, table, times
 from engine.data.readers.opened import binary, lines
 from engine.data.sources import Source, Sources
 from engine.errors import DataError
@@ -32,7 +32,7 @@ def read(sources: Sources, columns: ColumnsSettings | None, encodings: tuple[str
                 location=f"{source}:1",
                 remedy=f"Its columns are: {clean(', '.join(header))}. Name them in data.columns.",
             )
-    read = table(source, Layout("\t", (), False, encodings[0]), kinds)
+    read = table(source, Dialect("\t", (), False, encodings[0]), kinds)
     by_kind = {kind: read[name] for name, kind in kinds.items() if kind != ID}
     user, item = (read[name] for name, kind in kinds.items() if kind == ID)
     catalogue = None
@@ -85,10 +85,10 @@ def _catalogue(source: Source, wanted: ColumnsSettings, encodings: tuple[str, ..
                 remedy=f"Its columns are: {clean(', '.join(header))}. Name them in data.columns.",
             )
     others = [wanted.text] if wanted.text else [name for name in header if name not in (wanted.item, title)]
-    place = {name: number for number, name in enumerate(header)}
+    column = {name: number for number, name in enumerate(header)}
     return Catalogue(
-        raw=pa.array([row[place[wanted.item]] for row in rows], pa.string()),
-        title=pa.array([row[place[title]] if title else "" for row in rows], pa.string()),
-        text=pa.array([", ".join(filter(None, (row[place[name]] for name in others))) for row in rows], pa.string()),
+        raw=pa.array([row[column[wanted.item]] for row in rows], pa.string()),
+        title=pa.array([row[column[title]] if title else "" for row in rows], pa.string()),
+        text=pa.array([", ".join(filter(None, (row[column[name]] for name in others))) for row in rows], pa.string()),
         complete=False,
     )

@@ -15,7 +15,7 @@ from engine.data.readers.delimited import (
     TEXT,
     TIME,
     TIME_REMEDY,
-    Layout,
+    Dialect,
     codes,
     numbers,
     table,
@@ -34,15 +34,15 @@ def read(sources: Sources, columns: ColumnsSettings, separator: str | None, enco
     kinds = {columns.user: ID, columns.item: ID}
     kinds |= {columns.time: TIME} if columns.time else {}
     kinds |= {columns.rating: NUMBER} if columns.rating else {}
-    told = {name: TEXT for name in (columns.title, columns.text) if name}
-    read = _table(source, kinds | ({} if apart else told), separator, encoding)
+    titles = {name: TEXT for name in (columns.title, columns.text) if name}
+    read = _table(source, kinds | ({} if apart else titles), separator, encoding)
     item, items = codes(read[columns.item])
     catalogue = None
     if apart is not None:
-        catalogue = _catalogue(_table(apart, {columns.item: ID} | told, separator, encoding), columns)
-    elif told and len(read):
+        catalogue = _catalogue(_table(apart, {columns.item: ID} | titles, separator, encoding), columns)
+    elif titles and len(read):
         events = np.unique(item, return_index=True)[1]  # the first event of every item tells its title
-        catalogue = _catalogue(read.select([columns.item, *told]).take(pa.array(events)), columns)
+        catalogue = _catalogue(read.select([columns.item, *titles]).take(pa.array(events)), columns)
     return coded(
         codes(read[columns.user]),
         (item, items),
@@ -65,7 +65,7 @@ def _table(source: Source, kinds: dict[str, str], separator: str | None, encodin
     if source.name.endswith((".parquet", ".pq")):
         return _parquet(source, kinds)
     usual = "\t" if source.name.endswith((".tsv", ".tab")) else ","
-    return table(source, Layout(separator or usual, encoding=encoding), kinds)
+    return table(source, Dialect(separator or usual, encoding=encoding), kinds)
 
 
 def _parquet(source: Source, kinds: dict[str, str]) -> pa.Table:
@@ -86,8 +86,8 @@ def _parquet(source: Source, kinds: dict[str, str]) -> pa.Table:
             f"the file is no whole Parquet file ({error})", location=str(source), remedy="Fetch or copy it again."
         ) from error
     for name, kind in kinds.items():
-        place = read.column_names.index(name)
-        read = read.set_column(place, name, _of_kind(read[name], name, kind, source))
+        index = read.column_names.index(name)
+        read = read.set_column(index, name, _of_kind(read[name], name, kind, source))
     return read
 
 

@@ -21,12 +21,12 @@ from engine.teacher.build import Built
 from engine.teacher.model import Inputs, Teacher
 from engine.teacher.module import Part, Shares, Task
 from engine.teacher.objectives.rank import HIDDEN, TEMPLATE, Steps, drawn
-from engine.teacher.objectives.schedule import hybrid_probability
 from engine.teacher.prompting.answers import candidate_named, first_line, hit_rate
 from engine.teacher.prompting.candidates import offered
 from engine.teacher.prompting.prompts import titled
 from engine.teacher.prompting.spans import PromptSpans, of_rows, of_training
 from engine.teacher.prompting.tokenizer import NO_LABEL, Prompts
+from engine.training.schedule import hybrid_probability
 
 CANDIDATES = 5  # what a generator of a step is for, beside those of rank
 METRIC = "candidate_hr@1"

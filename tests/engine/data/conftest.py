@@ -22,18 +22,18 @@ from engine.data.sources import find, folder_of
 class Sets:
     """Small data sets in a folder of their own."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def write(self, name: str, content: str | bytes) -> Path:
         """A file, packed where its name says so."""
-        path, body = self.place / name, content.encode() if isinstance(content, str) else content
+        path, body = self.folder / name, content.encode() if isinstance(content, str) else content
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(gzip.compress(body) if path.suffix == ".gz" else body)
         return path
 
     def write_zip(self, name: str, members: dict[str, str]) -> Path:
-        path = self.place / name
+        path = self.folder / name
         with zipfile.ZipFile(path, "w") as archive:
             for member, content in members.items():
                 archive.writestr(member, content)
@@ -43,7 +43,7 @@ class Sets:
         """The settings of ``conf/data/<choice>.yaml`` with the folder as path, and with changes."""
         tree = yaml.safe_load((folder() / "data" / f"{choice}.yaml").read_text(encoding="utf-8"))
         if choice != "demo":
-            tree["path"] = str(self.place)
+            tree["path"] = str(self.folder)
         built: DataSettings = tree_of(DataSettings, tree | changes, "data.", "")
         return built
 

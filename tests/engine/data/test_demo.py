@@ -75,11 +75,11 @@ def test_a_user_who_follows_goes_on_with_the_next_part(sets: Any) -> None:
     cold = set(range(120)) - set(read.item.tolist())
     for user in range(60):
         history = [names[item] for item in read.item[read.user == user]]
-        for place in range(1, len(history)):
-            wanted = (history[place - 1][0], history[place - 1][1] + 1)
-            if wanted in names and wanted not in history[:place] and names.index(wanted) not in cold:
+        for step in range(1, len(history)):
+            wanted = (history[step - 1][0], history[step - 1][1] + 1)
+            if wanted in names and wanted not in history[:step] and names.index(wanted) not in cold:
                 possible += 1
-                following += history[place] == wanted
+                following += history[step] == wanted
     assert possible > 100 and following / possible > 0.9  # the rest waited for a cold part
 
 
@@ -141,10 +141,10 @@ def test_a_world_is_made_in_seconds(sets: Any) -> None:
 def shared_words(prepared: Prepared) -> np.ndarray:
     """Score of every item by the words its title shares with the latest titles, rare words and late titles first."""
     titles = [set(title.replace(":", "").split()) for title in prepared.items["title"].to_pylist()]
-    place = {word: number for number, word in enumerate(sorted(set().union(*titles)))}
-    has = np.zeros((len(titles) + 1, len(place)))
+    column = {word: number for number, word in enumerate(sorted(set().union(*titles)))}
+    has = np.zeros((len(titles) + 1, len(column)))
     for item, title in enumerate(titles, start=1):
-        has[item, [place[word] for word in title]] = 1
+        has[item, [column[word] for word in title]] = 1
     rare = np.log(len(titles) / has.sum(axis=0))
     return recent(prepared.test, 0.6, has) * rare @ has.T
 

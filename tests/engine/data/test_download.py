@@ -67,10 +67,10 @@ def test_a_set_is_fetched_once_and_progress_is_told(
     publish(monkeypatch, server, "/whole/set.zip", hashlib.md5(BODY).hexdigest())
     told: list[tuple[int, int, str, str]] = []
     given = sets.settings("ml-100k", path=None)
-    place = fetched(given, lambda *words: told.append(words))
-    assert (place / "set.zip").read_bytes() == BODY and place == own_cache / "ml-100k"
+    folder = fetched(given, lambda *words: told.append(words))
+    assert (folder / "set.zip").read_bytes() == BODY and folder == own_cache / "ml-100k"
     assert len(told) > 1 and told[-1] == (len(BODY), len(BODY), "fetching set.zip", "bytes")
-    assert fetched(given, silent) == place and len(server.asked) == 1
+    assert fetched(given, silent) == folder and len(server.asked) == 1
 
 
 def test_a_file_with_another_checksum_is_refused_and_not_kept(
@@ -161,8 +161,8 @@ def test_sets_come_over_https_and_movielens_releases_have_their_checksum() -> No
 def test_an_amazon_category_has_a_folder_of_its_own(sets: Any, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"http://127.0.0.1:{server.server_address[1]}/whole/{{}}"
     monkeypatch.setitem(SETS, "amazon-2023", Published((f"{address}.jsonl.gz", f"{address}-meta.jsonl.gz")))
-    place = fetched(sets.settings("amazon-2023", path=None), silent)
-    assert place == cache() / "amazon-2023" / "Video_Games"
+    folder = fetched(sets.settings("amazon-2023", path=None), silent)
+    assert folder == cache() / "amazon-2023" / "Video_Games"
     assert server.asked == ["/whole/Video_Games.jsonl.gz", "/whole/Video_Games-meta.jsonl.gz"]
 
 

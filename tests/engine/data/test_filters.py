@@ -14,7 +14,7 @@ events = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0,
 
 
 def columns(listed: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    user, item, time = (np.array([event[place] for event in listed], dtype=np.int64) for place in range(3))
+    user, item, time = (np.array([event[column] for event in listed], dtype=np.int64) for column in range(3))
     return user.astype(np.int32), item.astype(np.int32), time
 
 
@@ -52,7 +52,7 @@ def test_without_times_the_order_of_the_file_stays(listed: list[tuple[int, int, 
 @given(events)
 def test_a_repeat_is_an_event_said_before(listed: list[tuple[int, int, int]]) -> None:
     listed = sorted(listed, key=lambda event: (event[0], event[2]))
-    wanted = [event in listed[:place] for place, event in enumerate(listed)]
+    wanted = [event in listed[:count] for count, event in enumerate(listed)]
     assert repeats(*columns(listed)).tolist() == wanted
 
 

@@ -156,8 +156,8 @@ def test_movielens_100k_has_its_published_size(real_sets: Callable[[str], Any]) 
 @pytest.mark.real
 def test_the_users_split_of_movielens_100k_is_the_published_one(real_sets: Callable[[str], Any]) -> None:
     """754/94/95 users, 68,389 training rows, and iLoRA's rows: the same users, targets and items up to ties."""
-    place = real_sets("ml-100k")
-    prepared = place.prepare("ml-100k-ilora")
+    real = real_sets("ml-100k")
+    prepared = real.prepare("ml-100k-ilora")
     told = prepared.profile
     assert (told["users"], told["items"]) == (943, 1682)
     assert told["rows"] == {"train": 68_389, "validation": 94, "test": 95}
@@ -168,7 +168,7 @@ def test_the_users_split_of_movielens_100k_is_the_published_one(real_sets: Calla
         "trained on only": 0,
         "in no part": 0,
     }
-    interactions = place.read("ml-100k-ilora")
+    interactions = real.read("ml-100k-ilora")
     users = prepared.users["raw"].to_pylist()
     raw_users, raw_items = interactions.users.to_pylist(), interactions.items.to_pylist()
     time = {
@@ -176,7 +176,7 @@ def test_the_users_split_of_movielens_100k_is_the_published_one(real_sets: Calla
         for user, item, time in zip(interactions.user, interactions.item, interactions.time, strict=True)
     }
     for name, held in (("Val", prepared.validation), ("Test", prepared.test)):
-        lines = (place.place / "ilora_ref" / f"{name}_data.jsonl").read_text().splitlines()
+        lines = (real.folder / "ilora_ref" / f"{name}_data.jsonl").read_text().splitlines()
         published = [json.loads(line) for line in lines]
         # The published rows name no user: a row is known by the times and items of its window.
         windows = set()

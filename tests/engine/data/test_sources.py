@@ -14,7 +14,7 @@ from engine.errors import DataError
 
 def parts(sets: Any, choice: str, **changes: Any) -> dict[str, str]:
     given = sets.settings(choice, **changes)
-    return {role: str(source)[len(str(sets.place)) + 1 :] for role, source in find(given, sets.place).parts.items()}
+    return {role: str(source)[len(str(sets.folder)) + 1 :] for role, source in find(given, sets.folder).parts.items()}
 
 
 def test_every_format_of_the_settings_has_a_layout() -> None:
@@ -84,7 +84,7 @@ def test_the_path_may_be_the_file_itself(sets: Any) -> None:
 def test_the_format_is_told_from_the_names(sets: Any, names: list[str], format: str) -> None:
     for name in names:
         sets.write(name, "")
-    assert find(sets.settings("ml-1m"), sets.place).format == format
+    assert find(sets.settings("ml-1m"), sets.folder).format == format
 
 
 def test_amazon_files_are_told_by_their_category(sets: Any) -> None:
@@ -100,14 +100,14 @@ def test_a_missing_file_lists_what_was_looked_for_and_what_is_there(sets: Any) -
     sets.write("u.item", "")
     with pytest.raises(DataError, match=r"u\.data") as error:
         parts(sets, "ml-100k")
-    assert "There is: u.item." in error.value.remedy and error.value.location == str(sets.place)
+    assert "There is: u.item." in error.value.remedy and error.value.location == str(sets.folder)
 
 
 def test_a_missing_file_in_a_folder_below_is_pointed_out(sets: Any) -> None:
     sets.write("ml-100k/u.data", "")
     with pytest.raises(DataError) as error:
         parts(sets, "ml-100k")
-    assert f"data.path={sets.place / 'ml-100k'}" in error.value.remedy
+    assert f"data.path={sets.folder / 'ml-100k'}" in error.value.remedy
 
 
 def test_an_unknown_layout_lists_the_formats(sets: Any) -> None:
@@ -131,7 +131,7 @@ def test_a_damaged_archive_is_an_error(sets: Any) -> None:
 
 def test_a_folder_that_is_not_there_is_an_error(sets: Any) -> None:
     with pytest.raises(DataError, match="no such") as error:
-        files(sets.settings("ml-100k", path=str(sets.place / "nowhere")))
+        files(sets.settings("ml-100k", path=str(sets.folder / "nowhere")))
     assert "data.path" in error.value.remedy
 
 

@@ -67,7 +67,7 @@ def test_the_users_split_holds_out_the_users_who_came_last(sizes: list[int]) -> 
     split = by_user(events, None)
     everything(split)
     first = events.offsets[:-1]
-    order = sorted(range(len(sizes)), key=lambda u: (events.time[first[u]], events.place[first[u]]))
+    order = sorted(range(len(sizes)), key=lambda u: (events.time[first[u]], events.position[first[u]]))
     a, b = int(0.8 * len(order)), int(0.9 * len(order))
     assert trained(split.sequences) == {u: of_user(events, u) for u in sorted(order[:a])}
     for held, users in ((split.validation, order[a:b]), (split.test, order[b:])):

@@ -35,8 +35,8 @@ def finished(root: Path, *overrides: str, name: str = "data-1") -> Path:
 
 
 def of_user(sequences: Sequences, user: int) -> set[int]:
-    places = np.flatnonzero(sequences.users == user)
-    bounds = [(sequences.offsets[place], sequences.offsets[place + 1]) for place in places]
+    positions = np.flatnonzero(sequences.users == user)
+    bounds = [(sequences.offsets[position], sequences.offsets[position + 1]) for position in positions]
     return {item for begin, end in bounds for item in sequences.items[begin:end].tolist()}
 
 
@@ -90,7 +90,7 @@ def test_facts_are_noted_and_the_first_rows_shown_as_titles(tmp_path: Path) -> N
 
 def test_a_set_from_files_has_no_oracle_and_names_its_files(tmp_path: Path, sets: Any) -> None:
     sets.write("a.txt", "1 a\n1 b\n1 c\n")
-    folder = finished(tmp_path, "data=pairs", f"data.path={sets.place}", "data.file=a.txt", name="from-files")
+    folder = finished(tmp_path, "data=pairs", f"data.path={sets.folder}", "data.file=a.txt", name="from-files")
     assert not (folder / ORACLE.file).exists()
     source = json.loads((folder / PROFILE.file).read_text())["source"]
     assert source == {"format": "pairs", "version": 1, "files": {"interactions": "a.txt"}}
@@ -110,11 +110,11 @@ def test_a_stage_that_is_asked_to_stop_stops_before_it_writes(tmp_path: Path) ->
 def test_bad_files_leave_no_artifact(tmp_path: Path, sets: Any) -> None:
     sets.write("a.txt", "1 a\n1\n")
     with pytest.raises(DataError):
-        finished(tmp_path, "data=pairs", f"data.path={sets.place}", "data.file=a.txt", name="bad")
+        finished(tmp_path, "data=pairs", f"data.path={sets.folder}", "data.file=a.txt", name="bad")
     assert not (tmp_path / "bad" / ARTIFACTS).exists()
 
 
-def test_a_person_sees_cause_place_and_remedy_and_no_traceback(tmp_path: Path, sets: Any) -> None:
+def test_a_person_sees_cause_location_and_remedy_and_no_traceback(tmp_path: Path, sets: Any) -> None:
     sets.write("set/u.item", "")
     path, runs = tmp_path / "set", str(tmp_path / "runs")
     arguments = ["run", "data", "data=ml-100k", f"data.path={path}", "--runs", runs]

@@ -41,7 +41,7 @@ def module_of(
     sequences, rankings, vectors = world
     torch.manual_seed(settings.student.seed)
     student = settings.student
-    windows = BatchSampler(
+    sampler = BatchSampler(
         sequences,
         length=student.max_length,
         batch=student.batch,
@@ -53,7 +53,7 @@ def module_of(
     answers = TeacherTargets(rankings, len(sequences.items), 5, "cpu")
     after = None if last_position is None else TeacherTargets(last_position, len(sequences.items) + 1, 5, "cpu")
     ps = losses.propensities(torch.bincount(torch.from_numpy(sequences.items).long(), minlength=21), 0.05)
-    return DistillModule(SequenceModel(20, student), settings, windows, answers, vectors, ps, every, after)
+    return DistillModule(SequenceModel(20, student), settings, sampler, answers, vectors, ps, every, after)
 
 
 def without(world: World) -> World:
@@ -68,7 +68,7 @@ def test_without_anything_of_the_teacher_a_step_is_the_students_own(
 ) -> None:
     chosen = settings(**NOTHING | {"student": {"loss": loss, "negatives": 3}})
     taught = module_of(chosen, counting_world)
-    alone = StudentModule(taught.model, chosen.student, taught.windows)
+    alone = StudentModule(taught.model, chosen.student, taught.sampler)
     for step in (0, 5):
         got, expected = taught.training_step(step, 0)["loss"], alone.training_step(step, 0)
         assert got.item() == pytest.approx(expected.item(), rel=1e-6)
@@ -92,10 +92,10 @@ def test_the_loss_is_the_sum_of_its_weighted_terms_and_the_shares_add_up_to_one(
     assert weights == pytest.approx({"base": 1.0, "dro": 0.5, "ranking": 0.1, "kl": 0.5, "hint": 0.3})
     shares = [float(out[f"{name}_share"]) for name in weights]
     assert sum(shares) == pytest.approx(1.0, rel=1e-5) and min(shares) > 0
-    batch = module.windows(0)
+    batch = module.sampler(0)
     read, table, bias = tables(module.model, module.injection, "inputs")
     module.model.stream.start(chosen.student.seed, 0, 0)
-    scored = Scored(batch, module.model.encode(batch.items, batch.layout, read), table, bias)
+    scored = Scored(batch, module.model.encode(batch.items, batch.packed, read), table, bias)
     values, _ = module.terms(scored, 0, False)
     assert out["loss"].item() == pytest.approx(sum(w * float(v.detach()) for w, v in values.values()), rel=1e-5)
     assert out["kl"] >= 0  # what is shown is the divergence itself
@@ -113,9 +113,9 @@ def test_at_an_end_the_student_is_drawn_to_the_teachers_distribution_and_nowhere
     """The term is the mean cross-entropy, counted out in float64; the base loss is that of the other positions."""
     chosen = settings(student={"dropout": 0.0} | own, last_position=0.7, ranking={"weight": 0.0})
     module = module_of(chosen, counting_world, same_shapes=same_shapes, last_position=counting_last)
-    out, batch = module.training_step(3, 0), module.windows(3)
+    out, batch = module.training_step(3, 0), module.sampler(3)
     read, table, bias = tables(module.model, module.injection, "inputs")
-    scored = Scored(batch, module.model.encode(batch.items, batch.layout, read), table, bias)
+    scored = Scored(batch, module.model.encode(batch.items, batch.packed, read), table, bias)
     scores = scored.states.double() @ table.double().T + (0.0 if bias is None else bias.double())
     log_p = torch.log_softmax(scores[:, 1:], dim=1)
     q = torch.softmax(-counting_last.distances[0].double(), dim=0)
@@ -144,13 +144,13 @@ def test_a_student_learns_from_the_ends_alone(
     nothing = {"injection": {"weight": 0.0}, "ranking": {"weight": 0.0}, "kl": {"weight": 0.0}}
     chosen = settings(**nothing, student={"dropout": 0.0}, last_position=3.0)
     module = module_of(chosen, without(counting_world), last_position=counting_last)
-    batches = [module.windows(step) for step in range(12)]
+    batches = [module.sampler(step) for step in range(12)]
     batches = [replace(batch, targets=batch.targets.clamp(max=1)) for batch in batches]
     optimizer = module.configure_optimizers()
     for step in range(200):
         batch = batches[step % 12]
         read, table, bias = tables(module.model, None, "inputs")
-        scored = Scored(batch, module.model.encode(batch.items, batch.layout, read), table, bias)
+        scored = Scored(batch, module.model.encode(batch.items, batch.packed, read), table, bias)
         values, _ = module.terms(scored, step, False)
         optimizer.zero_grad()
         torch.stack([weight * value for weight, value in values.values()]).sum().backward()
@@ -203,9 +203,9 @@ def test_a_selection_keeps_its_share_of_the_answered_positions(
     settings: Settings, counting_world: World, select: str
 ) -> None:
     module = module_of(settings(select=select, share=0.25), counting_world)
-    batch = module.windows(0)
+    batch = module.sampler(0)
     read, table, bias = tables(module.model, module.injection, "inputs")
-    scored = Scored(batch, module.model.encode(batch.items, batch.layout, read), table, bias)
+    scored = Scored(batch, module.model.encode(batch.items, batch.packed, read), table, bias)
     rows = module.answers.rows(batch)
     rows[::2] = -1
     kept = module.selected(scored, rows)
@@ -241,13 +241,13 @@ def test_a_student_learns_from_its_teacher_what_its_own_data_do_not_hold(
     """Every target of the data is item 1; the teacher says: those that follow the last one on the circle."""
     chosen = settings(**{"injection": {"weight": 0.0}, "student": {"dropout": 0.0}} | changes)
     module = module_of(chosen, counting_world)
-    batches = [module.windows(step) for step in range(12)]
+    batches = [module.sampler(step) for step in range(12)]
     batches = [replace(batch, targets=torch.ones_like(batch.targets)) for batch in batches]
     optimizer = module.configure_optimizers()
     for step in range(120):
         read, table, bias = tables(module.model, module.injection, "inputs")
         batch = batches[step % 12]
-        scored = Scored(batch, module.model.encode(batch.items, batch.layout, read), table, bias)
+        scored = Scored(batch, module.model.encode(batch.items, batch.packed, read), table, bias)
         values, _ = module.terms(scored, step, False)
         optimizer.zero_grad()
         torch.stack([weight * value for weight, value in values.values()]).sum().backward()

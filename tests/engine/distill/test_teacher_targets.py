@@ -23,7 +23,7 @@ def sequences() -> Sequences:
     )
 
 
-def windows(same_shapes: bool = False) -> BatchSampler:
+def sampler(same_shapes: bool = False) -> BatchSampler:
     return BatchSampler(sequences(), length=3, batch=3, seed=1, random=True, same_shapes=same_shapes)
 
 
@@ -37,7 +37,7 @@ def answered(rows: list[int], top: int = 4) -> TeacherTargets:
 
 @pytest.mark.parametrize("same_shapes", [False, True])
 def test_every_position_gets_the_ranking_of_the_event_it_predicts(same_shapes: bool) -> None:
-    answers, made = answered([2, 4, 6, 10]), windows(same_shapes)
+    answers, made = answered([2, 4, 6, 10]), sampler(same_shapes)
     seen = set()
     for step in range(20):
         batch = made(step)
@@ -103,11 +103,11 @@ def test_divergence_and_error_are_least_where_the_student_agrees() -> None:
 
 @pytest.mark.parametrize("same_shapes", [False, True])
 def test_what_is_known_at_a_position_is_the_history_up_to_it(same_shapes: bool) -> None:
-    batch = windows(same_shapes)(0)
+    batch = sampler(same_shapes)(0)
     positions = (batch.targets != 0).nonzero()[:, 0]
     history = teacher_targets.known(batch, positions)
     for place, items in zip(positions.tolist(), history.tolist(), strict=True):
-        order = int(batch.layout.order[place])
+        order = int(batch.packed.order[place])
         expected = batch.items[place - order : place + 1].tolist()
         assert items[: order + 1] == expected and not any(items[order + 1 :])
 

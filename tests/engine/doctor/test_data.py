@@ -112,7 +112,7 @@ def test_shuffled_labels_are_named(case, named, monkeypatch):
         batch = sound(self, step)
         order = torch.randperm(len(batch.targets), generator=torch.Generator().manual_seed(step))
         return type(batch)(
-            batch.items, batch.targets[order], batch.events, batch.layout, batch.weights, batch.positions
+            batch.items, batch.targets[order], batch.events, batch.packed, batch.weights, batch.positions
         )
 
     monkeypatch.setattr(BatchSampler, "__call__", shuffled)
@@ -124,7 +124,7 @@ def test_labels_shifted_by_one_are_named(case, named, monkeypatch):
 
     def shifted(self, step):
         batch = sound(self, step)
-        return type(batch)(batch.items, batch.items, batch.events, batch.layout, batch.weights, batch.positions)
+        return type(batch)(batch.items, batch.items, batch.events, batch.packed, batch.weights, batch.positions)
 
     monkeypatch.setattr(BatchSampler, "__call__", shifted)
     named(case("data"), "first-batches")

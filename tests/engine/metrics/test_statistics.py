@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from engine.metrics.statistics import (
-    Difference,
+    PairedDifference,
     bootstrap_interval,
     corrected,
     holm,
@@ -192,17 +192,17 @@ def test_holms_adjustment_is_statsmodels() -> None:
 
 
 def test_looking_at_many_metrics_makes_a_verdict_harder() -> None:
-    lucky = Difference(0.1, 0.01, 0.2, 0.03, 5, "seeds")
+    lucky = PairedDifference(0.1, 0.01, 0.2, 0.03, 5, "seeds")
     assert lucky.verdict() == "better"
     assert [found.verdict() for found in corrected([lucky, lucky])] == ["undecided", "undecided"]
 
 
 def test_a_verdict_names_the_direction_and_needs_interval_and_p_value() -> None:
-    assert Difference(-0.1, -0.2, -0.05, 0.01, 5, "seeds").verdict() == "worse"
-    assert Difference(-0.1, -0.2, -0.05, 0.01, 5, "seeds").verdict("min") == "better"
-    assert Difference(0.1, -0.01, 0.2, 0.01, 5, "seeds").verdict() == "undecided"
-    assert Difference(0.1, 0.01, 0.2, 0.2, 5, "seeds").verdict() == "undecided"
-    assert Difference(0.1, 0.01, 0.2, 0.001, 5, "seeds").verdict(goal="") == "undecided"
+    assert PairedDifference(-0.1, -0.2, -0.05, 0.01, 5, "seeds").verdict() == "worse"
+    assert PairedDifference(-0.1, -0.2, -0.05, 0.01, 5, "seeds").verdict("min") == "better"
+    assert PairedDifference(0.1, -0.01, 0.2, 0.01, 5, "seeds").verdict() == "undecided"
+    assert PairedDifference(0.1, 0.01, 0.2, 0.2, 5, "seeds").verdict() == "undecided"
+    assert PairedDifference(0.1, 0.01, 0.2, 0.001, 5, "seeds").verdict(goal="") == "undecided"
 
 
 def test_seeds_that_do_not_differ_are_called_different_in_one_case_of_twenty() -> None:

@@ -39,8 +39,8 @@ def test_values_and_gradients_are_those_of_a_loop(heads: int, queries: int, monk
     lengths = [3, 1, 5]
     qkv = torch.randn(9, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
     grad = torch.randn(9, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    layout, _ = ragged(torch.tensor(lengths), 5)
-    got, expected = causal_attention(qkv, layout, heads, none()), loop(qkv, lengths, heads)
+    packed, _ = ragged(torch.tensor(lengths), 5)
+    got, expected = causal_attention(qkv, packed, heads, none()), loop(qkv, lengths, heads)
     torch.testing.assert_close(got, expected)
     own, other = (torch.autograd.grad(out, qkv, grad)[0] for out in (got, expected))
     torch.testing.assert_close(own, other)
@@ -57,12 +57,12 @@ def test_full_grids_need_no_padding() -> None:
 def test_dropped_attention_weights_have_the_gradient_of_what_was_computed() -> None:
     stream = RandomStream()
     dropout = Dropout(0.4, stream)
-    layout, _ = ragged(torch.tensor([4, 2]), 4)
+    packed, _ = ragged(torch.tensor([4, 2]), 4)
     qkv = torch.randn(6, 12, dtype=torch.float64, requires_grad=True)
 
     def again(given: Tensor) -> Tensor:
         stream.start(1)
-        return causal_attention(given, layout, 1, dropout)
+        return causal_attention(given, packed, 1, dropout)
 
     assert torch.autograd.gradcheck(again, (qkv,))
-    assert not torch.allclose(again(qkv), causal_attention(qkv, layout, 1, none()))
+    assert not torch.allclose(again(qkv), causal_attention(qkv, packed, 1, none()))

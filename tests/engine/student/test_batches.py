@@ -16,7 +16,7 @@ Make = Callable[[list[list[int]]], Sequences]
 LONG = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [11, 12, 13], [21], [31, 32], [41, 42, 43, 44, 45]]
 
 
-def windows(sequences: Sequences, **changes: object) -> BatchSampler:
+def sampler(sequences: Sequences, **changes: object) -> BatchSampler:
     given = {"length": 4, "batch": 2, "seed": 1, "random": True} | changes
     return BatchSampler(sequences, **given)  # type: ignore[arg-type]
 
@@ -28,7 +28,7 @@ def pairs(batch: Batch) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("same_shapes", [False, True])
 def test_every_target_is_the_item_after_its_input(make_sequences: Make, same_shapes: bool) -> None:
-    made = windows(make_sequences(LONG), same_shapes=same_shapes)
+    made = sampler(make_sequences(LONG), same_shapes=same_shapes)
     seen = [pair for step in range(3 * made.per_epoch) for pair in pairs(made(step))]
     assert seen and all(target == item + 1 for item, target in seen)
 
@@ -36,7 +36,7 @@ def test_every_target_is_the_item_after_its_input(make_sequences: Make, same_sha
 @pytest.mark.parametrize("same_shapes", [False, True])
 def test_a_batch_tells_where_its_targets_stand_among_all_events(make_sequences: Make, same_shapes: bool) -> None:
     sequences = make_sequences(LONG)
-    made = windows(sequences, same_shapes=same_shapes)
+    made = sampler(sequences, same_shapes=same_shapes)
     for step in range(2 * made.per_epoch):
         batch = made(step)
         real = batch.targets != 0
@@ -44,41 +44,43 @@ def test_a_batch_tells_where_its_targets_stand_among_all_events(make_sequences: 
 
 
 def test_an_epoch_shows_every_user_with_a_next_item_once(make_sequences: Make) -> None:
-    made = windows(make_sequences(LONG))
+    made = sampler(make_sequences(LONG))
     for epoch in range(4):
         batches = [made(epoch * made.per_epoch + place) for place in range(made.per_epoch)]
-        users = sorted(item // 10 for batch in batches for item in batch.items[batch.layout.order == 0].tolist())
+        users = sorted(item // 10 for batch in batches for item in batch.items[batch.packed.order == 0].tolist())
         assert users == [0, 1, 3, 4]
         assert sum(batch.positions for batch in batches) == 4 + 2 + 1 + 4
 
 
 def test_random_windows_reach_every_part_of_a_long_history_and_last_ones_only_its_end(make_sequences: Make) -> None:
     sequences = make_sequences([list(range(1, 31))])
-    starts = {int(windows(sequences)(step).items[0]) for step in range(400)}
+    starts = {int(sampler(sequences)(step).items[0]) for step in range(400)}
     assert starts == set(range(1, 27))  # the last window that still has a target for each of its 4 inputs
-    assert {int(windows(sequences, random=False)(step).items[0]) for step in range(5)} == {26}
+    assert {int(sampler(sequences, random=False)(step).items[0]) for step in range(5)} == {26}
 
 
 def test_a_batch_depends_on_seed_and_step_alone(make_sequences: Make) -> None:
-    one, other = windows(make_sequences(LONG)), windows(make_sequences(LONG))
+    one, other = sampler(make_sequences(LONG)), sampler(make_sequences(LONG))
     ahead = [one(step) for step in range(7)]
     for step in (5, 2, 6, 0):
         assert torch.equal(other(step).items, ahead[step].items)
-    orders = {tuple(windows(make_sequences(LONG), seed=seed)(0).items.tolist()) for seed in range(5)}
+    orders = {tuple(sampler(make_sequences(LONG), seed=seed)(0).items.tolist()) for seed in range(5)}
     assert len(orders) > 1
 
 
 def test_a_full_grid_holds_the_same_windows(make_sequences: Make) -> None:
-    flat, grid = windows(make_sequences(LONG))(1), windows(make_sequences(LONG), same_shapes=True)(1)
+    flat, grid = sampler(make_sequences(LONG))(1), sampler(make_sequences(LONG), same_shapes=True)(1)
     assert pairs(flat) == pairs(grid)
     assert grid.weights is not None and grid.weights.sum() == flat.positions == len(flat.items)
-    assert len(grid.items) == grid.layout.rows * 4
+    assert len(grid.items) == grid.packed.rows * 4
 
 
 @pytest.mark.parametrize("same_shapes", [False, True])
-def test_with_ends_windows_reach_every_last_event_which_has_no_target(make_sequences: Make, same_shapes: bool) -> None:
+def test_with_last_position_windows_reach_every_last_event_which_has_no_target(
+    make_sequences: Make, same_shapes: bool
+) -> None:
     sequences = make_sequences(LONG)
-    made, ended = windows(sequences, same_shapes=same_shapes, last_position=True), set()
+    made, ended = sampler(sequences, same_shapes=same_shapes, last_position=True), set()
     for step in range(20 * made.per_epoch):
         batch = made(step)
         known = batch.targets != 0
@@ -93,19 +95,19 @@ def test_with_ends_windows_reach_every_last_event_which_has_no_target(make_seque
 
 def test_without_ends_no_place_is_one(make_sequences: Make) -> None:
     for same_shapes in (False, True):
-        assert not windows(make_sequences(LONG), same_shapes=same_shapes)(0).last_position.any()
+        assert not sampler(make_sequences(LONG), same_shapes=same_shapes)(0).last_position.any()
 
 
 def test_processes_share_a_batch_without_losing_or_doubling_a_window(make_sequences: Make) -> None:
-    whole = windows(make_sequences(LONG), batch=3)(0)
-    parts = [windows(make_sequences(LONG), batch=3, rank=rank, world=2)(0) for rank in range(2)]
+    whole = sampler(make_sequences(LONG), batch=3)(0)
+    parts = [sampler(make_sequences(LONG), batch=3, rank=rank, world=2)(0) for rank in range(2)]
     assert sorted(pair for part in parts for pair in pairs(part)) == sorted(pairs(whole))
     assert {part.positions for part in parts} == {whole.positions}
 
 
 def test_users_without_a_next_item_are_an_error_with_a_remedy(make_sequences: Make) -> None:
     with pytest.raises(DataError, match=r"(?s)two training events.*core_users"):
-        windows(make_sequences([[1], [2]]))
+        sampler(make_sequences([[1], [2]]))
 
 
 @given(st.lists(st.integers(0, 7), min_size=1, max_size=6), st.integers(1, 5))

@@ -65,8 +65,8 @@ def test_full_grids_give_the_same_loss_and_gradients_as_flat_positions(
     settings: Settings, counting_sequences: Callable[..., Sequences], model: SequenceModel
 ) -> None:
     def gradients(same_shapes: bool) -> list[torch.Tensor]:
-        windows = BatchSampler(counting_sequences(), length=8, batch=16, seed=1, random=True, same_shapes=same_shapes)
-        loss = StudentModule(model, model.settings, windows).loss(windows(2), 2)
+        sampler = BatchSampler(counting_sequences(), length=8, batch=16, seed=1, random=True, same_shapes=same_shapes)
+        loss = StudentModule(model, model.settings, sampler).loss(sampler(2), 2)
         return [loss, *torch.autograd.grad(loss, list(model.parameters()))]
 
     for flat, grid in zip(gradients(False), gradients(True), strict=True):
@@ -112,9 +112,9 @@ def test_it_learns_a_rule_a_person_can_see(
 ) -> None:
     torch.manual_seed(0)
     chosen = settings(loss=loss, learning_rate=1e-2, hidden=32, batch=32, **LOSSES[loss])
-    windows = BatchSampler(counting_sequences(), length=8, batch=32, seed=1, random=True)
+    sampler = BatchSampler(counting_sequences(), length=8, batch=32, seed=1, random=True)
     model = SequenceModel(20, chosen)
-    train(StudentModule(model, chosen, windows), 150)
+    train(StudentModule(model, chosen, sampler), 150)
     table, bias = model.item_table()
     with torch.no_grad():
         scores = model.user_vectors(tensor([[item] for item in range(1, 21)])) @ table.T
@@ -129,23 +129,23 @@ def test_one_batch_can_be_overfitted(settings: Settings, make_sequences: Callabl
     torch.manual_seed(0)
     chosen = settings(learning_rate=1e-2, hidden=32, weight_decay=0.0)
     random = torch.Generator().manual_seed(5)
-    windows = BatchSampler(
+    sampler = BatchSampler(
         make_sequences(torch.randint(1, 21, (8, 6), generator=random).tolist()),
         length=8,
         batch=8,
         seed=1,
         random=False,
     )
-    assert train(StudentModule(SequenceModel(20, chosen), chosen, windows), 200) < 0.15
+    assert train(StudentModule(SequenceModel(20, chosen), chosen, sampler), 200) < 0.15
 
 
 def test_before_training_the_loss_is_near_ln_n(
     settings: Settings, counting_sequences: Callable[..., Sequences]
 ) -> None:
     torch.manual_seed(0)
-    windows = BatchSampler(counting_sequences(items=500), length=8, batch=64, seed=1, random=True)
-    module = StudentModule(SequenceModel(500, settings(hidden=64)), settings(hidden=64), windows)
-    assert module.loss(windows(0), 0).item() == pytest.approx(math.log(500), abs=0.1)
+    sampler = BatchSampler(counting_sequences(items=500), length=8, batch=64, seed=1, random=True)
+    module = StudentModule(SequenceModel(500, settings(hidden=64)), settings(hidden=64), sampler)
+    assert module.loss(sampler(0), 0).item() == pytest.approx(math.log(500), abs=0.1)
 
 
 def test_a_saved_model_answers_as_it_did(model: SequenceModel, tmp_path: Path) -> None:
@@ -171,8 +171,8 @@ def test_dropout_acts_in_training_and_is_the_same_for_the_same_step(
     settings: Settings, counting_sequences: Callable[..., Sequences]
 ) -> None:
     chosen = replace(settings(), dropout=0.5, attention_dropout=0.5)
-    windows = BatchSampler(counting_sequences(), length=8, batch=16, seed=1, random=True)
-    module = StudentModule(SequenceModel(20, chosen), chosen, windows)
+    sampler = BatchSampler(counting_sequences(), length=8, batch=16, seed=1, random=True)
+    module = StudentModule(SequenceModel(20, chosen), chosen, sampler)
     module.train()
     first, other, again = (module.training_step(step, 0).item() for step in (3, 4, 3))
     assert first == again != other

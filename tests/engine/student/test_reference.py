@@ -132,8 +132,8 @@ def test_published_students_give_their_scores(kind: str, injected: bool, setting
         text = case["llm_item_table"].float() @ case["fc_weight"].float().T + case["fc_bias"]
         inputs[1:] += 0.3 * text
     lengths = (history != 0).sum(dim=1)
-    layout, _ = ragged(lengths, 10)
+    packed, _ = ragged(lengths, 10)
     with torch.no_grad():
-        states = model.encode(history[history != 0], layout, inputs)
+        states = model.encode(history[history != 0], packed, inputs)
         scores = logits(model, states[lengths.cumsum(0) - 1])
     torch.testing.assert_close(scores, case[f"{kind}.logits" if injected else f"{kind}.logits_no_llm"], **NEAR)

@@ -16,7 +16,7 @@ from engine.jobs.store import Store
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import RunInfo, new_id
 from engine.training import checkpoint, fit
-from engine.training.optimizer import schedule
+from engine.training.schedule import schedule
 
 
 class Line(pl.LightningModule):
@@ -40,7 +40,7 @@ class Line(pl.LightningModule):
         return {"seen": [self.w], "empty": [], "unseen": [self.unseen], "nothing": [self.nothing]}
 
 
-def course(**changes: Any) -> fit.TrainingPlan:
+def plan(**changes: Any) -> fit.TrainingPlan:
     given: dict[str, Any] = {
         "steps": 12, "per_epoch": 4, "evaluate_every": 4, "patience": 0, "metric": "val_ndcg@10",
         "rate": schedule("constant", 0, 12),
@@ -58,7 +58,7 @@ def train(module: Line, run: Run, values: Callable[[], float] | None = None, **c
     trainer = config.load(["trainer=cpu", "trainer.report_every=1"]).trainer
     score = values or (lambda: -abs(module.w.item() - module.target))
     return fit.fit(
-        module, course(**changes), trainer, run, groups=module.groups(),
+        module, plan(**changes), trainer, run, groups=module.groups(),
         evaluate=lambda alive: {"val_ndcg@10": score()}, positions=lambda step: 7,
     )  # fmt: skip
 
@@ -100,8 +100,8 @@ def test_the_weights_of_the_best_evaluation_are_kept(run: Run) -> None:
         return next(scores)
 
     with run:
-        standing = train(module, run, score)
-    assert (standing.best_step, standing.best, standing.step) == (8, {"val_ndcg@10": 0.9}, 12)
+        state = train(module, run, score)
+    assert (state.best_step, state.best, state.step) == (8, {"val_ndcg@10": 0.9}, 12)
     assert module.w.item() == seen[1] != seen[2]
 
 
@@ -138,7 +138,7 @@ def test_a_stop_after_the_evaluation_waits_for_it(run: Run) -> None:
     with pytest.raises(Stopped), run:
         train(Line(), run)
     snapshot = checkpoint.newest(run)
-    assert snapshot is not None and snapshot.standing.step == 4
+    assert snapshot is not None and snapshot.state.step == 4
 
 
 def test_a_resumed_training_does_the_missing_steps_and_no_other(run: Run) -> None:
@@ -157,7 +157,7 @@ def test_a_parameter_outside_of_every_group_is_refused(run: Run) -> None:
     module = Line()
     with pytest.raises(ValueError, match="exactly one reported group"):
         fit.fit(
-            module, course(), config.load([]).trainer, run, groups={"seen": [module.w]},
+            module, plan(), config.load([]).trainer, run, groups={"seen": [module.w]},
             evaluate=lambda alive: {}, positions=lambda step: 1,
         )  # fmt: skip
 

@@ -14,9 +14,19 @@ def parameters() -> dict[str, list[nn.Parameter]]:
     return {"both": [a, c], "zero": [b], "none": [d], "empty": []}
 
 
-def test_no_gradient_and_a_zero_gradient_are_told_apart() -> None:
+def test_a_missing_gradient_is_none_and_a_zero_gradient_is_zero() -> None:
     assert gradients.norms(parameters()) == [26.0, 0.0, None, None]
-    assert gradients.without_gradient(parameters()) == ["none"]
+
+
+def test_groups_with_a_weight_or_gradient_that_is_not_finite_are_named() -> None:
+    groups = parameters()
+    assert gradients.not_finite(groups) == []
+    gradient = groups["both"][1].grad
+    assert gradient is not None
+    gradient[0] = math.nan
+    with torch.no_grad():
+        groups["none"][0][0] = math.inf
+    assert gradients.not_finite(groups) == ["both", "none"]
 
 
 def test_the_total_is_the_norm_over_all_groups() -> None:

@@ -1,10 +1,9 @@
-"""What is decayed, and how the learning rate runs."""
+"""Which parameters are decayed."""
 
-import pytest
 import torch
 from torch import nn
 
-from engine.training.optimizer import adamw, schedule
+from engine.training.optimizer import adamw
 
 
 def test_matrices_are_decayed_and_vectors_are_not() -> None:
@@ -22,12 +21,3 @@ def test_frozen_parameters_are_left_out() -> None:
     linear.weight.requires_grad_(False)
     optimizer = adamw(linear.parameters(), 0.1, 0.5)
     assert [len(group["params"]) for group in optimizer.param_groups] == [1]
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [("constant", [0.25, 1.0, 1.0, 1.0]), ("linear", [0.25, 1.0, 0.5, 0.0]), ("cosine", [0.25, 1.0, 0.5, 0.0])],
-)
-def test_the_rate_rises_and_then_follows_its_kind(kind: str, expected: list[float]) -> None:
-    factor = schedule(kind, warmup=4, steps=14)
-    assert [factor(step) for step in (0, 4, 9, 14)] == pytest.approx(expected, abs=1e-12)

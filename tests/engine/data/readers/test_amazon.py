@@ -58,7 +58,7 @@ def test_loose_reviews_of_2014_are_read_too(sets: Any) -> None:
 
 
 def test_nothing_in_a_loose_line_is_executed(sets: Any) -> None:
-    owned = sets.place / "owned"
+    owned = sets.folder / "owned"
     sets.write("reviews_Video_Games.json", f"__import__('os').mkdir({str(owned)!r})\n")
     with pytest.raises(DataError, match="not a whole JSON object"):
         sets.read("amazon-2014")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.data.readers.delimited import ID, TIME, Layout, codes, table, time_problem, times
+from engine.data.readers.delimited import ID, TIME, Dialect, codes, table, time_problem, times
 from engine.data.sources import Source
 from engine.errors import DataError
 
@@ -30,18 +30,18 @@ def test_ids_keep_their_spelling_across_blocks(sets: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr("engine.data.readers.delimited.BLOCK", 64)
     raw = [f"{number % 7:03d}" if number % 2 else str(number % 7) for number in range(500)]
     source = Source(sets.write("a.csv", "x\n" + "\n".join(raw) + "\n"))
-    code, values = codes(table(source, Layout(","), {"x": ID})["x"])
-    assert [values[place].as_py() for place in code] == raw and len(values) == len(set(raw))
+    code, values = codes(table(source, Dialect(","), {"x": ID})["x"])
+    assert [values[folder].as_py() for folder in code] == raw and len(values) == len(set(raw))
 
 
 def test_the_line_of_a_fault_counts_blank_lines_and_quoted_breaks(sets: Any) -> None:
     source = Source(sets.write("a.csv", 'x,y\n"two\nlines",1\n\nfine,2\nbad,soon\n'))
     with pytest.raises(DataError) as error:
-        table(source, Layout(","), {"x": ID, "y": TIME})
+        table(source, Dialect(","), {"x": ID, "y": TIME})
     assert error.value.location.endswith("a.csv:6")
 
 
 def test_whole_numbers_written_with_a_point_are_whole(sets: Any) -> None:
     source = Source(sets.write("a.csv", "t\n881250949.0\n5\n"))
-    found = times(table(source, Layout(","), {"t": TIME})["t"])
+    found = times(table(source, Dialect(","), {"t": TIME})["t"])
     assert found.dtype == np.int64 and found.tolist() == [881250949, 5]

@@ -65,7 +65,7 @@ def test_names_may_contain_the_separator(sets: Any) -> None:
 
 def test_movielens_rows_take_their_titles_from_u_item(sets: Any) -> None:
     files(sets, row([0, 1], 2, rated=True).replace("20", "3"), row([0], 1, width=1), row([1], 2, width=1))
-    (sets.place / "id2name.txt").unlink()
+    (sets.folder / "id2name.txt").unlink()
     sets.write("u.item", "".join(f"{k}|Film {k} (199{k})|||" + "|0" * 19 + "\n" for k in (1, 2, 3)))
     assert sets.titles(sets.read("lastfm")) == {"0": "Film 1", "1": "Film 2", "2": "Film 3"}
 

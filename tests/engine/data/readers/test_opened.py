@@ -56,9 +56,9 @@ def test_a_fallback_encoding_counts_only_where_no_line_is_utf_8(sets: Any) -> No
     assert error.value.location.endswith("c.txt:3")
 
 
-def test_a_missing_file_is_an_error_with_its_place(sets: Any) -> None:
+def test_a_missing_file_is_an_error_with_its_location(sets: Any) -> None:
     with pytest.raises(DataError, match="cannot be read") as error:
-        text(Source(sets.place / "gone"), ("utf-8",))
+        text(Source(sets.folder / "gone"), ("utf-8",))
     assert error.value.location.endswith("gone")
 
 

@@ -32,14 +32,14 @@ def test_an_empty_set_is_an_error_with_its_file_and_a_remedy(sets: Any, format: 
         sets.write(name, content)
     with pytest.raises(DataError, match="empty") as error:
         sets.read(choice)
-    assert error.value.location.startswith(str(sets.place)) and error.value.remedy
+    assert error.value.location.startswith(str(sets.folder)) and error.value.remedy
 
 
 @pytest.mark.parametrize("format", LAYOUTS)
-def test_a_folder_in_the_place_of_a_file_is_not_taken_for_it(sets: Any, format: str) -> None:
+def test_a_folder_with_the_name_of_a_file_is_not_read_as_it(sets: Any, format: str) -> None:
     choice, files = EMPTY[format]
     for name in files:
-        (sets.place / name).mkdir()
+        (sets.folder / name).mkdir()
     with pytest.raises(DataError) as error:
         sets.read(choice)
     assert error.value.remedy

@@ -37,7 +37,7 @@ def test_a_time_is_a_number_or_a_date(sets: Any, times: tuple[str, str], wanted:
 def test_another_separator_can_be_set_and_a_tsv_has_tabs(sets: Any) -> None:
     sets.write("x.csv", "who;what;when\nu;a;1\n")
     assert sets.events(sets.read("table", separator=";", **columns())) == [("u", "a")]
-    (sets.place / "x.csv").rename(sets.place / "x.tsv")
+    (sets.folder / "x.csv").rename(sets.folder / "x.tsv")
     sets.write("x.tsv", "who\twhat\twhen\nu\ta\t1\n")
     assert sets.events(sets.read("table", **columns())) == [("u", "a")]
 
@@ -58,7 +58,7 @@ def test_titles_may_come_from_a_catalogue_beside(sets: Any) -> None:
 def test_a_parquet_file_is_read_like_a_table(sets: Any) -> None:
     when = [datetime(2024, 5, 31, 12), datetime(2024, 5, 31)]
     table = pa.table({"who": [10, 9], "what": ["a", "b"], "when": when, "stars": [1.5, 2.0], "name": ["A", None]})
-    pq.write_table(table, sets.place / "x.parquet")
+    pq.write_table(table, sets.folder / "x.parquet")
     read = sets.read("table", **columns(rating="stars", title="name"))
     assert sets.events(read) == [("10", "a"), ("9", "b")] and read.rating.tolist() == [1.5, 2.0]
     assert read.time.tolist() == [1717156800000000, 1717113600000000]
@@ -66,7 +66,7 @@ def test_a_parquet_file_is_read_like_a_table(sets: Any) -> None:
 
 
 def test_text_numbers_in_a_parquet_file_are_numbers(sets: Any) -> None:
-    pq.write_table(pa.table({"who": ["u"], "what": ["a"], "when": ["17"], "stars": ["4.5"]}), sets.place / "x.parquet")
+    pq.write_table(pa.table({"who": ["u"], "what": ["a"], "when": ["17"], "stars": ["4.5"]}), sets.folder / "x.parquet")
     read = sets.read("table", **columns(rating="stars"))
     assert read.time.tolist() == [17] and read.rating.tolist() == [4.5]
 
@@ -83,7 +83,7 @@ def test_text_numbers_in_a_parquet_file_are_numbers(sets: Any) -> None:
 )
 def test_a_value_that_cannot_be_is_named_with_its_row(sets: Any, values: dict[str, Any], cause: str) -> None:
     usual = {"who": ["u", "v"], "what": ["a", "b"], "when": [1, 2], "stars": [1.0, 2.0]}
-    pq.write_table(pa.table(usual | values), sets.place / "x.parquet")
+    pq.write_table(pa.table(usual | values), sets.folder / "x.parquet")
     with pytest.raises(DataError) as error:
         sets.read("table", **columns(rating="stars"))
     assert cause in error.value.cause and error.value.location.endswith("x.parquet, row 2") and error.value.remedy
@@ -94,15 +94,15 @@ def test_a_missing_column_lists_those_there_are(sets: Any, packed: str) -> None:
     if packed.endswith("csv"):
         sets.write(packed, "a,b\n1,2\n")
     else:
-        pq.write_table(pa.table({"a": [1], "b": [2]}), sets.place / packed)
+        pq.write_table(pa.table({"a": [1], "b": [2]}), sets.folder / packed)
     with pytest.raises(DataError, match="no column 'who'") as error:
         sets.read("table", **columns())
     assert "a, b" in error.value.remedy and "data.columns" in error.value.remedy
 
 
 def test_a_parquet_file_cut_short_is_an_error(sets: Any) -> None:
-    pq.write_table(pa.table({"who": ["u"] * 1000}), sets.place / "x.parquet")
-    content = (sets.place / "x.parquet").read_bytes()
+    pq.write_table(pa.table({"who": ["u"] * 1000}), sets.folder / "x.parquet")
+    content = (sets.folder / "x.parquet").read_bytes()
     sets.write("x.parquet", content[: len(content) // 2])
     with pytest.raises(DataError, match="no whole Parquet file"):
         sets.read("table", **columns())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.teacher.objectives.schedule import hybrid_probability, warmup_cosine
+from engine.training.schedule import hybrid_probability, schedule, warmup_cosine
 
 GOLDEN = os.environ.get("ENGINE_GOLDEN")
 
@@ -45,3 +45,12 @@ def test_without_warm_up_it_starts_at_the_peak() -> None:
 def test_the_curriculum_goes_from_text_only_to_hybrid_once() -> None:
     shares = [hybrid_probability(step, 50) for step in range(50)]
     assert shares[0] == 0.0 and shares[-1] == 1.0 and shares == sorted(shares)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("constant", [0.25, 1.0, 1.0, 1.0]), ("linear", [0.25, 1.0, 0.5, 0.0]), ("cosine", [0.25, 1.0, 0.5, 0.0])],
+)
+def test_the_rate_rises_and_then_follows_its_kind(kind: str, expected: list[float]) -> None:
+    factor = schedule(kind, warmup=4, steps=14)
+    assert [factor(step) for step in (0, 4, 9, 14)] == pytest.approx(expected, abs=1e-12)

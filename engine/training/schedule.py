@@ -1,6 +1,21 @@
-"""Learning rates of the published training."""
+"""Schedules: learning rates and other values as functions of the step."""
 
 import math
+from collections.abc import Callable
+
+
+def schedule(kind: str, warmup: int, steps: int) -> Callable[[int], float]:
+    """Factor on the learning rate by steps done: (k + 1) / warmup at first, then constant, linear or cosine to zero."""
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        if kind == "constant":
+            return 1.0
+        done = min(1.0, (step - warmup) / max(1, steps - warmup))
+        return 1.0 - done if kind == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
+
+    return factor
 
 
 def warmup_cosine(step: int, total: int, warmup: int, peak: float, floor: float, start: float) -> float:

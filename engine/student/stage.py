@@ -8,14 +8,14 @@ from engine.stages import STUDENT_MODEL
 from engine.student.model import SequenceModel, save_student
 from engine.student.module import StudentModule
 from engine.student.replay import for_gpu
-from engine.student.training_plan import course_of, load_inputs, windows_of
+from engine.student.training_plan import load_inputs, plan_of, sampler_of
 from engine.student.validation import Validation
 from engine.training import fit
 
 
 def run(config: Config, run: Run) -> None:
     """Train to the best validation NDCG@10, then write the model."""
-    settings, place = config.student, fit.device(config.trainer)
+    settings, device = config.student, fit.device(config.trainer)
     items, sequences, rows = load_inputs(run)
     torch.manual_seed(settings.seed)
     sampler = sampler_of(settings, sequences, device, config.trainer.devices)

@@ -1,46 +1,65 @@
-"""The form of a new run: target stage, presets, settings with their limits, changes, sweeps, and the command they make.
+"""The form of a new run: target stage, presets, settings, changes, sweeps, and the command they make.
 
-The values, types and limits are those that ``engine config --json`` told; nothing about settings is known here.
+Values come from ``engine config --json``; types, limits and the grammar of sweeps are those of ``engine.config``.
 """
 
 import itertools
 import math
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from engine.stages import STAGES
-
-GRID_LIMIT = 512  # runs that one sweep may expand to
-NULLABLE = re.compile(r"None|null|optional|\?", re.IGNORECASE)
+from engine.config import Config
+from engine.config.grammar import LIMIT, values_of
+from engine.config.settings.tree import Setting, checked, settings
+from engine.errors import ConfigError
+from engine.stages import STAGES, pipeline
 
 
 @dataclass(frozen=True)
 class FormField:
     """One line of the form. ``value`` is what a run would have without any change here."""
 
-    key: str
+    setting: Setting
     value: Any
-    type: str
-    help: str = ""
-    low: float | None = None
-    high: float | None = None
-    above: float | None = None
-    below: float | None = None
-    choices: tuple[str, ...] = ()
-    unit: str = ""
     group: bool = False  # a choice of files, as student=sasrec
 
     @property
+    def help(self) -> str:
+        return str(self.setting.meta.get("help", ""))
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return tuple(self.setting.meta.get("choices") or ())
+
+    @property
     def limits(self) -> str:
-        """What may stand here, in words."""
+        """The type and the values that are allowed."""
         if self.choices:
             return " | ".join(self.choices)
-        signs = (("≥", self.low), (">", self.above), ("≤", self.high), ("<", self.below))
-        limits = " ".join(f"{sign} {limit:.10g}" for sign, limit in signs if limit is not None)
-        return f"{self.type} {limits}".strip() + (f" {self.unit}" if self.unit else "")
+        meta = self.setting.meta
+        signs = (("≥", "low"), (">", "above"), ("≤", "high"), ("<", "below"))
+        limits = " ".join(f"{sign} {meta[name]:.10g}" for sign, name in signs if meta.get(name) is not None)
+        return " ".join(part for part in (self.setting.type_name, limits, meta.get("unit")) if part)
+
+    def values(self, text: str) -> list[str]:
+        """The values in a text: more than one in a sweep. Raises ConfigError."""
+        return values_of(self.setting.key, text.strip(), self.setting, self.group)
+
+    def fault(self, text: str) -> str:
+        """What is wrong with a text; empty when nothing is. ``engine`` checks again, and knows more."""
+        try:
+            values = self.values(text)
+        except ConfigError as error:
+            return f"{error.cause}. {error.remedy}"
+        try:
+            for value in values:
+                checked(self.setting, value)
+        except ConfigError as error:
+            near = get_close_matches(text, self.choices, 1)
+            return f"{error.cause}: {self.limits}" + (f" - did you mean {near[0]}?" if near else "")
+        return ""
 
 
 def shown(value: Any) -> str:
@@ -69,22 +88,19 @@ class Form:
     source: str = ""  # the run whose settings these are
     _undo: list[dict[str, str]] = field(default_factory=list)
 
-    def load(self, told: dict[str, Any]) -> None:
-        """Take what ``engine config --json`` told."""
-        found: dict[str, FormField] = {}
-        for name, group in (told.get("groups") or {}).items():
+    def load(self, answer: dict[str, Any]) -> None:
+        """Take the answer of ``engine config --json``."""
+        self.settings = {}
+        for name, group in (answer.get("groups") or {}).items():
             if isinstance(group, dict) and name != "experiment" and group.get("choices"):
-                choices = tuple(str(choice) for choice in group.get("choices") or ())
-                found[name] = FormField(
-                    name, group.get("choice"), "choice", f"file of {name}", choices=choices, group=True
-                )
-        for item in told.get("settings") or ():
-            if isinstance(item, dict) and "key" in item:
-                setting = _setting(item)
-                found[setting.key] = setting
-        self.settings = found
-        self.presets = [str(name) for name in told.get("experiments") or ()]
-        self.saved = [str(name) for name in told.get("saved") or ()]
+                meta = {"help": f"file of {name}", "choices": tuple(map(str, group["choices"]))}
+                self.settings[name] = FormField(Setting(name, str, meta), group.get("choice"), group=True)
+        declared = {item.key: item for item in settings(Config)}
+        for row in answer.get("settings") or ():
+            if isinstance(row, dict) and row.get("key") in declared:
+                self.settings[row["key"]] = FormField(declared[row["key"]], row.get("value"))
+        self.presets = [str(name) for name in answer.get("experiments") or ()]
+        self.saved = [str(name) for name in answer.get("saved") or ()]
 
     def change(self, key: str, text: str) -> None:
         """Take a value; one that equals the preset's is no change."""
@@ -115,18 +131,24 @@ class Form:
         return self.changes.get(key, shown(setting.value) if setting else "")
 
     def values(self, key: str) -> list[str]:
-        """The values of a field: more than one in a sweep."""
-        return split(self.text(key), self.settings[key].type if key in self.settings else "")
+        """The values of a field; the text itself where it is not sound."""
+        text = self.text(key)
+        try:
+            return self.settings[key].values(text) if key in self.settings else [text]
+        except ConfigError:
+            return [text]
 
     def fault(self, key: str) -> str:
-        """What is wrong with a field, with the likely remedy; empty when nothing is."""
-        setting = self.settings.get(key)
-        if setting is None:
+        """What is wrong with a changed field, with the likely remedy; empty when nothing is."""
+        if key not in self.settings:
             near = get_close_matches(key, self.settings, 1)
             return "unknown setting" + (f": did you mean {near[0]}?" if near else "")
-        if key not in self.changes:
-            return ""
-        return next((fault for value in self.values(key) if (fault := check(setting, value))), "")
+        return self.settings[key].fault(self.changes[key]) if key in self.changes else ""
+
+    @property
+    def stages(self) -> list[str]:
+        """The target and every stage that it may need, makers first."""
+        return [stage.name for stage in pipeline(self.target)]
 
     @property
     def faults(self) -> dict[str, str]:
@@ -140,10 +162,7 @@ class Form:
     @property
     def count(self) -> int:
         """How many combinations the sweeps make."""
-        product = 1
-        for values in self.sweeps.values():
-            product *= len(values)
-        return product
+        return math.prod(len(values) for values in self.sweeps.values())
 
     def grid(self) -> Iterator[dict[str, str]]:
         """Every combination of the changed values, in the order in which they were typed."""
@@ -163,8 +182,8 @@ class Form:
     @property
     def command(self) -> list[str]:
         """The words after ``engine`` that start everything: one run, or a sweep of all combinations."""
-        if not self.sweeps or self.count > GRID_LIMIT:
-            return self.arguments(next(self.grid(), {}) if self.count <= GRID_LIMIT else {})
+        if not self.sweeps or self.count > LIMIT:
+            return self.arguments(next(self.grid(), {}) if self.count <= LIMIT else {})
         return ["sweep", *self.arguments(self.changes)[1:]]
 
     def _is_group(self, key: str) -> bool:
@@ -184,129 +203,13 @@ class Form:
     def _belongs(self, key: str) -> bool:
         """Whether a setting is of the target, of a stage before it, or of no stage at all."""
         section = key.partition(".")[0]
-        return section not in STAGES or section in stages_for(self.target)
+        return section not in STAGES or section in self.stages
 
 
-def stages_for(target: str) -> list[str]:
-    """The target and every stage that it may need, makers first."""
-    wanted = {target}
-    for name in reversed(STAGES):
-        if name in wanted:
-            wanted |= set(STAGES[name].inputs)
-    return [name for name in STAGES if name in wanted]
-
-
-def split(text: str, kind: str) -> list[str]:
-    """Values of a field: separated by commas outside of brackets and quotes; ``1..5`` counts whole numbers.
-
-    A text setting is never split unless it is written in parentheses: its commas are its own.
-    """
-    text = text.strip()
-    if kind == "str":
-        if not (text.startswith("(") and text.endswith(")")):
-            return [text]
-        text = text[1:-1]
-    parts: list[str] = []
-    depth, start, quote = 0, 0, ""
-    for index, character in enumerate(text):
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"":
-            quote = character
-        elif character in "[{(":
-            depth += 1
-        elif character in "]})":
-            depth -= 1
-        elif character == "," and depth <= 0:
-            parts.append(text[start:index])
-            start = index + 1
-    parts.append(text[start:])
-    counted = [_counted(part.strip()) for part in parts]
-    return [value for values in counted for value in values]
-
-
-def _counted(text: str) -> list[str]:
-    first, dots, last = text.partition("..")
-    if dots and _is_whole(first) and _is_whole(last) and 0 <= int(last) - int(first) < GRID_LIMIT:
-        return [str(value) for value in range(int(first), int(last) + 1)]
-    return [text]
-
-
-def _is_whole(text: str) -> bool:
-    return bool(re.fullmatch(r"-?\d{1,9}", text))
-
-
-def check(setting: FormField, text: str) -> str:
-    """What is wrong with one value of a setting; empty when nothing is. ``engine`` checks again, and knows more."""
-    if not text and setting.type != "str":
-        return "needs a value"
-    if setting.choices and text not in setting.choices:
-        if text == "null" and NULLABLE.search(setting.type):
-            return ""
-        near = get_close_matches(text, setting.choices, 1)
-        return f"must be one of {', '.join(setting.choices)}" + (f" - did you mean {near[0]}?" if near else "")
-    if text == "null":
-        return "" if NULLABLE.search(setting.type) else f"must be {setting.limits}"
-    if "list" in setting.type:
-        inside = text.removeprefix("[").removesuffix("]")
-        faults = (_number_fault(setting, part.strip()) for part in inside.split(",") if part.strip())
-        return next((fault for fault in faults if fault), "") if "str" not in setting.type else ""
-    if "bool" in setting.type:
-        return "" if text.lower() in ("true", "false") else "must be true or false"
-    if "str" in setting.type:
-        return ""
-    return _number_fault(setting, text)
-
-
-def _number_fault(setting: FormField, text: str) -> str:
-    if "int" not in setting.type and "float" not in setting.type:
-        return ""
-    try:
-        value = float(text)
-    except ValueError:
-        return f"must be {setting.limits}, not {text!r}"
-    if not math.isfinite(value):
-        return f"must be {setting.limits}, not {text}"
-    if "int" in setting.type and "float" not in setting.type and value != int(value):
-        return f"must be a whole number, not {text}"
-    broken = (
-        (setting.low is not None and value < setting.low)
-        or (setting.high is not None and value > setting.high)
-        or (setting.above is not None and value <= setting.above)
-        or (setting.below is not None and value >= setting.below)
-    )
-    return f"must be {setting.limits}" if broken else ""
-
-
-def _setting(item: dict[str, Any]) -> FormField:
-    def limit(name: str) -> float | None:
-        value = item.get(name)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-    return FormField(
-        str(item["key"]),
-        item.get("value"),
-        str(item.get("type", "")),
-        str(item.get("help") or ""),
-        limit("low"),
-        limit("high"),
-        limit("above"),
-        limit("below"),
-        tuple(str(choice) for choice in item.get("choices") or ()),
-        str(item.get("unit") or ""),
-    )
-
-
-def changes_from(settings: dict[str, FormField], config: dict[str, Any]) -> dict[str, str]:
+def changes_from(fields: dict[str, FormField], config: dict[str, Any]) -> dict[str, str]:
     """The changes that turn the form's values into those of a run's configuration."""
     return {
         key: shown(value)
         for key, value in config.items()
-        if key in settings and shown(value) != shown(settings[key].value) and not settings[key].group
+        if key in fields and shown(value) != shown(fields[key].value) and not fields[key].group
     }
-
-
-def ordered(keys: Iterable[str]) -> list[str]:
-    """Stages in table order."""
-    wanted = set(keys)
-    return [name for name in STAGES if name in wanted]

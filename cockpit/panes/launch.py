@@ -7,10 +7,11 @@ import itertools
 from pathlib import Path
 
 from cockpit.models.estimate import Estimate
-from cockpit.models.form import GRID_LIMIT, Form, shown, stages_for
+from cockpit.models.form import Form, shown
 from cockpit.render.lines import Line, Lines, box, fit, selected, width, wrap
 from cockpit.services import engine
 from cockpit.services.planning import AGAIN, BATCH, DOCTOR, Planning
+from engine.config.grammar import LIMIT
 from engine.report import numbers
 from engine.report.tables import column, short
 from engine.stages import STAGES
@@ -33,7 +34,7 @@ CHECKS = {
 def graph(planning: Planning, cursor: int, focused: bool, across: int, down: int) -> Lines:
     """Every stage with what a start would do with it."""
     form = planning.form
-    wanted = stages_for(form.target)
+    wanted = form.stages
     plans = {step.get("stage"): step for step in planning.steps}
     lines: Lines = []
     for index, (name, stage) in enumerate(STAGES.items()):
@@ -128,8 +129,8 @@ def preview(planning: Planning, root: Path, cost: Estimate | None, free: float |
     faults = form.faults
     if faults:
         lines += [[("✗ ", "bad"), (key + "  ", "bold"), (fault, "bad")] for key, fault in faults.items()]
-    elif form.count > GRID_LIMIT:
-        lines.append([(f"✗ {form.count:,} runs are more than {GRID_LIMIT}: fewer values, please", "bad")])
+    elif form.count > LIMIT:
+        lines.append([(f"✗ {form.count:,} runs are more than {LIMIT}: fewer values, please", "bad")])
     elif planning.trouble:
         lines += [[("✗ " + part, "bad")] for part in planning.trouble.splitlines()[:3]]
     if form.sweeps:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from cockpit.keys import DOCTOR, LAUNCH, RUNS
 from cockpit.models.estimate import Estimate, estimate
-from cockpit.models.form import GRID_LIMIT, Form, check, split
+from cockpit.models.form import Form
 from cockpit.models.rows import Row
 from cockpit.panes import launch as panes
 from cockpit.panes.launch import CHECKS
@@ -14,6 +14,7 @@ from cockpit.render.lines import Line, Lines, beside
 from cockpit.services import engine
 from cockpit.services.planning import Planning
 from cockpit.services.sizes import disk_use
+from engine.config.grammar import LIMIT
 from engine.stages import STAGES
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class LaunchScreen:
             return
         key = self.key
         setting = self.form.settings.get(key)
-        if setting is not None and (setting.choices or setting.type == "bool"):
+        if setting is not None and (setting.choices or setting.setting.type is bool):
             values = setting.choices or ("true", "false")
             choices = [MenuItem(value, "", value) for value in values]
             here = values.index(self.form.text(key)) if self.form.text(key) in values else 0
@@ -175,15 +176,9 @@ class LaunchScreen:
                 key,
                 self.form.text(key),
                 lambda text: self.planning.change(key, text),
-                check=lambda text: self._check(key, text),
-                hint="commas sweep: 1e-3,9e-4   1..5" if setting and setting.type != "str" else "",
+                check=setting.fault if setting else lambda text: "",
+                hint="commas sweep: 1e-3,9e-4   1..5" if setting and setting.setting.type is not str else "",
             )
-
-    def _check(self, key: str, text: str) -> str:
-        setting = self.form.settings.get(key)
-        if setting is None:
-            return ""
-        return next((fault for part in split(text, setting.type) if (fault := check(setting, part))), "")
 
     def why_not_mark(self) -> str:
         return self._why_not_target() if self.pane == GRAPH else ""
@@ -253,10 +248,10 @@ class LaunchScreen:
     def why_not_list_runs(self) -> str:
         if not self.form.sweeps:
             return "one run: commas in a value make several (1e-3,9e-4 or 1..5)"
-        return f"{self.form.count:,} are too many to list" if self.form.count > GRID_LIMIT else ""
+        return f"{self.form.count:,} are too many to list" if self.form.count > LIMIT else ""
 
     def do_list_runs(self) -> None:
-        texts = panes.combinations(self.form, GRID_LIMIT)
+        texts = panes.combinations(self.form, LIMIT)
         choices = [MenuItem(text, "", text) for text in texts]
         self.context.choose(f"{len(texts)} combinations", choices, lambda text: None)
 

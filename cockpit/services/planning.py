@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.models.findings import findings
-from cockpit.models.form import GRID_LIMIT, Form, changes_from
+from cockpit.models.form import Form, changes_from
 from cockpit.models.rows import Row
 from cockpit.services import engine
 from cockpit.services.scan import read_config
+from engine.config.grammar import LIMIT
 
 DOCTOR, BATCH, AGAIN = "doctor", "one batch", "again"  # boxes of the form
 Ask = Callable[..., Coroutine[Any, Any, engine.CommandResult]]
@@ -111,7 +112,7 @@ class Planning:
         try:
             while self._stale:
                 self._stale = False
-                if self.form.faults or self.form.count > GRID_LIMIT:
+                if self.form.faults or self.form.count > LIMIT:
                     continue
                 self.busy = "planning"
                 answer = await self._ask([*self.form.command, "--plan"], self.root)
@@ -155,7 +156,7 @@ class Planning:
         if self.form.faults:
             key, fault = next(iter(self.form.faults.items()))
             return f"{key} {fault}"
-        if self.form.count > GRID_LIMIT:
+        if self.form.count > LIMIT:
             return f"{self.form.count:,} runs are too many"
         return "it is starting already" if self.busy.startswith("starting") else ""
 

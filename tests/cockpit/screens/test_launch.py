@@ -25,7 +25,7 @@ def to(context, key):
 @pytest.mark.parametrize("size", SIZES)
 async def test_it_shows_stages_settings_and_what_would_happen(form, press, snapshot, size):
     form.root = type(form.root)("runs")
-    to(form, "student.lr")
+    to(form, "student.learning_rate")
     press(form, "enter", "ctrl+u", '"1e-3,9e-4"', "enter")
     await form.effects.run_pending()
     lines = form.draw(*size)
@@ -44,8 +44,8 @@ async def test_a_change_is_marked_planned_anew_and_in_the_command(form, press):
 
 async def test_a_wrong_value_is_refused_while_it_is_typed(form, press):
     to(form, "student.hidden")
-    press(form, "enter", "ctrl+u", '"4"', "enter")
-    assert form.prompt is not None and "must be int ≥ 8 ≤ 512" in plain(form.draw(80, 24))
+    press(form, "enter", "ctrl+u", '"0"', "enter")
+    assert form.prompt is not None and "0 is not allowed: int ≥ 1 ≤ 4096" in plain(form.draw(80, 24))
     press(form, "escape")
     assert not form.form.form.changes
 
@@ -53,7 +53,7 @@ async def test_a_wrong_value_is_refused_while_it_is_typed(form, press):
 async def test_choices_are_chosen_from_a_list(form, press):
     to(form, "student.loss")
     press(form, "enter", "down", "enter")
-    assert form.form.form.changes == {"student.loss": "bce"}
+    assert form.form.form.changes == {"student.loss": "sampled-softmax"}
 
 
 async def test_another_file_of_a_group_brings_its_own_values(form, press):
@@ -68,8 +68,8 @@ async def test_undo_reset_find_and_changed_only(form, press):
     to(form, "seed")
     press(form, "enter", "ctrl+u", '"5"', "enter", "d")
     assert form.form._keys() == ["seed"]
-    press(form, "d", "slash", '"learning rate"', "enter")
-    assert form.form._keys() == ["student.lr"]
+    press(form, "d", "slash", '"step size"', "enter")
+    assert form.form._keys() == ["student.learning_rate"]
     press(form, "slash", "ctrl+u", "enter")
     to(form, "seed")
     press(form, "backspace")
@@ -117,12 +117,13 @@ async def test_a_stage_becomes_the_target(form, press):
     assert form.form.form.target == "student" and form.ask.asked[-1][:2] == ["run", "student"]
 
 
-async def test_a_run_is_repeated_with_its_settings(context, ready, world, press, all_built):
-    ready(context).list.go_to(world["second"])
+async def test_a_run_is_repeated_with_its_settings(context, ready, maker, press, all_built):
+    run = maker.ended(maker.planned(seed=2, config={"hidden": 64, "learning_rate": 9e-4}))
+    ready(context).list.go_to(run.name)
     press(context, "r")
     await context.effects.run_pending()
     assert context.form.form.target == "student"
-    assert context.form.form.changes == {"seed": "2", "student.lr": "0.0009"}
+    assert context.form.form.changes == {"seed": "2", "student.learning_rate": "0.0009"}
 
 
 async def test_what_was_typed_is_still_there_when_one_comes_back(form, press):

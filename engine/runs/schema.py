@@ -211,7 +211,7 @@ class Meta:
 
 @dataclass(frozen=True)
 class QueueOverride:
-    """``control/queue.json``: a person's changes to a waiting run; ``position`` replaces its joining time."""
+    """``control/queue.json``: a person's changes to a waiting run. ``position`` replaces the time of joining."""
 
     position: float | None = None  # unix seconds, "place" in the file; the least is first
     paused: bool = False

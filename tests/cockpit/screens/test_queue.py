@@ -71,9 +71,7 @@ def test_keys_change_the_order_and_the_cursor_stays_on_its_run(context, ready, l
     assert order(context) == [line[name] for name in ("work", "a", "c", "b")] and context.row.id == line["b"]
     press(context, "T")
     assert order(context) == [line[name] for name in ("work", "b", "a", "c")]
-    assert [waiting.run for waiting in queue.snapshot(maker.root)[1]] == order(context)[
-        1:
-    ]  # as every supervisor reads it
+    assert [waiting.run for waiting in queue.snapshot(maker.root)[1]] == order(context)[1:]
 
 
 def test_a_run_is_paused_and_goes_on(context, ready, line, press, maker):

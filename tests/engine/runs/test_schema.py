@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import RunError
 from engine.runs.identity import Identity
-from engine.runs.schema import Exit, Meta, Process, RunInfo, Slots, Summary, archive_exit, new_id
+from engine.runs.schema import Exit, Meta, Process, QueueOverride, RunInfo, Slots, Summary, archive_exit, new_id
 
 ME = Identity("host", "boot", 7, "42")
 INFO = RunInfo(
@@ -118,6 +118,19 @@ def test_people_have_said_nothing_about_a_new_run(tmp_path: Path) -> None:
     assert Meta.read(tmp_path) == Meta()
     (tmp_path / "meta.json").write_text("garbage")
     assert Meta.read(tmp_path) == Meta()
+
+
+def test_a_persons_changes_to_a_waiting_run_are_kept_and_damaged_ones_ignored(tmp_path: Path) -> None:
+    assert QueueOverride.read(tmp_path) == QueueOverride()
+    changed = QueueOverride(position=12.5, paused=True)
+    changed.write(tmp_path)
+    assert QueueOverride.read(tmp_path) == changed
+    file = tmp_path / "control" / "queue.json"
+    assert json.loads(file.read_text()) == {"place": 12.5, "paused": True, "v": 1}
+    file.write_text('{"place": "soon", "paused": true}')
+    assert QueueOverride.read(tmp_path) == QueueOverride(paused=True)
+    file.write_text('{"place": 12.5, "paused": "no"}')
+    assert QueueOverride.read(tmp_path) == QueueOverride()
 
 
 def test_an_id_is_the_stage_the_utc_second_and_four_digits() -> None:

@@ -20,7 +20,8 @@ def stage(options: argparse.Namespace) -> int:
             from engine.training import health
 
             settings = config.read(run.folder / CONFIG)
-            health.monitor(run, settings.health)
+            if isinstance(run, Run):
+                health.monitor(run, settings.health)
             importlib.import_module(f"engine.{run.stage.name}.stage").run(settings, run)
     except Stopped:
         return 0 if rank() else STOPPED  # Lightning takes any other status of a helper for a crash

@@ -71,7 +71,7 @@ class Rehearsal(Run):
 
     learner: Learner | None = None
 
-    def trains(self, module: Any, plan: Any, groups: Mapping[str, Any]) -> None:
+    def training_begins(self, module: Any, plan: Any, groups: Mapping[str, Any]) -> None:
         start = {name: value.detach().clone() for name, value in weights.state(module).items()}
         self.learner = Learner(module, plan, groups, start, frozenset(weights.trained(module)))
 

@@ -15,8 +15,8 @@ from engine.data.sequences import Rows
 from engine.evaluate.models import Model
 from engine.evaluate.tables import Row
 from engine.report.evaluation import SAID
-from engine.runs.read_only import ReadOnlyRun
 from engine.runs.run import Run, Stopped
+from engine.runs.run_files import RunFiles
 from engine.runs.schema import ARTIFACTS
 from engine.stages import ADAPTER
 from engine.teacher.build import build, settings_of
@@ -38,7 +38,7 @@ def among(
     rules = settings.generate
     if settings.objective != "generate" or rules is None:
         return {}
-    built = build(settings, ReadOnlyRun(folder), device)
+    built = build(settings, RunFiles(folder), device)
     built.teacher.load(adapter)
     telling, found = GenerateCollator(built, settings.slots, device), {}
 

@@ -16,7 +16,7 @@ from engine.data.catalogue import column
 from engine.data.sequences import Rows
 from engine.errors import DataError
 from engine.recommend.lineage import made
-from engine.runs.read_only import ReadOnlyRun
+from engine.runs.run_files import RunFiles
 from engine.runs.text import clean
 from engine.stages import TEST, USERS, VALIDATION
 
@@ -71,7 +71,7 @@ class People:
 
 def held_out(folder: Path, runs: dict[str, Path]) -> People:
     """The people whom the run at ``folder`` may look at; ``runs`` is its lineage."""
-    run = ReadOnlyRun(folder)  # opens what the run's own stage declared, and nothing else
+    run = RunFiles(folder)  # opens what the run's own stage declared, and nothing else
     tested = TEST in run.stage.needs
     rows = Rows.load(run.input(TEST if tested else VALIDATION))
     return People("test" if tested else "validation", rows, column(made(runs, USERS), "raw"))

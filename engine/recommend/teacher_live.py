@@ -15,7 +15,7 @@ from engine.data.sequences import Rows
 from engine.errors import ConfigError, RunError
 from engine.knowledge.scorers import saying, scoring
 from engine.recommend.predictions import Prediction
-from engine.runs.read_only import ReadOnlyRun
+from engine.runs.run_files import RunFiles
 from engine.runs.schema import ARTIFACTS, CONFIG
 from engine.stages import ADAPTER, TEXT_VECTORS
 from engine.teacher.build import build, settings_of
@@ -32,7 +32,7 @@ class LiveTeacher:
 
         RunError where something it was made from is gone.
         """
-        run, adapter = ReadOnlyRun(folder), folder / ARTIFACTS / ADAPTER.file
+        run, adapter = RunFiles(folder), folder / ARTIFACTS / ADAPTER.file
         try:
             self._trained = settings_of(adapter)
         except ConfigError as error:

@@ -14,7 +14,7 @@ from engine.config.settings.teacher import TeacherSettings
 from engine.config.settings.tree import tree_of
 from engine.data import catalogue
 from engine.errors import ConfigError, RunError
-from engine.runs.run import Run
+from engine.runs.run_files import RunFiles
 from engine.stages import ITEMS, LANGUAGE_MODEL, STUDENT_MODEL, TEXT_VECTORS
 from engine.student.model import load_student
 from engine.teacher.head import RankHead
@@ -39,7 +39,7 @@ class Built:
     titles: list[str]  # of every item id
 
 
-def build(settings: TeacherSettings, run: Run, device: str) -> Built:
+def build(settings: TeacherSettings, run: RunFiles, device: str) -> Built:
     """A new teacher: the student's scores and nothing else until it is trained."""
     torch.manual_seed(settings.seed)
     model, tokenizer = language.load(run.input(LANGUAGE_MODEL), settings.precision, settings.quantise, device)

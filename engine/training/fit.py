@@ -43,12 +43,12 @@ def fit(
     """
     groups = {name: group for name, group in groups.items() if len(group)}  # post-norm with a tied output has none
     _check_groups(module, groups)
-    run.trains(module, plan, groups)
+    run.training_begins(module, plan, groups)
     callback = TrainingCallback(module, plan, settings, run, groups, evaluate, positions)
     state = callback.state
     run.describe(
         {name: sum(p.numel() for p in group) for name, group in groups.items()},
-        course={
+        plan={
             "patience": plan.patience,
             "stale": state.stale,
             "evaluations": state.step // plan.evaluate_every,

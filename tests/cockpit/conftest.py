@@ -76,9 +76,8 @@ class Maker:
                 report(run, tick)
         else:
             report(run, tick)
-            run._journal.flush()
             clock[0] = now - 2
-            run._beat(force=True)
+            run.flush()
         return folder
 
     def trained(self, folder, steps=200, total=200, top=0.09, end="done", gates=False, nan_at=None):

@@ -195,7 +195,7 @@ def test_what_a_stage_reports_is_watched_and_noted_in_its_summary(tmp_path: Path
     info = RunInfo(id=new_id("teacher"), stage="teacher", experiment="test", seed=1, fingerprint="f")
     with Run(Store(tmp_path / "runs").create(info, "seed: 1\n")) as run:
         monitor(run, rules)
-        run.describe({"gate": 4, "head": 9}, course={"patience": 0})
+        run.describe({"gate": 4, "head": 9}, plan={"patience": 0})
         for step in range(4):
             run.gradients(step, 1.0, [None, 1.0], None, False, [0.0, 1e-3])
             run.gate(step, "shared", [[1], [0]], [1.0, 0.0], 0.0)

@@ -135,7 +135,7 @@ def parser() -> argparse.ArgumentParser:
         "overrides",
         "[STAGE|ID] [KEY=VALUE]",
         f"{SETTINGS}; or a run id",
-        "Stages without a finished run are rehearsed for a few steps on a small part of the data.",
+        "Stages without a finished run are executed for a few steps on a subset of the data.",
     )
     doctor.add_argument("--only", action="append", metavar="TEXT", help="checks whose name has TEXT; may be repeated")
     doctor.add_argument("--list", action="store_true", help="print every check, the fault it detects and its test")

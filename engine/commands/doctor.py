@@ -1,4 +1,4 @@
-"""``engine doctor``: is this experiment sound? Before anything is trained, or a run after."""
+"""``engine doctor``: checks an experiment before it is trained, or a run afterwards."""
 
 import argparse
 import json
@@ -7,10 +7,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine import config as configuration
-from engine.commands.overrides import DEFAULT_STAGE, stage_and_settings
+from engine.commands.overrides import stage_and_settings
 from engine.config import Config
 from engine.errors import UserError
 from engine.experiments.plan import fingerprints, inputs_of, pipeline
@@ -20,6 +20,9 @@ from engine.runs.schema import CONFIG
 from engine.runs.text import clean, clean_lines
 from engine.stages import STAGES
 
+if TYPE_CHECKING:
+    from engine.doctor.table import CheckResult
+
 GLYPHS = {"pass": "✓", "warn": "⚠", "fail": "✗", "skip": "·"}
 
 
@@ -28,7 +31,7 @@ def doctor(options: argparse.Namespace) -> int:
     if options.list:
         return _list(options.json)
     store = Store(options.runs)
-    target, config, finished = _asked(store, options.overrides)
+    target, config, finished = _examined(store, options.overrides)
     begin = time.monotonic()
     order = pipeline(target, config)
     from engine.doctor import table
@@ -37,9 +40,10 @@ def doctor(options: argparse.Namespace) -> int:
     checks = table.chosen([stage.name for stage in order], options.only or ())
     if not checks:
         raise UserError(
-            f"no check about {target} is called {' or '.join(options.only)}", remedy="engine doctor --list names them."
+            f"no check of {target} has {' or '.join(options.only)} in its name",
+            remedy="engine doctor --list prints the names.",
         )
-    found: list[table.Found] = []
+    results: list[CheckResult] = []
     with tempfile.TemporaryDirectory(prefix="engine-doctor-") as scratch:
         case = Case(
             config,
@@ -48,28 +52,28 @@ def doctor(options: argparse.Namespace) -> int:
             Path(scratch),
             lambda phase: print(f"{time.monotonic() - begin:5.1f} s  {phase}", file=sys.stderr, flush=True),
         )
-        for one in table.examine(case, checks):
-            found.append(one)
+        for result in table.examine(case, checks):
+            results.append(result)
             if not options.json:
-                print(_told(one), flush=True)
-    failed = [one for one in found if one.outcome.verdict == "fail"]
-    seconds = time.monotonic() - begin
+                print(_text(result), flush=True)
+    verdicts = [result.outcome.verdict for result in results]
+    sound, seconds = "fail" not in verdicts, time.monotonic() - begin
     if options.json:
-        print(json.dumps({"sound": not failed, "seconds": round(seconds, 1), "checks": [_row(one) for one in found]}))
+        print(json.dumps({"sound": sound, "seconds": round(seconds, 1), "checks": [_row(one) for one in results]}))
     else:
-        counts = {glyph: sum(GLYPHS[one.outcome.verdict] == glyph for one in found) for glyph in GLYPHS.values()}
-        told = "  ".join(f"{glyph} {count}" for glyph, count in counts.items() if count)
-        print(f"\n{'NOT SOUND' if failed else 'sound'}: {told}  in {seconds:.0f} s")
-    return 2 if failed else 0
+        counts = "  ".join(
+            f"{glyph} {verdicts.count(verdict)}" for verdict, glyph in GLYPHS.items() if verdict in verdicts
+        )
+        print(f"\n{'sound' if sound else 'NOT SOUND'}: {counts}  in {seconds:.0f} s")
+    return 0 if sound else 2
 
 
-def _asked(store: Store, words: Sequence[str]) -> tuple[str, Config, dict[str, Path]]:
-    """The stage, its configuration and the finished runs: of a run, or of settings and whatever would be reused."""
-    names = [word for word in words if "=" not in word]
-    if len(names) == 1 and names[0] not in STAGES and len(names) == len(words):
-        entry = store.find(names[0])
+def _examined(store: Store, overrides: Sequence[str]) -> tuple[str, Config, dict[str, Path]]:
+    """The stage, its configuration and its finished runs: of a run id, or of settings and the runs they would reuse."""
+    if len(overrides) == 1 and "=" not in overrides[0] and overrides[0] not in STAGES:
+        entry = store.find(overrides[0])
         return entry.info.stage, configuration.read(entry.folder / CONFIG), _lineage(store, entry)
-    target, settings = stage_and_settings(words) if names else (DEFAULT_STAGE, list(words))
+    target, settings = stage_and_settings(overrides)
     config = configuration.load(settings)
     prints = fingerprints(pipeline(target, config), config, store.root)
     finished = {
@@ -92,21 +96,21 @@ def _lineage(store: Store, entry: Entry) -> dict[str, Path]:
     return found
 
 
-def _row(one: Any) -> dict[str, Any]:
+def _row(result: "CheckResult") -> dict[str, Any]:
     return {
-        "check": one.check.name,
-        "about": one.check.about,
-        "verdict": one.outcome.verdict,
-        "evidence": clean_lines(one.outcome.evidence),
-        "cause": clean_lines(one.outcome.cause),
-        "remedy": clean_lines(one.outcome.remedy),
-        "seconds": round(one.seconds, 2),
+        "check": result.check.name,
+        "about": result.check.stage,
+        "verdict": result.outcome.verdict,
+        "evidence": clean_lines(result.outcome.evidence),
+        "cause": clean_lines(result.outcome.cause),
+        "remedy": clean_lines(result.outcome.remedy),
+        "seconds": round(result.seconds, 2),
     }
 
 
-def _told(one: Any) -> str:
-    outcome = one.outcome
-    lines = [f"{GLYPHS[outcome.verdict]} {one.check.name:<28} {clean(outcome.evidence, 400)}"]
+def _text(result: "CheckResult") -> str:
+    outcome = result.outcome
+    lines = [f"{GLYPHS[outcome.verdict]} {result.check.name:<28} {clean(outcome.evidence, 400)}"]
     if outcome.cause:
         lines.append(f"    cause:  {clean(outcome.cause, 400)}")
     if outcome.remedy:
@@ -115,14 +119,9 @@ def _told(one: Any) -> str:
 
 
 def _list(as_json: bool) -> int:
-    """Every check, what it catches and the test that plants its fault."""
-    from engine.doctor.table import CHECKS
+    """Every check, the fault it detects and the test that plants this fault."""
+    from engine.doctor.table import CHECKS, markdown
 
-    rows = [{"check": c.name, "about": c.about, "catches": c.catches, "proven": c.proven} for c in CHECKS]
-    if as_json:
-        print(json.dumps(rows))
-        return 0
-    print(f"{'check':<28} {'about':<10} {'catches':<90} proven by")
-    for row in rows:
-        print(f"{row['check']:<28} {row['about']:<10} {row['catches']:<90} {row['proven']}")
+    rows = [{"check": c.name, "about": c.stage, "catches": c.detects, "proven": c.test} for c in CHECKS]
+    print(json.dumps(rows) if as_json else markdown())
     return 0

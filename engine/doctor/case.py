@@ -1,7 +1,7 @@
-"""What is examined: an experiment's configuration, the finished runs that belong to it, and a rehearsal of the rest.
+"""What the checks examine: a configuration, the finished runs that belong to it, and dry runs of the other stages.
 
-A stage without a finished run is rehearsed: its own code runs on a cut of the data for a few steps, in a folder that is
-thrown away. Every training stage is rehearsed, finished or not, because what is about to be trained is examined there.
+A dry run is the stage's own code on a subset of the data for a few steps, in a temporary folder. Every training stage
+has one, finished or not: the checks of learning look at the module before its first step.
 """
 
 import importlib
@@ -13,81 +13,85 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.config import Config, dump
 from engine.data import catalogue
 from engine.data.sequences import Rows, Sequences
-from engine.doctor import cut
-from engine.doctor.outcome import NotThere
+from engine.doctor import subset
+from engine.doctor.check import Unavailable
 from engine.errors import UserError
 from engine.runs.run import Run
 from engine.runs.schema import ARTIFACTS, CONFIG, RunInfo
-from engine.stages import (
-    ITEMS,
-    PROFILE,
-    SEQUENCES,
-    TEST,
-    VALIDATION,
-    Artifact,
-)
+from engine.stages import ITEMS, PROFILE, SEQUENCES, TEST, VALIDATION, Artifact
 from engine.training import fit, weights
 
-CUT = "cut"  # the data run that rehearsals are made from
-ARITHMETIC = (ArithmeticError, LookupError, RuntimeError, ValueError)  # how broken data or code shows itself
-
-Tell = Callable[[str], None]
+SUBSET = "subset"  # the data run that dry runs read
+DEFECTS = (ArithmeticError, LookupError, RuntimeError, ValueError)  # raised by broken data or code
 
 
 @dataclass(frozen=True)
-class Learner:
-    """What a stage was about to train."""
+class Trainable:
+    """What a stage is about to train."""
 
     module: Any  # LightningModule: training_step(step, 0), configure_optimizers()
     plan: fit.TrainingPlan
-    groups: Mapping[str, Any]
-    start: dict[str, Tensor]  # what learns, and buffers, before the first step
-    learning: frozenset[str]  # names of what learns
+    start: dict[str, Tensor]  # trainable parameters and buffers before the first step
+    names: frozenset[str]  # of the trainable parameters
 
     def fresh(self) -> Any:
         """The module as it was before its first step, with dropout off."""
         weights.put(self.module, self.start)
         for name, value in self.module.named_parameters():
-            value.requires_grad_(name in self.learning)  # a stage freezes what it has trained
+            value.requires_grad_(name in self.names)  # a stage freezes what it has trained
         self.module.zero_grad(set_to_none=True)
         return self.module.eval()
 
     def loss(self, step: int) -> tuple[Tensor, Tensor]:
-        """The loss of a step, and the part of it that the data alone asks for."""
-        told = self.module.training_step(step, 0)
-        if isinstance(told, Tensor):
-            return told, told.detach()
-        return told["loss"], told.get("base", told["loss"]).detach()
+        """The loss of a step, and the part of it that comes from the data alone."""
+        with torch.enable_grad():  # some losses differentiate their own parts
+            result = self.module.training_step(step, 0)
+        if isinstance(result, Tensor):
+            return result, result.detach()
+        return result["loss"], result.get("base", result["loss"]).detach()
+
+    def backward(self, step: int, optimizer: torch.optim.Optimizer) -> float:
+        """Fills the gradients of a step; returns the part of its loss that comes from the data alone."""
+        optimizer.zero_grad()
+        loss, base = self.loss(step)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(base)
 
 
-class Rehearsal(Run):
-    """A run in the scratch folder that keeps what it is about to train."""
+class DryRun(Run):
+    """A run in the temporary folder that keeps what it is about to train."""
 
-    learner: Learner | None = None
+    trainable: Trainable | None = None
 
     def training_begins(self, module: Any, plan: Any, groups: Mapping[str, Any]) -> None:
         start = {name: value.detach().clone() for name, value in weights.state(module).items()}
-        self.learner = Learner(module, plan, groups, start, frozenset(weights.trained(module)))
+        self.trainable = Trainable(module, plan, start, frozenset(weights.trained(module)))
 
 
 class Case:
     """One experiment. ``finished``: stage -> folder of a finished run that this configuration would reuse."""
 
     def __init__(
-        self, config: Config, inputs: Mapping[str, list[str]], finished: Mapping[str, Path], scratch: Path, tell: Tell
+        self,
+        config: Config,
+        inputs: Mapping[str, list[str]],
+        finished: Mapping[str, Path],
+        scratch: Path,
+        progress: Callable[[str], None],
     ) -> None:
-        """``inputs``: stages of the pipeline, makers first -> the stages whose runs each opens."""
-        self.config, self.inputs, self.scratch, self.tell = config, inputs, scratch, tell
+        """``inputs``: stages of the pipeline in topological order -> the stages whose runs each opens."""
+        self.config, self.inputs, self.scratch, self.progress = config, inputs, scratch, progress
         self.finished = {stage: folder.name for stage, folder in finished.items()}
-        self._rehearsed: dict[str, Rehearsal | NotThere] = {}
-        self._made: dict[str, Any] = {}
-        self.broken: dict[str, str] = {}  # stage -> why its rehearsal ended in an error
+        self.errors: dict[str, str] = {}  # stage -> the error of its dry run
+        self._dry_runs: dict[str, DryRun | Unavailable] = {}
+        self._cache: dict[str, Any] = {}
         for folder in finished.values():
             self._link(folder)
 
@@ -98,107 +102,109 @@ class Case:
     # -- runs ----------------------------------------------------------------------------------------------------
 
     def trained(self, stage: str) -> Path:
-        """The folder of a finished run; NotThere when there is none: figures of a rehearsal say nothing."""
+        """The folder of a finished run; Unavailable without one: metrics of a dry run mean nothing."""
         if stage not in self.finished:
-            raise NotThere(f"{stage} is not trained yet")
+            raise Unavailable(f"{stage} is not trained yet")
         return self.scratch / self.finished[stage]
 
     def run_of(self, stage: str) -> Path:
-        """The finished run of a stage, or its rehearsal."""
-        return self.trained(stage) if stage in self.finished else self.rehearsal(stage).folder
+        """The finished run of a stage, or its dry run."""
+        return self.trained(stage) if stage in self.finished else self.dry_run(stage).folder
 
     def artifact(self, artifact: Artifact) -> Path:
-        """Where the newest artifact of that kind lies; NotThere when its stage made none."""
-        return made(self.run_of(artifact.stage), artifact)
+        """The path of an artifact in the run of its stage; Unavailable when that run wrote none."""
+        return artifact_of(self.run_of(artifact.stage), artifact)
 
     def input_of(self, stage: str, artifact: Artifact) -> Path:
-        """The artifact as the run of ``stage`` was made from it."""
-        maker = RunInfo.read(self.run_of(stage)).inputs[artifact.stage]
-        return made(self.scratch / maker, artifact)
+        """The artifact that the run of ``stage`` has read."""
+        return self._input_of(self.run_of(stage), artifact)
 
-    def rehearsal(self, stage: str) -> Rehearsal:
-        """The stage's own code, run for a few steps. Raises NotThere with the reason when it cannot be."""
+    def dry_input_of(self, stage: str, artifact: Artifact) -> Path:
+        """The artifact that the dry run of ``stage`` has read."""
+        return self._input_of(self.dry_run(stage).folder, artifact)
+
+    def _input_of(self, folder: Path, artifact: Artifact) -> Path:
+        return artifact_of(self.scratch / RunInfo.read(folder).inputs[artifact.stage], artifact)
+
+    def dry_run(self, stage: str) -> DryRun:
+        """The stage's own code, run for a few steps. Raises Unavailable with the reason when it cannot run."""
         if stage not in self.inputs:
-            raise NotThere(f"this experiment has no {stage}")
-        if stage not in self._rehearsed:
-            self._rehearsed[stage] = self._rehearse(stage)
-        found = self._rehearsed[stage]
-        if isinstance(found, NotThere):
-            raise found
-        return found
+            raise Unavailable(f"this experiment has no {stage}")
+        if stage not in self._dry_runs:
+            self._dry_runs[stage] = self._execute(stage)
+        run = self._dry_runs[stage]
+        if isinstance(run, Unavailable):
+            raise run
+        return run
 
-    def learner(self, stage: str) -> Learner:
+    def trainable(self, stage: str) -> Trainable:
         """What a training stage is about to train."""
-        learner = self.rehearsal(stage).learner
-        if learner is None:
-            raise NotThere(f"{stage} trains nothing here")
-        return learner
+        trainable = self.dry_run(stage).trainable
+        if trainable is None:
+            raise Unavailable(f"{stage} trains nothing with these settings")
+        return trainable
 
-    def scratch_run(self, stage: str, inputs: Mapping[str, str], name: str = "rehearsed") -> Rehearsal:
-        """A run folder beside the others, whose inputs are these runs."""
+    def scratch_run(self, stage: str, inputs: Mapping[str, str], name: str = "dry-run") -> DryRun:
+        """A new run in the temporary folder that reads the runs ``inputs``."""
         folder = self.scratch / f"{stage}-{name}"
         folder.mkdir()
         (folder / CONFIG).write_text(dump(self.config), encoding="utf-8")
         RunInfo(folder.name, stage, "doctor", self.config.seed, "", dict(inputs)).write(folder)
-        return Rehearsal(folder)
+        return DryRun(folder)
 
-    def _rehearse(self, stage: str) -> Rehearsal | NotThere:
+    def _execute(self, stage: str) -> DryRun | Unavailable:
         if stage == "backbone" and self.config.backbone.source == "hub":
-            return NotThere("the language model would be fetched: engine run backbone makes it ready first")
+            return Unavailable("the language model is not downloaded yet: engine run backbone")
         try:
-            inputs = {maker: self._input(maker) for maker in self.inputs[stage]}
-        except NotThere as reason:
+            inputs = {maker: self._dry_input(maker) for maker in self.inputs[stage]}
+        except Unavailable as reason:
             return reason
-        self.tell(f"rehearse {stage}")
+        self.progress(f"dry run of {stage}")
         run = self.scratch_run(stage, inputs)
-        short = self.config if stage == "data" else cut.short(self.config)
+        config = self.config if stage == "data" else subset.short(self.config)
         try:
-            importlib.import_module(f"engine.{stage}.stage").run(short, run)
-        except (UserError, *ARITHMETIC) as error:
-            told = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            self.broken[stage] = told
-            return NotThere(f"{stage} does not run: {told}")
+            importlib.import_module(f"engine.{stage}.stage").run(config, run)
+        except (UserError, *DEFECTS) as error:
+            self.errors[stage] = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            return Unavailable(f"{stage} does not run: {self.errors[stage]}")
         return run
 
-    def _input(self, maker: str) -> str:
-        """The run that a rehearsal is made from: small where it may be."""
+    def _dry_input(self, maker: str) -> str:
+        """The run that a dry run reads: a subset where possible."""
         if maker == "data":
             return self.small.name
         if maker == "knowledge" and maker in self.finished:
-            return cut.knowledge(self.trained(maker), self.scratch, self.sequences_of_cut).name
+            kept = Sequences.load(artifact_of(self.small, SEQUENCES))
+            return subset.knowledge(self.trained(maker), self.scratch, kept).name
         return self.run_of(maker).name
 
     @cached_property
     def small(self) -> Path:
-        """The data run with the first few users and rows only."""
-        return cut.data(self.run_of("data"), self.scratch / CUT)
-
-    @cached_property
-    def sequences_of_cut(self) -> Sequences:
-        return Sequences.load(made(self.small, SEQUENCES))
+        """The data run with the first users and rows only."""
+        return subset.data(self.run_of("data"), self.scratch / SUBSET)
 
     def _link(self, folder: Path) -> None:
-        """The run and all that it was made from, beside the rehearsals."""
-        place = self.scratch / folder.name
-        if place.exists():
+        """Links the run and its inputs, recursively, into the temporary folder."""
+        link = self.scratch / folder.name
+        if link.exists():
             return
-        place.symlink_to(folder.absolute(), target_is_directory=True)
+        link.symlink_to(folder.absolute(), target_is_directory=True)
         for maker in RunInfo.read(folder).inputs.values():
             if (folder.parent / maker).is_dir():
                 self._link(folder.parent / maker)
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
-        """What ``make`` gives, made once for all checks."""
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]
+        """The value of ``make``, computed once for all checks."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
 
     # -- data ----------------------------------------------------------------------------------------------------
 
     @cached_property
     def profile(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.artifact(PROFILE).read_text(encoding="utf-8"))
-        return found
+        profile: dict[str, Any] = json.loads(self.artifact(PROFILE).read_text(encoding="utf-8"))
+        return profile
 
     @cached_property
     def sequences(self) -> Sequences:
@@ -206,7 +212,7 @@ class Case:
 
     @cached_property
     def rows(self) -> dict[str, Rows]:
-        """Held-out rows by split. The doctor may look at test rows: it trains and chooses nothing."""
+        """Held-out rows by split. The doctor may read test rows: it trains and selects nothing."""
         return {"validation": Rows.load(self.artifact(VALIDATION)), "test": Rows.load(self.artifact(TEST))}
 
     @cached_property
@@ -216,21 +222,21 @@ class Case:
 
     def table(self, artifact: Artifact, columns: list[str]) -> dict[str, NDArray[Any]]:
         """Columns of a Parquet artifact."""
-        found = pq.read_table(self.artifact(artifact), columns=columns)
-        return {name: found[name].to_numpy() for name in columns}
+        table = pq.read_table(self.artifact(artifact), columns=columns)
+        return {name: table[name].to_numpy() for name in columns}
 
     @property
     def items(self) -> int:
         return int(self.profile["items"])
 
-    def named(self, items: NDArray[Any] | list[int]) -> str:
-        """Titles of item ids for a person's eye."""
+    def titled(self, items: NDArray[Any] | list[int]) -> str:
+        """Titles of item ids, for evidence."""
         known = range(1, len(self.titles))
         return " | ".join(self.titles[item] if item in known else f"id {item}" for item in map(int, items))
 
 
-def made(folder: Path, artifact: Artifact) -> Path:
+def artifact_of(folder: Path, artifact: Artifact) -> Path:
     path = folder / ARTIFACTS / artifact.file
     if not path.exists():
-        raise NotThere(f"{artifact.stage} wrote no {artifact.file}")
+        raise Unavailable(f"{artifact.stage} wrote no {artifact.file}")
     return path

@@ -1,6 +1,6 @@
-"""Does the language model read titles and item vectors, and do its experts answer to the gate?
+"""Checks of the teacher: the language model reads titles and item vectors, and its experts depend on the gate.
 
-Letters: Q questions, L places of a history, E experts.
+Letters: Q prompts, L positions of a history, E experts.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from engine.backbone.pieces import Ints
 from engine.data.ids import PADDING
 from engine.doctor.case import Case
-from engine.doctor.outcome import NotThere, Outcome, judged
+from engine.doctor.check import Outcome, Unavailable, check, judged, without
 from engine.stages import ADAPTER
 from engine.teacher.build import Built, build
 from engine.teacher.lora.moe_lora import adapters
@@ -24,155 +24,174 @@ from engine.teacher.prompting.candidates import offered
 from engine.teacher.prompting.prompts import titled
 from engine.teacher.prompting.spans import PromptSpans, of_rows
 
-QUESTIONS = 6
-SAME = 1e-4  # share of their size by which states may differ that should be equal
-STRONG = 0.05  # standard deviation of experts that were not trained, so that their effect shows
+PROMPTS = 6
+SAME = 1e-4  # largest relative difference of states that should be equal
+STRONG = 0.05  # standard deviation of untrained experts, so that their effect is visible
 SHOWN = 160  # characters of a prompt in the evidence
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A teacher and a few questions about validation histories."""
+class Probe:
+    """A teacher and a few prompts about validation histories."""
 
     built: Built
-    questions: PromptSpans
-    states: Tensor  # [Q, D] the student's states before the answers
+    spans: PromptSpans
+    states: Tensor  # [Q, D] the student's states at the targets
 
     @property
     def template(self) -> str:
         return self.built.templates[0]
 
 
-def prompts_hold_titles(case: Case) -> Outcome:
-    """Every item of a history stands in the prompt by its own title."""
-    asked, wrong = _asked(case), []
-    ids, length, shown = _assembled(case, asked)
-    words, settings = asked.built.book.vocabulary, case.config.teacher
-    for question in range(len(ids)):
-        tokens = ids[question, : length[question]].tolist()
-        for item in shown[question][shown[question] != PADDING].tolist():
+@check(
+    "prompt-titles",
+    "teacher",
+    detects="prompts without titles, or with other items' titles",
+    cause="prompts hold slots alone, or other items' titles: without titles a language model has nothing to read, and "
+    "accuracy stalls",
+    remedy="Each item is its title followed by its slot (engine/teacher/prompting/prompts.py); compare ids and titles "
+    "with engine doctor --only ids.",
+)
+def prompt_titles(case: Case) -> Outcome:
+    """The prompt holds the title of every item of the history."""
+    probe, missing = _probe(case), []
+    ids, length, shown = _assembled(case, probe)
+    vocabulary, settings = probe.built.book.vocabulary, case.config.teacher
+    for prompt in range(len(ids)):
+        tokens = ids[prompt, : length[prompt]].tolist()
+        for item in shown[prompt][shown[prompt] != PADDING].tolist():
             name = titled(case.titles[item], item)
-            title = words.encode([words.space + name])[0][: settings.title_tokens]
+            title = vocabulary.encode([vocabulary.space + name])[0][: settings.title_tokens]
             if not _within(title, tokens):
-                wrong.append(name)
-    text = words.decode(ids[0, : length[0]].tolist())
+                missing.append(name)
+    text = vocabulary.decode(ids[0, : length[0]].tolist())[:SHOWN]
     return judged(
-        not wrong,
-        f"{len(wrong)} titles are missing, first: {wrong[0]}; the prompt: {text[:SHOWN]}" if wrong else text[:SHOWN],
-        "prompts are made of slots alone, or of other items' titles: without titles a language model has nothing to "
-        "read, and accuracy stalls",
-        "Each item stands as its title followed by its slot (engine/teacher/prompting/prompts.py); compare ids and "
-        "titles with engine doctor --only ids.",
+        not missing,
+        f"{len(missing)} titles are missing, first: {missing[0]}; the prompt: {text}" if missing else text,
     )
 
 
-def prompts_hold_slots(case: Case) -> Outcome:
-    """Behind each title stands one slot, and the vector that is put there is that item's."""
+@check(
+    "prompt-slots",
+    "teacher",
+    detects="a missing slot, or another item's vector in a slot",
+    cause="slots are lost or shifted between prompt and embeddings: items and vectors no longer belong together",
+    remedy="Look at PromptTokenizer.assemble and the positions that RankCollator fills.",
+)
+def prompt_slots(case: Case) -> Outcome:
+    """One slot follows each title, and it is filled with that item's vector."""
     settings = case.config.teacher
     if not settings.slots:
-        raise NotThere("this teacher is a text-only one: teacher.slots=false")
-    asked, wrong = _asked(case), []
-    ids, _, shown = _assembled(case, asked)
-    words = asked.built.book.vocabulary
-    for question in range(len(ids)):
-        items, found = (shown[question] != PADDING).sum(), (ids[question] == words.history_slot).sum()
-        if found != items:
-            wrong.append(f"prompt {question} has {found} slots for {items} items")
-    inputs = _inputs(case, asked, asked.questions)
+        raise Unavailable("this teacher reads text only: teacher.slots=false")
+    probe, faults = _probe(case), []
+    ids, _, shown = _assembled(case, probe)
+    for prompt in range(len(ids)):
+        items = (shown[prompt] != PADDING).sum()
+        slots = (ids[prompt] == probe.built.book.vocabulary.history_slot).sum()
+        if slots != items:
+            faults.append(f"prompt {prompt} has {slots} slots for {items} items")
+    inputs = _inputs(case, probe, probe.spans)
     expected = shown[shown != PADDING]
-    rank = settings.objective == "rank"  # of the other kind, candidates have slots too
+    rank = settings.objective == "rank"  # with the generate objective, candidates have slots too
     if rank and len(inputs.slots) != len(expected):
-        wrong.append(f"{len(inputs.slots)} vectors are put in for {len(expected)} items")
+        faults.append(f"{len(inputs.slots)} vectors are inserted for {len(expected)} items")
     elif rank:
-        table = asked.built.student.table
+        table = probe.built.student.table
         off = ~torch.isclose(inputs.vectors, table[torch.from_numpy(expected).to(table.device)]).all(dim=1)
         if off.any():
-            wrong.append(f"{int(off.sum())} slots hold another item's vector")
-    return judged(
-        not wrong,
-        "; ".join(wrong[:3]) or f"{len(expected)} items of {len(ids)} prompts, a slot and its own vector each",
-        "slots are lost or shifted between prompt and embeddings: items and vectors no longer belong together",
-        "Look at PromptTokenizer.assemble and the places that RankCollator fills.",
-    )
+            faults.append(f"{int(off.sum())} slots hold another item's vector")
+    return without(faults[:3], f"{len(expected)} items of {len(ids)} prompts, a slot and its own vector each")
 
 
-def gate_acts(case: Case) -> Outcome:
-    """Other expert weights give other states: the gate is not only computed, it is used."""
-    settings, asked = case.config.teacher, _asked(case)
-    if settings.lora.experts < 2:
-        raise NotThere("there is one expert only")
-    inputs = _inputs(case, asked, asked.questions)
+@check(
+    "gate-affects-output",
+    "teacher",
+    detects="expert weights that are computed and not used",
+    cause="the expert weights are computed and never used, so the model is plain LoRA; or the experts are all the same",
+    remedy="Every adapted layer has to multiply its experts by the weights of its sequence "
+    "(engine/teacher/lora/moe_lora.py).",
+)
+def gate_affects_output(case: Case) -> Outcome:
+    """Other expert weights give other states."""
+    if case.config.teacher.lora.experts < 2:
+        raise Unavailable("there is one expert only")
+    probe = _probe(case)
+    inputs = _inputs(case, probe, probe.spans)
     with torch.no_grad():
-        gates = asked.built.teacher.gates(inputs.users)
-        only = torch.eye(gates.shape[1]).to(gates)  # [E, E] everything to one expert
-        states = [asked.built.teacher.states(inputs, row.expand_as(gates)) for row in only[:2]]
+        gates = probe.built.teacher.gates(inputs.users)
+        only = torch.eye(gates.shape[1]).to(gates)  # [E, E] all weight on one expert
+        states = [probe.built.teacher.states(inputs, row.expand_as(gates)) for row in only[:2]]
     change = _difference(*states)
-    return judged(
-        change > SAME,
-        f"expert 0 alone against expert 1 alone changes the states by {change:.2g} of their size",
-        "the expert weights are computed and never used, so the model is plain LoRA; or the experts are all the same",
-        "Every adapted layer has to multiply its experts by the weights of its sequence "
-        "(engine/teacher/lora/moe_lora.py).",
-    )
+    return judged(change > SAME, f"relative change of the states from expert 0 alone to expert 1 alone: {change:.2g}")
 
 
-def gate_is_per_user(case: Case) -> Outcome:
-    """Two users get two mixtures, and a batch answers as its rows do one by one."""
-    settings, asked = case.config.teacher, _asked(case)
+@check(
+    "gate-per-user",
+    "teacher",
+    detects="one mixture of experts for the whole batch",
+    cause="one mixture is used for the whole batch: a mean, the first row's, or that of an earlier batch",
+    remedy="The gate reads each user's own vector, and Routing gives row b its own weights.",
+)
+def gate_per_user(case: Case) -> Outcome:
+    """Two users get two mixtures, and a batch gives the same states as its rows one by one."""
+    settings = case.config.teacher
     if settings.gate.kind == "uniform" or settings.lora.experts < 2:
-        raise NotThere("this teacher has no gate: teacher.gate.kind=uniform, or one expert")
-    teacher, inputs = asked.built.teacher, _inputs(case, asked, asked.questions)
+        raise Unavailable("this teacher has no gate: teacher.gate.kind=uniform, or one expert")
+    probe = _probe(case)
+    teacher, inputs = probe.built.teacher, _inputs(case, probe, probe.spans)
     with torch.no_grad():
         gates = teacher.gates(inputs.users)
         together = teacher.states(inputs, gates)
         spread = float((gates - gates[:1]).abs().max())
         sums = float((gates.sum(dim=1) - 1).abs().max())
         worst = 0.0
-        for question in range(len(gates)):
-            alone = _inputs(case, asked, asked.questions.some(np.array([question])))
+        for prompt in range(len(gates)):
+            alone = _inputs(case, probe, probe.spans.some(np.array([prompt])))
             own = teacher.states(alone, teacher.gates(alone.users))
-            real = int((alone.ids[0] != asked.built.book.vocabulary.padding).sum())
-            worst = max(worst, _difference(own[0, :real], together[question, :real]))
-    wrong = [f"{len(gates)} users get the same mixture"] if spread < 1e-7 else []
-    wrong += [f"a user's answer changes by {worst:.2g} with the batch around it"] if worst > 10 * SAME else []
-    wrong += [f"weights sum to 1 ± {sums:.2g}"] if sums > 1e-3 else []
-    return judged(
-        not wrong,
-        "; ".join(wrong) or f"mixtures of {len(gates)} users differ by up to {spread:.3f}, alone and in a batch alike",
-        "one mixture is used for the whole batch: a mean, the first row's, or that of an earlier batch",
-        "The gate reads each user's own vector, and Routing hands row b its own weights.",
+            real = int((alone.ids[0] != probe.built.book.vocabulary.padding).sum())
+            worst = max(worst, _difference(own[0, :real], together[prompt, :real]))
+    faults = [f"{len(gates)} users get the same mixture"] if spread < 1e-7 else []
+    faults += [f"a user's states change by {worst:.2g} with the other rows of the batch"] if worst > 10 * SAME else []
+    faults += [f"weights sum to 1 ± {sums:.2g}"] if sums > 1e-3 else []
+    return without(
+        faults, f"mixtures of {len(gates)} users differ by up to {spread:.3f}; states are the same alone and in a batch"
     )
 
 
-def frozen_stays(case: Case) -> Outcome:
-    """Of the language model only the experts learn, and nothing else of it moves."""
-    learner = case.learner("teacher")
-    module = learner.fresh()
+@check(
+    "frozen-weights",
+    "teacher",
+    detects="a frozen weight of the language model that is trained",
+    cause="a weight of the language model was not frozen, or is in the optimizer",
+    remedy="adapt() freezes the model it is given; only lora_a and lora_b may require a gradient.",
+)
+def frozen_weights(case: Case) -> Outcome:
+    """Only the experts of the language model are trained; no other weight of it changes."""
+    trainable = case.trainable("teacher")
+    module = trainable.fresh()
     inside = {name: value for name, value in module.named_parameters() if ".language_model." in name}
     frozen = {name: value for name, value in inside.items() if not name.endswith(("lora_a", "lora_b"))}
     learning = [name for name, value in frozen.items() if value.requires_grad]
     before = {name: _sum(value) for name, value in frozen.items()}
     optimizer = module.configure_optimizers()
     for step in range(2):
-        optimizer.zero_grad()
-        with torch.enable_grad():
-            learner.loss(step)[0].backward()  # type: ignore[no-untyped-call]
+        trainable.backward(step, optimizer)
         optimizer.step()
-    moved = [name for name, value in frozen.items() if _sum(value) != before[name]]
-    learner.fresh()
-    wrong = [*moved, *(name for name in learning if name not in moved)]
+    changed = [name for name, value in frozen.items() if _sum(value) != before[name]]
+    trainable.fresh()
+    wrong = list(dict.fromkeys([*changed, *learning]))
     return judged(
         not wrong,
-        f"{len(wrong)} frozen parameters learn, first: {wrong[0]}" if wrong else f"{len(frozen)} frozen ones stay",
-        "a weight of the language model was not frozen, or is in the optimizer",
-        "adapt() freezes the model it is given; only lora_a and lora_b may require a gradient.",
+        f"{len(wrong)} frozen parameters are trained, first: {wrong[0]}"
+        if wrong
+        else f"{len(frozen)} frozen parameters do not change",
     )
 
 
-def _asked(case: Case) -> Asked:
-    def make() -> Asked:
+def _probe(case: Case) -> Probe:
+    def make() -> Probe:
         settings = case.config.teacher
-        run = case.scratch_run("teacher", {maker: case.run_of(maker).name for maker in case.inputs["teacher"]}, "asked")
+        run = case.scratch_run("teacher", {maker: case.run_of(maker).name for maker in case.inputs["teacher"]}, "probe")
         built = build(settings, run, case.device)
         built.teacher.load(case.artifact(ADAPTER))
         if "teacher" not in case.finished:
@@ -180,60 +199,56 @@ def _asked(case: Case) -> Asked:
             for _, layer in adapters(built.teacher.language_model):
                 nn.init.normal_(layer.lora_b, std=STRONG)
         rows = case.rows["validation"]
-        chosen = np.flatnonzero(rows.stop - rows.start >= 2)[:QUESTIONS]
+        chosen = np.flatnonzero(rows.stop - rows.start >= 2)[:PROMPTS]
         rows = type(rows)(rows.items, rows.start[chosen], rows.stop[chosen], rows.users[chosen])
         if not len(rows):
-            raise NotThere("no validation row has a history of two items")
-        return Asked(built, of_rows(rows, settings.history + 1), built.student.after_rows(rows, case.device, _nothing))
+            raise Unavailable("no validation row has a history of two items")
+        states = built.student.after_rows(rows, case.device, lambda: None)
+        return Probe(built, of_rows(rows, settings.history + 1), states)
 
-    asked: Asked = case.once("asked", make)
-    return asked
+    probe: Probe = case.once("teacher probe", make)
+    return probe
 
 
-def _assembled(case: Case, asked: Asked) -> tuple[Ints, Ints, Ints]:
-    """Token ids [Q, T], lengths [Q] and the items that found room [Q, L] of the questions' prompts."""
-    history = asked.questions.history
+def _assembled(case: Case, probe: Probe) -> tuple[Ints, Ints, Ints]:
+    """Token ids [Q, T] and lengths [Q] of the prompts, and the items that fit into them [Q, L]."""
+    history = probe.spans.history
     candidates = _candidates(case, history) if case.config.teacher.objective == "generate" else None
-    prompts = asked.built.book.assemble(asked.template, history, candidates, slots=case.config.teacher.slots)
+    prompts = probe.built.book.assemble(probe.template, history, candidates, slots=case.config.teacher.slots)
     return prompts.ids, prompts.length, prompts.history
 
 
-def _inputs(case: Case, asked: Asked, questions: PromptSpans) -> Inputs:
-    """What the language model is given for some of the questions, as the objective itself makes it."""
-    settings, history = case.config.teacher, questions.history
-    place = np.searchsorted(asked.questions.stop, questions.stop)
+def _inputs(case: Case, probe: Probe, spans: PromptSpans) -> Inputs:
+    """The inputs of the language model for some of the prompts, made by the objective's own collator."""
+    settings, history = case.config.teacher, spans.history
+    index = np.searchsorted(probe.spans.stop, spans.stop)
     if settings.objective == "rank":
-        asking = RankCollator(asked.built.book, asked.built.student, settings.slots, case.device)
-        return asking(asked.template, questions, asked.states, place).inputs
-    telling = GenerateCollator(asked.built, settings.slots, case.device)
-    users = asked.states[torch.from_numpy(place)]
-    return telling(asked.template, history, users, _candidates(case, history)).inputs
+        collate = RankCollator(probe.built.book, probe.built.student, settings.slots, case.device)
+        return collate(probe.template, spans, probe.states, index).inputs
+    generate = GenerateCollator(probe.built, settings.slots, case.device)
+    return generate(probe.template, history, probe.states[torch.from_numpy(index)], _candidates(case, history)).inputs
 
 
 def _candidates(case: Case, history: Ints) -> Ints:
-    """The same ones for a question whatever batch it is in."""
+    """Candidates of each prompt, independent of the batch that it is in."""
     rules = case.config.teacher.generate
-    assert rules is not None  # Teacher.check
+    assert rules is not None  # TeacherSettings.check
     targets = np.full(1, PADDING + 1)
     rows = [offered(row[None], targets, case.items, rules.candidates, np.random.default_rng(0)) for row in history]
     return np.concatenate(rows)
 
 
 def _within(part: Sequence[int], whole: Sequence[int]) -> bool:
-    """Whether ``part`` stands in ``whole`` as it is."""
+    """Whether ``whole`` contains ``part`` as a contiguous sequence."""
     size = len(part)
     return bool(size) and any(list(whole[at : at + size]) == list(part) for at in range(len(whole) - size + 1))
 
 
 def _difference(a: Tensor, b: Tensor) -> float:
-    """Largest difference as a share of the largest number."""
+    """Largest difference relative to the largest value."""
     return float((a.float() - b.float()).abs().max() / a.float().abs().max().clamp(min=1e-9))
 
 
 def _sum(value: Tensor) -> tuple[float, float]:
     whole = value.detach().double()
     return float(whole.sum()), float(whole.abs().sum())
-
-
-def _nothing() -> None:
-    """No sign of life is needed for a few rows."""

@@ -1,12 +1,15 @@
-"""``engine doctor`` as a person and a program call it."""
+"""``engine doctor`` on a terminal and for programs."""
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine import config
+from engine import config, doctor
 from engine.cli import main
 from engine.data.sequences import Sequences
 from engine.doctor.table import CHECKS
@@ -17,32 +20,34 @@ QUICK = ["data", "--only", "ids", "--only", "no-leak"]
 
 
 @pytest.fixture(scope="module")
-def finished(new_chain):
+def finished(new_chain: Callable[[], Any]) -> Path:
     """A small data run and a student's, with the ends that a supervisor writes."""
     runs = new_chain().runs
     for stage in ("data", "student"):
-        place = runs / f"{stage}-20260101-000000-abcd"
-        shutil.copytree(runs / stage, place)
+        folder = runs / f"{stage}-20260101-000000-abcd"
+        shutil.copytree(runs / stage, folder)
         RunInfo(
-            place.name, stage, "test", 1, stage, {"data": "data-20260101-000000-abcd"} if stage != "data" else {}
-        ).write(place)
-        Exit(1, 0, None, "self", "", 1.0, 1, False, 1.0).write(place)
-    return runs
+            folder.name, stage, "test", 1, stage, {"data": "data-20260101-000000-abcd"} if stage != "data" else {}
+        ).write(folder)
+        Exit(1, 0, None, "self", "", 1.0, 1, False, 1.0).write(folder)
+    return Path(runs)
 
 
-def test_a_sound_experiment_ends_with_zero_and_one_json_value(tmp_path, capsys):
+def test_a_sound_experiment_ends_with_zero_and_one_json_value(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["doctor", *QUICK, "--json", "--runs", str(tmp_path)]) == 0
-    told = capsys.readouterr()
-    report = json.loads(told.out)
+    captured = capsys.readouterr()
+    report = json.loads(captured.out)
     assert report["sound"] is True and report["seconds"] >= 0
     assert [check["check"] for check in report["checks"]] == ["no-leak", "ids"]
     fields = {"check", "about", "verdict", "evidence", "cause", "remedy", "seconds"}
     assert all(set(check) == fields and check["verdict"] == "pass" for check in report["checks"])
-    assert "rehearse data" in told.err
+    assert "dry run of data" in captured.err
     assert list(tmp_path.iterdir()) == []  # nothing is left in the folder of runs
 
 
-def test_a_run_that_is_not_sound_ends_with_two_and_is_told_with_cause_and_remedy(finished, capsys):
+def test_a_fault_ends_with_status_2_a_cause_and_a_remedy(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = finished / "data-20260101-000000-abcd" / "artifacts" / "sequences.safetensors"
     sound = Sequences.load(path)
     Sequences(sound.items - 1, sound.offsets, sound.users).save(path)
@@ -50,38 +55,50 @@ def test_a_run_that_is_not_sound_ends_with_two_and_is_told_with_cause_and_remedy
         assert main(["doctor", "student-20260101", "--only", "ids", "--runs", str(finished)]) == 2
     finally:
         sound.save(path)
-    told = capsys.readouterr().out
-    assert "✗ ids" in told and "cause:" in told and "remedy:" in told and "NOT SOUND: ✗ 1" in told
+    printed = capsys.readouterr().out
+    assert all(part in printed for part in ("✗ ids", "cause:", "remedy:", "NOT SOUND: ✗ 1"))
 
 
-def test_a_finished_run_is_looked_at_with_what_it_was_made_from(finished, capsys):
+def test_a_finished_run_is_examined_with_its_inputs(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--only", "health", "--only", "ids"]
     assert main(["doctor", "student-20260101", *arguments, "--json", "--runs", str(finished)]) == 0
     checks = {check["check"]: check["verdict"] for check in json.loads(capsys.readouterr().out)["checks"]}
     assert checks == {"ids": "pass", "student-health": "pass"}
 
 
-def test_finished_runs_of_the_same_settings_are_looked_at_and_others_are_not(finished, tmp_path, capsys):
+def test_finished_runs_of_the_same_settings_are_examined_and_others_are_not(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     sizes = {"users": 60, "items": 80, "series": 20, "events": 9}
     settings = [f"data.world.{name}={value}" for name, value in sizes.items()]
-    place = finished / "data-20260101-000000-abcd"
-    info = RunInfo.read(place)
+    folder = finished / "data-20260101-000000-abcd"
+    info = RunInfo.read(folder)
     order = pipeline("data", config.load(settings))
     own = fingerprints(order, config.load(settings), tmp_path)["data"]
-    for print_of, rehearsed in ((own, False), ("another", True)):
-        replace(info, fingerprint=print_of).write(place)
+    for fingerprint, dry in ((own, False), ("another", True)):
+        replace(info, fingerprint=fingerprint).write(folder)
         assert main(["doctor", *QUICK, *settings, "--runs", str(finished)]) == 0
-        assert ("rehearse data" in capsys.readouterr().err) is rehearsed
-    info.write(place)
+        assert ("dry run of data" in capsys.readouterr().err) is dry
+    info.write(folder)
 
 
-def test_every_check_is_listed_with_what_it_catches_and_its_proof(capsys):
+def test_every_check_is_listed_with_the_fault_it_detects_and_its_test(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 + len(CHECKS)
-    assert all(check.name in line and check.proven in line for check, line in zip(CHECKS, lines[1:], strict=True))
+    printed = capsys.readouterr().out
+    assert all(f"`{check.name}`" in printed and check.detects in printed and check.test in printed for check in CHECKS)
+    assert main(["doctor", "--list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["check"] for row in rows] == [check.name for check in CHECKS]
 
 
-def test_an_unknown_check_is_an_error_with_a_remedy(tmp_path, capsys):
+def test_the_table_in_the_readme_is_the_printed_one(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (Path(doctor.__file__).parent / "README.md").read_text(encoding="utf-8")
+    assert main(["doctor", "--list"]) == 0
+    assert (
+        readme.split("<!-- checks -->")[1].split("<!-- end of checks -->")[0].strip() == capsys.readouterr().out.strip()
+    )
+
+
+def test_an_unknown_check_is_an_error_with_a_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "data", "--only", "moon", "--runs", str(tmp_path)]) == 2
     assert "engine doctor --list" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,19 +10,21 @@ import torch
 from engine import config
 from engine.runs.run import Run
 from engine.runs.schema import CONFIG, EVENTS
+from engine.stages import STAGES
 from engine.student import training_plan
 from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 from engine.teacher.lora.moe_lora import _Fused
+from tests.fixtures.doctor import Doctor
 
-CHECKS = ("runs", "starts-at-chance", "overfits", "gradients", "learning-rate")
+CHECKS = ("dry-run", "initial-loss", "overfits", "gradients", "learning-rate")
 
 
 @pytest.mark.parametrize("stage", ["student", "backbone", "teacher", "distill"])
-def test_a_sound_training_can_learn(case, done, look, stage):
-    before = [name for name in done if name != stage and list(done).index(name) < list(done).index(stage)]
-    found = look(case(*before), *(f"{stage}-{check}" for check in CHECKS))
+def test_a_sound_training_can_learn(doctor: Doctor, stage: str) -> None:
+    before = list(STAGES)[: list(STAGES).index(stage)]
+    found = doctor.outcomes([f"{stage}-{check}" for check in CHECKS], *before)
     assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
 
 
@@ -36,10 +39,12 @@ def test_a_sound_training_can_learn(case, done, look, stage):
     ],
     ids=" ".join,
 )
-def test_other_sound_students_can_learn_too(case, look, done, overrides):
-    small = config.read(done["data"] / CONFIG)
+def test_other_sound_students_can_learn_too(doctor: Doctor, overrides: list[str]) -> None:
+    small = config.read(doctor.finished["data"] / CONFIG)
     other = config.load([*overrides, "student.hidden=16"])
-    found = look(case("data", config=replace(small, student=other.student)), *(f"student-{check}" for check in CHECKS))
+    found = doctor.outcomes(
+        [f"student-{check}" for check in CHECKS], "data", config=replace(small, student=other.student)
+    )
     assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
 
 
@@ -56,118 +61,131 @@ def test_other_sound_students_can_learn_too(case, look, done, overrides):
     ],
     ids=lambda overrides: overrides[0],
 )
-def test_other_sound_teachers_and_taught_students_get_gradients_too(case, look, done, overrides):
+def test_other_sound_teachers_and_taught_students_get_gradients_too(doctor: Doctor, overrides: list[str]) -> None:
     stage = overrides[0].partition("=")[0]
     other = getattr(config.load([*overrides, "student.hidden=16"]), stage)
-    before = [name for name in done if list(done).index(name) < list(done).index(stage)]
-    settings = replace(config.read(done["data"] / CONFIG), **{stage: other})
+    before = list(STAGES)[: list(STAGES).index(stage)]
+    settings = replace(config.read(doctor.finished["data"] / CONFIG), **{stage: other})
     # A language model of 16 numbers a token is too small to learn a batch by heart.
-    asked = [f"{stage}-{check}" for check in ("runs", "gradients", "learning-rate")]
-    found = look(case(*before, config=settings), *asked)
+    asked = [f"{stage}-{check}" for check in ("dry-run", "gradients", "learning-rate")]
+    found = doctor.outcomes(asked, *before, config=settings)
     assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
 
 
-def test_a_learning_rate_of_zero_is_named(case, look, monkeypatch):
+def test_a_learning_rate_of_zero_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_plan, "schedule", lambda *about: lambda step: 0.0)
-    found = look(case("data"), "student-learning-rate", "student-runs")
+    found = doctor.outcomes(
+        ("student-learning-rate", "student-dry-run"),
+        "data",
+    )
     assert {name: outcome.verdict for name, outcome in found.items()} == {
-        "student-runs": "pass", "student-learning-rate": "fail",
+        "student-dry-run": "pass", "student-learning-rate": "fail",
     }  # fmt: skip
 
 
-def test_an_optimizer_with_a_learning_rate_of_zero_is_named(case, look, monkeypatch):
+def test_an_optimizer_with_a_learning_rate_of_zero_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = StudentModule.configure_optimizers
 
-    def still(self):
+    def still(self: Any) -> Any:
         optimizer = sound(self)
         for group in optimizer.param_groups:
             group["lr"] = 0.0
         return optimizer
 
     monkeypatch.setattr(StudentModule, "configure_optimizers", still)
-    found = look(case("data"), "student-learning-rate", "student-overfits", "student-gradients")
+    found = doctor.outcomes(
+        ("student-learning-rate", "student-overfits", "student-gradients"),
+        "data",
+    )
     assert {outcome.verdict for outcome in found.values()} == {"fail"}
-    assert "does not move" in found["student-gradients"].evidence
+    assert "does not change" in found["student-gradients"].evidence
 
 
-def test_labels_that_are_drawn_anew_each_time_cannot_be_learned_by_heart(case, named, monkeypatch):
+def test_labels_that_are_drawn_anew_each_time_cannot_be_learned_by_heart(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sound, draw = BatchSampler.__call__, torch.Generator().manual_seed(0)
 
-    def drawn(self, step):
+    def drawn(self: Any, step: int) -> Any:
         batch = sound(self, step)
         targets = torch.randint(1, 81, batch.targets.shape, generator=draw)
         return replace(batch, targets=targets)
 
     monkeypatch.setattr(BatchSampler, "__call__", drawn)
-    assert "loss of one batch" in named(case("data"), "student-overfits").evidence
+    assert "loss of one batch" in doctor.fault("student-overfits", "data").evidence
 
 
-def test_a_detached_part_is_named(case, named, monkeypatch):
+def test_a_detached_part_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = SequenceModel.encode
     monkeypatch.setattr(SequenceModel, "encode", lambda self, *given: sound(self, *given).detach())
-    evidence = named(case("data"), "student-gradients").evidence
+    evidence = doctor.fault("student-gradients", "data").evidence
     assert "no gradient" in evidence and "network" in evidence
 
 
-def test_a_detached_adapter_is_named(case, named, monkeypatch):
+def test_a_detached_adapter_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = _Fused.apply
     monkeypatch.setattr(_Fused, "apply", lambda x, gate, a, b, *rest: sound(x, gate, a.detach(), b.detach(), *rest))
-    evidence = named(case("data", "student", "backbone"), "teacher-gradients").evidence
+    evidence = doctor.fault("teacher-gradients", "data", "student", "backbone").evidence
     assert "no gradient" in evidence and "lora_a" in evidence
 
 
-def test_a_part_outside_of_the_optimizer_is_named(case, named, monkeypatch):
+def test_a_part_outside_of_the_optimizer_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = StudentModule.configure_optimizers
 
-    def forgetful(self):
+    def forgetful(self: Any) -> Any:
         optimizer = sound(self)
         optimizer.param_groups[-1]["params"].clear()
         return optimizer
 
     monkeypatch.setattr(StudentModule, "configure_optimizers", forgetful)
-    assert "does not move" in named(case("data"), "student-gradients").evidence
+    assert "does not change" in doctor.fault("student-gradients", "data").evidence
 
 
-def test_initial_weights_of_the_wrong_size_are_named(case, named, settings):
-    wrong = replace(settings, student=replace(settings.student, initial=20.0))
-    outcome = named(case("data", config=wrong), "student-starts-at-chance")
+def test_initial_weights_of_the_wrong_size_are_named(doctor: Doctor) -> None:
+    wrong = replace(doctor.settings, student=replace(doctor.settings.student, initial=20.0))
+    outcome = doctor.fault("student-initial-loss", "data", config=wrong)
     assert "far too large" in outcome.cause
 
 
-def test_a_target_that_is_seen_is_named(case, named, monkeypatch):
-    def told(self, batch, step):
+def test_a_target_that_is_seen_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown(self: Any, batch: Any, step: int) -> Any:
         states = torch.nn.functional.embedding(batch.targets, self.model.item_table()[0]) * 1e4
         return torch.nn.functional.cross_entropy(states @ self.model.item_table()[0].T, batch.targets)
 
-    monkeypatch.setattr(StudentModule, "loss", told)
-    assert "can be seen" in named(case("data"), "student-starts-at-chance").cause
+    monkeypatch.setattr(StudentModule, "loss", shown)
+    assert "visible in the input" in doctor.fault("student-initial-loss", "data").cause
 
 
 @pytest.mark.parametrize("stage", ["student", "knowledge", "evaluate"])
-def test_a_stage_that_ends_in_an_error_is_named_and_what_needs_it_is_skipped(case, look, monkeypatch, stage):
+def test_a_stage_that_ends_in_an_error_is_named_and_what_needs_it_is_skipped(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
     def broken(config: config.Config, run: Run) -> None:
         raise ValueError("shapes do not match")
 
     monkeypatch.setattr(f"engine.{stage}.stage.run", broken)
-    found = look(case("data", *(("student", "backbone", "teacher") * (stage != "student"))), f"{stage}-runs")
-    assert found[f"{stage}-runs"].verdict == "fail" and "shapes do not match" in found[f"{stage}-runs"].evidence
+    found = doctor.outcomes((f"{stage}-dry-run",), "data", *(("student", "backbone", "teacher") * (stage != "student")))
+    assert found[f"{stage}-dry-run"].verdict == "fail" and "shapes do not match" in found[f"{stage}-dry-run"].evidence
 
 
-def test_what_needs_a_broken_stage_is_skipped_with_the_reason(case, look, monkeypatch):
+def test_what_needs_a_broken_stage_is_skipped_with_the_reason(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.student.stage.run", lambda config, run: [][0])
-    found = look(case("data"), "student-overfits", "future-is-unseen", "teacher-overfits")
+    found = doctor.outcomes(
+        ("student-overfits", "causal-mask", "teacher-overfits"),
+        "data",
+    )
     assert {outcome.verdict for outcome in found.values()} == {"skip"}
     assert all("student does not run: IndexError" in outcome.evidence for outcome in found.values())
 
 
-def test_a_finished_run_that_reported_nothing_wrong_is_sound(case, look):
-    assert look(case("data", "student"), "student-health")["student-health"].verdict == "pass"
+def test_a_finished_run_that_reported_nothing_wrong_is_sound(doctor: Doctor) -> None:
+    assert doctor.outcomes(("student-health",), "data", "student")["student-health"].verdict == "pass"
 
 
-def test_a_group_without_gradient_in_a_finished_run_is_named(case, copy, named):
-    folder = copy("student")
+def test_a_group_without_gradient_in_a_finished_run_is_named(doctor: Doctor) -> None:
+    folder = doctor.copy("student")
     lines = (folder / EVENTS).read_text().splitlines()
     grads = [json.loads(line) for line in lines if '"k":"grad"' in line]
     extra = [grads[-1] | {"g": [None, *grads[-1]["g"][1:]], "step": 1000 + k, "q": 10_000 + k} for k in range(4)]
     (folder / EVENTS).write_text("\n".join([*lines, *map(json.dumps, extra)]) + "\n")
-    assert "grad_none (embedding)" in named(case("data", altered={"student": folder}), "student-health").evidence
+    assert "grad_none (embedding)" in doctor.fault("student-health", "data", altered={"student": folder}).evidence

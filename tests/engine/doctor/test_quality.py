@@ -1,6 +1,7 @@
 """Trained models that rank the padding, know nothing about users, or hold on one split only."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,27 +10,28 @@ from safetensors.torch import load_file, save_file
 from engine.doctor.quality import Ranked
 from engine.metrics.ranking import score_items
 from engine.student.model import load_student, save_student
+from tests.fixtures.doctor import Doctor
 
 BEFORE = ("data", "student", "backbone", "teacher", "knowledge")
 
 
-def test_no_sound_model_ranks_the_padding(case, look):
-    found = look(case(*BEFORE, "distill"), "padding-never-ranked")["padding-never-ranked"]
+def test_no_sound_model_ranks_the_padding(doctor: Doctor) -> None:
+    found = doctor.outcomes(("padding-never-ranked",), *BEFORE, "distill")["padding-never-ranked"]
     assert found.verdict == "pass" and "popularity, student, teacher, distilled, oracle" in found.evidence
 
 
-def test_a_padding_column_that_is_ranked_is_named(case, named, monkeypatch):
-    def ranked(users, table, bias=None):
+def test_a_padding_column_that_is_ranked_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ranked(users: Any, table: Any, bias: Any = None) -> Any:
         scores = score_items(users, table, bias)
         scores[:, 0] = scores.amax() + 1
         return scores
 
     monkeypatch.setattr("engine.evaluate.models.score_items", ranked)
-    assert "gives the padding" in named(case(*BEFORE), "padding-never-ranked").evidence
+    assert "gives the padding" in doctor.fault("padding-never-ranked", *BEFORE).evidence
 
 
-def test_a_teacher_that_knows_nothing_is_named(case, copy, named):
-    folder = copy("knowledge")
+def test_a_teacher_that_knows_nothing_is_named(doctor: Doctor) -> None:
+    folder = doctor.copy("knowledge")
     path = folder / "artifacts" / "held_out.safetensors"
     answers = load_file(path)
     save_file(
@@ -38,50 +40,57 @@ def test_a_teacher_that_knows_nothing_is_named(case, copy, named):
         else answers | {"table": -answers["table"]},
         path,
     )
-    assert "popularity" in named(case(*BEFORE, altered={"knowledge": folder}), "teacher-beats-popularity").evidence
+    assert "popularity" in doctor.fault("teacher-beats-popularity", *BEFORE, altered={"knowledge": folder}).evidence
 
 
-def test_a_student_that_knows_nothing_is_named(case, copy, named):
-    folder = copy("student")
+def test_a_student_that_knows_nothing_is_named(doctor: Doctor) -> None:
+    folder = doctor.copy("student")
     path = folder / "artifacts" / "model.safetensors"
     model = load_student(path)
     model.network.inputs().data.neg_()
     model.network.inputs().data[1:] = model.network.inputs().data[1:].flip(0)
     save_student(path, model)
-    named(case("data", altered={"student": folder}), "student-beats-popularity")
+    doctor.fault("student-beats-popularity", "data", altered={"student": folder})
 
 
 @pytest.mark.parametrize(("teacher", "verdict"), [(0.2, "pass"), (0.1, "warn"), (0.05, "warn")])
-def test_a_teacher_that_has_nothing_to_teach_is_told(case, look, monkeypatch, teacher, verdict):
+def test_a_teacher_that_has_nothing_to_teach_is_told(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, teacher: float, verdict: str
+) -> None:
     draw = np.random.default_rng(0)
 
-    def values(about, model):
+    def values(about: Any, model: Any) -> Any:
         own = draw.normal({"student": 0.1, "teacher": teacher}[model], 0.05, 500)
         return {"validation": Ranked(own, own)}
 
     monkeypatch.setattr("engine.doctor.quality.values", values)
-    found = look(case(*BEFORE), "teacher-beats-student")["teacher-beats-student"]
+    found = doctor.outcomes(("teacher-beats-student",), *BEFORE)["teacher-beats-student"]
     assert found.verdict == verdict and "95 % interval" in found.evidence
 
 
 @pytest.mark.parametrize(("best", "verdict"), [(0.3, "pass"), (0.2, "warn")])
-def test_before_it_is_asked_a_teacher_is_judged_by_its_own_evaluations(case, copy, look, best, verdict):
-    folder = copy("teacher")
+def test_before_it_is_asked_a_teacher_is_judged_by_its_own_evaluations(
+    doctor: Doctor, best: float, verdict: str
+) -> None:
+    folder = doctor.copy("teacher")
     summary = json.loads((folder / "summary.json").read_text())
     summary["facts"] |= {"validation_student": 0.2, "best": {"val_ndcg@10": best}}
     (folder / "summary.json").write_text(json.dumps(summary))
-    about = case("data", "student", "backbone", altered={"teacher": folder})
-    found = look(about, "teacher-beats-student")["teacher-beats-student"]
+    before = ("data", "student", "backbone")
+    outcomes = doctor.outcomes(("teacher-beats-student",), *before, altered={"teacher": folder})
+    found = outcomes["teacher-beats-student"]
     assert found.verdict == verdict and f"0.2000 → {best:.4f}" in found.evidence
 
 
 @pytest.mark.parametrize(("test", "verdict"), [(0.19, "pass"), (0.11, "warn"), (0.05, "fail")])
-def test_splits_that_do_not_agree_are_told(case, look, monkeypatch, test, verdict):
-    def values(about, model):
+def test_splits_that_do_not_agree_are_told(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, test: float, verdict: str
+) -> None:
+    def values(about: Any, model: Any) -> Any:
         draw = np.random.default_rng(0)
         found = {"validation": draw.normal(0.2, 0.05, 500), "test": draw.normal(test, 0.05, 500)}
         return {split: Ranked(own, own) for split, own in found.items()}
 
     monkeypatch.setattr("engine.doctor.quality.values", values)
-    found = look(case(*BEFORE, "distill"), "validation-and-test-agree")["validation-and-test-agree"]
+    found = doctor.outcomes(("validation-and-test-agree",), *BEFORE, "distill")["validation-and-test-agree"]
     assert found.verdict == verdict, found

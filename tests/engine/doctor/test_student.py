@@ -1,62 +1,72 @@
 """A student that takes an item for padding, reads padding, or sees the future."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from engine.metrics import ranking
 from engine.student import attention, model, packed_sequences
+from tests.fixtures.doctor import Doctor
 
 
-def test_a_sound_student_reads_every_item_no_padding_and_no_future(case, look):
-    found = look(case("data", "student"), "padding-is-silent", "future-is-unseen")
+def test_a_sound_student_reads_every_item_no_padding_and_no_future(doctor: Doctor) -> None:
+    found = doctor.outcomes(
+        ("padding-is-ignored", "causal-mask"),
+        "data",
+        "student",
+    )
     assert [outcome.verdict for outcome in found.values()] == ["pass", "pass"]
 
 
 @pytest.mark.parametrize(("padding", "item"), [(1, "id 1"), (80, "id 80")])
-def test_an_item_taken_for_padding_is_named(case, named, monkeypatch, padding, item):
+def test_an_item_taken_for_padding_is_named(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, padding: int, item: str
+) -> None:
     for module in (packed_sequences, model):
         monkeypatch.setattr(module, "PADDING", padding)
-    assert f"({item}) in a history changes nothing" in named(case("data", "student"), "padding-is-silent").evidence
+    assert f"({item}) in a history changes nothing" in doctor.fault("padding-is-ignored", "data", "student").evidence
 
 
-def test_padding_that_is_read_is_named(case, named, monkeypatch):
-    def all_real(history):
+def test_padding_that_is_read_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_real(history: Any) -> Any:
         real = torch.ones_like(history, dtype=torch.bool)
         return packed_sequences.ragged(real.sum(dim=1), history.shape[1])[0], real
 
     monkeypatch.setattr(model, "of_histories", all_real)
-    evidence = named(case("data", "student"), "padding-is-silent").evidence
-    assert "padding before a history changes the answer" in evidence
+    evidence = doctor.fault("padding-is-ignored", "data", "student").evidence
+    assert "padding before a history changes the output" in evidence
 
 
-def test_a_padding_column_with_a_score_is_named(case, named, monkeypatch):
+def test_a_padding_column_with_a_score_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking, "score_items", lambda users, table, bias=None: users @ table.T)
-    assert "scores: padding" in named(case("data", "student"), "padding-is-silent").evidence
+    assert "scores: padding" in doctor.fault("padding-is-ignored", "data", "student").evidence
 
 
-def test_score_columns_without_the_padding_are_named(case, named, monkeypatch):
+def test_score_columns_without_the_padding_are_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = model.SequenceModel.item_table
 
-    def without(self):
+    def without(self: Any) -> Any:
         table, bias = sound(self)
         return table[1:], bias
 
     monkeypatch.setattr(model.SequenceModel, "item_table", without)
     assert (
-        "80 score columns for 80 items and the padding" in named(case("data", "student"), "padding-is-silent").evidence
+        "80 score columns for 80 items and the padding"
+        in doctor.fault("padding-is-ignored", "data", "student").evidence
     )
 
 
-def test_a_table_a_row_too_short_is_named(case, named, monkeypatch):
+def test_a_table_a_row_too_short_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.student.sasrec.rows", lambda items: items)
-    assert "Error" in named(case("data"), "student-runs").evidence
+    assert "Error" in doctor.fault("student-dry-run", "data").evidence
 
 
-def test_a_missing_causal_mask_is_named(case, named, monkeypatch):
-    def open_to_the_future(qkv, place, heads, dropout):
-        q, k, v = attention._heads_apart(qkv, place, 3, heads)
+def test_a_missing_causal_mask_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unmasked(qkv: Any, positions: Any, heads: Any, dropout: Any) -> Any:
+        q, k, v = attention._heads_apart(qkv, positions, 3, heads)
         mixed = torch.softmax(q @ k.transpose(1, 2) / q.shape[2] ** 0.5, dim=2) @ v
-        return attention._heads_together([mixed], place, heads)
+        return attention._heads_together([mixed], positions, heads)
 
-    monkeypatch.setattr("engine.student.sasrec.causal_attention", open_to_the_future)
-    assert "changes earlier states" in named(case("data", "student"), "future-is-unseen").evidence
+    monkeypatch.setattr("engine.student.sasrec.causal_attention", unmasked)
+    assert "relative change of earlier states" in doctor.fault("causal-mask", "data", "student").evidence

@@ -1,6 +1,8 @@
 """Faults of prompts, slots, gates and experts, planted into the teacher's code."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,97 +15,105 @@ from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Teacher
 from engine.teacher.objectives.rank_collator import RankCollator
 from engine.teacher.prompting.tokenizer import EMPTY, HISTORY_PIECE, TITLES, PromptTokenizer
+from tests.fixtures.doctor import Doctor
 
 BEFORE = ("data", "student", "backbone")
-READING = ("prompts-hold-titles", "prompts-hold-slots", "gate-acts", "gate-is-per-user", "frozen-stays")
+READING = ("prompt-titles", "prompt-slots", "gate-affects-output", "gate-per-user", "frozen-weights")
 
 
 @pytest.mark.parametrize("finished", [BEFORE, (*BEFORE, "teacher")])
-def test_a_sound_teacher_passes_before_and_after_its_training(case, look, finished):
-    found = look(case(*finished), *READING)
+def test_a_sound_teacher_passes_before_and_after_its_training(doctor: Doctor, finished: tuple[str, ...]) -> None:
+    found = doctor.outcomes(READING, *finished)
     assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(READING, "pass"), found
 
 
-def listed(monkeypatch, change):
+def listed(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any, Any], tuple[Any, Any]]) -> None:
     """``change`` (parts, owners) of every list of titles and slots that goes into a prompt."""
     sound = PromptTokenizer._listed
     monkeypatch.setattr(PromptTokenizer, "_listed", lambda self, *given: change(*sound(self, *given)))
 
 
-def test_prompts_without_titles_are_named(case, named, monkeypatch):
+def test_prompts_without_titles_are_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     listed(monkeypatch, lambda parts, owners: (np.where(parts >= TITLES, EMPTY, parts), owners))
-    outcome = named(case(*BEFORE, "teacher"), "prompts-hold-titles")
+    outcome = doctor.fault("prompt-titles", *BEFORE, "teacher")
     assert "titles are missing" in outcome.evidence and outcome.evidence.endswith("the prompt: ,,,,,")
 
 
-def test_prompts_with_the_titles_of_other_items_are_named(case, named, monkeypatch):
+def test_prompts_with_the_titles_of_other_items_are_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         build, "PromptTokenizer", lambda titles, *rest: PromptTokenizer([titles[0], *titles[2:], titles[1]], *rest)
     )
-    named(case(*BEFORE, "teacher"), "prompts-hold-titles")
+    doctor.fault("prompt-titles", *BEFORE, "teacher")
 
 
-def test_a_slot_too_few_is_named(case, named, monkeypatch):
-    def without_the_last(parts, owners):
+def test_a_slot_too_few_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_the_last(parts: Any, owners: Any) -> Any:
         parts = parts.copy()
         parts[0, np.flatnonzero(parts[0] == HISTORY_PIECE)[-1]] = EMPTY
         return parts, owners
 
     listed(monkeypatch, without_the_last)
-    assert "slots for" in named(case(*BEFORE, "teacher"), "prompts-hold-slots").evidence
+    assert "slots for" in doctor.fault("prompt-slots", *BEFORE, "teacher").evidence
 
 
-def test_a_vector_in_another_items_slot_is_named(case, named, monkeypatch):
+def test_a_vector_in_another_items_slot_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = RankCollator.__init__
 
-    def shifted(self, *given):
+    def shifted(self: Any, *given: Any) -> Any:
         sound(self, *given)
         self._table = self._table.roll(1, dims=0)
 
     monkeypatch.setattr(RankCollator, "__init__", shifted)
-    assert "hold another item's vector" in named(case(*BEFORE, "teacher"), "prompts-hold-slots").evidence
+    assert "hold another item's vector" in doctor.fault("prompt-slots", *BEFORE, "teacher").evidence
 
 
-def test_a_gate_that_is_computed_and_not_used_is_named(case, named, monkeypatch):
+def test_a_gate_that_is_computed_and_not_used_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Routing.weights
 
-    def even(self, sequences):
+    def even(self: Any, sequences: Any) -> Any:
         weights = sound(self, sequences)
         return weights if weights is None else torch.full_like(weights, 1 / weights.shape[1])
 
     monkeypatch.setattr(Routing, "weights", even)
-    assert "plain LoRA" in named(case(*BEFORE, "teacher"), "gate-acts").cause
+    assert "plain LoRA" in doctor.fault("gate-affects-output", *BEFORE, "teacher").cause
 
 
-def test_one_gate_for_the_whole_batch_is_named(case, named, monkeypatch):
+def test_one_gate_for_the_whole_batch_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Teacher.gates
     monkeypatch.setattr(
         Teacher, "gates", lambda self, users: sound(self, users).mean(dim=0, keepdim=True).expand(len(users), -1)
     )
-    assert "get the same mixture" in named(case(*BEFORE, "teacher"), "gate-is-per-user").evidence
+    assert "get the same mixture" in doctor.fault("gate-per-user", *BEFORE, "teacher").evidence
 
 
-def test_the_first_rows_gate_for_all_is_named(case, named, monkeypatch):
+def test_the_first_rows_gate_for_all_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Routing.weights
 
-    def first(self, sequences):
+    def first(self: Any, sequences: Any) -> Any:
         weights = sound(self, sequences)
         return weights if weights is None else weights[:1].expand(len(weights), -1)
 
     monkeypatch.setattr(Routing, "weights", first)
-    assert "with the batch around it" in named(case(*BEFORE), "gate-is-per-user").evidence
+    assert "with the other rows of the batch" in doctor.fault("gate-per-user", *BEFORE).evidence
 
 
-def test_a_teacher_without_a_gate_is_not_blamed_for_it(case, look, settings):
-    plain = replace(settings, teacher=replace(settings.teacher, gate=replace(settings.teacher.gate, kind="uniform")))
-    found = look(case(*BEFORE, config=plain), "gate-is-per-user", "gate-acts")
+def test_a_teacher_without_a_gate_is_not_blamed_for_it(doctor: Doctor) -> None:
+    plain = replace(
+        doctor.settings,
+        teacher=replace(doctor.settings.teacher, gate=replace(doctor.settings.teacher.gate, kind="uniform")),
+    )
+    found = doctor.outcomes(
+        ("gate-per-user", "gate-affects-output"),
+        *BEFORE,
+        config=plain,
+    )
     assert [outcome.verdict for outcome in found.values()] == ["pass", "skip"]
 
 
-def test_a_frozen_weight_that_learns_is_named(case, named, monkeypatch):
+def test_a_frozen_weight_that_learns_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Teacher.groups
 
-    def thawed(self) -> dict[str, list[nn.Parameter]]:
+    def thawed(self: Any) -> dict[str, list[nn.Parameter]]:
         (_, layer), *_ = adapters(self.language_model)
         layer.base.weight.requires_grad_(True)
         groups = sound(self)
@@ -111,4 +121,4 @@ def test_a_frozen_weight_that_learns_is_named(case, named, monkeypatch):
 
     monkeypatch.setattr(Teacher, "groups", thawed)
     monkeypatch.setattr("engine.training.fit._check_groups", lambda module, groups: None)
-    assert "embed_tokens" in named(case(*BEFORE), "frozen-stays").evidence
+    assert "embed_tokens" in doctor.fault("frozen-weights", *BEFORE).evidence

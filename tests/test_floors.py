@@ -130,5 +130,5 @@ def test_the_run_folder_needs_nothing_but_the_standard_library(module: str) -> N
 
 @pytest.mark.parametrize("module", ["engine.cli", "cockpit.app"])
 def test_a_front_end_starts_without_the_heavy_libraries(module: str) -> None:
-    heavy = {"torch", "transformers", "pytorch_lightning", "pandas", "pyarrow", "hydra", "plotext", "optuna"}
+    heavy = {"torch", "transformers", "pytorch_lightning", "pandas", "pyarrow", "hydra", "plotext", "optuna", "scipy"}
     assert loaded_by(module) & heavy == set()

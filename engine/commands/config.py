@@ -21,18 +21,20 @@ def show(options: argparse.Namespace) -> int:
         told = f"saved to {place}; choose it with experiment={options.save}"
         print(json.dumps({"saved": str(place), "experiment": options.save}) if options.json else told)
         return 0
-    resolved, chosen = config.load(words), config.choices(words)
+    resolved = config.resolve(words)
     if options.yaml:
-        print(config.dump(resolved), end="")
+        print(config.dump(resolved.config), end="")
         return 0
-    values = flat(asdict(resolved))
+    values = flat(asdict(resolved.config))
     rows = [
         _described(item, values.get(item.key))
         for item in settings(config.Config)
         if not named or item.key.split(".")[0] in (stage, "seed", "trainer", "launcher", "health")
     ]
     if options.json:
-        groups = {name: {"choice": chosen.get(name), "choices": found} for name, found in config.groups().items()}
+        groups = {
+            name: {"choice": resolved.choices.get(name), "choices": found} for name, found in config.groups().items()
+        }
         named_sets = {"experiments": config.experiments(), "saved": presets.names()}
         print(json.dumps({"groups": groups, "settings": rows, **named_sets}))
         return 0
@@ -40,7 +42,7 @@ def show(options: argparse.Namespace) -> int:
     for name, choices in config.groups().items():
         if not named or name in (stage, "trainer", "launcher", "health", "experiment"):
             choices = config.experiments() if name == "experiment" else choices
-            print(f"{name}={chosen.get(name)}   choices: {', '.join(choices)}")
+            print(f"{name}={resolved.choices.get(name)}   choices: {', '.join(choices)}")
     print()
     for row in rows:
         print(f"{row['key']:<{width}}  {_shown(row['value'])}  ({row['type']}{_limits(row)}) {row['help']}")

@@ -21,12 +21,13 @@ SAYS = {"reuse": "reused ", "join": "joined ", "resume": "resumed", "new": "new 
 
 def run(options: argparse.Namespace) -> int:
     """Run a stage and whatever it needs that is not there yet."""
-    target, words = stage_and_settings(options.overrides)
-    config = configuration.load(words)
+    target, overrides = stage_and_settings(options.overrides)
+    resolved = configuration.resolve(overrides)
     store = Store(options.runs)
     if options.plan:
-        return _tell_plan(plan(target, config, store, options.again), options.json)
-    steps = start(Request(target, words, options.experiment, options.again), config, store)
+        return _tell_plan(plan(target, resolved.config, store, options.again), options.json)
+    request = Request(target, overrides, options.experiment or resolved.label, options.again)
+    steps = start(request, resolved.config, store)
     for step in steps:
         print(_line(step), file=sys.stderr)
     ids = [step.run for step in steps]

@@ -13,7 +13,7 @@ from engine import config as configuration
 from engine.commands.follow import follow
 from engine.commands.overrides import stage_and_settings
 from engine.errors import UserError
-from engine.experiments.launch import Request, label_of, start
+from engine.experiments.launch import Request, start
 from engine.experiments.plan import Step
 from engine.experiments.sweep import SHARED, Combination, combinations, count, plans
 from engine.jobs.state import State
@@ -64,7 +64,7 @@ def label_for(target: str, words: Sequence[str]) -> str:
     """A name that the same words always get, so that a sweep which is typed again goes on under its label."""
     plain = [word for word in words if "," not in word and ".." not in word]
     key = hashlib.sha256(" ".join([target, *sorted(words)]).encode()).hexdigest()[:4]
-    return f"{label_of(plain, configuration.choices(plain))}-sweep-{key}"
+    return f"{configuration.label_of(plain)}-sweep-{key}"
 
 
 def _start(target: str, point: Combination, label: str, again: bool, store: Store) -> Started:

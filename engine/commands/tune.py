@@ -14,7 +14,7 @@ from engine import config as configuration
 from engine.commands.follow import follow
 from engine.commands.overrides import stage_and_settings
 from engine.errors import UserError
-from engine.experiments.launch import Request, label_of, start
+from engine.experiments.launch import Request, start
 from engine.experiments.plan import pipeline
 from engine.experiments.tune import DONE, FAILED, FOLDER, Search, Space, Trial, space
 from engine.jobs.state import State
@@ -172,4 +172,4 @@ def _label(target: str, words: Sequence[str], metric: Metric) -> str:
     """A name that the same words always get, so that a search which is typed again goes on."""
     plain = [word for word in words if "," not in word and ".." not in word]
     key = hashlib.sha256(" ".join([target, metric.name, *sorted(words)]).encode()).hexdigest()[:4]
-    return f"{label_of(plain, configuration.choices(plain))}-tune-{key}"
+    return f"{configuration.label_of(plain)}-tune-{key}"

@@ -1,11 +1,16 @@
-"""From YAML and a command line to plain dataclasses, every name and limit checked. The only file that knows Hydra."""
+"""From YAML files and command line overrides to plain dataclasses, every name and limit checked.
+
+An override is ``group=choice`` or ``key=value``. Beyond this package there is no Hydra.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.config import presets
+from engine.config import compose, presets
+from engine.config.compose import groups as groups
+from engine.config.renamed import RENAMED, translated
 from engine.config.settings import setting
 from engine.config.settings.backbone import BackboneSettings
 from engine.config.settings.data import DataSettings
@@ -38,47 +43,46 @@ class Config:
     health: HealthSettings = setting("what is called a fault while a run is at work")
 
 
-def folder() -> Path:
-    """Where the YAML files are: beside the package in a checkout, inside it when installed."""
-    package = Path(__file__).parent.parent
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parent / "conf"
+@dataclass(frozen=True)
+class Resolved:
+    """What overrides describe. ``choices``: group -> the file in force."""
 
-
-def groups() -> dict[str, list[str]]:
-    """Group -> its choices, the file names below ``conf/<group>/``."""
-    return {
-        entry.name: sorted(file.stem for file in entry.glob("*.yaml"))
-        for entry in sorted(folder().iterdir())
-        if entry.is_dir()
-    }
+    config: Config
+    choices: dict[str, str]
+    label: str  # the experiment of a run that is not given another: the chosen experiment, else the chosen data set
 
 
 def experiments() -> list[str]:
-    """Every named experiment: those of ``conf/`` and those that a person saved."""
+    """Every named experiment: those of ``conf/`` and the saved ones."""
     return sorted({*groups()["experiment"], *presets.names()})
 
 
-def save(name: str, words: Sequence[str]) -> Path:
-    """Keep what the words say as an experiment of one's own; ConfigError when they are not sound."""
+def save(name: str, overrides: Sequence[str]) -> Path:
+    """Keep overrides as a named experiment; ConfigError when they are not sound."""
     built_in = groups()["experiment"]
-    words = presets.expanded(words, built_in)
-    load(words)
-    return presets.save(name, words, built_in)
+    overrides = presets.expanded(overrides, built_in)
+    load(overrides)
+    return presets.save(name, overrides, built_in)
 
 
-def load(words: Sequence[str] = ()) -> Config:
-    """The configuration that ``group=choice`` and ``key=value`` words describe.
+def load(overrides: Sequence[str] = ()) -> Config:
+    """The configuration that ``group=choice`` and ``key=value`` describe.
 
     Raises ConfigError for an unknown name (with the likely one), a wrong type or a value outside its limits.
     """
-    composed, _ = _compose(words)
-    return build(composed)
+    return resolve(overrides).config
 
 
-def choices(words: Sequence[str] = ()) -> dict[str, str]:
-    """Group -> the choice in force."""
-    return _compose(words)[1]
+def resolve(overrides: Sequence[str] = ()) -> Resolved:
+    """The configuration with the choices that it is made of. Raises ConfigError as ``load`` does."""
+    composed = compose.compose(*split(overrides))
+    return Resolved(build(composed.tree), composed.choices, label_of(overrides))
+
+
+def label_of(overrides: Sequence[str]) -> str:
+    """The experiment that runs belong to when none is named: the chosen experiment, else the chosen data set."""
+    typed = dict(word.split("=", 1) for word in overrides if "=" in word)
+    return typed.get("experiment") or typed.get("data") or compose.compose(*split(overrides)).choices["experiment"]
 
 
 def read(path: Path) -> Config:
@@ -87,12 +91,12 @@ def read(path: Path) -> Config:
 
 
 def tree_at(path: Path) -> Any:
-    """The plain values of a run's configuration, which another version of the program may have written."""
+    """The plain values of a run's configuration under today's names, whichever version of the program wrote it."""
     import yaml  # here and below: the cockpit reads the declarations without it
 
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        return translated(yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"the configuration cannot be read ({error})", location=str(path)) from error
 
 
@@ -109,39 +113,13 @@ def build(tree: Any, location: str = "") -> Config:
     return config
 
 
-def _compose(words: Sequence[str]) -> tuple[Any, dict[str, str]]:
-    """The composed tree, interpolations resolved, and the choices of groups.
-
-    Hydra sees only names of files. Values are put in by us: its grammar would change ``1e3``, ``a,b`` or ``#``.
-    """
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf, open_dict
-
-    selected, values = _split(words)
-    files = [f"{group}={choice}" for group, choice in selected.items()]
-    if "data" in selected and "experiment" not in selected:
-        files.append("~experiment")  # the default experiment is about its own data
-    with initialize_config_dir(str(folder().resolve()), version_base=None):
-        tree = compose(
-            "config",
-            overrides=files,
-            return_hydra_config=True,
-        )
-    chosen = {group: str(choice) for group, choice in tree.hydra.runtime.choices.items() if choice and "/" not in group}
-    with open_dict(tree):
-        del tree["hydra"]
-    for key, value in values.items():
-        OmegaConf.update(tree, key, value, force_add=True)
-    return OmegaConf.to_container(tree, resolve=True), chosen
-
-
-def _split(words: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Chosen files and typed values of the words a person typed."""
+def split(overrides: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Chosen files (group -> choice) and typed values (dotted name -> value). ConfigError for an unknown name."""
     known_groups = groups()
     known = {item.key: item for item in settings(Config)}
     selected: dict[str, str] = {}
     values: dict[str, Any] = {}
-    for word in presets.expanded(words, known_groups["experiment"]):
+    for word in presets.expanded(overrides, known_groups["experiment"]):
         key, equals, text = word.partition("=")
         if not equals:
             raise ConfigError(f"'{word}' is not of the form key=value", remedy="Write for example student.dropout=0.3.")
@@ -149,11 +127,15 @@ def _split(words: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
             raise ConfigError(f"'{word}' would add or remove a setting", remedy=f"Write {key.lstrip('+~')}=VALUE.")
         if key in known_groups:
             if text not in known_groups[key]:
-                there = experiments() if key == "experiment" else known_groups[key]
-                raise unknown(f"{key} has no choice '{text}'", text, there, there)
+                available = experiments() if key == "experiment" else known_groups[key]
+                raise unknown(f"{key} has no choice '{text}'", text, available, available)
             selected[key] = text
         elif key in known:
-            values[key] = _escape(parse(known[key], text))
+            values[key] = parse(known[key], text)
+        elif key in RENAMED:
+            raise ConfigError(
+                f"the setting '{key}' is now called {RENAMED[key]}", remedy=f"Write {RENAMED[key]}={text}."
+            )
         else:
             sections = [name for name in known if name.startswith(key + ".")]
             if sections:
@@ -162,8 +144,3 @@ def _split(words: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
                 )
             raise unknown(f"there is no setting '{key}'", key, [*known, *known_groups])
     return selected, values
-
-
-def _escape(value: Any) -> Any:
-    """A person's text is text: nothing in it is looked up."""
-    return value.replace("${", "\\${") if isinstance(value, str) else value

@@ -19,27 +19,20 @@ class Request:
     """What a person asked for."""
 
     target: str
-    words: Sequence[str]
-    label: str | None
+    overrides: Sequence[str]
+    label: str  # the experiment that the runs belong to
     again: bool
-
-
-def label_of(words: Sequence[str], chosen: Mapping[str, str]) -> str:
-    """The experiment a run belongs to when none is named: the chosen experiment, else the chosen data set."""
-    typed = dict(word.split("=", 1) for word in words)
-    return typed.get("experiment") or typed.get("data") or chosen["experiment"]
 
 
 def start(request: Request, config: Config, store: Store) -> list[Step]:
     """Plan under the store's lock, start whatever has to run, and return the steps with their run ids."""
     with store.planning():
         steps = plan(request.target, config, store, request.again)
-        label = request.label or label_of(request.words, configuration.choices(request.words))
         made: list[Step] = []
         for step in steps:
             ids = {other.stage.name: other.run for other in made}
             if step.action == NEW:
-                step = replace(step, run=_create(step, ids, label, request, config, store))
+                step = replace(step, run=_create(step, ids, request, config, store))
             made.append(step)
         for step in made:
             if step.action == NEW:
@@ -65,17 +58,17 @@ def sbatch_options(settings: LauncherSettings, computes: bool) -> list[str] | No
     return [*(f"--{name}={value}" for name, value in named.items() if value is not None), *slurm.options]
 
 
-def _create(step: Step, ids: Mapping[str, str], label: str, request: Request, config: Config, store: Store) -> str:
+def _create(step: Step, ids: Mapping[str, str], request: Request, config: Config, store: Store) -> str:
     stage = step.stage.name
     repository = Path(__file__).parent.parent.parent
     info = RunInfo(
         id=new_id(stage),
         stage=stage,
-        experiment=label,
+        experiment=request.label,
         seed=section(config, stage).get("seed", config.seed),
         fingerprint=step.fingerprint,
         inputs={name: ids[name] for name in inputs_of(step.stage, config)},
-        argv=["engine", "run", request.target, *request.words],
+        argv=["engine", "run", request.target, *request.overrides],
         git=provenance.git(repository),
         environment=provenance.versions(),
         slots=None if config.launcher.slurm else Slots(config.trainer.accelerator, config.launcher.slots),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import Config, tree_at
+from engine.config.renamed import FIRST_NAMES, translated
 from engine.data.sources import files
 from engine.errors import ConfigError, RunError
 from engine.jobs.state import State
@@ -87,7 +88,7 @@ def fingerprints(order: list[Stage], config: Config, root: Path) -> dict[str, st
         parts: dict[str, Any] = {
             "stage": stage.name,
             "version": stage.version,
-            "settings": section(config, stage.name),
+            "settings": translated(section(config, stage.name), f"{stage.name}.", FIRST_NAMES),
             "inputs": {name: result[name] for name in inputs_of(stage, config)},
         }
         if stage.name == "data":

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.backbone import language
+from engine.config.renamed import translated
 from engine.config.settings.teacher import TeacherSettings
 from engine.config.settings.tree import tree_of
 from engine.data import catalogue
@@ -93,6 +94,6 @@ def build(settings: TeacherSettings, run: RunFiles, device: str) -> Built:
 def settings_of(adapter: Path) -> TeacherSettings:
     """The settings an adapter was trained with."""
     with safe_open(adapter, framework="pt") as file:
-        tree = json.loads(file.metadata()["teacher"])["settings"]
+        tree = translated(json.loads(file.metadata()["teacher"])["settings"], "teacher.")
     settings: TeacherSettings = tree_of(TeacherSettings, tree, "teacher.", str(adapter))
     return settings

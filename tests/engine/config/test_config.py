@@ -1,7 +1,9 @@
 """Words and YAML to checked dataclasses."""
 
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -11,7 +13,7 @@ from engine.errors import ConfigError
 
 
 def test_the_default_is_the_demo_world_and_a_sasrec() -> None:
-    assert config.choices([])["data"] == "demo"
+    assert config.resolve([]).choices["data"] == "demo"
     assert config.load([]).student.model == "sasrec"
 
 
@@ -36,14 +38,14 @@ def test_a_typed_value_wins_over_the_files_and_reaches_what_refers_to_it() -> No
 
 
 def test_a_chosen_group_wins_over_the_experiment() -> None:
-    assert config.choices(["experiment=demo", "data=ml-100k"])["data"] == "ml-100k"
+    assert config.resolve(["experiment=demo", "data=ml-100k"]).choices["data"] == "ml-100k"
 
 
 def test_the_default_experiment_says_nothing_of_other_data() -> None:
     demo, other = config.load([]).student, config.load(["data=ml-100k"]).student
     assert demo.learning_rate != other.learning_rate
     assert config.load(["data=ml-100k", "experiment=demo"]).student == demo
-    assert "experiment" not in config.choices(["data=ml-100k"])
+    assert "experiment" not in config.resolve(["data=ml-100k"]).choices
 
 
 @pytest.mark.parametrize("text", ["a,b=c", "x # y", "${seed}", "[1", "'q'", "true", "1e3", "~", "a: b"])
@@ -98,15 +100,25 @@ def test_a_damaged_configuration_names_its_file(tmp_path: Path) -> None:
         config.read(path)
 
 
-def test_no_setting_has_a_default_in_code() -> None:
-    def required(section: Any) -> None:
-        with pytest.raises(TypeError):
-            section()
+def sections(kind: Any) -> Iterator[Any]:
+    """The dataclass and every one nested in it, those that may be null too."""
+    yield kind
+    for hint in get_type_hints(kind).values():
+        for part in (hint, *get_args(hint)):
+            if is_dataclass(part):
+                yield from sections(part)
 
-    for name in config.Config.__annotations__:
-        kind = config.Config.__annotations__[name]
-        if isinstance(kind, type) and kind is not int:
-            required(kind)
+
+def test_no_setting_has_a_default_in_code() -> None:
+    every = {kind.__name__: kind for kind in sections(config.Config)}
+    assert {"GateSettings", "RankSettings", "WorldSettings", "SlurmSettings"} <= every.keys()
+    with_default = [
+        f"{name}.{item.name}"
+        for name, kind in every.items()
+        for item in fields(kind)
+        if item.default is not MISSING or item.default_factory is not MISSING
+    ]
+    assert with_default == []
 
 
 def test_every_setting_says_what_it_means() -> None:

@@ -21,7 +21,7 @@ def test_what_was_saved_is_chosen_by_its_name() -> None:
     words = ["experiment=demo", "student=gru4rec", "student.dropout=0.35", "data.name=a # b = c"]
     config.save("wide", words)
     assert config.load(["experiment=wide"]) == config.load(words)
-    assert config.choices(["experiment=wide"])["student"] == "gru4rec"
+    assert config.resolve(["experiment=wide"]).choices["student"] == "gru4rec"
 
 
 def test_what_is_typed_beside_it_wins() -> None:
@@ -38,10 +38,8 @@ def test_one_that_is_made_from_another_stands_alone(own_folder: Path) -> None:
 
 
 def test_the_experiment_of_a_run_bears_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from engine.experiments.launch import label_of
-
     config.save("wide", ["experiment=demo", "seed=4"])
-    assert label_of(["experiment=wide"], config.choices(["experiment=wide"])) == "wide"
+    assert config.resolve(["experiment=wide"]).label == "wide"
 
 
 def test_only_sound_settings_are_saved(own_folder: Path) -> None:

@@ -4,13 +4,13 @@ import gzip
 import os
 import zipfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from engine.config import folder
+from engine.config import load
 from engine.config.settings.data import DataSettings
 from engine.config.settings.tree import tree_of
 from engine.data.interactions import Interactions
@@ -41,7 +41,7 @@ class Sets:
 
     def settings(self, choice: str, **changes: Any) -> DataSettings:
         """The settings of ``conf/data/<choice>.yaml`` with the folder as path, and with changes."""
-        tree = yaml.safe_load((folder() / "data" / f"{choice}.yaml").read_text(encoding="utf-8"))
+        tree = asdict(load([f"data={choice}"]).data)
         if choice != "demo":
             tree["path"] = str(self.folder)
         built: DataSettings = tree_of(DataSettings, tree | changes, "data.", "")

@@ -1,0 +1,62 @@
+"""Settings that were renamed: refused by their old name, read from old run folders."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import yaml
+
+from engine import config
+from engine.cli import main
+from engine.config.renamed import FIRST_NAMES, RENAMED, translated
+from engine.config.settings.tree import settings
+from engine.experiments.plan import fingerprints, pipeline
+
+OLD, NEW = "teacher.rank.trusts", "teacher.rank.student_weights"
+
+
+def test_every_new_name_is_a_setting_and_no_old_one_is() -> None:
+    known = {item.key for item in settings(config.Config)}
+    assert set(RENAMED.values()) <= known
+    assert not RENAMED.keys() & known
+    assert all(old.rpartition(".")[0] == new.rpartition(".")[0] for old, new in RENAMED.items())  # of one section
+
+
+@pytest.mark.parametrize("command", ["run", "config", "sweep", "tune", "bench", "doctor"])
+def test_an_old_name_on_the_command_line_is_answered_with_the_new_one(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "teacher", f"{OLD}=[0.5]", *([] if command == "config" else ["--runs", str(tmp_path)])]) == 2
+    message = capsys.readouterr().err
+    assert message.count("error:") == 1
+    assert f"'{OLD}' is now called {NEW}" in message and f"Write {NEW}=[0.5]" in message
+
+
+def test_an_old_name_in_a_saved_experiment_is_answered_with_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    saved = tmp_path / "recdistill" / "experiments" / "mine.txt"
+    saved.parent.mkdir(parents=True)
+    saved.write_text(f"{OLD}=[0.5]\n")
+    assert main(["config", "experiment=mine"]) == 2
+    assert f"now called {NEW}" in capsys.readouterr().err
+
+
+def test_a_configuration_under_old_names_reads_as_one_under_new_names(tmp_path: Path) -> None:
+    loaded = config.load([f"{NEW}=[0.25]", "teacher.rank.slot_dropout=0.7"])
+    old = translated(asdict(loaded), names=FIRST_NAMES)
+    assert old["teacher"]["rank"]["trusts"] == [0.25] and "student_weights" not in old["teacher"]["rank"]
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(old))
+    assert config.read(path) == loaded
+
+
+def test_a_rename_keeps_the_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def teacher() -> str:
+        loaded = config.load([])
+        return fingerprints(pipeline("teacher", loaded), loaded, tmp_path)["teacher"]
+
+    before = teacher()
+    monkeypatch.setitem(FIRST_NAMES, NEW, "teacher.rank.another")
+    assert teacher() != before  # the hash is made under the first names

@@ -182,10 +182,12 @@ def _add_summary(row: Row, summary: Summary) -> None:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """A run's settings by dotted name; empty when its file cannot be read."""
-    import yaml  # 30 ms that only filters, differences and re-runs need
+    import yaml  # both 30 ms that only filters, differences and re-runs need
+
+    from engine.config.renamed import translated
 
     try:
         loaded = yaml.load((folder / schema.CONFIG).read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, yaml.YAMLError, RecursionError, ValueError):
         return {}
-    return flat(clean_values(loaded)) if isinstance(loaded, dict) else {}
+    return flat(clean_values(translated(loaded))) if isinstance(loaded, dict) else {}

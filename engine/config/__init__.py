@@ -97,7 +97,11 @@ def tree_at(path: Path) -> Any:
     try:
         return translated(yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"the configuration cannot be read ({error})", location=str(path)) from error
+        raise ConfigError(
+            f"the configuration cannot be read ({error})",
+            location=str(path),
+            remedy=f"Remove the run: engine rm {path.parent.name}",
+        ) from error
 
 
 def dump(config: Config) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UserError
+from engine.config import tree_at
 from engine.runs.schema import CONFIG
 from engine.runs.text import clean
 
@@ -21,14 +21,5 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def settings_of(folder: Path) -> dict[str, Any]:
     """The settings of the run at ``folder``, texts cleaned. UserError where its configuration cannot be read."""
-    import yaml  # here, because the other tables need none of it
-
-    try:
-        tree = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(
-            f"the configuration cannot be read ({error})",
-            location=str(folder / CONFIG),
-            remedy=f"Remove the run: engine rm {folder.name}",
-        ) from error
-    return {name: clean(value) if isinstance(value, str) else value for name, value in flat(tree).items()}
+    tree = flat(tree_at(folder / CONFIG))
+    return {name: clean(value) if isinstance(value, str) else value for name, value in tree.items()}

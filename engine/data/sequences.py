@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from engine.data.ids import PADDING
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -45,6 +47,11 @@ class Rows:
     @property
     def targets(self) -> NDArray[np.int32]:  # [R] item ids
         return self.items[self.stop]
+
+    def latest(self, count: int) -> NDArray[np.int32]:  # -> [R, count] item ids
+        """The last ``count`` items of every history, oldest first, padded on the left."""
+        index = self.stop[:, None] - np.arange(count, 0, -1)
+        return np.where(index >= self.start[:, None], self.items[np.maximum(index, 0)], np.int32(PADDING))
 
     def save(self, path: Path) -> None:
         save_file({"items": self.items, "start": self.start, "stop": self.stop, "users": self.users}, path)

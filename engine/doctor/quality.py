@@ -179,14 +179,9 @@ def _scorers(case: Case, model: str) -> dict[str, Scorer]:
 @torch.no_grad()
 def _ranked(score: Scorer, rows: Rows, device: str) -> Ranked:
     rows = subset.rows(rows, ROWS)
-    targets, *seen = (
-        torch.from_numpy(part.astype(np.int64)).to(device) for part in (rows.targets, rows.items, rows.start, rows.stop)
-    )
-    ranks = []
-    for block in ranking.blocks(len(rows), int(score(slice(0, 1)).shape[1]), device):
-        pairs = ranking.history_pairs((seen[0], seen[1], seen[2]), block)
-        ranks.append(ranking.target_ranks(score(block), targets[block], pairs).cpu())
-    whole = torch.cat(ranks)
+    seen = ranking.on_device(rows.items, rows.start, rows.stop, device)
+    columns = int(score(slice(0, 1)).shape[1])
+    whole = ranking.ranks_of(score, columns, seen[0][seen[2]], seen).cpu()
     return Ranked(whole.numpy(), ranking.ndcg(whole, 10).numpy())
 
 

@@ -14,13 +14,13 @@ from engine.backbone.pieces import Ints
 from engine.data.ids import PADDING
 from engine.doctor.case import Case
 from engine.doctor.check import Outcome, Unavailable, check, judged, without
+from engine.metrics.candidates import offered
 from engine.stages import ADAPTER
 from engine.teacher.build import Built, build
 from engine.teacher.lora.moe_lora import adapters
 from engine.teacher.model import Inputs
 from engine.teacher.objectives.generate import GenerateCollator
 from engine.teacher.objectives.rank_collator import RankCollator
-from engine.teacher.prompting.candidates import offered
 from engine.teacher.prompting.prompts import titled
 from engine.teacher.prompting.spans import PromptSpans, of_rows
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engine.data import ids
 from engine.data.sequences import Rows, Sequences
-from engine.knowledge import grounding
+from engine.metrics import grounding
 from engine.metrics.ranking import score_items
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, Summary

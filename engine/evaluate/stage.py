@@ -13,11 +13,12 @@ from safetensors.numpy import save_file
 from engine.config import Config
 from engine.config.settings.evaluate import EvaluateSettings
 from engine.data.sequences import Rows, Sequences
-from engine.evaluate import candidates, generative, tables
+from engine.evaluate import generative, tables
 from engine.evaluate.figures import closer, comparisons, overlaps
 from engine.evaluate.measure import ALL, Measured, Protocol, best, measure
 from engine.evaluate.models import Model, models, training_counts
 from engine.evaluate.slices import percentiles, slices
+from engine.metrics import candidates
 from engine.runs.run import Run, Stopped
 from engine.stages import (
     CANDIDATES,
@@ -97,7 +98,7 @@ def _candidates(
         return {}
     seeds = np.random.SeedSequence(seed).generate_state(2)  # the splits draw different negatives
     drawn = {
-        name: candidates.draw(splits[name], items, size, history, int(own))
+        name: candidates.draw(splits[name].latest(history), splits[name].targets, items, size, int(own))
         for name, own in zip((TESTED, SELECTED), seeds, strict=True)
         if name in splits
     }

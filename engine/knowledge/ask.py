@@ -20,7 +20,7 @@ from engine.knowledge import query_selection as worth
 from engine.knowledge.scorers import Way
 from engine.metrics import ranking
 from engine.runs.run import Run, Stopped
-from engine.stages import VAL_NDCG, VAL_RECALL
+from engine.stages import VAL_NDCG
 from engine.teacher.build import Built
 from engine.teacher.module import report_gate
 from engine.teacher.prompting.spans import of_rows, of_training, within
@@ -76,7 +76,9 @@ class Asker:
             users, gates = self.way.answer(questions.some(some), states, place[positions], alive)
             kept = asked_for[positions]
             where = place[positions][kept]
-            seen = self._on_device((sequences.items, first[where], where + 1)) if settings.hide_seen else None
+            seen = (
+                ranking.on_device(sequences.items, first[where], where + 1, self.device) if settings.hide_seen else None
+            )
             items, distances = self.way.first(users[torch.from_numpy(kept)].to(self.device), seen)
             seconds, rows = seconds + time.monotonic() - since, rows + len(where)
             weights = gates.repeat_interleave(torch.from_numpy(counts), dim=0)[torch.from_numpy(kept)]
@@ -100,7 +102,7 @@ class Asker:
             users = states[torch.from_numpy(place)].to(self.device)
             if settings.query_selection == "uncertain":
                 return worth.uncertainty(users, student.table, student.bias)
-            seen = self._on_device((sequences.items, first, place + 1))
+            seen = ranking.on_device(sequences.items, first, place + 1, self.device)
             return worth.disagreement(users, student.table, student.bias, text.to(self.device), seen)
 
         return worth.chosen(settings.query_selection, settings.budget, settings.seed, question, value)
@@ -123,12 +125,10 @@ class Asker:
             found |= {name: whole, f"{name}_gates": gates}
         self._time_requests(validation)
         targets = torch.from_numpy(validation.targets.astype(np.int64)).to(self.device)
-        seen = self._on_device((validation.items, validation.start, validation.stop))
+        seen = ranking.on_device(validation.items, validation.start, validation.stop, self.device)
         answers, tried = found["validation"].to(self.device), []
         for way in self.ways:
-            ranks = way.ranks(answers, targets, seen)
-            values = {VAL_RECALL.name: ranking.hit_rate(ranks, 10), VAL_NDCG.name: ranking.ndcg(ranks, 10)}
-            tried.append({name: float(value.mean()) for name, value in values.items()})
+            tried.append(ranking.validation_metrics(way.ranks(answers, targets, seen)))
         best = max(range(len(tried)), key=lambda at: tried[at][VAL_NDCG.name])
         self.way = self.ways[best]
         self.run.evaluation(0, tried[best], best=True)
@@ -145,7 +145,3 @@ class Asker:
             taken.append(time.monotonic() - since)
         if taken:
             self.run.note(ms_per_request=round(1e3 * float(np.median(taken)), 3))
-
-    def _on_device(self, seen: tuple[Ints, Ints, Ints]) -> ranking.Histories:
-        items, start, stop = (torch.from_numpy(part.astype(np.int64)).to(self.device) for part in seen)
-        return items, start, stop

@@ -15,9 +15,9 @@ from engine.config.settings.knowledge import KnowledgeSettings
 from engine.data import catalogue, ids
 from engine.data.sequences import Sequences
 from engine.knowledge import files
-from engine.knowledge.grounding import spread
 from engine.knowledge.rankings import Rankings
 from engine.metrics import ranking
+from engine.metrics.grounding import spread
 from engine.runs.run import Run
 from engine.stages import ITEM_VECTORS, ITEMS, RANKINGS, SEQUENCES
 

@@ -15,9 +15,8 @@ from engine.backbone.text_vectors import text_vectors
 from engine.config.settings.knowledge import KnowledgeSettings
 from engine.config.settings.teacher import TeacherSettings
 from engine.data.ids import PADDING
-from engine.knowledge import grounding
 from engine.knowledge.rankings import best
-from engine.metrics import ranking
+from engine.metrics import grounding, ranking
 from engine.metrics.ranking import Histories
 from engine.student.validation import Tick
 from engine.teacher.build import Built
@@ -40,11 +39,7 @@ class Way:
 
     def ranks(self, answers: Tensor, targets: Tensor, seen: Histories) -> Tensor:  # [R, W], [R] -> [R]
         """Where each row's target stands among the items that it has not seen."""
-        ranks = torch.empty(len(answers), dtype=torch.float64, device=answers.device)
-        for block in ranking.blocks(len(answers), len(self.key), answers.device.type):
-            pairs = ranking.history_pairs(seen, block)
-            ranks[block] = ranking.target_ranks(self.scores(answers[block]), targets[block], pairs)
-        return ranks
+        return ranking.ranks_of(lambda block: self.scores(answers[block]), len(self.key), targets, seen)
 
 
 def scoring(built: Built, settings: KnowledgeSettings, trained: TeacherSettings, device: str) -> Way:

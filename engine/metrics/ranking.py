@@ -5,10 +5,16 @@ and never counts. A rank is 1 for the best item. Counting the scores above the t
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.stages import VAL_NDCG, VAL_RECALL
+
+Ints = NDArray[Any]
 Pairs = tuple[Tensor, Tensor]  # row [P], item id [P]; pairs may repeat
 Histories = tuple[Tensor, Tensor, Tensor]  # item ids [E], start [R], stop [R]: row r has seen items[start[r]:stop[r]]
 
@@ -71,6 +77,12 @@ def score_items(users: Tensor, table: Tensor, bias: Tensor | None = None) -> Ten
     return scores
 
 
+def on_device(items: Ints, start: Ints, stop: Ints, device: str) -> Histories:
+    """Histories given as arrays, as tensors on a device."""
+    flat, first, last = (torch.from_numpy(part.astype(np.int64)).to(device) for part in (items, start, stop))
+    return flat, first, last
+
+
 def history_pairs(histories: Histories, block: slice) -> Pairs:
     """(row within the block, item) for every item in the histories of the rows of ``block``."""
     items, start, stop = histories[0], histories[1][block], histories[2][block]
@@ -88,18 +100,20 @@ def blocks(rows: int, columns: int, device: str) -> Iterator[slice]:
 
 
 @torch.no_grad()
+def ranks_of(score: Callable[[slice], Tensor], columns: int, targets: Tensor, seen: Histories | None = None) -> Tensor:
+    """Rank of each row's target: ``score`` gives [B, columns] of a block of rows; targets [R] -> [R] float64."""
+    ranks = torch.empty(len(targets), dtype=torch.float64, device=targets.device)
+    for block in blocks(len(targets), columns, targets.device.type):
+        pairs = None if seen is None else history_pairs(seen, block)
+        ranks[block] = target_ranks(score(block), targets[block], pairs)
+    return ranks
+
+
 def ranks_in_blocks(
     users: Tensor, table: Tensor, targets: Tensor, bias: Tensor | None = None, seen: Histories | None = None
 ) -> Tensor:
-    """Rank of each row's target among all items, without holding all scores at once.
-
-    users [R, D], table [n + 1, D], targets [R], bias [n + 1], all on one device -> [R] float64.
-    """
-    ranks = torch.empty(len(users), dtype=torch.float64, device=users.device)
-    for block in blocks(len(users), len(table), users.device.type):
-        pairs = None if seen is None else history_pairs(seen, block)
-        ranks[block] = target_ranks(score_items(users[block], table, bias), targets[block], pairs)
-    return ranks
+    """``ranks_of`` the scores <u, v_i> + b_i. users [R, D], table [n + 1, D], targets [R], bias [n + 1] -> [R]."""
+    return ranks_of(lambda block: score_items(users[block], table, bias), len(table), targets, seen)
 
 
 @torch.no_grad()
@@ -145,3 +159,8 @@ def mrr(ranks: Tensor, k: int | None = None) -> Tensor:
     """1 / rank per row, 0 below the first ``k`` where ``k`` is given: [B] -> [B] float64."""
     reciprocal = 1.0 / ranks.double()
     return reciprocal if k is None else torch.where(ranks <= k, reciprocal, 0.0)
+
+
+def validation_metrics(ranks: Tensor) -> dict[str, float]:
+    """val_recall@10 and val_ndcg@10: means over the rows."""
+    return {VAL_RECALL.name: float(hit_rate(ranks, 10).mean()), VAL_NDCG.name: float(ndcg(ranks, 10).mean())}

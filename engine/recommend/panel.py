@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from engine.data.catalogue import column, titles
 from engine.errors import UserError
+from engine.metrics.lists import first_items, rank_of, shared
 from engine.recommend.heldout_users import People, held_out
 from engine.recommend.lineage import lineage, made
-from engine.recommend.lists import first_items, rank_of, shared
 from engine.recommend.per_user_gain import ORDERS, Ranks, evaluated_ranks, order
 from engine.recommend.predictions import Answered, Prediction, Teller
 from engine.recommend.titles import Titles

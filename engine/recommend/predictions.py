@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 
 from engine.data import ids
 from engine.errors import RunError
+from engine.metrics.lists import grounded
 from engine.recommend.lineage import made
 from engine.stages import GATE_WEIGHTS, TEACHER_HELD_OUT
 
@@ -30,20 +31,6 @@ Teller = Callable[[NDArray[np.int32]], Prediction]  # item ids of a history, old
 
 
 ANSWERED_BY = {"table", "bias", "items", "liking", "gamma"}  # what scores are made of beside an answer
-
-
-def grounded(
-    answer: NDArray[np.float32], items: NDArray[np.float32], popularity: NDArray[np.float32], gamma: float
-) -> NDArray[np.float32]:  # [W], [n + 1, W], [n + 1] -> [n + 1]
-    """``engine.knowledge.grounding.scores`` of one answer: minus its adjusted distances to the items."""
-    distance = np.linalg.norm(items - answer, axis=1)
-    tiny = np.finfo(np.float32).tiny
-    near, liked = (
-        (part - part[ids.PADDING + 1 :].min()) / max(float(np.ptp(part[ids.PADDING + 1 :])), tiny)
-        for part in (distance, popularity)
-    )
-    scores: NDArray[np.float32] = -near * (1 + np.maximum(liked, 0)) ** -gamma if answer.any() else np.zeros_like(near)
-    return scores
 
 
 class Answered:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from engine.data.sequences import Rows
 from engine.metrics import ranking
-from engine.stages import VAL_NDCG, VAL_RECALL
 from engine.student.batches import stretches
 from engine.student.model import SequenceModel
 
@@ -27,10 +26,8 @@ class Validation:
 
     def __init__(self, rows: Rows, device: str) -> None:
         self._rows, self._device = rows, device
-        self._items, self._start, self._stop, self._targets = (
-            torch.from_numpy(array.astype(np.int64)).to(device)
-            for array in (rows.items, rows.start, rows.stop, rows.targets)
-        )
+        self._items, self._start, self._stop = ranking.on_device(rows.items, rows.start, rows.stop, device)
+        self._targets = self._items[self._stop]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -52,11 +49,7 @@ class Validation:
 
     def __call__(self, model: SequenceModel, tick: Tick | None = None) -> dict[str, float]:
         """val_recall@10 and val_ndcg@10: means over the rows."""
-        ranks = self.ranks(model, tick)
-        return {
-            VAL_RECALL.name: float(ranking.hit_rate(ranks, 10).mean()),
-            VAL_NDCG.name: float(ranking.ndcg(ranks, 10).mean()),
-        }
+        return ranking.validation_metrics(self.ranks(model, tick))
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from engine.backbone import language
 from engine.backbone.pieces import Ints
 from engine.config.settings.teacher import GenerateSettings, TeacherSettings
 from engine.data.sequences import Rows, Sequences
+from engine.metrics.candidates import offered
 from engine.runs.read_only import rank
 from engine.runs.run import Run
 from engine.student.validation import Tick
@@ -22,7 +23,6 @@ from engine.teacher.model import Inputs, Teacher
 from engine.teacher.module import Part, Shares, Task
 from engine.teacher.objectives.rank import HIDDEN, TEMPLATE, Steps, drawn
 from engine.teacher.prompting.answers import candidate_named, first_line, hit_rate
-from engine.teacher.prompting.candidates import offered
 from engine.teacher.prompting.prompts import titled
 from engine.teacher.prompting.spans import PromptSpans, of_rows, of_training
 from engine.teacher.prompting.tokenizer import NO_LABEL, Prompts

@@ -13,7 +13,7 @@ from engine.backbone.pieces import Ints
 from engine.config.settings.teacher import RankSettings, TeacherSettings
 from engine.data.sequences import Rows
 from engine.metrics import ranking
-from engine.stages import VAL_NDCG, VAL_RECALL
+from engine.stages import VAL_NDCG
 from engine.student.validation import Tick
 from engine.teacher.build import Built
 from engine.teacher.head import weights
@@ -60,10 +60,7 @@ class HeldOut:
         self.states = built.student.after_rows(rows, device, tick)  # [R, D]
         self._targets = torch.from_numpy(rows.targets.astype(np.int64)).to(device)
         self._without: list[Mixed] = []  # what text alone reaches, where it stays as it is
-        items, start, stop = (
-            torch.from_numpy(part.astype(np.int64)).to(device) for part in (rows.items, rows.start, rows.stop)
-        )
-        self._seen = items, start, stop
+        self._seen = ranking.on_device(rows.items, rows.start, rows.stop, device)
 
     def __call__(self, tick: Tick) -> dict[str, float]:
         """val_recall@10 and val_ndcg@10 with the trust and the voice that serve these rows best, which are kept."""
@@ -98,7 +95,9 @@ class HeldOut:
             "popularity": ranking.ranks_in_blocks(ones, liking, self._targets, None, self._seen),
             "student": ranking.ranks_in_blocks(states, student.table, self._targets, student.bias, self._seen),
         }
-        found = {name: _metrics(ranks) for name, ranks in alone.items()} | {"student_and_text": text.metrics}
+        found = {name: ranking.validation_metrics(ranks) for name, ranks in alone.items()} | {
+            "student_and_text": text.metrics
+        }
         return {name: values[VAL_NDCG.name] for name, values in found.items()}
 
     @torch.no_grad()
@@ -114,17 +113,10 @@ class HeldOut:
         student_weights, chosen = torch.tensor(choices, device=self.device).unbind(dim=1)
         shares = weights(student_weights, chosen)[:, : len(parts)]
         ranks = ranking.mixed_ranks(parts, shares, self._targets, self.student.bias, self._seen)
-        return [Mixed(_metrics(row), *choice) for row, choice in zip(ranks, choices, strict=True)]
+        return [Mixed(ranking.validation_metrics(row), *choice) for row, choice in zip(ranks, choices, strict=True)]
 
     def _part(self, correction: Tensor, keys: nn.Linear) -> tuple[Tensor, Tensor]:  # -> [R, K'], [n + 1, K']
         """A correction of every row, zero where nothing was asked, and what it is multiplied with."""
         whole = torch.zeros(len(self.states), correction.shape[1], device=self.device)
         whole[torch.from_numpy(self.asked).to(self.device)] = correction.to(self.device)
         return whole, keys(self.head.text)
-
-
-def _metrics(ranks: Tensor) -> dict[str, float]:
-    return {
-        VAL_RECALL.name: float(ranking.hit_rate(ranks, 10).mean()),
-        VAL_NDCG.name: float(ranking.ndcg(ranks, 10).mean()),
-    }

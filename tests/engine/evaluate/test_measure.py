@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 
 from engine.data.sequences import Rows
-from engine.evaluate import candidates
 from engine.evaluate.measure import Measured, Protocol, best, measure
-from engine.metrics import ranking
+from engine.metrics import candidates, ranking
 
 
 def slow_rank(scores: np.ndarray, target: int, among: list[int]) -> float:
@@ -21,7 +20,7 @@ def test_all_protocols_agree_with_loops(monkeypatch: pytest.MonkeyPatch, held_ou
     monkeypatch.setattr(ranking, "ROWS_AT_LEAST", rows_at_least)
     scores = torch.randint(-9, 9, (len(held_out), 61), generator=torch.Generator().manual_seed(1)).float()
     scores[:, 0] = -torch.inf
-    drawn = candidates.draw(held_out, 60, 20, 10, seed=3)
+    drawn = candidates.draw(held_out.latest(10), held_out.targets, 60, 20, seed=3)
     asked: list[slice] = []
     done: list[int] = []
 

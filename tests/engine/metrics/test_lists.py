@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import torch
 
-from engine.recommend.lists import first_items, rank_of, shared
+from engine.metrics.grounding import scores
+from engine.metrics.lists import first_items, grounded, rank_of, shared
 
 SCORES = np.array([9.0, 0.5, 0.9, 0.9, 0.1, 0.7], dtype=np.float32)  # the padding's must never count
 
@@ -38,3 +40,14 @@ def test_the_scores_given_stay_as_they_are() -> None:
 
 def test_what_every_two_lists_share_is_counted() -> None:
     assert shared({"a": [1, 2, 3], "b": [3, 4, 1], "c": [9]}) == [("a", "b", 2), ("a", "c", 0), ("b", "c", 0)]
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.7])
+def test_one_answer_is_grounded_as_the_stage_grounds_them(gamma: float) -> None:
+    draw = np.random.default_rng(0)
+    answers, items = draw.normal(size=(3, 5)).astype(np.float32), draw.normal(size=(9, 5)).astype(np.float32)
+    answers[2], popularity = 0, np.asarray([0, 30, 4, 5, 9, 9, 12, 7, 4], dtype=np.float32)
+    expected = scores(*(torch.from_numpy(part) for part in (answers, items, popularity)), gamma)
+    for row in range(3):
+        found = torch.from_numpy(grounded(answers[row], items, popularity, gamma))
+        torch.testing.assert_close(found[1:], expected[row, 1:], rtol=1e-4, atol=1e-5)

@@ -1,6 +1,6 @@
-"""Lists beside each other: the first items of scores, where the true one stands, what lists share. Without torch.
+"""One row at a time in NumPy, for programs that must not import torch: best items, rank of an item, grounding, overlap.
 
-Letters: n items, S items seen.
+The same formulas as ``ranking`` and ``grounding``. Letters: n items, W width of an answer. Entry 0 is the padding.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,8 +8,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-
-from engine.data import ids
 
 Scores = NDArray[np.float32]  # [n + 1]
 
@@ -22,11 +20,22 @@ def first_items(scores: Scores, seen: Iterable[int], count: int) -> list[tuple[i
 
 
 def rank_of(scores: Scores, seen: Iterable[int], item: int) -> float:
-    """Place of ``item`` among the items not seen; itself it counts even if seen. Ties share their average place."""
+    """Rank of ``item`` among the items not seen and itself; ties share their average rank."""
     left = _without(scores, seen)
     own = scores[item]
     left[item] = -np.inf
     return 1.0 + float((left > own).sum()) + float((left == own).sum()) / 2
+
+
+def grounded(
+    answer: NDArray[np.float32], items: NDArray[np.float32], popularity: NDArray[np.float32], gamma: float
+) -> NDArray[np.float32]:  # [W], [n + 1, W], [n + 1] -> [n + 1]
+    """``engine.metrics.grounding.scores`` of one answer: minus its adjusted distances to the items."""
+    distance = np.linalg.norm(items - answer, axis=1)
+    tiny = np.finfo(np.float32).tiny
+    near, liked = ((part - part[1:].min()) / max(float(np.ptp(part[1:])), tiny) for part in (distance, popularity))
+    scores: NDArray[np.float32] = -near * (1 + np.maximum(liked, 0)) ** -gamma if answer.any() else np.zeros_like(near)
+    return scores
 
 
 def shared(lists: Mapping[str, Sequence[int]]) -> list[tuple[str, str, int]]:
@@ -36,8 +45,8 @@ def shared(lists: Mapping[str, Sequence[int]]) -> list[tuple[str, str, int]]:
 
 def _without(scores: Scores, seen: Iterable[int]) -> Scores:
     """A copy in which the padding and the items seen are minus infinity. ValueError where a score is not a number."""
-    if np.isnan(scores[ids.PADDING + 1 :]).any():
+    if np.isnan(scores[1:]).any():
         raise ValueError("a score is not a number")
     left = scores.astype(np.float32)
-    left[[ids.PADDING, *seen]] = -np.inf
+    left[[0, *seen]] = -np.inf
     return left

@@ -1,12 +1,10 @@
-"""Grounding of generated text: the items whose vectors lie nearest (BIGRec, REFERENCE d.1).
+"""Grounding of generated text: the items whose title vectors are nearest (BIGRec, REFERENCE d.1).
 
-Letters: R rows, n items, H width of the vectors.
+Letters: R rows, n items, H width of the vectors. Row and column 0 are the padding.
 """
 
 import torch
 from torch import Tensor
-
-from engine.data.ids import PADDING
 
 
 def distances(answers: Tensor, items: Tensor) -> Tensor:  # [R, H], [n, H] -> [R, n]
@@ -21,7 +19,7 @@ def spread(values: Tensor) -> Tensor:
 
 
 def adjusted(distance: Tensor, popularity: Tensor, gamma: float) -> Tensor:  # [R, n], [n] or [R, n] -> [R, n]
-    """(1 + c)^-gamma d~ with d~ and c spread to 0..1: popular (or otherwise liked) items come nearer.
+    """(1 + c)^-gamma d~ with d~ and c spread to 0..1: popular items come nearer.
 
     With gamma 0 it is d~ alone, whose exp(-d~) is never uniform as that of raw distances is (REFERENCE f.3-41).
     """
@@ -34,12 +32,6 @@ def scores(answers: Tensor, items: Tensor, popularity: Tensor, gamma: float) -> 
     A row of zeros is no answer: all its items are equal.
     """
     found = answers.new_full((len(answers), len(items)), -torch.inf)
-    nearness = -adjusted(distances(answers, items[PADDING + 1 :]), popularity[PADDING + 1 :], gamma)
-    found[:, PADDING + 1 :] = nearness * (answers != 0).any(dim=1, keepdim=True)
+    nearness = -adjusted(distances(answers, items[1:]), popularity[1:], gamma)
+    found[:, 1:] = nearness * (answers != 0).any(dim=1, keepdim=True)
     return found
-
-
-def places(distance: Tensor) -> Tensor:  # [R, n] -> [R, n]
-    """Place of every item in its row's order, 0 is the nearest; ties in the order of the items."""
-    order = distance.argsort(dim=1, stable=True)
-    return torch.empty_like(order).scatter_(1, order, torch.arange(order.shape[1]).expand_as(order))

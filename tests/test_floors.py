@@ -25,10 +25,10 @@ FLOORS: list[tuple[str, ...]] = [
     ("config",),
     ("jobs",),
     ("runs",),
-    ("stages", "errors"),
+    ("stages", "errors", "wire"),
 ]
 LEVEL = {part: len(FLOORS) - depth for depth, floor in enumerate(FLOORS) for part in floor}
-COCKPIT_MAY_USE = {"stages", "errors", "runs", "jobs", "metrics", "config", "report"}
+COCKPIT_MAY_USE = {"stages", "errors", "wire", "runs", "jobs", "metrics", "config", "report"}
 
 
 def imports(file: Path) -> set[str]:
@@ -120,6 +120,7 @@ def loaded_by(module: str) -> set[str]:
     "module",
     [
         *("engine.stages", "engine.jobs.store", "engine.runs.run", "engine.jobs.supervisor", "engine.jobs.starter"),
+        *("engine.wire", "engine.report.numbers", "engine.report.tables", "engine.report.csv_files"),
         *("engine.config", "engine.config.grammar", "engine.config.settings.tree"),
     ],
 )

@@ -1,7 +1,8 @@
-"""What ``engine doctor`` found, check by check."""
+"""What ``engine doctor`` found, in the order of the page."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from engine.wire import Examination, ReportedCheck, read
 
 VERDICTS = {  # verdict -> glyph, word, style, order on the page
     "fail": ("✗", "FAIL", "bad", 0),
@@ -11,23 +12,10 @@ VERDICTS = {  # verdict -> glyph, word, style, order on the page
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One check: its verdict, what was seen, the likely cause and what puts it right."""
-
-    check: str
-    about: str
-    verdict: str
-    evidence: str
-    cause: str
-    remedy: str
-
-
-def findings(answer: Any) -> list[Finding] | None:
-    """The gravest first; None when ``engine`` told of no checks, because it could not look at all."""
-    rows = answer.get("checks") if isinstance(answer, dict) else None
-    if not isinstance(rows, list):
+def findings(answer: Any) -> list[ReportedCheck] | None:
+    """The gravest first; None where ``engine`` printed no examination, because it failed before the first check."""
+    try:
+        checks = read(Examination, answer).checks
+    except ValueError:
         return None
-    names = ("check", "about", "verdict", "evidence", "cause", "remedy")
-    found = [Finding(*(str(row.get(name) or "") for name in names)) for row in rows if isinstance(row, dict)]
-    return sorted(found, key=lambda one: VERDICTS.get(one.verdict, VERDICTS["fail"])[3])
+    return sorted(checks, key=lambda one: VERDICTS.get(one.verdict, VERDICTS["fail"])[3])

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from cockpit.models.comparison import Comparison, Difference, Metric, Spread, shown
 from cockpit.models.groups import LETTERS, RunGroup
 from cockpit.models.rows import Row
 from cockpit.panes.run_table import glyph, progress
@@ -16,6 +15,7 @@ from cockpit.render.lines import Line, Lines, wrap
 from cockpit.theme import CURVES
 from engine.report import numbers
 from engine.report.tables import column, right
+from engine.wire import ComparedMetric, Comparison, GroupDifference, Spread
 
 ROOMY = 96  # cells from which on a metric's line has every column
 VERDICTS = {"better": "ok", "worse": "bad", "undecided": "warn"}
@@ -51,18 +51,18 @@ class Widths:
 
     @classmethod
     def of(cls, comparison: Comparison, across: int) -> Self:
-        name = max([11, *(len(metric.name) for metric in comparison.metrics)])
-        letter = 2 if len(comparison.labels) > 2 else 0  # says which group a line is about
+        name = max([11, *(len(metric.metric) for metric in comparison.metrics)])
+        letter = 2 if len(comparison.groups) > 2 else 0  # says which group a line is about
         if across < ROOMY:
             return cls(name, 0, 11, 11 + letter, 0, 15, 6, 0)
-        model = max((len(metric.model) for metric in comparison.metrics), default=0)
+        model = max((len(metric.model or "") for metric in comparison.metrics), default=0)
         return cls(name, model, 13, 13 + letter, 7, 18, 7, 11)
 
 
 def metrics(comparison: Comparison, across: int) -> Lines:
     """A line for every metric, other group and way of pairing (over seeds, over test rows)."""
     wide = Widths.of(comparison, across)
-    other = "other" if len(comparison.labels) > 2 else "B"
+    other = "other" if len(comparison.groups) > 2 else "B"
     head = [
         (column, "metric", wide.metric),
         (column, "model", wide.model),
@@ -77,23 +77,23 @@ def metrics(comparison: Comparison, across: int) -> Lines:
     lines: Lines = [[(" ".join(cut(text, size) for cut, text, size in head if size) + " verdict", "dim")]]
     model = ""
     for metric in comparison.metrics:
-        if not wide.model and metric.model != model:
-            model = metric.model
+        if not wide.model and (metric.model or "") != model:
+            model = metric.model or ""
             lines.append([(model, "title")])
         lines += _of_metric(metric, wide)
     return lines
 
 
-def _of_metric(metric: Metric, wide: Widths) -> Lines:
+def _of_metric(metric: ComparedMetric, wide: Widths) -> Lines:
     lines: Lines = []
     for other in range(1, len(metric.groups)):
         found = [one for one in metric.differences if one.other == other]
         for place, one in enumerate(found or [None]):
             first, begins = place == 0 and other == 1, place == 0
-            name = metric.name if first else "" if begins or one is None or wide.over else f"  over {one.over}"
+            name = metric.metric if first else "" if begins or one is None or wide.over else f"  over {one.over}"
             line: Line = [(column(name, wide.metric) + " ", "bold" if found and first else "dim")]
             if wide.model:
-                line.append((column(metric.model if first else "", wide.model) + " ", "dim"))
+                line.append((column((metric.model or "") if first else "", wide.model) + " ", "dim"))
             line.append((column(spread(metric.groups[0]) if first else "", wide.spread) + " ", style(0)))
             text = spread(metric.groups[other]) if begins else ""
             text = f"{LETTERS[other]} {text}" if begins and len(metric.groups) > 2 else text
@@ -102,7 +102,7 @@ def _of_metric(metric: Metric, wide: Widths) -> Lines:
     return lines
 
 
-def _difference(one: Difference, wide: Widths) -> Line:
+def _difference(one: GroupDifference, wide: Widths) -> Line:
     certain = one.low is not None and one.high is not None
     interval = (
         f"[{numbers.signed(one.low)},{numbers.signed(one.high)}]" if certain else "one seed" if one.n else "no pairs"
@@ -120,14 +120,14 @@ def _difference(one: Difference, wide: Widths) -> Line:
 def settings(comparison: Comparison, every: bool, across: int) -> Lines:
     """What the settings are in each group; those that are the same everywhere only when they are asked for."""
     rows = [row for row in comparison.settings if every or not row.same]
-    count = len(comparison.labels)
+    count = len(comparison.groups)
     name = min(max([7, *(len(row.name) for row in rows)]), max(across // 2, 12))
     cell = max(4, (across - name - 1) // max(count, 1) - 1)
-    cell = min(cell, max([6, *(len(shown(value)) for row in rows for value in row.values)]))
+    cell = min(cell, max([6, *(len(numbers.setting(value)) for row in rows for value in row.values)]))
     lines: Lines = [[(column("setting", name) + " ", "dim")]]
     lines[0] += [(column(LETTERS[place], cell) + " ", style(place)) for place in range(count)]
     for row in rows:
-        values = [(column(shown(value), cell) + " ", "dim" if row.same else "bold") for value in row.values]
+        values = [(column(numbers.setting(value), cell) + " ", "dim" if row.same else "bold") for value in row.values]
         lines.append([(_tail(row.name, name) + " ", "dim" if row.same else ""), *values])
     hidden = len(comparison.settings) - len(rows)
     if hidden:
@@ -163,31 +163,30 @@ def notes(comparison: Comparison, rows: Mapping[str, Row], across: int) -> Lines
     for sentence in comparison.verdict:
         lines += wrap([("▸ ", "mark"), (sentence, "bold")], across)
     for note in comparison.notes:
-        lines += wrap([("⚠ ", "warn"), (note, "")], across)
+        lines += wrap([("⚠ ", "warn"), (note.text, "")], across)
     if not comparison.notes:
         lines.append([("✓ ", "ok"), ("nothing speaks against the comparison", "")])
     if comparison.protocol:
         lines += wrap([(comparison.protocol, "dim")], across)
-    for group, models, share in comparison.overlaps:
-        lines.append([(f"{LETTERS[group]} ", style(group)), (f"{models} share {share:.0%} of their top 10", "")])
+    for one in comparison.overlaps:
+        text = f"{' '.join(one.models)} share {one.value:.0%} of their top 10"
+        lines.append([(f"{LETTERS[one.group]} ", style(one.group)), (text, "")])
     return [*lines, *_lineage(comparison, rows)]
 
 
 def _lineage(comparison: Comparison, rows: Mapping[str, Row]) -> Lines:
     """Makers that all runs share first, then what each was made from beside them."""
     lines: Lines = [[("── lineage", "dim")]]
-    shared = {(stage, run): None for made in comparison.made_from.values() for stage, run, of_all in made if of_all}
+    made = {one.run: one.made_from for one in comparison.lineage}
+    everywhere = [maker for own in made.values() for maker in own if maker.shared_with_all]
+    shared = dict.fromkeys(f"{maker.stage} {_short(maker.id, rows)}" for maker in everywhere)
     if shared:
-        lines.append([("all  ", "dim"), (", ".join(f"{stage} {_short(run, rows)}" for stage, run in shared), "")])
-    for place, runs_of in enumerate(comparison.runs):
-        for run in runs_of:
-            own = [
-                f"{stage} {_short(maker, rows)}"
-                for stage, maker, of_all in comparison.made_from.get(run, ())
-                if not of_all
-            ]
-            text = " ◂ ".join([_short(run, rows), *reversed(own)])
-            lines.append([(f"{LETTERS[place]} ", style(place)), (text, "" if own else "dim")])
+        lines.append([("all  ", "dim"), (", ".join(shared), "")])
+    for index, group in enumerate(comparison.groups):
+        for run in group.runs:
+            own = [f"{of.stage} {_short(of.id, rows)}" for of in made.get(run.id, ()) if not of.shared_with_all]
+            text = " ◂ ".join([_short(run.id, rows), *reversed(own)])
+            lines.append([(f"{LETTERS[index]} ", style(index)), (text, "" if own else "dim")])
     return lines
 
 

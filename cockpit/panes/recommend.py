@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 
-from cockpit.models.recommendation import LOADING, Column, Named, Tried
+from cockpit.models.recommendation import common as common_items
+from cockpit.models.recommendation import rank_in, shown
 from cockpit.render.lines import Line, Lines, Piece, box, fit, selected, width, wrap
 from engine.report import numbers
 from engine.report.tables import cells, column, right, short
+from engine.wire import FAILED, LOADING, ItemNames, ModelList, Recommendations
 
 NEXT, COMMON = "▸", "="  # the true next item; an item that every list has
 RANK, SCORE = 2, 6  # cells of a place's number and of its score
 BAR = "█"
 
 
-def history(title: str, items: Sequence[Named], known: Named | None, note: str, across: int, down: int) -> Lines:
+def history(
+    title: str, items: Sequence[ItemNames], known: ItemNames | None, note: str, across: int, down: int
+) -> Lines:
     """What was seen, the latest first, above it what really came next."""
     inside = across - 2
     lines: Lines = []
@@ -42,9 +46,9 @@ def choices(title: str, found: Sequence[str], cursor: int, busy: str, across: in
 
 
 def model(
-    told: Column,
+    told: ModelList,
     common: frozenset[int],
-    chosen: Named | None,
+    chosen: ItemNames | None,
     cursor: int | None,
     top: int,
     each: int,
@@ -63,20 +67,20 @@ def model(
         head.append((f"  {told.ms:.1f} ms", "dim"))
     lines: Lines = []
     room = _room(across)
-    for index, place in enumerate(told.places[top : top + max(1, (down - 2) // each)], top):
-        style = "mark" if place.next else "key" if place.named == chosen else ""
-        mark = NEXT if place.next else COMMON if place.named.item in common else " "
-        first, rest = _halves(place.named.title, room) if each > 1 else (place.named.title, "")
+    for index, one in enumerate(told.items[top : top + max(1, (down - 2) // each)], top):
+        style = "mark" if one.next else "key" if one.names == chosen else ""
+        mark = NEXT if one.next else COMMON if one.item in common else " "
+        first, rest = _halves(one.title, room) if each > 1 else (one.title, "")
         line: Line = [
             (right(str(index + 1), RANK), "dim"),
-            (mark + " ", "mark" if place.next else "ok"),
+            (mark + " ", "mark" if one.next else "ok"),
             (column(first, room), style),
-            (right(numbers.figure(place.score), SCORE), "dim"),
+            (right(numbers.figure(one.score), SCORE), "dim"),
         ]
         both: Lines = [line, [(" " * (RANK + 2) + short(rest, room), style)]][:each]
-        lines += [selected(one, inside) for one in both] if index == cursor else both
-    if not told.places:
-        style = "warn" if told.state == LOADING else "bad" if told.state == "failed" else "dim"
+        lines += [selected(part, inside) for part in both] if index == cursor else both
+    if not told.items:
+        style = "warn" if told.state == LOADING else "bad" if told.state == FAILED else "dim"
         lines = wrap([(told.note, style)], inside, 0)
     return box(head, lines, across, down, "focus" if cursor is not None else "border")
 
@@ -95,10 +99,10 @@ def _halves(text: str, room: int) -> tuple[str, str]:
     return first, text[len(first) :].strip()
 
 
-def cramped(columns: Sequence[Column], sizes: Sequence[int]) -> bool:
+def cramped(columns: Sequence[ModelList], sizes: Sequence[int]) -> bool:
     """Whether some title does not fit into one line."""
     pairs = zip(columns, sizes, strict=True)
-    return any(cells(place.named.title) > _room(size) for told, size in pairs for place in told.places)
+    return any(cells(one.title) > _room(size) for told, size in pairs for one in told.items)
 
 
 def instead(trouble: str, note: str, across: int, down: int) -> Lines:
@@ -107,9 +111,9 @@ def instead(trouble: str, note: str, across: int, down: int) -> Lines:
     return box([("recommendations", "title")], wrap(line, across - 2, 0), across, down)
 
 
-def verdict(answer: Tried, chosen: Named | None, across: int) -> Lines:
+def verdict(answer: Recommendations, chosen: ItemNames | None, across: int) -> Lines:
     """Ranks of what came next and of the item under the cursor, and what the lists share: three lines."""
-    told = [one for one in answer.columns if one.places]
+    told = [one for one in answer.columns if one.items]
     lines: Lines = []
     if answer.next is not None:
         ranks = [(one.model, one.next_rank) for one in told if one.next_rank is not None]
@@ -124,14 +128,14 @@ def verdict(answer: Tried, chosen: Named | None, across: int) -> Lines:
             pair = f"{one} ∩ {other}" if across >= 100 else f"{one[:4]} ∩ {other[:4]}"
             line.append((f"{pair} {count}   ", ""))
         if len(told) > 2:
-            line.append((f"{COMMON} in all {len(answer.common)}", "ok"))
+            line.append((f"{COMMON} in all {len(common_items(answer))}", "ok"))
         lines.append(line)
     if chosen is not None:
         line = [(f"  id {chosen.raw}  ", "dim")]
         for list_ in told:
-            line += [(f"{list_.model} ", "dim"), (f"{list_.rank(chosen.item) or '-'}  ", "")]
+            line += [(f"{list_.model} ", "dim"), (f"{rank_in(list_, chosen.item) or '-'}  ", "")]
         lines.append(_titled([(" ", "")], (chosen.title, "key"), line, across))
-    absent = [one for one in answer.columns if one not in answer.shown]
+    absent = [one for one in answer.columns if one not in shown(answer)]
     if absent:
         names = " and ".join(one.model for one in absent)
         lines.append([(f" {names}: {absent[0].note}", "dim")])
@@ -144,27 +148,27 @@ def _titled(before: Line, title: Piece, after: Line, across: int) -> Line:
     return [*before, (short(text, max(8, across - width(before) - width(after))), style), *after]
 
 
-def gate(told: Column, across: int, most: int) -> Lines:
+def gate(told: ModelList, across: int, most: int) -> Lines:
     """The teacher's expert weights as bars, in at most ``most`` lines and a frame."""
     inside = across - 2
     each = 2 if across >= 100 else 1
-    size, name = inside // each, 5 if len(told.gates) <= 10 else 6
+    size, name = inside // each, 5 if len(told.gates or ()) <= 10 else 6
     parts: Lines = []
-    for expert, weight in enumerate(told.gates):
+    for expert, weight in enumerate(told.gates or ()):
         full = max(0.0, min(weight, 1.0)) * (size - name - 8)
         bar = BAR * int(full) + ("▌" if full - int(full) >= 0.5 else "")
         parts.append(
             fit([(f" e{expert}".ljust(name), "dim"), (bar, f"series{expert % 6}"), (_weight(weight), "dim")], size)
         )
     lines = [[piece for part in parts[at : at + each] for piece in part] for at in range(0, len(parts), each)]
-    title: Line = [(f"gate weights of the {told.model}", "title"), (f"  {len(told.gates)} experts", "dim")]
+    title: Line = [(f"gate weights of the {told.model}", "title"), (f"  {len(told.gates or ())} experts", "dim")]
     return box(title, lines, across, min(len(lines), most) + 2)
 
 
-def brief_gate(told: Column, across: int) -> Line:
+def brief_gate(told: ModelList, across: int) -> Line:
     """The same in one line, for small screens."""
     line: Line = [(" gate  ", "dim")]
-    for expert, weight in enumerate(told.gates):
+    for expert, weight in enumerate(told.gates or ()):
         line += [(f"e{expert} ", "dim"), (BAR * round(weight * 8), f"series{expert % 6}"), (_weight(weight), "dim")]
     return fit(line, across)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cockpit.keys import COMPARE
-from cockpit.models.comparison import told_apart
+from cockpit.models.comparison import group_name
 from cockpit.models.groups import GROUPINGS, MOST_GROUPS, SETTINGS, RunGroup, chosen, grouped
 from cockpit.models.rows import Row
 from cockpit.panes import comparison as texts
@@ -56,7 +56,7 @@ class CompareScreen:
         comparison = self.comparing.about(self.words)
         line: Line = []
         for place, group in enumerate(self.groups if len(self.groups) > 1 else []):
-            told = told_apart(comparison, place) if comparison else group.rows[0].experiment
+            told = group_name(comparison, place) if comparison else group.rows[0].experiment
             seeds = f"{len(group.rows)} seeds" if len(group.rows) > 1 else group.rows[0].id[-4:]
             line.append((f"  {group.letter} {told} ({seeds})", texts.style(place)))
         return [*line, ("  comparing", "run")] if self.comparing.asking else line

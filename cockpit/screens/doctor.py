@@ -4,10 +4,11 @@ import time
 from typing import TYPE_CHECKING
 
 from cockpit.keys import DOCTOR
-from cockpit.models.findings import VERDICTS, Finding, findings
+from cockpit.models.findings import VERDICTS, findings
 from cockpit.models.rows import Row
 from cockpit.render.lines import Line, Lines, block, wrap
 from engine.report import numbers
+from engine.wire import ReportedCheck
 
 if TYPE_CHECKING:
     from cockpit.context import Context
@@ -24,7 +25,7 @@ class DoctorScreen:
     def __init__(self, context: "Context") -> None:
         self.context = context
         self.subject = ""
-        self.found: list[Finding] = []
+        self.found: list[ReportedCheck] = []
         self.trouble = ""
         self._asked: list[str] = []  # the words after ``engine doctor``
         self._run = ""

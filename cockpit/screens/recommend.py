@@ -7,13 +7,14 @@ import shlex
 from typing import TYPE_CHECKING
 
 from cockpit.keys import RECOMMEND
-from cockpit.models.recommendation import Named
+from cockpit.models.recommendation import common, shown
 from cockpit.models.rows import Row
 from cockpit.panes import recommend as panes
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside
 from cockpit.services.completion import Completion
 from cockpit.services.recommend import LENGTHS, ORDERS, Trial
+from engine.wire import ItemNames
 
 if TYPE_CHECKING:
     from cockpit.context import Context
@@ -120,31 +121,31 @@ class RecommendScreen:
         if trouble or answer is None:
             waits = "t types titles, / picks a held-out user, n the next one"
             return panes.instead(trouble, "loading the catalogue" if self.trial.loading else waits, across, down)
-        columns, chosen, parts = answer.shown, self.chosen, []
+        columns, chosen, parts = shown(answer), self.chosen, []
         sizes = panes.widths(across, len(columns))
         self._each = 2 if down - 2 >= 2 * self.trial.length and panes.cramped(columns, sizes) else 1
         self._rows = max(1, (down - 2) // self._each)
         self._top = max(0, min(max(self._top, self.place - self._rows + 1), self.place))
         for number, (told, size) in enumerate(zip(columns, sizes, strict=True)):
             cursor = self.place if number == self.list else None
-            parts.append(panes.model(told, answer.common, chosen, cursor, self._top, self._each, size, down))
+            parts.append(panes.model(told, common(answer), chosen, cursor, self._top, self._each, size, down))
             self._where.append((x, size, y + 1))
             x += size
         return beside(parts)
 
     @property
-    def chosen(self) -> Named | None:
+    def chosen(self) -> ItemNames | None:
         """The item under the cursor."""
-        columns = self.trial.answer.shown if self.trial.answer else ()
-        places = columns[self.list].places if self.list < len(columns) else ()
-        return places[self.place].named if self.place < len(places) else None
+        columns = shown(self.trial.answer) if self.trial.answer else []
+        items = columns[self.list].items if self.list < len(columns) else []
+        return items[self.place].names if self.place < len(items) else None
 
     # -- keys: the lists -----------------------------------------------------------------------------------------
 
     def _move(self, by: int, lists: int = 0) -> None:
-        columns = self.trial.answer.shown if self.trial.answer else ()
+        columns = shown(self.trial.answer) if self.trial.answer else []
         self.list = min(max(self.list + lists, 0), max(len(columns) - 1, 0))
-        most = len(columns[self.list].places) if columns else 0
+        most = len(columns[self.list].items) if columns else 0
         self.place = min(max(self.place + by, 0), max(most - 1, 0))
 
     def do_down(self) -> None:
@@ -217,7 +218,7 @@ class RecommendScreen:
         self.context.say(f"users {ORDERS[order]}")
         self.trial.take_order(order)
 
-    def _go_on_with(self, items: list[Named]) -> None:
+    def _go_on_with(self, items: list[ItemNames]) -> None:
         self.place = 0
         self.trial.take_history(items)
 
@@ -268,7 +269,7 @@ class RecommendScreen:
         one = typing.chosen(text)
         if one is None:
             self._type(typing, text)  # the search has not caught up, or found nothing: nothing is guessed
-        elif isinstance(one, Named):
+        elif isinstance(one, ItemNames):
             self._go_on_with([*self.trial.typed, one])
             self._type(Completion(users=False))
         else:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from cockpit.models.comparison import Comparison, parse
 from cockpit.services import engine
+from engine.runs.text import clean
+from engine.wire import Comparison, read
 
 Ask = Callable[..., Coroutine[Any, Any, engine.CommandResult]]
 Question = tuple[tuple[str, ...], object]  # the words, and what the answer depends on beside them
@@ -61,6 +62,6 @@ class Comparing:
             self.trouble = answer.message
             return
         try:
-            self.answer = parse(answer.value)
+            self.answer = read(Comparison, answer.value, clean)
         except ValueError as error:
-            self.trouble = str(error)
+            self.trouble = f"the answer of engine compare cannot be read: {error}"

@@ -1,12 +1,8 @@
 """What a person may mean who is typing a title or a user's id: asked of the server after each letter."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from cockpit.models.recommendation import Named, named
 from cockpit.services.recommender import Recommender
 from engine.runs.text import clean
+from engine.wire import HeldOutRow, ItemNames, read
 
 MOST = 30  # that are asked for
 STEPS = {
@@ -21,35 +17,13 @@ STEPS = {
 }
 
 
-@dataclass(frozen=True)
-class Person:
-    """A held-out row."""
-
-    row: int
-    user: str
-    events: int
-    ranks: tuple[tuple[str, float], ...] = ()  # what an evaluation gave its next item, by model
-
-    @property
-    def text(self) -> str:
-        """As people read it in a list."""
-        ranks = " · ".join(f"{rank:,.10g}" for _, rank in self.ranks)
-        return f"{self.user}   {ranks or f'{self.events} events'}"
-
-
-def person(record: Mapping[str, Any]) -> Person:
-    """KeyError, TypeError or ValueError where the record is none of a person."""
-    ranks = tuple((clean(model, 40), float(rank)) for model, rank in record["ranks"].items())
-    return Person(int(record["row"]), clean(record["user"], 80), int(record["events"]), ranks)
-
-
 class Completion:
     """Titles or users. ``found`` belongs to the text ``found_for``; None while a newer text is being looked up."""
 
     def __init__(self, users: bool, order: str = "") -> None:
         """``order`` of users: as the server sorts them."""
         self.users, self._order = users, order
-        self.found: list[Named] | list[Person] = []
+        self.found: list[ItemNames] | list[HeldOutRow] = []
         self.found_for: str | None = "" if not users else None
         self.trouble = ""
         self.cursor = 0
@@ -69,9 +43,9 @@ class Completion:
             return
         try:
             if self.users:
-                self.found = [person(one) for one in reply.result["people"]]
+                self.found = [read(HeldOutRow, one, clean) for one in reply.result["people"]]
             else:
-                self.found = [named(one) for one in reply.result["items"]]
+                self.found = [read(ItemNames, one, clean) for one in reply.result["items"]]
         except (KeyError, TypeError, ValueError) as error:
             self.trouble = f"the answer cannot be read: {error!r}"
 
@@ -79,7 +53,7 @@ class Completion:
         """Move among what was found."""
         self.cursor = min(max(self.cursor + STEPS.get(key, 0), 0), max(len(self.found) - 1, 0))
 
-    def chosen(self, text: str) -> Named | Person | None:
+    def chosen(self, text: str) -> ItemNames | HeldOutRow | None:
         """What stands under the cursor, once the search has caught up with the text."""
         return self.found[self.cursor] if self.found_for == text and self.found else None
 
@@ -92,13 +66,13 @@ class Completion:
     def title(self) -> str:
         """What the lines are."""
         first = self.found[0] if self.found else None
-        models = " · ".join(model for model, _ in first.ranks) if isinstance(first, Person) else ""
+        models = " · ".join(first.ranks) if isinstance(first, HeldOutRow) else ""
         return ("users" if self.users else "titles") + (f"  {models}" if models else "")
 
     @property
     def lines(self) -> list[str]:
         """What was found, as people read it."""
-        return [one.title if isinstance(one, Named) else one.text for one in self.found]
+        return [one.title if isinstance(one, ItemNames) else _text(one) for one in self.found]
 
     @property
     def state(self) -> str:
@@ -106,3 +80,9 @@ class Completion:
         if self.trouble or self.found_for is None:
             return self.trouble or "searching"
         return "nothing is alike"
+
+
+def _text(row: HeldOutRow) -> str:
+    """A row as it is listed: the user and the ranks, or the length of the history."""
+    ranks = " · ".join(f"{rank:,.10g}" for rank in row.ranks.values())
+    return f"{row.user}   {ranks or f'{row.events} events'}"

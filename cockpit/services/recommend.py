@@ -7,8 +7,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from cockpit.models.recommendation import LOADING, Named, Tried, tried
 from cockpit.services.recommender import Recommender, Reply
+from engine.runs.text import clean
+from engine.wire import LOADING, HeldOutRow, ItemNames, Recommendations, read
 
 Serve = Callable[[str, Path], Recommender]  # run, folder of runs
 LENGTHS = (10, 20, 50)
@@ -22,10 +23,10 @@ class Trial:
         self._root, self._serve, self._spawn = root, serve, spawn
         self.server: Recommender | None = None
         self.about: dict[str, Any] = {}
-        self.answer: Tried | None = None
+        self.answer: Recommendations | None = None
         self.trouble = ""
         self.person: int | None = None
-        self.typed: list[Named] = []
+        self.typed: list[ItemNames] = []
         self.length, self.seen, self.live = LENGTHS[0], False, True
         self.order, self._place = "row", 0  # of the held-out users, and where in it we are
         self.news = False  # an answer has come that was not looked at
@@ -48,7 +49,7 @@ class Trial:
             self.server.close()
 
     @property
-    def history(self) -> list[Named]:
+    def history(self) -> list[ItemNames]:
         """What the models go on from, as far as it is known here."""
         if self.person is None:
             return self.typed
@@ -93,11 +94,11 @@ class Trial:
             if reply.error:
                 self.order, self.trouble, self.news = "row", reply.error, True
             else:
-                self.take_person(int(reply.result["people"][0]["row"]))
+                self.take_person(read(HeldOutRow, reply.result["people"][0]).row)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             self.trouble, self.news = f"the answer cannot be read: {error!r}", True
 
-    def take_history(self, items: list[Named]) -> None:
+    def take_history(self, items: list[ItemNames]) -> None:
         """Go on with a history of one's own."""
         self.person, self.typed = None, items
         self.ask()
@@ -131,6 +132,6 @@ class Trial:
         self.news, self.trouble = True, reply.error
         if not reply.error and reply.result is not None:  # a superseded question has no result
             try:
-                self.answer = tried(reply.result)
-            except (KeyError, TypeError, ValueError) as error:
-                self.trouble = f"the answer cannot be read: {error!r}"
+                self.answer = read(Recommendations, reply.result, clean)
+            except ValueError as error:
+                self.trouble = f"the answer cannot be read: {error}"

@@ -10,6 +10,7 @@ from engine.compare.groups import resolve
 from engine.jobs.store import Store
 from engine.metrics.band import Band
 from engine.report.csv_files import write
+from engine.wire import plain
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -22,7 +23,7 @@ def compare(options: argparse.Namespace) -> int:
     if options.json:
         groups_json = [_curve(band) if band else None for band in bands]
         extra = {"curve": {"metric": options.curve, "groups": groups_json}} if options.curve else {}
-        print(json.dumps(comparison.as_json() | extra))
+        print(json.dumps(plain(comparison) | extra))
     elif options.csv is None or str(options.csv) != "-":
         print(table.text(comparison, options.all))
         if bands:

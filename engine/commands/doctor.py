@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine import config as configuration
 from engine.commands.overrides import stage_and_settings
@@ -19,6 +19,7 @@ from engine.jobs.store import Entry, Store
 from engine.runs.schema import CONFIG
 from engine.runs.text import clean, clean_lines
 from engine.stages import STAGES
+from engine.wire import Examination, ReportedCheck, plain
 
 if TYPE_CHECKING:
     from engine.doctor.table import CheckResult
@@ -59,7 +60,8 @@ def doctor(options: argparse.Namespace) -> int:
     verdicts = [result.outcome.verdict for result in results]
     sound, seconds = "fail" not in verdicts, time.monotonic() - begin
     if options.json:
-        print(json.dumps({"sound": sound, "seconds": round(seconds, 1), "checks": [_row(one) for one in results]}))
+        answer = Examination(sound, round(seconds, 1), [_reported(one) for one in results])
+        print(json.dumps(plain(answer)))
     else:
         counts = "  ".join(
             f"{glyph} {verdicts.count(verdict)}" for verdict, glyph in GLYPHS.items() if verdict in verdicts
@@ -96,16 +98,11 @@ def _lineage(store: Store, entry: Entry) -> dict[str, Path]:
     return found
 
 
-def _row(result: "CheckResult") -> dict[str, Any]:
-    return {
-        "check": result.check.name,
-        "about": result.check.stage,
-        "verdict": result.outcome.verdict,
-        "evidence": clean_lines(result.outcome.evidence),
-        "cause": clean_lines(result.outcome.cause),
-        "remedy": clean_lines(result.outcome.remedy),
-        "seconds": round(result.seconds, 2),
-    }
+def _reported(result: "CheckResult") -> ReportedCheck:
+    outcome = result.outcome
+    evidence, cause, remedy = map(clean_lines, (outcome.evidence, outcome.cause, outcome.remedy))
+    seconds = round(result.seconds, 2)
+    return ReportedCheck(result.check.name, result.check.stage, outcome.verdict, evidence, cause, remedy, seconds)
 
 
 def _text(result: "CheckResult") -> str:

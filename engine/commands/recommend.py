@@ -5,14 +5,13 @@ import json
 import shutil
 import sys
 import textwrap
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 from engine.jobs.store import Entry, Store
 
 if TYPE_CHECKING:
-    from engine.recommend.panel import Answer, Column
+    from engine.wire import ModelList, Recommendations
 
 WIDTH = 100  # of a table that goes into a file
 LATEST = 6  # items of a history that are named
@@ -41,6 +40,7 @@ def recommend(options: argparse.Namespace) -> int:
 def _side_by_side(entry: Entry, options: argparse.Namespace) -> int:
     from engine.recommend import histories
     from engine.recommend.panel import TEACHER, Panel, Question
+    from engine.wire import plain
 
     panel = Panel(entry.folder)
     row: int | None = None
@@ -56,13 +56,13 @@ def _side_by_side(entry: Entry, options: argparse.Namespace) -> int:
         panel.load(name)
     answer = panel.answer(question)
     if options.json:
-        print(json.dumps({"run": entry.id, "data": panel.data, "split": panel.people.split, **asdict(answer)}))
+        print(json.dumps({"run": entry.id, "data": panel.data, "split": panel.people.split, **plain(answer)}))
     else:
         print("\n".join(table(entry.id, panel.people.split, answer, shutil.get_terminal_size((WIDTH, 24)).columns)))
     return 0
 
 
-def table(run: str, split: str, answer: "Answer", width: int) -> list[str]:
+def table(run: str, split: str, answer: "Recommendations", width: int) -> list[str]:
     """The answer as lines of at most ``width`` cells: what was seen, the lists beside each other, what they share."""
     from rich.cells import set_cell_size
 
@@ -102,7 +102,7 @@ def table(run: str, split: str, answer: "Answer", width: int) -> list[str]:
     return lines
 
 
-def _head(column: "Column") -> str:
+def _head(column: "ModelList") -> str:
     source = {"live": ", asked live", "knowledge": ", from knowledge"}.get(column.source, "")
     return f"{column.model}{source}"
 

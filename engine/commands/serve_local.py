@@ -11,7 +11,7 @@ One JSON object a line in, one or more a line out; it ends with its input. No po
     people     text, start,      people: [{row, user, events, ranks}] whose id has the text in it, from ``start``
                count, order      on; total. ``order``: row, or of an evaluation gained, lost: by what the distilled
                                  student (or else the teacher) gains in 1/rank over the baseline; ranks: {model: rank}
-    recommend  row, or user,     history, user, next, columns, overlap (engine.recommend.panel.Answer)
+    recommend  row, or user,     history, user, next, columns, overlap (engine.wire.Recommendations)
                or history; count,
                hide_seen, live
 
@@ -37,14 +37,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from engine.errors import UserError
 from engine.jobs.store import Store
 from engine.recommend.histories import of_names
-from engine.recommend.panel import MAKERS, Answer, Panel, Question
+from engine.recommend.panel import MAKERS, Panel, Question
 from engine.recommend.per_user_gain import ORDERS
+from engine.wire import HeldOutRow, Recommendations, plain
 
 Record = dict[str, Any]
 MOST = 200  # entries of one answer
@@ -127,7 +127,7 @@ class Server:
     def _search(self, request: Record) -> Record:
         since = time.perf_counter()
         found = self.panel.catalogue.complete(_text(request, "text"), _count(request, "count", 10))
-        items = [asdict(self.panel.named(item)) for item in found]
+        items = [plain(self.panel.named(item)) for item in found]
         return {"items": items, "ms": round(1000 * (time.perf_counter() - since), 2)}
 
     def _people(self, request: Record) -> Record:
@@ -140,16 +140,16 @@ class Server:
         start = _count(request, "start", 0, most=len(rows))
         some = rows[start : start + _count(request, "count", 20)]
         ranks = panel.ranks if which in ORDERS else {}
-        told = [
-            {
-                "row": row,
-                "user": panel.people.name(row),
-                "events": len(panel.people.history(row)),
-                "ranks": {model: float(ranks[model][row]) for model in MAKERS if model in ranks},
-            }
+        found = [
+            HeldOutRow(
+                row,
+                panel.people.name(row),
+                events=len(panel.people.history(row)),
+                ranks={model: float(ranks[model][row]) for model in MAKERS if model in ranks},
+            )
             for row in some
         ]
-        return {"people": told, "total": len(rows)}
+        return {"people": [plain(one) for one in found], "total": len(rows)}
 
     def _recommend(self, given: Any, request: Record) -> None:
         question = self._question(request)
@@ -159,7 +159,7 @@ class Server:
             if self._asked is not None:
                 self._say({"id": self._asked[0], "superseded": True, "more": False})
             self._asked = (given, question) if unloaded or live else None
-            self._say({"id": given, "result": asdict(answer), "more": self._asked is not None})
+            self._say({"id": given, "result": plain(answer), "more": self._asked is not None})
             self._turn.notify()
 
     def _question(self, request: Record) -> Question:
@@ -197,12 +197,12 @@ class Server:
                     self.panel.load(name)
             self._go_on(given, question, self.panel.answer(question), more=False)
 
-    def _go_on(self, given: Any, question: Question, answer: Answer, more: bool) -> None:
+    def _go_on(self, given: Any, question: Question, answer: Recommendations, more: bool) -> None:
         """Say more to a question, unless a newer one has come."""
         with self._turn:
             if self._asked is not None and self._asked[1] is question:
                 self._asked = self._asked if more else None
-                self._say({"id": given, "result": asdict(answer), "more": more})
+                self._say({"id": given, "result": plain(answer), "more": more})
 
 
 def _object(line: bytes) -> Record:

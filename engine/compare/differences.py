@@ -14,27 +14,11 @@ from numpy.typing import NDArray
 from engine.compare.figures import Figure
 from engine.compare.groups import Group, pairs
 from engine.metrics.statistics import PairedDifference, holm, paired_rows, paired_t
+from engine.wire import GroupDifference
 
 SEEDS, ROWS = "seeds", "rows"
 
 RowValues = Mapping[tuple[str, str], NDArray[np.float64]]  # (model, metric) -> [R]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """``other`` minus ``base``. ``low``, ``high`` None: nothing can be said about chance. ``p_holm``: corrected."""
-
-    base: int
-    other: int
-    mean: float
-    percent: float | None
-    low: float | None
-    high: float | None
-    p: float
-    p_holm: float
-    n: int  # pairs: seeds or rows; 0 where the groups share no seed
-    over: str
-    verdict: str  # better, worse or undecided, by interval and corrected p
 
 
 @dataclass(frozen=True)
@@ -71,7 +55,7 @@ def compare(
     rows: Callable[[int, int], RowValues] | None,
     targets: Sequence[Sequence[str]],
     sampling: Sampling,
-) -> list[list[Compared]]:
+) -> list[list[GroupDifference]]:
     """The differences of every figure, in order of the figures.
 
     ``rows`` gives the values per test row of a member of a group, None for trainings. ``targets`` are the hashes of the
@@ -145,7 +129,7 @@ def _row_pairs(
     return (np.mean(whole[0], axis=0), np.mean(whole[1], axis=0)) if all(whole) else None
 
 
-def _corrected(figures: Sequence[Figure], raw: Sequence[Sequence[_Found]]) -> list[list[Compared]]:
+def _corrected(figures: Sequence[Figure], raw: Sequence[Sequence[_Found]]) -> list[list[GroupDifference]]:
     """Holm's correction within each model and each kind of pairing; the verdict follows the corrected p."""
     families: dict[tuple[str | None, str], list[tuple[int, int]]] = {}
     for place, found in enumerate(raw):
@@ -162,10 +146,10 @@ def _corrected(figures: Sequence[Figure], raw: Sequence[Sequence[_Found]]) -> li
     ]
 
 
-def _told(found: _Found, p_holm: float) -> Compared:
+def _told(found: _Found, p_holm: float) -> GroupDifference:
     d = found.difference
     certain = math.isfinite(d.low) and math.isfinite(d.high)
-    return Compared(
+    return GroupDifference(
         found.base,
         found.other,
         d.mean,

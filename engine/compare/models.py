@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from typing import IO
 
 from engine.compare import words
-from engine.compare.differences import Compared, RowValues, Sampling, compare
+from engine.compare.differences import RowValues, Sampling, compare
 from engine.compare.figures import COSTS, TESTED, Evaluated, Figure, evaluated, of_evaluations, row_values
 from engine.compare.groups import Group
 from engine.compare.parts import METRIC, Part, parts, sentence
 from engine.compare.parts import lines as part_lines
-from engine.compare.report import DRAWN, Spread, spread_of
+from engine.compare.report import DRAWN, spread_of
 from engine.report.csv_files import write_rows
 from engine.report.evaluation import WORDS
 from engine.report.numbers import NOTHING, fixed, mean_sd
 from engine.report.tables import align, wrapped
 from engine.stages import MODELS
+from engine.wire import GroupDifference, Spread
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Versus:
     model: str
     baseline: str
     metric: str
-    differences: list[Compared]
+    differences: list[GroupDifference]
 
 
 @dataclass(frozen=True)

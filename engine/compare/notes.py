@@ -1,7 +1,6 @@
 """Where a comparison is not fair, or says less than it seems to: one function per doubt."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from engine.compare.differences import common_seeds
 from engine.compare.figures import Evaluated, shared
@@ -10,83 +9,76 @@ from engine.jobs.state import State
 from engine.jobs.store import Entry
 from engine.runs.reader import history
 from engine.stages import STAGES, VAL_NDCG
+from engine.wire import Caveat
 
 Groups = Sequence[Group]
 
 
-@dataclass(frozen=True)
-class Note:
-    """``code`` for programs, ``text`` for people."""
-
-    code: str
-    text: str
-
-
-def notes(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> list[Note]:
+def notes(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> list[Caveat]:
     """Every doubt about these groups; ``evaluations`` of their members, empty for trainings."""
     found = [note for doubt in DOUBTS for note in doubt(groups)]
     return [*found, *_protocol(groups, evaluations), *_shared(evaluations)] if evaluations else found
 
 
-def _shared(evaluations: Sequence[Sequence[Evaluated]]) -> Iterator[Note]:
+def _shared(evaluations: Sequence[Sequence[Evaluated]]) -> Iterator[Caveat]:
     for model, runs in shared(evaluations).items():
-        yield Note("same-model", f"the {model} is the same in every group, so it is not compared: {_some(runs)}")
+        yield Caveat("same-model", f"the {model} is the same in every group, so it is not compared: {_some(runs)}")
 
 
-def _stages(groups: Groups) -> Iterator[Note]:
+def _stages(groups: Groups) -> Iterator[Caveat]:
     stages = [sorted({member.entry.info.stage for member in group.members}) for group in groups]
     if len({tuple(names) for names in stages}) > 1:
         told = "; ".join(f"{group.name}: {', '.join(names)}" for group, names in zip(groups, stages, strict=True))
-        yield Note("stage-differs", f"the runs are of different stages ({told})")
+        yield Caveat("stage-differs", f"the runs are of different stages ({told})")
 
 
-def _missing(groups: Groups) -> Iterator[Note]:
+def _missing(groups: Groups) -> Iterator[Caveat]:
     known = [sections(group) for group in groups]
     for stage in STAGES:
         without = [group.name for group, own in zip(groups, known, strict=True) if stage not in own]
         if 0 < len(without) < len(groups):
-            yield Note(
+            yield Caveat(
                 "stage-missing", f"no {stage} in {', '.join(without)}: its settings are not held against each other"
             )
 
 
-def _data(groups: Groups) -> Iterator[Note]:
+def _data(groups: Groups) -> Iterator[Caveat]:
     prints = [{maker.info.fingerprint if maker else None for maker in _each(group, "data")} for group in groups]
     if any(None in known for known in prints):
-        yield Note("data-unknown", "the data of some runs is no longer there, so it may not be the same")
+        yield Caveat("data-unknown", "the data of some runs is no longer there, so it may not be the same")
     elif len(set.union(*prints)) > 1:
         within = any(len(known) > 1 for known in prints)
-        yield Note("data-differs", f"the runs {'of a group ' if within else ''}were not made from the same data")
+        yield Caveat("data-differs", f"the runs {'of a group ' if within else ''}were not made from the same data")
 
 
 def _each(group: Group, stage: str) -> list[Entry | None]:
     return [member.maker(stage) for member in group.members]
 
 
-def _code(groups: Groups) -> Iterator[Note]:
+def _code(groups: Groups) -> Iterator[Caveat]:
     dirty = [run.id for run in _runs(groups) if run.info.git.get("dirty")]
     if dirty:
-        yield Note("dirty", f"made from code with uncommitted changes: {_some(dirty)}")
+        yield Caveat("dirty", f"made from code with uncommitted changes: {_some(dirty)}")
     commits = {str(member.entry.info.git.get("sha") or "?")[:10] for group in groups for member in group.members}
     if len(commits) > 1:
-        yield Note("code-differs", f"the runs were made from different versions of the code: {', '.join(commits)}")
+        yield Caveat("code-differs", f"the runs were made from different versions of the code: {', '.join(commits)}")
 
 
-def _ends(groups: Groups) -> Iterator[Note]:
+def _ends(groups: Groups) -> Iterator[Caveat]:
     runs = [member.entry for group in groups for member in group.members]
     living = [run.id for run in runs if run.state.living]
     early = [f"{run.id} ({run.state.value})" for run in runs if not run.state.living and run.state is not State.DONE]
     if living:
-        yield Note("unfinished", f"still at work, so the figures will change: {_some(living)}")
+        yield Caveat("unfinished", f"still at work, so the figures will change: {_some(living)}")
     if early:
-        yield Note("stopped-early", f"ended before their time: {_some(early)}")
+        yield Caveat("stopped-early", f"ended before their time: {_some(early)}")
 
 
-def _converged(groups: Groups) -> Iterator[Note]:
+def _converged(groups: Groups) -> Iterator[Caveat]:
     """A baseline that would still have improved makes anything look good beside it."""
     rising = [run.id for run in _runs(groups) if run.state is State.DONE and still_improving(run)]
     if rising:
-        yield Note(
+        yield Caveat(
             "still-improving",
             f"the last evaluation was the best one, so more steps may give more: {_some(rising)}",
         )
@@ -100,48 +92,50 @@ def still_improving(run: Entry) -> bool:
     return len(evaluations) > 1 and evaluations[-1].best
 
 
-def _seeds(groups: Groups) -> Iterator[Note]:
+def _seeds(groups: Groups) -> Iterator[Caveat]:
     single = [group.name for group in groups if len(set(group.seeds)) == 1]
     if single:
-        yield Note("one-seed", f"one seed says nothing about another seed: {_some(single)}")
+        yield Caveat("one-seed", f"one seed says nothing about another seed: {_some(single)}")
     twice = [group.name for group in groups if len(set(group.seeds)) < len(group.seeds)]
     if twice:
-        yield Note("repeated-seed", f"a seed stands more than once and pairs with nothing: {_some(twice)}")
+        yield Caveat("repeated-seed", f"a seed stands more than once and pairs with nothing: {_some(twice)}")
     for base, other in pairs(groups):
         a, b = groups[base], groups[other]
         if sorted(set(a.seeds)) != sorted(set(b.seeds)):
             shared = len(common_seeds(a, b))
-            yield Note(
+            yield Caveat(
                 "unequal-seeds",
                 f"{a.name} has seeds {_listed(a.seeds)}, {b.name} {_listed(b.seeds)}: {shared} can be paired",
             )
 
 
-def _mixed(groups: Groups) -> Iterator[Note]:
+def _mixed(groups: Groups) -> Iterator[Caveat]:
     for group in groups:
         different = differing(group.members)
         if different:
-            yield Note("mixed-settings", f"the runs of {group.name} differ in {_some(different)}, not only by seed")
+            yield Caveat("mixed-settings", f"the runs of {group.name} differ in {_some(different)}, not only by seed")
 
 
-def _gone(groups: Groups) -> Iterator[Note]:
+def _gone(groups: Groups) -> Iterator[Caveat]:
     gone = [run for member in _members(groups) for run in member.gone]
     if gone:
-        yield Note("made-from-gone", f"what they were made from is no longer there: {_some(gone)}")
+        yield Caveat("made-from-gone", f"what they were made from is no longer there: {_some(gone)}")
 
 
-def _protocol(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> Iterator[Note]:
+def _protocol(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> Iterator[Caveat]:
     rows = [one.main for group in evaluations for one in group]
     seen = {row["hide_seen"] for row in rows}
     if len(seen) > 1:
         used = "hidden" if rows[0]["hide_seen"] == "true" else "not hidden"
-        yield Note("protocol-differs", f"their main figures treat seen items differently; here they are {used} for all")
+        yield Caveat(
+            "protocol-differs", f"their main figures treat seen items differently; here they are {used} for all"
+        )
     if len({row["split_rule"] for row in rows}) > 1:
-        yield Note("protocol-differs", "the test rows were split off in different ways")
+        yield Caveat("protocol-differs", "the test rows were split off in different ways")
     for base, other in pairs(groups):
         a, b = ({one.targets for one in evaluations[place]} for place in (base, other))
         if a != b:
-            yield Note(
+            yield Caveat(
                 "targets-differ",
                 f"{groups[base].name} and {groups[other].name} did not rank the same test rows: nothing is decided "
                 "where they differ",
@@ -167,6 +161,6 @@ def _listed(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, sorted(set(seeds))))
 
 
-DOUBTS: tuple[Callable[[Groups], Iterator[Note]], ...] = (
+DOUBTS: tuple[Callable[[Groups], Iterator[Caveat]], ...] = (
     *(_stages, _missing, _data, _code, _ends, _converged, _seeds, _mixed, _gone),
 )

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from engine.compare.groups import Group, Member
-from engine.compare.report import Spread, spread_of
+from engine.compare.report import spread_of
 from engine.metrics.statistics import PairedDifference, holm, paired_t
 from engine.report.evaluation import read
 from engine.report.numbers import fixed
 from engine.report.tables import align
 from engine.runs.schema import ARTIFACTS
 from engine.stages import SLICES_TABLE
+from engine.wire import Spread
 
 METRIC = "ndcg@10"
 VERDICTS = ("better", "worse", "undecided")

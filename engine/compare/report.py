@@ -1,13 +1,13 @@
-"""A whole comparison as plain values: what the command prints, what programs get as JSON, and the rows of its CSV."""
+"""A whole comparison (``engine.wire.Comparison``) from run folders, and the rows of its CSV."""
 
 import functools
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import IO, Any
 
 from engine.compare import words
-from engine.compare.differences import Compared, RowValues, Sampling, compare
+from engine.compare.differences import RowValues, Sampling, compare
 from engine.compare.figures import (
     TESTED,
     Evaluated,
@@ -19,108 +19,23 @@ from engine.compare.figures import (
     row_values,
 )
 from engine.compare.groups import Group, sections
-from engine.compare.notes import Note, notes
+from engine.compare.notes import notes
 from engine.jobs.state import State
 from engine.report.csv_files import write_rows
 from engine.report.results import protocol
 from engine.report.results import rows as results_of
-
-
-@dataclass(frozen=True)
-class Member:
-    """A run of a group, for programs."""
-
-    id: str
-    stage: str
-    experiment: str
-    seed: int
-    state: str
-    dirty: bool
-    ended: float | None  # unix seconds
-
-
-@dataclass(frozen=True)
-class Compares:
-    """A group, for programs."""
-
-    name: str
-    label: str
-    runs: list[Member]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a setting is in each group. ``same``: it does not set the groups apart."""
-
-    name: str
-    values: list[Any]
-    same: bool
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A metric within one group. ``sd`` (over seeds, n - 1) is None for one value; ``mean`` where there is none."""
-
-    mean: float | None
-    sd: float | None
-    n: int
-    values: list[float | None]  # in order of the group's runs
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric of one model in every group, and how the groups differ from the first."""
-
-    metric: str
-    model: str | None
-    goal: str
-    groups: list[Spread]
-    differences: list[Compared]
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """Share of common first items of two models over the test rows; mean over the runs of a group."""
-
-    group: int
-    models: list[str]
-    value: float
-
-
-@dataclass(frozen=True)
-class Maker:
-    """A run that others rest on."""
-
-    stage: str
-    id: str
-    shared_with_all: bool
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """What a run was made from, makers first."""
-
-    group: int
-    run: str
-    made_from: list[Maker]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Everything that is known about how the groups differ; ``as_json`` is the form that programs read."""
-
-    groups: list[Compares]
-    settings: list[Setting]
-    protocol: str | None
-    metrics: list[Metric]
-    overlaps: list[Overlap]
-    lineage: list[Lineage]
-    notes: list[Note]
-    verdict: list[str]
-
-    def as_json(self) -> dict[str, Any]:
-        """Only plain values; what is not known is null."""
-        return asdict(self)
+from engine.wire import (
+    ComparedGroup,
+    ComparedMetric,
+    ComparedRun,
+    ComparedSetting,
+    Comparison,
+    GroupDifference,
+    Maker,
+    Overlap,
+    RunLineage,
+    Spread,
+)
 
 
 def build(groups: Sequence[Group]) -> Comparison:
@@ -141,7 +56,7 @@ def build(groups: Sequence[Group]) -> Comparison:
         figures = of_trainings(groups)
         differences = compare(groups, figures, None, [], Sampling(0, 0))
     metrics = [
-        Metric(figure.metric, figure.model, figure.goal, [spread_of(values) for values in figure.values], own)
+        ComparedMetric(figure.metric, figure.model, figure.goal, [spread_of(values) for values in figure.values], own)
         for figure, own in zip(figures, differences, strict=True)
     ]
     return Comparison(
@@ -169,8 +84,8 @@ def evaluations(groups: Sequence[Group]) -> list[list[Evaluated]]:
 
 
 def _asked(
-    figures: Sequence[Figure], differences: Sequence[list[Compared]]
-) -> list[tuple[str | None, str, list[Compared]]]:
+    figures: Sequence[Figure], differences: Sequence[list[GroupDifference]]
+) -> list[tuple[str | None, str, list[GroupDifference]]]:
     """What a sentence is due: of an evaluation its first metric, the others stand in the tables."""
     return [
         (figure.model, figure.metric, own)
@@ -190,12 +105,12 @@ def spread_of(values: list[float | None]) -> Spread:
     )
 
 
-def _group(group: Group) -> Compares:
-    return Compares(
+def _group(group: Group) -> ComparedGroup:
+    return ComparedGroup(
         group.name,
         group.label,
         [
-            Member(
+            ComparedRun(
                 member.entry.id,
                 member.entry.info.stage,
                 member.entry.info.experiment,
@@ -209,7 +124,7 @@ def _group(group: Group) -> Compares:
     )
 
 
-def _settings(groups: Sequence[Group]) -> list[Setting]:
+def _settings(groups: Sequence[Group]) -> list[ComparedSetting]:
     """Settings of a stage do not set a group apart that rests on no run of it: ``notes`` tells that it has none."""
     names = dict.fromkeys(name for group in groups for member in group.members for name in member.settings)
     known = [sections(group) for group in groups]
@@ -217,7 +132,7 @@ def _settings(groups: Sequence[Group]) -> list[Setting]:
     for name in names:
         values = [group.value(name) for group in groups]
         asked = [value for value, own in zip(values, known, strict=True) if name.partition(".")[0] in own]
-        rows.append(Setting(name, values, all(value == asked[0] for value in asked)))
+        rows.append(ComparedSetting(name, values, all(value == asked[0] for value in asked)))
     return rows
 
 
@@ -237,11 +152,11 @@ def _overlaps(groups: Sequence[Group]) -> list[Overlap]:
     return told
 
 
-def _lineage(groups: Sequence[Group]) -> list[Lineage]:
+def _lineage(groups: Sequence[Group]) -> list[RunLineage]:
     members = [(place, member) for place, group in enumerate(groups) for member in group.members]
     shared = set.intersection(*({maker.id for maker in member.makers} for _, member in members))
     return [
-        Lineage(
+        RunLineage(
             place,
             member.entry.id,
             [Maker(maker.info.stage, maker.id, maker.id in shared) for maker in member.makers],

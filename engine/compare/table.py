@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from engine.compare.report import Comparison, Metric
 from engine.report.numbers import NOTHING, interval, mean_sd, probability, setting
 from engine.report.tables import align, fitted, wrapped
 from engine.runs.text import clean
+from engine.wire import ComparedMetric, Comparison
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -69,7 +69,7 @@ def _figures(comparison: Comparison, model: str | None) -> list[str]:
     return lines
 
 
-def _telling(metric: Metric) -> bool:
+def _telling(metric: ComparedMetric) -> bool:
     """Not the learning rate and its like: neither is better."""
     return metric.model is not None or metric.goal != ""
 
@@ -85,7 +85,7 @@ def _overlaps(comparison: Comparison) -> Iterator[str]:
         yield f"first items that {pair} share: {', '.join(told)}"
 
 
-def _differences(metric: Metric) -> Iterator[list[str]]:
+def _differences(metric: ComparedMetric) -> Iterator[list[str]]:
     for one in metric.differences:
         certain = one.low is not None and one.high is not None
         yield [

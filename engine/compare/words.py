@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from engine.compare.differences import ROWS, SEEDS, Compared
+from engine.compare.differences import ROWS, SEEDS
 from engine.report.numbers import interval, probability
+from engine.wire import GroupDifference
 
 UNCERTAIN = "undecided"
 
 
-def verdicts(names: Sequence[str], asked: Sequence[tuple[str | None, str, list[Compared]]]) -> Iterator[str]:
+def verdicts(names: Sequence[str], asked: Sequence[tuple[str | None, str, list[GroupDifference]]]) -> Iterator[str]:
     """One sentence per model, metric and group that is held against the first group."""
     for model, metric, differences in asked:
         for base, other in dict.fromkeys((one.base, one.other) for one in differences):
@@ -16,7 +17,7 @@ def verdicts(names: Sequence[str], asked: Sequence[tuple[str | None, str, list[C
             yield sentence(names[base], names[other], model, metric, kinds)
 
 
-def sentence(base: str, other: str, model: str | None, metric: str, kinds: dict[str, Compared]) -> str:
+def sentence(base: str, other: str, model: str | None, metric: str, kinds: dict[str, GroupDifference]) -> str:
     """``B is better than A (student): ndcg@10 +0.0049 (+6.1 %); 95 % interval over 3 seeds ..., Holm's p ...``."""
     seeds, rows = kinds.get(SEEDS), kinds.get(ROWS)
     of = f" ({model})" if model else ""
@@ -29,7 +30,7 @@ def sentence(base: str, other: str, model: str | None, metric: str, kinds: dict[
     return f"{_claim(base, other, of, seeds, rows)}: {'; '.join([size, *told])}."
 
 
-def _claim(base: str, other: str, of: str, seeds: Compared | None, rows: Compared | None) -> str:
+def _claim(base: str, other: str, of: str, seeds: GroupDifference | None, rows: GroupDifference | None) -> str:
     """Better or worse only where everything that was tested says so."""
     told = [one for one in (seeds, rows) if one is not None and one.low is not None]
     verdicts = {one.verdict for one in told}
@@ -41,7 +42,7 @@ def _claim(base: str, other: str, of: str, seeds: Compared | None, rows: Compare
     return f"{other} and {base}{of} cannot be told apart"
 
 
-def _certainty(one: Compared) -> str:
+def _certainty(one: GroupDifference) -> str:
     if one.low is None or one.high is None:
         return "one seed says nothing about other seeds" if one.n == 1 else "they share no seed, so nothing is certain"
     pairs = f"{one.n:,} {one.over}"

@@ -6,7 +6,7 @@ Importing this file costs neither torch nor transformers: a catalogue can be sea
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -23,49 +23,13 @@ from engine.recommend.predictions import Answered, Prediction, Teller
 from engine.recommend.titles import Titles
 from engine.runs.text import clean
 from engine.stages import ADAPTER, DISTILLED_MODEL, ITEMS, LANGUAGE_MODEL, PROFILE, STUDENT_MODEL
+from engine.wire import FAILED, LOADING, MISSING_MODEL, READY, ItemNames, ModelList, RankedItem, Recommendations
 
 STUDENTS = {"student": STUDENT_MODEL, "distilled": DISTILLED_MODEL}
 TEACHER = "teacher"
 # Model -> stage that trains it, in the order in which they stand beside each other.
 MAKERS = {"student": STUDENT_MODEL.stage, TEACHER: ADAPTER.stage, "distilled": DISTILLED_MODEL.stage}
 MODELS = tuple(MAKERS)
-READY, LOADING, MISSING, FAILED = "ready", "loading", "missing", "failed"
-
-
-@dataclass(frozen=True)
-class Named:
-    """An item by all its names, safe to show."""
-
-    item: int
-    raw: str
-    title: str
-
-
-@dataclass(frozen=True)
-class Item:
-    """A place of a list. ``next``: it is what the person really chose."""
-
-    rank: int
-    item: int
-    raw: str
-    title: str
-    score: float
-    next: bool = False
-
-
-@dataclass(frozen=True)
-class Column:
-    """What one model says, or why it says nothing (``note``)."""
-
-    model: str
-    run: str  # that trained it
-    state: str  # ready, loading, missing, failed
-    note: str = ""
-    source: str = ""  # knowledge or live, of a teacher that is ready
-    items: list[Item] = field(default_factory=list)
-    next_rank: float | None = None  # of the true next item among the items not seen
-    gates: list[float] | None = None
-    ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -77,21 +41,6 @@ class Question:
     count: int = 10
     hide_seen: bool = True
     live: bool = True  # the teacher may be asked on the spot where it has not answered before
-
-
-@dataclass(frozen=True)
-class Answer:
-    """All columns, in the order of ``MODELS``; items that every two ready lists share."""
-
-    history: list[Named]  # oldest first
-    user: str
-    next: Named | None
-    columns: list[Column]
-    overlap: list[tuple[str, str, int]]
-
-    @property
-    def complete(self) -> bool:
-        return all(column.state != LOADING for column in self.columns)
 
 
 class Panel:
@@ -172,13 +121,13 @@ class Panel:
 
     # -- answers ---------------------------------------------------------------------------------------------------
 
-    def answer(self, question: Question, later: bool = False) -> Answer:
+    def answer(self, question: Question, later: bool = False) -> Recommendations:
         """What the models that are loaded say now; ``later``: the teacher need not think now, it is asked again."""
         people, row = self.people, question.row
         target = people.next(row) if row is not None else None
         told = {name: self._column(name, question, target, later) for name in MODELS}
         lists = {name: [one.item for one in column.items] for name, column in told.items() if column.state == READY}
-        return Answer(
+        return Recommendations(
             history=[self.named(item) for item in question.history.tolist()],
             user="" if row is None else people.name(row),
             next=None if target is None else self.named(target),
@@ -186,29 +135,29 @@ class Panel:
             overlap=shared(lists),
         )
 
-    def named(self, item: int) -> Named:
+    def named(self, item: int) -> ItemNames:
         """An item's names."""
-        return Named(item, clean(self.catalogue.raw[item], 80), self.catalogue.titles[item])
+        return ItemNames(item, clean(self.catalogue.raw[item], 80), self.catalogue.titles[item])
 
-    def _column(self, name: str, question: Question, target: int | None, later: bool) -> Column:
+    def _column(self, name: str, question: Question, target: int | None, later: bool) -> ModelList:
         folder = self.runs.get(MAKERS[name])
         if folder is None:
-            return Column(name, "", MISSING, f"no {MAKERS[name]} run stands behind {self.run}")
+            return ModelList(name, "", MISSING_MODEL, f"no {MAKERS[name]} run stands behind {self.run}")
         if not len(question.history):
-            return Column(name, folder.name, MISSING, "nothing can be said of an empty history")
+            return ModelList(name, folder.name, MISSING_MODEL, "nothing can be said of an empty history")
         if name == TEACHER and question.row is not None and isinstance(self._answered, Answered):
             row, answered = question.row, self._answered
             return self._ready(name, folder, "knowledge", lambda _: answered(row), question, target)
         if name == TEACHER and not question.live:
-            return Column(name, folder.name, MISSING, self._unasked(question))
+            return ModelList(name, folder.name, MISSING_MODEL, self._unasked(question))
         teller = self._tellers.get(name)
         if teller is None:
             what = "the language model" if name == TEACHER else "the model"
-            return Column(name, folder.name, LOADING, f"loading {what}")
+            return ModelList(name, folder.name, LOADING, f"loading {what}")
         if isinstance(teller, UserError):
-            return Column(name, folder.name, FAILED, clean(str(teller).replace("\n", "  "), 400))
+            return ModelList(name, folder.name, FAILED, clean(str(teller).replace("\n", "  "), 400))
         if name == TEACHER and later:
-            return Column(name, folder.name, LOADING, "asking the teacher")
+            return ModelList(name, folder.name, LOADING, "asking the teacher")
         return self._ready(name, folder, "live" if name == TEACHER else "", teller, question, target)
 
     def _unasked(self, question: Question) -> str:
@@ -224,7 +173,7 @@ class Panel:
         teller: Callable[[NDArray[np.int32]], Prediction],
         question: Question,
         target: int | None,
-    ) -> Column:
+    ) -> ModelList:
         since = time.perf_counter()
         told = teller(question.history)
         seen = question.history.tolist() if question.hide_seen else []
@@ -232,11 +181,11 @@ class Panel:
             best = first_items(told.scores, seen, question.count)
             rank = None if target is None else rank_of(told.scores, seen, target)
         except ValueError as error:
-            return Column(name, folder.name, FAILED, f"{error}: engine doctor {folder.name} says why", source)
+            return ModelList(name, folder.name, FAILED, f"{error}: engine doctor {folder.name} says why", source)
         items = []
         for place, (item, score) in enumerate(best, start=1):
             names = self.named(item)
-            items.append(Item(place, item, names.raw, names.title, round(score, 5), item == target))
+            items.append(RankedItem(place, item, names.raw, names.title, round(score, 5), item == target))
         gates = None if told.gates is None else [round(float(weight), 4) for weight in told.gates]
         taken = 1000 * (time.perf_counter() - since)
-        return Column(name, folder.name, READY, "", source, items, rank, gates, round(taken, 2))
+        return ModelList(name, folder.name, READY, "", source, items, rank, gates, round(taken, 2))

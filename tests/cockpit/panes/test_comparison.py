@@ -1,21 +1,29 @@
 """The texts of a comparison, from what the engine's own records say."""
 
-import json
-
-from cockpit.models.comparison import parse, told_apart
+from cockpit.models.comparison import group_name
 from cockpit.panes.comparison import metrics, notes, settings
 from cockpit.render.lines import plain
-from engine.compare.differences import Compared
-from engine.compare.notes import Note
-from engine.compare.report import Compares, Comparison, Lineage, Maker, Member, Metric, Setting, Spread
+from engine.wire import (
+    Caveat,
+    ComparedGroup,
+    ComparedMetric,
+    ComparedRun,
+    ComparedSetting,
+    Comparison,
+    GroupDifference,
+    Maker,
+    Overlap,
+    RunLineage,
+    Spread,
+)
 
-SEEDS = Compared(0, 1, 0.0123, 4.5, 0.0021, 0.0225, 0.01, 0.03, 3, "seeds", "better")
-ROWS = Compared(0, 1, 0.0123, 4.5, -0.001, 0.02, 0.2, 0.4, 1200, "rows", "undecided")
-ONE = Compared(0, 2, -0.02, None, None, None, 1.0, 1.0, 1, "seeds", "undecided")
+SEEDS = GroupDifference(0, 1, 0.0123, 4.5, 0.0021, 0.0225, 0.01, 0.03, 3, "seeds", "better")
+ROWS = GroupDifference(0, 1, 0.0123, 4.5, -0.001, 0.02, 0.2, 0.4, 1200, "rows", "undecided")
+ONE = GroupDifference(0, 2, -0.02, None, None, None, 1.0, 1.0, 1, "seeds", "undecided")
 
 
 def group(name, label, *runs):
-    return Compares(name, label, [Member(run, "evaluate", label, 1, "DONE", False, 1.0) for run in runs])
+    return ComparedGroup(name, label, [ComparedRun(run, "evaluate", label, 1, "DONE", False, 1.0) for run in runs])
 
 
 def comparison(third=False):
@@ -28,26 +36,28 @@ def comparison(third=False):
         differences.append(ONE)
     return Comparison(
         groups,
-        [Setting("student.dropout", [0.1, 0.4, None], False), Setting("student.tied", [True, True, True], True)],
-        "demo: 1,200 users",
-        [Metric("ndcg@10", "student", "max", spreads, differences), Metric("lr", None, "", spreads, [])],
-        [{"group": 0, "models": ["teacher", "student"], "value": 0.42}],
         [
-            Lineage(
+            ComparedSetting("student.dropout", [0.1, 0.4, None], False),
+            ComparedSetting("student.tied", [True, True, True], True),
+        ],
+        "demo: 1,200 users",
+        [
+            ComparedMetric("ndcg@10", "student", "max", spreads, differences),
+            ComparedMetric("lr", None, "", spreads, []),
+        ],
+        [Overlap(0, ["teacher", "student"], 0.42)],
+        [
+            RunLineage(
                 0, "evaluate-1-aaaa", [Maker("data", "data-1-dddd", True), Maker("student", "student-1-eeee", False)]
             )
         ],
-        [Note("dirty", "uncommitted changes")],
+        [Caveat("dirty", "uncommitted changes")],
         ["B is better than A (student)."],
     )
 
 
-def read(made):
-    return parse(json.loads(json.dumps(made.as_json())))
-
-
 def test_every_difference_has_a_line_with_its_interval_p_and_verdict():
-    lines = plain(metrics(read(comparison()), 118)).splitlines()
+    lines = plain(metrics(comparison(), 118)).splitlines()
     assert lines[1].split()[:4] == ["ndcg@10", "student", ".1259±.0021", ".1382±.0018"]
     assert lines[1].split()[4:] == ["+.0123", "+4.5", "[+.0021,+.0225]", ".030", "3", "seeds", "better"]
     assert lines[2].split() == ["+.0123", "+4.5", "[-.0010,+.0200]", ".400", "1,200", "rows", "undecided"]
@@ -55,30 +65,30 @@ def test_every_difference_has_a_line_with_its_interval_p_and_verdict():
 
 
 def test_on_a_small_screen_the_same_is_told_in_fewer_columns():
-    lines = plain(metrics(read(comparison()), 78)).splitlines()
+    lines = plain(metrics(comparison(), 78)).splitlines()
     assert max(map(len, lines)) <= 78
     assert lines[1].strip() == "student" and lines[3].split()[:2] == ["over", "rows"]
 
 
 def test_a_third_group_is_named_on_its_line_and_one_seed_says_so():
-    lines = plain(metrics(read(comparison(third=True)), 118)).splitlines()
+    lines = plain(metrics(comparison(third=True), 118)).splitlines()
     assert lines[1].split()[3:5] == ["B", ".1382±.0018"]
     assert lines[3].split() == ["C", ".1059", "-.0200", "one", "seed", "1", "seeds", "undecided"]
 
 
 def test_settings_that_are_the_same_are_counted_or_shown():
-    told = plain(settings(read(comparison()), False, 50))
+    told = plain(settings(comparison(), False, 50))
     assert "student.dropout 0.1" in told and "1 equal settings hidden" in told and "tied" not in told
-    told = plain(settings(read(comparison(third=True)), True, 50))
+    told = plain(settings(comparison(third=True), True, 50))
     assert "student.tied    true" in told and told.splitlines()[1].split() == ["student.dropout", "0.1", "0.4", "-"]
 
 
 def test_verdict_doubts_protocol_overlap_and_lineage_are_told():
-    told = plain(notes(read(comparison()), {}, 100))
+    told = plain(notes(comparison(), {}, 100))
     for part in ("▸ B is better", "⚠ uncommitted", "demo: 1,200 users", "teacher student share 42 %"):
         assert part.replace("42 %", "42%") in told
     assert "all  data dddd" in told and "A aaaa (gone) ◂ student eeee" in told
 
 
 def test_groups_are_called_by_what_sets_them_apart():
-    assert [told_apart(read(comparison()), place) for place in (0, 1)] == ["dropout=0.1", "dropout=0.4"]
+    assert [group_name(comparison(), index) for index in (0, 1)] == ["dropout=0.1", "dropout=0.4"]

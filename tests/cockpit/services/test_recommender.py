@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from cockpit.services.recommender import Recommender, Reply
+from engine.wire import HeldOutRow, Recommendations, plain, read
 
 
 def alive(process):
@@ -32,6 +33,11 @@ async def test_questions_are_answered_and_better_answers_follow(seven_stages):
     assert first.more and first.result["columns"][1]["state"] == "loading"
     await until(lambda: later and not later[-1].more)
     assert later[-1].result["columns"][1]["state"] == "ready"
+    for reply in (first, *later):
+        overlap = [tuple(one) for one in reply.result["overlap"]]
+        assert plain(read(Recommendations, reply.result)) == {**reply.result, "overlap": overlap}
+    rows = (await server.ask("people", text="", count=2, order="gained")).result["people"]
+    assert [plain(read(HeldOutRow, one)) for one in rows] == rows and rows[0]["ranks"]
     wrong = await server.ask("recommend", row=-1)
     assert "no row -1" in wrong.error and "Rows are 0 to 59" in wrong.error
     process = server._process.pid

@@ -15,6 +15,7 @@ from engine.data.sequences import Sequences
 from engine.doctor.table import CHECKS
 from engine.experiments.plan import fingerprints, pipeline
 from engine.runs.schema import Exit, RunInfo
+from engine.wire import Examination, plain, read
 
 QUICK = ["data", "--only", "ids", "--only", "no-leak"]
 
@@ -39,6 +40,7 @@ def test_a_sound_experiment_ends_with_zero_and_one_json_value(
     assert main(["doctor", *QUICK, "--json", "--runs", str(tmp_path)]) == 0
     captured = capsys.readouterr()
     report = json.loads(captured.out)
+    assert plain(read(Examination, report)) == report
     assert report["sound"] is True and report["seconds"] >= 0
     assert [check["check"] for check in report["checks"]] == ["no-leak", "ids"]
     fields = {"check", "about", "verdict", "evidence", "cause", "remedy", "seconds"}

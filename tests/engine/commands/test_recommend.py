@@ -6,7 +6,8 @@ from rich.cells import cell_len
 
 from engine import cli
 from engine.commands.recommend import table
-from engine.recommend.panel import Answer, Column, Item, Named
+from engine.recommend.panel import Panel
+from engine.wire import ItemNames, ModelList, RankedItem, Recommendations
 
 Captured = pytest.CaptureFixture[str]
 
@@ -49,26 +50,24 @@ def test_typed_titles_are_put_to_the_teacher_too_unless_not_wanted(seven_stages:
     assert printed.err == "" and columns["teacher"]["state"] == "missing"
 
 
-def _history(runs: Path) -> list[Named]:
-    from engine.recommend.panel import Panel
-
+def _history(runs: Path) -> list[ItemNames]:
     panel = Panel(runs / "evaluate")
     return [panel.named(item) for item in (3, 9)]
 
 
-def _column(model: str, titles: list[str], next: int = 0, **more: object) -> Column:
-    items = [Item(k, k, f"r{k}", title, 1.0 / k, k == next) for k, title in enumerate(titles, start=1)]
-    return Column(model, f"{model}-1", "ready", items=items, **more)  # type: ignore[arg-type]
+def _column(model: str, titles: list[str], next: int = 0, **more: object) -> ModelList:
+    items = [RankedItem(k, k, f"r{k}", title, 1.0 / k, k == next) for k, title in enumerate(titles, start=1)]
+    return ModelList(model, f"{model}-1", "ready", items=items, **more)  # type: ignore[arg-type]
 
 
 def test_the_true_item_what_all_share_and_what_is_missing_are_marked() -> None:
-    answer = Answer(
-        history=[Named(8, "r8", "Seen")],
+    answer = Recommendations(
+        history=[ItemNames(8, "r8", "Seen")],
         user="ann",
-        next=Named(2, "r2", "B"),
+        next=ItemNames(2, "r2", "B"),
         columns=[
             _column("student", ["A", "B"], next=2, next_rank=2.0),
-            Column("teacher", "", "missing", "no teacher run stands behind this"),
+            ModelList("teacher", "", "missing", "no teacher run stands behind this"),
             _column("distilled", ["A", "B", "C"], next=2, next_rank=2.0),
         ],
         overlap=[("student", "distilled", 2)],
@@ -82,7 +81,9 @@ def test_the_true_item_what_all_share_and_what_is_missing_are_marked() -> None:
 
 
 def test_wide_letters_do_not_push_the_columns_apart() -> None:
-    answer = Answer([], "", None, [_column("student", ["千と千尋の神隠し" * 9]), _column("distilled", ["B"])], [])
+    answer = Recommendations(
+        [], "", None, [_column("student", ["千と千尋の神隠し" * 9]), _column("distilled", ["B"])], []
+    )
     lines = table("evaluate-1", "test", answer, 80)
     row = next(line for line in lines if line.startswith("  1 "))
     assert cell_len(row) <= 80 and "…" in row

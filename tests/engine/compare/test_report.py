@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from engine.compare.groups import resolve
-from engine.compare.report import Comparison, build, csv_rows, write_csv
+from engine.compare.report import build, csv_rows, write_csv
 from engine.compare.table import text
 from engine.evaluate.figures import per_row
 from engine.metrics.statistics import holm, paired_rows, paired_t
+from engine.wire import Comparison, plain, read
 
 
 def compared(world: Any, *groups: str) -> Comparison:
@@ -201,7 +202,8 @@ def test_the_csv_has_the_numbers_of_the_json_to_the_last_digit(seeds: Any) -> No
     write_csv(comparison, file)
     lines = list(csv.DictReader(io.StringIO(file.getvalue())))
     assert len(lines) == len(list(csv_rows(comparison)))
-    told = json.loads(json.dumps(comparison.as_json()))
+    told = json.loads(json.dumps(plain(comparison)))
+    assert read(Comparison, told) == comparison
     place = 0
     for metric in told["metrics"]:
         for difference in metric["differences"] or [{"base": 0, "other": 1}]:

@@ -2,14 +2,15 @@
 
 import pytest
 
-from engine.compare.differences import ROWS, SEEDS, Compared
+from engine.compare.differences import ROWS, SEEDS
 from engine.compare.words import sentence
+from engine.wire import GroupDifference
 
 
-def told(over: str, verdict: str, n: int = 3) -> Compared:
+def told(over: str, verdict: str, n: int = 3) -> GroupDifference:
     certain = n > 1
     low, high = (0.01, 0.03) if certain else (None, None)
-    return Compared(0, 1, 0.02, 6.1, low, high, 0.01, 0.03, n, over, verdict)
+    return GroupDifference(0, 1, 0.02, 6.1, low, high, 0.01, 0.03, n, over, verdict)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def told(over: str, verdict: str, n: int = 3) -> Compared:
     ],
 )
 def test_better_is_said_only_where_all_that_was_tested_says_so(
-    seeds: Compared | None, rows: Compared | None, begins: str
+    seeds: GroupDifference | None, rows: GroupDifference | None, begins: str
 ) -> None:
     kinds = {one.over: one for one in (seeds, rows) if one is not None}
     assert sentence("A", "B", "student", "ndcg@10", kinds).startswith(begins)

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from engine.recommend.panel import FAILED, LOADING, MISSING, MODELS, READY, Answer, Column, Panel, Question
+from engine.recommend.panel import MODELS, Panel, Question
 from engine.runs.schema import ARTIFACTS
 from engine.stages import GATE_WEIGHTS, ROW_RANKS, STUDENT_MODEL, TEACHER_HELD_OUT
+from engine.wire import FAILED, LOADING, MISSING_MODEL, READY, ModelList, Recommendations
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +22,11 @@ def panel(seven_stages: Path) -> Panel:
     return panel
 
 
-def ask(panel: Panel, row: int, **more: bool) -> Answer:
+def ask(panel: Panel, row: int, **more: bool) -> Recommendations:
     return panel.answer(Question(panel.people.history(row), row, **more))
 
 
-def columns(answer: Answer) -> dict[str, Column]:
+def columns(answer: Recommendations) -> dict[str, ModelList]:
     return {column.model: column for column in answer.columns}
 
 
@@ -102,7 +103,7 @@ def test_without_leave_the_teacher_is_not_loaded_and_says_so(panel: Panel) -> No
     question = Question(panel.people.history(4), live=False)
     assert panel.needs(question) == []
     teacher = columns(panel.answer(question))["teacher"]
-    assert teacher.state == MISSING and "not asked live" in teacher.note
+    assert teacher.state == MISSING_MODEL and "not asked live" in teacher.note
 
 
 def test_a_model_that_is_not_there_says_so_and_the_others_answer(seven_stages: Path, tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_a_model_that_is_not_there_says_so_and_the_others_answer(seven_stages: P
     panel.load("student")
     told = columns(panel.answer(Question(panel.people.history(0), 0)))
     assert told["student"].state == READY
-    assert told["distilled"].state == MISSING and "no distill run" in told["distilled"].note
+    assert told["distilled"].state == MISSING_MODEL and "no distill run" in told["distilled"].note
     shutil.copytree(seven_stages, tmp_path / "runs")
     (tmp_path / "runs" / "student" / ARTIFACTS / STUDENT_MODEL.file).write_bytes(b"broken")
     panel = Panel(tmp_path / "runs" / "evaluate")
@@ -134,7 +135,7 @@ def test_scores_that_are_not_numbers_are_told_and_not_ranked(panel: Panel) -> No
 
 def test_after_an_empty_history_nothing_is_said(panel: Panel) -> None:
     answer = panel.answer(Question(np.zeros(0, dtype=np.int32)))
-    assert {column.state for column in answer.columns} == {MISSING}
+    assert {column.state for column in answer.columns} == {MISSING_MODEL}
 
 
 def test_a_catalogue_is_searched_without_the_heavy_libraries(seven_stages: Path) -> None:

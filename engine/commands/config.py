@@ -1,4 +1,4 @@
-"""``engine config``: every setting with its value, type, limits and meaning."""
+"""``engine config``: every setting with its value, the file that states it, type, limits and meaning."""
 
 import argparse
 import json
@@ -8,29 +8,31 @@ from typing import Any
 from engine import config
 from engine.commands.overrides import stage_and_settings
 from engine.config import presets
+from engine.config.origins import origins
 from engine.config.settings.tree import Setting, settings
 from engine.report.settings import flat
+
+COMMON = ("seed", "trainer", "launcher", "health")  # sections that every stage reads
 
 
 def show(options: argparse.Namespace) -> int:
     """Print the settings that belong to a stage, or all of them."""
     named = any("=" not in word for word in options.overrides)
-    stage, words = stage_and_settings(options.overrides)
+    stage, overrides = stage_and_settings(options.overrides)
     if options.save:
-        place = config.save(options.save, words)
-        told = f"saved to {place}; choose it with experiment={options.save}"
-        print(json.dumps({"saved": str(place), "experiment": options.save}) if options.json else told)
+        path = config.save(options.save, overrides)
+        message = f"saved to {path}; choose it with experiment={options.save}"
+        print(json.dumps({"saved": str(path), "experiment": options.save}) if options.json else message)
         return 0
-    resolved = config.resolve(words)
+    resolved = config.resolve(overrides)
     if options.yaml:
         print(config.dump(resolved.config), end="")
         return 0
-    values = flat(asdict(resolved.config))
-    rows = [
-        _described(item, values.get(item.key))
-        for item in settings(config.Config)
-        if not named or item.key.split(".")[0] in (stage, "seed", "trainer", "launcher", "health")
-    ]
+    wanted = (stage, *COMMON) if named else (*config.groups(), *COMMON)
+    items = [item for item in settings(config.Config) if item.key.split(".")[0] in wanted]
+    values, origin = flat(asdict(resolved.config)), origins(overrides, [item.key for item in items])
+    rows = [_described(item, values.get(item.key), origin[item.key]) for item in items]
+    choices = config.groups() | {"experiment": config.experiments()}
     if options.json:
         groups = {
             name: {"choice": resolved.choices.get(name), "choices": found} for name, found in config.groups().items()
@@ -39,26 +41,25 @@ def show(options: argparse.Namespace) -> int:
         print(json.dumps({"groups": groups, "settings": rows, **named_sets}))
         return 0
     width = max(len(row["key"]) for row in rows)
-    for name, choices in config.groups().items():
-        if not named or name in (stage, "trainer", "launcher", "health", "experiment"):
-            choices = config.experiments() if name == "experiment" else choices
-            print(f"{name}={resolved.choices.get(name)}   choices: {', '.join(choices)}")
+    for name in choices:
+        if name in (*wanted, "experiment"):
+            print(f"{name}={resolved.choices.get(name)}   choices: {', '.join(choices[name])}")
     print()
     for row in rows:
-        print(f"{row['key']:<{width}}  {_shown(row['value'])}  ({row['type']}{_limits(row)}) {row['help']}")
+        value = "null" if row["value"] is None else json.dumps(row["value"], ensure_ascii=False)
+        print(f"{row['key']:<{width}}  {value}  [{row['origin']}]  ({row['type']}{_limits(row)}) {row['help']}")
     return 0
 
 
-def _described(item: Setting, value: Any) -> dict[str, Any]:
-    limits = {name: item.meta.get(name) for name in ("low", "high", "above", "below", "unit")}
-    choices = list(item.meta.get("choices", ()))
+def _described(item: Setting, value: Any, origin: str) -> dict[str, Any]:
     return {
         "key": item.key,
         "value": value,
+        "origin": origin,
         "type": item.type_name,
         "help": item.meta.get("help", ""),
-        "choices": choices,
-        **limits,
+        "choices": list(item.meta.get("choices", ())),
+        **{name: item.meta.get(name) for name in ("low", "high", "above", "below", "unit")},
     }
 
 
@@ -68,7 +69,3 @@ def _limits(row: dict[str, Any]) -> str:
     if row["choices"]:
         parts.append(": " + "|".join(row["choices"]))
     return "".join(parts) + (f" {row['unit']}" if row["unit"] else "")
-
-
-def _shown(value: Any) -> str:
-    return "null" if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,15 +1,23 @@
 """Words and YAML to checked dataclasses."""
 
+import shutil
 from collections.abc import Iterator
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, make_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import hydra
 import pytest
+import yaml
 
 from engine import config
-from engine.config.settings.tree import settings
+from engine.cli import main
+from engine.config import compose
+from engine.config.settings import setting
+from engine.config.settings.data import DataSettings
+from engine.config.settings.tree import settings, tree_of
 from engine.errors import ConfigError
+from engine.report.settings import flat
 
 
 def test_the_default_is_the_demo_world_and_a_sasrec() -> None:
@@ -30,6 +38,70 @@ def test_the_named_experiments_are_there_and_each_keeps_its_own_data() -> None:
     assert {*papers, *controls, *sets} <= set(config.groups()["experiment"])
     for name in sets:
         assert config.load([f"experiment={name}"]).data.name == name
+
+
+@pytest.mark.parametrize("distill", config.groups()["distill"])
+@pytest.mark.parametrize("student", config.groups()["student"])
+def test_a_distilled_student_is_the_student_with_the_stated_differences(student: str, distill: str) -> None:
+    typed = ["student.dropout=0.35", "student.precision=bf16-mixed", "seed=5", "distill.student.epochs=1"]
+    loaded = config.load([f"student={student}", f"distill={distill}", *typed])
+    released = {"loss": "bce", "negatives": 1} if distill == "as-released" else {}
+    assert loaded.distill.student == replace(loaded.student, epochs=1, **released)
+    assert (loaded.student.dropout, loaded.student.seed, loaded.student.epochs != 1) == (0.35, 5, True)
+
+
+def test_a_base_file_is_no_choice() -> None:
+    assert (compose.folder() / "data" / "_base.yaml").is_file()
+    assert not any(choice.startswith("_") for choices in config.groups().values() for choice in choices)
+    with pytest.raises(ConfigError, match="no choice '_base'"):
+        config.load(["data=_base"])
+
+
+def inherited(path: Path) -> dict[str, Any]:
+    """The values of the files that a file is a difference over."""
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    names = [name for name in tree.get("defaults", []) if isinstance(name, str)]
+    return {key: value for name in names for key, value in stated(path.with_name(f"{name}.yaml")).items()}
+
+
+def stated(path: Path) -> dict[str, Any]:
+    own = yaml.safe_load(path.read_text(encoding="utf-8"))
+    own.pop("defaults", None)
+    return inherited(path) | flat(own)
+
+
+def test_no_choice_states_a_value_that_it_inherits() -> None:
+    files = [file for file in compose.folder().glob("*/*.yaml") if file.parent.name != "experiment"]
+    repeated = []
+    for file in files:
+        before, own = inherited(file), yaml.safe_load(file.read_text(encoding="utf-8"))
+        repeated += [f"{file.name}: {key}" for key, value in flat(own).items() if before.get(key, ...) == value]
+    assert len(files) > 30 and repeated == []
+
+
+def test_a_new_setting_of_the_data_needs_its_declaration_and_one_line_of_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "conf"
+    shutil.copytree(compose.folder(), folder)
+    with (folder / "data" / "_base.yaml").open("a") as file:
+        file.write("shuffle: false\n")
+    more = make_dataclass("More", [("shuffle", bool, setting("whether rows are shuffled"))], bases=(DataSettings,))
+    monkeypatch.setattr(compose, "folder", lambda: folder)
+    monkeypatch.setattr(compose, "_files", compose._files.__wrapped__)
+    for choice in config.groups()["data"]:
+        tree = compose.compose({"data": choice}, {}).tree["data"]
+        assert tree_of(more, tree, "data.", "").shuffle is False
+
+
+def test_the_files_are_composed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    composed: list[Any] = []
+    monkeypatch.setattr(hydra, "compose", lambda *_, real=hydra.compose, **how: composed.append(how) or real(*_, **how))
+    compose._files.cache_clear()
+    where = ["--runs", str(tmp_path), "--json"]
+    assert main(["run", "student", "student.dropout=0.15", "--plan", *where]) == 0
+    assert main(["sweep", "student", "student.dropout=0.1,0.2", "seed=1,2,3", "--plan", *where]) == 0
+    assert len(composed) == 1
 
 
 def test_a_typed_value_wins_over_the_files_and_reaches_what_refers_to_it() -> None:

@@ -178,8 +178,8 @@ def live(bench, seconds, *options, rate=0):
     terminal.shows("1,000/1,000", seconds=60)
     terminal.type("2")
     terminal.shows("gate load over time", "val_recall@10", seconds=60)
-    warm = time.perf_counter() + 4
-    terminal.until(lambda: time.perf_counter() > warm)
+    settled = time.perf_counter() + 4
+    terminal.until(lambda: time.perf_counter() > settled)
     out = measure(terminal, seconds)
     terminal.close()
     return out
@@ -190,8 +190,8 @@ def idle(seconds):
         bench = Bench(folder, 1000, 0)
         terminal = bench.open()
         terminal.shows("1,000/1,000", seconds=60)
-        warm = time.perf_counter() + 5
-        terminal.until(lambda: time.perf_counter() > warm)
+        settled = time.perf_counter() + 5
+        terminal.until(lambda: time.perf_counter() > settled)
         out = measure(terminal, seconds, keys=False)
         terminal.close()
         bench.close()

@@ -61,22 +61,22 @@ def main() -> None:
     parser.add_argument("events", nargs="?", type=lambda text: int(float(text)), default=32_000_000)
     parser.add_argument("words", nargs="*", help="more settings, for example data.split=temporal")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        source = Path(place) / "set"
+    with tempfile.TemporaryDirectory() as temporary:
+        source = Path(temporary) / "set"
         source.mkdir()
         begin = time.perf_counter()
         generate(source, chosen.events)
         size = (source / "ratings.csv").stat().st_size
         print(f"generated {chosen.events:,} events, {size / 1e6:,.0f} MB, in {time.perf_counter() - begin:.0f} s")
         words = ["data=ml-32m", f"data.path={source}", *chosen.words]
-        command = [sys.executable, "-c", CHILD, str(Path(place) / "run"), *words]
+        command = [sys.executable, "-c", CHILD, str(Path(temporary) / "run"), *words]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        told = json.loads(done.stdout.splitlines()[-1])
-        profile = json.loads((Path(place) / "run" / "artifacts" / "profile.json").read_text())
+        usage = json.loads(done.stdout.splitlines()[-1])
+        profile = json.loads((Path(temporary) / "run" / "artifacts" / "profile.json").read_text())
         print(f"{profile['users']:,} users, {profile['items']:,} items, rows {profile['rows']}")
         print(
-            f"prepared in {told['seconds']:.1f} s ({told['cpu']:.1f} s of CPU, {os.cpu_count()} cores), "
-            f"peak memory {told['peak'] / 1e6:.2f} GB"
+            f"prepared in {usage['seconds']:.1f} s ({usage['cpu']:.1f} s of CPU, {os.cpu_count()} cores), "
+            f"peak memory {usage['peak'] / 1e6:.2f} GB"
         )
 
 

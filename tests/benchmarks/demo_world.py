@@ -35,29 +35,29 @@ FORGET = 0.7  # weight of an item against the one after it
 TAIL = 5
 
 
-def told(names: list[str]) -> dict[str, NDArray[np.int64]]:
+def parsed(names: list[str]) -> dict[str, NDArray[np.int64]]:
     """What every title says, as numbers per item id; 0 for the padding."""
     matches = [TITLE.fullmatch(name) for name in names[1:]]
     columns: dict[str, NDArray[np.int64]] = {}
     for kind in ("series", "mood", "era", "genre"):
-        said = [match[kind] if match else "" for match in matches]
-        number = {word: place for place, word in enumerate(sorted(set(said)), start=1)}
-        columns[kind] = np.array([0, *(number[word] for word in said)])
+        words = [match[kind] if match else "" for match in matches]
+        number = {word: column for column, word in enumerate(sorted(set(words)), start=1)}
+        columns[kind] = np.array([0, *(number[word] for word in words)])
     columns["part"] = np.array([0, *(int(match["part"] or 1) if match else 0 for match in matches)])
     return columns
 
 
-def features(rows: Rows, said: dict[str, NDArray[np.int64]], seen: NDArray[np.int64]) -> Tensor:  # [R, n + 1, 7]
+def features(rows: Rows, words: dict[str, NDArray[np.int64]], seen: NDArray[np.int64]) -> Tensor:  # [R, n + 1, 7]
     result = np.zeros((len(rows), len(seen), 7), dtype=np.float32)
     result[:, :, 0], result[:, :, 1] = np.log1p(seen), seen == 0
     for row in range(len(rows)):
         history = rows.items[rows.start[row] : rows.stop[row]][::-1]
         weight = FORGET ** np.arange(len(history))
-        for place, kind in enumerate(("genre", "mood", "era", "series"), start=2):
-            share = np.bincount(said[kind][history], weight / weight.sum(), minlength=said[kind].max() + 1)
-            result[row, :, place] = share[said[kind]]
-        same = said["series"] == said["series"][history[0]]
-        result[row, :, 6] = same & (said["part"] == said["part"][history[0]] + 1)
+        for column, kind in enumerate(("genre", "mood", "era", "series"), start=2):
+            share = np.bincount(words[kind][history], weight / weight.sum(), minlength=words[kind].max() + 1)
+            result[row, :, column] = share[words[kind]]
+        same = words["series"] == words["series"][history[0]]
+        result[row, :, 6] = same & (words["part"] == words["part"][history[0]] + 1)
     return torch.from_numpy(result)
 
 
@@ -117,13 +117,13 @@ def main() -> None:
     names, sequences = titles(data / ITEMS.file), Sequences.load(data / SEQUENCES.file)
     validation, test = Rows.load(data / VALIDATION.file), Rows.load(data / TEST.file)
     count = rows_of(len(names) - 1)
-    seen, said = np.bincount(sequences.items, minlength=count), told(names)
+    seen, words = np.bincount(sequences.items, minlength=count), parsed(names)
     held, known = torch.from_numpy(validation.targets).long(), torch.from_numpy(test.targets).long()
-    weights = fitted(features(validation, said, seen), hidden(validation, count), held)
+    weights = fitted(features(validation, words, seen), hidden(validation, count), held)
     scores = {
         "popularity": torch.from_numpy(seen).repeat(len(test), 1),
         "sasrec": student_scores(student / ARTIFACTS / STUDENT_MODEL.file, test),
-        "titles": features(test, said, seen) @ weights,
+        "titles": features(test, words, seen) @ weights,
         "oracle": torch.from_numpy(load_file(data / ORACLE.file)["scores"]),
     }
     times = seen[test.targets]

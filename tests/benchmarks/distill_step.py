@@ -72,23 +72,23 @@ def steps(items: int, users: int, events: int, rounds: int, words: list[str]) ->
     top = max(settings.ranking.top, settings.kl.top)
     sequences, rankings, last = world(items, users, events, top)
     reach = partial(BatchSampler, sequences, length=student.max_length, batch=student.batch, seed=1, random=True)
-    sampler, taught_sampler = reach(), reach(last_position=settings.last_position > 0)
+    sampler, distill_sampler = reach(), reach(last_position=settings.last_position > 0)
     ps = losses.propensities(torch.from_numpy(np.bincount(sequences.items, minlength=items + 1)), settings.dro.power)
     answers = TeacherTargets(rankings, len(sequences.items), top, "cpu")
     last_targets = TeacherTargets(last, len(sequences.items) + 1, top, "cpu") if settings.last_position else None
     vectors = torch.randn(items + 1, 64)
     alone = StudentModule(SequenceModel(items, student), student, sampler)
     model = SequenceModel(items, student)
-    taught = DistillModule(
-        model, settings, taught_sampler, answers, vectors, ps, report_every=10, last_position=last_targets
+    distilling = DistillModule(
+        model, settings, distill_sampler, answers, vectors, ps, report_every=10, last_position=last_targets
     )
     found: dict[str, list[float]] = {"baseline": [], "distilled": []}
 
-    optimizers = {"baseline": alone.configure_optimizers(), "distilled": taught.configure_optimizers()}
+    optimizers = {"baseline": alone.configure_optimizers(), "distilled": distilling.configure_optimizers()}
 
     def step(name: str, number: int) -> None:
         optimizers[name].zero_grad()
-        out = alone.training_step(number, 0) if name == "baseline" else taught.training_step(number, 0)["loss"]
+        out = alone.training_step(number, 0) if name == "baseline" else distilling.training_step(number, 0)["loss"]
         out.backward()
         optimizers[name].step()
 
@@ -97,7 +97,7 @@ def steps(items: int, users: int, events: int, rounds: int, words: list[str]) ->
             seconds = timed(partial(step, name, abs(number)))
             if number >= 0:
                 times.append(1000 * seconds)
-    own, shown = (sum(len(part(number).items) for number in range(rounds)) for part in (sampler, taught_sampler))
+    own, shown = (sum(len(part(number).items) for number in range(rounds)) for part in (sampler, distill_sampler))
     # Every tenth step also measures each term's share of the gradient: the mean holds that, the median does not.
     return {
         "positions": own,
@@ -129,7 +129,7 @@ def published_loop(scores: Tensor, ranked: Tensor, weights: Tensor, negative: Te
 
 
 def against_published(items: int, rows: int, top: int, rounds: int) -> dict[str, float]:
-    """Median milliseconds of the ranking loss and its gradient, ways that give the same value.
+    """Median milliseconds of the ranking loss and its gradient, variants that give the same value.
 
     As released the propensities are float64 and so is everything computed with them; ``published_float32`` is the same
     loop spared that.
@@ -148,18 +148,18 @@ def against_published(items: int, rows: int, top: int, rounds: int) -> dict[str,
     def ours() -> Tensor:
         return losses.ranking_distillation(padded, ranked, weights, negative, alpha=ALPHA, ps=kept, beta=BETA)
 
-    ways: dict[str, Callable[[], Tensor]] = {
+    variants: dict[str, Callable[[], Tensor]] = {
         "ours": ours,
         "published": lambda: published_loop(plain, ranked, weights, negative, ps),
         "published_float32": lambda: published_loop(plain, ranked, weights, negative, kept),
     }
-    values = [float(way().detach()) for way in ways.values()]
+    values = [float(variant().detach()) for variant in variants.values()]
     if max(values) - min(values) > 1e-3:
-        raise SystemExit(f"the ways do not give the same loss: {values}")
-    found: dict[str, list[float]] = {name: [] for name in ways}
+        raise SystemExit(f"the variants do not give the same loss: {values}")
+    found: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
-        for name, way in ways.items():
-            found[name].append(1000 * timed(lambda way=way: way().backward()))  # type: ignore[misc]
+        for name, variant in variants.items():
+            found[name].append(1000 * timed(lambda variant=variant: variant().backward()))  # type: ignore[misc]
     middle = {name: statistics.median(times) for name, times in found.items()}
     return {f"{name}_ms": round(time, 2) for name, time in middle.items()} | {
         "times_as_fast": round(middle["published"] / middle["ours"], 2),

@@ -22,7 +22,7 @@ SORTED_ROWS = 2000
 
 
 def sorted_ranks(users: Tensor, table: Tensor, targets: Tensor, rows: Tensor, items: Tensor) -> Tensor:
-    """The usual way: all scores, seen ones masked, an argsort, and the place of the target in it."""
+    """The usual way: all scores, seen ones masked, an argsort, and the position of the target in it."""
     scores = users @ table.T
     scores[:, 0] = -torch.inf
     kept = scores.gather(1, targets[:, None])
@@ -87,7 +87,7 @@ def main() -> None:
             f"{way:<8} {one['rows']:>9,.0f} rows  {one['seconds']:8.1f} s  ({one['seconds'] * scale:8.1f} s for all)  "
             f"cpu {one['cpu'] * scale:7.1f} s  peak {one['peak_mb']:8,.0f} MB  {flops:6.1f} GFLOP/s of scores"
         )
-    print(f"the sort would hold {given.rows * (given.items + 1) * 12 / 2**30:,.0f} GiB of scores and places at once")
+    print(f"the sort would hold {given.rows * (given.items + 1) * 12 / 2**30:,.0f} GiB of scores and indices at once")
     same = abs(found["blocks"]["mrr"] - found["sort"]["mrr"])
     if given.rows <= SORTED_ROWS:
         print(f"both find the same ranks: mean reciprocal ranks differ by {same:.1e}")

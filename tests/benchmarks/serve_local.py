@@ -41,20 +41,20 @@ def pipeline(root: Path, items: int, users: int) -> list[str]:
         (root / name / ARTIFACTS).mkdir(parents=True)
         RunInfo(name, name, "benchmark", 1, name, own).write(root / name)
 
-    def place(artifact: Artifact) -> Path:
+    def path_of(artifact: Artifact) -> Path:
         return root / artifact.stage / ARTIFACTS / artifact.file
 
     raw = [str(number) for number in range(1, items + 1)]
-    pq.write_table(pa.table({"raw": raw, "title": titles}), place(ITEMS))
-    pq.write_table(pa.table({"raw": [str(number) for number in range(users)]}), place(USERS))
-    place(PROFILE).write_text(json.dumps({"name": "benchmark"}))
+    pq.write_table(pa.table({"raw": raw, "title": titles}), path_of(ITEMS))
+    pq.write_table(pa.table({"raw": [str(number) for number in range(users)]}), path_of(USERS))
+    path_of(PROFILE).write_text(json.dumps({"name": "benchmark"}))
     start = np.arange(users) * 51
     Rows(draw.integers(1, items + 1, users * 51).astype(np.int32), start, start + 50, np.arange(users)).save(
-        place(TEST)
+        path_of(TEST)
     )
     model = SequenceModel(items, config.load(["data=ml-1m"]).student)
     for artifact in (STUDENT_MODEL, DISTILLED_MODEL):
-        save_student(place(artifact), model)
+        save_student(path_of(artifact), model)
     return titles
 
 
@@ -82,14 +82,14 @@ class Server:
         times = self.seen.cpu_times()
         return time.perf_counter() - self.began, times.user + times.system
 
-    def repeated(self, method: str, questions: list[dict[str, Any]]) -> dict[str, float]:
-        """Milliseconds of each question: wall time at the pipe, and CPU time on average."""
+    def repeated(self, method: str, requests: list[dict[str, Any]]) -> dict[str, float]:
+        """Milliseconds of each request: wall time at the pipe, and CPU time on average."""
         wall, before = [], self.spent()[1]
-        for question in questions:
+        for request in requests:
             begin = time.perf_counter()
-            self.ask(method, **question)
+            self.ask(method, **request)
             wall.append(1000 * (time.perf_counter() - begin))
-        cpu = 1000 * (self.spent()[1] - before) / len(questions)
+        cpu = 1000 * (self.spent()[1] - before) / len(requests)
         return {
             "wall_median_ms": round(float(np.median(wall)), 1),
             "wall_p95_ms": round(float(np.percentile(wall, 95)), 1),

@@ -172,8 +172,8 @@ class RePlay:
         rows = self.world.rows
         ids = histories(rows, slice(None), self.length)  # [R, T] padded on the right with 0
         lengths = (ids != 0).sum(dim=1)
-        places = torch.arange(self.length) - (self.length - lengths)[:, None]
-        padded = torch.where(places >= 0, ids.gather(1, places.clamp(min=0)) - 1, self.world.items)
+        positions = torch.arange(self.length) - (self.length - lengths)[:, None]
+        padded = torch.where(positions >= 0, ids.gather(1, positions.clamp(min=0)) - 1, self.world.items)
         scores = self.model(feature_tensors={"item_id": padded}, padding_mask=padded != self.world.items)["logits"]
         scores = torch.cat([scores.new_full((len(scores), 1), -torch.inf), scores], dim=1)
         seen = tuple(torch.from_numpy(part.astype(np.int64)) for part in (rows.items, rows.start, rows.stop))

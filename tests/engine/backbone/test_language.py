@@ -62,8 +62,8 @@ def test_what_was_put_down_gives_bit_equal_states(tmp_path: Path, name: str) -> 
     language.refer(source, tmp_path / "reference")
     ids = torch.arange(6)[None]
     expected = language.states(model, model.get_input_embeddings()(ids))
-    for place in ("copy", "reference"):
-        again, _ = language.load(tmp_path / place, "32-true", "none", "cpu")
+    for name in ("copy", "reference"):
+        again, _ = language.load(tmp_path / name, "32-true", "none", "cpu")
         assert torch.equal(language.states(again, again.get_input_embeddings()(ids)), expected)
 
 
@@ -97,10 +97,10 @@ def test_a_folder_without_a_model_is_refused_with_the_alternatives(tmp_path: Pat
 
 
 def test_a_damaged_weight_file_is_refused(tmp_path: Path) -> None:
-    place = folder(tmp_path, "llama")
-    (place / "model.safetensors").write_bytes((place / "model.safetensors").read_bytes()[:500])
+    broken = folder(tmp_path, "llama")
+    (broken / "model.safetensors").write_bytes((broken / "model.safetensors").read_bytes()[:500])
     with pytest.raises(UserError, match="no language model can be read"):
-        language.read(str(place), torch.float32, "none", "cpu")
+        language.read(str(broken), torch.float32, "none", "cpu")
 
 
 def test_a_tokenizer_without_the_slots_is_refused() -> None:

@@ -49,11 +49,11 @@ def test_the_held_out_loss_is_that_of_a_loop_over_title_tokens() -> None:
     scores = made.model(input_ids=torch.from_numpy(tokens)).logits.double().log_softmax(dim=-1)
     slot, sums = made.vocabulary.history_slot, {"val_loss": [], "val_loss_without_history": []}
     for row, ids in enumerate(tokens.tolist()):
-        for place in range(1, len(ids)):
-            if ids[place] in (slot, made.vocabulary.padding) or ids[place - 1] == slot:
+        for index in range(1, len(ids)):
+            if ids[index] in (slot, made.vocabulary.padding) or ids[index - 1] == slot:
                 continue  # slots, padding and the comma that follows a slot
-            name = "val_loss" if slot in ids[:place] else "val_loss_without_history"
-            sums[name].append(-scores[row, place - 1, ids[place]].item())
+            name = "val_loss" if slot in ids[:index] else "val_loss_without_history"
+            sums[name].append(-scores[row, index - 1, ids[index]].item())
     found = made.held_out(lambda: None)
     for name, values in sums.items():
         assert len(values) > 10

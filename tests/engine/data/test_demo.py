@@ -60,10 +60,10 @@ def test_last_events_are_drawn_from_the_oracle(sets: Any) -> None:
     read, oracle = generate(small(sets, users=2000))
     last = np.flatnonzero(np.append(read.user[1:] != read.user[:-1], True))
     p = oracle.astype(np.float64)
-    told = np.log(p[read.user[last], read.item[last]])
+    log_p = np.log(p[read.user[last], read.item[last]])
     logs = np.log(np.where(p > 0, p, 1))
     entropy, spread = -(p * logs).sum(axis=1), (p * logs**2).sum(axis=1) - (p * logs).sum(axis=1) ** 2
-    assert abs(told.mean() + entropy.mean()) < 4 * np.sqrt(spread.sum()) / 2000
+    assert abs(log_p.mean() + entropy.mean()) < 4 * np.sqrt(spread.sum()) / 2000
 
 
 def test_a_user_who_follows_goes_on_with_the_next_part(sets: Any) -> None:
@@ -107,11 +107,11 @@ def test_series_have_different_names() -> None:
 
 
 def test_the_default_world_has_the_size_and_the_tail_that_were_asked_for(prepared: Prepared) -> None:
-    told = prepared.profile
-    assert (told["users"], told["items"]) == (1200, 1800) and 19_000 < told["interactions"] < 21_500
+    profile = prepared.profile
+    assert (profile["users"], profile["items"]) == (1200, 1800) and 19_000 < profile["interactions"] < 21_500
     seen = np.sort(prepared.items["seen"].to_numpy())[::-1]
     assert seen[:180].sum() > 0.3 * seen.sum()  # a tenth of the items has a third of the events
-    assert (seen <= 5).mean() > 0.35 and told["cold_items"] >= 40
+    assert (seen <= 5).mean() > 0.35 and profile["cold_items"] >= 40
 
 
 def test_oracle_and_popularity_are_a_ceiling_and_a_floor_far_apart(prepared: Prepared) -> None:
@@ -153,10 +153,10 @@ def transitions(prepared: Prepared) -> np.ndarray:
     """Score of every item by how often it followed the latest items in training, then by popularity."""
     count = len(prepared.items) + 1
     follows = np.zeros((count, count))
-    told = prepared.sequences
-    for begin, end in zip(told.offsets[:-1], told.offsets[1:], strict=True):
-        np.add.at(follows, (told.items[begin : end - 1], told.items[begin + 1 : end]), 1)
-    popular = np.bincount(told.items, minlength=count)
+    sequences = prepared.sequences
+    for begin, end in zip(sequences.offsets[:-1], sequences.offsets[1:], strict=True):
+        np.add.at(follows, (sequences.items[begin : end - 1], sequences.items[begin + 1 : end]), 1)
+    popular = np.bincount(sequences.items, minlength=count)
     return recent(prepared.test, 0.6, follows) + 1e-6 * popular
 
 

@@ -65,11 +65,11 @@ def test_a_set_is_fetched_once_and_progress_is_told(
     sets: Any, server: Any, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(monkeypatch, server, "/whole/set.zip", hashlib.md5(BODY).hexdigest())
-    told: list[tuple[int, int, str, str]] = []
+    reports: list[tuple[int, int, str, str]] = []
     given = sets.settings("ml-100k", path=None)
-    folder = fetched(given, lambda *words: told.append(words))
+    folder = fetched(given, lambda *words: reports.append(words))
     assert (folder / "set.zip").read_bytes() == BODY and folder == own_cache / "ml-100k"
-    assert len(told) > 1 and told[-1] == (len(BODY), len(BODY), "fetching set.zip", "bytes")
+    assert len(reports) > 1 and reports[-1] == (len(BODY), len(BODY), "fetching set.zip", "bytes")
     assert fetched(given, silent) == folder and len(server.asked) == 1
 
 

@@ -18,10 +18,10 @@ def sequences(prepared: Prepared) -> dict[str, list[str]]:
     """Raw user -> raw items of the training sequence."""
     raw_items = ["", *prepared.items["raw"].to_pylist()]
     raw_users = prepared.users["raw"].to_pylist()
-    told = prepared.sequences
+    sequences = prepared.sequences
     return {
-        raw_users[user]: [raw_items[item] for item in told.items[begin:end]]
-        for user, begin, end in zip(told.users, told.offsets[:-1], told.offsets[1:], strict=True)
+        raw_users[user]: [raw_items[item] for item in sequences.items[begin:end]]
+        for user, begin, end in zip(sequences.users, sequences.offsets[:-1], sequences.offsets[1:], strict=True)
     }
 
 
@@ -76,14 +76,14 @@ def test_seen_counts_training_events_only_and_cold_items_are_told(sets: Any) -> 
     assert prepared.profile["cold_items"] == 2
 
 
-@pytest.mark.parametrize(("choice", "left", "told"), [("keep", 6, {}), ("first", 5, {"said twice": 1})])
+@pytest.mark.parametrize(("choice", "left", "dropped"), [("keep", 6, {}), ("first", 5, {"said twice": 1})])
 def test_an_event_said_twice_is_kept_or_left_out_and_counted(
-    sets: Any, choice: str, left: int, told: dict[str, int]
+    sets: Any, choice: str, left: int, dropped: dict[str, int]
 ) -> None:
     sets.write("a.csv", TABLE + "u,a,1,5\nu,b,1,5\nu,a,1,4\nu,a,2,5\nu,c,3,5\nu,d,4,5\n")
     prepared = sets.prepare("table", duplicates=choice)
     assert prepared.profile["interactions"] == left
-    assert prepared.profile["dropped"] == told
+    assert prepared.profile["dropped"] == dropped
 
 
 def test_an_event_said_twice_can_be_an_error_that_names_it(sets: Any) -> None:
@@ -146,11 +146,11 @@ def test_the_hash_of_the_test_targets_changes_with_any_of_them(sets: Any) -> Non
 @pytest.mark.real
 def test_movielens_100k_has_its_published_size(real_sets: Callable[[str], Any]) -> None:
     prepared = real_sets("ml-100k").prepare("ml-100k")
-    told = prepared.profile
-    assert (told["users"], told["items"], told["interactions"]) == (943, 1682, 100_000)
-    assert told["rows"] == {"train": 98_114, "validation": 943, "test": 943}
+    profile = prepared.profile
+    assert (profile["users"], profile["items"], profile["interactions"]) == (943, 1682, 100_000)
+    assert profile["rows"] == {"train": 98_114, "validation": 943, "test": 943}
     assert prepared.items["raw"].to_pylist() == [str(number) for number in range(1, 1683)]
-    assert prepared.items["title"][49].as_py() == "Star Wars" and told["titles"]["missing"] == 0
+    assert prepared.items["title"][49].as_py() == "Star Wars" and profile["titles"]["missing"] == 0
 
 
 @pytest.mark.real
@@ -158,10 +158,10 @@ def test_the_users_split_of_movielens_100k_is_the_published_one(real_sets: Calla
     """754/94/95 users, 68,389 training rows, and iLoRA's rows: the same users, targets and items up to ties."""
     real = real_sets("ml-100k")
     prepared = real.prepare("ml-100k-ilora")
-    told = prepared.profile
-    assert (told["users"], told["items"]) == (943, 1682)
-    assert told["rows"] == {"train": 68_389, "validation": 94, "test": 95}
-    assert told["split_users"] | {"trained on only": 0} == {
+    profile = prepared.profile
+    assert (profile["users"], profile["items"]) == (943, 1682)
+    assert profile["rows"] == {"train": 68_389, "validation": 94, "test": 95}
+    assert profile["split_users"] | {"trained on only": 0} == {
         "train": 754,
         "validation": 94,
         "test": 95,
@@ -202,22 +202,22 @@ def test_the_users_split_of_movielens_100k_is_the_published_one(real_sets: Calla
 @pytest.mark.real
 def test_movielens_1m_has_the_published_size_and_all_titles(real_sets: Callable[[str], Any]) -> None:
     prepared = real_sets("ml-1m").prepare("ml-1m")
-    told = prepared.profile
-    assert (told["users"], told["items"], told["interactions"]) == (6040, 3416, 999_611)
-    assert told["titles"]["missing"] == 0
+    profile = prepared.profile
+    assert (profile["users"], profile["items"], profile["interactions"]) == (6040, 3416, 999_611)
+    assert profile["titles"]["missing"] == 0
 
 
 @pytest.mark.real
 def test_lastfm_is_split_as_llara_split_it(real_sets: Callable[[str], Any]) -> None:
     prepared = real_sets("lastfm-llara").prepare("lastfm")
-    told = prepared.profile
-    assert told["rows"] == {"train": 50_800, "validation": 122, "test": 122}
-    assert [told["split_users"][part] for part in ("train", "validation", "test")] == [976, 122, 122]
-    assert (told["items"], told["titles"]["missing"]) == (4606, 0)
+    profile = prepared.profile
+    assert profile["rows"] == {"train": 50_800, "validation": 122, "test": 122}
+    assert [profile["split_users"][part] for part in ("train", "validation", "test")] == [976, 122, 122]
+    assert (profile["items"], profile["titles"]["missing"]) == (4606, 0)
 
 
 @pytest.mark.real
 def test_amazon_toys_has_its_published_size(real_sets: Callable[[str], Any]) -> None:
-    told = real_sets("amazon-toys-2014").prepare("amazon-toys").profile
-    assert (told["users"], told["items"], told["interactions"]) == (19_412, 11_924, 167_597)
-    assert told["titles"]["missing"] == 0 and np.isclose(told["interactions"] / told["users"], 8.63, atol=0.01)
+    profile = real_sets("amazon-toys-2014").prepare("amazon-toys").profile
+    assert (profile["users"], profile["items"], profile["interactions"]) == (19_412, 11_924, 167_597)
+    assert profile["titles"]["missing"] == 0 and np.isclose(profile["interactions"] / profile["users"], 8.63, atol=0.01)

@@ -8,12 +8,12 @@ from engine.data.sequences import Rows, Sequences
 
 
 def test_sequences_are_read_back_as_they_were_saved(tmp_path: Path) -> None:
-    told = Sequences(np.array([3, 1, 2], dtype=np.int32), np.array([0, 1, 3]), np.array([4, 9]))
-    told.save(tmp_path / "s.safetensors")
+    sequences = Sequences(np.array([3, 1, 2], dtype=np.int32), np.array([0, 1, 3]), np.array([4, 9]))
+    sequences.save(tmp_path / "s.safetensors")
     back = Sequences.load(tmp_path / "s.safetensors")
     assert len(back) == 2
     for name in ("items", "offsets", "users"):
-        one, two = getattr(told, name), getattr(back, name)
+        one, two = getattr(sequences, name), getattr(back, name)
         assert one.dtype == two.dtype and np.array_equal(one, two)
 
 

@@ -1,4 +1,4 @@
-"""Which files belong to a set: found under every packing, told by name, missed with a remedy."""
+"""Which files belong to a set: found under every packing, identified by name, reported with a remedy where missing."""
 
 import subprocess
 import sys

@@ -44,9 +44,9 @@ def rows(held: Rows) -> list[tuple[int, list[int], int]]:
 
 def everything(split: Split) -> None:
     """What holds for every split: no target is trained on, no file shows a later part's targets."""
-    told = set(split.sequences.items.tolist())
+    learned = set(split.sequences.items.tolist())
     for held in (split.validation, split.test):
-        assert not told & set(held.targets.tolist())
+        assert not learned & set(held.targets.tolist())
     assert not set(split.validation.items.tolist()) & set(split.test.targets.tolist())
 
 
@@ -100,7 +100,7 @@ def test_the_temporal_split_cuts_all_rows_at_two_moments(sizes: list[int], windo
     for held, wanted in ((split.validation, every[a:b]), (split.test, every[b:])):
         expected = sorted((user, of_user(events, user)[:k], of_user(events, user)[k]) for _, user, k in wanted)
         assert sorted(rows(held)) == expected
-    told = trained(split.sequences)
+    learned = trained(split.sequences)
     cut = events.time[every[a - 1][0]]
     held_out = {row for row, _, _ in every[a:]}
     for user, size in enumerate(sizes):
@@ -110,9 +110,9 @@ def test_the_temporal_split_cuts_all_rows_at_two_moments(sizes: list[int], windo
             if begin + k in held_out or events.time[begin + k] > cut:
                 break
             past.append(of_user(events, user)[k])
-        assert told.get(user, []) == past
+        assert learned.get(user, []) == past
     for row, user, k in every[:a]:
-        assert events.items[row] in told[user], (row, user, k)
+        assert events.items[row] in learned[user], (row, user, k)
 
 
 def test_the_published_sizes_of_a_temporal_split_come_out() -> None:

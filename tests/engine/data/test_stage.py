@@ -49,9 +49,10 @@ def test_only_the_test_file_holds_the_test_targets(tmp_path: Path) -> None:
     folder = finished(tmp_path, *SMALL)  # in the demo world nobody has an item twice
     test = Rows.load(folder / TEST.file)
     for artifact in (SEQUENCES, TEST_HISTORIES):
-        told = Sequences.load(folder / artifact.file)
+        sequences = Sequences.load(folder / artifact.file)
         assert all(
-            target not in of_user(told, user) for user, target in zip(test.users, test.targets.tolist(), strict=True)
+            target not in of_user(sequences, user)
+            for user, target in zip(test.users, test.targets.tolist(), strict=True)
         )
     held = Rows.load(folder / VALIDATION.file)
     for user, target in zip(test.users, test.targets, strict=True):

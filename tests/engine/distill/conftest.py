@@ -21,27 +21,10 @@ from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 from engine.stages import ITEM_VECTORS, LAST_POSITION, PROFILE, RANKINGS, SEQUENCES, VALIDATION
+from tests.fixtures.students import counting, sequences_of
 
 ITEMS = 20
 TOP = 5
-
-
-def counting(users: int, seed: int = 0) -> list[list[int]]:
-    """Histories that count around the circle of items from a random start."""
-    random = np.random.default_rng(seed)
-    return [
-        [int((start + place) % ITEMS) + 1 for place in range(length)]
-        for start, length in zip(random.integers(0, ITEMS, users), random.integers(4, 12, users), strict=True)
-    ]
-
-
-def sequences_of(histories: list[list[int]]) -> Sequences:
-    lengths = [len(history) for history in histories]
-    return Sequences(
-        items=np.array([item for history in histories for item in history], dtype=np.int32),
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        users=np.arange(len(histories)),
-    )
 
 
 def teacher_of(sequences: Sequences, share: float = 1.0) -> Rankings:
@@ -102,8 +85,8 @@ def distill_run(tmp_path: Path) -> Callable[..., Run]:
     ) -> Run:
         store = Store(tmp_path / name)
         known: dict[str, Any] = {"experiment": "test", "seed": 1, "fingerprint": "f"}
-        whole = sequences_of(counting(users))
-        training = sequences_of(histories or [history[:-1] for history in counting(users)])
+        whole = sequences_of(counting(users, ITEMS))
+        training = sequences_of(histories or [history[:-1] for history in counting(users, ITEMS)])
         data = store.create(RunInfo(id=new_id("data"), stage="data", **known), "seed: 1\n")
         made = data / "artifacts"
         made.mkdir(exist_ok=True)
@@ -129,7 +112,7 @@ def distill_run(tmp_path: Path) -> Callable[..., Run]:
 @pytest.fixture
 def counting_world() -> tuple[Sequences, Rankings, Tensor]:
     """Training sequences, the teacher's rankings of them, and item vectors."""
-    sequences = sequences_of(counting(60))
+    sequences = sequences_of(counting(60, ITEMS))
     return sequences, teacher_of(sequences), circle()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from engine import config
 from engine.config.settings.distill import InjectionSettings
@@ -18,10 +18,9 @@ from engine.distill.injection import Injection, merged, tables
 from engine.metrics import ranking
 from engine.student.model import SequenceModel, load_student, save_student
 from engine.student.packed_sequences import of_histories
-from engine.student.reference import published_sasrec, published_tables
+from tests.fixtures.students import PUBLISHED, published
 
 GOLDEN = os.environ.get("ENGINE_GOLDEN")
-NETWORKS = {"SASRec": "sasrec-reference", "GRU": "gru4rec", "Caser": "caser"}
 
 
 @pytest.fixture
@@ -37,33 +36,13 @@ def injecting(**changes: object) -> InjectionSettings:
     return replace(base, **{"weight": 0.3, "hidden": None, "tables": "inputs"} | changes)  # type: ignore[arg-type]
 
 
-def published(kind: str, case: dict[str, Tensor], settings: StudentSettings) -> SequenceModel:
-    """The DLLM2Rec student of a kind with its golden weights."""
-    prefix = f"{kind}.state."
-    state = {name.removeprefix(prefix): value for name, value in case.items() if name.startswith(prefix)}
-    model = SequenceModel(60, settings)
-    if kind == "SASRec":
-        own = published_sasrec(state)
-    elif kind == "GRU":
-        own = published_tables(state) | {name: value for name, value in state.items() if name.startswith("gru.")}
-    else:
-        own = published_tables(state)
-        for index in range(3):  # [F, 1, height, D] images are [F, D, height] sequences
-            own[f"horizontal.{index}.weight"] = state[f"horizontal_cnn.{index}.weight"][:, 0].transpose(1, 2)
-            own[f"horizontal.{index}.bias"] = state[f"horizontal_cnn.{index}.bias"]
-        own["vertical.weight"] = state["vertical_cnn.weight"].view(1, 10)
-        own["vertical.bias"] = state["vertical_cnn.bias"]
-    model.network.load_state_dict(own)
-    return model.eval()
-
-
 @pytest.mark.skipif(GOLDEN is None, reason="ENGINE_GOLDEN does not name the folder of golden vectors")
-@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("kind", PUBLISHED)
 def test_a_student_with_injected_vectors_gives_the_published_scores(
     kind: str, student: Callable[..., StudentSettings], tmp_path: Path
 ) -> None:
     case = load_file(Path(GOLDEN or "") / "dllm2rec_students_forward.safetensors")
-    model = published(kind, case, student(NETWORKS[kind], max_length=10))
+    model = published(kind, case, student(PUBLISHED[kind], max_length=10))
     vectors = torch.nn.functional.pad(case["llm_item_table"].float(), (0, 0, 1, 0))
     injection = Injection(vectors, 64, injecting(standardise=False))
     assert isinstance(injection.project, nn.Linear)

@@ -23,11 +23,11 @@ from engine.metrics.ranking import (
 
 
 def slow_rank(scores: list[float], target: int, hidden: set[int]) -> float:
-    """Average place of the target over all orders of equal scores, found by sorting."""
+    """Average rank of the target over all orders of equal scores, found by sorting."""
     shown = [i for i in range(1, len(scores)) if i not in hidden or i == target]
     ordered = sorted(shown, key=lambda i: -scores[i])
-    places = [place for place, i in enumerate(ordered, start=1) if scores[i] == scores[target]]
-    return sum(places) / len(places)
+    ranks = [rank for rank, i in enumerate(ordered, start=1) if scores[i] == scores[target]]
+    return sum(ranks) / len(ranks)
 
 
 def golden(name: str) -> Path:
@@ -118,11 +118,11 @@ def test_the_order_of_the_items_does_not_matter_and_all_ranks_add_up(values: lis
     scores = torch.tensor([[-math.inf, *map(float, values)]])
     ranks = torch.cat([target_ranks(scores, torch.tensor([i])) for i in range(1, n + 1)])
     assert ranks.sum().item() == n * (n + 1) / 2
-    places = list(range(n))
-    order.shuffle(places)  # type: ignore[attr-defined]
-    mixed = torch.tensor([[-math.inf, *(float(values[p]) for p in places)]])
+    columns = list(range(n))
+    order.shuffle(columns)  # type: ignore[attr-defined]
+    mixed = torch.tensor([[-math.inf, *(float(values[p]) for p in columns)]])
     again = torch.cat([target_ranks(mixed, torch.tensor([i])) for i in range(1, n + 1)])
-    assert again.tolist() == ranks[places].tolist()
+    assert again.tolist() == ranks[columns].tolist()
 
 
 @pytest.mark.parametrize("biased", [False, True])
@@ -232,9 +232,9 @@ def test_metrics_equal_the_published_helper_of_dllm2rec() -> None:
     ranks = target_ranks(padded, targets)
     assert ranks.tolist() == (1 + stored["rank"]).tolist()
     assert n == 50
-    for place, k in enumerate((1, 5, 10, 20)):
-        assert hit_rate(ranks, k).mean().item() == pytest.approx(stored["hr"][place].item(), abs=1e-12)
-        assert ndcg(ranks, k).mean().item() == pytest.approx(stored["ndcg"][place].item(), abs=1e-12)
+    for index, k in enumerate((1, 5, 10, 20)):
+        assert hit_rate(ranks, k).mean().item() == pytest.approx(stored["hr"][index].item(), abs=1e-12)
+        assert ndcg(ranks, k).mean().item() == pytest.approx(stored["ndcg"][index].item(), abs=1e-12)
 
 
 def test_metrics_of_the_shipped_encoder_follow_from_its_ranks() -> None:

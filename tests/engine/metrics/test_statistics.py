@@ -222,8 +222,8 @@ def test_rows_that_do_not_differ_are_called_different_in_one_case_of_twenty() ->
     draw = np.random.default_rng(9)
     wrong = 0
     for trial in range(1000):
-        gains = draw.choice([0.0, 0.3, 0.5, 1.0], size=(2, 120), p=[0.8, 0.1, 0.05, 0.05])
-        wrong += paired_rows(gains[0], gains[1], samples=300, seed=trial).verdict() != "undecided"
+        ndcg = draw.choice([0.0, 0.3, 0.5, 1.0], size=(2, 120), p=[0.8, 0.1, 0.05, 0.05])
+        wrong += paired_rows(ndcg[0], ndcg[1], samples=300, seed=trial).verdict() != "undecided"
     assert 0.035 <= wrong / 1000 <= 0.065  # two standard errors around 0.05
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from engine import config
@@ -16,24 +15,7 @@ from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 from engine.stages import PROFILE, SEQUENCES, VALIDATION
-
-
-def sequences_of(histories: list[list[int]]) -> Sequences:
-    lengths = [len(history) for history in histories]
-    return Sequences(
-        items=np.array([item for history in histories for item in history], dtype=np.int32),
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        users=np.arange(len(histories)),
-    )
-
-
-def counting(users: int, items: int, seed: int = 0) -> list[list[int]]:
-    """Histories in which the next item is the current one plus one, from a random start, around the circle."""
-    random = np.random.default_rng(seed)
-    return [
-        [int((start + place) % items) + 1 for place in range(length)]
-        for start, length in zip(random.integers(0, items, users), random.integers(4, 12, users), strict=True)
-    ]
+from tests.fixtures.students import counting, sequences_of
 
 
 @pytest.fixture(scope="session")

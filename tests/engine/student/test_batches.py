@@ -46,7 +46,7 @@ def test_a_batch_tells_where_its_targets_stand_among_all_events(make_sequences: 
 def test_an_epoch_shows_every_user_with_a_next_item_once(make_sequences: Make) -> None:
     made = sampler(make_sequences(LONG))
     for epoch in range(4):
-        batches = [made(epoch * made.per_epoch + place) for place in range(made.per_epoch)]
+        batches = [made(epoch * made.per_epoch + batch) for batch in range(made.per_epoch)]
         users = sorted(item // 10 for batch in batches for item in batch.items[batch.packed.order == 0].tolist())
         assert users == [0, 1, 3, 4]
         assert sum(batch.positions for batch in batches) == 4 + 2 + 1 + 4

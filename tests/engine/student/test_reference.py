@@ -15,7 +15,8 @@ from engine.data.ids import from_zero_based
 from engine.metrics import ranking
 from engine.student.model import SequenceModel
 from engine.student.packed_sequences import ragged
-from engine.student.reference import published_sasrec, published_tables
+from engine.student.reference import published_sasrec
+from tests.fixtures.students import PUBLISHED, published
 
 GOLDEN = os.environ.get("ENGINE_GOLDEN")
 pytestmark = pytest.mark.skipif(not GOLDEN, reason="ENGINE_GOLDEN does not name the golden vectors")
@@ -98,35 +99,12 @@ def test_its_metrics_on_the_95_rows_are_the_published_ones(encoder: SequenceMode
     assert ranking.mrr(ranks).mean().item() == pytest.approx(expected["MRR"], abs=1e-9)
 
 
-def published(kind: str, case: dict[str, Tensor], settings: Settings) -> SequenceModel:
-    """The DLLM2Rec student of a kind with its golden weights."""
-    prefix = f"{kind}.state."
-    state = {name.removeprefix(prefix): value for name, value in case.items() if name.startswith(prefix)}
-    names = {"SASRec": "sasrec-reference", "GRU": "gru4rec", "Caser": "caser"}
-    shape = {"hidden": 64, "max_length": 10, "filters": 16, "heights": [2, 3, 4]}
-    model = SequenceModel(60, settings(model=names[kind], **shape))
-    if kind == "SASRec":
-        own = published_sasrec(state)
-    elif kind == "GRU":
-        own = published_tables(state) | {name: value for name, value in state.items() if name.startswith("gru.")}
-    else:
-        own = published_tables(state)
-        for index in range(3):  # [F, 1, height, D] images are [F, D, height] sequences
-            own[f"horizontal.{index}.weight"] = state[f"horizontal_cnn.{index}.weight"][:, 0].transpose(1, 2)
-            own[f"horizontal.{index}.bias"] = state[f"horizontal_cnn.{index}.bias"]
-        own["vertical.weight"], own["vertical.bias"] = (
-            state["vertical_cnn.weight"].view(1, 10),
-            state["vertical_cnn.bias"],
-        )
-    model.network.load_state_dict(own)
-    return model.eval()
-
-
 @pytest.mark.parametrize("kind", ["SASRec", "GRU", "Caser"])
 @pytest.mark.parametrize("injected", [False, True])
 def test_published_students_give_their_scores(kind: str, injected: bool, settings: Settings) -> None:
     case = golden("dllm2rec_students_forward")
-    model, history = published(kind, case, settings), own_ids(case["seq"], 60)
+    chosen = settings(model=PUBLISHED[kind], hidden=64, max_length=10, filters=16, heights=[2, 3, 4])
+    model, history = published(kind, case, chosen), own_ids(case["seq"], 60)
     inputs = model.network.inputs().detach().clone()
     if injected:
         text = case["llm_item_table"].float() @ case["fc_weight"].float().T + case["fc_bias"]

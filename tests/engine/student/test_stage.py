@@ -55,8 +55,8 @@ def test_it_writes_the_model_and_reports_what_the_table_says(
     with run:
         train_student(configured(epochs=6), run)
     model = load_student(run.folder / "artifacts" / STUDENT_MODEL.file)
-    told = history(run.folder)
-    best = max(told.evaluations, key=lambda evaluation: evaluation.values["val_ndcg@10"])
+    run_history = history(run.folder)
+    best = max(run_history.evaluations, key=lambda evaluation: evaluation.values["val_ndcg@10"])
     assert best.values["val_ndcg@10"] > 0.3  # chance is about 0.2 with 20 items
     assert model.items == 20
     reported = {name for name in STAGES["student"].metrics}

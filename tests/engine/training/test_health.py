@@ -1,4 +1,4 @@
-"""The watch over a run: every fault is found in a stream that has it, and none in the streams of sound demo runs."""
+"""The health monitor: every fault is found in a stream that has it, and none in the streams of sound demo runs."""
 
 import json
 import math
@@ -29,10 +29,10 @@ def rules() -> HealthSettings:
 
 
 @pytest.fixture
-def watch(rules: HealthSettings) -> HealthMonitor:
-    watch = HealthMonitor(rules)
-    watch.feed({"k": "schema", "groups": [{"name": name} for name in GROUPS], "course": {"patience": 10}})
-    return watch
+def monitored(rules: HealthSettings) -> HealthMonitor:
+    monitored = HealthMonitor(rules)
+    monitored.feed({"k": "schema", "groups": [{"name": name} for name in GROUPS], "course": {"patience": 10}})
+    return monitored
 
 
 def grad(step: int, norms: list[float | None], updates: list[float | None] | None = None) -> Event:
@@ -52,8 +52,8 @@ def gate(step: int, load: list[float], entropy: float) -> Event:
     return {"k": "gate", "step": step, "layer": "shared", "load": load, "ent": entropy}
 
 
-def told(watch: HealthMonitor, events: Iterable[Event]) -> list[HealthFinding]:
-    return [finding for event in events for finding in watch.feed(event)]
+def findings(monitored: HealthMonitor, events: Iterable[Event]) -> list[HealthFinding]:
+    return [finding for event in events for finding in monitored.feed(event)]
 
 
 def only(findings: list[HealthFinding]) -> HealthFinding:
@@ -65,128 +65,130 @@ def only(findings: list[HealthFinding]) -> HealthFinding:
 def test_nothing_is_named_in_a_sound_run_of_the_demo(path: Path, rules: HealthSettings) -> None:
     events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert len(events) > 5
-    assert [finding for finding in told(HealthMonitor(rules), events) if finding.level != "info"] == []
+    assert [finding for finding in findings(HealthMonitor(rules), events) if finding.level != "info"] == []
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_a_sound_run_keeps_a_distance_from_the_limits(path: Path, rules: HealthSettings) -> None:
     events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     tight = replace(rules, explode=rules.explode / 2, vanish=rules.vanish * 10, slow=rules.slow / 1.2)
-    assert [finding for finding in told(HealthMonitor(tight), events) if finding.level != "info"] == []
+    assert [finding for finding in findings(HealthMonitor(tight), events) if finding.level != "info"] == []
 
 
 def test_the_streams_of_all_stages_that_report_are_recorded() -> None:
     assert {path.stem for path in RECORDED} == {"student", "backbone", "teacher", "knowledge", "distill"}
 
 
-def test_a_loss_that_is_not_a_number_is_an_error_at_once(watch: HealthMonitor) -> None:
-    found = only(told(watch, [numbers(10, loss=1.0), numbers(20, loss="nan"), numbers(30, loss=1.0)]))
+def test_a_loss_that_is_not_a_number_is_an_error_at_once(monitored: HealthMonitor) -> None:
+    found = only(findings(monitored, [numbers(10, loss=1.0), numbers(20, loss="nan"), numbers(30, loss=1.0)]))
     assert (found.code, found.level) == ("nan_loss", "error") and "step 20" in found.hint
-    assert only(told(watch, [val(40, True, math.inf)])[:0] or [not_a_number("the loss", 3)]).code == "nan_loss"
+    assert only(findings(monitored, [val(40, True, math.inf)])[:0] or [not_a_number("the loss", 3)]).code == "nan_loss"
 
 
-def test_an_evaluation_that_is_not_a_number_is_an_error(watch: HealthMonitor) -> None:
-    assert only(told(watch, [val(10, True, math.inf)])).code == "nan_loss"
+def test_an_evaluation_that_is_not_a_number_is_an_error(monitored: HealthMonitor) -> None:
+    assert only(findings(monitored, [val(10, True, math.inf)])).code == "nan_loss"
 
 
-def test_a_gradient_that_is_not_a_number_names_its_group(watch: HealthMonitor) -> None:
-    found = only(told(watch, [grad(1, SOUND), grad(10, [0.01, math.nan, 9.0])]))
+def test_a_gradient_that_is_not_a_number_names_its_group(monitored: HealthMonitor) -> None:
+    found = only(findings(monitored, [grad(1, SOUND), grad(10, [0.01, math.nan, 9.0])]))
     assert (found.code, found.groups) == ("nan_loss", ("gate",))
 
 
 @pytest.mark.parametrize(("norm", "code"), [(None, "grad_none"), (0.0, "grad_zero")])
-def test_a_group_without_a_gradient_is_named_once_it_lasts(watch: HealthMonitor, norm: float | None, code: str) -> None:
+def test_a_group_without_a_gradient_is_named_once_it_lasts(
+    monitored: HealthMonitor, norm: float | None, code: str
+) -> None:
     events = [grad(step, [0.01, norm, 9.0]) for step in (1, 10, 20, 30)]
-    assert told(watch, events[:2]) == []
-    found = only(told(watch, events[2:]))
+    assert findings(monitored, events[:2]) == []
+    found = only(findings(monitored, events[2:]))
     assert (found.code, found.level, found.groups) == (code, "error", ("gate",))
 
 
-def test_parts_that_start_at_zero_may_begin_with_a_zero_gradient(watch: HealthMonitor) -> None:
-    assert told(watch, [grad(1, [0.0, 0.0, 7.0])] + [grad(step, SOUND) for step in range(10, 300, 10)]) == []
+def test_parts_that_start_at_zero_may_begin_with_a_zero_gradient(monitored: HealthMonitor) -> None:
+    assert findings(monitored, [grad(1, [0.0, 0.0, 7.0])] + [grad(step, SOUND) for step in range(10, 300, 10)]) == []
 
 
 def test_a_group_may_rest_where_the_plan_lists_it(rules: HealthSettings) -> None:
-    watch = HealthMonitor(rules)
-    watch.feed({"k": "schema", "groups": [{"name": "projector"}], "course": {"resting": ["projector"]}})
-    assert told(watch, [grad(step, [None]) for step in range(1, 9)]) == []
+    monitored = HealthMonitor(rules)
+    monitored.feed({"k": "schema", "groups": [{"name": "projector"}], "course": {"resting": ["projector"]}})
+    assert findings(monitored, [grad(step, [None]) for step in range(1, 9)]) == []
 
 
-def test_weights_that_get_a_gradient_and_do_not_move_are_named(watch: HealthMonitor) -> None:
-    found = only(told(watch, [grad(step, SOUND, [1e-3, 0.0, 1e-3]) for step in range(1, 6)]))
+def test_weights_that_get_a_gradient_and_do_not_move_are_named(monitored: HealthMonitor) -> None:
+    found = only(findings(monitored, [grad(step, SOUND, [1e-3, 0.0, 1e-3]) for step in range(1, 6)]))
     assert (found.code, found.groups) == ("still", ("gate",)) and "learning rate of 0" in found.hint
 
 
-def test_an_exploding_gradient_is_one_that_leaves_its_own_past(watch: HealthMonitor) -> None:
+def test_an_exploding_gradient_is_one_that_leaves_its_own_past(monitored: HealthMonitor) -> None:
     sound = [grad(step, SOUND) for step in range(10)]
-    found = only(told(watch, [*sound, *(grad(step, [0.01, 0.02, 200.0]) for step in range(10, 14))]))
+    found = only(findings(monitored, [*sound, *(grad(step, [0.01, 0.02, 200.0]) for step in range(10, 14))]))
     assert (found.code, found.groups) == ("explode", ("head",)) and "22.2 times" in found.hint
 
 
-def test_one_spike_is_no_explosion(watch: HealthMonitor) -> None:
+def test_one_spike_is_no_explosion(monitored: HealthMonitor) -> None:
     norms = [9.0] * 10 + [900.0] + [9.0] * 10
-    assert told(watch, [grad(step, [0.01, 0.02, norm]) for step, norm in enumerate(norms)]) == []
+    assert findings(monitored, [grad(step, [0.01, 0.02, norm]) for step, norm in enumerate(norms)]) == []
 
 
-def test_a_part_that_starts_at_zero_may_grow_while_it_carries_nothing(watch: HealthMonitor) -> None:
+def test_a_part_that_starts_at_zero_may_grow_while_it_carries_nothing(monitored: HealthMonitor) -> None:
     norms = [1e-6 * 3**step for step in range(12)]
-    assert told(watch, [grad(step, [norm, 0.02, 9.0]) for step, norm in enumerate(norms)]) == []
+    assert findings(monitored, [grad(step, [norm, 0.02, 9.0]) for step, norm in enumerate(norms)]) == []
 
 
-def test_a_slow_drift_is_no_explosion(watch: HealthMonitor) -> None:
-    assert told(watch, [grad(step, [0.01, 0.02, 1.05**step]) for step in range(120)]) == []
+def test_a_slow_drift_is_no_explosion(monitored: HealthMonitor) -> None:
+    assert findings(monitored, [grad(step, [0.01, 0.02, 1.05**step]) for step in range(120)]) == []
 
 
-def test_a_vanishing_gradient_is_named_and_its_return_is_told(watch: HealthMonitor) -> None:
+def test_a_vanishing_gradient_is_named_and_its_return_is_told(monitored: HealthMonitor) -> None:
     norms = [0.02] * 12 + [1e-6] * 4 + [0.02] * 4
-    first, second = told(watch, [grad(step, [0.01, norm, 9.0]) for step, norm in enumerate(norms)])
+    first, second = findings(monitored, [grad(step, [0.01, norm, 9.0]) for step, norm in enumerate(norms)])
     assert (first.code, first.level, first.groups) == ("grad_small", "warning", ("gate",))
     assert (second.code, second.level) == ("grad_small", "info") and second.hint.startswith("over since step 16")
 
 
-def test_a_gate_that_gives_everything_to_one_expert_has_collapsed(watch: HealthMonitor) -> None:
-    found = only(told(watch, [gate(step, [0.3, 0.3, 0.2, 0.2], 0.1) for step in range(4)]))
+def test_a_gate_that_gives_everything_to_one_expert_has_collapsed(monitored: HealthMonitor) -> None:
+    found = only(findings(monitored, [gate(step, [0.3, 0.3, 0.2, 0.2], 0.1) for step in range(4)]))
     assert (found.code, found.groups) == ("gate_collapse", ("shared",))
 
 
-def test_an_expert_without_load_is_dead(watch: HealthMonitor) -> None:
-    found = only(told(watch, [gate(step, [0.5, 0.499, 0.001, 0.0], 0.7) for step in range(4)]))
+def test_an_expert_without_load_is_dead(monitored: HealthMonitor) -> None:
+    found = only(findings(monitored, [gate(step, [0.5, 0.499, 0.001, 0.0], 0.7) for step in range(4)]))
     assert (found.code, found.groups) == ("dead_expert", ("shared e2", "shared e3"))
 
 
 def test_no_better_evaluation_is_told_where_nothing_ends_the_training(rules: HealthSettings) -> None:
-    watch = HealthMonitor(rules)
-    watch.feed({"k": "schema", "groups": [], "course": {"patience": 0}})
-    found = only(told(watch, [val(step, step < 3) for step in range(9)]))
+    monitored = HealthMonitor(rules)
+    monitored.feed({"k": "schema", "groups": [], "course": {"patience": 0}})
+    found = only(findings(monitored, [val(step, step < 3) for step in range(9)]))
     assert (found.code, found.level) == ("stagnation", "warning") and "for 5" in found.hint
-    over = only(told(watch, [val(9, True)]))
+    over = only(findings(monitored, [val(9, True)]))
     assert over.level == "info"
 
 
-def test_a_training_that_ends_by_itself_is_no_alarm(watch: HealthMonitor) -> None:
-    found = only(told(watch, [val(step, step < 3) for step in range(9)]))
+def test_a_training_that_ends_by_itself_is_no_alarm(monitored: HealthMonitor) -> None:
+    found = only(findings(monitored, [val(step, step < 3) for step in range(9)]))
     assert (found.level, "ends by itself after 10" in found.hint) == ("info", True)
 
 
-def test_a_training_that_never_gets_better_than_its_first_evaluation_is_stuck(watch: HealthMonitor) -> None:
-    found = only(told(watch, [val(step, step == 0) for step in range(6)]))
+def test_a_training_that_never_gets_better_than_its_first_evaluation_is_stuck(monitored: HealthMonitor) -> None:
+    found = only(findings(monitored, [val(step, step == 0) for step in range(6)]))
     assert found.level == "warning" and "never better than the first" in found.hint
 
 
 def test_a_resumed_training_counts_on(rules: HealthSettings) -> None:
-    watch = HealthMonitor(rules)
-    watch.feed({"k": "schema", "groups": [], "course": {"patience": 0, "stale": 4, "evaluations": 20}})
-    assert only(told(watch, [val(1, False)])).code == "stagnation"
+    monitored = HealthMonitor(rules)
+    monitored.feed({"k": "schema", "groups": [], "course": {"patience": 0, "stale": 4, "evaluations": 20}})
+    assert only(findings(monitored, [val(1, False)])).code == "stagnation"
 
 
-def test_a_training_that_became_slow_is_named(watch: HealthMonitor) -> None:
+def test_a_training_that_became_slow_is_named(monitored: HealthMonitor) -> None:
     speeds = [50.0] + [1000.0] * 12 + [200.0] * 5
-    found = only(told(watch, [numbers(step, positions_per_second=speed) for step, speed in enumerate(speeds)]))
+    found = only(findings(monitored, [numbers(step, positions_per_second=speed) for step, speed in enumerate(speeds)]))
     assert (found.code, found.level) == ("slow", "warning") and "20%" in found.hint
 
 
-def test_every_finding_has_a_likely_cause_and_a_next_step(watch: HealthMonitor) -> None:
-    found = told(watch, [grad(step, [None, 0.0, 9.0], [0.0, 0.0, 0.0]) for step in range(5)])
+def test_every_finding_has_a_likely_cause_and_a_next_step(monitored: HealthMonitor) -> None:
+    found = findings(monitored, [grad(step, [None, 0.0, 9.0], [0.0, 0.0, 0.0]) for step in range(5)])
     assert {finding.code for finding in found} == {"grad_none", "grad_zero", "still"}
     assert all(CAUSES[finding.code] in finding.hint for finding in found)
 
@@ -233,9 +235,9 @@ def test_a_fault_planted_into_a_real_stream_is_named(
     streams: Callable[[str], list[Event]], rules: HealthSettings, stage: str, group: str, change: Any, code: str
 ) -> None:
     events = streams(stage)
-    place = [entry["name"] for entry in events[0]["groups"]].index(group)
+    index = [entry["name"] for entry in events[0]["groups"]].index(group)
     for event in events:
         if event["k"] == "grad":
-            event["g"][place] = change(event["g"][place], event["step"])
-    found = [finding for finding in told(HealthMonitor(rules), events) if finding.level != "info"]
+            event["g"][index] = change(event["g"][index], event["step"])
+    found = [finding for finding in findings(HealthMonitor(rules), events) if finding.level != "info"]
     assert [(finding.code, finding.groups) for finding in found] == [(code, (group,))]

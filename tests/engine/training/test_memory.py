@@ -1,4 +1,4 @@
-"""Memory that does not suffice: real refusals of the allocators, and what is said about them."""
+"""Memory that does not suffice: real refusals of the allocators, and the messages about them."""
 
 import pytest
 import torch

@@ -35,10 +35,10 @@ def test_windows_become_the_users_they_were_cut_from(sets: Any, rated: bool) -> 
     validation, test = row([8, 9], 10, rated), row([11, 12, 13, 14], 15, rated) + row([16], 17, rated)
     files(sets, "".join(windows(user, 0, rated) for user in users), validation, test)
     read = sets.read("lastfm")
-    told: dict[str, list[int]] = {}
+    events: dict[str, list[int]] = {}
     for user, item in sets.events(read):
-        told.setdefault(user, []).append(int(item))
-    assert list(told.values()) == [*users, [8, 9, 10], [11, 12, 13, 14, 15], [16, 17]]
+        events.setdefault(user, []).append(int(item))
+    assert list(events.values()) == [*users, [8, 9, 10], [11, 12, 13, 14, 15], [16, 17]]
     assert read.part.tolist() == [0, 0, 0, 0, 1, 2, 2]
 
 

@@ -25,12 +25,12 @@ def test_any_packing_gives_the_same_bytes_and_tells_its_progress(sets: Any, name
         source = Source(sets.write(name, packed.getvalue()), "a.txt.gz")
     else:
         source = Source(sets.write(name, BODY))
-    told: list[tuple[int, int]] = []
-    followed = watched(Sources("pairs", {"interactions": source}), lambda done, total: told.append((done, total)))
+    reports: list[tuple[int, int]] = []
+    followed = watched(Sources("pairs", {"interactions": source}), lambda done, total: reports.append((done, total)))
     with binary(followed.parts["interactions"]) as file:
         assert file.read().decode() == BODY
     total = source.path.stat().st_size
-    assert told[-1] == (total, total) and [done for done, _ in told] == sorted(done for done, _ in told)
+    assert reports[-1] == (total, total) and [done for done, _ in reports] == sorted(done for done, _ in reports)
 
 
 def test_what_a_listener_raises_ends_the_reading(sets: Any) -> None:

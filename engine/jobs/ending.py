@@ -1,4 +1,4 @@
-"""How a supervisor records the end of an attempt: the reason in a line that a person can act on, and exit.json."""
+"""How a supervisor records the end of an attempt: ``exit.json``, with a reason of one line that a person can act on."""
 
 import os
 import signal
@@ -10,12 +10,12 @@ from engine.runs.files import free_bytes, refused, to_line
 from engine.runs.schema import CONSOLE, EXIT, Exit, Summary
 from engine.runs.text import clean
 
-ROOM = 4096  # bytes kept for exit.json, so that an end can be recorded on a full disk
-LAST_WORDS = 4096  # bytes of the console's end that are searched for a reason
+ROOM = 4096  # bytes reserved for exit.json, so that an end can be recorded on a full disk
+TAIL = 4096  # bytes of the console's end that are searched for a reason
 
 
 def reserve(folder: Path) -> None:
-    """Take the room of exit.json now: by the end there may be none."""
+    """Allocate exit.json now: the disk may be full when the attempt ends."""
     try:
         _reserved(folder).write_bytes(b" " * ROOM)
     except OSError as error:
@@ -23,7 +23,7 @@ def reserve(folder: Path) -> None:
 
 
 def record(folder: Path, end: Exit) -> None:
-    """Write exit.json into the room that was reserved, whole or not at all."""
+    """Write exit.json into the reserved file, whole or not at all."""
     with _reserved(folder).open("r+b") as file:
         file.write(to_line(asdict(end)))
         file.truncate()
@@ -33,7 +33,7 @@ def record(folder: Path, end: Exit) -> None:
 
 
 def why_stopped(code: int | None, number: int | None, request: str, grace: float) -> str:
-    """Why a stage ended that a person asked to; empty when it ended for another reason. ``request``: stop or kill."""
+    """Why a stage ended after a ``request`` (stop or kill); empty when it ended for another reason."""
     if number == signal.SIGKILL:
         if request == "kill":
             return "killed on request"
@@ -44,7 +44,7 @@ def why_stopped(code: int | None, number: int | None, request: str, grace: float
 
 
 def why_ended(folder: Path, attempt: int, code: int | None, number: int | None, oom_at: int | None) -> str:
-    """Why a stage ended by itself. ``oom_at``: its peak memory in bytes when the kernel says that was too much."""
+    """Why a stage ended without a request. ``oom_at``: its peak memory in bytes if the kernel killed it for that."""
     if code == 0:
         return ""
     if oom_at is not None:
@@ -56,16 +56,16 @@ def why_ended(folder: Path, attempt: int, code: int | None, number: int | None, 
     if code == STOPPED:
         return "stopped"
     summary = Summary.read(folder)
-    said = summary.error if summary and summary.attempt == attempt else ""
-    if not said and free_bytes(folder) < 2 * ROOM:
+    reported = summary.error if summary and summary.attempt == attempt else ""
+    if not reported and free_bytes(folder) < 2 * ROOM:
         return f"exit status {code}; the disk is full"
-    return said or last_line(folder / CONSOLE) or f"exit status {code}"
+    return reported or last_line(folder / CONSOLE) or f"exit status {code}"
 
 
 def last_line(console: Path) -> str:
-    """The last line of a console that says something, cleaned."""
+    """The last line of a console that is not blank, cleaned."""
     with console.open("rb") as file:
-        file.seek(max(os.fstat(file.fileno()).st_size - LAST_WORDS, 0))
+        file.seek(max(os.fstat(file.fileno()).st_size - TAIL, 0))
         lines = file.read().decode("utf-8", "replace").splitlines()
     return next((line for line in map(clean, reversed(lines)) if line.strip()), "").strip()
 

@@ -1,4 +1,4 @@
-"""Variables that a stage's process needs before it imports anything. What a person has set stays as it is."""
+"""Environment variables that a stage's process needs before it imports anything; a person's own values stay."""
 
 import os
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def stage_environment(given: Mapping[str, str], cores: int | None = None) -> dic
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "PYTHONUNBUFFERED": "1",  # console.log shows a line when it is printed, not 8 KiB later
         "PYTHONFAULTHANDLER": "1",  # a crash in native code leaves a traceback
-        "PYTHONSAFEPATH": "1",  # a person's random.py in the current folder is not the library's
+        "PYTHONSAFEPATH": "1",  # a random.py in the current folder does not hide the library's
         "PYTHONUTF8": "1",  # titles are printed whatever the locale says
         # One result per seed: read by CUDA's libraries when they start, so it is too late inside the stage.
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",

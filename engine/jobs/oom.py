@@ -1,4 +1,4 @@
-"""Whether the kernel killed something for lack of memory, as far as it tells: the counters of our control group."""
+"""Processes that the kernel killed for lack of memory, from the counters of this process's control group."""
 
 from pathlib import Path
 

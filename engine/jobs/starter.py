@@ -1,7 +1,4 @@
-"""Hands a run to a process that outlives its starter: to a supervisor on this machine, or to Slurm.
-
-launch(folder)      returns when the supervisor, or Slurm, has taken the run over
-"""
+"""Starts a run in a process that outlives its starter: a supervisor on this machine, or a Slurm job."""
 
 import json
 import os
@@ -29,10 +26,10 @@ def launch(
     environment: Mapping[str, str] | None = None,
     grace: float | None = None,
 ) -> None:
-    """Have the run at ``folder`` worked on by a process of its own; RunError when that is refused.
+    """Start the run at ``folder`` and return when the supervisor, or Slurm, has taken it over; RunError when refused.
 
-    ``argv`` is the stage's command (default: ``engine stage FOLDER``), ``environment`` what a person has set (default:
-    this process's). Leaves no child behind and may be called from a process with threads.
+    ``argv`` is the stage's command (default: ``engine stage FOLDER``), ``environment`` a person's (default: this
+    process's). Leaves no child process and may be called from a process with threads.
     """
     folder = Path(folder).absolute()
     info = RunInfo.read(folder)
@@ -40,8 +37,8 @@ def launch(
     if info.sbatch is not None:
         _submit(folder, info, argv or [], os.environ if environment is None else environment, grace)
         return
-    told, tell = os.pipe()
-    command = [sys.executable, "-m", "engine.jobs.supervisor", str(folder), f"--ready={tell}", f"--grace={grace}"]
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "engine.jobs.supervisor", str(folder), f"--ready={writer}", f"--grace={grace}"]
     try:
         with (folder / schema.CONSOLE).open("ab") as console:
             helper = subprocess.Popen(
@@ -49,31 +46,31 @@ def launch(
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
-                pass_fds=[tell],
+                pass_fds=[writer],
                 start_new_session=True,
                 env=stage_environment(os.environ if environment is None else environment),
             )
     except OSError as error:
-        os.close(told)
+        os.close(reader)
         raise refused(error, folder / schema.CONSOLE) from error
     finally:
-        os.close(tell)
-    helper.wait()  # it forks and is gone at once; the supervisor is nobody's child
+        os.close(writer)
+    helper.wait()  # it forks and exits at once, so the supervisor is no child of this process
     try:
-        answer = _answer(told)
+        answer = _answer(reader)
     finally:
-        os.close(told)
+        os.close(reader)
     if answer is None:
         raise RunError(
             "its supervisor did not start", location=str(folder), remedy=f"See why in {folder / schema.CONSOLE}"
         )
     if answer:
-        raise RunError(answer["cause"], location=answer["place"], remedy=answer["remedy"])
+        raise RunError(answer["cause"], location=answer["location"], remedy=answer["remedy"])
 
 
 def _submit(folder: Path, info: RunInfo, argv: Sequence[str], environment: Mapping[str, str], grace: float) -> None:
-    """Hand the run to Slurm, holding its lock so that nobody else begins it meanwhile."""
-    lock = schema.take_lock(folder, PATIENCE)  # the supervisor that has just recorded an end may not be gone yet
+    """Submit the run to Slurm, holding its lock so that no other process begins it meanwhile."""
+    lock = schema.take_lock(folder, PATIENCE)  # a supervisor that has just recorded an end may still be exiting
     try:
         before = slurm.SlurmJob.read(folder)
         attempt = schema.next_attempt(folder)
@@ -85,12 +82,12 @@ def _submit(folder: Path, info: RunInfo, argv: Sequence[str], environment: Mappi
         os.close(lock)
 
 
-def _answer(told: int) -> dict[str, str] | None:
-    """What the supervisor says: {} when it has taken over, else its error; None when it died or is too slow."""
-    words, deadline = b"", time.monotonic() + HANDSHAKE
-    while select.select([told], [], [], max(deadline - time.monotonic(), 0))[0]:
-        part = os.read(told, 4096)
+def _answer(reader: int) -> dict[str, str] | None:
+    """The supervisor's answer: {} when it has taken over, else its error; None when it died or is too slow."""
+    answer, deadline = b"", time.monotonic() + HANDSHAKE
+    while select.select([reader], [], [], max(deadline - time.monotonic(), 0))[0]:
+        part = os.read(reader, 4096)
         if not part:
             break
-        words += part
-    return json.loads(words) if words else None
+        answer += part
+    return json.loads(answer) if answer else None

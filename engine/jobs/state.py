@@ -1,6 +1,6 @@
-"""How a run stands, told from facts: what its supervisor and its stage wrote down, and whether they live.
+"""The state of a run, derived from the records of its supervisor and its stage and from whether they are alive.
 
-Silence alone proves nothing: a run is called dead only when its processes are gone or its machine was started again.
+Silence proves nothing: a run counts as dead only when its processes are gone or its machine was restarted.
 """
 
 import signal
@@ -13,7 +13,7 @@ from engine.jobs.slurm import SlurmJob
 from engine.runs.identity import Identity, boot
 from engine.runs.schema import Exit, Process, QueueOverride, RunInfo, Summary
 
-UNSTARTED = 10.0  # seconds in which a planned run has to be taken up
+UNSTARTED = 10.0  # seconds in which a supervisor has to take up a planned run
 SILENT = 30.0  # seconds without a heartbeat after which a living run is stalled
 SILENT_ELSEWHERE = 120.0  # the same on another machine, whose clock and file cache may lag behind
 STOPPED = 143  # exit status of a stage that was asked to stop and wrote its checkpoint
@@ -21,12 +21,12 @@ WAITING, QUEUED, RUNNING = "waiting", "queued", "running"  # phases in process.j
 
 
 class State(StrEnum):
-    """How a run stands."""
+    """Derived anew whenever it is asked for, never stored."""
 
     WAITING = "WAITING"  # for the runs whose artifacts it needs
     QUEUED = "QUEUED"  # for a free slot
     RUNNING = "RUNNING"
-    STALLED = "STALLED"  # alive, but not heard of
+    STALLED = "STALLED"  # alive, but without a heartbeat
     DONE = "DONE"
     FAILED = "FAILED"
     STOPPED = "STOPPED"  # by a person, with its work saved
@@ -41,20 +41,20 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Status:
-    """A state and, in a line, why."""
+    """A state and, in a line, the reason for it."""
 
     state: State
     reason: str = ""
 
 
 def status(folder: Path, info: RunInfo, now: float | None = None) -> Status:
-    """How the run at ``folder`` stands. ``now``: unix seconds."""
-    first = _look(folder, info, time.time() if now is None else now)
-    # Between two files that were read the run may have moved on; an end or a new attempt is there at a second look.
-    return _look(folder, info, time.time() if now is None else now) if first.state is State.LOST else first
+    """The status of the run at ``folder``. ``now``: unix seconds."""
+    first = _examine(folder, info, time.time() if now is None else now)
+    # The run may have moved on between two files that were read; a second look finds its end or its new attempt.
+    return _examine(folder, info, time.time() if now is None else now) if first.state is State.LOST else first
 
 
-def _look(folder: Path, info: RunInfo, now: float) -> Status:
+def _examine(folder: Path, info: RunInfo, now: float) -> Status:
     end = Exit.read(folder)
     if end:
         return ended(end)
@@ -74,19 +74,19 @@ def _look(folder: Path, info: RunInfo, now: float) -> Status:
     stage = process.stage if process and process.stage else summary.process if summary else None
     supervisor = process.supervisor if process else None
     if process and process.phase in (WAITING, QUEUED):
-        return _not_yet(folder, process)
-    told = [identity.alive for identity in (supervisor, stage) if identity]
+        return _waiting(folder, process)
+    alive = [identity.alive for identity in (supervisor, stage) if identity]
     if summary and summary.ended and not (supervisor and supervisor.alive):
-        return _by_its_own_word(summary)  # its process may still be on its way out
-    if any(told):
+        return _ended_unrecorded(summary)  # its process may still be exiting
+    if any(alive):
         return _at_work(process, summary, now)
-    if None in told:
-        return _elsewhere(stage or supervisor, now - _heard(process, summary))
+    if None in alive:
+        return _elsewhere(stage or supervisor, now - _last_sign(process, summary))
     return _lost(stage or supervisor)
 
 
 def ended(end: Exit) -> Status:
-    """What an end that a supervisor recorded amounts to."""
+    """The status that follows from an end that a supervisor recorded."""
     reason = first_line(end.reason)
     if end.code == 0:
         return Status(State.DONE)
@@ -101,7 +101,7 @@ def ended(end: Exit) -> Status:
 
 
 def first_line(text: str) -> str:
-    """What is wrong, without the remedy that stands below it."""
+    """The cause, without the remedy below it."""
     return text.split("\n", 1)[0]
 
 
@@ -111,51 +111,50 @@ def signal_name(number: int) -> str:
     return f"signal {number} ({known[number]})" if number in known else f"signal {number}"
 
 
-def _not_yet(folder: Path, process: Process) -> Status:
+def _waiting(folder: Path, process: Process) -> Status:
     if process.supervisor.alive is False:
         return _lost(process.supervisor)
     where = "" if process.supervisor.here else f" on {process.supervisor.host}"
+    state = State(process.phase.upper())
     if QueueOverride.read(folder).paused:
-        return Status(State(process.phase.upper()), f"paused by a person{where}")
-    if process.phase == WAITING:
-        return Status(State.WAITING, f"for its inputs{where}")
-    return Status(State.QUEUED, f"for a free slot{where}")
+        return Status(state, f"paused by a person{where}")
+    return Status(state, f"for {'its inputs' if state is State.WAITING else 'a free slot'}{where}")
 
 
 def _submitted(job: SlurmJob) -> Status:
-    """In Slurm's hands, but its supervisor has not begun."""
-    said = job.state()
+    """Submitted to Slurm, but its supervisor has not begun."""
+    state = job.state()
+    known = f": {state.lower()}" if state else ""
     if job.living:
-        return Status(State.QUEUED, f"as Slurm job {job.id}" + (f": {said.lower()}" if said else ""))
-    return Status(State.LOST, f"Slurm job {job.id} ended before it began" + (f": {said.lower()}" if said else ""))
+        return Status(State.QUEUED, f"as Slurm job {job.id}{known}")
+    return Status(State.LOST, f"Slurm job {job.id} ended before it began{known}")
 
 
 def _at_work(process: Process | None, summary: Summary | None, now: float) -> Status:
-    silent = now - _heard(process, summary)
+    silent = now - _last_sign(process, summary)
     if silent < SILENT:
         return Status(State.RUNNING, "" if process is None or process.supervisor.alive else "its supervisor is gone")
-    doing = summary.phase if summary and summary.phase else "starting"
-    return Status(State.STALLED, f"alive, but silent for {silent:.0f} s; last: {doing}")
+    phase = summary.phase if summary and summary.phase else "starting"
+    return Status(State.STALLED, f"alive, but silent for {silent:.0f} s; last: {phase}")
 
 
 def _elsewhere(identity: Identity | None, silent: float) -> Status:
-    """On another machine only the heartbeat tells."""
+    """For a process of another machine, the heartbeat is the only evidence."""
     machine = identity.host if identity else "another machine"
     if silent < SILENT_ELSEWHERE:
         return Status(State.RUNNING, f"on {machine}")
-    return Status(State.STALLED, f"on {machine}, silent for {silent:.0f} s; whether it lives can be told there only")
+    return Status(State.STALLED, f"on {machine}, silent for {silent:.0f} s; only that machine knows whether it lives")
 
 
-def _heard(process: Process | None, summary: Summary | None) -> float:
+def _last_sign(process: Process | None, summary: Summary | None) -> float:
     return max(process.t if process else 0.0, summary.hb if summary else 0.0)
 
 
-def _by_its_own_word(summary: Summary) -> Status:
-    """No supervisor recorded the end, but the stage said how it ended."""
-    reason = first_line(summary.error)
+def _ended_unrecorded(summary: Summary) -> Status:
+    """No supervisor recorded the end, but the stage reported it."""
     if summary.ended == "done":
         return Status(State.DONE)
-    return Status(State.STOPPED if summary.ended == "stopped" else State.FAILED, reason)
+    return Status(State.STOPPED if summary.ended == "stopped" else State.FAILED, first_line(summary.error))
 
 
 def _lost(identity: Identity | None) -> Status:

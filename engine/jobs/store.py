@@ -1,6 +1,6 @@
-"""All runs below one folder: claim a new one, list, find and steer them, remove them, and what people say of them.
+"""All runs below one folder: create, list, find, stop, resume and remove them.
 
-``Store.create`` makes the folder, ``engine.jobs.starter.launch(entry.folder)`` has it worked on.
+``Store.create`` makes the folder, ``engine.jobs.starter.launch(folder)`` starts the run.
 """
 
 import difflib
@@ -24,14 +24,14 @@ from engine.runs.files import discard, hold, refused
 from engine.runs.identity import Identity
 from engine.runs.schema import Exit, Meta, Process, RunInfo, Summary
 
-NEW, GONE = ".new-", ".gone-"  # folders on their way in and out: no run yet, no run any more
-LEFT_OVER = 3600.0  # seconds after which such a folder was left by a process that died
+NEW, GONE = ".new-", ".gone-"  # prefixes of folders that are being created or removed
+LEFT_OVER = 3600.0  # seconds after which such a folder counts as abandoned
 PATIENCE = 60.0  # seconds to wait for another process that is planning
 
 
 @dataclass
 class Entry:
-    """One run as it stood when it was looked at. The other records are read when they are asked for."""
+    """One run as it was when it was read. Its other records are read on first use."""
 
     folder: Path
     info: RunInfo
@@ -59,22 +59,22 @@ class Entry:
 
 
 class Store:
-    """The runs below ``root``. ``unreadable``: folders of the last scan that are no whole run, and why."""
+    """The runs below ``root``. ``unreadable``: folders of the last scan that are no complete run, and why."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root).absolute()
         self.unreadable: dict[str, str] = {}
 
-    # -- make and find -------------------------------------------------------------------------------------------
+    # -- create and find -----------------------------------------------------------------------------------------
 
     def create(self, info: RunInfo, config: str) -> Path:
-        """The folder of a new run with its run.json and config.yaml; whole or not there at all."""
+        """The folder of a new run with its run.json and config.yaml; it appears whole or not at all."""
         folder, scratch = self.root / info.id, self.root / f"{NEW}{info.id}-{secrets.token_hex(4)}"
         try:
             scratch.mkdir(parents=True)
             (scratch / schema.CONFIG).write_text(config, encoding="utf-8")
             info.write(scratch)
-            scratch.rename(folder)  # refused by the kernel when the name is taken, however many try at once
+            scratch.rename(folder)  # the kernel lets one of several processes have the name
         except OSError as error:
             discard(scratch)
             if folder.exists():
@@ -100,7 +100,7 @@ class Store:
                 self.unreadable[folder.name] = error.cause
 
     def entry(self, folder: Path) -> Entry:
-        """The run at ``folder`` as it stands now."""
+        """The run at ``folder`` as it is now."""
         info = RunInfo.read(folder)
         return Entry(folder, info, status(folder, info))
 
@@ -110,7 +110,7 @@ class Store:
         return sorted(entries, key=lambda entry: (entry.info.created, entry.id))
 
     def find(self, name: str) -> Entry:
-        """The run that ``name`` means: an id, a part of one that no other has, or ``last``."""
+        """The run that ``name`` selects: an id, a unique part of one, or ``last``."""
         ids = sorted(folder.name for folder in self._folders())
         if name == "last" and ids:
             _, folder = max((info.created, folder) for folder, info in self._infos())
@@ -129,7 +129,7 @@ class Store:
 
     @contextmanager
     def planning(self) -> Iterator[None]:
-        """Hold the only right to decide what is run and what is reused; waits while another process plans."""
+        """Hold the lock of planning: one process at a time decides what is run and what is reused."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -150,18 +150,18 @@ class Store:
             os.close(lock)
 
     def _sweep(self) -> None:
-        """Remove what creators and removers that died have left behind."""
+        """Remove abandoned folders of creations and removals."""
         for prefix in (NEW, GONE):
             for folder in self.root.glob(f"{prefix}*"):
                 if time.time() - folder.stat().st_mtime > LEFT_OVER:
                     discard(folder)
 
-    # -- steer ---------------------------------------------------------------------------------------------------
+    # -- control -------------------------------------------------------------------------------------------------
 
     def stop(self, entry: Entry, when: str = "now") -> None:
-        """Ask a run to save its work and end: ``now`` or after the next ``evaluation``; ``kill`` does not ask.
+        """Request that a run saves its work and ends: ``now`` or after the next ``evaluation``; ``kill`` saves nothing.
 
-        Returns when it was asked; ``state`` tells when it has ended.
+        Returns once requested, before the run has ended.
         """
         folder, process, job = entry.folder, Process.read(entry.folder), SlurmJob.read(entry.folder)
         if not entry.state.living:
@@ -175,7 +175,7 @@ class Store:
         if when == "evaluation" and not (process and process.phase in (WAITING, QUEUED)):
             _request(folder, schema.STOP_AFTER_EVALUATION)
             return
-        # The file reaches a stage on another machine, where no signal does.
+        # Unlike a signal, the file reaches a stage on another machine.
         _request(folder, schema.STOP)
         summary = Summary.read(folder)
         stage = process.stage if process else summary.process if summary else None
@@ -189,7 +189,7 @@ class Store:
     def resume(
         self, entry: Entry, argv: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
     ) -> None:
-        """Begin another attempt of a run that ended otherwise than DONE, in the same folder."""
+        """Begin another attempt of a run that did not end DONE, in the same folder."""
         now = status(entry.folder, entry.info)
         if now.state.living:
             raise schema.occupied(entry.folder)
@@ -200,8 +200,6 @@ class Store:
                 remedy=f"For another run with the same settings: engine run {entry.info.stage} --again",
             )
         launch(entry.folder, argv, environment)
-
-    # -- what people say -----------------------------------------------------------------------------------------
 
     def users_of(self, entry: Entry) -> list[str]:
         """Ids of the runs that open this one's artifacts."""
@@ -223,7 +221,7 @@ class Store:
                     remedy=f"Remove those first, or all the same with: engine rm {entry.id} --force",
                 )
             gone = entry.folder.with_name(f"{GONE}{entry.id}-{secrets.token_hex(4)}")
-            os.utime(entry.folder)  # on its way out since now: nobody else sweeps it up meanwhile
+            os.utime(entry.folder)  # young again, so that no other process sweeps it meanwhile
             entry.folder.rename(gone)
             discard(gone)
         finally:
@@ -231,7 +229,7 @@ class Store:
 
 
 def _end_before_it_began(folder: Path, job: SlurmJob) -> None:
-    """Record the end of a job that was taken out of the queue, unless it began in that moment."""
+    """Record the end of a job that was removed from the queue, unless it began in that moment."""
     lock = hold(folder / schema.LOCK)
     if lock is None:
         _request(folder, schema.STOP)
@@ -255,7 +253,7 @@ def _request(folder: Path, what: str) -> None:
 
 
 def _signal_group(stage: Identity, number: int) -> None:
-    """Signal a stage and what it started; one that was started by hand shares its group with others, so only it."""
+    """Signal the stage's process group; only the stage where it was started by hand and shares the group of others."""
     if os.getpgid(stage.pid) == stage.pid:
         os.killpg(stage.pid, number)
     else:

@@ -1,4 +1,4 @@
-"""Appending events: one ``write`` a line, in sequence over all attempts, thinned out to the rates of their kinds."""
+"""Appends events: one ``write`` for each line, numbered over all attempts, thinned out to the rates of their kinds."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any
 from engine.runs.events import KINDS, LINE_LIMIT, TEXT_LIMIT, VERSION, Kind, pack_counts
 from engine.runs.files import refused, to_line
 
-BURST_SECONDS = 5  # a kind may spend this many seconds of its rate at once: short work is not thinned out
+BURST_SECONDS = 5  # a kind may use this many seconds of its rate at once, so short work is not thinned out
 
 
 class EventWriter:
@@ -20,7 +20,7 @@ class EventWriter:
         self.path = path
         self._clock = clock
         self._budget: dict[tuple[str, str], tuple[float, float]] = {}  # lines left, and when that was
-        self._held: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}  # newest that was not written
+        self._held: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}  # newest event that was held back
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             tail = os.pread(self._file, 2 * LINE_LIMIT, max(os.fstat(self._file).st_size - 2 * LINE_LIMIT, 0))
@@ -54,14 +54,14 @@ class EventWriter:
             event["step"] = int(step)
         if epoch is not None:
             event["ep"] = float(epoch)
-        place = (kind, key)
-        held = self._held.pop(place, None)
+        stream = (kind, key)
+        held = self._held.pop(stream, None)
         if held and kind == "s" and held[1]["step"] == step:
             event["m"] = held[1]["m"] | event["m"]
         if always or self._affordable(declared, key):
             self._append(kind, self._clock(), event)
         else:
-            self._held[place] = (self._clock(), event)
+            self._held[stream] = (self._clock(), event)
 
     def gate(
         self, step: int, layer: str, counts: Sequence[Sequence[float]], load: Sequence[float], entropy: float
@@ -81,16 +81,16 @@ class EventWriter:
         )
 
     def flush(self, kind: str | None = None) -> None:
-        """Append what was held back (of one kind), so that nothing later stands before it."""
-        for place in [place for place in self._held if kind in (None, place[0])]:
-            at, event = self._held.pop(place)
-            self._append(place[0], at, event)
+        """Append the events that were held back (of one kind), so that later ones follow them."""
+        for stream in [stream for stream in self._held if kind in (None, stream[0])]:
+            at, event = self._held.pop(stream)
+            self._append(stream[0], at, event)
 
     def close(self) -> None:
         os.close(self._file)
 
     def _affordable(self, kind: Kind, key: str) -> bool:
-        """Spend one line of the kind's budget, which fills up with time to ``BURST_SECONDS`` of its rate."""
+        """Use one line of the kind's budget, which refills with time up to ``BURST_SECONDS`` of its rate."""
         if kind.rate is None:
             return True
         now, most = self._clock(), kind.rate * BURST_SECONDS
@@ -107,7 +107,7 @@ class EventWriter:
             line = b"\n" + line
         try:
             while line:
-                # A full disk takes a part first and says why at the rest.
+                # A full disk accepts a part of the line and refuses the rest.
                 line = line[os.write(self._file, line) :]
                 self._torn = bool(line)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The events of a run: which kinds there are and what they carry. Writer, reader and tests derive from this table.
+"""The kinds of events and their fields. Writer, reader and tests are derived from this table.
 
 Every event is one line of JSON in ``events.jsonl`` with ``v`` (version), ``t`` (unix seconds), ``q`` (sequence), ``k``
 (kind), the kind's own fields, and ``step`` and ``ep`` (epoch) where they apply. Unknown kinds and fields are ignored.
@@ -39,7 +39,7 @@ class Kind:
 
 
 _TABLE = (
-    Kind("start", "an attempt begins, or goes on after a step", {"attempt": INTEGER}, {"resumed_from": INTEGER}),
+    Kind("start", "an attempt begins, or continues after a step", {"attempt": INTEGER}, {"resumed_from": INTEGER}),
     Kind(
         "schema",
         "names that later events use by position",
@@ -66,14 +66,14 @@ _TABLE = (
     ),
     Kind(
         "prog",
-        "how far the work is",
+        "the progress of a phase",
         {"total": INTEGER, "phase": TEXT, "unit": TEXT},
         {"rate": NUMBER, "eta": NUMBER},
         step=True,
         rate=1,
     ),
     Kind("ckpt", "a checkpoint is whole on the disk", {"path": TEXT, "bytes": INTEGER}, {}),
-    Kind("health", "something looks wrong", {"code": TEXT, "level": TEXT, "hint": TEXT}, {"groups": LIST}),
+    Kind("health", "a suspected problem", {"code": TEXT, "level": TEXT, "hint": TEXT}, {"groups": LIST}),
     Kind("log", "a line for people", {"level": TEXT, "msg": TEXT}, {}, rate=20),
     Kind("end", "the attempt ends: done, stopped or failed", {"status": TEXT}, {"reason": TEXT, "trace": TEXT}),
 )

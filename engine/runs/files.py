@@ -1,8 +1,8 @@
-"""Writing that leaves whole files or none, and what a person is told when the disk refuses.
+"""Writes that leave whole files or none, errors of a disk that refuses, and locks.
 
 ``write_json`` replaces a small record, ``Replacing`` a large file or folder; both write under a scratch name, sync and
-rename. ``hold`` takes a lock that the kernel gives back when its last holder is gone, however that holder died;
-``held`` asks whether somebody has it.
+rename. ``hold`` takes a lock that the kernel releases when its last holder is gone for whatever reason; ``held`` tests
+whether a process has it.
 """
 
 import errno
@@ -22,18 +22,18 @@ from engine.runs.text import clean_values
 SCRATCH = ".scratch"  # folder of half-written files, beside the finished ones
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (*FULL, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
-NO_ROOM = 1 << 20  # bytes; with less than this left, a library's own "could not write" is about the disk
+NO_ROOM = 1 << 20  # bytes; with less than this left, any exception of a library counts as a full disk
 
 
 def free_bytes(path: Path) -> int:
-    """Room that is left where ``path`` is or would be."""
+    """Free space where ``path`` is or would be."""
     while not path.exists():
         path = path.parent
     return shutil.disk_usage(path).free
 
 
 def refused(error: BaseException, path: Path) -> RunError:
-    """What to tell a person whose disk, quota or permissions do not let us write ``path``."""
+    """The error of a disk, quota or permission that does not allow ``path`` to be written."""
     number = error.errno if isinstance(error, OSError) else errno.ENOSPC
     what = os.strerror(number or errno.EIO)
     free = free_bytes(path) / 2**20
@@ -68,7 +68,7 @@ def to_line(value: Any) -> bytes:
 
 
 def write_json(path: Path, value: Any, *, sync: bool = True) -> None:
-    """Replace ``path`` by ``value`` so that a reader sees the old or the new record, never half of one.
+    """Replace ``path`` by ``value`` so that a reader sees the old or the new record, never a part of one.
 
     ``sync=False`` for records that are rewritten every second: after a power cut the last ones may be missing.
     """
@@ -98,7 +98,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def is_plain(data: bytes) -> bool:
-    """Whether JSON text can hold no character that would have to be cleaned: much quicker than looking for one."""
+    """Whether JSON text cannot hold a character that has to be cleaned: much faster than searching for one."""
     return data.isascii() and b"\\" not in data and b"\x7f" not in data
 
 
@@ -127,7 +127,7 @@ class Replacing:
             self._publish()
             return
         by_disk = isinstance(error, OSError) and error.errno in FULL
-        # Libraries report a full disk by exceptions of their own, so the room that is left decides.
+        # Libraries report a full disk by exceptions of their own, so the free space decides.
         by_library = isinstance(error, Exception) and free_bytes(self.final.parent) < NO_ROOM
         discard(self.scratch)
         if (by_disk or by_library) and not isinstance(error, RunError):
@@ -149,7 +149,7 @@ class Replacing:
 
 
 def sync(path: Path) -> None:
-    """Have ``path`` (file or folder) on the disk before going on."""
+    """Return once ``path`` (file or folder) is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -187,7 +187,7 @@ def hold(path: Path) -> int | None:
 
 
 def held(path: Path) -> bool:
-    """Whether somebody holds the lock at ``path``. Asking shares it for a moment, so whoever tries then tries again."""
+    """Whether a process holds the lock at ``path``. The test shares the lock for a moment, so takers retry."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Which process is meant: its number is used again by the kernel, so machine, boot and start time belong to it."""
+"""Identifies a process by machine, boot, number and start time, because the kernel reuses numbers."""
 
 import functools
 import os
@@ -14,7 +14,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Identity:
-    """A process, told from every other one that has or had its number. ``start`` is the kernel's own notion."""
+    """A process, distinct from all others that have or had its number. ``start`` is in the kernel's own format."""
 
     host: str
     boot: str
@@ -31,12 +31,12 @@ class Identity:
 
     @property
     def here(self) -> bool:
-        """Whether it belongs to this machine, so that its life can be told."""
+        """Whether it belongs to this machine, so that it can be examined."""
         return self.host == host()
 
     @property
     def alive(self) -> bool | None:
-        """Whether it lives; None where that cannot be told because it belongs to another machine."""
+        """Whether it is alive; None for a process of another machine, which cannot be examined."""
         if not self.here:
             return None
         if self.boot != boot():
@@ -52,7 +52,7 @@ def host() -> str:
 
 @functools.cache
 def boot() -> str:
-    """What tells this start of the machine from earlier ones; empty where the kernel does not say."""
+    """The kernel's id of this start of the machine; empty where it has none."""
     try:
         return (PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -1,7 +1,6 @@
-"""Reading a run while it is written: new events since the last look, its console, and its whole history.
+"""Reads a run while it is written: new events, new lines of the console, and the whole history.
 
-Polling, not watching: it works on network disks and costs one ``stat`` when nothing happened.
-Texts are cleaned here, so what comes out may be shown.
+Polls, which works on network disks and costs one ``stat`` when nothing happened. Texts are cleaned here.
 """
 
 import json
@@ -17,7 +16,7 @@ from engine.runs.events import LINE_LIMIT, Event, fault, number
 from engine.runs.files import is_plain
 from engine.runs.text import clean, clean_values
 
-READ_LIMIT = 256 * 1024  # bytes of one look, so that it takes a few milliseconds at most
+READ_LIMIT = 256 * 1024  # bytes of one read, so that it takes a few milliseconds at most
 
 
 class Growing:
@@ -31,7 +30,7 @@ class Growing:
         self.limit = limit
         self.rewritten = 0
         self.offset = 0
-        self.behind = False  # more was there than the last read gave
+        self.behind = False  # the last read did not reach the end
         self._file: tuple[int, int] | None = None  # device and inode
 
     def read(self) -> bytes:
@@ -55,7 +54,7 @@ class Tail:
     """The events at ``path`` as they arrive: ``read`` gives those since the last call.
 
     ``bad`` counts lines that were no events and were skipped. When ``rewritten`` has grown, the events of that call
-    are from the start of another file: forget what the earlier ones said.
+    are the first of another file: discard the earlier ones.
     """
 
     def __init__(self, path: Path, limit: int = READ_LIMIT) -> None:
@@ -70,7 +69,7 @@ class Tail:
 
     @property
     def behind(self) -> bool:
-        """Whether more is there than the last read gave: read again soon."""
+        """Whether the last read did not reach the end: read again soon."""
         return self._growing.behind
 
     def read(self) -> list[Event]:
@@ -240,7 +239,7 @@ def history(folder: Path) -> History:
 
 
 def follow(path: Path, living: Callable[[], bool], wait: float = 0.2) -> Iterator[str]:
-    """The lines of a console as they appear, cleaned, until ``living`` says no and everything was read."""
+    """The lines of a console as they appear, cleaned, until ``living`` is false and everything was read."""
     growing, carry = Growing(path), b""
     while True:
         last = not living()

@@ -75,7 +75,7 @@ class Reporter:
             names={item.name: {"goal": item.goal, "unit": item.unit, "help": item.help} for item in self._metrics},
             groups=[{"name": name, "numel": int(size)} for name, size in groups.items()],
             gates=dict(gates) if gates else None,
-            course=dict(plan) if plan else None,
+            **{"course": dict(plan) if plan else None},  # as version 1 of the events calls it
         )
 
     def scalars(self, step: int, values: Mapping[str, SupportsFloat], epoch: float | None = None) -> None:

@@ -8,10 +8,10 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from engine.errors import RunError
 from engine.runs.events import number
@@ -28,22 +28,36 @@ EVENTS = "events.jsonl"  # the stage
 SUMMARY = "summary.json"  # the stage, at most once a second
 CONSOLE = "console.log"  # supervisor: stdout and stderr of the stage
 META = "meta.json"  # people
-LOCK = "lock"  # held while any process of the run lives
+LOCK = "lock"  # locked while any process of the run lives
 ARTIFACTS = "artifacts"  # the stage
 CHECKPOINTS = "checkpoints"  # the stage
-CONTROL = "control"  # people: a file in it asks the stage for something
+CONTROL = "control"  # people: requests to the stage
 STOP = "stop"  # control/: stop as soon as possible
 STOP_AFTER_EVALUATION = "stop-after-evaluation"  # control/
-QUEUE_OVERRIDE = "queue.json"  # control/: the run's turn in the queue, where a person changed it
+QUEUE_OVERRIDE = "queue.json"  # control/: position in the queue and pause, where a person changed them
 
-SLOTS = ".slots"  # <runs>/.slots/<host>/<device>/: a lock a slot, and the queue for them (queue.py)
-PLANNING = ".lock"  # <runs>/.lock: who holds it may plan
+SLOTS = ".slots"  # <runs>/.slots/<host>/<device>/: a lock for each slot, and the queue for them (jobs/queue.py)
+PLANNING = ".lock"  # <runs>/.lock: locked by the process that plans runs
 
 
 def new_id(stage: str, now: float | None = None) -> str:
-    """A run's name: stage, UTC second, and four hexadecimal digits that tell runs of one second apart."""
+    """A run's name: stage, UTC second, and four hexadecimal digits that distinguish runs of one second."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     return f"{stage}-{stamp}-{secrets.token_hex(2)}"
+
+
+class Record:
+    """Base of a dataclass that is kept as the JSON file ``FILE`` of a run folder."""
+
+    FILE: ClassVar[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """The record; None where it is missing or damaged. Fields of a later version are ignored."""
+        return from_json(cls, read_json(folder / cls.FILE))
+
+    def write(self, folder: Path, *, sync: bool = True) -> None:
+        write_json(folder / self.FILE, asdict(self), sync=sync)  # type: ignore[call-overload]  # every subclass is one
 
 
 @dataclass(frozen=True)
@@ -55,8 +69,10 @@ class Slots:
 
 
 @dataclass(frozen=True)
-class RunInfo:
-    """``run.json``: what was asked for. ``argv`` is what a person typed, in ``cwd``; ``inputs`` {stage: run id}."""
+class RunInfo(Record):
+    """What was requested. ``argv`` is the command that a person typed in ``cwd``; ``inputs`` {stage: run id}."""
+
+    FILE = RUN
 
     id: str
     stage: str
@@ -79,30 +95,23 @@ class RunInfo:
     def read(cls, folder: Path) -> Self:
         """The run at ``folder``; RunError when there is none or its record is damaged."""
         record = read_json(folder / RUN)
-        if record is None:
-            there = (folder / RUN).exists()
-            raise RunError(
-                "the run's record cannot be read" if there else "is not a run",
-                location=str(folder / RUN) if there else str(folder),
-                remedy=f"Remove the folder {folder} and run it again." if there else "See all runs with: engine runs",
-            )
-        slots = record.get("slots")
-        info = _record(cls, record | {"slots": _record(Slots, slots) if isinstance(slots, dict) else None})
-        if info is None or not isinstance(info.inputs, dict):
-            raise RunError(
-                "the run's record lacks a field",
-                location=str(folder / RUN),
-                remedy=f"Remove the folder {folder} and run it again.",
-            )
-        return info
-
-    def write(self, folder: Path) -> None:
-        write_json(folder / RUN, asdict(self))
+        info = from_json(cls, record)
+        if info is not None:
+            return info
+        if record is None and not (folder / RUN).exists():
+            raise RunError("is not a run", location=str(folder), remedy="See all runs with: engine runs")
+        raise RunError(
+            "the run's record cannot be read" if record is None else "the run's record lacks a field",
+            location=str(folder / RUN),
+            remedy=f"Remove the folder {folder} and run it again.",
+        )
 
 
 @dataclass(frozen=True)
-class Process:
-    """``process.json``: who works on the latest attempt. ``phase`` is waiting, queued or running."""
+class Process(Record):
+    """Who works on the latest attempt. ``phase`` is waiting, queued or running."""
+
+    FILE = PROCESS
 
     attempt: int
     supervisor: Identity
@@ -112,23 +121,12 @@ class Process:
     argv: list[str] = field(default_factory=list)
     v: int = VERSION
 
-    @classmethod
-    def read(cls, folder: Path) -> Self | None:
-        record = read_json(folder / PROCESS)
-        if record is None:
-            return None
-        stage = record.get("stage")
-        supervisor = _record(Identity, record.get("supervisor"))
-        known = {"supervisor": supervisor, "stage": _record(Identity, stage) if stage else None}
-        return _record(cls, record | known) if supervisor else None
-
-    def write(self, folder: Path) -> None:
-        write_json(folder / PROCESS, asdict(self))
-
 
 @dataclass(frozen=True)
-class Exit:
-    """``exit.json``: how an attempt ended. ``by``: self, user, inputs (one was not DONE) or supervisor."""
+class Exit(Record):
+    """How an attempt ended. ``by``: self, user, inputs (one was not DONE) or supervisor."""
+
+    FILE = EXIT
 
     attempt: int
     code: int | None  # exit status; None when a signal ended it or it never started
@@ -137,22 +135,16 @@ class Exit:
     reason: str
     wall: float  # seconds from the start of the stage
     max_rss: int  # bytes, the largest process
-    oom: bool  # the kernel killed something of this run's memory group meanwhile
+    oom: bool  # the kernel killed a process of this run's memory group meanwhile
     t: float
     v: int = VERSION
 
-    @classmethod
-    def read(cls, folder: Path) -> Self | None:
-        record = read_json(folder / EXIT)
-        return None if record is None else _record(cls, record)
-
-    def write(self, folder: Path) -> None:
-        write_json(folder / EXIT, asdict(self))
-
 
 @dataclass
-class Summary:
-    """``summary.json``: where the latest attempt stands, as the stage itself says."""
+class Summary(Record):
+    """The latest values of the latest attempt, as the stage reports them."""
+
+    FILE = SUMMARY
 
     attempt: int
     process: Identity
@@ -175,11 +167,9 @@ class Summary:
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        record = read_json(folder / SUMMARY)
-        process = _record(Identity, record.get("process")) if record else None
-        summary = _record(cls, record | {"process": process}) if record and process else None
+        summary = super().read(folder)
         if summary:
-            summary.last = _numbers(summary.last)
+            summary.last = {name: value for name, item in summary.last.items() if (value := number(item)) is not None}
             summary.best = {
                 name: {"v": value, "step": best["step"]}
                 for name, best in summary.best.items()
@@ -187,13 +177,12 @@ class Summary:
             }
         return summary
 
-    def write(self, folder: Path, *, sync: bool = True) -> None:
-        write_json(folder / SUMMARY, asdict(self), sync=sync)
-
 
 @dataclass
-class Meta:
-    """``meta.json``: what people say about a run."""
+class Meta(Record):
+    """What people noted about a run."""
+
+    FILE = META
 
     tags: list[str] = field(default_factory=list)
     note: str = ""
@@ -203,67 +192,47 @@ class Meta:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        return _record(cls, read_json(folder / META) or {}) or cls()
-
-    def write(self, folder: Path) -> None:
-        write_json(folder / META, asdict(self))
+        return super().read(folder) or cls()
 
 
 @dataclass(frozen=True)
-class QueueOverride:
-    """``control/queue.json``: a person's changes to a waiting run. ``position`` replaces the time of joining."""
+class QueueOverride(Record):
+    """A person's changes to a waiting run; ``place`` in the file is ``position``, which replaces its joining time."""
 
-    position: float | None = None  # unix seconds, "place" in the file; the least is first
+    FILE = f"{CONTROL}/{QUEUE_OVERRIDE}"
+
+    position: float | None = None  # unix seconds; the least is first
     paused: bool = False
     v: int = VERSION
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        record = read_json(folder / CONTROL / QUEUE_OVERRIDE) or {}
-        return _record(cls, record | {"position": record.get("place")}) or cls()
+        record = read_json(folder / cls.FILE) or {}
+        return from_json(cls, record | {"position": record.get("place")}) or cls()
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, *, sync: bool = True) -> None:
         try:
             (folder / CONTROL).mkdir(exist_ok=True)
         except OSError as error:
             raise refused(error, folder / CONTROL) from error
-        write_json(folder / CONTROL / QUEUE_OVERRIDE, {"place": self.position, "paused": self.paused, "v": self.v})
-
-
-def archive_exit(folder: Path) -> None:
-    """Put the end of the attempt before aside, so that the folder tells of the new one. Its lock must be held."""
-    old = Exit.read(folder)
-    if old:
-        (folder / EXIT).replace(folder / f"exit-{old.attempt}.json")
-
-
-def withdraw_requests(folder: Path) -> None:
-    """Forget what people asked of an earlier attempt."""
-    discard(folder / CONTROL)
-
-
-def occupied(folder: Path) -> RunError:
-    """What to tell who wants to start a run that is already at work."""
-    return RunError(
-        "a process is at work on this run already",
-        location=str(folder),
-        remedy=f"Watch it with: engine logs -f {folder.name}; end it with: engine stop {folder.name}",
-    )
+        write_json(folder / self.FILE, {"place": self.position, "paused": self.paused, "v": self.v}, sync=sync)
 
 
 _Kind = TypeVar("_Kind")
 
 
-def _record(kind: type[_Kind], values: object) -> _Kind | None:
-    """``values`` as a ``kind``: unknown fields are left out; None when a field is missing or of another type."""
+def from_json(kind: type[_Kind], values: object) -> _Kind | None:
+    """``values`` as the dataclass ``kind``, nested ones included; None when a field is missing or of another type."""
     if not isinstance(values, dict):
         return None
     known: dict[str, Any] = {}
     for name, types in _types(kind).items():  # type: ignore[arg-type]  # a class is hashable
         if name in values:
             value = values[name]
-            if float in types and isinstance(value, str):
+            if isinstance(value, str) and float in types:
                 value = number(value)
+            elif isinstance(value, dict) and is_dataclass(types[0]):
+                value = from_json(types[0], value)
             if not isinstance(value, types):
                 return None
             known[name] = value
@@ -271,11 +240,6 @@ def _record(kind: type[_Kind], values: object) -> _Kind | None:
         return kind(**known)
     except TypeError:
         return None
-
-
-def _numbers(values: dict[str, Any]) -> dict[str, float]:
-    """Numbers as an event or summary holds them as floats, without what is none."""
-    return {name: value for name, item in values.items() if (value := number(item)) is not None}
 
 
 @functools.cache
@@ -286,12 +250,42 @@ def _types(kind: Any) -> dict[str, tuple[type, ...]]:
         if get_origin(hint) in (Union, UnionType):
             for part in get_args(hint):
                 yield from classes(part)
-        else:
+        elif get_origin(hint) is not ClassVar:
             yield get_origin(hint) or hint
             if hint is float:
                 yield int
 
-    return {name: tuple(classes(hint)) for name, hint in get_type_hints(kind).items()}
+    return {name: found for name, hint in get_type_hints(kind).items() if (found := tuple(classes(hint)))}
+
+
+# -- attempts ----------------------------------------------------------------------------------------------------
+
+
+def next_attempt(folder: Path) -> int:
+    """The number of the attempt that begins now, from 1."""
+    records = (Process.read(folder), Summary.read(folder))
+    return 1 + max(record.attempt if record else 0 for record in records)
+
+
+def archive_exit(folder: Path) -> None:
+    """Set the end of the previous attempt aside, so that the folder describes the new one. Its lock must be held."""
+    old = Exit.read(folder)
+    if old:
+        (folder / EXIT).replace(folder / f"exit-{old.attempt}.json")
+
+
+def withdraw_requests(folder: Path) -> None:
+    """Remove what people requested of an earlier attempt."""
+    discard(folder / CONTROL)
+
+
+def occupied(folder: Path) -> RunError:
+    """The error of starting a run that is already at work."""
+    return RunError(
+        "a process is at work on this run already",
+        location=str(folder),
+        remedy=f"Watch it with: engine logs -f {folder.name}; end it with: engine stop {folder.name}",
+    )
 
 
 def take_lock(folder: Path, patience: float) -> int:
@@ -302,9 +296,3 @@ def take_lock(folder: Path, patience: float) -> int:
             raise occupied(folder)
         time.sleep(0.05)
     return lock
-
-
-def next_attempt(folder: Path) -> int:
-    """The number of the attempt that begins now, from 1."""
-    records = (Process.read(folder), Summary.read(folder))
-    return 1 + max(record.attempt if record else 0 for record in records)

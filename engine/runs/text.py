@@ -1,4 +1,4 @@
-"""Text from outside (titles, names, logs, other people's files) made safe to show on a terminal and to open as a table.
+"""Makes foreign text (titles, names, logs) safe to show on a terminal and to open in a spreadsheet.
 
 Everything that is read from a run folder or a data set passes ``clean`` before it is shown.
 """
@@ -20,9 +20,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def clean(text: str, limit: int = 2000) -> str:
-    """``text`` as one line without anything that a terminal would obey; at most ``limit`` characters.
+    """``text`` as one line without terminal control; at most ``limit`` characters.
 
-    Escape sequences go, of a line that was overwritten (a progress bar) the last state stays, breaks and tabs become
+    Escape sequences are removed, of an overwritten line (a progress bar) the last state stays, breaks and tabs become
     spaces, any other control character becomes U+FFFD.
     """
     if text.isascii() and text.isprintable():
@@ -50,7 +50,7 @@ def clean_values(value: Any) -> Any:
 
 
 def csv_safe(cell: str) -> str:
-    """A text cell that a spreadsheet shows instead of executing: an apostrophe goes before what starts a formula."""
+    """A text cell that a spreadsheet shows instead of executing: a formula is preceded by an apostrophe."""
     if cell.lstrip(" ").startswith(_FORMULA) and not _NUMBER.fullmatch(cell):
         return "'" + cell
     return cell

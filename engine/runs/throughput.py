@@ -1,6 +1,6 @@
-"""How fast a phase of work goes on, measured from what was done when."""
+"""The throughput of a phase of work, measured from its progress."""
 
-WINDOW = 1.0  # seconds that a measurement takes at least
+WINDOW = 1.0  # least seconds of a measurement
 WEIGHT = 0.3  # of the newest measurement in the running mean
 
 
@@ -15,7 +15,7 @@ class Throughput:
     def measure(self, now: float, done: int, phase: str) -> float | None:
         """The rate after ``done`` units at ``now`` seconds; None until a second of the phase has passed.
 
-        A beat that comes while nothing is finished, as in an evaluation, tells nothing: the next unit counts the pause.
+        A call without progress, as during an evaluation, is no measurement: the next unit includes the pause.
         """
         at, before = self._since
         if phase != self._phase or done < before:

@@ -32,7 +32,7 @@ def answers() -> bool:
 
 @pytest.fixture(params=["stand-in", "slurm"])
 def cluster(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slurm, "ASK_EVERY", 0.0)
+    monkeypatch.setattr(slurm, "POLL_EVERY", 0.0)
     if request.param == "slurm":
         if not answers():
             pytest.skip("there is no Slurm with an idle machine here")

@@ -70,12 +70,13 @@ class Reporter:
         ``plan`` of a training: ``patience``, and the ``stale`` ``evaluations`` that it begins with.
         """
         self._groups = list(groups)
+        planned: dict[str, Any] = {"course": dict(plan) if plan else None}
         self._report(
             "schema",
             names={item.name: {"goal": item.goal, "unit": item.unit, "help": item.help} for item in self._metrics},
             groups=[{"name": name, "numel": int(size)} for name, size in groups.items()],
             gates=dict(gates) if gates else None,
-            **{"course": dict(plan) if plan else None},  # as version 1 of the events calls it
+            **planned,
         )
 
     def scalars(self, step: int, values: Mapping[str, SupportsFloat], epoch: float | None = None) -> None:

@@ -99,4 +99,4 @@ class Menu:
             lines.append([(f" {text}  {choice.help}".ljust(size), "select")] if index == self.cursor else line)
         if not shown:
             lines.append([(" nothing fits", "dim")])
-        return box([(self.title, "title")], block(lines, size - 2, height - 2), size, height, "focus")
+        return box([(self.title, "title")], block(lines, size - 2, height - 2), size, height, focused=True)

@@ -99,10 +99,9 @@ class Chart:
 
 def render(chart: Chart, view: View, across: int, down: int, focused: bool = False) -> Lines:
     """The chart as ``down`` lines of ``across`` cells."""
-    frame = "focus" if focused else "border"
     plot_width, plot_height = across - LABELS - 3, down - 3
     if plot_width < 8 or plot_height < 2:
-        return box([(short(chart.title, across - 6), "title")], [], across, down, frame)
+        return box([(short(chart.title, across - 6), "title")], [], across, down, focused)
     curves, window, why_empty = _curves(chart, view, plot_width * 2)
     title: Line = [(chart.title, "title"), *_readout(chart, view, window), *chart.note]
     if view.log:
@@ -114,7 +113,7 @@ def render(chart: Chart, view: View, across: int, down: int, focused: bool = Fal
     title += _legend(chart, across - 6 - width(title))
     if why_empty:
         blank: Lines = [[] for _ in range(plot_height // 2)]
-        return box(title, [*blank, [(f"  {why_empty}", "dim")]], across, down, frame)
+        return box(title, [*blank, [(f"  {why_empty}", "dim")]], across, down, focused)
     patterns, colours = draw(curves, window, plot_width, plot_height)
     rows = _cells(runs(patterns, colours), view.symbols)
     if view.cursor is not None:
@@ -125,7 +124,7 @@ def render(chart: Chart, view: View, across: int, down: int, focused: bool = Fal
         for y, row in enumerate(rows)
     ]
     body.append([(" " * LABELS + "└", "border"), *_x_axis(window, plot_width, view.axis)])
-    return box(title, body, across, down, frame)
+    return box(title, body, across, down, focused)
 
 
 def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve | Area], Window, str]:

@@ -10,7 +10,7 @@ from typing import Self
 
 from cockpit.models.groups import LETTERS, RunGroup
 from cockpit.models.rows import Row
-from cockpit.panes.run_table import glyph, progress
+from cockpit.panes.run_table import appearance, progress
 from cockpit.render.lines import Line, Lines, wrap
 from cockpit.theme import CURVES
 from engine.report import numbers
@@ -146,14 +146,14 @@ def runs(groups: Sequence[RunGroup], metric: str, across: int) -> Lines:
     lines: Lines = [[(f"  run{'':15}  seed  steps    {right('best', 7)}  {'git' if wide else ''}", "dim")]]
     for place, group in enumerate(groups):
         for row in group.rows:
-            mark, look = glyph(row)
+            mark, _, state = appearance(row)
             line: Line = [(group.letter + " ", style(place)), (column(row.name, 18) + " ", "")]
             line.append((right("" if row.seed is None else str(row.seed), 5) + "  ", ""))
             line.append((column(progress(row), 9) + " ", ""))
             line.append((right(numbers.figure(row.value(metric)), 7) + "  ", "bold"))
             if wide:
                 line.append((column(row.git[:7] + ("*" if row.dirty else ""), 9), "warn" if row.dirty else "dim"))
-            lines.append([*line, (mark, look), (f" {row.state.lower()}", "dim")])
+            lines.append([*line, (mark, state), (f" {row.state.lower()}", "dim")])
     return lines
 
 

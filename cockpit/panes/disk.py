@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from cockpit.models.rows import Row
-from cockpit.panes.run_table import STATES, UNKNOWN
+from cockpit.panes.run_table import appearance
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, beside, block, box, selected
 from cockpit.services.system import Machine
@@ -37,7 +37,7 @@ def render(
     room = inside - (BY_STAGE if left else 0)
     lines: Lines = [[("biggest runs", "dim")]]
     for index, row in enumerate(runs[top : top + max(0, rows - 1)], top):
-        mark, word, style = STATES.get(row.state, UNKNOWN)
+        mark, word, style = appearance(row)
         line: Line = [
             (right(numbers.size(sizes[row.id]), 6) + " ", ""),
             (f"{mark} {word:<6}", style),
@@ -54,7 +54,7 @@ def render(
         tight = system.disk_free < TIGHT * system.disk_total
         text = f"  {numbers.size(system.disk_free)} free of {numbers.size(system.disk_total)}"
         title += [(text, "bad" if tight else "dim"), ("  ⚠ full soon: engine rm ID makes room" if tight else "", "bad")]
-    return box(title, lines, across, down, "focus" if focused else "border")
+    return box(title, lines, across, down, focused)
 
 
 def _by_stage(sizes: Mapping[str, int], runs: Sequence[Row], across: int) -> Lines:

@@ -22,10 +22,9 @@ def chosen(gates: Gates, index: int) -> tuple[str, Layer] | None:
 
 def histograms(gates: Gates, index: int, across: int, down: int, focused: bool = False) -> Lines:
     """One row an expert: how often it got which weight, 0 on the left, 1 on the right."""
-    frame = "focus" if focused else "border"
     found = chosen(gates, index)
     if found is None:
-        return box([("gate weights", "title")], [[("no gates reported", "dim")]], across, down, frame)
+        return box([("gate weights", "title")], [[("no gates reported", "dim")]], across, down, focused)
     name, layer = found
     size = across - 2 - NAME - 6
     lines: Lines = []
@@ -47,7 +46,7 @@ def histograms(gates: Gates, index: int, across: int, down: int, focused: bool =
         ("gate weights", "title"),
         (f"  layer {name} ({index % len(gates.layers) + 1}/{len(gates.layers)})  step {layer.steps[-1]:,.0f}", "dim"),
     ]
-    return box(title, lines, across, down, frame)
+    return box(title, lines, across, down, focused)
 
 
 def layers(gates: Gates, index: int, across: int, down: int, focused: bool = False) -> Lines:
@@ -75,10 +74,9 @@ def _facts(layer: Layer) -> Line:
 
 def heat_strip(gates: Gates, index: int, across: int, down: int, focused: bool = False) -> Lines:
     """Load of each expert over the reports: an even load is half dark, a dead expert stays blank."""
-    frame = "focus" if focused else "border"
     found = chosen(gates, index)
     if found is None:
-        return box([("gate load over time", "title")], [[("no gates reported", "dim")]], across, down, frame)
+        return box([("gate load over time", "title")], [[("no gates reported", "dim")]], across, down, focused)
     name, layer = found
     rows = strip(layer.loads_over_time, across - 2 - NAME)
     lines: Lines = [
@@ -88,4 +86,4 @@ def heat_strip(gates: Gates, index: int, across: int, down: int, focused: bool =
     room = max(1, down - 2)
     if len(lines) > room:
         lines[room - 1 :] = [[(f"... {len(lines) - room + 1} more experts", "dim")]]
-    return box(title, lines, across, down, frame)
+    return box(title, lines, across, down, focused)

@@ -14,10 +14,9 @@ STYLES = {OK: "series0", LOW: "warn", HIGH: "warn", NAN: "bad"}
 
 def render(gradients: Gradients, across: int, down: int, focused: bool = False) -> Lines:
     groups = gradients.groups()
-    frame = "focus" if focused else "border"
     title: Line = [(f"grad by group ({len(groups)})", "title")]
     if not groups:
-        return box(title, [[("no gradients reported", "dim")]], across, down, frame)
+        return box(title, [[("no gradients reported", "dim")]], across, down, focused)
     none, zero = (sum(group.verdict == verdict for group in groups) for verdict in (NONE, ZERO))
     bad = {group.verdict for group in groups if group.noted}
     title += [
@@ -55,7 +54,7 @@ def render(gradients: Gradients, across: int, down: int, focused: bool = False) 
                 (column(verdict, 10), style),
             ]
         )
-    return box(title, lines[:shown], across, down, frame)
+    return box(title, lines[:shown], across, down, focused)
 
 
 def _style(group: ParameterGroup) -> str:

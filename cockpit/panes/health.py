@@ -70,4 +70,4 @@ def render(row: Row, data: RunData, across: int, down: int, focused: bool = Fals
         title.append((f"  {data.unread} events not understood", "warn"))
     body = [part for line in lines(row, data) for part in wrap(line, across - 2)]
     body = body or [[("nothing reported yet", "dim")]]
-    return box(title, body, across, down, "focus" if focused else "border")
+    return box(title, body, across, down, focused)

@@ -66,7 +66,7 @@ def graph(planning: Planning, cursor: int, focused: bool, across: int, down: int
         [part for line in lines for part in wrap(line, across - 2, 0)],
         across,
         down,
-        "focus" if focused else "border",
+        focused,
     )
 
 
@@ -92,7 +92,7 @@ def settings(
     lines += [[] for _ in range(rows - len(lines))]
     if keys:
         lines += [[("─" * (across - 2), "border")], *_about(form, keys[cursor], across - 2)]
-    return box(title, lines, across, down, "focus" if focused else "border")
+    return box(title, lines, across, down, focused)
 
 
 def _field(form: Form, key: str, name: int) -> Line:

@@ -31,4 +31,4 @@ def tail(lines: Sequence[str], across: int, down: int, note: Line, focused: bool
     """The last lines that fit."""
     shown = list(lines)[-max(0, down - 2) :] if lines else []
     body: Lines = [styled(line) for line in shown] or [[("nothing printed yet", "dim")]]
-    return box([("console", "title"), *note], body, across, down, "focus" if focused else "border")
+    return box([("console", "title"), *note], body, across, down, focused)

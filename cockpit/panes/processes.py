@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cockpit.models.processes import Usage
 from cockpit.models.rows import Row
-from cockpit.panes.run_table import STATES, UNKNOWN
+from cockpit.panes.run_table import appearance
 from cockpit.render.lines import Line, Lines, box, selected
 from engine.report import numbers
 from engine.report.tables import column, right
@@ -34,14 +34,13 @@ def render(
         lines.append(selected(line, inside) if focused and index == cursor else line)
     if not usages:
         lines.append([("looking", "dim")])
-    frame = "focus" if focused else "border"
-    return box([("processes", "title"), *_summary(usages, cores)], lines, across, down, frame)
+    return box([("processes", "title"), *_summary(usages, cores)], lines, across, down, focused)
 
 
 def _line(usage: Usage, row: Row | None, now: float, inside: int, wide: bool) -> Line:
     room = inside - 21 - 18 * wide
     if row is not None:
-        mark, word, style = STATES.get(row.state, UNKNOWN)
+        mark, word, style = appearance(row)
         who: Line = [(f"{mark} {word:<6}", style), (column(f"{row.stage} {row.name}", room - 9) + " ", "bold")]
     else:
         number = f"{usage.pids[0]} " if len(usage.pids) == 1 else ""

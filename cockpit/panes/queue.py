@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from cockpit.models.queue import short, why
 from cockpit.models.rows import Row
-from cockpit.panes.run_table import STATES, UNKNOWN, progress
+from cockpit.panes.run_table import appearance, progress
 from cockpit.render.heat import bar
-from cockpit.render.lines import Line, Lines, box, fit
+from cockpit.render.lines import Line, Lines, box, selected
 from engine.jobs.queue import SlotUse
 from engine.jobs.queue_rows import QueueRow
 from engine.report import numbers
@@ -27,10 +27,10 @@ def slots(uses: Sequence[SlotUse], rows: Mapping[str, Row], here: str, across: i
             free = not use.run
             line.append(("free", "ok") if free else (f"taken by {use.run}", "warn"))
         else:
-            mark, _, look = STATES.get(row.state, UNKNOWN)
-            line += [(f"{mark} ", look), (column(short(row), 16) + " ", "")]
+            mark, _, style = appearance(row)
+            line += [(f"{mark} ", style), (column(short(row), 16) + " ", "")]
             if row.share is not None:
-                line.append((f"{bar(row.share, BAR)} {row.share:4.0%}  ", look))
+                line.append((f"{bar(row.share, BAR)} {row.share:4.0%}  ", style))
             left = f"eta {numbers.duration(row.eta)}" if row.eta is not None else row.phase or "starting"
             line.append((f"{progress(row)}  {left}", "dim"))
         lines.append(line)
@@ -49,21 +49,21 @@ def line(entries: Sequence[QueueRow[Row]], cursor: int, top: int, across: int, d
     lines: Lines = [[(head, "dim")]]
     for index in range(top, min(len(entries), top + max(down - 4, 1))):
         one = _one(entries[index], wide)
-        lines.append([("".join(text for text, _ in fit(one, across - 2)), "select")] if index == cursor else one)
+        lines.append(selected(one, across - 2) if index == cursor else one)
     if not entries:
         lines.append([("nothing works and nothing waits: a launches a run", "dim")])
     if entries:
         lines += [[]] * (down - 3 - len(lines))
         lines.append([("▸ ", "mark"), (f"{short(entries[cursor].run)}  ", "bold"), (why(entries[cursor]), "")])
-    return box([("queue", "title")], lines, across, down, "focus")
+    return box([("queue", "title")], lines, across, down, focused=True)
 
 
 def _one(entry: QueueRow[Row], wide: bool) -> Line:
     row = entry.run
-    mark, word, look = ("‖", "PAUSE", "warn") if entry.paused else STATES.get(row.state, UNKNOWN)
+    mark, word, style = ("‖", "PAUSE", "warn") if entry.paused else appearance(row)
     position = "" if entry.position is None else str(entry.position)
     name = f"{column(row.stage, 9)} {row.name}" if wide else f"{column(row.stage, 9)} {row.id[-4:]}"
-    cells: Line = [(right(position, 3) + " ", "bold"), (column(f"{mark} {word}", 7) + " ", look)]
+    cells: Line = [(right(position, 3) + " ", "bold"), (column(f"{mark} {word}", 7) + " ", style)]
     cells.append((column(name, 28 if wide else 15) + " ", "bold" if row.live else ""))
     if wide:
         cells.append((column(row.experiment, 16) + " ", "dim"))

@@ -42,7 +42,7 @@ def choices(title: str, found: Sequence[str], cursor: int, busy: str, across: in
         lines.append(selected(line, across - 2) if place == cursor else line)
     if not found:
         lines = [[(" " + busy, "dim")]]
-    return box([(title, "title")], lines, across, down, "focus")
+    return box([(title, "title")], lines, across, down, focused=True)
 
 
 def model(
@@ -82,7 +82,7 @@ def model(
     if not told.items:
         style = "warn" if told.state == LOADING else "bad" if told.state == FAILED else "dim"
         lines = wrap([(told.note, style)], inside, 0)
-    return box(head, lines, across, down, "focus" if cursor is not None else "border")
+    return box(head, lines, across, down, cursor is not None)
 
 
 def _room(across: int) -> int:

@@ -1,14 +1,14 @@
-"""The table of runs: one line each, with the true state, how far it is, how good it is, and how it feels.
+"""The table of runs: one line each, with its state, progress, main metric and health.
 
-Columns appear as there is room for them; a run that cannot show numbers says why in their place.
+Columns appear as there is room for them; a run without numbers shows the reason in their place.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cockpit.models.rows import Peers, Row
-from cockpit.models.run_list import Entry, GroupHeading
+from cockpit.models.rows import Row
+from cockpit.models.run_list import GroupHeading, RunList
 from cockpit.render.lines import Line, Lines, block, selected, width
 from engine.report import numbers
 from engine.report.tables import column, right
@@ -46,105 +46,88 @@ NUMBERS = (PROGRESS, METRIC, DELTA, HEALTH, ETA)
 COLUMNS = (STATE, STAGE, RUN, SHORT_RUN, AGE, EXPERIMENT, SEED, *NUMBERS, GIT)
 
 
-def render(
-    entries: Sequence[Entry],
-    cursor: int,
-    top: int,
-    marks: Sequence[str],
-    best: Mapping[Peers, Row],
-    now: float,
-    across: int,
-    down: int,
-) -> Lines:
+def render(runs: RunList, top: int, now: float, across: int, down: int) -> Lines:
     """The heading and as many lines as fit, from entry ``top`` on."""
-    columns = [place for place in COLUMNS if across >= place.need and not (place is SHORT_RUN and across >= NARROW)]
+    columns = [one for one in COLUMNS if across >= one.need and not (one is SHORT_RUN and across >= NARROW)]
     lines: Lines = [_heading(columns)]
-    for index in range(top, min(len(entries), top + down - 1)):
-        entry = entries[index]
-        line = _head(entry) if isinstance(entry, GroupHeading) else _row(entry, columns, entry.id in marks, best, now)
-        if index == cursor:
-            line = selected(line, across)
-        lines.append(line)
+    for index, entry in enumerate(runs.entries[top : top + down - 1], top):
+        line = _group_line(entry) if isinstance(entry, GroupHeading) else _run_line(entry, runs, columns, now)
+        lines.append(selected(line, across) if index == runs.cursor else line)
     return block(lines, across, down)
 
 
-def glyph(row: Row) -> tuple[str, str]:
-    """A run's state as one glyph with its style."""
-    mark, _, style = STATES.get(row.state, UNKNOWN)
-    return mark, style
+def appearance(row: Row) -> tuple[str, str, str]:
+    """Glyph, word and style of a run's state."""
+    return STATES.get(row.state, UNKNOWN)
 
 
 def _heading(columns: Sequence[TableColumn]) -> Line:
     return [("   ", "dim"), *[(column(c.title, c.size) + " ", "dim") for c in columns], ("tags", "dim")]
 
 
-def _head(head: GroupHeading) -> Line:
-    working = sum(row.live for row in head.rows)
-    facts = f"  {len(head.rows)} runs" + (f", {working} running" if working else "")
-    return [("▾ ", "dim"), (head.title, "bold"), (facts, "dim")]
+def _group_line(heading: GroupHeading) -> Line:
+    running = sum(row.live for row in heading.rows)
+    facts = f"  {len(heading.rows)} runs" + (f", {running} running" if running else "")
+    return [("▾ ", "dim"), (heading.title, "bold"), (facts, "dim")]
 
 
-def _row(row: Row, columns: Sequence[TableColumn], marked: bool, best: Mapping[Peers, Row], now: float) -> Line:
-    mark, word, style = STATES.get(row.state, UNKNOWN)
-    flags: Line = [("▸" if marked else "⌃" if row.pinned else " ", "mark"), (mark + " ", style)]
-    cells: Line = []
-    told = _told(row)
-    for place in columns:
-        if told and place in NUMBERS:
-            if place is PROGRESS:
-                room = sum(c.size + 1 for c in columns if c in NUMBERS)
-                look = style if not row.open else "dim"
-                if width([(told, "")]) >= room and not (row.tags or row.note):  # nothing follows that is worth more
-                    return [*flags, *cells, (told, look)]
-                cells.append((column(told, room - 1) + " ", look))
-            continue
-        text, look = _cell(row, place, word, style, best, now)
-        cells += [(text, look), (" ", "")]
-    return [*flags, *cells, (" ".join(row.tags), "dim"), (f"  {row.note}" if row.note else "", "dim")]
+def _run_line(row: Row, runs: RunList, columns: Sequence[TableColumn], now: float) -> Line:
+    mark, _, style = appearance(row)
+    flag = "▸" if row.id in runs.marks else "⌃" if row.pinned else " "
+    line: Line = [(flag, "mark"), (mark + " ", style)]
+    reason = _reason(row)
+    for one in columns:
+        if not reason or one not in NUMBERS:
+            line += [_cell(row, one, runs, now), (" ", "")]
+        elif one is PROGRESS:
+            room = sum(c.size + 1 for c in columns if c in NUMBERS)
+            reason_style = "dim" if row.open else style
+            if width([(reason, "")]) >= room and not (row.tags or row.note):
+                return [*line, (reason, reason_style)]
+            line.append((column(reason, room - 1) + " ", reason_style))
+    return [*line, (" ".join(row.tags), "dim"), (f"  {row.note}" if row.note else "", "dim")]
 
 
-def _told(row: Row) -> str:
-    """What stands where the numbers would: why it waits, how it ended; empty when the numbers say enough."""
-    if row.state in ("WAITING", "QUEUED", "FAILED", "KILLED", "LOST"):
-        where = f"at {numbers.brief(row.step)}/{numbers.brief(row.total)}: " if row.total and not row.open else ""
-        reason = row.waits or row.reason
-        return where + (reason.splitlines()[0] if reason else row.state.lower())
-    return ""
+def _reason(row: Row) -> str:
+    """Why a run waits or how it ended, shown in place of its numbers; empty for any other."""
+    if row.state not in ("WAITING", "QUEUED", "FAILED", "KILLED", "LOST"):
+        return ""
+    step = f"at {numbers.brief(row.step)}/{numbers.brief(row.total)}: " if row.total and not row.open else ""
+    reason = row.waits or row.reason
+    return step + (reason.splitlines()[0] if reason else row.state.lower())
 
 
-def _cell(
-    row: Row, place: TableColumn, word: str, style: str, best: Mapping[Peers, Row], now: float
-) -> tuple[str, str]:
-    match place.title:
-        case "state":
-            return column(word, place.size), style
-        case "stage":
-            return column(row.stage, place.size), ""
-        case "run ":
-            return column(row.name[-place.size :], place.size), "bold" if row.live else ""
-        case "run":
-            return column(row.name, place.size), "bold" if row.live else ""
-        case "age":
-            return right(numbers.age(now - row.created), place.size), "dim"
-        case "experiment":
-            return column(row.experiment, place.size), ""
-        case "seed":
-            return right("" if row.seed is None else str(row.seed), place.size), "dim"
-        case "progress":
-            return column(progress(row), place.size), ""
-        case "metric":
-            return right(numbers.figure(row.score) if row.metric else "", place.size), "bold"
-        case "Δbest":
-            return right(*_distance(row, best, place.size)), "dim"
-        case "health":
-            return column(*_health(row, place.size)), _LOOKS.get(row.level, "dim")
-        case "eta":
-            return right(numbers.duration(row.eta if row.open else row.wall), place.size), "" if row.open else "dim"
-        case _:
-            return column(row.git[:7] + ("*" if row.dirty else ""), place.size), "dim"
+def _cell(row: Row, one: TableColumn, runs: RunList, now: float) -> tuple[str, str]:
+    size = one.size
+    if one is STATE:
+        _, word, style = appearance(row)
+        return column(word, size), style
+    if one is STAGE:
+        return column(row.stage, size), ""
+    if one is SHORT_RUN:
+        return column(row.name[-size:], size), "bold" if row.live else ""
+    if one is RUN:
+        return column(row.name, size), "bold" if row.live else ""
+    if one is AGE:
+        return right(numbers.age(now - row.created), size), "dim"
+    if one is EXPERIMENT:
+        return column(row.experiment, size), ""
+    if one is SEED:
+        return right("" if row.seed is None else str(row.seed), size), "dim"
+    if one is PROGRESS:
+        return column(progress(row), size), ""
+    if one is METRIC:
+        return right(numbers.figure(row.score) if row.metric else "", size), "bold"
+    if one is DELTA:
+        return right(_difference(row, runs.best.get(row.peers)), size), "dim"
+    if one is HEALTH:
+        return column(_health(row), size), HEALTH_STYLES.get(row.level, "dim")
+    if one is ETA:
+        return right(numbers.duration(row.eta if row.open else row.wall), size), "" if row.open else "dim"
+    return column(row.git[:7] + "*" * row.dirty, size), "dim"
 
 
-_LOOKS = {"warning": "warn", "error": "bad", "info": "ok", "": "ok"}
+HEALTH_STYLES = {"warning": "warn", "error": "bad", "info": "ok", "": "ok"}
 
 
 def progress(row: Row) -> str:
@@ -156,18 +139,16 @@ def progress(row: Row) -> str:
     return f"{numbers.brief(row.step)}/{numbers.brief(row.total)}"
 
 
-def _distance(row: Row, best: Mapping[Peers, Row], size: int) -> tuple[str, int]:
-    top = best.get(row.peers)
-    if row.score is None or top is None or top.score is None or math.isnan(row.score):
-        return "", size
-    if top.id == row.id:
-        return "=best", size
-    return numbers.signed(row.score - top.score), size
+def _difference(row: Row, best: Row | None) -> str:
+    """The main metric minus that of the best run with the same stage and data."""
+    if row.score is None or best is None or best.score is None or math.isnan(row.score):
+        return ""
+    return "=best" if best.id == row.id else numbers.signed(row.score - best.score)
 
 
-def _health(row: Row, size: int) -> tuple[str, int]:
-    """The gravest fault, by its code; "ok" when none was noted and there was something to note."""
-    grave = [code for code, note in row.health.items() if note.get("level", "info") == row.level]
-    if grave and row.level != "info":
-        return grave[0], size
-    return ("ok" if row.last else ""), size
+def _health(row: Row) -> str:
+    """The code of the worst fault; "ok" when none was noted and something was reported."""
+    worst = [code for code, note in row.health.items() if note.get("level", "info") == row.level]
+    if worst and row.level != "info":
+        return worst[0]
+    return "ok" if row.last else ""

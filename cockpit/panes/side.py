@@ -1,9 +1,10 @@
 """The side of the live screen: the runs, how far this one is, what it was made from, how it differs from the best."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from cockpit.models.rows import Row
-from cockpit.panes.run_table import STATES, UNKNOWN, glyph, progress
+from cockpit.models.run_list import RunList
+from cockpit.panes.run_table import appearance, progress
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box, ends, selected
 from engine.report import numbers
@@ -15,32 +16,28 @@ def heading(name: str, across: int) -> Line:
     return [("── ", "border"), (name + " ", "dim"), ("─" * max(0, across - len(name) - 4), "border")]
 
 
-def run_lines(rows: Sequence[Row], current: str, marks: Sequence[str], across: int, down: int) -> Lines:
+def run_lines(runs: RunList, current: str, across: int, down: int) -> Lines:
     """The runs around the current one, a line each."""
-    place = next((i for i, row in enumerate(rows) if row.id == current), 0)
-    top = min(max(0, place - down // 2), max(0, len(rows) - down))
+    rows = runs.shown
+    here = next((i for i, row in enumerate(rows) if row.id == current), 0)
+    top = min(max(0, here - down // 2), max(0, len(rows) - down))
     lines: Lines = []
     for row in rows[top : top + down]:
-        mark, style = glyph(row)
-        told = row.score is not None and row.state in ("DONE", "RUNNING")
-        score = numbers.figure(row.score) if told else STATES.get(row.state, UNKNOWN)[1].lower()
-        flag = "▸" if row.id in marks else " "
-        name = f"{row.stage} {row.name}"
+        mark, word, style = appearance(row)
+        scored = row.score is not None and row.state in ("DONE", "RUNNING")
         line: Line = [
-            (flag, "mark"),
+            ("▸" if row.id in runs.marks else " ", "mark"),
             (mark + " ", style),
-            (column(name, max(6, across - 11)), "bold" if row.live else ""),
-            (right(score, 7) + " ", "dim"),
+            (column(f"{row.stage} {row.name}", max(6, across - 11)), "bold" if row.live else ""),
+            (right(numbers.figure(row.score) if scored else word.lower(), 7) + " ", "dim"),
         ]
-        if row.id == current:
-            line = selected(line, across)
-        lines.append(line)
+        lines.append(selected(line, across) if row.id == current else line)
     return lines
 
 
-def progress_lines(row: Row, now: float, across: int) -> Lines:
+def progress_lines(row: Row, across: int) -> Lines:
     """Phase, bar, steps, speed and what is left."""
-    _, word, style = STATES.get(row.state, UNKNOWN)
+    _, word, style = appearance(row)
     lines: Lines = [
         [(word, style), ("  " + (row.phase or row.reason.splitlines()[0] if row.reason else row.phase), "")]
     ]
@@ -70,7 +67,7 @@ def lineage_lines(row: Row, rows: Mapping[str, Row], across: int) -> Lines:
 
 
 def _relative(row: Row) -> Line:
-    mark, word, style = STATES.get(row.state, UNKNOWN)
+    mark, word, style = appearance(row)
     return [(mark + " ", style), (column(row.stage, 10), ""), (row.name[-11:] + "  ", "dim"), (word.lower(), style)]
 
 
@@ -90,29 +87,20 @@ def difference(row: Row, best: Row | None) -> Lines:
     return lines or [[("same settings", "dim")]]
 
 
-def render(
-    row: Row,
-    rows: Sequence[Row],
-    everything: Mapping[str, Row],
-    best: Row | None,
-    marks: Sequence[str],
-    now: float,
-    across: int,
-    down: int,
-    focused: bool = False,
-) -> Lines:
+def render(row: Row, runs: RunList, across: int, down: int, focused: bool = False) -> Lines:
     """The whole side bar; the list of runs gives way to the rest on low screens."""
     inside = across - 2
-    told = [
+    best = runs.best.get(row.peers)
+    facts = [
         heading("progress", inside),
-        *progress_lines(row, now, inside),
+        *progress_lines(row, inside),
         heading(f"diff to best{' ' + best.name if best and best.id != row.id else ''}", inside),
         *difference(row, best)[:8],
         heading("lineage", inside),
-        *lineage_lines(row, everything, inside),
+        *lineage_lines(row, runs.rows, inside),
     ]
     if row.tags or row.note:
-        told += [heading("notes", inside), [(" ".join(row.tags), "mark")], [(row.note, "")]]
-    room = max(4, down - 2 - len(told))
-    listed = run_lines(rows, row.id, marks, inside, min(room, max(len(rows), 1)))
-    return box([("runs", "title")], [*listed, *told], across, down, "focus" if focused else "border")
+        facts += [heading("notes", inside), [(" ".join(row.tags), "mark")], [(row.note, "")]]
+    room = max(4, down - 2 - len(facts))
+    listed = run_lines(runs, row.id, inside, min(room, max(len(runs.shown), 1)))
+    return box([("runs", "title")], [*listed, *facts], across, down, focused)

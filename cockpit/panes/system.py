@@ -47,13 +47,12 @@ def render(system: Machine, history: dict[str, Series], across: int, down: int, 
     if system.disk_free is not None and system.disk_total:
         used = 1 - system.disk_free / system.disk_total
         lines.append(_line("disk", used, f"{numbers.size(system.disk_free)} free", size, "bad" if used > 0.97 else ""))
-    frame = "focus" if focused else "border"
     top = len(lines) + 2
     if down - top < 7 or not history:
-        return box([("system", "title")], lines, across, down, frame)
+        return box([("system", "title")], lines, across, down, focused)
     traces = [Trace(name, series, colour) for colour, (name, series) in enumerate(history.items())]
     drawn = chart(Chart("use %", traces, limits=Limits((0.0, 100.0))), View(axis="time"), across, down - top)
-    return [*box([("system", "title")], lines, across, top, frame), *drawn]
+    return [*box([("system", "title")], lines, across, top, focused), *drawn]
 
 
 def _line(name: str, share: float | None, text: str, size: int, style: str = "") -> Line:

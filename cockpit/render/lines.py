@@ -54,8 +54,9 @@ def block(lines: Iterable[Line], across: int, down: int) -> Lines:
     return out + [[(" " * across, "")] for _ in range(down - len(out))]
 
 
-def box(title: Line, lines: Iterable[Line], across: int, down: int, style: str = "border") -> Lines:
+def box(title: Line, lines: Iterable[Line], across: int, down: int, focused: bool = False) -> Lines:
     """Lines in a frame with a title: ``across`` x ``down`` cells, frame included."""
+    style = "focus" if focused else "border"
     inside = max(0, across - 2)
     head = fit(title, min(width(title), max(0, inside - 3)))
     used = width(head)

@@ -171,7 +171,7 @@ class CompareScreen:
         title: Line = [(name, "title"), *self._about(name)]
         if self._most[name]:
             title.append((f"  {top + 1}-{min(top + room, len(body))} of {len(body)}", "dim"))
-        return box(title, body[top:], across, down, "focus" if name == self.focus else "border")
+        return box(title, body[top:], across, down, name == self.focus)
 
     def _about(self, name: str) -> Line:
         if name == SETTING:

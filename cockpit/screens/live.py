@@ -7,7 +7,7 @@ from cockpit.models.rows import Row
 from cockpit.models.run_data import TOTAL, RunData
 from cockpit.panes import gates, gradients, health, log, side, system
 from cockpit.panes.chart import render as chart
-from cockpit.panes.run_table import glyph
+from cockpit.panes.run_table import appearance
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines
 from cockpit.screens import live_layout as layout
@@ -53,7 +53,7 @@ class LiveScreen:
         row = self.row
         if row is None:
             return []
-        mark, style = glyph(row)
+        mark, _, style = appearance(row)
         line: Line = [(f"  {row.stage} {row.name}  ", "bold"), (f"{mark} {row.state}", style)]
         if row.epoch is not None:
             line.append((f"  ep {row.epoch:.3g}", ""))
@@ -149,9 +149,7 @@ class LiveScreen:
             case layout.SYSTEM:
                 return system.render(context.watch.system, context.watch.use, across, down, focused)
             case layout.SIDE:
-                best = context.list.best.get(row.peers)
-                shown, marks = context.list.shown, context.list.marks
-                return side.render(row, shown, context.list.rows, best, marks, context.clock(), across, down, focused)
+                return side.render(row, context.list, across, down, focused)
             case _:
                 return chart(self._charts.chart(place.name, row, self.watched()), context.view, across, down, focused)
 

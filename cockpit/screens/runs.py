@@ -60,8 +60,7 @@ class RunsScreen:
         self._page = max(1, height - 2)
         self._top = min(max(self._top, runs.cursor - height + 2), runs.cursor)
         self._top = max(0, min(self._top, len(runs.entries) - height + 1))
-        now = self.context.clock()
-        lines = run_table.render(runs.entries, runs.cursor, self._top, runs.marks, runs.best, now, across, height)
+        lines = run_table.render(runs, self._top, self.context.clock(), across, height)
         if not runs.entries and runs.rows:
             lines[2] = [(f"   no run fits / {runs.text}   esc takes the filter away", "dim")]
         return [*lines, *trouble, *(self._preview(across, preview) if preview else [])]

@@ -1,6 +1,6 @@
-"""What a start would cost, told by earlier runs of the same stages: time, and room on the disk.
+"""The time and the disk space that a start would take, estimated from earlier runs of the same stages.
 
-A rule of thumb and shown as one: other settings take other times. Runs on the same data count before all others.
+A rough estimate: other settings take other times. Runs on the same data are preferred.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,18 +9,18 @@ from statistics import median
 
 from cockpit.models.rows import Row
 
-LATEST = 5  # runs of a stage that are asked
+LATEST = 5  # runs of a stage that the estimate is based on
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of work (middle, least and most) and bytes; ``unknown`` are stages that never ran to their end here."""
+    """Seconds of work (sum of medians, minima and maxima) and bytes; ``unknown``: stages without a finished run."""
 
     seconds: float
     least: float
     most: float
     bytes: float
-    based_on: int  # earlier runs
+    based_on: int  # number of earlier runs
     unknown: tuple[str, ...]
 
 
@@ -28,7 +28,7 @@ def estimate(new: Mapping[str, int], rows: Iterable[Row], data: str, size: Calla
     """``new``: stage -> how many runs of it would be made; ``data``: the data run they would use, if it is known;
     ``size``: bytes of a run's folder."""
     rows = list(rows)
-    seconds = least = most = room = 0.0
+    seconds = least = most = space = 0.0
     based_on, unknown = 0, []
     for stage, count in new.items():
         runs = _alike(stage, rows, data)
@@ -39,13 +39,13 @@ def estimate(new: Mapping[str, int], rows: Iterable[Row], data: str, size: Calla
         seconds += count * median(walls)
         least += count * min(walls)
         most += count * max(walls)
-        room += count * median(size(row.id) for row in runs)
+        space += count * median(size(row.id) for row in runs)
         based_on += len(runs)
-    return Estimate(seconds, least, most, room, based_on, tuple(unknown))
+    return Estimate(seconds, least, most, space, based_on, tuple(unknown))
 
 
 def _alike(stage: str, rows: Iterable[Row], data: str) -> list[Row]:
-    """The latest finished runs of a stage, on the same data where there are any, that were done in one go."""
+    """The latest runs of a stage that finished in their first attempt; those on the same data where there are any."""
     done = [row for row in rows if row.stage == stage and row.state == "DONE" and row.wall and row.attempt == 1]
     done.sort(key=lambda row: row.created, reverse=True)
     same = [row for row in done if data and row.inputs.get("data") == data]

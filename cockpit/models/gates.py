@@ -1,10 +1,11 @@
-"""What a teacher reported about its gates: weight histograms of each layer and expert, and the load over time.
+"""The gates of a teacher: histograms of the gate weights of each layer and expert, and the load over time.
 
 E experts, B bins over gate weights 0..1.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start shoul
     from numpy.typing import NDArray
 
 
-KEPT = 4096  # reports of a layer that are kept for the strip over time
+KEPT = 4096  # reports kept per layer
 
 
 @dataclass
@@ -27,8 +28,8 @@ class Layer:
     steps: list[float] = field(default_factory=list)
     loads: list[list[float]] = field(default_factory=list)  # one [E] a report
     entropies: list[float] = field(default_factory=list)
-    dead: frozenset[int] = frozenset()  # experts that the run's own watch (``engine.training.health``) noted
-    collapsed: bool = False  # noted too
+    dead: frozenset[int] = frozenset()  # experts that ``engine.training.health`` noted
+    collapsed: bool = False  # noted by it too
 
     @property
     def experts(self) -> int:
@@ -36,8 +37,13 @@ class Layer:
 
     @property
     def entropy(self) -> float:
-        """Mean entropy of the mixtures [nats]; ln(E) when all experts are used alike."""
+        """Mean entropy of the mixtures [nats]."""
         return self.entropies[-1]
+
+    @property
+    def most_entropy(self) -> float:
+        """The entropy of an even mixture, ln(E)."""
+        return math.log(self.experts) if self.experts > 1 else 0.0
 
     @property
     def load(self) -> NDArray[np.float64]:
@@ -46,7 +52,7 @@ class Layer:
 
     @property
     def variation(self) -> float:
-        """Standard deviation of the load over its mean: 0 when all experts do the same amount of work."""
+        """Coefficient of variation of the load: standard deviation over mean, 0 for an even load."""
         load = self.load
         return float(load.std() / load.mean()) if load.mean() > 0 else float("nan")
 

@@ -1,6 +1,6 @@
-"""Gradient norms by parameter group: who learns, who gets exactly nothing, and who gets no gradient at all.
+"""Gradient norms by parameter group: ordinary, exactly zero, or no gradient at all.
 
-What is a fact is read off the latest report; a fault is what the run's own watch noted (``engine.training.health``).
+Norms are those of the latest report; faults are those that the run itself noted (``engine.training.health``).
 """
 
 import math
@@ -12,7 +12,7 @@ from engine.runs.events import number
 NONE, ZERO, NAN, HIGH, LOW, STILL, OK = "None", "zero", "NaN", "high", "low", "still", "ok"
 
 FAULTS = {"grad_none": NONE, "grad_zero": ZERO, "nan_loss": NAN, "explode": HIGH, "grad_small": LOW, "still": STILL}
-QUIET = (None, "info")  # levels of a note that is over, or none
+OVER = (None, "info")  # levels of a note whose fault is over
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class ParameterGroup:
     norm: float | None
     update: float | None
     verdict: str
-    noted: bool  # by the run's watch: a first report may well be zero
+    noted: bool  # as a fault by the run itself: a first report may be zero without one
 
 
 class Gradients:
-    """The groups' latest norms; the history of the total norm is a series like any other."""
+    """The latest norm of every group; the total norm over time is a series of ``RunData``."""
 
     def __init__(self) -> None:
         self.names: list[tuple[str, int]] = []
@@ -36,12 +36,12 @@ class Gradients:
         self.updates: list[float | None] = []
         self.clip: float | None = None
         self.reports = self.clipped = 0
-        self.notes: dict[str, tuple[str, ...]] = {}  # code of a fault that lasts -> groups
+        self.notes: dict[str, tuple[str, ...]] = {}  # code of a lasting fault -> groups
 
     def note(self, event: dict[str, Any]) -> None:
         """Take a ``health`` event."""
         self.notes.pop(event["code"], None)
-        if event["code"] in FAULTS and event.get("level") not in QUIET:
+        if event["code"] in FAULTS and event.get("level") not in OVER:
             self.notes[event["code"]] = tuple(str(group) for group in event.get("groups") or ())
 
     def schema(self, groups: list[Any]) -> None:
@@ -53,7 +53,7 @@ class Gradients:
         ]
 
     def feed(self, event: dict[str, Any]) -> float | None:
-        """Take a ``grad`` event; gives the total norm."""
+        """Take a ``grad`` event; returns the total norm."""
         self.norms = [number(value) for value in event["g"]]
         updates = event.get("u")
         self.updates = [number(value) for value in updates] if isinstance(updates, list) else []
@@ -74,12 +74,12 @@ class Gradients:
             name, size = self.names[index] if index < len(self.names) else (f"group {index}", 0)
             update = self.updates[index] if index < len(self.updates) else None
             noted = next((FAULTS[code] for code, groups in self.notes.items() if name in groups), OK)
-            found.append(ParameterGroup(name, size, norm, update, _fact(norm) or noted, noted != OK))
+            found.append(ParameterGroup(name, size, norm, update, _verdict(norm) or noted, noted != OK))
         return found
 
 
-def _fact(norm: float | None) -> str:
-    """What a norm says by itself; nothing when it is an ordinary one."""
+def _verdict(norm: float | None) -> str:
+    """The verdict on a norm alone; empty for an ordinary one."""
     if norm is None:
         return NONE
     if not math.isfinite(norm):

@@ -1,7 +1,6 @@
-"""Which runs are held against each other: marked ones, or all like the one under the cursor, put into groups.
+"""The runs that are compared, in groups: marked ones, or all that are like the one under the cursor.
 
-The same rule as ``engine compare`` has for a label: runs that differ by nothing but their seed, and where they ran, are
-one group. Knows no statistics.
+As in ``engine compare``, runs that differ only in their seed and in where they ran are one group.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,23 +11,23 @@ from engine.stages import STAGES
 
 SETTINGS, EXPERIMENT, SINGLE = "settings", "experiment", "run"
 GROUPINGS = (SETTINGS, EXPERIMENT, SINGLE)
-MACHINE = ("launcher.", "trainer.")  # where a run ran, not what it was
-MOST_RUNS = 24  # of those that nobody marked: the newest
+MACHINE = ("launcher.", "trainer.")  # settings of where a run ran, not of what it computed
+MOST_RUNS = 24  # the newest, where none are marked
 MOST_GROUPS = 6
-VALIDATION = "val_"  # begins the metrics that a training reports again and again
+VALIDATION = "val_"  # prefix of the metrics that a training reports repeatedly
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True)
 class RunGroup:
-    """Runs that count as one, in order of their seeds."""
+    """Runs that differ only in their seed, in order of seeds."""
 
     letter: str
     rows: tuple[Row, ...]
 
     @property
     def argument(self) -> str:
-        """How ``engine compare`` is told of it."""
+        """The group as an argument of ``engine compare``."""
         return f"{self.letter}={','.join(row.id for row in self.rows)}"
 
 
@@ -43,7 +42,7 @@ def chosen(marked: Sequence[Row], current: Row | None, shown: Sequence[Row]) -> 
 
 
 def grouped(rows: Sequence[Row], by: str, everything: Mapping[str, Row]) -> list[RunGroup]:
-    """Groups in the order of their first run. Runs whose settings are not read yet are left out of SETTINGS."""
+    """Groups in the order of their first run. By SETTINGS, runs whose settings are not read yet are left out."""
     parts: dict[str, list[Row]] = {}
     if by == SETTINGS:
         settings = {row.id: own_settings(row, everything) for row in rows if row.config is not None}
@@ -62,13 +61,13 @@ def grouped(rows: Sequence[Row], by: str, everything: Mapping[str, Row]) -> list
             parts.setdefault(row.experiment if by == EXPERIMENT else row.id, []).append(row)
     most = list(parts.values())[: len(LETTERS)]
     return [
-        RunGroup(LETTERS[place], tuple(sorted(part, key=lambda row: (row.seed is None, row.seed or 0, row.id))))
-        for place, part in enumerate(most)
+        RunGroup(LETTERS[index], tuple(sorted(part, key=lambda row: (row.seed is None, row.seed or 0, row.id))))
+        for index, part in enumerate(most)
     ]
 
 
 def own_settings(row: Row, everything: Mapping[str, Row]) -> dict[str, object]:
-    """Settings that the run depends on: its stage's, those of what it was made from, and those of no stage."""
+    """The settings that a run depends on: of its stage, of the stages of its inputs, and of no stage."""
     stages, left = set(), [row]
     while left:
         one = left.pop()
@@ -83,6 +82,6 @@ def own_settings(row: Row, everything: Mapping[str, Row]) -> dict[str, object]:
 
 
 def trained(row: Row, everything: Mapping[str, Row]) -> Row | None:
-    """The training whose curve stands for a run: itself, or the last one that it was made from."""
+    """The training whose curve represents a run: itself, or its last input that is one."""
     makers = [everything[run] for stage in reversed(STAGES) if (run := row.inputs.get(stage, "")) in everything]
     return next((run for run in (row, *makers) if run.metric.startswith(VALIDATION)), None)

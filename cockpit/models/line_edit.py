@@ -1,23 +1,23 @@
-"""One editable line of text: what a prompt at the bottom of the screen holds."""
+"""The editable line of text of a prompt."""
 
 from engine.runs.text import clean
 
 
 class LineEdit:
-    """Text, a cursor between its characters, and the keys that people's fingers know from a shell."""
+    """Text with a cursor between its characters, edited with the keys of a shell."""
 
     def __init__(self, text: str = "") -> None:
         self.text = clean(text)
         self.cursor = len(self.text)
 
     def insert(self, text: str) -> None:
-        """Put text in at the cursor; control characters of a paste are cleaned away, line ends become blanks."""
+        """Insert text at the cursor; control characters are removed, line ends become blanks."""
         text = clean(" ".join(text.splitlines()))
         self.text = self.text[: self.cursor] + text + self.text[self.cursor :]
         self.cursor += len(text)
 
     def key(self, name: str, character: str | None) -> bool:
-        """Whether the key was one of editing."""
+        """Edit the line; returns whether the key was an editing key."""
         left, right = self.text[: self.cursor], self.text[self.cursor :]
         match name:
             case "left" | "ctrl+b":

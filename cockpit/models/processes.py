@@ -1,16 +1,16 @@
-"""Who uses the machine: processes gathered by the run they work on, and all others one by one."""
+"""Use of the machine by run, and by every process that belongs to none."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cockpit.services.processes import ProcessSample
 
-IDLE_CPU, IDLE_MEMORY = 0.01, 16e6  # cores and bytes below which a process is not worth a line
+IDLE_CPU, IDLE_MEMORY = 0.01, 16e6  # cores and bytes below which a process is idle
 
 
 @dataclass
 class Usage:
-    """What one run, or one process that belongs to none, takes. ``cpu`` in cores, the rest in bytes."""
+    """Resources used by one run, or by one process that belongs to none. ``cpu`` in cores, the rest in bytes."""
 
     run: str  # empty for a process that belongs to no run
     command: str
@@ -23,9 +23,9 @@ class Usage:
 
 
 def usages(processes: Iterable[ProcessSample], workers: Mapping[int, str], gpu: Mapping[int, float]) -> list[Usage]:
-    """Runs first, each the sum of its processes; then the rest; both by processor time, then memory.
+    """Runs first, each the sum of its processes; then other processes; both by GPU memory, processor, then memory.
 
-    ``workers``: pid -> run for the processes that runs name; their children count as theirs. ``gpu``: pid -> bytes.
+    ``workers``: pid -> run for the processes that runs record, whose children are included. ``gpu``: pid -> bytes.
     """
     known = {process.pid: process for process in processes}
     runs: dict[str, Usage] = {}
@@ -43,15 +43,13 @@ def usages(processes: Iterable[ProcessSample], workers: Mapping[int, str], gpu: 
         usage.gpu = _sum(usage.gpu, gpu.get(process.pid))
         if process.started is not None:
             usage.started = min(usage.started or process.started, process.started)
-    strangers = [
-        pid for pid in gpu if pid not in known
-    ]  # of another container, or of a user whose processes are hidden
-    others += [Usage("", "a process that cannot be seen from here", "?", [pid], gpu=gpu[pid]) for pid in strangers]
+    hidden = [pid for pid in gpu if pid not in known]  # of another container, or of a user whose processes are hidden
+    others += [Usage("", "a process that cannot be seen from here", "?", [pid], gpu=gpu[pid]) for pid in hidden]
     return [*sorted(runs.values(), key=_weight), *_idle_merged(sorted(others, key=_weight))]
 
 
 def _idle_merged(others: list[Usage]) -> list[Usage]:
-    """Those that take next to nothing as one line, so that what matters is not lost among them."""
+    """Two or more idle processes become one line."""
     shown = [
         usage for usage in others if usage.gpu or (usage.cpu or 0.0) >= IDLE_CPU or (usage.memory or 0.0) >= IDLE_MEMORY
     ]
@@ -70,7 +68,7 @@ def _weight(usage: Usage) -> tuple[float, float, float]:
 
 
 def _run_of(process: ProcessSample, known: Mapping[int, ProcessSample], workers: Mapping[int, str]) -> str:
-    """The run of a process or of the nearest one above it that has one."""
+    """The run of a process, or of its nearest ancestor that has one."""
     seen: set[int] = set()
     here: ProcessSample | None = process
     while here is not None and here.pid not in seen:

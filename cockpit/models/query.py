@@ -1,11 +1,12 @@
 """The filter language of the run list: words, fields, metrics, settings, AND/OR/NOT, sort and group.
 
-student -tag:old                      bare words look into id, stage, experiment, tags and note; - is NOT
+student -tag:old                      bare words match id, experiment, tags and note; - is NOT
 state:running,stalled  stage:teacher  fields: state stage tag name id exp git needs seed note has health
-val_recall@10>.08  last(loss)<.5      metrics: best value where there is one; best(...) and last(...) ask for it
+val_recall@10>.08  last(loss)<.5      metrics: the best value, else the last; best(...) and last(...) choose one
 cfg.student.lr>=1e-3  cfg.data.name=ml-1m
 age<2d  seed:1..3  (a OR b) AND NOT c
-sort:-val_recall@10  group:experiment (also stage, state, cfg-seed: runs that differ in the seed only)
+sort:-val_recall@10 (also age state stage seed name progress experiment)
+group:experiment (also stage, state, cfg-seed: runs that differ only in the seed)
 """
 
 import fnmatch
@@ -23,7 +24,6 @@ FIELDS = ("state", "stage", "tag", "name", "id", "exp", "git", "needs", "seed", 
 STATES = ("waiting", "queued", "running", "stalled", "done", "failed", "stopped", "killed", "lost", "open")
 PRESENT = ("note", "tag", "warning", "error", "pin", "metric")
 GROUPS = ("experiment", "stage", "state", "cfg-seed")
-SORTS = ("age", "state", "stage", "seed", "name", "progress", "experiment")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 _TOKEN = re.compile(r"""\s+|(?:best|last)\([^()\s]*\)[^\s()]*|(?:"[^"]*"|[^\s()"])+|.""")
@@ -40,7 +40,7 @@ _OPS: dict[str, Callable[[float, float], bool]] = {
 
 
 class QueryError(Exception):
-    """What cannot be understood, and where it stands in the text."""
+    """A filter that does not parse; ``position`` is that of the fault in the text."""
 
     def __init__(self, message: str, position: int) -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ class QueryError(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """What a filter text means. ``sort`` is empty or a key with an optional leading minus."""
+    """A parsed filter. ``sort`` is empty or a key with an optional leading minus."""
 
     test: Test
     sort: str = ""
@@ -58,7 +58,7 @@ class Query:
 
 
 def parse(text: str) -> Query:
-    """The meaning of a filter; QueryError where it has none."""
+    """Parse a filter; raises QueryError."""
     return _Parser(text).query()
 
 
@@ -209,7 +209,7 @@ _TEXTS: dict[str, Callable[[Row], list[str]]] = {
 
 
 def _like(text: str, pattern: str) -> bool:
-    """Whether ``pattern`` (lower case) occurs in the text; with * or ? it has to match the whole."""
+    """Whether ``pattern`` (lower case) occurs in the text; with * or ? it has to match the whole text."""
     text = text.lower()
     return fnmatch.fnmatchcase(text, pattern) if "*" in pattern or "?" in pattern else pattern in text
 

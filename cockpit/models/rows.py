@@ -1,6 +1,6 @@
-"""A run as the list shows it: what is known of it without reading its events.
+"""A run as the list shows it, without reading its events.
 
-Plain values, cleaned where they were read; a field that nothing told is empty or None.
+Plain values, cleaned where they were read; an unknown field is empty or None.
 """
 
 import math
@@ -20,10 +20,9 @@ Peers = tuple[str, str]  # stage and the data run it was made from
 
 @dataclass
 class Row(RunFacts):
-    """What the queue knows of a run, and all else that lists show."""
+    """One run: the facts that the queue needs, and those that only lists show."""
 
     seed: int | None = None
-    seen: float | None = None  # latest heartbeat
     attempt: int = 1
     phase: str = ""
     step: int = 0
@@ -37,24 +36,22 @@ class Row(RunFacts):
     facts: dict[str, Any] = field(default_factory=dict)
     git: str = ""
     dirty: bool = False
-    fingerprint: str = ""
-    host: str = ""
     argv: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     note: str = ""
     pinned: bool = False
     archived: bool = False
-    waits: str = field(default="", compare=False)  # for which of its inputs
-    config: dict[str, Any] | None = None  # flat: "student.hidden" -> 64; None until something asked for it
+    waits: str = field(default="", compare=False)  # its unfinished inputs, in words
+    config: dict[str, Any] | None = None  # flat: "student.hidden" -> 64; None until it is read
 
     @property
     def name(self) -> str:
-        """The id without the stage and the century: stage and time stand in other columns."""
+        """The id without the stage and the century."""
         return self.id.removeprefix(self.stage + "-").removeprefix("20")
 
     @property
     def peers(self) -> Peers:
-        """What it may be compared with: the same stage on the same data; metrics of other data mean other things."""
+        """Stage and data: only runs in which both are equal have comparable metrics."""
         return self.stage, self.inputs.get("data", "")
 
     @property
@@ -64,11 +61,11 @@ class Row(RunFacts):
 
     @property
     def goal(self) -> str:
-        """Which direction of the main metric is better: max, min, or nothing."""
+        """The better direction of the main metric: max, min, or empty."""
         return main_metric(self.stage)[1]
 
     def value(self, metric: str, which: str = "") -> float | None:
-        """A metric: the best value where one was kept, else the last; ``which`` asks for "best" or "last"."""
+        """A metric's best value, or its last where none was kept; ``which`` restricts it to "best" or "last"."""
         if which != "last" and metric in self.best:
             return self.best[metric][0]
         return None if which == "best" else self.last.get(metric)
@@ -86,7 +83,7 @@ class Row(RunFacts):
 
     @property
     def share(self) -> float | None:
-        """How much is done, 0..1; None while the total is not known."""
+        """Progress, 0..1; None while the total is not known."""
         if self.state == "DONE":
             return 1.0
         return min(self.step / self.total, 1.0) if self.total else None

@@ -1,4 +1,4 @@
-"""The list of runs: filtered, sorted, grouped, with a cursor that stays on its run and marks that stay on theirs."""
+"""The list of runs: filtered, sorted and grouped; cursor and marks stay on their runs."""
 
 from dataclasses import dataclass
 
@@ -31,19 +31,19 @@ class RunList:
         self.grouping = ""
         self.archived = False
         self.cursor = 0
-        self.working = True  # some run is at work or going to be
+        self.working = True  # some run is at work or waits
         self.best: dict[Peers, Row] = {}  # stage and data -> the best run
         self._query: Query = parse("")
 
     @property
     def current(self) -> Row | None:
-        """The run under the cursor; None on the head of a group."""
+        """The run under the cursor; None on the heading of a group."""
         entry = self.entries[self.cursor] if self.entries else None
         return entry if isinstance(entry, Row) else None
 
     @property
     def needs_config(self) -> bool:
-        """Whether the filter asks for settings, which are read only then."""
+        """Whether the filter needs settings, which are read only then."""
         return self._query.needs_config
 
     @property
@@ -51,7 +51,7 @@ class RunList:
         return [entry for entry in self.entries if isinstance(entry, Row)]
 
     def filter(self, text: str) -> None:
-        """Take a filter; one that cannot be understood leaves the list as it is and sets ``error``."""
+        """Set the filter; one that does not parse leaves the list unchanged and sets ``error``."""
         self.text = text
         try:
             self._query = parse(text)
@@ -61,7 +61,7 @@ class RunList:
             self.error = None
 
     def arrange(self, now: float) -> None:
-        """Filter, sort and group anew; the cursor stays on its run while that is shown."""
+        """Filter, sort and group; the cursor stays on its run while that is shown."""
         here = self.current
         chosen = [row for row in self.rows.values() if self._visible(row, now)]
         chosen.sort(key=lambda row: (row.created, row.id), reverse=True)
@@ -78,7 +78,7 @@ class RunList:
         self._keep_cursor(here)
 
     def _waits(self, row: Row) -> str:
-        """Which of its inputs a run still waits for."""
+        """The unfinished inputs of a waiting run, or why it waits."""
         makers = ((stage, self.rows.get(run)) for stage, run in row.inputs.items())
         left = [f"{stage} {maker.name[-4:]}" for stage, maker in makers if maker and maker.state != "DONE"]
         return f"for {', '.join(left)}" if left else row.reason
@@ -114,7 +114,7 @@ class RunList:
         self.cursor = min(max(self.cursor + by, 0), max(len(self.entries) - 1, 0))
 
     def go_to(self, run: str) -> bool:
-        """Put the cursor on a run; whether it is shown."""
+        """Put the cursor on a run; returns whether it is shown."""
         for index, entry in enumerate(self.entries):
             if isinstance(entry, Row) and entry.id == run:
                 self.cursor = index
@@ -122,14 +122,14 @@ class RunList:
         return False
 
     def mark(self, run: str) -> None:
-        """Mark a run, or take its mark away."""
+        """Mark a run, or remove its mark."""
         if run in self.marks:
             self.marks.remove(run)
         else:
             self.marks.append(run)
 
     def mark_range(self) -> int:
-        """Mark every run from the last mark to the cursor; how many."""
+        """Mark every run from the last mark to the cursor; returns the number of new marks."""
         start = next((i for i, e in enumerate(self.entries) if isinstance(e, Row) and e.id in self.marks[-1:]), None)
         if start is None:
             return 0
@@ -159,7 +159,7 @@ def _sort_value(row: Row, key: str) -> float | None:
 
 
 def _grouped(rows: list[Row], group: str) -> list[Entry]:
-    """Rows under heads, groups in the order of their first row."""
+    """Rows under the headings of their groups, which come in the order of their first row."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(_group_of(row, group), []).append(row)

@@ -1,4 +1,4 @@
-"""A metric over time: append-only points, smoothing, and three kinds of x axis.
+"""A metric over time: appended points, smoothing, and three kinds of x axis.
 
 N points, sorted by step; a value may be NaN or infinite.
 """
@@ -20,15 +20,15 @@ if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start shoul
 
 STEP, EPOCH, TIME = "step", "epoch", "time"
 AXES = (STEP, EPOCH, TIME)
-BLOCK = 64  # points that are smoothed at once; .6 ** 64 is still far from the smallest float
-TINY = 1e-150  # what is closer than this counts as equal: the scale of a narrower axis would overflow
-HUGE = 1e150  # what is beyond counts as this: sums and differences of larger numbers would overflow
+BLOCK = 64  # points that are smoothed at once; .6 ** 64 is far from the smallest float
+TINY = 1e-150  # values closer than this count as equal: the scale of a narrower axis would overflow
+HUGE = 1e150  # values are clipped to this: sums and differences of larger ones would overflow
 
 
 class Series:
     """Steps, epochs, times [s] and values [N] in arrays that double when they are full.
 
-    New points wait in a list until somebody looks: a million single appends cost a second, not ten.
+    New points wait in a list until they are read: a million single appends take a second instead of ten.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Series:
         self._waiting.append((step, math.nan if epoch is None else epoch, time, value))
 
     def extend(self, steps: Values, values: Values, times: Values, epochs: Values) -> None:
-        """Points in order of steps. A clock that was put back does not make time run backwards."""
+        """Append points in order of steps. Times never decrease, even where the clock was put back."""
         self._store()
         new = self._stored + len(steps)
         if new > self._rows.shape[1]:
@@ -65,7 +65,7 @@ class Series:
             self.extend(steps, values, times, epochs)
 
     def rewind(self, step: float) -> None:
-        """Forget what came after ``step``: a resumed run does that part again."""
+        """Drop every point after ``step``: a resumed run repeats them."""
         self._stored = int(np.searchsorted(self.steps, step, "right"))
         self._smooth.clear()
 
@@ -108,10 +108,10 @@ class Series:
         return self.steps
 
     def smooth(self, weight: float) -> Floats:
-        """s_t = w s_(t-1) + (1 - w) y_t, divided by 1 - w^t so that the first points are not pulled to zero: [N].
+        """s_t = w s_(t-1) + (1 - w) y_t, divided by 1 - w^t to correct the bias of the start: [N].
 
-        A value that is not finite counts as the one before it; before the first finite one there is a gap. What was
-        smoothed once is kept: only new points cost.
+        A value that is not finite is replaced by the one before it; before the first finite one there is a gap.
+        Smoothed values are kept, so that a call costs only the new points.
         """
         if not weight:
             return self.values
@@ -121,7 +121,7 @@ class Series:
 
 
 class Smooth:
-    """A running exponential average: its values so far, and what the next point needs to know."""
+    """A running exponential average: its values so far, and the state that the next point needs."""
 
     def __init__(self) -> None:
         self.values = np.empty(64)
@@ -131,7 +131,7 @@ class Smooth:
         self._last = np.nan
 
     def follow(self, values: Floats, weight: float) -> None:
-        """Average what came since the last call. values [N]."""
+        """Smooth the points since the last call. values [N]."""
         if len(self.values) < len(values):
             grown = np.empty(max(len(values), 2 * len(self.values)))
             grown[: self._done] = self.values[: self._done]
@@ -155,7 +155,7 @@ class Smooth:
             self._done += len(part)
 
     def _filled(self, part: Floats) -> Floats:
-        """Every value that is not finite replaced by the last finite one, the rest kept within what can be summed."""
+        """Replace every value that is not finite by the last finite one, and clip the rest."""
         good = np.isfinite(part)
         part = np.clip(part, -HUGE, HUGE)
         if not good.all():
@@ -186,8 +186,10 @@ def nice_step(value: float) -> float:
 
 
 class Limits:
-    """Ends of a y axis that move in steps of a 1-2-5 ladder, and only when the data leaves them or fills less than a
-    third: while they stand still, old cells stay where they are and nothing is sent again."""
+    """Ends of a y axis, rounded to 1-2-5 steps, that change only when the data leaves them or fills less than a third.
+
+    Drawn cells stay the same in between, so that nothing is sent to the terminal again.
+    """
 
     def __init__(self, fixed: tuple[float, float] | None = None) -> None:
         self.low, self.high = fixed or (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""A chart: curves in braille, a y axis with labels, an x axis that stands still, a cursor that reads values.
+"""A chart: curves in braille, a y axis with labels, a fixed x axis, and a cursor that reads values.
 
 W x H cells, frame included. Knows series, not runs.
 """
@@ -33,7 +33,7 @@ UPPER, LOWER = 0x1B, 0xE4  # bits of the upper and the lower half of a cell
 
 @dataclass
 class View:
-    """How a person wants the charts; shared by all charts of a screen."""
+    """How charts are shown; shared by all charts of a screen."""
 
     smoothing: float = 0.0
     log: bool = False
@@ -52,7 +52,7 @@ class View:
         """Show ``factor`` times as much of the x axis, around the cursor, or the middle without one."""
         at = 0.5 if self.cursor is None else self.cursor
         span = self.right - self.left
-        fixed = self.left + at * span  # what is there stays there
+        fixed = self.left + at * span  # this point stays in its cell
         span = min(max(span * factor, LEAST_PART), 1.0)
         self.left = min(max(fixed - at * span, 0.0), 1.0 - span)
         self.right = self.left + span
@@ -70,7 +70,7 @@ class View:
 
 @dataclass
 class Trace:
-    """One curve: whose it is, its points, which colour it has, its dash, and the range around it."""
+    """One curve: its label, points, colour, dash, and the range around it."""
 
     label: str
     series: Series
@@ -80,13 +80,13 @@ class Trace:
 
     @property
     def holes(self) -> int:
-        """The dash, or one where the colours begin again."""
+        """The dash, or one where the colours repeat."""
         return self.dash or (4 if self.colour >= CURVES else 0)
 
 
 @dataclass
 class Chart:
-    """What a chart shows. ``total`` is the planned number of steps; ``line`` a horizontal line, as for clipping."""
+    """The contents of a chart. ``total``: planned number of steps; ``line``: level of a horizontal line."""
 
     title: str
     traces: list[Trace] = field(default_factory=list)
@@ -128,7 +128,7 @@ def render(chart: Chart, view: View, across: int, down: int, focused: bool = Fal
 
 
 def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve | Area], Window, str]:
-    """Curves in the coordinates of the plot, its window, and why it is empty if it is."""
+    """Curves in the coordinates of the plot, its window, and the reason if it is empty."""
     curves: list[Curve] = []
     end = 0.0
     for trace in chart.traces:
@@ -155,7 +155,7 @@ def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve | Area],
     start, stop = view.left * (end or 1.0), view.right * (end or 1.0)
     everything = [*curves, *edges]
     low, high = _ends([_between(curve, start, stop) for curve in everything] if view.part else everything, view.log)
-    if view.part and not math.isfinite(low):  # nothing there: the axis of the whole stays
+    if view.part and not math.isfinite(low):  # no value in this part: keep the axis of the whole
         low, high = _ends(everything, view.log)
     if not math.isfinite(low):
         return (
@@ -178,7 +178,7 @@ def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve | Area],
 
 
 def _planned(chart: Chart, series: Series, x: Floats, axis: str) -> float:
-    """Where the x axis ends: at the planned end, or on a ladder while that is not known."""
+    """The end of the x axis: the planned one, or a rounded one while that is not known."""
     last = float(x[-1])
     if axis == TIME:
         return nice_step(last)
@@ -188,14 +188,14 @@ def _planned(chart: Chart, series: Series, x: Floats, axis: str) -> float:
 
 
 def _between(curve: Curve, left: float, right: float) -> Curve:
-    """The part of a curve that a window shows, with the points before and after it: lines enter and leave."""
+    """The part of a curve between two x, with the points before and after it."""
     first = max(0, int(np.searchsorted(curve.x, left, "left")) - 1)
     last = int(np.searchsorted(curve.x, right, "right")) + 1
     return Curve(curve.x[first:last], curve.y[first:last], curve.colour)
 
 
 def _ends(curves: Sequence[Curve], log: bool) -> tuple[float, float]:
-    """Least and greatest finite value (their logarithms); NaN when there is none."""
+    """Minimum and maximum of the finite values (log: their logarithms); NaN without one."""
     low, high = math.inf, -math.inf
     for curve in curves:
         good = curve.y[np.isfinite(curve.y) & (curve.y > 0)] if log else curve.y[np.isfinite(curve.y)]
@@ -213,7 +213,7 @@ def _logarithms(curve: Curve, window: Window, columns: int) -> tuple[Floats, Flo
 
 
 def _cells(rows: list[list[tuple[str, int]]], symbols: str) -> Lines:
-    """Runs with style names; block and ascii symbols for terminals without braille."""
+    """Runs of cells with style names; block or ascii symbols for terminals without braille."""
     styled: Lines = []
     for row in rows:
         line: Line = []
@@ -230,13 +230,13 @@ def _coarse(bits: int, ascii_only: bool) -> str:
     return (" '.:" if ascii_only else " ▀▄█")[index]
 
 
-def _with_cursor(row: Line, place: int) -> Line:
-    """A vertical line where no curve is."""
+def _with_cursor(row: Line, cell: int) -> Line:
+    """A vertical line at a cell without a curve."""
     out: Line = []
     position = 0
     for text, style in row:
-        if not style and position <= place < position + len(text):
-            cut = place - position
+        if not style and position <= cell < position + len(text):
+            cut = cell - position
             out += [(text[:cut], ""), ("┊", "cursor"), (text[cut + 1 :], "")]
         else:
             out.append((text, style))
@@ -259,7 +259,7 @@ def _readout(chart: Chart, view: View, window: Window) -> Line:
 
 
 def _legend(chart: Chart, room: int) -> Line:
-    """Names of the curves in their colours, as far as there is room, when there is more than one."""
+    """The names of two or more curves in their colours, as many as fit."""
     out: Line = []
     if len(chart.traces) < 2:
         return out
@@ -273,7 +273,7 @@ def _legend(chart: Chart, room: int) -> Line:
 
 
 def _labels(window: Window, rows: int, log: bool) -> dict[int, str]:
-    """Row -> label: round numbers, no two of them nearer than two rows."""
+    """Row -> label: round numbers at least two rows apart."""
     parts = max(1, int((rows - 1) / 2.5))
     span = window.top - window.bottom
     labels: dict[int, str] = {}
@@ -295,19 +295,19 @@ def _labels(window: Window, rows: int, log: bool) -> dict[int, str]:
 
 
 def _digits(step: float) -> int:
-    """Decimals that tell two labels apart."""
+    """The decimals in which neighbouring labels differ."""
     return min(max(0, -math.floor(math.log10(step) + 1e-9)), 4)
 
 
 def _x_axis(window: Window, across: int, axis: str) -> Line:
-    """The axis line with its end, so that a glance tells how far a run is; with its beginning where that is not 0."""
-    text = f" {_place(window.right, axis)} {axis if axis in AXES else ''}".rstrip() + " "
-    start = f" {_place(window.left, axis)} " if window.left else ""
+    """The x axis with the value at its end, and that at its beginning where it is not 0."""
+    text = f" {_x_text(window.right, axis)} {axis if axis in AXES else ''}".rstrip() + " "
+    start = f" {_x_text(window.left, axis)} " if window.left else ""
     if len(start) + len(text) > across:
         start = ""
     line: Line = [(start, "dim"), ("─" * max(0, across - len(start) - len(text)), "border")]
     return [*line, (column(text, min(len(text), across)), "dim")]
 
 
-def _place(x: float, axis: str) -> str:
+def _x_text(x: float, axis: str) -> str:
     return numbers.duration(x) if axis == TIME else numbers.count(x)

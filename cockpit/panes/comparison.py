@@ -1,7 +1,6 @@
-"""The texts of a comparison: metrics with their differences, settings, runs, and what to think of it all.
+"""The texts of a comparison: metrics with their differences, settings, runs, notes and verdict.
 
-Pure functions to lines of any number; the screen cuts them to their places. Groups are called A, B, ... in the colours
-of their curves.
+The screen cuts the lines to their panes. Groups are called A, B, ... in the colours of their curves.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +20,9 @@ ROOMY = 96  # cells from which on a metric's line has every column
 VERDICTS = {"better": "ok", "worse": "bad", "undecided": "warn"}
 
 
-def style(place: int) -> str:
+def style(group: int) -> str:
     """The colour of a group."""
-    return f"series{place % CURVES}"
+    return f"series{group % CURVES}"
 
 
 def spread(values: Spread) -> str:
@@ -38,7 +37,7 @@ def spread(values: Spread) -> str:
 
 @dataclass(frozen=True)
 class Widths:
-    """Cells of the columns; those of 0 are not shown."""
+    """Cells of the columns; columns of 0 cells are not shown."""
 
     metric: int
     model: int
@@ -52,7 +51,7 @@ class Widths:
     @classmethod
     def of(cls, comparison: Comparison, across: int) -> Self:
         name = max([11, *(len(metric.metric) for metric in comparison.metrics)])
-        letter = 2 if len(comparison.groups) > 2 else 0  # says which group a line is about
+        letter = 2 if len(comparison.groups) > 2 else 0  # names the group of a line
         if across < ROOMY:
             return cls(name, 0, 11, 11 + letter, 0, 15, 6, 0)
         model = max((len(metric.model or "") for metric in comparison.metrics), default=0)
@@ -60,7 +59,7 @@ class Widths:
 
 
 def metrics(comparison: Comparison, across: int) -> Lines:
-    """A line for every metric, other group and way of pairing (over seeds, over test rows)."""
+    """A line for every metric, other group and pairing (over seeds, over test rows)."""
     wide = Widths.of(comparison, across)
     other = "other" if len(comparison.groups) > 2 else "B"
     head = [
@@ -88,8 +87,8 @@ def _of_metric(metric: ComparedMetric, wide: Widths) -> Lines:
     lines: Lines = []
     for other in range(1, len(metric.groups)):
         found = [one for one in metric.differences if one.other == other]
-        for place, one in enumerate(found or [None]):
-            first, begins = place == 0 and other == 1, place == 0
+        for index, one in enumerate(found or [None]):
+            first, begins = index == 0 and other == 1, index == 0
             name = metric.metric if first else "" if begins or one is None or wide.over else f"  over {one.over}"
             line: Line = [(column(name, wide.metric) + " ", "bold" if found and first else "dim")]
             if wide.model:
@@ -118,14 +117,14 @@ def _difference(one: GroupDifference, wide: Widths) -> Line:
 
 
 def settings(comparison: Comparison, every: bool, across: int) -> Lines:
-    """What the settings are in each group; those that are the same everywhere only when they are asked for."""
+    """The settings of each group; equal ones only when ``every`` is set."""
     rows = [row for row in comparison.settings if every or not row.same]
     count = len(comparison.groups)
     name = min(max([7, *(len(row.name) for row in rows)]), max(across // 2, 12))
     cell = max(4, (across - name - 1) // max(count, 1) - 1)
     cell = min(cell, max([6, *(len(numbers.setting(value)) for row in rows for value in row.values)]))
     lines: Lines = [[(column("setting", name) + " ", "dim")]]
-    lines[0] += [(column(LETTERS[place], cell) + " ", style(place)) for place in range(count)]
+    lines[0] += [(column(LETTERS[group], cell) + " ", style(group)) for group in range(count)]
     for row in rows:
         values = [(column(numbers.setting(value), cell) + " ", "dim" if row.same else "bold") for value in row.values]
         lines.append([(_tail(row.name, name) + " ", "dim" if row.same else ""), *values])
@@ -136,18 +135,18 @@ def settings(comparison: Comparison, every: bool, across: int) -> Lines:
 
 
 def _tail(name: str, size: int) -> str:
-    """A dotted name cut at its front: its end tells more."""
+    """A dotted name, cut at its front."""
     return column(name, size) if len(name) <= size else "…" + name[-(size - 1) :]
 
 
 def runs(groups: Sequence[RunGroup], metric: str, across: int) -> Lines:
-    """A line a run: whose it is, how it stands, how far it came, its best value."""
+    """A line per run: its group, progress, best value and state."""
     wide = across >= 72
     lines: Lines = [[(f"  run{'':15}  seed  steps    {right('best', 7)}  {'git' if wide else ''}", "dim")]]
-    for place, group in enumerate(groups):
+    for index, group in enumerate(groups):
         for row in group.rows:
             mark, _, state = appearance(row)
-            line: Line = [(group.letter + " ", style(place)), (column(row.name, 18) + " ", "")]
+            line: Line = [(group.letter + " ", style(index)), (column(row.name, 18) + " ", "")]
             line.append((right("" if row.seed is None else str(row.seed), 5) + "  ", ""))
             line.append((column(progress(row), 9) + " ", ""))
             line.append((right(numbers.figure(row.value(metric)), 7) + "  ", "bold"))
@@ -158,7 +157,7 @@ def runs(groups: Sequence[RunGroup], metric: str, across: int) -> Lines:
 
 
 def notes(comparison: Comparison, rows: Mapping[str, Row], across: int) -> Lines:
-    """The verdict in words, where the comparison is not fair, its protocol, and what the runs were made from."""
+    """The verdict in words, reasons why the comparison is unfair, the protocol, and the lineage of the runs."""
     lines: Lines = []
     for sentence in comparison.verdict:
         lines += wrap([("▸ ", "mark"), (sentence, "bold")], across)
@@ -175,7 +174,7 @@ def notes(comparison: Comparison, rows: Mapping[str, Row], across: int) -> Lines
 
 
 def _lineage(comparison: Comparison, rows: Mapping[str, Row]) -> Lines:
-    """Makers that all runs share first, then what each was made from beside them."""
+    """Inputs that all runs share first, then the others of each run."""
     lines: Lines = [[("── lineage", "dim")]]
     made = {one.run: one.made_from for one in comparison.lineage}
     everywhere = [maker for own in made.values() for maker in own if maker.shared_with_all]

@@ -1,4 +1,4 @@
-"""What the runs take on the disk: by stage, and the biggest ones."""
+"""Disk use of the runs: by stage, and the biggest ones."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,11 +12,11 @@ from engine.report.tables import column, right
 from engine.stages import STAGES
 
 BY_STAGE = 38  # cells of the table of stages
-TIGHT = 0.03  # share of the disk that is free when one should look
+TIGHT = 0.03  # share of free disk space below which the pane warns
 
 
 def biggest(sizes: Mapping[str, int], rows: Mapping[str, Row]) -> list[Row]:
-    """Runs by what they take, greatest first."""
+    """Runs by size, the biggest first."""
     return sorted((row for row in rows.values() if row.id in sizes), key=lambda row: -sizes[row.id])
 
 
@@ -31,7 +31,7 @@ def render(
     down: int,
     focused: bool = False,
 ) -> Lines:
-    """``runs``: the biggest first; the lines from ``top`` on are shown, ``cursor`` is the one that keys are about."""
+    """``runs``: the biggest first; the lines from ``top`` on are shown, ``cursor`` is the selected one."""
     inside, rows = across - 2, max(0, down - 2)
     left = _by_stage(sizes, runs, BY_STAGE - 2) if across >= 2 * BY_STAGE else []
     room = inside - (BY_STAGE if left else 0)
@@ -58,7 +58,7 @@ def render(
 
 
 def _by_stage(sizes: Mapping[str, int], runs: Sequence[Row], across: int) -> Lines:
-    """One line a stage: runs, bytes, share of all."""
+    """One line per stage: number of runs, bytes, share of all bytes."""
     totals: dict[str, tuple[int, int]] = {}
     for row in runs:
         count, size = totals.get(row.stage, (0, 0))

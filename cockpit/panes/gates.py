@@ -1,6 +1,4 @@
-"""The gates of one layer: a histogram of gate weights for each expert, the load over time, and what that means."""
-
-import math
+"""The gates of one layer: a histogram of gate weights for each expert, their statistics, and the load over time."""
 
 from cockpit.models.gates import Gates, Layer
 from cockpit.render.heat import heights, strip
@@ -13,7 +11,7 @@ FRAME = 4  # lines of a layer's histograms beside those of its experts
 
 
 def chosen(gates: Gates, index: int) -> tuple[str, Layer] | None:
-    """The layer that is shown; the index goes round."""
+    """Name and layer at an index, which wraps around."""
     if not gates.layers:
         return None
     name = list(gates.layers)[index % len(gates.layers)]
@@ -21,7 +19,7 @@ def chosen(gates: Gates, index: int) -> tuple[str, Layer] | None:
 
 
 def histograms(gates: Gates, index: int, across: int, down: int, focused: bool = False) -> Lines:
-    """One row an expert: how often it got which weight, 0 on the left, 1 on the right."""
+    """One row per expert: the histogram of its gate weights, 0 on the left, 1 on the right."""
     found = chosen(gates, index)
     if found is None:
         return box([("gate weights", "title")], [[("no gates reported", "dim")]], across, down, focused)
@@ -50,30 +48,32 @@ def histograms(gates: Gates, index: int, across: int, down: int, focused: bool =
 
 
 def layers(gates: Gates, index: int, across: int, down: int, focused: bool = False) -> Lines:
-    """As many layers below each other as there is room for, from the layer ``index`` on."""
+    """The histograms of as many layers as there is room for, from the layer ``index`` on."""
     found = chosen(gates, index)
     most = max((layer.experts for layer in gates.layers.values()), default=1) + FRAME
     count = max(1, min(len(gates.layers), down // most))
     if found is None or count == 1:
         return histograms(gates, index, across, down, focused)
     out: Lines = []
-    for place in range(count):
-        high = (down - len(out)) // (count - place)
-        out += histograms(gates, index + place, across, high, focused and not place)
+    for offset in range(count):
+        height = (down - len(out)) // (count - offset)
+        out += histograms(gates, index + offset, across, height, focused and not offset)
     return out
 
 
 def _facts(layer: Layer) -> Line:
-    most = math.log(layer.experts) if layer.experts > 1 else 0.0
     return [
-        (f"entropy {numbers.figure(layer.entropy, 2)}/{numbers.figure(most, 2)}", "warn" if layer.collapsed else ""),
+        (
+            f"entropy {numbers.figure(layer.entropy, 2)}/{numbers.figure(layer.most_entropy, 2)}",
+            "warn" if layer.collapsed else "",
+        ),
         (f"  load cv {numbers.figure(layer.variation, 2)}", ""),
         (f"  dead {len(layer.dead)}/{layer.experts}", "bad" if layer.dead else ""),
     ]
 
 
 def heat_strip(gates: Gates, index: int, across: int, down: int, focused: bool = False) -> Lines:
-    """Load of each expert over the reports: an even load is half dark, a dead expert stays blank."""
+    """Load of each expert over time: an even load is half dark, a dead expert stays blank."""
     found = chosen(gates, index)
     if found is None:
         return box([("gate load over time", "title")], [[("no gates reported", "dim")]], across, down, focused)

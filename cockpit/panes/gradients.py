@@ -1,4 +1,4 @@
-"""Gradient norm of every parameter group on a logarithmic bar, with None, exactly zero and too small told apart."""
+"""Gradient norm of every parameter group on a logarithmic bar; None, exactly zero and too small are marked."""
 
 import math
 
@@ -8,7 +8,7 @@ from cockpit.render.lines import Line, Lines, box
 from engine.report import numbers
 from engine.report.tables import column, right
 
-DECADES = 6.0  # a bar spans so many powers of ten below the greatest norm
+DECADES = 6.0  # powers of ten below the greatest norm that a bar spans
 STYLES = {OK: "series0", LOW: "warn", HIGH: "warn", NAN: "bad"}
 
 
@@ -28,7 +28,7 @@ def render(gradients: Gradients, across: int, down: int, focused: bool = False) 
     top = max((group.norm for group in groups if group.norm and math.isfinite(group.norm)), default=1.0)
     name_size = min(max(len(group.name) for group in groups), 14)
     bar_size = max(4, across - 2 - name_size - 1 - 9 - 10)
-    # What is wrong comes first when not every group has room.
+    # Faults come first when there is no room for every group.
     shown = down - 2
     order = sorted(range(len(groups)), key=lambda i: (groups[i].verdict == OK, i)) if len(groups) > shown else None
     lines: Lines = []
@@ -58,5 +58,5 @@ def render(gradients: Gradients, across: int, down: int, focused: bool = False) 
 
 
 def _style(group: ParameterGroup) -> str:
-    """A zero or a missing gradient is a fault once it lasts: parts that start at zero begin with one."""
+    """A zero or missing gradient is a fault only once it lasts: parts initialised with zeros begin with one."""
     return STYLES.get(group.verdict, "bad" if group.noted else "dim")

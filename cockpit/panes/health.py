@@ -1,4 +1,4 @@
-"""Is the run sound? What was checked, what looks wrong, its likely cause and a next step."""
+"""The health of a run: faults with their likely causes, the worst first, and the checks that passed."""
 
 import math
 
@@ -12,7 +12,7 @@ GLYPHS = {"error": ("✗", "bad"), "warning": ("⚠", "warn"), "info": ("·", "d
 
 
 def lines(row: Row, data: RunData) -> Lines:
-    """Gravest first, then what is in order."""
+    """Faults by severity, then passed checks."""
     bad: Lines = []
     if row.state in ("FAILED", "KILLED", "LOST"):
         bad.append([("✗ ", "bad"), (row.state.lower() + ": " + row.reason, "bad")])
@@ -31,10 +31,10 @@ def lines(row: Row, data: RunData) -> Lines:
         bad.append([(f"{glyph} ", style), (message, "")])
     if data.nan_since is not None:
         bad.append([("✗ ", "bad"), (f"NaN since step {data.nan_since:,.0f}", "bad")])
-    return bad + _in_order(data)
+    return bad + _passed(data)
 
 
-def _in_order(data: RunData) -> Lines:
+def _passed(data: RunData) -> Lines:
     good: Line = []
     loss = data.series.get("loss")
     if loss and loss.count and math.isfinite(loss.values[-1]):
@@ -54,11 +54,10 @@ def _gate_line(gates: Gates) -> Line:
     if not layers:
         return []
     worst = min(layers, key=lambda layer: layer.entropy)
-    most = math.log(worst.experts) if worst.experts > 1 else 0.0
     dead = sum(len(layer.dead) for layer in layers)
     fine = not dead and not any(layer.collapsed for layer in layers)
     text = (
-        f"gate entropy {numbers.figure(worst.entropy, 2)}/{numbers.figure(most, 2)}"
+        f"gate entropy {numbers.figure(worst.entropy, 2)}/{numbers.figure(worst.most_entropy, 2)}"
         f"  load cv {numbers.figure(worst.variation, 2)}  dead {dead}/{sum(layer.experts for layer in layers)}"
     )
     return [("✓ " if fine else "⚠ ", "ok" if fine else "warn"), (text, "")]

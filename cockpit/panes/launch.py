@@ -1,7 +1,4 @@
-"""The parts of the launch screen: stage graph, settings, and what would happen.
-
-Pure functions of what is known of a form; which line the cursor is on is told.
-"""
+"""The parts of the launch screen: stage graph, settings, and what a start would do."""
 
 import itertools
 from pathlib import Path
@@ -17,7 +14,7 @@ from engine.report.tables import column, short
 from engine.stages import STAGES
 
 VALUE = 24  # cells of a value
-HELPED = 24  # cells that have to be free in a line before the meaning of the setting stands there too
+HELPED = 24  # free cells from which on a line also has the setting's help
 ACTIONS = {  # what a plan does with a stage -> glyph, word, style
     "reuse": ("✓", "reused", "done"),
     "join": ("●", "at work", "run"),
@@ -32,7 +29,7 @@ CHECKS = {
 
 
 def graph(planning: Planning, cursor: int, focused: bool, across: int, down: int) -> Lines:
-    """Every stage with what a start would do with it."""
+    """Every stage and what a start would do with it."""
     form = planning.form
     wanted = form.stages
     plans = {step.get("stage"): step for step in planning.steps}
@@ -73,7 +70,7 @@ def graph(planning: Planning, cursor: int, focused: bool, across: int, down: int
 def settings(
     planning: Planning, keys: list[str], top: int, cursor: int, title: Line, focused: bool, across: int, down: int
 ) -> Lines:
-    """The settings ``keys`` from the one at ``top`` on, and the meaning of the one under the cursor."""
+    """The settings ``keys`` from the one at ``top`` on, and the help of the one under the cursor."""
     form = planning.form
     rows = max(1, down - 5)
     name = min(max((len(key) for key in keys), default=12), across // 2)
@@ -123,7 +120,7 @@ def _about(form: Form, key: str, across: int) -> Lines:
 
 
 def preview(planning: Planning, root: Path, cost: Estimate | None, free: float | None, across: int, down: int) -> Lines:
-    """What is wrong, what would run and what that takes, the exact command, and the checks before it."""
+    """Faults, the runs that would be made and their cost, the exact command, and the checks before it."""
     form = planning.form
     lines: Lines = []
     faults = form.faults
@@ -150,15 +147,15 @@ def preview(planning: Planning, root: Path, cost: Estimate | None, free: float |
 
 
 def _made(planning: Planning) -> Line:
-    """Stages that would run, and those that are there."""
+    """Stages that would run, and those that are reused."""
     counted = [f"{count} {stage}" if planning.form.sweeps else stage for stage, count in planning.new.items()]
     reused = [str(step.get("stage")) for step in planning.steps if step.get("action") in ("reuse", "join")]
-    told = f"runs: {', '.join(counted)}" if counted else "everything is there already: nothing would run"
-    return [(told, ""), (f"   reused: {', '.join(reused)}" if reused else "", "dim")]
+    new = f"runs: {', '.join(counted)}" if counted else "everything is there already: nothing would run"
+    return [(new, ""), (f"   reused: {', '.join(reused)}" if reused else "", "dim")]
 
 
 def _cost(cost: Estimate, free: float | None) -> Line:
-    """How long and how much, as far as earlier runs tell."""
+    """Time and disk space, estimated from earlier runs."""
     line: Line = []
     if cost.based_on:
         span = f" ({numbers.duration(cost.least)} to {numbers.duration(cost.most)})" if cost.most > cost.least else ""
@@ -175,7 +172,7 @@ def _cost(cost: Estimate, free: float | None) -> Line:
 
 
 def _combinations(form: Form, room: int) -> Lines:
-    """The first combinations, and how many more there are."""
+    """The first combinations and the number of others."""
     shown = room if form.count <= room else room - 1
     lines: Lines = [[(f"  {text}", "dim")] for text in combinations(form, shown)]
     if form.count > shown:
@@ -184,7 +181,7 @@ def _combinations(form: Form, room: int) -> Lines:
 
 
 def combinations(form: Form, most: int) -> list[str]:
-    """The values that differ between the runs of a sweep, a text each."""
+    """The values that differ between the runs of a sweep, one text per run."""
     grid = itertools.islice(form.grid(), most)
     return [" ".join(f"{key}={value}" for key, value in point.items() if key in form.sweeps) for point in grid]
 

@@ -1,4 +1,4 @@
-"""Console lines, with what was searched for and what looks like trouble standing out."""
+"""Console lines, with matches of a search, errors and warnings highlighted."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ WARNING = re.compile(r"\b(warn(ing)?|deprecated|retry|slow)\b", re.IGNORECASE)
 
 
 def level(line: str) -> str:
-    """The style of a line that tells of trouble; empty for any other."""
+    """The style of an error or a warning; empty for any other line."""
     return "bad" if TROUBLE.search(line) else "warn" if WARNING.search(line) else ""
 
 

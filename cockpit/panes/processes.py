@@ -1,4 +1,4 @@
-"""Who uses the machine, a line each: runs by their name, everything else by its command."""
+"""Use of the machine, a line each: runs by their name, other processes by their command."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from cockpit.render.lines import Line, Lines, box, selected
 from engine.report import numbers
 from engine.report.tables import column, right
 
-NARROW = 96  # cells below which account and age have no column
+NARROW = 96  # cells below which the columns account and age are left out
 
 
 def render(
@@ -23,7 +23,7 @@ def render(
     down: int,
     focused: bool = False,
 ) -> Lines:
-    """The lines from ``top`` on; ``cursor`` is the one that keys are about."""
+    """The lines from ``top`` on; ``cursor`` is the selected one."""
     inside = across - 2
     wide = across >= NARROW
     heading = "  who" + " " * max(0, inside - 26 - 18 * wide)
@@ -61,12 +61,12 @@ def _size(number: float | None) -> str:
 
 
 def _summary(usages: Sequence[Usage], cores: int | None) -> Line:
-    """In a few words, who the machine works for."""
+    """Processor use of runs and of other processes."""
     known = [usage for usage in usages if usage.cpu is not None]
     if not known:
         return []
     ours = sum(usage.cpu or 0.0 for usage in known if usage.run)
     rest = sum(usage.cpu or 0.0 for usage in known if not usage.run)
     count = sum(bool(usage.run) for usage in usages)
-    told = f"  {count} run{'s' * (count != 1)} {ours:.1f}, others {rest:.1f}" + (f" of {cores} cores" if cores else "")
-    return [(told, "warn" if cores and rest > cores / 2 else "dim")]
+    text = f"  {count} run{'s' * (count != 1)} {ours:.1f}, others {rest:.1f}" + (f" of {cores} cores" if cores else "")
+    return [(text, "warn" if cores and rest > cores / 2 else "dim")]

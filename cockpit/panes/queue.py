@@ -1,4 +1,4 @@
-"""The slots and what works on them; the lines before them, the next run first."""
+"""The slots with their runs, and the waiting runs in order."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ BAR = 20  # cells
 
 
 def slots(uses: Sequence[SlotUse], rows: Mapping[str, Row], here: str, across: int, down: int) -> Lines:
-    """A line a slot: free, or the run that works on it and how far it is."""
+    """A line per slot: free, or its run and that run's progress."""
     lines: Lines = []
     for use in uses:
         name = f"{use.device} {use.slot}" + (f" on {use.host}" if use.host != here else "")
@@ -38,9 +38,9 @@ def slots(uses: Sequence[SlotUse], rows: Mapping[str, Row], here: str, across: i
 
 
 def line(entries: Sequence[QueueRow[Row]], cursor: int, top: int, across: int, down: int) -> Lines:
-    """Heading, a line a run, and the whole reason of the one under the cursor at the bottom.
+    """Heading, a line per run, and at the bottom the whole reason of the one under the cursor.
 
-    ``begins`` and ``done`` are from now, by what such runs took before.
+    ``begins`` and ``done`` are times from now, estimated from earlier runs.
     """
     wide = across - 2 >= WIDE
     head = f"  # {column('state', 7)} {column('run', 28 if wide else 15)} "

@@ -1,4 +1,4 @@
-"""The side of the live screen: the runs, how far this one is, what it was made from, how it differs from the best."""
+"""The side bar of the live screen: runs, progress, difference to the best run, lineage and notes."""
 
 from collections.abc import Mapping
 
@@ -36,7 +36,7 @@ def run_lines(runs: RunList, current: str, across: int, down: int) -> Lines:
 
 
 def progress_lines(row: Row, across: int) -> Lines:
-    """Phase, bar, steps, speed and what is left."""
+    """Phase, bar, steps, speed and remaining time."""
     _, word, style = appearance(row)
     lines: Lines = [
         [(word, style), ("  " + (row.phase or row.reason.splitlines()[0] if row.reason else row.phase), "")]
@@ -56,13 +56,13 @@ def progress_lines(row: Row, across: int) -> Lines:
 
 
 def lineage_lines(row: Row, rows: Mapping[str, Row], across: int) -> Lines:
-    """What the run was made from and what was made from it."""
+    """The inputs of the run and the runs that use it."""
     lines: Lines = []
     for stage in [name for name in STAGES if name in row.inputs]:
         maker = rows.get(row.inputs[stage])
         lines.append(_relative(maker) if maker else [("? ", "warn"), (column(stage, 10), ""), ("gone", "warn")])
     lines.append([("▸ ", "mark"), (column(row.stage, 10), "bold"), (row.name, "")])
-    lines += [[("  ", ""), *_relative(user)] for user in rows.values() if row.id in user.inputs.values()]
+    lines += [[("  ", ""), *_relative(other)] for other in rows.values() if row.id in other.inputs.values()]
     return lines
 
 
@@ -72,7 +72,7 @@ def _relative(row: Row) -> Line:
 
 
 def difference(row: Row, best: Row | None) -> Lines:
-    """Settings in which the run differs from the best run of its stage, whose value stands first."""
+    """Settings that differ from the best run of the stage, whose value comes first."""
     if best is None or best.id == row.id:
         return [[("this is the best run of its stage" if best else "no other run to compare with", "dim")]]
     if row.config is None or best.config is None:

@@ -1,4 +1,4 @@
-"""The machine in one line and in one pane."""
+"""The use of the machine in one line and in one pane."""
 
 from cockpit.models.series import Limits, Series
 from cockpit.panes.chart import Chart, Trace, View
@@ -14,7 +14,7 @@ def percent(share: float | None) -> str:
 
 
 def summary(system: Machine) -> str:
-    """For the top line: the busiest GPU, or that there is none, CPU and memory."""
+    """For the top line: the busiest GPU if there is one, CPU and memory."""
     parts = []
     if system.gpus:
         gpu = max(system.gpus, key=lambda g: g.busy or 0.0)
@@ -28,7 +28,7 @@ def summary(system: Machine) -> str:
 
 
 def render(system: Machine, history: dict[str, Series], across: int, down: int, focused: bool = False) -> Lines:
-    """Bars for now and, where there is room, use over the last minutes."""
+    """Bars of the current use and, where there is room, a chart of the last minutes."""
     lines: Lines = []
     size = max(6, min(20, across - 34))
     for index, gpu in enumerate(system.gpus):

@@ -1,7 +1,7 @@
 """Curves as braille dots, in numpy: two dots across and four down in every cell, no Python loop over points.
 
 W, H are the width and height of a chart in cells; a dot column is half a cell wide, a dot row a quarter of one high.
-Knows nothing of axes, colours or terminals.
+Independent of axes, colour values and terminals.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Area:
-    """What lies between two curves over the same sorted x, [N] each: a sparse pattern that curves stay visible on."""
+    """The area between two curves over the same sorted x, [N] each, drawn as a sparse pattern."""
 
     x: Floats
     low: Floats
@@ -55,7 +55,7 @@ class Area:
 
 
 def reduce(x: Floats, y: Floats, left: float, right: float, columns: int) -> tuple[Floats, Floats]:
-    """At most four points a dot column that draw exactly like all of them: first, least, greatest, last (M4).
+    """At most four points per dot column that draw exactly like all points: first, minimum, maximum, last (M4).
 
     x [N] sorted, y [N] -> x, y [<= 4 * columns]. One point on either side of the window stays: lines enter and leave.
     """
@@ -84,7 +84,7 @@ def stroke(x: Floats, y: Floats, window: Window, columns: int, rows: int) -> NDA
     dots = np.zeros((rows, columns), bool)
     across = (columns - 1) / ((window.right - window.left) or 1.0)
     down = (rows - 1) / ((window.top - window.bottom) or 1.0)
-    # A value far outside is as far as the next chart: the slope at the border stays, and nothing overflows.
+    # Values far outside are clipped at a distance that keeps the slope at the border and does not overflow.
     reach = 100 * ((window.top - window.bottom) or 1.0)
     px, py = (x - window.left) * across, (window.top - np.clip(y, window.bottom - reach, window.top + reach)) * down
     # A sample in the middle of every dot column joins points that lie further apart than one column.

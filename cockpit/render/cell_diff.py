@@ -1,7 +1,7 @@
-"""Only the cells that changed are sent: a copy of what the terminal shows, compared with what Textual wants to show.
+"""Sends only the cells that changed: compares a copy of the terminal's contents with the update that Textual made.
 
-Textual sends every dirty span whole. Reading its updates needs two private classes, so the app turns this off for good
-when they are not what they were (``--no-cell-diff`` does it by hand); the bytes then are Textual's own.
+Textual sends every dirty span whole. Reading its updates needs two private classes, so the app disables this when
+they have changed (``--no-cell-diff`` disables it by hand) and sends Textual's own bytes.
 """
 
 from rich.cells import cell_len
@@ -11,14 +11,16 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
-GAP = 6  # unchanged cells up to this many are sent again: a cursor movement costs about as much
+GAP = 6  # up to this many unchanged cells are sent again: a cursor movement costs as many bytes
 
-Unreadable = (AttributeError, TypeError, KeyError, IndexError, ValueError)  # what another Textual would cause
+Unreadable = (AttributeError, TypeError, KeyError, IndexError, ValueError)  # what another version of Textual causes
 
 
 class FrontBuffer:
-    """What the terminal shows: one character and the codes of one style a cell. Equal codes are one object, so that
-    comparing rows is comparing pointers."""
+    """The contents of the terminal: one character and one style code per cell.
+
+    Equal codes are one object, so that rows are compared by pointers.
+    """
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
@@ -27,7 +29,7 @@ class FrontBuffer:
         self._codes: dict[Style, str] = {}
 
     def patch(self, update: CompositorUpdate, console: Console) -> str:
-        """The escape sequences that turn what the terminal shows into what ``update`` asks for."""
+        """The escape sequences that turn the contents of the terminal into those of ``update``."""
         out: list[str] = []
         if isinstance(update, LayoutUpdate):
             for row, strips in enumerate(update.strips, update.region.y):

@@ -17,11 +17,10 @@ if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start shoul
 HEIGHTS = " ▁▂▃▄▅▆▇█"
 LENGTHS = " ▏▎▍▌▋▊▉█"
 SHADES = " ░▒▓█"
-ASCII = str.maketrans(HEIGHTS[1:] + LENGTHS[1:-1] + SHADES[1:-1], "..-=+*%#" + "-------" + ".+%")
 
 
 def heights(values: Sequence[float] | NDArray[np.float64], size: int) -> str:
-    """N values as ``size`` blocks; the greatest is full, and whatever is above nothing can be seen."""
+    """N values as ``size`` blocks of heights relative to the maximum; a positive value is never blank."""
     row = squeeze(np.asarray(values, np.float64)[None], size)[0]
     top = row.max(initial=0.0)
     if top <= 0:
@@ -31,7 +30,7 @@ def heights(values: Sequence[float] | NDArray[np.float64], size: int) -> str:
 
 
 def bar(fraction: float, size: int) -> str:
-    """A bar of ``fraction`` of ``size`` cells, in eighths of a cell; anything above nothing shows at least one."""
+    """A bar of ``fraction`` of ``size`` cells, in eighths of a cell; a positive fraction is at least one eighth."""
     eighths = round(min(max(fraction, 0.0), 1.0) * size * 8)
     if fraction > 0:
         eighths = max(eighths, 1)
@@ -51,9 +50,9 @@ def squeeze(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
 
 
 def strip(loads: NDArray[np.float64], size: int) -> list[str]:
-    """Loads over time [E, T] as E rows of shades; the darkest cell is twice the even share 1 / E or more.
+    """Loads over time [E, T] as E rows of shades; the darkest cell is at least twice the even share 1 / E.
 
-    Fewer reports than cells stay at the left: the strip grows to the right and old cells never move until it is full.
+    With fewer reports than cells the strip grows to the right, so that drawn cells do not move.
     """
     experts, count = loads.shape
     shown = squeeze(loads, size) if count > size else loads

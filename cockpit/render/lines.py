@@ -1,6 +1,6 @@
-"""Text with named styles, and the few ways to put it together: cut, pad, frame, stack side by side.
+"""Text with named styles: cut, pad, frame, wrap, place side by side.
 
-A line is a list of (text, style name) pieces; the theme says what a name looks like. Widths are terminal cells.
+A line is a list of (text, style name) pieces; the theme defines the styles. Widths are in terminal cells.
 """
 
 import re
@@ -36,7 +36,7 @@ def fit(line: Line, size: int) -> Line:
 
 
 def ends(left: Line, end: Line, size: int) -> Line:
-    """One text at each end of a line; the left one gives way, and what was cut of it is marked."""
+    """One text at each end of a line; the left one is cut, with an ellipsis, where both do not fit."""
     room = max(0, size - width(end))
     if width(left) > room > 2:
         left = [*fit(left, room - 2), ("… ", "")]
@@ -75,7 +75,7 @@ def beside(parts: Sequence[Lines]) -> Lines:
 
 
 def overlay(under: Lines, over: Lines, top: int, left: int) -> Lines:
-    """``under`` with ``over`` laid on it."""
+    """``under`` with ``over`` drawn on top of it at row ``top`` and cell ``left``."""
     out = list(under)
     for row, line in enumerate(over):
         if 0 <= top + row < len(out):
@@ -86,7 +86,7 @@ def overlay(under: Lines, over: Lines, top: int, left: int) -> Lines:
 
 
 def _after(line: Line, start: int) -> Line:
-    """What stands right of the cell ``start``; a wide character that is cut in two becomes a blank."""
+    """The part of a line from cell ``start`` on; a wide character that is cut in two becomes a blank."""
     out: Line = []
     position = 0
     for text, style in line:

@@ -148,8 +148,6 @@ def read_row(folder: Path, now: float) -> Row | None:
         inputs={clean(stage): clean(str(run)) for stage, run in info.inputs.items()},
         git=clean(str(info.git.get("sha") or "")),
         dirty=bool(info.git.get("dirty")),
-        fingerprint=clean(info.fingerprint),
-        host=clean(info.host),
         argv=[clean(str(part)) for part in info.argv],
         tags=[clean(str(tag), 60) for tag in meta.tags],
         note=clean(meta.note),
@@ -164,7 +162,7 @@ def read_row(folder: Path, now: float) -> Row | None:
 
 
 def _add_summary(row: Row, summary: Summary) -> None:
-    row.started, row.seen, row.attempt = summary.started, summary.hb, summary.attempt
+    row.started, row.attempt = summary.started, summary.attempt
     row.phase, row.unit = clean(summary.phase), clean(summary.unit)
     row.step, row.total, row.epoch = summary.step, summary.total, summary.epoch
     row.rate, row.eta = summary.rate, summary.eta

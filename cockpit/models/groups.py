@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cockpit.models.rows import Row
+from engine.runs.lineage import lineage
 from engine.stages import STAGES
 
 SETTINGS, EXPERIMENT, SINGLE = "settings", "experiment", "run"
@@ -68,12 +69,12 @@ def grouped(rows: Sequence[Row], by: str, everything: Mapping[str, Row]) -> list
 
 def own_settings(row: Row, everything: Mapping[str, Row]) -> dict[str, object]:
     """The settings that a run depends on: of its stage, of the stages of its inputs, and of no stage."""
-    stages, left = set(), [row]
-    while left:
-        one = left.pop()
-        if one.stage not in stages:
-            stages.add(one.stage)
-            left += [everything[run] for run in one.inputs.values() if run in everything]
+
+    def known(run: str) -> Row | None:
+        return row if run == row.id else everything.get(run)
+
+    found, _ = lineage(row.id, lambda run: one.inputs.values() if (one := known(run)) else None)
+    stages = {one.stage for run in found if (one := known(run))}
     return {
         name: value
         for name, value in (row.config or {}).items()

@@ -15,7 +15,8 @@ from engine.config import Config
 from engine.errors import UserError
 from engine.experiments.plan import fingerprints, inputs_of, pipeline
 from engine.jobs.state import State
-from engine.jobs.store import Entry, Store
+from engine.jobs.store import Store
+from engine.runs.lineage import folders
 from engine.runs.schema import CONFIG
 from engine.runs.text import clean, clean_lines
 from engine.stages import STAGES
@@ -74,7 +75,9 @@ def _examined(store: Store, overrides: Sequence[str]) -> tuple[str, Config, dict
     """The stage, its configuration and its finished runs: of a run id, or of settings and the runs they would reuse."""
     if len(overrides) == 1 and "=" not in overrides[0] and overrides[0] not in STAGES:
         entry = store.find(overrides[0])
-        return entry.info.stage, configuration.read(entry.folder / CONFIG), _lineage(store, entry)
+        behind = (store.entry(folder) for folder in reversed(folders(entry.folder)))  # the nearest of a stage stays
+        done = {one.info.stage: one.folder for one in behind if one.state is State.DONE}
+        return entry.info.stage, configuration.read(entry.folder / CONFIG), done
     target, settings = stage_and_settings(overrides)
     config = configuration.load(settings)
     prints = fingerprints(pipeline(target, config), config, store.root)
@@ -84,18 +87,6 @@ def _examined(store: Store, overrides: Sequence[str]) -> tuple[str, Config, dict
         if entry.state is State.DONE and prints.get(entry.info.stage) == entry.info.fingerprint
     }
     return target, config, finished
-
-
-def _lineage(store: Store, entry: Entry) -> dict[str, Path]:
-    """The run and what it was made from, as far as it is finished and there."""
-    found: dict[str, Path] = {}
-    todo = [entry]
-    while todo:
-        one = todo.pop()
-        if one.state is State.DONE:
-            found[one.info.stage] = one.folder
-        todo += [store.entry(store.root / run) for run in one.info.inputs.values() if (store.root / run).is_dir()]
-    return found
 
 
 def _reported(result: "CheckResult") -> ReportedCheck:

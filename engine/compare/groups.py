@@ -11,6 +11,7 @@ from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
 from engine.report.results import MACHINE
 from engine.report.settings import settings_of
+from engine.runs.lineage import lineage
 from engine.stages import STAGES
 
 SEED = "seed"
@@ -149,22 +150,9 @@ def _of_stage(one: _Found, stage: str) -> list[Entry]:
 
 def member_of(entry: Entry, by_id: Mapping[str, Entry]) -> Member:
     """The run with everything it was made from, as far as that is still there."""
-    makers: dict[str, Entry] = {}
-    gone: list[str] = []
-
-    def visit(run: Entry) -> None:
-        for maker in run.info.inputs.values():
-            if maker not in by_id:
-                gone.append(maker)
-            elif maker not in makers:
-                makers[maker] = by_id[maker]
-                visit(by_id[maker])
-
-    visit(entry)
+    found, gone = lineage(entry.id, lambda run: by_id[run].info.inputs.values() if run in by_id else None)
     order = list(STAGES)
-    return Member(
-        entry, sorted(makers.values(), key=lambda run: order.index(run.info.stage)), list(dict.fromkeys(gone))
-    )
+    return Member(entry, sorted((by_id[run] for run in found[1:]), key=lambda run: order.index(run.info.stage)), gone)
 
 
 def by_settings(members: Sequence[Member]) -> list[Group]:

@@ -23,6 +23,7 @@ from engine.data.sequences import Rows, Sequences
 from engine.doctor import subset
 from engine.doctor.check import Unavailable
 from engine.errors import UserError
+from engine.runs.lineage import folders
 from engine.runs.run import Run
 from engine.runs.schema import ARTIFACTS, CONFIG, RunInfo
 from engine.stages import ITEMS, PROFILE, SEQUENCES, TEST, VALIDATION, Artifact
@@ -184,14 +185,11 @@ class Case:
         return subset.data(self.run_of("data"), self.scratch / SUBSET)
 
     def _link(self, folder: Path) -> None:
-        """Links the run and its inputs, recursively, into the temporary folder."""
-        link = self.scratch / folder.name
-        if link.exists():
-            return
-        link.symlink_to(folder.absolute(), target_is_directory=True)
-        for maker in RunInfo.read(folder).inputs.values():
-            if (folder.parent / maker).is_dir():
-                self._link(folder.parent / maker)
+        """Links the run and everything it was made from into the temporary folder."""
+        for one in folders(folder):
+            link = self.scratch / one.name
+            if not link.exists():
+                link.symlink_to(one.absolute(), target_is_directory=True)
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
         """The value of ``make``, computed once for all checks."""

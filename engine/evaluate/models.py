@@ -18,9 +18,11 @@ from engine.data import ids
 from engine.data.sequences import Rows, Sequences
 from engine.metrics import grounding
 from engine.metrics.ranking import score_items
+from engine.runs.read_only import ReadOnlyRun
 from engine.runs.run import Run
-from engine.runs.schema import RunInfo, Summary
-from engine.stages import MODELS, ORACLE, SEQUENCES, TEACHER_HELD_OUT
+from engine.runs.run_files import RunFiles
+from engine.runs.schema import Summary
+from engine.stages import ADAPTER, MODELS, ORACLE, SEQUENCES, TEACHER_HELD_OUT, Artifact
 from engine.student.batches import histories
 from engine.student.model import SequenceModel, load_student
 
@@ -57,16 +59,21 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
             found.append(Model(name, dict.fromkeys(splits, by_count), live=True))
         elif artifact is TEACHER_HELD_OUT:
             scorers = {split: answered(path, split, len(rows), device) for split, rows in splits.items()}
-            knowledge = path.parent.parent
-            maker = knowledge.parent / RunInfo.read(knowledge).inputs["teacher"]
+            knowledge = _maker(run, artifact)
+            maker = _maker(ReadOnlyRun(knowledge), ADAPTER)
             cost = _facts(knowledge).get("ms_per_request")
             found.append(Model(name, scorers, False, maker.name, _facts(maker).get("train_seconds"), cost))
         else:
             network = load_student(path, device)
             scorers = {split: trained(network, rows, device) for split, rows in splits.items()}
-            maker = path.parent.parent
+            maker = _maker(run, artifact)
             found.append(Model(name, scorers, True, maker.name, _facts(maker).get("train_seconds")))
     return found
+
+
+def _maker(run: RunFiles, artifact: Artifact) -> Path:
+    """The folder of the run that made an input of this one."""
+    return run.folder.parent / run.info.inputs[artifact.stage]
 
 
 def _facts(folder: Path) -> dict[str, Any]:

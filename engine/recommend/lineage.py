@@ -1,28 +1,24 @@
-"""Which runs stand behind a run: whose models, names and answers can be asked when it is named."""
+"""The runs whose models, titles and stored scores a recommender of a run uses."""
 
-from collections import deque
 from pathlib import Path
 
 from engine.errors import RunError
+from engine.runs.lineage import folders
 from engine.runs.schema import ARTIFACTS, RunInfo
 from engine.stages import Artifact
 
-ASKABLE = ("student", "teacher", "knowledge", "distill", "evaluate")
+RECOMMENDERS = ("student", "teacher", "knowledge", "distill", "evaluate")
 
 
 def lineage(folder: Path) -> dict[str, Path]:
     """Stage -> folder, of this run and of all it was made from, the nearest of each stage.
 
-    Runs that are gone are left out. RunError where the run has no model behind it.
+    Runs that are gone are left out. RunError where none of them has a model.
     """
     found: dict[str, Path] = {}
-    waiting = deque([folder])
-    while waiting:
-        one = waiting.popleft()
-        info = RunInfo.read(one)
-        found.setdefault(info.stage, one)
-        waiting += [one.parent / run for run in info.inputs.values() if (one.parent / run).is_dir()]
-    if not found.keys() & set(ASKABLE):
+    for one in folders(folder):
+        found.setdefault(RunInfo.read(one).stage, one)
+    if not found.keys() & set(RECOMMENDERS):
         raise RunError(
             f"a {RunInfo.read(folder).stage} run has no recommender",
             location=folder.name,

@@ -1,0 +1,36 @@
+"""What a run was made from, at any distance: the one walk along the ``inputs`` of runs."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from engine.runs.schema import RunInfo
+
+
+def lineage(run: str, inputs: Callable[[str], Iterable[str] | None]) -> tuple[list[str], list[str]]:
+    """Ids of the run and of everything it was made from, nearest first, each once; and ids of runs that are gone.
+
+    ``inputs`` gives the ids that a run was made from directly, None where the run is gone.
+    """
+    found: dict[str, None] = {}
+    gone: dict[str, None] = {}
+    waiting = deque([run])
+    while waiting:
+        one = waiting.popleft()
+        makers = () if one in found or one in gone else inputs(one)
+        if makers is None:
+            gone[one] = None
+            continue
+        found[one] = None
+        waiting += makers
+    return list(found), list(gone)
+
+
+def folders(folder: Path) -> list[Path]:
+    """Folders of the run and of everything it was made from that is still there, nearest first."""
+
+    def inputs(run: str) -> Iterable[str] | None:
+        path = folder.parent / run
+        return RunInfo.read(path).inputs.values() if path.is_dir() else None
+
+    return [folder.parent / run for run in lineage(folder.name, inputs)[0]]

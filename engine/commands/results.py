@@ -47,7 +47,7 @@ def _over_seeds(entries: Sequence[Entry], every: Sequence[Entry], options: argpa
     found = []
     for group in by_experiment([member_of(entry, by_id) for entry in entries]):
         (row, *_) = table.rows([group.members[0].entry.folder])
-        found.append(models.standing(group, table.protocol(row)))
+        found.append(models.compare_models(group, table.protocol(row)))
     if options.json:
         print(json.dumps([asdict(one) for one in found]))
     elif options.csv is not None:

@@ -1,3 +1,1 @@
-"""Runs and groups of seeds side by side: which settings differ, by how much the figures do, and whether that is more
-than chance. Reads run folders and writes nothing.
-"""
+"""Groups of runs compared: settings that differ, metrics, paired tests over seeds and rows. Reads run folders only."""

@@ -1,4 +1,4 @@
-"""What the groups reported over the steps of their training: mean over seeds, smallest and largest of them."""
+"""Training curves of groups: mean, minimum and maximum over seeds at every step."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from engine.stages import STAGES
 
 
 def curves(groups: Sequence[Group], metric: str) -> list[Band | None]:
-    """A band per group, None where no run reported the metric. Of an evaluation, that of the model trained last."""
+    """A band per group, None where no run reported the metric. An evaluation shows the model trained last."""
     found = [_series(group, metric) for group in groups]
     if not any(found):
         names = dict.fromkeys(name for group in groups for member in group.members for name in _reported(member))
@@ -28,7 +28,7 @@ def shared_band(series: Sequence[MetricSeries]) -> Band:
 
 
 def _series(group: Group, metric: str) -> list[MetricSeries]:
-    """The metric's curve of every member that has one, of the last stage that reports it."""
+    """The metric's curve of every member, from the last stage that reports it."""
     found = []
     for member in group.members:
         for run in (member.entry, *reversed(member.makers)):

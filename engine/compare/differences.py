@@ -1,4 +1,4 @@
-"""Whether groups differ by more than chance: over seeds, and over the test rows that both ranked.
+"""Paired tests between groups of runs: over seeds, and over the test rows that both groups ranked.
 
 Over seeds the question is whether it would hold for another seed, over rows whether these very models differ for other
 users. Holm's correction holds for all metrics and groups of one model. Letters: R rows.
@@ -30,7 +30,7 @@ class Sampling:
 
 
 def common_seeds(a: Group, b: Group) -> list[tuple[int, int]]:
-    """Places of the members that have the same seed; a seed that stands twice in a group pairs with nothing."""
+    """Indices of the members that have the same seed; a seed that occurs twice in a group is not paired."""
     return [
         (a.seeds.index(seed), b.seeds.index(seed))
         for seed in dict.fromkeys(a.seeds)
@@ -40,13 +40,13 @@ def common_seeds(a: Group, b: Group) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class _Found:
-    """A difference before it is corrected for how many were looked at."""
+    """A difference before the correction for multiple tests."""
 
     base: int
     other: int
     difference: PairedDifference
     mean: float  # of the base
-    goal: str  # "" where the pair may not be decided
+    goal: str  # "" where no verdict is allowed
 
 
 def compare(
@@ -64,7 +64,7 @@ def compare(
     raw: list[list[_Found]] = []
     for figure in figures:
         found: list[_Found] = []
-        for base, other in pairs(groups) if figure.asked else ():
+        for base, other in pairs(groups) if figure.tested else ():
             sides = figure.values[base], figure.values[other]
             both = [
                 (i, j)
@@ -86,9 +86,9 @@ def compare(
 def _over_seeds(
     sides: tuple[list[float | None], list[float | None]], both: list[tuple[int, int]]
 ) -> tuple[PairedDifference, float] | None:
-    """The paired difference and the base's mean; unpaired and without any certainty where no seed is shared."""
+    """The paired difference and the base's mean; unpaired and with an infinite interval where no seed is shared."""
     if both:
-        a, b = ([float(side[place[k]] or 0.0) for place in both] for k, side in enumerate(sides))
+        a, b = ([float(side[index[k]] or 0.0) for index in both] for k, side in enumerate(sides))
         return paired_t(a, b), math.fsum(a) / len(a)
     known = [[value for value in side if value is not None] for side in sides]
     if not all(known):
@@ -104,7 +104,7 @@ def _row_pairs(
     pair: tuple[int, int],
     both: list[tuple[int, int]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Values of both sides on the same rows [R]: the mean over seeds that ranked these rows, paired by seed.
+    """Values of both sides on the same rows [R]: the mean over the seeds that ranked these rows, paired by seed.
 
     Groups that share no seed pair as a whole, where all of them ranked the same rows. None where nothing pairs.
     """
@@ -123,7 +123,7 @@ def _row_pairs(
     if len({*targets[base], *targets[other]}) != 1:
         return None
     whole = [
-        [rows(group, place)[key] for place, value in enumerate(figure.values[group]) if value is not None]
+        [rows(group, index)[key] for index, value in enumerate(figure.values[group]) if value is not None]
         for group in pair
     ]
     return (np.mean(whole[0], axis=0), np.mean(whole[1], axis=0)) if all(whole) else None
@@ -132,21 +132,21 @@ def _row_pairs(
 def _corrected(figures: Sequence[Figure], raw: Sequence[Sequence[_Found]]) -> list[list[GroupDifference]]:
     """Holm's correction within each model and each kind of pairing; the verdict follows the corrected p."""
     families: dict[tuple[str | None, str], list[tuple[int, int]]] = {}
-    for place, found in enumerate(raw):
+    for index, found in enumerate(raw):
         for number, one in enumerate(found):
             if one.difference.n > 0:
-                families.setdefault((figures[place].model, one.difference.over), []).append((place, number))
+                families.setdefault((figures[index].model, one.difference.over), []).append((index, number))
     corrected: dict[tuple[int, int], float] = {}
-    for places in families.values():
-        adjusted = holm([raw[place][number].difference.p for place, number in places])
-        corrected |= dict(zip(places, adjusted, strict=True))
+    for keys in families.values():
+        adjusted = holm([raw[index][number].difference.p for index, number in keys])
+        corrected |= dict(zip(keys, adjusted, strict=True))
     return [
-        [_told(one, corrected.get((place, number), 1.0)) for number, one in enumerate(found)]
-        for place, found in enumerate(raw)
+        [_decided(one, corrected.get((index, number), 1.0)) for number, one in enumerate(found)]
+        for index, found in enumerate(raw)
     ]
 
 
-def _told(found: _Found, p_holm: float) -> GroupDifference:
+def _decided(found: _Found, p_holm: float) -> GroupDifference:
     d = found.difference
     certain = math.isfinite(d.low) and math.isfinite(d.high)
     return GroupDifference(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-TESTED = ("ndcg@10", "hr@10", "mrr")  # of an evaluation: what is asked whether it differs
-COSTS = ("train_seconds", "ms_per_request")  # told, but wall times of a shared machine are no evidence
+TESTED = ("ndcg@10", "hr@10", "mrr")  # metrics of an evaluation that are tested for a difference
+COSTS = ("train_seconds", "ms_per_request")  # shown, not tested: wall times of a shared machine are no evidence
 REFERENCES = ("popularity", "oracle")  # the same for every run on the same data
 
 
@@ -30,11 +30,11 @@ class Figure:
     model: str | None  # None: of a training
     goal: str  # max, min or "": neither is better
     values: list[list[float | None]]
-    asked: bool  # whether the groups are tested for a difference
+    tested: bool  # whether the groups are tested for a difference
 
 
 def of_trainings(groups: Sequence[Group]) -> list[Figure]:
-    """Metrics of the evaluation whose checkpoint was kept, and the last values of what the steps reported."""
+    """Metrics of the evaluation whose checkpoint was kept, and the last reported values of the others."""
     stages = {member.entry.info.stage for group in groups for member in group.members}
     declared = {metric.name: metric for stage in STAGES if stage in stages for metric in STAGES[stage].metrics}
     kept = [[kept_evaluation(history(member.entry.folder)) for member in group.members] for group in groups]
@@ -48,13 +48,13 @@ def of_trainings(groups: Sequence[Group]) -> list[Figure]:
         )
         known = [any(value is not None for value in group) for group in values]
         if all(known) if len(stages) > 1 else any(known):
-            figures.append(Figure(name, None, metric.goal, values, asked=validated))
+            figures.append(Figure(name, None, metric.goal, values, tested=validated))
     return figures
 
 
-def kept_evaluation(story: History) -> dict[str, float]:
-    """The figures of the best evaluation, which is the one whose weights were kept; nothing before the first."""
-    return next((dict(one.values) for one in reversed(story.evaluations) if one.best), {})
+def kept_evaluation(history: History) -> dict[str, float]:
+    """Metrics of the best evaluation, whose weights were kept; empty before the first one."""
+    return next((dict(one.values) for one in reversed(history.evaluations) if one.best), {})
 
 
 def _last(member: Member, name: str) -> float | None:
@@ -67,7 +67,7 @@ class Evaluated:
     """One evaluation's test rows under the protocol of the comparison."""
 
     rows: Mapping[str, Row]  # by model: its line of the metrics table
-    validation: Mapping[str, Row]  # the same of the validation rows, which may choose between models
+    validation: Mapping[str, Row]  # the same for the validation rows
     main: Row  # any line under the evaluation's own main protocol
 
     @property
@@ -76,7 +76,7 @@ class Evaluated:
 
 
 def evaluated(member: Member, hide_seen: str | None) -> Evaluated:
-    """The lines of a finished evaluation, seen items hidden ("true") or not; None: as its own settings say."""
+    """Rows of a finished evaluation with seen items hidden ("true") or not; None: as its settings say."""
     table = read(member.entry.folder, METRICS_TABLE)
     main = next(row for row in table if row["split"] == "test" and row["main"] == "true")
     wanted = hide_seen or main["hide_seen"]
@@ -99,13 +99,13 @@ def of_evaluations(found: Sequence[Sequence[Evaluated]]) -> list[Figure]:
         for name in (*TESTED, *COSTS):
             values = [[_number(one.rows.get(model), name) for one in group] for group in found]
             if any(value is not None for group in values for value in group):
-                asked = name in TESTED and model not in (*REFERENCES, *shared(found))
-                figures.append(Figure(name, model, "max" if name in TESTED else "", values, asked))
+                tested = name in TESTED and model not in (*REFERENCES, *shared(found))
+                figures.append(Figure(name, model, "max" if name in TESTED else "", values, tested))
     return figures
 
 
 def shared(found: Sequence[Sequence[Evaluated]]) -> dict[str, list[str]]:
-    """Model -> the runs that made it, where every group ranked the very same ones: there is nothing to compare."""
+    """Model -> the runs that trained it, for models that are the same runs in every group."""
     same: dict[str, list[str]] = {}
     for model in (model for model in MODELS if model not in REFERENCES):
         first, *others = [[one.rows.get(model, {}).get("made_by", "") for one in group] for group in found]
@@ -115,12 +115,12 @@ def shared(found: Sequence[Sequence[Evaluated]]) -> dict[str, list[str]]:
 
 
 def of_validation(found: Sequence[Sequence[Evaluated]]) -> list[Figure]:
-    """NDCG@10 on validation rows of every model that was trained: what a choice may rest on."""
+    """NDCG@10 on validation rows of every trained model, by which settings may be selected."""
     figures = []
     for model in (model for model in MODELS if model not in REFERENCES):
         values = [[_number(one.validation.get(model), TESTED[0]) for one in group] for group in found]
         if any(value is not None for group in values for value in group):
-            figures.append(Figure(VAL_NDCG.name, model, VAL_NDCG.goal, values, asked=False))
+            figures.append(Figure(VAL_NDCG.name, model, VAL_NDCG.goal, values, tested=False))
     return figures
 
 
@@ -129,8 +129,8 @@ def _number(row: Row | None, name: str) -> float | None:
 
 
 def overlaps_of(member: Member) -> dict[tuple[str, str], float]:
-    """(model, model) -> share of common first items on test rows; nothing where the evaluation did not tell it."""
-    if not (member.entry.folder / ARTIFACTS / OVERLAPS.file).exists():  # made before overlaps were told
+    """(model, model) -> share of common first items on test rows; empty where the evaluation wrote no overlaps."""
+    if not (member.entry.folder / ARTIFACTS / OVERLAPS.file).exists():  # an evaluation of an older version
         return {}
     hide_seen = "true" if member.settings["evaluate.hide_seen"] else "false"
     return {

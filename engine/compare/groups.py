@@ -1,4 +1,4 @@
-"""From words to groups: a run, ``name=ID,ID``, or an experiment's label, whose runs differ by seed or by setting."""
+"""Groups of runs from the command line: a run id, ``name=ID,ID``, or an experiment's label."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,12 +9,10 @@ from typing import Any
 from engine.errors import RunError, UserError
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
-from engine.report.results import MACHINE
-from engine.report.settings import settings_of
+from engine.report import settings
 from engine.runs.lineage import lineage
 from engine.stages import STAGES
 
-SEED = "seed"
 HOW = "Write run ids, name=ID,ID,... or the labels of experiments: engine compare A B"
 
 
@@ -34,7 +32,7 @@ class Member:
     def settings(self) -> dict[str, Any]:
         """Dotted names and values of the settings that this run depends on."""
         stages = {self.entry.info.stage, *(maker.info.stage for maker in self.makers)}
-        every = settings_of(self.entry.folder)
+        every = settings.settings_of(self.entry.folder)
         return {
             name: value
             for name, value in every.items()
@@ -42,13 +40,13 @@ class Member:
         }
 
     def maker(self, stage: str) -> Entry | None:
-        """The run of ``stage`` that this one rests on; itself where it is of that stage."""
+        """The run of ``stage`` that this one was made from, or itself."""
         return next((run for run in (self.entry, *self.makers) if run.info.stage == stage), None)
 
 
 @dataclass
 class Group:
-    """Runs that differ by their seed alone, or that a person put together. In order of their seeds."""
+    """Runs that differ only in their seed, or that the command line put together; in order of their seeds."""
 
     name: str
     members: list[Member]
@@ -63,22 +61,22 @@ class Group:
         return [member.seed for member in self.members]
 
     def value(self, setting: str) -> Any:
-        """What the setting is in this group; its values as a text where the runs do not share one."""
+        """The setting's value in this group; a text of all values where the runs differ."""
         values = [member.settings.get(setting) for member in self.members]
         return values[0] if all(value == values[0] for value in values) else ", ".join(map(str, values))
 
 
 @dataclass
 class _Found:
-    """What a word stands for, before one stage is chosen."""
+    """The runs that an argument names, before a stage is chosen."""
 
     name: str
     runs: list[Entry]
-    labelled: bool  # by an experiment's label, so its runs are of any stage
+    labelled: bool  # by an experiment's label: runs of any stage
 
 
 def resolve(words: Sequence[str], store: Store, stage: str | None = None) -> list[Group]:
-    """The groups that the words name, of runs of one stage as far as labels leave a choice.
+    """The groups that the arguments name; labels are resolved to runs of one stage.
 
     A single label is split into its settings. Raises UserError where fewer than two groups come out, or where a run
     stands in two of them.
@@ -102,7 +100,7 @@ def resolve(words: Sequence[str], store: Store, stage: str | None = None) -> lis
 
 
 def _find(word: str, entries: Sequence[Entry], store: Store) -> _Found:
-    name, equals, listed = word.rpartition("=")  # a name may be a setting with its value
+    name, equals, listed = word.rpartition("=")  # a name may itself hold '='
     if not equals:
         labelled = [entry for entry in entries if entry.info.experiment == word]
         if labelled and word not in {entry.id for entry in entries}:
@@ -122,14 +120,14 @@ def _find(word: str, entries: Sequence[Entry], store: Store) -> _Found:
 
 
 def _labels(word: str, entries: Sequence[Entry]) -> str:
-    """The experiments that may have been meant, else the newest ones."""
+    """Experiments with a similar label, else the newest ones."""
     labels = list(dict.fromkeys(entry.info.experiment for entry in entries))
     shown = difflib.get_close_matches(word, labels, n=3) or labels[-8:]
     return f"; experiments: {', '.join(shown)}" if shown else ""
 
 
 def _stage(found: Sequence[_Found]) -> str:
-    """The last stage in the table that every label has runs of; that of a run named by its id where they have it."""
+    """The last stage that every label has runs of; that of a run named by its id where the labels have it."""
     labelled = [{run.info.stage for run in one.runs} for one in found if one.labelled]
     common = [name for name in STAGES if all(name in stages for stages in labelled)]
     named = [run.info.stage for one in found if not one.labelled for run in one.runs]
@@ -140,7 +138,7 @@ def _stage(found: Sequence[_Found]) -> str:
 
 
 def _of_stage(one: _Found, stage: str) -> list[Entry]:
-    """The newest run of each fingerprint: finished ones where there are any, else whatever there is."""
+    """The newest run of each fingerprint: finished runs where there are any, else all runs."""
     own = [run for run in one.runs if run.info.stage == stage]
     if not own:
         raise UserError(f"'{one.name}' has no {stage} run", remedy=f"See its runs: engine runs {one.name}")
@@ -149,14 +147,14 @@ def _of_stage(one: _Found, stage: str) -> list[Entry]:
 
 
 def member_of(entry: Entry, by_id: Mapping[str, Entry]) -> Member:
-    """The run with everything it was made from, as far as that is still there."""
+    """The run and everything that it was made from and that still exists."""
     found, gone = lineage(entry.id, lambda run: by_id[run].info.inputs.values() if run in by_id else None)
     order = list(STAGES)
     return Member(entry, sorted((by_id[run] for run in found[1:]), key=lambda run: order.index(run.info.stage)), gone)
 
 
 def by_settings(members: Sequence[Member]) -> list[Group]:
-    """Groups of members that differ by nothing but their seed, of which the newest run of each seed stays.
+    """Groups of members that differ only in their seed; of each seed the newest run is kept.
 
     A group is named by the settings in which it differs from the others; by its experiment where it is alone.
     """
@@ -180,21 +178,13 @@ def by_experiment(members: Sequence[Member]) -> list[Group]:
 
 
 def sections(group: Group) -> set[str]:
-    """Stages, and other parts of the configuration, that the runs of a group rest on."""
+    """Sections of the configuration that the runs of a group depend on."""
     return {name.partition(".")[0] for member in group.members for name in member.settings}
 
 
 def differing(members: Sequence[Member]) -> list[str]:
-    """Settings that are not the same in all of them, without those that follow the seed and where a run worked."""
-    names = dict.fromkeys(name for member in members for name in member.settings)
-    return [
-        name
-        for name in names
-        if name != SEED
-        and not name.startswith(MACHINE)
-        and len({repr(member.settings.get(name)) for member in members}) > 1
-        and any(member.settings.get(name) != member.seed for member in members)
-    ]
+    """Settings that are not the same in all of them, without the seed and what follows it."""
+    return settings.differing([member.settings for member in members])
 
 
 def _key(member: Member, names: Sequence[str]) -> str:
@@ -215,4 +205,4 @@ def _check_apart(groups: Sequence[Group]) -> None:
 
 def pairs(groups: Sequence[Group]) -> Iterator[tuple[int, int]]:
     """Every group against the first one."""
-    return ((0, place) for place in range(1, len(groups)))
+    return ((0, index) for index in range(1, len(groups)))

@@ -1,4 +1,4 @@
-"""Where a comparison is not fair, or says less than it seems to: one function per doubt."""
+"""Reasons why a comparison may mislead: one function per caveat."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -15,8 +15,8 @@ Groups = Sequence[Group]
 
 
 def notes(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> list[Caveat]:
-    """Every doubt about these groups; ``evaluations`` of their members, empty for trainings."""
-    found = [note for doubt in DOUBTS for note in doubt(groups)]
+    """Every caveat about these groups; ``evaluations`` of their members, empty for trainings."""
+    found = [note for caveat in CAVEATS for note in caveat(groups)]
     return [*found, *_protocol(groups, evaluations), *_shared(evaluations)] if evaluations else found
 
 
@@ -28,8 +28,8 @@ def _shared(evaluations: Sequence[Sequence[Evaluated]]) -> Iterator[Caveat]:
 def _stages(groups: Groups) -> Iterator[Caveat]:
     stages = [sorted({member.entry.info.stage for member in group.members}) for group in groups]
     if len({tuple(names) for names in stages}) > 1:
-        told = "; ".join(f"{group.name}: {', '.join(names)}" for group, names in zip(groups, stages, strict=True))
-        yield Caveat("stage-differs", f"the runs are of different stages ({told})")
+        listed = "; ".join(f"{group.name}: {', '.join(names)}" for group, names in zip(groups, stages, strict=True))
+        yield Caveat("stage-differs", f"the runs are of different stages ({listed})")
 
 
 def _missing(groups: Groups) -> Iterator[Caveat]:
@@ -75,7 +75,7 @@ def _ends(groups: Groups) -> Iterator[Caveat]:
 
 
 def _converged(groups: Groups) -> Iterator[Caveat]:
-    """A baseline that would still have improved makes anything look good beside it."""
+    """Runs that were still improving: a baseline that needs more steps looks worse than it is."""
     rising = [run.id for run in _runs(groups) if run.state is State.DONE and still_improving(run)]
     if rising:
         yield Caveat(
@@ -85,7 +85,7 @@ def _converged(groups: Groups) -> Iterator[Caveat]:
 
 
 def still_improving(run: Entry) -> bool:
-    """Whether a training ended, at the end of its steps, on the best of at least two evaluations."""
+    """Whether the last of at least two evaluations of a training was the best one."""
     if VAL_NDCG not in STAGES[run.info.stage].metrics or not STAGES[run.info.stage].groups:
         return False
     evaluations = history(run.folder).evaluations
@@ -133,7 +133,7 @@ def _protocol(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> Ite
     if len({row["split_rule"] for row in rows}) > 1:
         yield Caveat("protocol-differs", "the test rows were split off in different ways")
     for base, other in pairs(groups):
-        a, b = ({one.targets for one in evaluations[place]} for place in (base, other))
+        a, b = ({one.targets for one in evaluations[index]} for index in (base, other))
         if a != b:
             yield Caveat(
                 "targets-differ",
@@ -161,6 +161,6 @@ def _listed(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, sorted(set(seeds))))
 
 
-DOUBTS: tuple[Callable[[Groups], Iterator[Caveat]], ...] = (
+CAVEATS: tuple[Callable[[Groups], Iterator[Caveat]], ...] = (
     *(_stages, _missing, _data, _code, _ends, _converged, _seeds, _mixed, _gone),
 )

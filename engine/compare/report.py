@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import IO, Any
 
-from engine.compare import words
+from engine.compare import sentences
 from engine.compare.differences import RowValues, Sampling, compare
 from engine.compare.figures import (
     TESTED,
@@ -39,7 +39,7 @@ from engine.wire import (
 
 
 def build(groups: Sequence[Group]) -> Comparison:
-    """Read what the groups measured and compare it."""
+    """The comparison of finished runs, read from their folders."""
     found = evaluations(groups)
     if found:
         hide_seen = found[0][0].main["hide_seen"]
@@ -47,8 +47,8 @@ def build(groups: Sequence[Group]) -> Comparison:
         figures = of_evaluations(found)
 
         @functools.cache
-        def rows(group: int, place: int) -> RowValues:
-            return row_values(groups[group].members[place], hide_seen)
+        def rows(group: int, index: int) -> RowValues:
+            return row_values(groups[group].members[index], hide_seen)
 
         sampling = Sampling(*(groups[0].members[0].settings[f"evaluate.{name}"] for name in DRAWN))
         differences = compare(groups, figures, rows, targets, sampling)
@@ -67,7 +67,7 @@ def build(groups: Sequence[Group]) -> Comparison:
         overlaps=_overlaps(groups) if found else [],
         lineage=_lineage(groups),
         notes=notes(groups, found),
-        verdict=list(words.verdicts([group.name for group in groups], _asked(figures, differences))),
+        verdict=list(sentences.verdicts([group.name for group in groups], _tested(figures, differences))),
     )
 
 
@@ -75,7 +75,7 @@ DRAWN = ("samples", "candidate_seed")  # the same draws as the evaluation's own 
 
 
 def evaluations(groups: Sequence[Group]) -> list[list[Evaluated]]:
-    """The tables of all members where every one is a finished evaluation; else nothing."""
+    """The tables of all members where every member is a finished evaluation; else empty."""
     members = [member for group in groups for member in group.members]
     if any(m.entry.info.stage != "evaluate" or m.entry.state is not State.DONE for m in members):
         return []
@@ -83,19 +83,19 @@ def evaluations(groups: Sequence[Group]) -> list[list[Evaluated]]:
     return [[evaluated(member, hide_seen) for member in group.members] for group in groups]
 
 
-def _asked(
+def _tested(
     figures: Sequence[Figure], differences: Sequence[list[GroupDifference]]
 ) -> list[tuple[str | None, str, list[GroupDifference]]]:
-    """What a sentence is due: of an evaluation its first metric, the others stand in the tables."""
+    """Differences that get a sentence: for an evaluation only the first metric."""
     return [
         (figure.model, figure.metric, own)
         for figure, own in zip(figures, differences, strict=True)
-        if figure.asked and (figure.model is None or figure.metric == TESTED[0])
+        if figure.tested and (figure.model is None or figure.metric == TESTED[0])
     ]
 
 
 def spread_of(values: list[float | None]) -> Spread:
-    """Mean and standard deviation of the values that are there."""
+    """Mean and standard deviation of the values that are not None."""
     known = [value for value in values if value is not None]
     return Spread(
         statistics.fmean(known) if known else None,
@@ -125,43 +125,43 @@ def _group(group: Group) -> ComparedGroup:
 
 
 def _settings(groups: Sequence[Group]) -> list[ComparedSetting]:
-    """Settings of a stage do not set a group apart that rests on no run of it: ``notes`` tells that it has none."""
+    """Every setting by group. Groups without a run of the setting's stage are not compared in it (see ``notes``)."""
     names = dict.fromkeys(name for group in groups for member in group.members for name in member.settings)
     known = [sections(group) for group in groups]
     rows = []
     for name in names:
         values = [group.value(name) for group in groups]
-        asked = [value for value, own in zip(values, known, strict=True) if name.partition(".")[0] in own]
-        rows.append(ComparedSetting(name, values, all(value == asked[0] for value in asked)))
+        tested = [value for value, own in zip(values, known, strict=True) if name.partition(".")[0] in own]
+        rows.append(ComparedSetting(name, values, all(value == tested[0] for value in tested)))
     return rows
 
 
 def _overlaps(groups: Sequence[Group]) -> list[Overlap]:
-    """Of every two trained models that all runs of a group ranked, under the protocol of their own main figures."""
-    told = []
-    for place, group in enumerate(groups):
+    """Overlap of every two trained models that all runs of a group ranked, under their main protocol."""
+    overlaps = []
+    for index, group in enumerate(groups):
         shares: dict[tuple[str, str], list[float]] = {}
         for member in group.members:
             for pair, value in overlaps_of(member).items():
                 shares.setdefault(pair, []).append(value)
-        told += [
-            Overlap(place, list(pair), statistics.fmean(values))
+        overlaps += [
+            Overlap(index, list(pair), statistics.fmean(values))
             for pair, values in shares.items()
             if len(values) == len(group.members)
         ]
-    return told
+    return overlaps
 
 
 def _lineage(groups: Sequence[Group]) -> list[RunLineage]:
-    members = [(place, member) for place, group in enumerate(groups) for member in group.members]
+    members = [(index, member) for index, group in enumerate(groups) for member in group.members]
     shared = set.intersection(*({maker.id for maker in member.makers} for _, member in members))
     return [
         RunLineage(
-            place,
+            index,
             member.entry.id,
             [Maker(maker.info.stage, maker.id, maker.id in shared) for maker in member.makers],
         )
-        for place, member in members
+        for index, member in members
     ]
 
 
@@ -172,9 +172,9 @@ def csv_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
         found = [(one.base, one.other, one) for one in metric.differences] or untested
         for base, other, difference in found:
             row: dict[str, Any] = {"metric": metric.metric, "model": metric.model, "goal": metric.goal}
-            for side, place in (("base", base), ("other", other)):
-                spread = metric.groups[place]
-                row |= {side: comparison.groups[place].name, f"{side}_mean": spread.mean}
+            for side, index in (("base", base), ("other", other)):
+                spread = metric.groups[index]
+                row |= {side: comparison.groups[index].name, f"{side}_mean": spread.mean}
                 row |= {f"{side}_sd": spread.sd, f"{side}_n": spread.n}
             facts = asdict(difference) if difference else {}
             yield row | {name: facts.get(name) for name in DIFFERENCE}

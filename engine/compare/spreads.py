@@ -1,4 +1,4 @@
-"""Mean and spread over seeds of every setting of an experiment, without a test between them."""
+"""Mean and standard deviation over seeds for every setting of an experiment, without tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from engine.stages import VAL_NDCG
 from engine.wire import Spread
 
 SHOWN = (VAL_NDCG.name, "ndcg@10", "hr@10")
-LONG = 34  # letters of a group's name that stand in its line
+LONG = 34  # characters of a group's name in its line
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ def spreads(groups: Sequence[Group]) -> list[Line]:
 
 
 def best(line: Line) -> int | None:
-    """The group whose mean is best; None where the metric has no better end."""
-    known = [(spread.mean, place) for place, spread in enumerate(line.groups) if spread.mean is not None]
+    """Index of the group whose mean is best; None where the metric has no direction."""
+    known = [(spread.mean, index) for index, spread in enumerate(line.groups) if spread.mean is not None]
     if not known or line.goal not in ("max", "min"):
         return None
     return (max if line.goal == "max" else min)(known, key=lambda pair: pair[0])[1]
 
 
 def text(groups: Sequence[Group], lines: Sequence[Line]) -> str:
-    """A table per model, one line per group; a star marks the group that validation rows choose."""
+    """A table per model, one line per group; a star marks the group that is best on validation rows."""
     parts = []
     for model in dict.fromkeys(line.model for line in lines):
         own = [line for line in lines if line.model == model and line.metric in SHOWN]
@@ -52,11 +52,11 @@ def text(groups: Sequence[Group], lines: Sequence[Line]) -> str:
         chosen = best(chooser) if chooser else None
         cells = [
             [
-                ("* " if place == chosen else "  ") + _short(group.name),
-                str(own[0].groups[place].n),
-                *(mean_sd(line.groups[place].mean, line.groups[place].sd) for line in own),
+                ("* " if index == chosen else "  ") + _short(group.name),
+                str(own[0].groups[index].n),
+                *(mean_sd(line.groups[index].mean, line.groups[index].sd) for line in own),
             ]
-            for place, group in enumerate(groups)
+            for index, group in enumerate(groups)
         ]
         parts.append("\n".join(align([model or "training", "n", *(line.metric for line in own)], cells)))
         if chosen is not None:
@@ -65,6 +65,6 @@ def text(groups: Sequence[Group], lines: Sequence[Line]) -> str:
 
 
 def _short(name: str) -> str:
-    """The end of a long name tells groups apart better than its start."""
+    """A long name without its start: groups differ at the end of their names."""
     name = clean(name, WIDTH * 4)
     return name if len(name) <= LONG else "…" + name[-LONG + 1 :]

@@ -11,7 +11,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def text(comparison: Comparison, every: bool = False) -> str:
-    """Groups, settings that differ (``every``: all), figures, differences, doubts, and the verdict in words."""
+    """Groups, settings that differ (``every``: all), metrics, differences, caveats and the verdict."""
     parts = [
         list(_groups(comparison)),
         list(_settings(comparison, every)),
@@ -25,27 +25,27 @@ def text(comparison: Comparison, every: bool = False) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Names come from outside; line breaks are ours."""
+    """Cleaned line by line: names come from outside, line breaks do not."""
     return "\n".join(clean(line) for line in text.split("\n"))
 
 
-def letter(place: int) -> str:
+def letter(index: int) -> str:
     """A, B, ... Z, then G27, G28 ..."""
-    return LETTERS[place] if place < len(LETTERS) else f"G{place + 1}"
+    return LETTERS[index] if index < len(LETTERS) else f"G{index + 1}"
 
 
 def _groups(comparison: Comparison) -> Iterator[str]:
-    for place, group in enumerate(comparison.groups):
+    for index, group in enumerate(comparison.groups):
         seeds = ", ".join(str(run.seed) for run in group.runs)
         stages = ", ".join(dict.fromkeys(run.stage for run in group.runs))
         runs = f"{len(group.runs)} {stages} runs, seeds" if len(group.runs) > 1 else f"1 {stages} run, seed"
-        yield f"{letter(place)} = {group.name}  ({runs} {seeds}; {group.label})"
+        yield f"{letter(index)} = {group.name}  ({runs} {seeds}; {group.label})"
 
 
 def _settings(comparison: Comparison, every: bool) -> list[str]:
     shown = [row for row in comparison.settings if every or not row.same]
     hidden = len(comparison.settings) - len(shown)
-    header = ["setting", *(letter(place) for place in range(len(comparison.groups)))]
+    header = ["setting", *(letter(index) for index in range(len(comparison.groups)))]
     lines = (
         fitted(header, [[row.name, *map(setting, row.values)] for row in shown]) if shown else ["no setting differs"]
     )
@@ -53,8 +53,8 @@ def _settings(comparison: Comparison, every: bool) -> list[str]:
 
 
 def _figures(comparison: Comparison, model: str | None) -> list[str]:
-    metrics = [metric for metric in comparison.metrics if metric.model == model and _telling(metric)]
-    header = [model or "training", *(letter(place) for place in range(len(comparison.groups)))]
+    metrics = [metric for metric in comparison.metrics if metric.model == model and _comparable(metric)]
+    header = [model or "training", *(letter(index) for index in range(len(comparison.groups)))]
     lines = fitted(
         header, [[metric.metric, *(mean_sd(one.mean, one.sd) for one in metric.groups)] for metric in metrics]
     )
@@ -69,20 +69,20 @@ def _figures(comparison: Comparison, model: str | None) -> list[str]:
     return lines
 
 
-def _telling(metric: ComparedMetric) -> bool:
-    """Not the learning rate and its like: neither is better."""
+def _comparable(metric: ComparedMetric) -> bool:
+    """Not the learning rate and the like, which have no direction."""
     return metric.model is not None or metric.goal != ""
 
 
 def _overlaps(comparison: Comparison) -> Iterator[str]:
     pairs = dict.fromkeys(" and ".join(one.models) for one in comparison.overlaps)
     for pair in pairs:
-        told = [
+        shares = [
             f"{letter(one.group)} {100 * one.value:.1f} %"
             for one in comparison.overlaps
             if " and ".join(one.models) == pair
         ]
-        yield f"first items that {pair} share: {', '.join(told)}"
+        yield f"first items that {pair} share: {', '.join(shares)}"
 
 
 def _differences(metric: ComparedMetric) -> Iterator[list[str]]:

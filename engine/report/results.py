@@ -7,7 +7,7 @@ from typing import IO, Any
 from engine.report.csv_files import write_rows
 from engine.report.evaluation import read
 from engine.report.numbers import with_margin
-from engine.report.settings import settings_of
+from engine.report.settings import differing, settings_of
 from engine.report.tables import align, wrapped
 from engine.runs.text import clean
 from engine.stages import METRICS_TABLE
@@ -17,7 +17,6 @@ FIRST = (
     *("hr@1", "hr@5", "hr@10", "hr@20", "ndcg@5", "ndcg@10", "ndcg@20", "mrr", "train_seconds"),
 )
 TEXTS = {"experiment", "run", "made_by", "data", "split", "split_rule", "model", "candidates", "targets_hash"}
-MACHINE = ("launcher.", "trainer.")  # where a run ran, not what it was
 
 
 def rows(folders: Sequence[Path], every: bool = False) -> list[dict[str, Any]]:
@@ -27,16 +26,7 @@ def rows(folders: Sequence[Path], every: bool = False) -> list[dict[str, Any]]:
     numbers, what a model does not have is None.
     """
     settings = [settings_of(folder) for folder in folders]
-    seeds = [own.get("seed") for own in settings]
-    names = dict.fromkeys(name for own in settings for name in own)
-    different = [
-        name
-        for name in names
-        if name != "seed"
-        and not name.startswith(MACHINE)
-        and any(own.get(name) != settings[0].get(name) for own in settings)
-        and [own.get(name) for own in settings] != seeds  # follows the seed, which has its own column
-    ]
+    different = differing(settings)
     found = [
         (index, row)
         for index, folder in enumerate(folders)

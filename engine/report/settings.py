@@ -1,11 +1,15 @@
 """A run's configuration as dotted names and values."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.config import tree_at
 from engine.runs.schema import CONFIG
 from engine.runs.text import clean
+
+SEED = "seed"
+MACHINE = ("launcher.", "trainer.")  # settings of where a run works
 
 
 def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -17,6 +21,19 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             result[f"{prefix}{key}"] = value
     return result
+
+
+def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of settings that are not the same everywhere, without the seed, what follows it, and where a run worked."""
+    seeds = [own.get(SEED) for own in settings]
+    return [
+        name
+        for name in dict.fromkeys(name for own in settings for name in own)
+        if name != SEED
+        and not name.startswith(MACHINE)
+        and len({repr(own.get(name)) for own in settings}) > 1
+        and [own.get(name) for own in settings] != seeds
+    ]
 
 
 def settings_of(folder: Path) -> dict[str, Any]:

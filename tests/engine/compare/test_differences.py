@@ -15,10 +15,10 @@ SAMPLING = Sampling(100, 1)
 
 
 def group(name: str, seeds: list[int]) -> Group:
-    """Runs with these seeds, of which nothing but the seed is looked at."""
+    """Runs with these seeds, of which only the seed matters."""
     members = []
-    for place, seed in enumerate(seeds):
-        info = RunInfo(f"{name}-{place}", "student", name, seed, "0")
+    for index, seed in enumerate(seeds):
+        info = RunInfo(f"{name}-{index}", "student", name, seed, "0")
         members.append(Member(Entry(Path(), info, Status(State.DONE)), [], []))
     return Group(name, members)
 
@@ -28,20 +28,20 @@ def test_a_seed_that_stands_twice_pairs_with_nothing() -> None:
 
 
 def test_runs_are_paired_by_their_seed_wherever_they_stand() -> None:
-    figure = Figure("val_ndcg@10", None, "max", [[0.1, 0.2, 0.3], [0.31, 0.11, 0.21]], asked=True)
+    figure = Figure("val_ndcg@10", None, "max", [[0.1, 0.2, 0.3], [0.31, 0.11, 0.21]], tested=True)
     ((found,),) = compare([group("a", [1, 2, 3]), group("b", [3, 1, 2])], [figure], None, [], SAMPLING)
     assert np.isclose(found.mean, 0.01)
     assert found.p < 1e-6  # equal differences; by place they would scatter
 
 
 def test_a_metric_whose_goal_is_small_is_better_when_it_falls() -> None:
-    figure = Figure("val_loss", None, "min", [[3.0, 3.1, 3.2], [2.0, 2.11, 2.19]], asked=True)
+    figure = Figure("val_loss", None, "min", [[3.0, 3.1, 3.2], [2.0, 2.11, 2.19]], tested=True)
     ((found,),) = compare([group("a", [1, 2, 3]), group("b", [1, 2, 3])], [figure], None, [], SAMPLING)
     assert (found.verdict, found.mean < 0) == ("better", True)
 
 
 def test_what_is_not_asked_is_not_tested() -> None:
-    figure = Figure("loss", None, "min", [[3.0, 3.1], [2.0, 2.1]], asked=False)
+    figure = Figure("loss", None, "min", [[3.0, 3.1], [2.0, 2.1]], tested=False)
     assert compare([group("a", [1, 2]), group("b", [1, 2])], [figure], None, [], SAMPLING) == [[]]
 
 
@@ -57,7 +57,7 @@ def test_seeds_of_a_thousand_null_comparisons_with_three_metrics_are_called_diff
             shared, own = draw.normal(size=(2, 1, 5)), draw.normal(size=(2, 3, 5))
             values = np.sqrt(alike) * shared + np.sqrt(1 - alike) * own  # [side, metric, seed]
             figures = [
-                Figure(f"metric {k}", "student", "max", [values[0, k].tolist(), values[1, k].tolist()], asked=True)
+                Figure(f"metric {k}", "student", "max", [values[0, k].tolist(), values[1, k].tolist()], tested=True)
                 for k in range(3)
             ]
             found = compare(groups, figures, None, [], SAMPLING)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from engine.compare.groups import by_experiment, member_of
-from engine.compare.models import Standing, pairs, standing, text, write_csv
+from engine.compare.models import ModelComparison, compare_models, pairs, text, write_csv
 from engine.evaluate.figures import per_row
 from engine.metrics.statistics import holm, paired_rows, paired_t
 
 
-def standings(world: Any) -> list[Standing]:
+def standings(world: Any) -> list[ModelComparison]:
     entries = world.store.scan()
     by_id = {entry.id: entry for entry in entries}
     members = [member_of(entry, by_id) for entry in entries if entry.info.stage == "evaluate"]
-    return [standing(group, "protocol") for group in by_experiment(members)]
+    return [compare_models(group, "protocol") for group in by_experiment(members)]
 
 
 def teach(world: Any, label: str = "taught", *overrides: str) -> None:

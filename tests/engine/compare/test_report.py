@@ -202,13 +202,13 @@ def test_the_csv_has_the_numbers_of_the_json_to_the_last_digit(seeds: Any) -> No
     write_csv(comparison, file)
     lines = list(csv.DictReader(io.StringIO(file.getvalue())))
     assert len(lines) == len(list(csv_rows(comparison)))
-    told = json.loads(json.dumps(plain(comparison)))
-    assert read(Comparison, told) == comparison
-    place = 0
-    for metric in told["metrics"]:
+    answer = json.loads(json.dumps(plain(comparison)))
+    assert read(Comparison, answer) == comparison
+    index = 0
+    for metric in answer["metrics"]:
         for difference in metric["differences"] or [{"base": 0, "other": 1}]:
-            line = lines[place]
-            place += 1
+            line = lines[index]
+            index += 1
             assert (line["metric"], line["model"]) == (metric["metric"], metric["model"])
             for side in ("base", "other"):
                 spread = metric["groups"][difference[side]]
@@ -217,7 +217,7 @@ def test_the_csv_has_the_numbers_of_the_json_to_the_last_digit(seeds: Any) -> No
                     assert (float(cell) if cell else None) == spread[name]
             for name in ("mean", "percent", "low", "high", "p", "p_holm", "n"):
                 assert (float(line[name]) if line[name] else None) == difference.get(name)
-    assert place == len(lines)
+    assert index == len(lines)
 
 
 def test_no_cell_of_the_csv_is_a_formula(seeds: Any) -> None:

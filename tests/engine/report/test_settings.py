@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
-from engine.report.settings import flat, settings_of
+from engine.report.settings import differing, flat, settings_of
 from engine.runs.schema import CONFIG
 
 
@@ -20,3 +20,11 @@ def test_a_configuration_that_cannot_be_read_is_an_error_with_a_remedy(tmp_path:
     (tmp_path / CONFIG).write_text("{a: [")
     with pytest.raises(UserError, match=f"engine rm {tmp_path.name}"):
         settings_of(tmp_path)
+
+
+def test_what_differs_leaves_out_the_seed_what_follows_it_and_where_a_run_worked() -> None:
+    one = {"seed": 1, "student.seed": 1, "student.lr": 0.1, "trainer.accelerator": "cpu", "student.tied": True}
+    other = {"seed": 2, "student.seed": 2, "student.lr": 0.2, "trainer.accelerator": "gpu", "student.tied": 1}
+    assert differing([one, other]) == ["student.lr", "student.tied"]
+    assert differing([one, {**one, "extra.x": None}]) == []
+    assert differing([one, one]) == []

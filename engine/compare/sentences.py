@@ -1,4 +1,4 @@
-"""What a comparison amounts to, in sentences. A difference is never called a win without its uncertainty."""
+"""The verdict of a comparison in sentences, each with its interval."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,9 +9,9 @@ from engine.wire import GroupDifference
 UNCERTAIN = "undecided"
 
 
-def verdicts(names: Sequence[str], asked: Sequence[tuple[str | None, str, list[GroupDifference]]]) -> Iterator[str]:
-    """One sentence per model, metric and group that is held against the first group."""
-    for model, metric, differences in asked:
+def verdicts(names: Sequence[str], tested: Sequence[tuple[str | None, str, list[GroupDifference]]]) -> Iterator[str]:
+    """One sentence per model, metric and group compared with the first group."""
+    for model, metric, differences in tested:
         for base, other in dict.fromkeys((one.base, one.other) for one in differences):
             kinds = {one.over: one for one in differences if (one.base, one.other) == (base, other)}
             yield sentence(names[base], names[other], model, metric, kinds)
@@ -21,21 +21,21 @@ def sentence(base: str, other: str, model: str | None, metric: str, kinds: dict[
     """``B is better than A (student): ndcg@10 +0.0049 (+6.1 %); 95 % interval over 3 seeds ..., Holm's p ...``."""
     seeds, rows = kinds.get(SEEDS), kinds.get(ROWS)
     of = f" ({model})" if model else ""
-    told = [text for one in (seeds, rows) if one is not None and (text := _certainty(one))]
+    intervals = [text for one in (seeds, rows) if one is not None and (text := _certainty(one))]
     first = rows if seeds is None else seeds
     if first is None:
         return f"{other} and {base}{of} share no {metric}."
     by = f" ({first.percent:+.1f} %)" if first.percent is not None else ""
     size = f"{metric} {first.mean:+.4f}{by}"
-    return f"{_claim(base, other, of, seeds, rows)}: {'; '.join([size, *told])}."
+    return f"{_claim(base, other, of, seeds, rows)}: {'; '.join([size, *intervals])}."
 
 
 def _claim(base: str, other: str, of: str, seeds: GroupDifference | None, rows: GroupDifference | None) -> str:
-    """Better or worse only where everything that was tested says so."""
-    told = [one for one in (seeds, rows) if one is not None and one.low is not None]
-    verdicts = {one.verdict for one in told}
-    if len(verdicts) == 1 and UNCERTAIN not in verdicts and seeds in told:
-        return f"{other} is {told[0].verdict} than {base}{of}"
+    """Better or worse only where every test agrees."""
+    certain = [one for one in (seeds, rows) if one is not None and one.low is not None]
+    verdicts = {one.verdict for one in certain}
+    if len(verdicts) == 1 and UNCERTAIN not in verdicts and seeds in certain:
+        return f"{other} is {certain[0].verdict} than {base}{of}"
     for one, doubt in ((seeds, "other users"), (rows, "another seed")):
         if one is not None and one.verdict != UNCERTAIN:
             return f"{other} ranks {one.verdict} than {base}{of} here, but {doubt} may say otherwise: undecided"

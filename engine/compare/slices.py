@@ -1,4 +1,4 @@
-"""Parts of the test rows over seeds: on which of them is a model better for another seed, too?"""
+"""Models compared over seeds on slices of the test rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ VERDICTS = ("better", "worse", "undecided")
 
 
 @dataclass(frozen=True)
-class Against:
-    """``model`` minus ``baseline`` on one part, over seeds. ``p_holm``: corrected for the parts of this pair."""
+class SliceDifference:
+    """``model`` minus ``baseline`` on one slice, over seeds. ``p_holm``: corrected for the slices of this pair."""
 
     model: str
     baseline: str
@@ -34,23 +34,22 @@ class Against:
 
 
 @dataclass(frozen=True)
-class Part:
-    """One part of the test rows: NDCG@10 of every model over seeds, and how the models differ there."""
+class SliceComparison:
+    """One slice of the test rows: NDCG@10 of every model over seeds, and how the models differ."""
 
     name: str
     rows: float  # mean over seeds
     spreads: dict[str, Spread]  # by model
-    versus: list[Against]  # nothing where there is one seed
+    versus: list[SliceDifference]  # empty for one seed
 
 
-def parts(group: Group, models: Sequence[str], pairs: Sequence[tuple[str, str]], hide_seen: str) -> list[Part]:
-    """Of the seeds that have the part, by the evaluations' own tables; nothing where they tell of no parts.
-
-    ``pairs`` are (baseline, model) as they are to be held against each other.
-    """
+def compare_slices(
+    group: Group, models: Sequence[str], pairs: Sequence[tuple[str, str]], hide_seen: str
+) -> list[SliceComparison]:
+    """Every slice of the evaluations' tables, over the seeds that have it. ``pairs`` are (baseline, model)."""
     tables = [_table(member, hide_seen) for member in group.members]
     names = list(dict.fromkeys(name for table in tables for name in table))
-    versus: dict[str, list[Against]] = {name: [] for name in names}
+    versus: dict[str, list[SliceDifference]] = {name: [] for name in names}
     for baseline, model in pairs:
         found: dict[str, PairedDifference] = {}
         for name in names:
@@ -59,12 +58,14 @@ def parts(group: Group, models: Sequence[str], pairs: Sequence[tuple[str, str]],
                 found[name] = paired_t([own[baseline].value for own in both], [own[model].value for own in both])
         for (name, d), p in zip(found.items(), holm([d.p for d in found.values()]), strict=True):
             verdict = replace(d, p=p).verdict()
-            versus[name].append(Against(model, baseline, d.mean, d.low, d.high, d.p, p, d.n, verdict))
+            versus[name].append(SliceDifference(model, baseline, d.mean, d.low, d.high, d.p, p, d.n, verdict))
     made = []
     for name in names:
         cells = [table.get(name, {}) for table in tables]
         spreads = {model: spread_of([own[model].value if model in own else None for own in cells]) for model in models}
-        made.append(Part(name, fmean(one.rows for own in cells for one in own.values()), spreads, versus[name]))
+        made.append(
+            SliceComparison(name, fmean(one.rows for own in cells for one in own.values()), spreads, versus[name])
+        )
     return made
 
 
@@ -75,7 +76,7 @@ class _Cell:
 
 
 def _table(member: Member, hide_seen: str) -> dict[str, dict[str, _Cell]]:
-    """By part and model, what one evaluation says of its test rows."""
+    """Slice -> model -> number of rows and metric, from the table of one evaluation."""
     table: dict[str, dict[str, _Cell]] = {}
     if (member.entry.folder / ARTIFACTS / SLICES_TABLE.file).exists():
         for row in read(member.entry.folder, SLICES_TABLE):
@@ -84,20 +85,20 @@ def _table(member: Member, hide_seen: str) -> dict[str, dict[str, _Cell]]:
     return table
 
 
-def lines(found: Sequence[Part]) -> list[str]:
-    """One line per part, one column per model: means over seeds."""
+def lines(found: Sequence[SliceComparison]) -> list[str]:
+    """One line per slice, one column per model: means over seeds."""
     models = [model for model in found[0].spreads if model != "oracle"] if found else []
     cells = [[part.name, f"{part.rows:,.0f}", *(fixed(part.spreads[model].mean) for model in models)] for part in found]
     return align([f"{METRIC} on", "rows", *models], cells) if found else []
 
 
-def sentence(found: Sequence[Part], baseline: str, model: str) -> str:
-    """`` Over seeds better on tail; undecided on head.`` of one pair; nothing where no part was tested."""
+def sentence(found: Sequence[SliceComparison], baseline: str, model: str) -> str:
+    """`` Over seeds better on tail; undecided on head.`` for one pair; empty where no slice was tested."""
     pair = (baseline, model)
-    told = {part.name: one.verdict for part in found for one in part.versus if (one.baseline, one.model) == pair}
+    verdicts = {part.name: one.verdict for part in found for one in part.versus if (one.baseline, one.model) == pair}
     named = [
         f"{verdict} on {', '.join(names)}"
         for verdict in VERDICTS
-        if (names := [name for name, own in told.items() if own == verdict])
+        if (names := [name for name, own in verdicts.items() if own == verdict])
     ]
     return f" Over seeds {'; '.join(named)}." if named else ""

@@ -3,11 +3,11 @@
 import pytest
 
 from engine.compare.differences import ROWS, SEEDS
-from engine.compare.words import sentence
+from engine.compare.sentences import sentence
 from engine.wire import GroupDifference
 
 
-def told(over: str, verdict: str, n: int = 3) -> GroupDifference:
+def difference(over: str, verdict: str, n: int = 3) -> GroupDifference:
     certain = n > 1
     low, high = (0.01, 0.03) if certain else (None, None)
     return GroupDifference(0, 1, 0.02, 6.1, low, high, 0.01, 0.03, n, over, verdict)
@@ -16,30 +16,30 @@ def told(over: str, verdict: str, n: int = 3) -> GroupDifference:
 @pytest.mark.parametrize(
     ("seeds", "rows", "begins"),
     [
-        (told(SEEDS, "better"), told(ROWS, "better", 60), "B is better than A (student):"),
-        (told(SEEDS, "worse"), told(ROWS, "worse", 60), "B is worse than A (student):"),
-        (told(SEEDS, "better"), None, "B is better than A (student):"),  # of a training
+        (difference(SEEDS, "better"), difference(ROWS, "better", 60), "B is better than A (student):"),
+        (difference(SEEDS, "worse"), difference(ROWS, "worse", 60), "B is worse than A (student):"),
+        (difference(SEEDS, "better"), None, "B is better than A (student):"),  # of a training
         (
-            told(SEEDS, "better"),
-            told(ROWS, "undecided", 60),
+            difference(SEEDS, "better"),
+            difference(ROWS, "undecided", 60),
             "B ranks better than A (student) here, but other users may",
         ),
         (
-            told(SEEDS, "undecided"),
-            told(ROWS, "better", 60),
+            difference(SEEDS, "undecided"),
+            difference(ROWS, "better", 60),
             "B ranks better than A (student) here, but another seed may",
         ),
         (
-            told(SEEDS, "undecided", 1),
-            told(ROWS, "better", 60),
+            difference(SEEDS, "undecided", 1),
+            difference(ROWS, "better", 60),
             "B ranks better than A (student) here, but another seed",
         ),
         (
-            told(SEEDS, "undecided", 0),
-            told(ROWS, "better", 60),
+            difference(SEEDS, "undecided", 0),
+            difference(ROWS, "better", 60),
             "B ranks better than A (student) here, but another seed",
         ),
-        (told(SEEDS, "undecided"), told(ROWS, "undecided", 60), "B and A (student) cannot be told apart:"),
+        (difference(SEEDS, "undecided"), difference(ROWS, "undecided", 60), "B and A (student) cannot be told apart:"),
         (None, None, "B and A (student) share no ndcg@10."),
     ],
 )
@@ -51,7 +51,7 @@ def test_better_is_said_only_where_all_that_was_tested_says_so(
 
 
 def test_a_difference_stands_beside_its_intervals() -> None:
-    kinds = {SEEDS: told(SEEDS, "better"), ROWS: told(ROWS, "better", 1200)}
+    kinds = {SEEDS: difference(SEEDS, "better"), ROWS: difference(ROWS, "better", 1200)}
     assert sentence("A", "B", None, "ndcg@10", kinds) == (
         "B is better than A: ndcg@10 +0.0200 (+6.1 %); 95 % interval over 3 seeds +0.0100 to +0.0300, Holm's p 0.0300; "
         "95 % interval over 1,200 rows +0.0100 to +0.0300, Holm's p 0.0300."

@@ -48,6 +48,10 @@ class Rows:
     def targets(self) -> NDArray[np.int32]:  # [R] item ids
         return self.items[self.stop]
 
+    def some(self, chosen: NDArray[np.int64]) -> "Rows":
+        """The rows at these indices."""
+        return Rows(self.items, self.start[chosen], self.stop[chosen], self.users[chosen])
+
     def latest(self, count: int) -> NDArray[np.int32]:  # -> [R, count] item ids
         """The last ``count`` items of every history, oldest first, padded on the left."""
         index = self.stop[:, None] - np.arange(count, 0, -1)

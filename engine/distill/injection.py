@@ -1,8 +1,8 @@
-"""Collaborative embedding distillation (DLLM2Rec, REFERENCE d.3): a teacher's item vectors inside the student's.
+"""Collaborative embedding distillation (DLLM2Rec, REFERENCE d.3): a teacher's item vectors added to the student's.
 
-x_i = E_i + weight * P(v_i): E is what the student learns by itself, P a trained projector of the teacher's vectors v.
-All items are projected once a step, not once for each place they stand at. After training x is a plain table: serving
-costs nothing more. Letters: n items, D width of the student's item vectors, H width of the teacher's.
+x_i = E_i + weight * P(v_i): E is the student's own table, P a trained projector of the teacher's vectors v. All items
+are projected once a step, not once per position. After training x is a plain table: serving costs nothing more.
+Letters: n items, D width of the student's item vectors, H width of the teacher's.
 """
 
 import copy
@@ -17,7 +17,7 @@ from engine.student.model import SequenceModel
 
 
 class Injection(nn.Module):
-    """weight * P(v_i) for every item; what stands in the padding's row is never read."""
+    """weight * P(v_i) for every item; the padding's row is never read."""
 
     vectors: Tensor
 
@@ -30,20 +30,20 @@ class Injection(nn.Module):
         if settings.standardise:
             vectors = vectors - vectors[items].mean(dim=0)
             vectors = vectors / vectors[items].square().mean().sqrt().clamp(min=torch.finfo(vectors.dtype).tiny)
-        # Not persistent: knowledge is an input of the run and need not be in its checkpoints.
+        # Not persistent: knowledge is an input of the run, so checkpoints need not hold it.
         self.register_buffer("vectors", vectors * items[:, None], persistent=False)
         width, wide = vectors.shape[1], settings.hidden
         self.inner = nn.Sequential() if wide is None else nn.Sequential(nn.Linear(width, wide), nn.GELU())
         self.project = nn.Linear(wide or width, hidden)
 
     def forward(self) -> Tensor:  # -> [n + 1, D]
-        # The weight goes into the small matrix, not over the whole table.
+        # The weight scales the small matrix instead of the whole table.
         weight, bias = self.weight * self.project.weight, self.weight * self.project.bias
         return F.linear(self.inner(self.vectors), weight, bias)
 
 
 def tables(model: SequenceModel, injection: Injection | None, into: str) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Item vectors to read [n + 1, D], to score with [n + 1, D'] and biases, the projected vectors among them."""
+    """Item vectors to read [n + 1, D], to score with [n + 1, D'] and biases, with the projected vectors added."""
     own = model.network.inputs()
     table, bias = model.item_table()
     if injection is None:

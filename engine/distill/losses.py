@@ -1,4 +1,4 @@
-"""DLLM2Rec's losses (Cui et al. 2024, REFERENCE d.4): pure functions of a student's scores, all K items at once.
+"""DLLM2Rec's losses (Cui et al. 2024, REFERENCE d.4): pure functions of a student's scores, for all K items at once.
 
 Scores are [B, n + 1], column 0 is the padding. Letters: B rows, n items, K items of a teacher's ranking, M any items.
 ``as_released`` gives the arithmetic of the published program (REFERENCE f.3-37, 38); without it, that of the paper.
@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from engine.data.ids import PADDING
 
-SCORES_AT_ONCE = 1 << 17  # entries that a pass should find in the cache
+SCORES_AT_ONCE = 1 << 17  # entries of a pass, so that it stays in the cache
 
 
 def propensities(counts: Tensor, power: float) -> Tensor:  # [n + 1] times each item is a target -> [n + 1] float64
@@ -24,7 +24,7 @@ def propensities(counts: Tensor, power: float) -> Tensor:  # [n + 1] times each 
 
 
 def item_scores(scores: Tensor, value: float) -> Tensor:  # [B, n + 1] -> [B, n + 1]
-    """The scores with ``value`` in the padding's column, through which no gradient passes."""
+    """The scores with ``value`` in the padding's column, which gets no gradient."""
     padding = torch.arange(scores.shape[1], device=scores.device) == PADDING
     return scores.masked_fill(padding, value)
 
@@ -32,7 +32,7 @@ def item_scores(scores: Tensor, value: float) -> Tensor:  # [B, n + 1] -> [B, n 
 def dro(scores: Tensor, items: Tensor, ps: Tensor, beta: float) -> Tensor:  # [B, n + 1], [B, M], [n + 1] -> [B, M]
     """log( sum_{j != i} exp(ps_j z_j^2 / beta) + exp(ps_i (z_i - 1)^2 / beta) ) for every i of ``items``.
 
-    In log space, so any beta and any score will do; all items at once, in a few passes over the scores.
+    In log space, so no beta and no score overflows; all items at once, in a few passes over the scores.
     """
     found: Tensor = _Dro.apply(scores, items, (ps / beta).to(scores.dtype))  # type: ignore[no-untyped-call]
     return found
@@ -41,43 +41,40 @@ def dro(scores: Tensor, items: Tensor, ps: Tensor, beta: float) -> Tensor:  # [B
 class _Dro(torch.autograd.Function):
     """With a_j = w_j z_j^2 and l the row's largest: exponents are kept relative to the second largest a_s.
 
-    sum_{j != i} = e^l + (sum_{j != l} - e^a_i) loses nothing that counts, e^l being the greatest; for i = l it is
-    sum_{j != l} as it stands.
+    sum_{j != i} = e^l + (sum_{j != l} - e^a_i) loses no precision, as e^l is the largest term; for i = l it is
+    sum_{j != l} itself.
     """
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor, items: Tensor, weights: Tensor) -> Tensor:
         relative = torch.empty_like(scores)  # e^(a_j - a_s), 0 for the largest and the padding
-        largest, second, place = (
-            scores.new_empty(len(scores), 1),
-            scores.new_empty(len(scores), 1),
-            items[:, :1].clone(),
-        )
+        largest, second = scores.new_empty(len(scores), 1), scores.new_empty(len(scores), 1)
+        index = items[:, :1].clone()  # of the largest
         others = torch.empty_like(largest)
         step = max(1, SCORES_AT_ONCE // scores.shape[1])
         for first in range(0, len(scores), step):
             rows = slice(first, first + step)
             part = torch.square(scores[rows], out=relative[rows]).mul_(weights)
             part[:, PADDING] = -torch.inf
-            largest[rows], place[rows] = part.max(dim=1, keepdim=True)
-            part.scatter_(1, place[rows], -torch.inf)
+            largest[rows], index[rows] = part.max(dim=1, keepdim=True)
+            part.scatter_(1, index[rows], -torch.inf)
             second[rows] = part.amax(dim=1, keepdim=True)
             others[rows] = part.sub_(second[rows]).exp_().sum(dim=1, keepdim=True)
         score, weight, own = scores.gather(1, items), weights[items], relative.gather(1, items)
-        is_largest = items == place
+        is_largest = items == index
         rest = second + (others - own).clamp(min=0.0).log()
         rest = torch.where(is_largest, rest, torch.logaddexp(rest, largest))
         moved = weight * (score - 1.0).square()
         found = torch.logaddexp(rest, moved)
-        ctx.save_for_backward(scores, items, weights, relative, largest, second, place, found)
+        ctx.save_for_backward(scores, items, weights, relative, largest, second, index, found)
         return found
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        scores, items, weights, relative, largest, second, place, found = ctx.saved_tensors
+        scores, items, weights, relative, largest, second, index, found = ctx.saved_tensors
         score, weight, own = scores.gather(1, items), weights[items], relative.gather(1, items)
-        below = grad * torch.exp(second - found)  # [B, M]; what stands in a sum is never more than the sum
+        below = grad * torch.exp(second - found)  # [B, M]; a term is never larger than its sum
         spread = 2.0 * below.sum(dim=1, keepdim=True)
         out = torch.empty_like(scores)
         step = max(1, SCORES_AT_ONCE // scores.shape[1])
@@ -85,8 +82,8 @@ class _Dro(torch.autograd.Function):
             rows = slice(first, first + step)
             torch.mul(relative[rows], scores[rows], out=out[rows]).mul_(weights).mul_(spread[rows])
         out[:, PADDING] = 0.0
-        above = (grad * torch.exp(largest - found)).masked_fill(items == place, 0.0).sum(dim=1, keepdim=True)
-        out.scatter_(1, place, 2.0 * above * weights[place] * scores.gather(1, place))
+        above = (grad * torch.exp(largest - found)).masked_fill(items == index, 0.0).sum(dim=1, keepdim=True)
+        out.scatter_(1, index, 2.0 * above * weights[index] * scores.gather(1, index))
         moved = weight * (score - 1.0).square()
         entry = grad * torch.exp(moved - found) * (score - 1.0) - below * own * score
         return out.scatter_add_(1, items, 2.0 * weight * entry), None, None
@@ -118,7 +115,7 @@ def weighted(weights: Tensor, terms: Tensor) -> Tensor:  # [B, K], [B, K] -> sca
 
 
 def weighted_as_released(weights: Tensor, terms: Tensor) -> Tensor:  # [B, K], [B, K] -> scalar
-    """sum_k mean_b(w_bk) mean_b(x_bk): a weight [B, 1] times a loss [B] was spread out to [B, B]."""
+    """sum_k mean_b(w_bk) mean_b(x_bk): a weight [B, 1] times a loss [B] was broadcast to [B, B]."""
     return (weights.mean(dim=0) * terms.mean(dim=0)).sum()
 
 
@@ -133,7 +130,7 @@ def ranking_distillation(
     beta: float = 1.0,
     as_released: bool = False,
 ) -> Tensor:
-    """mean_b sum_k w_bk [ softplus(-z_k) + softplus(z_m) + alpha dro(k) ]: the student ranks what the teacher ranks.
+    """mean_b sum_k w_bk [ softplus(-z_k) + softplus(z_m) + alpha dro(k) ]: the teacher's items above drawn ones.
 
     scores [B, n + 1], ranked [B, K] item ids, weights [B, K] (constants), negative [B] item ids, ps [n + 1].
     """
@@ -152,10 +149,10 @@ def kl_divergence(scores: Tensor, ranked: Tensor, teacher: Tensor) -> Tensor:  #
 
 
 def soft_target(states: Tensor, table: Tensor, target: Tensor, ranked: Tensor, teacher: Tensor) -> Tensor:
-    """sum_p [ s_target - sum_k q_k s_k ]: what changes in cross-entropy when q takes the place of the one target.
+    """sum_p [ s_target - sum_k q_k s_k ]: the change of cross-entropy when q replaces the one target.
 
-    CE + lambda * this = (1 - lambda) CE + lambda (KL + H(q)), because both hold the same log-sum-exp: the teacher's
-    distribution costs no second pass over the items.
+    CE + lambda * this = (1 - lambda) CE + lambda (KL + H(q)), because both contain the same log-sum-exp, so that the
+    teacher's distribution needs no second pass over the items.
     states [P, D], table [n + 1, D], target [P], ranked [P, K], teacher [P, K] with sum_k q_k = 1.
     """
     total: Tensor = _SoftTarget.apply(states, table, target, ranked, teacher)  # type: ignore[no-untyped-call]
@@ -163,7 +160,7 @@ def soft_target(states: Tensor, table: Tensor, target: Tensor, ranked: Tensor, t
 
 
 class _SoftTarget(torch.autograd.Function):
-    """The product with the sparse [P, n + 1] matrix of probabilities: three times as fast as PyTorch's own backward."""
+    """Backward as a product with the sparse [P, n + 1] matrix of q: three times as fast as PyTorch's own."""
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, table: Tensor, target: Tensor, ranked: Tensor, teacher: Tensor) -> Tensor:
@@ -179,14 +176,14 @@ class _SoftTarget(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         states, difference, target, ranked, teacher = ctx.saved_tensors
         positions = torch.arange(len(ranked), device=ranked.device).repeat_interleave(ranked.shape[1])
-        places = torch.stack([ranked.reshape(-1), positions])
-        turned = torch.sparse_coo_tensor(places, teacher.reshape(-1), (ctx.rows, len(ranked)), check_invariants=False)
-        with torch.autocast(states.device.type, enabled=False):  # gradients are also asked for in mid-forward
+        indices = torch.stack([ranked.reshape(-1), positions])
+        turned = torch.sparse_coo_tensor(indices, teacher.reshape(-1), (ctx.rows, len(ranked)), check_invariants=False)
+        with torch.autocast(states.device.type, enabled=False):  # gradients are also computed during forward
             expected = torch.sparse.mm(turned, states)  # [n + 1, D]
         grad_table = expected.neg_().index_add_(0, target, states)
         return (difference * grad).to(ctx.narrow), grad_table * grad, None, None, None
 
 
 def hint(states: Tensor, vectors: Tensor) -> Tensor:  # [P, H], [P, H] -> scalar
-    """mean_p [ 1 - cos(h_p, v_p) ]: a mapped state should point where the teacher's answer points."""
+    """mean_p [ 1 - cos(h_p, v_p) ] of mapped states and the teacher's expected item vectors."""
     return (1.0 - F.cosine_similarity(states, vectors, dim=1)).mean()

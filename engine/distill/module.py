@@ -1,6 +1,6 @@
-"""The taught student as Lightning sees it: one step is one batch, the terms of its loss and their shares.
+"""The distilled student as a Lightning module: one step is one batch, the terms of its loss and their shares.
 
-Letters: P positions, R taught positions, K items of a teacher's ranking, D width, n items.
+Letters: P positions, R distilled positions, K items of a teacher's ranking, D width, n items.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from engine.config.settings.distill import DistillSettings
 from engine.data.ids import PADDING
 from engine.distill import losses, teacher_targets
 from engine.distill.injection import Injection, merged, tables
-from engine.distill.teacher_targets import NOT_ASKED, TeacherTargets
+from engine.distill.teacher_targets import NO_TARGET, TeacherTargets
 from engine.distill.weights import importance
 from engine.student.batches import Batch, BatchSampler
 from engine.student.cross_entropy import cross_entropy
@@ -29,7 +29,7 @@ Terms = dict[str, tuple[float, Tensor]]  # name -> (weight, value) of each term 
 
 @dataclass(frozen=True)
 class Scored:
-    """A batch and what the student makes of it."""
+    """A batch with the student's states and item table."""
 
     batch: Batch
     states: Tensor  # [P, D]
@@ -43,14 +43,14 @@ class Scored:
         return losses.item_scores(raw.float(), -torch.inf)
 
     def few(self, positions: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:  # [R], [R, M] item ids
-        """Scores [R, 1 + M] of the padding and of some items, and their columns [R, M] in place of ids."""
+        """Scores [R, 1 + M] of the padding and of some items, and their columns [R, M] in it."""
         found = torch.einsum("rd,rmd->rm", self.states[positions].to(self.table.dtype), F.embedding(items, self.table))
         found = found if self.bias is None else found + self.bias[items]
         columns = torch.arange(1, items.shape[1] + 1, device=items.device).expand_as(items)
         return F.pad(found.float(), (1, 0), value=-torch.inf), torch.where(items == PADDING, PADDING, columns)
 
     def widened(self, positions: Tensor) -> tuple[Tensor, Tensor]:  # [R] -> [R, D'], [n + 1, D']
-        """States and table whose product is the scores, a bias being one more coordinate that is 1 in every state."""
+        """States and table whose product is the scores: a bias becomes a coordinate that is 1 in every state."""
         states = self.states[positions]
         if self.bias is None:
             return states, self.table
@@ -66,14 +66,14 @@ class Scored:
 
 
 class DistillModule(pl.LightningModule):
-    """The student's own loss and what the teacher adds to it; the step's number decides everything that is drawn."""
+    """The student's own loss and the teacher's terms; all random draws follow from the step's number."""
 
     def __init__(
         self,
         model: SequenceModel,
         settings: DistillSettings,
         sampler: BatchSampler,
-        answers: TeacherTargets,
+        targets: TeacherTargets,
         vectors: Tensor,
         ps: Tensor,
         report_every: int,
@@ -82,7 +82,7 @@ class DistillModule(pl.LightningModule):
         """vectors [n + 1, H]: the teacher's items; ps [n + 1]: propensities; ``last_position`` if sampled."""
         super().__init__()
         self.model, self.settings, self.sampler = model, settings, sampler
-        self.answers, self.last_position = answers, last_position
+        self.targets, self.last_position = targets, last_position
         self.report_every = report_every
         width = model.settings.hidden
         self.injection = Injection(vectors, width, settings.injection) if settings.injection.weight else None
@@ -98,7 +98,7 @@ class DistillModule(pl.LightningModule):
         return self.model.groups() | {"projector": [parameter for part in added for parameter in part.parameters()]}
 
     def merged(self) -> SequenceModel:
-        """The student as it is served: no teacher and no projector in it."""
+        """The student as it is served: without teacher and projector."""
         return merged(self.model, self.injection, self.settings.injection.tables)
 
     def training_step(self, step: int, index: int) -> dict[str, Tensor]:
@@ -109,7 +109,7 @@ class DistillModule(pl.LightningModule):
         reported = (step + 1) % self.report_every == 0 or step == 0
         values, extra = self.terms(scored, step, reported)
         weighted = {name: weight * value for name, (weight, value) in values.items()}
-        nothing = scored.states.sum() * 0.0  # as released, a batch of which nothing was asked has no term at all
+        nothing = scored.states.sum() * 0.0  # as released, a batch without targets has no term at all
         out = {"loss": sum(weighted.values(), nothing)} | extra
         if reported:
             out |= {name: value.detach() for name, (_, value) in values.items() if name not in extra}
@@ -120,9 +120,9 @@ class DistillModule(pl.LightningModule):
     def terms(
         self, scored: Scored, step: int, reported: bool
     ) -> tuple[dict[str, tuple[float, Tensor]], dict[str, Tensor]]:
-        """Every term of the loss, and numbers to show in place of some of their values."""
+        """Every term of the loss, and values to report in place of some of them."""
         settings, batch = self.settings, scored.batch
-        rows = self.answers.rows(batch)
+        rows = self.targets.rows(batch)
         positions = self.selected(scored, rows).nonzero()[:, 0]
         scale = self.sampler.world / batch.positions
         shown: dict[str, Tensor] = {}
@@ -130,9 +130,9 @@ class DistillModule(pl.LightningModule):
         if not settings.as_released:
             values["base"] = (1.0, self.base(scored, step) * scale)
         if settings.ranking.weight or settings.dro.alpha or settings.as_released:
-            values |= self.published(scored, rows, positions, step)
+            values |= self.dllm2rec(scored, rows, positions, step)
         if settings.kl.weight:
-            ranked, teacher = self.answers.soft(rows[positions], settings.kl.top, settings.kl.temperature)
+            ranked, teacher = self.targets.soft(rows[positions], settings.kl.top, settings.kl.temperature)
             values["kl"] = (settings.kl.weight, self.kl(scored, positions, ranked, teacher) * scale)
             if reported:
                 some = slice(0, self.settings.ranking.rows or len(positions))
@@ -143,7 +143,7 @@ class DistillModule(pl.LightningModule):
             value = self.after_last_position(self.last_position, scored) * scale
             values["last_position"] = (settings.last_position, value)
         if self.hint is not None:
-            ranked, teacher = self.answers.soft(rows[positions], settings.kl.top, settings.kl.temperature)
+            ranked, teacher = self.targets.soft(rows[positions], settings.kl.top, settings.kl.temperature)
             wanted = F.embedding_bag(ranked, self.vectors, per_sample_weights=teacher, mode="sum")
             values["hint"] = (settings.hint, losses.hint(self.hint(scored.states[positions]), wanted))
         return values, shown
@@ -159,7 +159,7 @@ class DistillModule(pl.LightningModule):
     def after_last_position(self, targets: TeacherTargets, scored: Scored) -> Tensor:
         """Sum over last positions of -sum_k q_k log p_k: cross-entropy against the teacher's distribution."""
         rows = targets.after(scored.batch)
-        positions = (rows != NOT_ASKED).nonzero()[:, 0]
+        positions = (rows != NO_TARGET).nonzero()[:, 0]
         ranked, teacher = targets.soft(rows[positions], self.settings.kl.top, self.settings.kl.temperature)
         states, table = scored.widened(positions)
         own = cross_entropy(states, table, ranked[:, 0])
@@ -167,19 +167,19 @@ class DistillModule(pl.LightningModule):
 
     @torch.no_grad()
     def selected(self, scored: Scored, rows: Tensor) -> Tensor:  # [P] -> [P] bool
-        """The positions that are taught."""
-        settings, answered = self.settings, rows != NOT_ASKED
+        """The positions that are distilled."""
+        settings, answered = self.settings, rows != NO_TARGET
         if settings.select in ("all", "asked"):
             return answered
-        ranked, teacher = self.answers.soft(rows, settings.kl.top, settings.kl.temperature)
+        ranked, teacher = self.targets.soft(rows, settings.kl.top, settings.kl.temperature)
         scores = scored.scores_of(ranked)
         if settings.select == "kl-divergence":
             return teacher_targets.top_fraction(teacher_targets.divergence(scores, teacher), answered, settings.share)
         own = scored.scores_of(scored.batch.targets[:, None])[:, 0]
         return teacher_targets.top_fraction(teacher_targets.true_error(scores, own), answered, settings.share)
 
-    def published(self, scored: Scored, rows: Tensor, positions: Tensor, step: int) -> Terms:
-        """DLLM2Rec's terms over some of the positions, drawn anew each step; none where none is taught."""
+    def dllm2rec(self, scored: Scored, rows: Tensor, positions: Tensor, step: int) -> Terms:
+        """DLLM2Rec's terms over some of the positions, drawn anew each step; no term where there is no position."""
         settings, own = self.settings, self.settings.ranking
         key = int(np.random.SeedSequence((settings.seed, step, self.sampler.rank)).generate_state(1)[0])
         generator = torch.Generator(rows.device).manual_seed(key)
@@ -190,11 +190,11 @@ class DistillModule(pl.LightningModule):
             return {}
         targets, history = scored.batch.targets[positions], teacher_targets.known(scored.batch, positions)
         negative = teacher_targets.negatives(history, targets, self.model.items, generator)
-        # Only the robust loss sends a gradient through the scores of all items; else they are looked at, if at all.
+        # Only the robust loss needs gradients of the scores of all items; consistency needs their values.
         robust = settings.dro.alpha > 0
         with torch.set_grad_enabled(robust):
             scores = scored.scores(positions) if robust or own.consistency else None
-        ranked, distances = self.answers.ranked(rows[positions], own.top)
+        ranked, distances = self.targets.ranked(rows[positions], own.top)
         columns = torch.cat([targets[:, None], negative[:, None], ranked], dim=1)
         few, at = (scores, columns) if robust and scores is not None else scored.few(positions, columns)
         values: Terms = {}
@@ -203,7 +203,7 @@ class DistillModule(pl.LightningModule):
         if robust:
             values["dro"] = (settings.dro.alpha, losses.dro(few, at[:, :1], self.ps, settings.dro.beta).mean())
         if own.weight:
-            # A teacher's item may be the target, the negative or known already: the base loss speaks about those.
+            # Items that are the target, the negative or already seen are left to the base loss.
             avoid = torch.cat([history, columns[:, :2]], dim=1)
             valid = None if settings.as_released else ~teacher_targets.among(ranked, avoid) & distances.isfinite()
             gammas = (own.position, own.confidence, own.consistency)
@@ -221,9 +221,9 @@ class DistillModule(pl.LightningModule):
         return values
 
     def kl(self, scored: Scored, positions: Tensor, ranked: Tensor, teacher: Tensor) -> Tensor:
-        """Sum over the taught positions of what makes soft targets of true ones (``losses.soft_target``).
+        """Sum over the distilled positions of ``losses.soft_target``, which makes cross-entropy's targets soft.
 
-        Beside a base loss that is no cross-entropy, it is cross-entropy against the teacher's distribution.
+        Beside another base loss it is the whole cross-entropy against the teacher's distribution.
         """
         (states, table), targets = scored.widened(positions), scored.batch.targets[positions]
         value = losses.soft_target(states, table, targets, ranked, teacher)
@@ -237,7 +237,7 @@ class DistillModule(pl.LightningModule):
 
 
 def shares(terms: dict[str, Tensor], scored: Scored) -> dict[str, Tensor]:
-    """|g_t| / sum_t' |g_t'|, g_t the gradient of a weighted term by the states and the scoring table together."""
+    """|g_t| / sum_t' |g_t'|, g_t the gradient of a weighted term with respect to states and scoring table."""
     reached = (scored.states, scored.table)
     norms = []
     if not terms:

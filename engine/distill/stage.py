@@ -1,4 +1,4 @@
-"""The ``distill`` stage: the student trained again, with what the teacher wrote down."""
+"""The ``distill`` stage: the student trained again, with the teacher's knowledge."""
 
 import numpy as np
 import torch
@@ -23,27 +23,27 @@ from engine.training import fit
 
 def run(config: Config, run: Run) -> None:
     """Train to the best validation NDCG@10, then write the model as a plain student."""
-    settings, place = config.distill, fit.device(config.trainer)
+    settings, device = config.distill, fit.device(config.trainer)
     student = settings.student
     items, sequences, rows = load_inputs(run)
-    answers = _answers(settings, sequences, run, place)
+    teacher_targets = _targets(settings, sequences, run, device)
     vectors = load_file(run.input(ITEM_VECTORS))["vectors"]
     torch.manual_seed(student.seed)
-    last_position = _last_position(settings, sequences, run, place)
-    sampler = sampler_of(student, sequences, place, last_position=last_position is not None)
-    targets = np.delete(sequences.items, sequences.offsets[:-1])  # a user's first event is nobody's next one
+    last_position = _last_position(settings, sequences, run, device)
+    sampler = sampler_of(student, sequences, device, last_position=last_position is not None)
+    targets = np.delete(sequences.items, sequences.offsets[:-1])  # a user's first event is never a target
     counts = torch.from_numpy(np.bincount(targets, minlength=ids.rows(items)))
     module = DistillModule(
         SequenceModel(items, student),
         settings,
         sampler,
-        answers,
+        teacher_targets,
         vectors,
         losses.propensities(counts, settings.dro.power),
         config.trainer.report_every,
         last_position,
-    ).to(place)
-    validation = Validation(rows, place)
+    ).to(device)
+    validation = Validation(rows, device)
     fit.fit(
         module,
         plan_of(student, sampler.per_epoch),
@@ -54,18 +54,18 @@ def run(config: Config, run: Run) -> None:
         positions=sampler.positions,
     )
     with run.output(DISTILLED_MODEL) as path:
-        save_student(path, module.to(place).merged())
+        save_student(path, module.to(device).merged())
     run.note(items=items, users=len(sequences))
 
 
-def _answers(settings: DistillSettings, sequences: Sequences, run: Run, place: str) -> TeacherTargets:
-    """What the teacher said, as far as it is used. DataError where ``select=all`` and it was not asked everything."""
+def _targets(settings: DistillSettings, sequences: Sequences, run: Run, device: str) -> TeacherTargets:
+    """The teacher's rankings as far as they are used. DataError where ``select=all`` and rows are missing."""
     rankings = Rankings.load(run.input(RANKINGS))
-    askable = len(sequences.items) - len(sequences)  # all but everybody's first event
-    run.note(answered=len(rankings.rows), answered_share=len(rankings.rows) / max(1, askable))
-    if settings.select == "all" and len(rankings.rows) < askable:
+    events = len(sequences.items) - len(sequences)  # all but each user's first
+    run.note(answered=len(rankings.rows), answered_share=len(rankings.rows) / max(1, events))
+    if settings.select == "all" and len(rankings.rows) < events:
         raise DataError(
-            f"the teacher answered {len(rankings.rows)} of {askable} training rows",
+            f"the teacher answered {len(rankings.rows)} of {events} training rows",
             location="distill.select = all",
             remedy="Choose distill.select=asked, or ask about every row: knowledge=all.",
         )
@@ -73,10 +73,10 @@ def _answers(settings: DistillSettings, sequences: Sequences, run: Run, place: s
     written = rankings.items.shape[1]
     if written < top:
         run.log("warning", f"the knowledge holds {written} items a row; distill asks for {top}")
-    return TeacherTargets(rankings, len(sequences.items), top, place)
+    return TeacherTargets(rankings, len(sequences.items), top, device)
 
 
-def _last_position(settings: DistillSettings, sequences: Sequences, run: Run, place: str) -> TeacherTargets | None:
+def _last_position(settings: DistillSettings, sequences: Sequences, run: Run, device: str) -> TeacherTargets | None:
     """The teacher's targets at the last position of each history, where they have a weight and exist."""
     if not settings.last_position:
         return None
@@ -89,4 +89,4 @@ def _last_position(settings: DistillSettings, sequences: Sequences, run: Run, pl
         )
         return None
     run.note(last_position_answered=len(rankings.rows))
-    return TeacherTargets(rankings, len(sequences.items) + 1, settings.kl.top, place)
+    return TeacherTargets(rankings, len(sequences.items) + 1, settings.kl.top, device)

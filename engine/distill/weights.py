@@ -1,4 +1,4 @@
-"""How much each item of a teacher's ranking counts (DLLM2Rec, REFERENCE d.4): position, confidence, consistency.
+"""Weights of the items of a teacher's ranking (DLLM2Rec, REFERENCE d.4): position, confidence, consistency.
 
 Letters: B rows, K items of a teacher's ranking, n items. None of the weights carries a gradient.
 """
@@ -11,11 +11,11 @@ from torch import Tensor
 
 from engine.distill.losses import item_scores
 
-FLOOR = 1e-8  # what an item gets that is not at all sure, or not among the student's own
+FLOOR = 1e-8  # least confidence, and consistency of an item outside the student's first K
 
 
 def position(count: int) -> Tensor:  # -> [K]
-    """exp(-k) / sum_k' exp(-k'), k = 1..K: the first items count most."""
+    """exp(-k) / sum_k' exp(-k'), k = 1..K: largest for the first item."""
     return torch.softmax(-torch.arange(1, count + 1, dtype=torch.float32), dim=0)
 
 
@@ -27,14 +27,14 @@ def confidence(distances: Tensor) -> Tensor:  # [B, K] smaller is surer -> [B, K
 
 @torch.no_grad()
 def consistency(scores: Tensor, ranked: Tensor) -> Tensor:  # [B, n + 1], [B, K] -> [B, K]
-    """1 + 1e-8 for an item that the student has among its own first K too, else 1e-8."""
+    """1 + 1e-8 for an item that is also among the student's first K, else 1e-8."""
     items = item_scores(scores, -torch.inf)
     least = kth_largest(items, min(ranked.shape[1], items.shape[1] - 1))
     return (items.gather(1, ranked) >= least).to(scores.dtype) + FLOOR
 
 
 def kth_largest(values: Tensor, k: int) -> Tensor:  # [B, N] -> [B, 1]
-    """The k-th largest value of every row. The first k lie in the k groups of the greatest maxima: few are compared."""
+    """The k-th largest value of every row. The first k lie in the k groups of the greatest maxima."""
     group = max(1, math.isqrt(values.shape[1]))
     groups = -(-values.shape[1] // group)
     if groups <= k:
@@ -52,7 +52,7 @@ def importance(
     gammas: tuple[float, float, float],
     valid: Tensor | None = None,
 ) -> Tensor:  # [B, n + 1], [B, K], [B, K] -> [B, K]
-    """w = (g_p position + g_c confidence + g_o consistency) / sum_k'; items that are not ``valid`` [B, K] count 0.
+    """w = (g_p position + g_c confidence + g_o consistency) / sum_k'; 0 for items that are not ``valid`` [B, K].
 
     ``scores`` are needed where g_o is not zero.
     """

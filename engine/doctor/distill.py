@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from engine.data.sequences import Sequences
-from engine.distill.teacher_targets import NOT_ASKED, TeacherTargets
+from engine.distill.teacher_targets import NO_TARGET, TeacherTargets
 from engine.doctor.case import Case
 from engine.doctor.check import WARN, Outcome, check, judged
 from engine.doctor.quality import compared, values
@@ -25,7 +25,7 @@ def targets_match_positions(case: Case) -> Outcome:
     """A position is trained on the ranking of its own event: of its target or, at an end, of what follows it."""
     module = case.trainable("distill").module
     items = torch.from_numpy(Sequences.load(case.dry_input_of("distill", SEQUENCES)).items)
-    sources = [(module.answers, Rankings.load(case.dry_input_of("distill", RANKINGS)), False)]
+    sources = [(module.targets, Rankings.load(case.dry_input_of("distill", RANKINGS)), False)]
     if module.last_position is not None:
         sources.append((module.last_position, Rankings.load(case.dry_input_of("distill", LAST_POSITION)), True))
     right, positions = [], 0
@@ -34,7 +34,7 @@ def targets_match_positions(case: Case) -> Outcome:
         positions += len(batch.items)
         for targets, stored, at_end in sources:
             rows = targets.after(batch) if at_end else targets.rows(batch)
-            at = (rows != NOT_ASKED).nonzero()[:, 0]
+            at = (rows != NO_TARGET).nonzero()[:, 0]
             events = batch.events[at].cpu()
             label = items[events - 1] == batch.items[at].cpu() if at_end else items[events] == batch.targets[at].cpu()
             right.append(label & _same_rankings(targets, rows[at], stored, events))

@@ -16,13 +16,13 @@ from engine.doctor.case import Case
 from engine.doctor.check import Outcome, Unavailable, check, judged, without
 from engine.metrics.candidates import offered
 from engine.stages import ADAPTER
-from engine.teacher.build import Built, build
+from engine.teacher.build import TeacherSetup, build
 from engine.teacher.lora.moe_lora import adapters
 from engine.teacher.model import Inputs
 from engine.teacher.objectives.generate import GenerateCollator
 from engine.teacher.objectives.rank_collator import RankCollator
-from engine.teacher.prompting.prompts import titled
-from engine.teacher.prompting.spans import PromptSpans, of_rows
+from engine.teacher.prompting.prompts import item_name
+from engine.teacher.prompting.spans import PromptSpans, heldout_spans
 
 PROMPTS = 6
 SAME = 1e-4  # largest relative difference of states that should be equal
@@ -34,13 +34,13 @@ SHOWN = 160  # characters of a prompt in the evidence
 class Probe:
     """A teacher and a few prompts about validation histories."""
 
-    built: Built
+    setup: TeacherSetup
     spans: PromptSpans
     states: Tensor  # [Q, D] the student's states at the targets
 
     @property
     def template(self) -> str:
-        return self.built.templates[0]
+        return self.setup.templates[0]
 
 
 @check(
@@ -56,11 +56,11 @@ def prompt_titles(case: Case) -> Outcome:
     """The prompt holds the title of every item of the history."""
     probe, missing = _probe(case), []
     ids, length, shown = _assembled(case, probe)
-    vocabulary, settings = probe.built.book.vocabulary, case.config.teacher
+    vocabulary, settings = probe.setup.tokenizer.vocabulary, case.config.teacher
     for prompt in range(len(ids)):
         tokens = ids[prompt, : length[prompt]].tolist()
         for item in shown[prompt][shown[prompt] != PADDING].tolist():
-            name = titled(case.titles[item], item)
+            name = item_name(case.titles[item], item)
             title = vocabulary.encode([vocabulary.space + name])[0][: settings.title_tokens]
             if not _within(title, tokens):
                 missing.append(name)
@@ -87,7 +87,7 @@ def prompt_slots(case: Case) -> Outcome:
     ids, _, shown = _assembled(case, probe)
     for prompt in range(len(ids)):
         items = (shown[prompt] != PADDING).sum()
-        slots = (ids[prompt] == probe.built.book.vocabulary.history_slot).sum()
+        slots = (ids[prompt] == probe.setup.tokenizer.vocabulary.history_slot).sum()
         if slots != items:
             faults.append(f"prompt {prompt} has {slots} slots for {items} items")
     inputs = _inputs(case, probe, probe.spans)
@@ -96,7 +96,7 @@ def prompt_slots(case: Case) -> Outcome:
     if rank and len(inputs.slots) != len(expected):
         faults.append(f"{len(inputs.slots)} vectors are inserted for {len(expected)} items")
     elif rank:
-        table = probe.built.student.table
+        table = probe.setup.student.table
         off = ~torch.isclose(inputs.vectors, table[torch.from_numpy(expected).to(table.device)]).all(dim=1)
         if off.any():
             faults.append(f"{int(off.sum())} slots hold another item's vector")
@@ -118,9 +118,9 @@ def gate_affects_output(case: Case) -> Outcome:
     probe = _probe(case)
     inputs = _inputs(case, probe, probe.spans)
     with torch.no_grad():
-        gates = probe.built.teacher.gates(inputs.users)
+        gates = probe.setup.teacher.gates(inputs.users)
         only = torch.eye(gates.shape[1]).to(gates)  # [E, E] all weight on one expert
-        states = [probe.built.teacher.states(inputs, row.expand_as(gates)) for row in only[:2]]
+        states = [probe.setup.teacher.states(inputs, row.expand_as(gates)) for row in only[:2]]
     change = _difference(*states)
     return judged(change > SAME, f"relative change of the states from expert 0 alone to expert 1 alone: {change:.2g}")
 
@@ -138,7 +138,7 @@ def gate_per_user(case: Case) -> Outcome:
     if settings.gate.kind == "uniform" or settings.lora.experts < 2:
         raise Unavailable("this teacher has no gate: teacher.gate.kind=uniform, or one expert")
     probe = _probe(case)
-    teacher, inputs = probe.built.teacher, _inputs(case, probe, probe.spans)
+    teacher, inputs = probe.setup.teacher, _inputs(case, probe, probe.spans)
     with torch.no_grad():
         gates = teacher.gates(inputs.users)
         together = teacher.states(inputs, gates)
@@ -148,7 +148,7 @@ def gate_per_user(case: Case) -> Outcome:
         for prompt in range(len(gates)):
             alone = _inputs(case, probe, probe.spans.some(np.array([prompt])))
             own = teacher.states(alone, teacher.gates(alone.users))
-            real = int((alone.ids[0] != probe.built.book.vocabulary.padding).sum())
+            real = int((alone.ids[0] != probe.setup.tokenizer.vocabulary.padding).sum())
             worst = max(worst, _difference(own[0, :real], together[prompt, :real]))
     faults = [f"{len(gates)} users get the same mixture"] if spread < 1e-7 else []
     faults += [f"a user's states change by {worst:.2g} with the other rows of the batch"] if worst > 10 * SAME else []
@@ -192,19 +192,19 @@ def _probe(case: Case) -> Probe:
     def make() -> Probe:
         settings = case.config.teacher
         run = case.scratch_run("teacher", {maker: case.run_of(maker).name for maker in case.inputs["teacher"]}, "probe")
-        built = build(settings, run, case.device)
-        built.teacher.load(case.artifact(ADAPTER))
+        setup = build(settings, run, case.device)
+        setup.teacher.load(case.artifact(ADAPTER))
         if "teacher" not in case.finished:
             torch.manual_seed(0)
-            for _, layer in adapters(built.teacher.language_model):
+            for _, layer in adapters(setup.teacher.language_model):
                 nn.init.normal_(layer.lora_b, std=STRONG)
         rows = case.rows["validation"]
         chosen = np.flatnonzero(rows.stop - rows.start >= 2)[:PROMPTS]
         rows = type(rows)(rows.items, rows.start[chosen], rows.stop[chosen], rows.users[chosen])
         if not len(rows):
             raise Unavailable("no validation row has a history of two items")
-        states = built.student.after_rows(rows, case.device, lambda: None)
-        return Probe(built, of_rows(rows, settings.history + 1), states)
+        states = setup.student.after_rows(rows, case.device, lambda: None)
+        return Probe(setup, heldout_spans(rows, settings.history + 1), states)
 
     probe: Probe = case.once("teacher probe", make)
     return probe
@@ -214,7 +214,7 @@ def _assembled(case: Case, probe: Probe) -> tuple[Ints, Ints, Ints]:
     """Token ids [Q, T] and lengths [Q] of the prompts, and the items that fit into them [Q, L]."""
     history = probe.spans.history
     candidates = _candidates(case, history) if case.config.teacher.objective == "generate" else None
-    prompts = probe.built.book.assemble(probe.template, history, candidates, slots=case.config.teacher.slots)
+    prompts = probe.setup.tokenizer.assemble(probe.template, history, candidates, slots=case.config.teacher.slots)
     return prompts.ids, prompts.length, prompts.history
 
 
@@ -223,9 +223,9 @@ def _inputs(case: Case, probe: Probe, spans: PromptSpans) -> Inputs:
     settings, history = case.config.teacher, spans.history
     index = np.searchsorted(probe.spans.stop, spans.stop)
     if settings.objective == "rank":
-        collate = RankCollator(probe.built.book, probe.built.student, settings.slots, case.device)
+        collate = RankCollator(probe.setup.tokenizer, probe.setup.student, settings.slots, case.device)
         return collate(probe.template, spans, probe.states, index).inputs
-    generate = GenerateCollator(probe.built, settings.slots, case.device)
+    generate = GenerateCollator(probe.setup, settings.slots, case.device)
     return generate(probe.template, history, probe.states[torch.from_numpy(index)], _candidates(case, history)).inputs
 
 

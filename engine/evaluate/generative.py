@@ -20,7 +20,7 @@ from engine.runs.run_files import RunFiles
 from engine.runs.schema import ARTIFACTS
 from engine.stages import ADAPTER
 from engine.teacher.build import build, settings_of
-from engine.teacher.objectives.generate import METRIC, GenerateCollator, Offered
+from engine.teacher.objectives.generate import METRIC, CandidateEvaluation, GenerateCollator
 
 
 def among(
@@ -38,9 +38,9 @@ def among(
     rules = settings.generate
     if settings.objective != "generate" or rules is None:
         return {}
-    built = build(settings, RunFiles(folder), device)
-    built.teacher.load(adapter)
-    telling, found = GenerateCollator(built, settings.slots, device), {}
+    setup = build(settings, RunFiles(folder), device)
+    setup.teacher.load(adapter)
+    collator, found = GenerateCollator(setup, settings.slots, device), {}
 
     def tick() -> None:
         run.progress(0, 1, "ask the teacher", unit="splits")
@@ -50,7 +50,9 @@ def among(
     for split, candidates in drawn.items():
         mixed = np.random.default_rng(settings.seed).permuted(candidates.astype(np.int64), axis=1)
         spoken, likeliest = (
-            Offered(settings, replace(rules, scoring=how), built, telling, splits[split], mixed, device, tick)(tick)
+            CandidateEvaluation(
+                settings, replace(rules, scoring=how), setup, collator, splits[split], mixed, device, tick
+            )(tick)
             for how in ("greedy", "likelihood")
         )
         figures = (spoken[METRIC], spoken[f"{METRIC}_of_valid"], spoken["valid_ratio"], likeliest[METRIC])

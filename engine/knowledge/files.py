@@ -1,8 +1,8 @@
-"""DLLM2Rec's own files: rankings and item vectors to and from other programs, numbering converted (REFERENCE d.2).
+"""DLLM2Rec's files: rankings and item vectors to and from other programs, ids converted (REFERENCE d.2).
 
 ``all_embeddings.pt`` (items, width), ``myrank_train.txt`` item ids from 0, best first, one line a training row, and
-``confidence_train.txt`` the distance of each listed item (smaller is surer, whatever its name says). Beside them,
-``train_data.csv`` says which row each line is about.
+``confidence_train.txt`` the distance of each listed item (in spite of its name, smaller is surer). ``train_data.csv``
+beside them names the row of each line.
 """
 
 import pickle
@@ -27,7 +27,7 @@ WRITTEN = (VECTORS, RANKS, DISTANCES, ROWS, NAMES)
 
 
 def write(folder: Path, rankings: Rankings, vectors: Tensor, sequences: Sequences) -> None:
-    """The three files and the rows they are about; vectors [n + 1, H] lose their padding's row."""
+    """Writes the three files and their rows; vectors [n + 1, H] lose their padding's row."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(vectors[ids.PADDING + 1 :].clone(), folder / VECTORS)
     np.savetxt(folder / RANKS, ids.to_zero_based(rankings.items.numpy()), fmt="%d")
@@ -37,9 +37,9 @@ def write(folder: Path, rankings: Rankings, vectors: Tensor, sequences: Sequence
 
 
 def write_rows(folder: Path, sequences: Sequences, titles: Sequence[str]) -> None:
-    """The rows that rankings are wanted for, and the items' names: what another program's teacher has to know."""
+    """Writes the rows to be ranked and the items' names: what another program's teacher needs."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = windows.windows(sequences, windows.askable(sequences))
+    rows = windows.windows(sequences, windows.predicted_events(sequences))
     windows.write(folder / ROWS, rows, len(titles) - 1)
     named = zip(ids.to_zero_based(np.arange(len(titles))[ids.PADDING + 1 :]), titles[ids.PADDING + 1 :], strict=True)
     lines = "".join(f"{item}::{clean(title)}\n" for item, title in named)
@@ -53,27 +53,27 @@ def read(folder: Path, sequences: Sequences, items: int) -> tuple[Rankings, Tens
     The pickle is opened in PyTorch's safe mode, which runs no code. DataError says which file does not fit.
     """
     ranked, distances = _ranked(folder, items)
-    rows = windows.askable(sequences)
+    rows = windows.predicted_events(sequences)
     if (folder / ROWS).is_file():
         given = windows.read(folder / ROWS, items)
         if len(given) != len(ranked):
             raise DataError(
                 f"{RANKS} has {len(ranked)} lines for the {len(given)} rows of {ROWS}",
                 location=str(folder),
-                remedy="Line by line they are about the same row.",
+                remedy="Both need one line for each row, in the same order.",
             )
-        line = windows.lines_of(windows.windows(sequences, rows), given, folder / ROWS)
+        line = windows.match_lines(windows.windows(sequences, rows), given, folder / ROWS)
         rows, line = rows[line >= 0], line[line >= 0]
     elif len(ranked) == len(rows):
         line = np.arange(len(rows))
     elif len(ranked) == len(sequences.items):
-        line = rows  # a line for each user's first event, too, before which there is nothing to distil
+        line = rows  # also a line for each user's first event, which has no history
     else:
         raise DataError(
             f"{RANKS} has {len(ranked)} lines, but there are {len(rows)} training rows",
             location=str(folder),
-            remedy=f"It needs one line for each training row, in order, or a {ROWS} that says which rows its lines are "
-            "about: engine export DATA-RUN --to DIR writes both order and numbering.",
+            remedy=f"It needs one line for each training row, in order, or a {ROWS} with the row of each line: "
+            "engine export DATA-RUN --to DIR writes both order and numbering.",
         )
     found = Rankings(
         torch.from_numpy(rows), torch.from_numpy(ranked[line]), torch.from_numpy(distances[line].astype(np.float32))

@@ -1,4 +1,4 @@
-"""Knowledge brought from elsewhere: DLLM2Rec's files take the place of a teacher that is asked.
+"""Knowledge imported from DLLM2Rec's files, in place of a teacher of our own.
 
 Letters: R rows, K items of a ranking, n items.
 """
@@ -21,11 +21,11 @@ from engine.metrics.grounding import spread
 from engine.runs.run import Run
 from engine.stages import ITEM_VECTORS, ITEMS, RANKINGS, SEQUENCES
 
-SURE = 1.05  # a first item this much surer than the mean of the listed ones tells something
+SURE = 1.05  # confidence of a first item over the mean of its ranking, below which confidence carries no information
 
 
-def take(settings: KnowledgeSettings, run: Run) -> None:
-    """Read, check and write down: rankings and item vectors as a teacher's own. There is nothing to evaluate it by."""
+def import_files(settings: KnowledgeSettings, run: Run) -> None:
+    """Reads and checks the files and stores rankings and item vectors; there are no held-out rows to evaluate."""
     assert settings.files is not None  # knowledge.stage
     sequences = Sequences.load(run.input(SEQUENCES))
     items = len(catalogue.titles(run.input(ITEMS))) - 1
@@ -40,8 +40,8 @@ def take(settings: KnowledgeSettings, run: Run) -> None:
     if surest < SURE:
         run.log(
             "warning",
-            "exp(-distance) is the same for all items of a ranking, so confidence tells nothing: "
-            "knowledge.spread=true brings each row's distances to 0..1",
+            "exp(-distance) is the same for all items of a ranking, so confidence carries no information: "
+            "knowledge.spread=true scales each row's distances to 0..1",
         )
     with run.output(RANKINGS) as path:
         Rankings(found.rows, ranked.contiguous(), distances.contiguous()).save(path)
@@ -52,9 +52,9 @@ def take(settings: KnowledgeSettings, run: Run) -> None:
 
 
 def without_seen(found: Rankings, sequences: Sequences, rows: int) -> Rankings:
-    """Items of a row's own history moved to the end of its ranking, at an infinite distance."""
+    """Moves the items of a row's own history to the end of its ranking, at an infinite distance."""
     first = np.repeat(sequences.offsets[:-1], np.diff(sequences.offsets))[found.rows.numpy()]
-    seen = (torch.from_numpy(sequences.items.astype(np.int64)), torch.from_numpy(first), found.rows)
+    seen = ranking.on_device(sequences.items, first, found.rows.numpy(), "cpu")
     ranked, distances = found.items.clone(), found.distances.clone()
     for block in ranking.blocks(len(ranked), rows, "cpu"):
         known = torch.zeros(len(ranked[block]), rows, dtype=torch.bool)
@@ -67,6 +67,6 @@ def without_seen(found: Rankings, sequences: Sequences, rows: int) -> Rankings:
 
 
 def confidence(distances: Tensor) -> float:  # [R, K]
-    """How much surer than the mean the surest item is, by exp(-d) + 1e-8 as DLLM2Rec weighs it; mean over rows."""
+    """Largest over mean confidence of a ranking, exp(-d) + 1e-8 as in DLLM2Rec; mean over rows."""
     sure = torch.exp(-distances) + 1e-8
     return float((sure.amax(dim=1) / sure.mean(dim=1)).mean())

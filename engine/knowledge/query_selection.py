@@ -1,4 +1,4 @@
-"""Which training rows are worth asking about, when asking is dear.
+"""Which training rows the teacher is run on when its budget does not cover all of them.
 
 A row is an event to be predicted from the same user's events before it. Letters: R rows, D width, n items, K items.
 """
@@ -13,28 +13,28 @@ from torch import Tensor
 from engine.metrics import ranking
 from engine.metrics.ranking import Histories
 
-COMPARED = 20  # first items of two rankings that should agree
+COMPARED = 20  # first items of two rankings that are compared
 
 
-def chosen(
-    kind: str, budget: float, seed: int, question: NDArray[np.int64], worth: Callable[[], Tensor]
-) -> NDArray[np.int64]:  # [R] the prompt that asks for each row -> places of the chosen rows, in order
-    """All rows, or a share of them: of prompts drawn at random, or of those whose rows are worth most on average.
+def select(
+    kind: str, budget: float, seed: int, prompt: NDArray[np.int64], value: Callable[[], Tensor]
+) -> NDArray[np.int64]:  # [R] the prompt of each row -> indices of the selected rows, in order
+    """All rows, or the share ``budget`` of them: of prompts drawn at random, or of those with the largest mean value.
 
-    What is dear is a prompt, and once it is read all its rows are answered: rows are taken prompt by prompt, the last
-    prompt's as far as the budget goes. ``worth`` [R]; ties in the order of the rows.
+    The cost is that of a prompt, which predicts all its rows: rows are taken prompt by prompt, those of the last prompt
+    as far as the budget goes. ``value`` [R]; ties in the order of the rows.
     """
     if kind == "all":
-        return np.arange(len(question))
-    prompts = int(question.max(initial=-1)) + 1
+        return np.arange(len(prompt))
+    prompts = int(prompt.max(initial=-1)) + 1
     if kind == "random":
-        place = np.random.default_rng(seed).permutation(prompts)
+        rank = np.random.default_rng(seed).permutation(prompts)
     else:
-        mean = np.bincount(question, weights=worth().double().numpy()) / np.maximum(1, np.bincount(question))
-        place = np.empty(prompts, dtype=np.int64)
-        place[np.argsort(-mean, kind="stable")] = np.arange(prompts)
-    order = np.argsort(place[question], kind="stable")
-    return np.sort(order[: max(1, round(budget * len(question)))])
+        mean = np.bincount(prompt, weights=value().double().numpy()) / np.maximum(1, np.bincount(prompt))
+        rank = np.empty(prompts, dtype=np.int64)
+        rank[np.argsort(-mean, kind="stable")] = np.arange(prompts)
+    order = np.argsort(rank[prompt], kind="stable")
+    return np.sort(order[: max(1, round(budget * len(prompt)))])
 
 
 @torch.no_grad()
@@ -51,9 +51,9 @@ def uncertainty(users: Tensor, table: Tensor, bias: Tensor | None) -> Tensor:  #
 def disagreement(
     users: Tensor, table: Tensor, bias: Tensor | None, text: Tensor, seen: Histories
 ) -> Tensor:  # [R, D], text [n + 1, H] -> [R]
-    """Share of a model's first K unseen items that are not among the K of the most similar text.
+    """Share of a model's first K unseen items that are not among the K items of most similar text.
 
-    The text of a history is the mean of its items' vectors, each of length 1 after the mean of all is taken away.
+    The text of a history is the mean of its items' vectors, each centred by the mean of all and scaled to length 1.
     """
     normal = torch.nn.functional.normalize(text - text[1:].mean(dim=0), dim=1)
     normal[0] = 0

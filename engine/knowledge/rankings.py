@@ -1,6 +1,6 @@
-"""A teacher's first items for a row, with distances: -log p, where p is the softmax of its scores.
+"""A teacher's first items of each row with their distances: -log p, where p is the softmax of its scores.
 
-Letters: R rows, W width of the teacher's answers, n items, K items kept.
+Letters: R rows, W width of a query vector, n items, K items kept.
 """
 
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from engine.metrics.ranking import Histories
 
 @dataclass(frozen=True)
 class Rankings:
-    """What a teacher says about training rows. Row r asks for the event ``rows[r]`` of the training sequences.
+    """Rankings of training rows. Row r predicts the event ``rows[r]`` of the training sequences.
 
-    What follows the last event of a sequence stands at the place behind it, where the next sequence begins: its first
-    event is never asked for.
+    The row after the last event of a sequence has the next index, that of the next sequence's first event, which is
+    never predicted itself.
     """
 
-    rows: Tensor  # [R] place of the event in the sequences' items
+    rows: Tensor  # [R] index of the event in the sequences' items
     items: Tensor  # [R, K] item ids, best first
     distances: Tensor  # [R, K] -log p, smaller is surer
 
     def some(self, which: Tensor) -> "Rankings":  # [R] bool
-        """Those of some rows."""
+        """The rankings of some rows."""
         return Rankings(self.rows[which], self.items[which], self.distances[which])
 
     def save(self, path: Path) -> None:
@@ -39,14 +39,14 @@ class Rankings:
 
 
 @torch.no_grad()
-def best(
-    users: Tensor, table: Tensor, bias: Tensor | None, seen: Histories | None, count: int
+def top_items(
+    queries: Tensor, table: Tensor, bias: Tensor | None, seen: Histories | None, count: int
 ) -> tuple[Tensor, Tensor]:  # [R, W], [n + 1, W] -> [R, K] int32, [R, K]
     """The ``count`` best items of every row and their distances; p is over all items, or over those not ``seen``."""
     count = min(count, len(table) - 1)
-    items, distances = torch.zeros(len(users), count, dtype=torch.int32), torch.zeros(len(users), count)
-    for block in ranking.blocks(len(users), len(table), users.device.type):
-        scores = ranking.score_items(users[block], table, bias).float()
+    items, distances = torch.zeros(len(queries), count, dtype=torch.int32), torch.zeros(len(queries), count)
+    for block in ranking.blocks(len(queries), len(table), queries.device.type):
+        scores = ranking.score_items(queries[block], table, bias).float()
         if seen is not None:
             scores[ranking.history_pairs(seen, block)] = -torch.inf
         found = torch.log_softmax(scores, dim=1).topk(count, dim=1)

@@ -1,6 +1,6 @@
-"""The ``knowledge`` stage: asks the teacher once about the training rows, and about validation and test histories.
+"""The ``knowledge`` stage: the teacher's rankings of training rows, validation rows and test histories, computed once.
 
-Letters: R rows, W width of the teacher's answers, E experts, n items.
+Letters: R rows, W width of a query vector, E experts, n items.
 """
 
 import numpy as np
@@ -10,9 +10,9 @@ from safetensors.torch import load_file, save_file
 from engine.config import Config
 from engine.data.sequences import Rows, Sequences
 from engine.knowledge import imported
-from engine.knowledge.ask import Asker
+from engine.knowledge.inference import TeacherInference
 from engine.knowledge.rankings import Rankings
-from engine.knowledge.scorers import saying, scoring
+from engine.knowledge.scorers import catalogue_scorer, generative_scorer
 from engine.runs.run import Run
 from engine.stages import (
     ADAPTER,
@@ -31,38 +31,38 @@ from engine.training import fit, memory
 
 
 def run(config: Config, run: Run) -> None:
-    """Ask in shards, each written as soon as it is answered, then put the artifacts together."""
-    settings, place = config.knowledge, fit.device(config.trainer)
+    """Predict in shards, each stored as soon as it is done, then join them into the artifacts."""
+    settings, device = config.knowledge, fit.device(config.trainer)
     if settings.files is not None:
-        imported.take(settings, run)
+        imported.import_files(settings, run)
         return
     trained = settings_of(run.input(ADAPTER))
-    built = build(trained, run, place)
-    built.teacher.load(run.input(ADAPTER))
+    setup = build(trained, run, device)
+    setup.teacher.load(run.input(ADAPTER))
     sequences, text = Sequences.load(run.input(SEQUENCES)), load_file(run.input(TEXT_VECTORS))["vectors"]
     if trained.objective == "rank":
-        ways = [scoring(built, settings, trained, place)]
+        scorers = [catalogue_scorer(setup, settings, trained, device)]
     else:
-        about, seen = config.backbone, torch.from_numpy(np.bincount(sequences.items, minlength=len(text))).float()
-        reads = (about.pooling, about.text_tokens, place, seen)
-        ways = [saying(built, settings, trained, text, *reads, gamma) for gamma in settings.gammas]
-    asker = Asker(settings, built, ways, trained.history, run, place)
+        backbone, counts = config.backbone, np.bincount(sequences.items, minlength=len(text))
+        common = (backbone.pooling, backbone.text_tokens, device, torch.from_numpy(counts).float())
+        scorers = [generative_scorer(setup, settings, trained, text, *common, gamma) for gamma in settings.gammas]
+    inference = TeacherInference(settings, setup.student, scorers, trained.history, run, device)
     with memory.enough(lambda: memory.smaller("knowledge.batch", settings.batch, "prompt")):
-        held_out = asker.held_out(Rows.load(run.input(VALIDATION)), Sequences.load(run.input(TEST_HISTORIES)))
-        shards = asker.shards(sequences, text)
+        held_out = inference.held_out(Rows.load(run.input(VALIDATION)), Sequences.load(run.input(TEST_HISTORIES)))
+        shards = inference.shards(sequences, text)
     parts = [load_file(shard) for shard in shards]
     whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    asked = Rankings(whole["rows"], whole["items"], whole["distances"])
-    end = torch.isin(asked.rows, torch.from_numpy(sequences.offsets[1:]))  # first events are not asked for
-    for artifact, which in ((RANKINGS, ~end), (LAST_POSITION, end)):
+    rankings = Rankings(whole["rows"], whole["items"], whole["distances"])
+    last = torch.isin(rankings.rows, torch.from_numpy(sequences.offsets[1:]))  # a first event is never predicted
+    for artifact, chosen in ((RANKINGS, ~last), (LAST_POSITION, last)):
         with run.output(artifact) as path:
-            asked.some(which).save(path)
+            rankings.some(chosen).save(path)
     with run.output(GATE_WEIGHTS) as path:
         gates = {"validation": held_out["validation_gates"], "test": held_out["test_gates"]}
-        save_file({"rows": asked.rows[~end], "weights": whole["weights"][~end]} | gates, path)
+        save_file({"rows": rankings.rows[~last], "weights": whole["weights"][~last]} | gates, path)
     with run.output(ITEM_VECTORS) as path:
-        vectors = asker.way.key if settings.item_vectors == "key" else text
+        vectors = inference.scorer.item_vectors if settings.item_vectors == "key" else text
         save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, K or H], row 0 is the padding's
     with run.output(TEACHER_HELD_OUT) as path:
-        answers = {name: held_out[name].contiguous() for name in ("validation", "test")}
-        save_file(answers | {name: value.cpu() for name, value in asker.way.written.items()}, path)
+        queries = {name: held_out[name].contiguous() for name in ("validation", "test")}
+        save_file(queries | {name: value.cpu() for name, value in inference.scorer.stored.items()}, path)

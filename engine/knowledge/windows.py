@@ -1,6 +1,6 @@
 """Training rows as DLLM2Rec writes them: the latest ten items before an event, and the event's item, ids from 0.
 
-A row is known by its content, so files may hold the rows in any order, or some of them.
+Rows are matched by their content, so files may hold them in any order, or only some of them.
 Letters: R rows, L lines of a file, E events.
 """
 
@@ -21,8 +21,8 @@ COLUMNS = ("seq", "len_seq", "next")
 Ints = NDArray[np.int64]
 
 
-def askable(sequences: Sequences) -> Ints:
-    """Place in ``sequences.items`` of every event that has one before it: the rows a teacher is asked about. [R]"""
+def predicted_events(sequences: Sequences) -> Ints:
+    """Index in ``sequences.items`` of every event that has one before it: the training rows of a teacher. [R]"""
     return np.setdiff1d(np.arange(len(sequences.items)), sequences.offsets[:-1])
 
 
@@ -30,13 +30,13 @@ def windows(sequences: Sequences, rows: Ints) -> Ints:  # [R] -> [R, 11] item id
     """Up to ten items before each event, oldest first and padded on the right, then the event's own."""
     first = np.repeat(sequences.offsets[:-1], np.diff(sequences.offsets))[rows]
     start = np.maximum(first, rows - LENGTH)
-    places = start[:, None] + np.arange(LENGTH)
-    shown = np.where(places < rows[:, None], sequences.items[np.minimum(places, rows[:, None])], ids.PADDING)
+    index = start[:, None] + np.arange(LENGTH)
+    shown = np.where(index < rows[:, None], sequences.items[np.minimum(index, rows[:, None])], ids.PADDING)
     return np.concatenate([shown, sequences.items[rows][:, None]], axis=1).astype(np.int64)
 
 
 def write(path: Path, found: Ints, items: int) -> None:  # [R, 11]
-    """One line a row: seq, len_seq, next. The empty places of ``seq`` hold the number of items, as published."""
+    """One line a row: seq, len_seq, next. ``seq`` is padded with the number of items, as published."""
     histories, targets = found[:, :LENGTH], found[:, LENGTH]
     real = histories != ids.PADDING
     seq = np.full(histories.shape, items)
@@ -50,7 +50,7 @@ def write(path: Path, found: Ints, items: int) -> None:  # [R, 11]
 
 
 def read(path: Path, items: int) -> Ints:  # -> [L, 11] item ids
-    """The rows of such a file; other columns are passed over. DataError names the line that is none."""
+    """The rows of such a file; other columns are ignored. DataError names the first invalid line."""
     found = []
     with path.open(encoding="utf-8", newline="") as file:
         lines = csv.DictReader(file)
@@ -74,15 +74,15 @@ def read(path: Path, items: int) -> Ints:  # -> [L, 11] item ids
     return ids.from_zero_based(given, padding=items).astype(np.int64)
 
 
-def lines_of(own: Ints, given: Ints, path: Path) -> Ints:  # [R, 11], [L, 11] -> [R] line of each row, -1 where none
-    """Where each row stands in a file. A line about an empty history is passed over; DataError for one about no row."""
+def match_lines(own: Ints, given: Ints, path: Path) -> Ints:  # [R, 11], [L, 11] -> [R] line of each row, -1 where none
+    """The line of each row in a file. A line with an empty history is ignored; DataError for a line that is no row."""
     _, kind = np.unique(np.concatenate([own, given]), axis=0, return_inverse=True)
     kind = kind.reshape(-1)
     ours, theirs = kind[: len(own)], kind[len(own) :]
     strange = np.flatnonzero(~np.isin(theirs, ours) & (given[:, 0] != ids.PADDING))
     if len(strange):
         raise DataError(
-            f"{len(strange)} of {len(given)} lines are about no training row, the first of them line {strange[0] + 1}",
+            f"{len(strange)} of {len(given)} lines match no training row, the first of them line {strange[0] + 1}",
             location=str(path),
             remedy=f"Its data are prepared or numbered differently: engine export DATA-RUN --to DIR writes the {ROWS} "
             "of these data.",

@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 from engine import config
 from engine.data.sequences import Rows
 from engine.errors import ConfigError, RunError
-from engine.knowledge.scorers import saying, scoring
+from engine.knowledge.scorers import catalogue_scorer, generative_scorer
 from engine.recommend.predictions import Prediction
 from engine.runs.run_files import RunFiles
 from engine.runs.schema import ARTIFACTS, CONFIG
 from engine.stages import ADAPTER, TEXT_VECTORS
 from engine.teacher.build import build, settings_of
-from engine.teacher.prompting.spans import of_rows
+from engine.teacher.prompting.spans import heldout_spans
 
 
 class LiveTeacher:
@@ -46,11 +46,11 @@ class LiveTeacher:
         self._built.teacher.load(adapter)
         asking = config.load().knowledge  # of one history at a time: nothing in it changes the answer
         if self._trained.objective == "rank":
-            self._way = scoring(self._built, asking, self._trained, device)
+            self._way = catalogue_scorer(self._built, asking, self._trained, device)
         else:
             text, about = load_file(run.input(TEXT_VECTORS))["vectors"], config.tree_at(folder / CONFIG)["backbone"]
             liked = None if popularity is None else torch.from_numpy(popularity)
-            self._way = saying(
+            self._way = generative_scorer(
                 self._built, asking, self._trained, text, about["pooling"], about["text_tokens"], device, liked, gamma
             )
 
@@ -59,9 +59,9 @@ class LiveTeacher:
         """Scores [n + 1] and expert weights [E] after a history, which must hold an item."""
         one = Rows(history, np.zeros(1, dtype=np.int64), np.array([len(history)]), np.zeros(1, dtype=np.int64))
         state = self._built.student.after_rows(one, self._device, _alive)
-        questions = of_rows(one, self._trained.history + 1)
-        answers, gates = self._way.answer(questions, state, np.zeros(1, dtype=np.int64), _alive)
-        scores = self._way.scores(answers.to(self._device))[0]
+        questions = heldout_spans(one, self._trained.history + 1)
+        queries, gates = self._way.queries(questions, state, np.zeros(1, dtype=np.int64), _alive)
+        scores = self._way.scores(queries.to(self._device))[0]
         return Prediction(scores.float().cpu().numpy(), gates[0].float().numpy())
 
 

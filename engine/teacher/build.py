@@ -1,4 +1,4 @@
-"""Puts a teacher together from what the earlier stages made, for training and for asking it."""
+"""Builds a teacher from the artifacts of the earlier stages, for training and for inference."""
 
 import json
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from engine.errors import ConfigError, RunError
 from engine.runs.run_files import RunFiles
 from engine.stages import ITEMS, LANGUAGE_MODEL, STUDENT_MODEL, TEXT_VECTORS
 from engine.student.model import load_student
+from engine.teacher.frozen_student import FrozenStudent
 from engine.teacher.head import RankHead
 from engine.teacher.lora.gate import make_gate
 from engine.teacher.lora.moe_lora import adapt
@@ -26,25 +27,24 @@ from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Teacher
 from engine.teacher.prompting.prompts import templates
 from engine.teacher.prompting.tokenizer import PromptTokenizer
-from engine.teacher.users import Student
 
 
 @dataclass(frozen=True)
-class Built:
-    """A teacher and what it needs to be asked."""
+class TeacherSetup:
+    """A teacher and what its prompts are made of."""
 
     teacher: Teacher
-    student: Student
-    book: PromptTokenizer
+    student: FrozenStudent
+    tokenizer: PromptTokenizer
     templates: list[str]
     titles: list[str]  # of every item id
 
 
-def build(settings: TeacherSettings, run: RunFiles, device: str) -> Built:
-    """A new teacher: the student's scores and nothing else until it is trained."""
+def build(settings: TeacherSettings, run: RunFiles, device: str) -> TeacherSetup:
+    """A new teacher; until it is trained its scores are the student's."""
     torch.manual_seed(settings.seed)
     model, tokenizer = language.load(run.input(LANGUAGE_MODEL), settings.precision, settings.quantise, device)
-    student = Student.of(load_student(run.input(STUDENT_MODEL), device))
+    student = FrozenStudent.of(load_student(run.input(STUDENT_MODEL), device))
     titles = catalogue.titles(run.input(ITEMS))
     text = load_file(run.input(TEXT_VECTORS))["vectors"].to(device)
     if not len(titles) == len(student.table) == len(text):
@@ -64,11 +64,11 @@ def build(settings: TeacherSettings, run: RunFiles, device: str) -> Built:
     adapt(model.base_model, lora.targets, lora.rank, lora.experts, lora.alpha, lora.dropout, routing)
     if settings.checkpointing:
         language.recompute_blocks(model, routing.checkpoint_contexts)
-    words = language.vocabulary(tokenizer)
+    vocabulary = language.vocabulary(tokenizer)
     width = student.table.shape[1]
     embeddings = model.get_input_embeddings()
     with torch.no_grad():
-        slot: Tensor = embeddings(torch.tensor([words.history_slot], device=device))[0].float()
+        slot: Tensor = embeddings(torch.tensor([vocabulary.history_slot], device=device))[0].float()
     projector = Projector(width, len(slot)).to(device)
     if settings.projector == "slot":
         projector.start_at(slot)
@@ -78,21 +78,21 @@ def build(settings: TeacherSettings, run: RunFiles, device: str) -> Built:
     )
     head = None
     if settings.objective == "rank":
-        assert settings.rank is not None  # Teacher.check
+        assert settings.rank is not None  # TeacherSettings.check
         rules = settings.rank
         head = RankHead(text, model.config.hidden_size, rules.width, rules.dropout, rules.states).to(device)
     second_begin = settings.generate is not None and settings.generate.second_begin
-    return Built(
+    return TeacherSetup(
         Teacher(model, routing, gate.to(device), projector, head).eval(),
         student,
-        PromptTokenizer(titles, words, settings.context, settings.title_tokens, second_begin),
+        PromptTokenizer(titles, vocabulary, settings.context, settings.title_tokens, second_begin),
         templates(settings.templates, candidates=settings.objective == "generate"),
         titles,
     )
 
 
 def settings_of(adapter: Path) -> TeacherSettings:
-    """The settings an adapter was trained with."""
+    """The settings that an adapter was trained with."""
     with safe_open(adapter, framework="pt") as file:
         tree = translated(json.loads(file.metadata()["teacher"])["settings"], "teacher.")
     settings: TeacherSettings = tree_of(TeacherSettings, tree, "teacher.", str(adapter))

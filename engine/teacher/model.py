@@ -1,6 +1,6 @@
-"""The teacher: a frozen language model with gated experts, and the small parts around it that learn.
+"""The teacher: a frozen language model with gated experts, and the small trained parts around it.
 
-Letters: B prompts, T tokens, S slots or positions, D width of the student, H of the language model, E experts.
+Letters: B prompts, T tokens, S slots, D width of the student, H of the language model, E experts.
 """
 
 import json
@@ -24,21 +24,22 @@ from engine.teacher.lora.projector import Projector, inject
 from engine.teacher.lora.routing import Routing
 
 BANDS = 3  # of depth, at most: early, middle and late blocks learn differently
+RENAMED = {"head.trust": "head.student_weight", "head.voice": "head.lm_weight"}  # in adapters of older versions
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A batch as the language model reads it."""
+    """A batch of prompts as the language model reads it."""
 
     ids: Tensor  # [B, T] token ids
-    slots: Tensor  # [S] places of the slots in the flat [B T] tokens
+    slots: Tensor  # [S] indices of the slots in the flat [B T] tokens
     vectors: Tensor  # [S, D] the student's vectors of the items there
     users: Tensor  # [B, D] the student's states, for the gate
     mask: Tensor | None  # [B, T] 1 at real tokens; None when only the right side is padded
 
 
 class Teacher(nn.Module):
-    """What is saved is what learns; the language model stays in evaluation mode whatever happens around it."""
+    """What is saved is what is trained; the language model always stays in evaluation mode."""
 
     def __init__(
         self, model: Any, routing: Routing, gate: nn.Module, projector: Projector, head: RankHead | None
@@ -71,7 +72,7 @@ class Teacher(nn.Module):
             return language.states(self.language_model, self.embed(inputs), inputs.mask)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        """What learns, by the stage table's groups."""
+        """The trained parameters by the stage table's groups."""
         layers = [layer for _, layer in adapters(self.language_model)]
         return {
             "lora_a": [layer.lora_a for layer in layers],
@@ -82,7 +83,7 @@ class Teacher(nn.Module):
         }
 
     def bands(self) -> dict[str, list[nn.Parameter]]:
-        """The groups, with those of the experts split by depth: ``lora_a.0-10`` is that of the blocks 0 to 10."""
+        """The groups, those of the experts split by depth: ``lora_a.0-10`` holds the blocks 0 to 10."""
         blocks = sorted({_block(path) for path, _ in adapters(self.language_model)})
         split: dict[str, list[nn.Parameter]] = {}
         for name in ("lora_a", "lora_b"):
@@ -94,7 +95,7 @@ class Teacher(nn.Module):
         return split | {name: group for name, group in self.groups().items() if name not in ("lora_a", "lora_b")}
 
     def trained(self) -> dict[str, Tensor]:
-        """Exactly what was trained, and the buffers of the same parts."""
+        """The trained tensors and the buffers of the same parts."""
         state = {
             f"lora.{path}.{name}": getattr(layer, name)
             for path, layer in adapters(self.language_model)
@@ -107,17 +108,17 @@ class Teacher(nn.Module):
         return {name: value.detach() for name, value in state.items()}
 
     def save(self, path: Path, about: Mapping[str, Any]) -> None:
-        """An adapter file: what was trained, and ``about`` it as JSON in the header."""
+        """Writes an adapter file: the trained tensors, and ``about`` as JSON in the header."""
         state = {name: value.cpu().contiguous().clone() for name, value in self.trained().items()}
         save_file(state, path, metadata={"teacher": json.dumps(about)})
 
     @torch.no_grad()
     def load(self, path: Path) -> None:
-        """Takes an adapter's tensors; RunError unless they are exactly this teacher's."""
+        """Loads an adapter's tensors; RunError unless they are exactly this teacher's."""
         own = self.trained()
         try:
             with safe_open(path, framework="pt") as file:
-                found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+                found = {RENAMED.get(key, key): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
         except (SafetensorError, OSError) as error:
             raise _unusable(path, f"cannot be read ({error})") from error
         differing = sorted(own.keys() ^ found.keys())
@@ -129,7 +130,7 @@ class Teacher(nn.Module):
 
 
 def _block(path: str) -> int:
-    """The number of the transformer block that a layer stands in; 0 for one outside of all blocks."""
+    """The number of the transformer block of a layer; 0 outside of all blocks."""
     found = re.search(r"\.(\d+)\.", path)
     return int(found[1]) if found else 0
 

@@ -1,4 +1,4 @@
-"""The teacher as Lightning sees it: its steps, its optimizer groups, and what it tells about its gate."""
+"""The teacher as a Lightning module: its steps, its optimizer groups, and the report of its gate."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,8 +21,8 @@ BINS = 20  # of the gate's histogram
 
 
 @dataclass(frozen=True)
-class Part:
-    """A share of a step, computed: its mean loss and what there is to tell about it."""
+class StepPart:
+    """One part of a step: its mean loss and the facts reported about it."""
 
     loss: Tensor
     weight: float  # of its loss in the step's
@@ -32,57 +32,60 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Shares:
-    """How a step's questions are dealt out: among ``processes``, each taking its own in ``pieces``."""
+class StepSplit:
+    """How a step's prompts are split: among ``processes``, and in each process into ``pieces``."""
 
     pieces: int
     rank: int
     processes: int
 
-    def __call__(self, questions: int, k: int) -> Ints:
-        """Places of the k-th share. Where there are too few questions, the first one, which then weighs nothing."""
-        places = np.arange(questions)[self.rank + self.processes * k :: self.processes * self.pieces]
-        return places if len(places) else np.zeros(1, dtype=np.int64)
+    def __call__(self, prompts: int, k: int) -> Ints:
+        """Indices of the k-th part. Where there are too few prompts, the first one, with weight 0."""
+        chosen = np.arange(prompts)[self.rank + self.processes * k :: self.processes * self.pieces]
+        return chosen if len(chosen) else np.zeros(1, dtype=np.int64)
 
-    def weight(self, own: int, whole: int, k: int, questions: int) -> float:
-        """What a share's mean over ``own`` of a step's ``whole`` terms counts; gradients of processes are averaged."""
-        empty = self.rank + self.processes * k >= questions
+    def weight(self, own: int, whole: int, k: int, prompts: int) -> float:
+        """Weight of a part's mean over ``own`` of a step's ``whole`` terms; gradients of processes are averaged."""
+        empty = self.rank + self.processes * k >= prompts
         return 0.0 if empty else self.processes * own / max(1, whole)
 
 
 @dataclass(frozen=True)
-class Task:
-    """What an objective is made of."""
+class Objective:
+    """Training and evaluation of an objective."""
 
-    part: Callable[[int, int], Part]  # (step, k) -> the k-th share of a step, a function of its numbers and the seed
+    part: Callable[[int, int], StepPart]  # (step, k) -> the k-th part of a step, a function of both and the seed
     evaluate: Callable[[Tick], Mapping[str, float]]
     positions: Callable[[int], int]  # supervised ones of a step
     per_epoch: int  # steps
-    metric: str  # the evaluated number that decides
-    processes: int  # that share each step
+    metric: str  # selects the best evaluation
+    processes: int  # among which a step is split
     skips: bool  # some steps leave parameters without a gradient
 
 
 class TeacherModule(pl.LightningModule):
-    """Trains a teacher on the parts of a task."""
+    """Trains a teacher on an objective."""
 
-    def __init__(self, teacher: Teacher, settings: TeacherSettings, task: Task, run: Run, report_every: int) -> None:
+    def __init__(
+        self, teacher: Teacher, settings: TeacherSettings, objective: Objective, run: Run, report_every: int
+    ) -> None:
         super().__init__()
-        self.teacher, self.settings, self.task, self.run, self.every = teacher, settings, task, run, report_every
+        self.teacher, self.settings, self.objective = teacher, settings, objective
+        self.run, self.every = run, report_every
         self._since = time.monotonic()
 
     def training_step(self, step: int, index: int) -> dict[str, Any]:
-        parts: list[Part] = []
+        parts: list[StepPart] = []
 
-        def share(k: int) -> Tensor:
-            parts.append(self.task.part(step, k))
+        def loss_of(k: int) -> Tensor:
+            parts.append(self.objective.part(step, k))
             return parts[-1].loss * parts[-1].weight
 
         pieces = self.settings.accumulate
         trained = [value for value in self.parameters() if value.requires_grad]
-        loss = share(0) if pieces == 1 else accumulated(share, pieces, trained)
+        loss = loss_of(0) if pieces == 1 else accumulated(loss_of, pieces, trained)
         now = time.monotonic()
-        tokens = self.task.processes * sum(part.tokens for part in parts)
+        tokens = self.objective.processes * sum(part.tokens for part in parts)
         speed, self._since = tokens / max(now - self._since, 1e-9), now
         if step == 0 or (step + 1) % self.every == 0:
             report_gate(self.run, step + 1, torch.cat([part.gates for part in parts]))
@@ -107,15 +110,15 @@ def report_gate(run: Run, step: int, weights: Tensor) -> None:
     run.gate(step, "shared", histogram(weights, BINS), load, entropy)
 
 
-def accumulated(share: Callable[[int], Tensor], pieces: int, parameters: Sequence[nn.Parameter]) -> Tensor:
-    """The sum of ``share(k)`` over k, each differentiated before the next is computed: memory for one at a time.
+def accumulated(loss_of: Callable[[int], Tensor], pieces: int, parameters: Sequence[nn.Parameter]) -> Tensor:
+    """The sum of ``loss_of(k)`` over k, each differentiated before the next is computed: memory for one at a time.
 
-    The result's backward hands out the gradients that were added up; it holds no activations.
+    The result's backward passes on the gradients that were added up; it holds no activations.
     """
     sums: list[Tensor | None] = [None] * len(parameters)
     total = torch.zeros((), device=parameters[0].device)
     for k in range(pieces):
-        loss = share(k)
+        loss = loss_of(k)
         total = total + loss.detach()
         for at, gradient in enumerate(torch.autograd.grad(loss, parameters, allow_unused=True)):
             if gradient is not None:

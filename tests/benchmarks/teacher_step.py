@@ -25,9 +25,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from engine import config
 from engine.backbone.slots import Vocabulary
 from engine.data.sequences import Sequences
-from engine.knowledge.scorers import scoring
+from engine.knowledge.scorers import catalogue_scorer
 from engine.student.model import SequenceModel
-from engine.teacher.build import Built
+from engine.teacher.build import TeacherSetup
+from engine.teacher.frozen_student import FrozenStudent
 from engine.teacher.head import RankHead
 from engine.teacher.lora.gate import make_gate
 from engine.teacher.lora.moe_lora import MoELoRALinear, adapt
@@ -35,9 +36,8 @@ from engine.teacher.lora.projector import Projector
 from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Inputs, Teacher
 from engine.teacher.objectives.generate import GenerateBatch, token_losses
-from engine.teacher.prompting.spans import of_training
+from engine.teacher.prompting.spans import training_spans
 from engine.teacher.prompting.tokenizer import NO_LABEL, PromptTokenizer
-from engine.teacher.users import Student
 
 PROMPTS, EXPERTS, ITEMS = 8, 4, 1800
 USER, ANSWER = 64, 6  # width of a user vector, tokens that are learned
@@ -79,7 +79,7 @@ def main() -> None:
         median = statistics.median(times[1:])  # the first round warms up
         print(f"  {name:24s} {median * 1e3:9.2f} ms  x{median / frozen:.2f}")
     training(given.model, given.tokens, given.rank, given.rounds, dtype, device, with_peft)
-    answering(given.rounds, device)
+    asking(given.rounds, device)
 
 
 def training(width: int, tokens: int, rank: int, rounds: int, dtype: torch.dtype, device: str, with_peft: bool) -> None:
@@ -88,9 +88,9 @@ def training(width: int, tokens: int, rank: int, rounds: int, dtype: torch.dtype
     longest = tokens // PROMPTS
     length = torch.linspace(0.7 * longest, longest, PROMPTS).long()
     ids = torch.randint(10, model.config.vocab_size, (PROMPTS, longest), device=device)
-    position = torch.arange(longest)
-    real = (position < length[:, None]).to(device)
-    labels = torch.where((position >= length[:, None] - ANSWER).to(device) & real, ids, NO_LABEL)
+    place = torch.arange(longest)
+    real = (place < length[:, None]).to(device)
+    labels = torch.where((place >= length[:, None] - ANSWER).to(device) & real, ids, NO_LABEL)
     steps = {"teacher": our_step(copy.deepcopy(model), rank, ids, labels)}
     if with_peft:
         steps["transformers with peft"] = peft_step(model, rank, ids, real.long(), labels)
@@ -109,12 +109,12 @@ def training(width: int, tokens: int, rank: int, rounds: int, dtype: torch.dtype
         print(f"  {name:24s} {int(length.sum()) / median:9.0f} tokens/s  x{ours / median:.2f} of the teacher's")
 
 
-def answering(rounds: int, device: str) -> None:
+def asking(rounds: int, device: str) -> None:
     """Answers and rankings for every training row of 48 users, eight rows in a prompt and one row in a prompt."""
     settings, draw = config.load([]), np.random.default_rng(0)
     items = draw.integers(1, ITEMS + 1, 48 * 17).astype(np.int32)
     sequences = Sequences(items, np.arange(49) * 17, np.arange(48))
-    student = Student.of(SequenceModel(ITEMS, settings.student).to(device).eval())
+    student = FrozenStudent.of(SequenceModel(ITEMS, settings.student).to(device).eval())
     model, routing, rules = new_model(128, layers=2).to(device), Routing(), settings.teacher
     adapt(model.base_model, ["all"], rules.lora.rank, rules.lora.experts, rules.lora.alpha, 0.0, routing)
     width, text = student.table.shape[1], torch.randn(ITEMS + 1, 128, device=device)
@@ -122,16 +122,16 @@ def answering(rounds: int, device: str) -> None:
     gate = make_gate("softmax", width, rules.lora.experts, 0, 2, "group").to(device)
     teacher = Teacher(model, routing, gate, Projector(width, 128).to(device), head).eval()
     words = Vocabulary(lambda texts: [[10 + ord(c) for c in text] for text in texts], str, " ", 1, 0, 2, 3, 4)
-    book = PromptTokenizer([f"{item:4d}" for item in range(ITEMS + 1)], words, rules.context, rules.title_tokens)
-    built = Built(teacher, student, book, ["[HistoryHere],"], [""] * (ITEMS + 1))
-    way = scoring(built, settings.knowledge, rules, device)
+    tokenizer = PromptTokenizer([f"{item:4d}" for item in range(ITEMS + 1)], words, rules.context, rules.title_tokens)
+    setup = TeacherSetup(teacher, student, tokenizer, ["[HistoryHere],"], [""] * (ITEMS + 1))
+    scorer = catalogue_scorer(setup, settings.knowledge, rules, device)
     states = student.after_events(sequences, device, lambda: None)
     taken: dict[int, list[float]] = {8: [], 1: []}
 
     def ask(targets: int) -> None:
-        spans = of_training(sequences, rules.history, targets)
-        users, _ = way.answer(spans, states, spans.asked[1], lambda: None)
-        way.first(users.to(device), None)
+        spans = training_spans(sequences, rules.history, targets)
+        queries, _ = scorer.queries(spans, states, spans.positions[1], lambda: None)
+        scorer.first(queries.to(device), None)
 
     for _ in range(rounds + 1):
         for targets, times in taken.items():

@@ -1,4 +1,6 @@
-"""Gates: from a user's vector to the weights of the experts. None looks at the batch around a user unless it says so.
+"""Gates: from a user's vector to the weights of the experts. Each looks at one user unless its docstring says so.
+
+A new gate is a class and a case of ``make_gate`` here and a name in ``GATES`` of its settings: a test runs every name.
 
 Letters: B users, D width of a user vector, E experts, C channels, P positions of the convolutions.
 """
@@ -9,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-GATES = ("softmax", "mlp", "topk", "noisy", "noisy_mlp", "dropout", "resnet1d", "uniform")
-NORMS = ("group", "batch")
+from engine.config.settings.teacher import GATES
+
 _NOISE = 0.1  # standard deviation of the noisy gates (REFERENCE c.4)
 _RESIDUAL_STAGES = ((16, 1), (32, 2), (64, 2))  # channels and first stride of the released router
 _BLOCKS = 3  # residual blocks a stage

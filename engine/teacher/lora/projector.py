@@ -1,4 +1,4 @@
-"""Item vectors put into the language model's input.
+"""Item vectors in the language model's input.
 
 Letters: B prompts, T tokens, S slots of the batch, D item width, H width of the language model.
 """
@@ -21,7 +21,7 @@ class Projector(nn.Module):
 
     @torch.no_grad()
     def start_at(self, embedding: Tensor) -> None:  # [H]
-        """Gives every item the embedding of its slot's token, so that training starts from the model as it is.
+        """Maps every item to the embedding of its slot's token, so that training starts from the unchanged model.
 
         Departure from the published random start, whose vectors may be far larger or smaller than the model's own.
         """

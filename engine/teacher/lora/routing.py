@@ -1,4 +1,4 @@
-"""Expert weights of the sequences in flight: handed over explicitly, checked against every batch, gone afterwards.
+"""Expert weights of the current batch: passed explicitly, checked against every batch, removed afterwards.
 
 Letters: B sequences, E experts.
 """
@@ -10,9 +10,9 @@ from torch import Tensor
 
 
 class Routing:
-    """Holds the expert weights while the language model runs. One object is shared by all adapted layers of a model.
+    """Holds the expert weights while the language model runs; one object is shared by all adapted layers.
 
-    Outside ``with routing.of(weights):`` there are none, so a layer can never meet the weights of another batch.
+    Outside ``with routing.of(weights):`` there are none, so a layer never uses the weights of another batch.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Routing:
 
     @contextmanager
     def of(self, weights: Tensor, beams: int = 1) -> Iterator[None]:  # [B, E]
-        """Routes the sequences of the enclosed call; each row is repeated ``beams`` times, as generation repeats it."""
+        """Sets the expert weights inside the block; each row is repeated ``beams`` times, as in generation."""
         before = self._weights
         self._weights = weights if beams == 1 else weights.repeat_interleave(beams, dim=0)
         try:
@@ -31,7 +31,7 @@ class Routing:
 
     @contextmanager
     def off(self) -> Iterator[None]:
-        """Inside, the model is the frozen one: its experts are not asked."""
+        """Switches the experts off inside the block: the model is the frozen one."""
         before, self._off = self._off, True
         try:
             yield
@@ -52,6 +52,6 @@ class Routing:
         return held
 
     def checkpoint_contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        """``context_fn`` of gradient checkpointing: a block recomputed in backward meets the weights of its forward."""
+        """``context_fn`` of gradient checkpointing: a block recomputed in backward uses the weights of its forward."""
         held = self._weights
         return nullcontext(), nullcontext() if held is None else self.of(held)

@@ -1,6 +1,6 @@
-"""Questions as batches, and the teacher's answers: vectors that score the whole catalogue after a history.
+"""Batches of the rank objective, and the query vectors that score the whole catalogue after a history.
 
-Letters: Q questions of a batch, T tokens, P supervised positions, D width of the student, K of the correction, n items.
+Letters: Q prompts of a batch, T tokens, P supervised positions, D width of the student, K of the correction, n items.
 """
 
 from dataclasses import dataclass
@@ -13,66 +13,60 @@ from torch import Tensor
 from engine.backbone.pieces import Ints
 from engine.data.ids import PADDING
 from engine.student.validation import Tick
-from engine.teacher.head import Seen
+from engine.teacher.frozen_student import FrozenStudent
+from engine.teacher.head import VisibleHistory
 from engine.teacher.model import Inputs, Teacher
 from engine.teacher.prompting.prompts import COMMA, HISTORY
-from engine.teacher.prompting.spans import PromptSpans, in_batches, within
+from engine.teacher.prompting.spans import PromptSpans, length_batches, within
 from engine.teacher.prompting.tokenizer import PromptTokenizer
-from engine.teacher.users import Student
 
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A batch of questions, ready for the model."""
+class RankBatch:
+    """A batch of prompts as the model reads it."""
 
     inputs: Inputs
-    places: Tensor  # [P] supervised positions in the flat [Q T] tokens
+    positions: Tensor  # [P] supervised positions in the flat [Q T] tokens
     students: Tensor  # [P, D] the student's states there
-    seen: Seen  # what was shown before them
+    visible: VisibleHistory
     targets: Tensor | None  # [P] item ids
-    tokens: int  # real ones
+    tokens: int  # without padding
     padding_share: float
 
 
-class RankCollator:
-    """Turns questions into batches of one template."""
+def visible_history(spans: PromptSpans, device: str | torch.device) -> VisibleHistory:
+    """The items shown before each position's target, the last one included."""
+    prompt, last = spans.positions
+    count = last - spans.start[prompt] + 1
+    return VisibleHistory(*(torch.from_numpy(part).to(device) for part in (spans.history, prompt, count)))
 
-    def __init__(self, book: PromptTokenizer, student: Student, slots: bool, device: str) -> None:
-        self.book, self.slots, self.device = book, slots, torch.device(device)
-        self._table, self._bias = student.table.cpu(), student.bias
+
+class RankCollator:
+    """Turns spans into batches of one template."""
+
+    def __init__(self, tokenizer: PromptTokenizer, student: FrozenStudent, slots: bool, device: str) -> None:
+        self.tokenizer, self.slots, self.device = tokenizer, slots, torch.device(device)
+        self._table = student.table.cpu()
 
     def __call__(
         self,
         template: str,
-        questions: PromptSpans,
-        states: Tensor,  # [Q', D] the student's states that ``state`` points at
-        state: Ints,  # [P] one for every supervised position, in the order of ``questions.asked``
+        spans: PromptSpans,
+        states: Tensor,  # [Q', D] the student's states that ``state`` indexes
+        state: Ints,  # [P] one for every supervised position, in the order of ``spans.positions``
         targets: Ints | None = None,  # [P] item ids
         hidden: Flags | None = None,  # [Q, L] items shown whose slots keep their token's own embedding
-    ) -> Asked:
-        """Each question's gate is that of the user before its first answer: no later item can be read off it."""
-        shown = questions.history
-        prompts = self.book.assemble(template, shown, slots=self.slots)
-        words = self.book.vocabulary
-        slot = np.flatnonzero(np.isin(prompts.ids, (words.history_slot, words.plain_slot)))
-        question, last = questions.asked
-        read = last - questions.start[question] + 1  # items shown up to and with the last one before the answer
-        if template.endswith((HISTORY, HISTORY + COMMA)):
-            place = slot[_last(np.bincount(slot // prompts.ids.shape[1], minlength=len(questions)), questions.count)]
-            if template.endswith(COMMA):  # where the language model is about to name the next title
-                place = place + self.book.comma
-        else:
-            place = question * prompts.ids.shape[1] + prompts.length[question] - 1
+    ) -> RankBatch:
+        """Each prompt's gate is that of the user before its first target, so it holds no information on later items."""
+        visible, students = visible_history(spans, self.device), states[torch.from_numpy(state)]
+        prompts = self.tokenizer.assemble(template, spans.history, slots=self.slots)
         filled = np.flatnonzero(prompts.items)
         if hidden is not None and self.slots:
-            filled = filled[~hidden[:, : shown.shape[1]][prompts.history != PADDING]]
-        first = np.cumsum(questions.count) - questions.count
-        gate = torch.zeros(len(questions), states.shape[1])
-        some = questions.count > 0
-        students = states[torch.from_numpy(state)]
-        gate[torch.from_numpy(some)] = students[torch.from_numpy(first[some])]
+            filled = filled[~hidden[:, : prompts.history.shape[1]][prompts.history != PADDING]]
+        gate, some = torch.zeros(len(spans), states.shape[1]), spans.count > 0
+        gate[torch.from_numpy(some)] = students[torch.from_numpy(spans.first_position[some])]
         inputs = Inputs(
             ids=self._moved(prompts.ids),
             slots=self._moved(filled),
@@ -80,57 +74,65 @@ class RankCollator:
             users=gate.to(self.device),
             mask=None,
         )
-        return Asked(
+        return RankBatch(
             inputs,
-            self._moved(place),
+            self._moved(self._supervised(template, spans, prompts.ids, prompts.length)),
             students.to(self.device),
-            Seen(self._moved(shown), self._moved(question), self._moved(read)),
+            visible,
             None if targets is None else self._moved(targets),
             int(prompts.length.sum()),
             prompts.padding_share,
         )
+
+    def _supervised(self, template: str, spans: PromptSpans, ids: Ints, length: Ints) -> Ints:  # [Q, T], [Q] -> [P]
+        """Flat index of the token after which each target is predicted: a slot, its comma, or the prompt's end."""
+        words, columns = self.tokenizer.vocabulary, ids.shape[1]
+        if not template.endswith((HISTORY, HISTORY + COMMA)):
+            prompt, _ = spans.positions
+            ends: Ints = prompt * columns + length[prompt] - 1
+            return ends
+        slot: Ints = np.flatnonzero(np.isin(ids, (words.history_slot, words.plain_slot)))
+        chosen: Ints = slot[_last(np.bincount(slot // columns, minlength=len(spans)), spans.count)]
+        return chosen + self.tokenizer.comma if template.endswith(COMMA) else chosen  # a title follows the comma
 
     def _moved(self, values: Ints) -> Tensor:
         return torch.from_numpy(np.asarray(values, dtype=np.int64)).to(self.device)
 
 
 def _last(slots: Ints, count: Ints) -> Ints:
-    """Places, among all slots in order, of each question's last ``count`` ones."""
-    question = np.repeat(np.arange(len(count)), count)
-    return (np.cumsum(slots) - count)[question] + within(count)
+    """Indices, among all slots in order, of each prompt's last ``count`` ones."""
+    prompt = np.repeat(np.arange(len(count)), count)
+    return (np.cumsum(slots) - count)[prompt] + within(count)
 
 
-def answers(teacher: Teacher, asked: Asked, gates: Tensor) -> Tensor:  # -> [P, D + K]
-    """The vector that scores the catalogue, at every supervised position."""
-    states = teacher.states(asked.inputs, gates)
+def batch_queries(teacher: Teacher, batch: RankBatch, gates: Tensor) -> Tensor:  # -> [P, D + K]
+    """The query vector of every supervised position."""
+    states = teacher.states(batch.inputs, gates)
     assert teacher.head is not None
-    return teacher.head.users(asked.students, states.reshape(-1, states.shape[-1])[asked.places], asked.seen)
+    return teacher.head.queries(batch.students, states.reshape(-1, states.shape[-1])[batch.positions], batch.visible)
 
 
 @torch.no_grad()
-def answer_all(
+def all_queries(
     teacher: Teacher,
-    asking: RankCollator,
+    collator: RankCollator,
     template: str,
-    questions: PromptSpans,
+    spans: PromptSpans,
     states: Tensor,
     state: Ints,  # [P] as in RankCollator
     batch: int,
     tick: Tick,
 ) -> tuple[Tensor, Tensor]:
-    """Answers [P, D + K] of all questions in their order, and each question's expert weights [Q, E]; on the CPU."""
+    """Query vectors [P, D + K] of all spans in their order, and each prompt's expert weights [Q, E]; on the CPU."""
     assert teacher.head is not None
-    width = states.shape[1] + teacher.head.width
-    users, weights = torch.zeros(len(state), width), torch.zeros(0)
-    begin = np.cumsum(questions.count) - questions.count
-    for chosen in in_batches(questions.stop - questions.start, batch):
-        some = questions.some(chosen)
-        positions = np.repeat(begin[chosen], some.count) + within(some.count)
-        asked = asking(template, some, states, state[positions])
-        gates = teacher.gates(asked.inputs.users)
-        if not len(weights):
-            weights = torch.zeros(len(questions), gates.shape[1])
-        users[torch.from_numpy(positions)] = answers(teacher, asked, gates).float().cpu()
-        weights[torch.from_numpy(chosen)] = gates.float().cpu()
+    queries, gates = torch.zeros(len(state), states.shape[1] + teacher.head.width), torch.zeros(0)
+    for chosen in length_batches(spans.stop - spans.start, batch):
+        positions = spans.positions_of(chosen)
+        made = collator(template, spans.some(chosen), states, state[positions])
+        weights = teacher.gates(made.inputs.users)
+        if not len(gates):
+            gates = torch.zeros(len(spans), weights.shape[1])
+        queries[torch.from_numpy(positions)] = batch_queries(teacher, made, weights).float().cpu()
+        gates[torch.from_numpy(chosen)] = weights.float().cpu()
         tick()
-    return users, weights
+    return queries, gates

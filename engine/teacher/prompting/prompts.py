@@ -1,13 +1,13 @@
-"""The questions put to the language model, as text. Nothing here knows a tensor or a tokenizer.
+"""Prompt templates as text. Nothing here knows a tensor or a tokenizer.
 
-A template has the blanks ``[HistoryHere]`` and, when candidates are offered, ``[CansHere]``. Each title that fills a
-blank is followed by a slot, a token of its own whose embedding the item's vector replaces.
+A template has the placeholders ``[HistoryHere]`` and, for the ``generate`` objective, ``[CansHere]``. Each title put
+there is followed by a slot, a token of its own whose embedding is replaced by the item's projected vector.
 """
 
 import re
 from collections.abc import Sequence
 
-from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PLAIN_SLOT, SEPARATOR
+from engine.backbone.slots import SEPARATOR
 from engine.errors import ConfigError
 
 HISTORY, CANDIDATES = "[HistoryHere]", "[CansHere]"
@@ -46,39 +46,25 @@ PUBLISHED = {  # LLaRA and iLoRA, verbatim (REFERENCE c.1)
 }
 
 
-def fill(template: str, history: Sequence[str], candidates: Sequence[str] = (), slots: bool = True) -> str:
-    """The question about one user. Without ``slots`` the titles stand alone in meaning: every slot is ``[PH]``."""
-
-    def listed(titles: Sequence[str], slot: str) -> str:
-        return SEPARATOR.join(f"{title} {slot if slots else PLAIN_SLOT}" for title in titles)
-
-    filled = {HISTORY: listed(history, HISTORY_SLOT), CANDIDATES: listed(candidates, CANDIDATE_SLOT)}
-    return "".join(filled.get(piece, piece) for piece in pieces(template))
-
-
-def answer(title: str) -> str:
-    """What the model is trained to say."""
-    return title + END
-
-
 def pieces(template: str) -> list[str]:
-    """A template cut at its blanks: text and blanks in their order."""
+    """A template split at its placeholders: texts and placeholders in their order."""
     return [piece for piece in re.split(r"(\[HistoryHere\]|\[CansHere\])", template) if piece]
 
 
-def titled(title: str, item: int) -> str:
-    """The name of an item in a prompt; an item without a title gets one that no other item has."""
+def item_name(title: str, item: int) -> str:
+    """An item's name in a prompt; an item without a title gets a unique one."""
     return " ".join(title.split()) or f"untitled item {item}"
 
 
 def templates(chosen: Sequence[str], candidates: bool) -> list[str]:
-    """Templates by the name of a published set, or given as text; ``candidates``: whether some are to be offered."""
+    """Templates, each the name of a published set or a text; with ``candidates`` they must hold ``[CansHere]``."""
     found = [text for choice in chosen for text in PUBLISHED.get(choice, (choice,))]
     for text in found:
-        for blank, wanted in ((HISTORY, True), (CANDIDATES, candidates)):
-            if text.count(blank) != wanted:
+        for placeholder, wanted in ((HISTORY, True), (CANDIDATES, candidates)):
+            count = text.count(placeholder)
+            if count != wanted:
                 raise ConfigError(
-                    f"the template {text!r} has {text.count(blank)} of {blank}, and should have {int(wanted)}",
+                    f"the template {text!r} has {count} of {placeholder}, and should have {int(wanted)}",
                     location="teacher.templates",
                     remedy=f"Published sets: {', '.join(PUBLISHED)}; your own text needs {HISTORY}, and {CANDIDATES} "
                     "exactly when teacher.objective=generate.",

@@ -1,6 +1,6 @@
-"""Which questions are put to the teacher: stretches of histories, each with the positions that are to be answered.
+"""Which stretches of the histories become prompts, and after which of their items a prediction is made.
 
-Letters: E events of the training sequences, Q questions, S supervised positions of a question, R held-out rows.
+Letters: E events of the training sequences, Q prompts, P supervised positions, R held-out rows.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PromptSpans:
-    """Question q shows ``items[start:stop]`` and is answered after each of the last ``count`` of them."""
+    """Prompt q shows ``items[start:stop]``; a prediction is made after each of the last ``count`` of them."""
 
     items: NDArray[np.int32]  # [E] item ids
     start: Ints  # [Q]
@@ -27,22 +27,32 @@ class PromptSpans:
         return len(self.start)
 
     def some(self, chosen: Ints | slice) -> "PromptSpans":
-        """The questions at these places."""
+        """The prompts at these indices."""
         return PromptSpans(self.items, self.start[chosen], self.stop[chosen], self.count[chosen])
 
     @property
     def history(self) -> Ints:  # [Q, L] item ids, padding on the right
-        """What each question shows."""
+        """The items that each prompt shows."""
         length = self.stop - self.start
-        places = np.arange(max(1, int(length.max(initial=0))))
-        real = places < length[:, None]
-        return np.where(real, self.items[np.where(real, self.start[:, None] + places, 0)], PADDING).astype(np.int64)
+        column = np.arange(max(1, int(length.max(initial=0))))
+        real = column < length[:, None]
+        return np.where(real, self.items[np.where(real, self.start[:, None] + column, 0)], PADDING).astype(np.int64)
 
     @property
-    def asked(self) -> tuple[Ints, Ints]:
-        """(question, place in ``items`` of the last item shown) of every supervised position, in order."""
-        question = np.repeat(np.arange(len(self)), self.count)
-        return question, (self.stop - self.count)[question] + within(self.count)
+    def positions(self) -> tuple[Ints, Ints]:  # [P], [P]
+        """(prompt, index in ``items`` of the last item shown) of every supervised position, in order."""
+        prompt = np.repeat(np.arange(len(self)), self.count)
+        return prompt, (self.stop - self.count)[prompt] + within(self.count)
+
+    @property
+    def first_position(self) -> Ints:  # [Q]
+        """Index of each prompt's first supervised position."""
+        return np.cumsum(self.count) - self.count
+
+    def positions_of(self, chosen: Ints) -> Ints:
+        """Indices of all supervised positions of some prompts."""
+        count = self.count[chosen]
+        return np.repeat(self.first_position[chosen], count) + within(count)
 
 
 def within(count: Ints) -> Ints:
@@ -50,14 +60,14 @@ def within(count: Ints) -> Ints:
     return np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
 
 
-def of_training(
+def training_spans(
     sequences: Sequences, history: int, targets: int, offsets: Ints | int = 0, last_position: bool = False
 ) -> PromptSpans:
-    """Every event but the first of each sequence, asked for once: up to ``targets`` of one user in one question.
+    """Every event but the first of each sequence is predicted once, up to ``targets`` of one user in one prompt.
 
-    At least the ``history`` latest items before the first of them are shown. ``offsets`` [U] move the cuts between a
-    user's questions, so that over epochs an event is asked for after stretches of different length. ``last_position``
-    adds what follows the last event of every sequence that has two.
+    At least the ``history`` latest items before the first of them are shown. ``offsets`` [U] shift the cuts between a
+    user's prompts, so that over epochs an event is predicted after stretches of different length. ``last_position``
+    adds a prediction after the last event of every sequence that has two.
     """
     first, end = sequences.offsets[:-1], sequences.offsets[1:]
     end = end + (last_position & (end - first > 1))
@@ -71,14 +81,14 @@ def of_training(
     return PromptSpans(sequences.items, np.maximum(first[user], begin - history), stop - 1, stop - begin)
 
 
-def of_rows(rows: Rows, history: int) -> PromptSpans:
-    """One question per held-out row: what comes after its history."""
+def heldout_spans(rows: Rows, history: int) -> PromptSpans:
+    """One prompt per held-out row, with a prediction after its history; none after an empty history."""
     start = np.maximum(rows.start, rows.stop - history)
     return PromptSpans(rows.items, start, rows.stop, np.minimum(1, rows.stop - start))
 
 
-def in_batches(lengths: Ints, size: int, generator: np.random.Generator | None = None) -> list[Ints]:
-    """Places of each batch of ``size``, questions of like length together so that little is padding.
+def length_batches(lengths: Ints, size: int, generator: np.random.Generator | None = None) -> list[Ints]:
+    """Indices of each batch of ``size`` prompts of similar length, which need little padding.
 
     With a generator the order is random: sorted only within stretches of sixteen batches, which come in random order.
     """
@@ -90,5 +100,5 @@ def in_batches(lengths: Ints, size: int, generator: np.random.Generator | None =
         stretch = stretch[np.argsort(lengths[stretch], kind="stable")]
         batches += [stretch[at : at + size] for at in range(0, len(stretch), size)]
     if generator is not None:
-        batches = [batches[place] for place in generator.permutation(len(batches))]
+        batches = [batches[index] for index in generator.permutation(len(batches))]
     return batches

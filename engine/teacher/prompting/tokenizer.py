@@ -1,7 +1,7 @@
-"""Prompts as token ids: every title is tokenised once, a batch of prompts is put together by copying stretches of ids.
+"""Prompts as token ids: every title is tokenised once, a batch of prompts is assembled by copying stretches of ids.
 
-Text is cut where titles and slots meet it, so a prompt's ids are those of its pieces, one after the other.
-Letters: B prompts, L places for history items, C candidates, M pieces of a prompt, T tokens of the longest prompt.
+Text is split at titles and slots, so a prompt's ids are those of its pieces, one after the other.
+Letters: B prompts, L history items, C candidates, M pieces of a prompt, T tokens of the longest prompt.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from engine.backbone.pieces import Ints, Pieces
 from engine.backbone.slots import SEPARATOR, Vocabulary
 from engine.data.ids import PADDING
 from engine.errors import ConfigError
-from engine.teacher.prompting.prompts import CANDIDATES, END, HISTORY, pieces, titled
+from engine.teacher.prompting.prompts import CANDIDATES, END, HISTORY, item_name, pieces
 
 EMPTY, COMMA, BEGIN, STOP, HISTORY_PIECE, CANDIDATE_PIECE, PLAIN_PIECE, TITLES = range(8)  # piece of item i: TITLES + i
 NO_LABEL = -100
@@ -28,19 +28,19 @@ class Prompts:
     items: Ints  # [B, T] item ids at the slots
     labels: Ints  # [B, T] token ids of the answer, -100 elsewhere
     length: Ints  # [B] real tokens
-    history: Ints  # [B, L] the part of the history that found room, padding in the place of older items
+    history: Ints  # [B, L] the part of the history that fits, padding in place of older items
 
     @property
     def padding_share(self) -> float:
-        """Share of the tokens that say nothing."""
+        """Share of the tokens that are padding."""
         return float(1 - self.mask.mean()) if self.mask.size else 0.0
 
 
 class PromptTokenizer:
     """The token ids of all titles and of the texts around them.
 
-    ``longest_title`` bounds a title's tokens, ``longest`` a prompt's: older history items give way, never a slot.
-    With ``second_begin`` an answer begins with the token that begins every text, as in the released program.
+    ``longest_title`` limits a title's tokens, ``longest`` a prompt's: the oldest history items are left out, never a
+    slot. With ``second_begin`` an answer begins with the token that begins every text, as in the released program.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class PromptTokenizer:
         longest_title: int,
         second_begin: bool = False,
     ) -> None:
-        """``titles`` has the title of every item id, and anything at the padding's place."""
+        """``titles`` holds the title of every item id; the padding's is ignored."""
         self.vocabulary, self.longest = vocabulary, longest
         self._before = BEGIN if second_begin else EMPTY  # an answer's title
         encode = vocabulary.encode
-        names = [vocabulary.space + titled(title, item) for item, title in enumerate(titles) if item != PADDING]
+        names = [vocabulary.space + item_name(title, item) for item, title in enumerate(titles) if item != PADDING]
         self.stop = encode([END])[0][-1]  # a tokenizer that marks word beginnings puts its mark before the newline
         fixed = {
             COMMA: encode([SEPARATOR.strip()])[0],
@@ -100,11 +100,11 @@ class PromptTokenizer:
         return Prompts(ids, mask, items, labels, length, history)
 
     def answers(self, items: Ints) -> tuple[Ints, Ints]:  # [N] -> [N, A] token ids padded on the right, [N] lengths
-        """What the model is to say for each item: its title and the token that ends it."""
-        said = self._packed.rows(self._said(items))
-        return said.padded(self.vocabulary.padding), said.length
+        """The answer for each item: its title and the token that ends it."""
+        packed = self._packed.rows(self._answer_pieces(items))
+        return packed.padded(self.vocabulary.padding), packed.length
 
-    def _said(self, items: Ints) -> Ints:  # [N] -> [N, 3] pieces
+    def _answer_pieces(self, items: Ints) -> Ints:  # [N] -> [N, 3] pieces
         return np.stack([np.full(len(items), self._before), TITLES + items, np.full(len(items), STOP)], axis=1)
 
     def _blocks(
@@ -121,8 +121,8 @@ class PromptTokenizer:
             else:
                 found.append(self._alone("text", self._text(piece), rows))
         if answers is not None:
-            said = self._said(answers)
-            found.append(("answer", said, np.full(said.shape, PADDING)))
+            part = self._answer_pieces(answers)
+            found.append(("answer", part, np.full(part.shape, PADDING)))
         return found
 
     def _listed(self, items: Ints, slot: int, slots: bool) -> tuple[Ints, Ints]:
@@ -139,7 +139,7 @@ class PromptTokenizer:
     def _shorten(
         self, history: Ints, blocks: list[tuple[str, Ints, Ints]], slots: bool
     ) -> tuple[Ints, list[tuple[str, Ints, Ints]]]:
-        """Leaves the oldest items out until the prompt fits."""
+        """Leaves out the oldest items until the prompt fits."""
         taken = sum(self._packed.length[part].sum(axis=1) for kind, part, _ in blocks if kind != "history")
         room = self.longest - np.asarray(taken)  # [B]
         cost = np.where(history != PADDING, self._packed.length[TITLES + history] + 1 + self._packed.length[COMMA], 0)
@@ -163,7 +163,7 @@ class PromptTokenizer:
         return kind, np.full((rows, 1), piece), np.full((rows, 1), PADDING)
 
     def _text(self, text: str) -> int:
-        """The piece of a template's text; what is tokenised once is kept."""
+        """The piece of a template's text, tokenised once."""
         if text not in self._texts:
             words = (self.vocabulary.space if text.startswith(" ") else "") + text.strip()
             self._pieces.append(self.vocabulary.encode([words])[0] if text.strip() else [])

@@ -206,7 +206,7 @@ def test_a_selection_keeps_its_share_of_the_answered_positions(
     batch = module.sampler(0)
     read, table, bias = tables(module.model, module.injection, "inputs")
     scored = Scored(batch, module.model.encode(batch.items, batch.packed, read), table, bias)
-    rows = module.answers.rows(batch)
+    rows = module.targets.rows(batch)
     rows[::2] = -1
     kept = module.selected(scored, rows)
     assert kept.sum() == -(-int((rows >= 0).sum()) // 4) and not kept[::2].any()

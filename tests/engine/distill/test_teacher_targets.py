@@ -6,7 +6,7 @@ import torch
 
 from engine.data.sequences import Sequences
 from engine.distill import teacher_targets
-from engine.distill.teacher_targets import NOT_ASKED, TeacherTargets
+from engine.distill.teacher_targets import NO_TARGET, TeacherTargets
 from engine.errors import DataError
 from engine.knowledge.rankings import Rankings
 from engine.student.batches import BatchSampler
@@ -44,7 +44,7 @@ def test_every_position_gets_the_ranking_of_the_event_it_predicts(same_shapes: b
         rows = answers.rows(batch)
         for event, target, row in zip(batch.events.tolist(), batch.targets.tolist(), rows.tolist(), strict=True):
             asked = target != 0 and event in (2, 4, 6, 10)
-            assert (row != NOT_ASKED) == asked
+            assert (row != NO_TARGET) == asked
             if asked:
                 assert answers.items[row, 0] == event
                 seen.add(event)
@@ -64,8 +64,8 @@ def test_an_end_gets_the_ranking_of_what_follows_its_own_history(same_shapes: bo
         for item, target, row in zip(
             batch.items.tolist(), batch.targets.tolist(), targets.after(batch).tolist(), strict=True
         ):
-            assert (row != NOT_ASKED) == (item in (5, 8) and target == 0)
-            if row != NOT_ASKED:
+            assert (row != NO_TARGET) == (item in (5, 8) and target == 0)
+            if row != NO_TARGET:
                 assert targets.items[row, 0] == {5: stops[0], 8: stops[1]}[item]
                 seen.add(item)
     assert seen == {5, 8}

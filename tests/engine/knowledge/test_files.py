@@ -99,7 +99,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path, file: str, text: str,
 def test_rows_of_other_data_are_refused_with_the_way_to_the_right_ones(tmp_path: Path) -> None:
     files.write(tmp_path, rankings(), vectors(), DATA)
     other = Sequences(DATA.items[::-1].copy(), DATA.offsets, DATA.users)
-    with pytest.raises(DataError, match=r"(?s)about no training row, the first of them line 1.*engine export"):
+    with pytest.raises(DataError, match=r"(?s)match no training row, the first of them line 1.*engine export"):
         files.read(tmp_path, other, 4)
 
 

@@ -1,4 +1,4 @@
-"""Answers from elsewhere: what is made of them before they are taken as knowledge."""
+"""Imported rankings before they are stored as knowledge."""
 
 import math
 
@@ -20,6 +20,6 @@ def test_items_of_the_rows_own_history_move_to_the_end_infinitely_far() -> None:
     assert found.items.tolist() == items.tolist()
 
 
-def test_raw_distances_of_wide_vectors_are_seen_to_tell_nothing() -> None:
+def test_raw_distances_of_wide_vectors_give_equal_confidences() -> None:
     raw = 60 + torch.arange(5.0).repeat(3, 1)
     assert confidence(raw) < SURE < confidence(raw - 60)

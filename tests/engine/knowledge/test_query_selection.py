@@ -1,12 +1,12 @@
-"""Rows worth asking about, taken prompt by prompt."""
+"""Rows of the largest value, selected prompt by prompt."""
 
 import numpy as np
 import pytest
 import torch
 
-from engine.knowledge.query_selection import chosen
+from engine.knowledge.query_selection import disagreement, select, uncertainty
 
-QUESTION = np.repeat(np.arange(10), 4)  # ten prompts of four rows
+PROMPT = np.repeat(np.arange(10), 4)  # ten prompts of four rows
 
 
 @pytest.mark.parametrize("kind", ["random", "uncertain"])
@@ -14,25 +14,41 @@ QUESTION = np.repeat(np.arange(10), 4)  # ten prompts of four rows
 def test_the_budget_is_a_share_of_the_rows_in_as_few_prompts_as_hold_them(
     kind: str, budget: float, rows: int, prompts: int
 ) -> None:
-    found = chosen(kind, budget, 1, QUESTION, lambda: torch.rand(40, generator=torch.Generator().manual_seed(0)))
-    assert len(found) == rows and len(set(QUESTION[found])) == prompts
+    found = select(kind, budget, 1, PROMPT, lambda: torch.rand(40, generator=torch.Generator().manual_seed(0)))
+    assert len(found) == rows and len(set(PROMPT[found])) == prompts
     assert (np.diff(found) > 0).all()
 
 
-def test_the_prompts_whose_rows_are_worth_most_come_first() -> None:
-    worth = torch.zeros(40)
-    worth[QUESTION == 7] = 1.0
-    worth[0] = 3.5  # one dear row among cheap ones: 3.5 / 4 on average
-    assert chosen("uncertain", 0.1, 1, QUESTION, lambda: worth).tolist() == [28, 29, 30, 31]
-    assert chosen("uncertain", 0.2, 1, QUESTION, lambda: worth).tolist() == [0, 1, 2, 3, 28, 29, 30, 31]
+def test_the_prompts_of_the_largest_mean_value_come_first() -> None:
+    value = torch.zeros(40)
+    value[PROMPT == 7] = 1.0
+    value[0] = 3.5  # one row alone: 3.5 / 4 on average
+    assert select("uncertain", 0.1, 1, PROMPT, lambda: value).tolist() == [28, 29, 30, 31]
+    assert select("uncertain", 0.2, 1, PROMPT, lambda: value).tolist() == [0, 1, 2, 3, 28, 29, 30, 31]
 
 
 def test_another_seed_draws_other_prompts_and_the_same_seed_the_same() -> None:
     def draw(seed: int) -> list[int]:
-        return chosen("random", 0.3, seed, QUESTION, lambda: torch.zeros(40)).tolist()
+        return select("random", 0.3, seed, PROMPT, lambda: torch.zeros(40)).tolist()
 
     assert draw(1) == draw(1) != draw(2)
 
 
 def test_all_rows_are_all_rows() -> None:
-    assert chosen("all", 1.0, 1, QUESTION, lambda: torch.zeros(40)).tolist() == list(range(40))
+    assert select("all", 1.0, 1, PROMPT, lambda: torch.zeros(40)).tolist() == list(range(40))
+
+
+def test_uncertainty_is_the_entropy_of_the_softmax_over_items() -> None:
+    table = torch.tensor([[9.0, 9.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])  # the padding's row counts nothing
+    p = torch.softmax(torch.tensor([2.0, 0.0, 0.0]).double(), dim=0)
+    found = uncertainty(torch.tensor([[2.0, 0.0], [0.0, 0.0]]), table, None)
+    assert found.tolist() == pytest.approx([float(-(p * p.log()).sum()), np.log(3)])
+
+
+def test_disagreement_is_the_share_of_first_items_that_text_does_not_rank_first() -> None:
+    """41 items, one of them seen: the student's and the text's first 20 of the others share 20 or none."""
+    order = torch.arange(-1.0, 41.0)[:, None]
+    text = torch.cat([order, torch.ones(42, 1)], dim=1)
+    seen = (torch.tensor([41]), torch.tensor([0, 0]), torch.tensor([1, 1]))
+    found = disagreement(torch.tensor([[1.0], [-1.0]]), order, None, text, seen)
+    assert found.tolist() == [0.0, 1.0]

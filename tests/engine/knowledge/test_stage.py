@@ -22,8 +22,8 @@ from engine.cli import main
 from engine.config import read
 from engine.data.sequences import Rows, Sequences
 from engine.evaluate.models import answered
-from engine.knowledge import ask as inference
-from engine.knowledge.rankings import Rankings, best
+from engine.knowledge import inference
+from engine.knowledge.rankings import Rankings, top_items
 from engine.metrics import ranking
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG, Summary
@@ -68,7 +68,7 @@ def test_rankings_are_of_unseen_items_and_nearest_first(chain: Any) -> None:
         assert min(items) >= 1 and len(set(items)) == len(items)
 
 
-def test_the_end_of_every_history_gets_a_ranking_of_what_it_does_not_hold(chain: Any) -> None:
+def test_the_last_position_of_every_history_gets_a_ranking_of_unseen_items(chain: Any) -> None:
     sequences = Sequences.load(chain.made("data", SEQUENCES))
     last_position = Rankings.load(chain.made("knowledge", LAST_POSITION))
     assert (np.diff(sequences.offsets) > 1).all() and last_position.rows.tolist() == sequences.offsets[1:].tolist()
@@ -76,10 +76,10 @@ def test_the_end_of_every_history_gets_a_ranking_of_what_it_does_not_hold(chain:
         assert not set(items) & set(sequences.items[sequences.offsets[user] : sequences.offsets[user + 1]].tolist())
 
 
-def test_an_end_is_answered_as_the_same_history_is_when_it_is_a_validation_row(chain: Any) -> None:
+def test_a_last_position_is_ranked_as_the_same_history_in_a_validation_row(chain: Any) -> None:
     rows, held_out = Rows.load(chain.made("data", VALIDATION)), load_file(chain.made("knowledge", TEACHER_HELD_OUT))
     seen = tuple(torch.from_numpy(part.astype(np.int64)) for part in (rows.items, rows.start, rows.stop))
-    _, expected = best(held_out["validation"], held_out["table"], held_out.get("bias"), seen, 10)  # type: ignore[arg-type]
+    _, expected = top_items(held_out["validation"], held_out["table"], held_out.get("bias"), seen, 10)  # type: ignore[arg-type]
     last_position = Rankings.load(chain.made("knowledge", LAST_POSITION))
     assert rows.users.tolist() == Sequences.load(chain.made("data", SEQUENCES)).users.tolist()
     whole = rows.stop - rows.start <= read(chain.runs / "teacher" / CONFIG).teacher.history  # shown as a whole by both
@@ -87,7 +87,7 @@ def test_an_end_is_answered_as_the_same_history_is_when_it_is_a_validation_row(c
     torch.testing.assert_close(last_position.distances[whole], expected[whole], rtol=1e-3, atol=1e-3)
 
 
-def test_asking_about_ends_changes_no_other_answer(chain: Any) -> None:
+def test_ranking_last_positions_changes_no_other_ranking(chain: Any) -> None:
     folder = chain.perform("knowledge", "no-last-position", ["knowledge.last_position=false"])
     without, whole = (Rankings.load(chain.made(name, RANKINGS)) for name in (folder.name, "knowledge"))
     assert torch.equal(without.rows, whole.rows) and not len(Rankings.load(chain.made(folder.name, LAST_POSITION)).rows)
@@ -100,7 +100,7 @@ def test_the_loaded_teacher_is_as_good_as_when_it_was_saved(chain: Any) -> None:
     assert asked.best["val_ndcg@10"]["v"] == facts.facts["best"]["val_ndcg@10"]
 
 
-def test_gates_item_vectors_and_held_out_answers_fit_each_other(chain: Any) -> None:
+def test_gates_item_vectors_and_held_out_queries_fit_each_other(chain: Any) -> None:
     gates = load_file(chain.made("knowledge", GATE_WEIGHTS))
     assert torch.equal(gates["rows"], Rankings.load(chain.made("knowledge", RANKINGS)).rows)
     torch.testing.assert_close(gates["weights"].sum(dim=1), torch.ones(len(gates["rows"])))
@@ -112,7 +112,7 @@ def test_gates_item_vectors_and_held_out_answers_fit_each_other(chain: Any) -> N
     assert len(held_out["validation"]) == len(load_file(chain.made("data", VALIDATION))["users"])
 
 
-def test_a_stopped_run_goes_on_with_the_answers_it_has(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_continues_with_the_shards_it_has(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings, folder = chain.start("knowledge", "stopped")
     stage = import_module("engine.knowledge.stage")
     with pytest.raises(Stopped), Run.open(folder) as run:
@@ -146,7 +146,7 @@ def killed_after(count: int, settings: Any, folder: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_killed_at_sixty_percent_it_goes_on_there_to_the_same_answers(chain: Any) -> None:
+def test_killed_at_sixty_percent_it_continues_there_to_the_same_rankings(chain: Any) -> None:
     settings, folder = chain.start("knowledge", "killed")
     total = len(list((chain.runs / "knowledge" / "checkpoints").glob("shard*")))
     count = math.ceil(0.6 * total)
@@ -180,13 +180,13 @@ def test_an_empty_title_and_one_longer_than_the_context_go_all_the_way(chain: An
 
 
 @pytest.mark.parametrize("kind", ["random", "uncertain", "disagreement"])
-def test_a_budget_asks_about_a_share_of_the_rows_and_answers_them_the_same(chain: Any, kind: str) -> None:
+def test_a_budget_ranks_a_share_of_the_rows_and_ranks_them_the_same(chain: Any, kind: str) -> None:
     folder = chain.perform("knowledge", kind, [f"knowledge.query_selection={kind}", "knowledge.budget=0.25"])
     whole, some = (Rankings.load(chain.made(path.name, RANKINGS)) for path in (chain.runs / "knowledge", folder))
     last = [len(Rankings.load(chain.made(name, LAST_POSITION)).rows) for name in ("knowledge", folder.name)]
     assert len(some.rows) + last[1] == round(0.25 * (len(whole.rows) + last[0])) and last[1] > 0
-    place = {row: at for at, row in enumerate(whole.rows.tolist())}
-    same = [place[row] for row in some.rows.tolist()]
+    index = {row: k for k, row in enumerate(whole.rows.tolist())}
+    same = [index[row] for row in some.rows.tolist()]
     torch.testing.assert_close(some.distances, whole.distances[same], rtol=1e-4, atol=1e-4)
 
 
@@ -249,18 +249,18 @@ def test_a_real_pre_trained_model_can_be_the_backbone(chain: Any, copy: bool) ->
     assert torch.isfinite(rankings.distances).all() and len(rankings.rows) > 10
 
 
-def test_exported_knowledge_can_be_brought_back_without_a_teacher(chain: Any, tmp_path: Path) -> None:
+def test_exported_knowledge_can_be_imported_without_a_teacher(chain: Any, tmp_path: Path) -> None:
     assert main(["export", "knowledge", "--to", str(tmp_path), "--runs", str(chain.runs)]) == 0
-    folder = chain.perform("knowledge", "brought", [f"knowledge.files={tmp_path}", "knowledge.hide_seen=false"])
-    own, brought = (Rankings.load(chain.made(path.name, RANKINGS)) for path in (chain.runs / "knowledge", folder))
-    assert torch.equal(own.rows, brought.rows) and torch.equal(own.items, brought.items)
-    torch.testing.assert_close(own.distances, brought.distances, rtol=0, atol=1e-6)
+    folder = chain.perform("knowledge", "imported", [f"knowledge.files={tmp_path}", "knowledge.hide_seen=false"])
+    own, imported = (Rankings.load(chain.made(path.name, RANKINGS)) for path in (chain.runs / "knowledge", folder))
+    assert torch.equal(own.rows, imported.rows) and torch.equal(own.items, imported.items)
+    torch.testing.assert_close(own.distances, imported.distances, rtol=0, atol=1e-6)
     first, second = (
         load_file(chain.made(path.name, ITEM_VECTORS))["vectors"] for path in (chain.runs / "knowledge", folder)
     )
     assert torch.equal(first, second)
     assert not chain.made(folder.name, TEACHER_HELD_OUT).exists()
-    chain.perform("distill", "from-files", ["distill.student.epochs=1"], {"knowledge": "brought"})
+    chain.perform("distill", "from-files", ["distill.student.epochs=1"], {"knowledge": "imported"})
 
 
 def test_the_rows_to_rank_are_exported_before_any_teacher_is_there(chain: Any, tmp_path: Path) -> None:

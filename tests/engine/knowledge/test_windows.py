@@ -18,7 +18,7 @@ def sequences(users: list[list[int]]) -> Sequences:
 
 def test_a_window_holds_the_ten_latest_items_and_no_other_users() -> None:
     data = sequences([[5, 6], list(range(1, 14))])
-    rows = windows.askable(data)
+    rows = windows.predicted_events(data)
     assert rows.tolist() == [1, *range(3, 15)]
     found = windows.windows(data, rows)
     assert found[0].tolist() == [5] + [0] * 9 + [6]
@@ -30,13 +30,13 @@ def test_a_window_holds_the_ten_latest_items_and_no_other_users() -> None:
 @given(st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=14), min_size=1, max_size=4))
 def test_every_row_finds_a_line_of_its_own_content(users: list[list[int]]) -> None:
     data = sequences(users)
-    own = windows.windows(data, windows.askable(data))
-    line = windows.lines_of(own, own[::-1], Path("rows"))
+    own = windows.windows(data, windows.predicted_events(data))
+    line = windows.match_lines(own, own[::-1], Path("rows"))
     assert (line >= 0).all() and (own[::-1][line] == own).all()
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     data = sequences([[1, 2, 3], list(range(1, 14))])
-    own = windows.windows(data, windows.askable(data))
+    own = windows.windows(data, windows.predicted_events(data))
     windows.write(tmp_path / "rows.csv", own, 13)
     assert (windows.read(tmp_path / "rows.csv", 13) == own).all()

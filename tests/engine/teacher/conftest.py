@@ -1,4 +1,4 @@
-"""A teacher small enough for a test: a random Llama, a random student, a phrasebook of letters."""
+"""A teacher small enough for a test: a random Llama, a random student, a tokenizer of letters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from engine.backbone.slots import Vocabulary
 from engine.config import load
 from engine.data.sequences import Sequences
 from engine.student.model import SequenceModel
+from engine.teacher.frozen_student import FrozenStudent
 from engine.teacher.head import RankHead
 from engine.teacher.lora.gate import make_gate
 from engine.teacher.lora.moe_lora import adapt, adapters
@@ -20,7 +21,6 @@ from engine.teacher.lora.projector import Projector
 from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Teacher
 from engine.teacher.prompting.tokenizer import PromptTokenizer
-from engine.teacher.users import Student
 
 ITEMS, WIDTH, LETTERS = 12, 8, 40
 NAMES = [chr(ord("a") + k % 26) * (1 + k % 3) for k in range(ITEMS + 1)]
@@ -28,11 +28,11 @@ NAMES = [chr(ord("a") + k % 26) * (1 + k % 3) for k in range(ITEMS + 1)]
 
 @dataclass(frozen=True)
 class Tiny:
-    """What a test of asking needs."""
+    """A small teacher with its student, tokenizer and data."""
 
     teacher: Teacher
-    student: Student
-    book: PromptTokenizer
+    student: FrozenStudent
+    tokenizer: PromptTokenizer
     data: Sequences
 
 
@@ -62,7 +62,7 @@ def tiny() -> Callable[[], Tiny]:
         nn.init.normal_(head.query.weight)
         nn.init.normal_(head.read.weight)
         words = [f"student.hidden={WIDTH}", "student.max_length=20", "student.blocks=1"]
-        student = Student.of(SequenceModel(ITEMS, load(words).student).eval())
+        student = FrozenStudent.of(SequenceModel(ITEMS, load(words).student).eval())
         vocabulary = Vocabulary(letters, lambda ids: "", " ", 1, 0, 2, 3, 4)
         draw = np.random.default_rng(0)
         return Tiny(

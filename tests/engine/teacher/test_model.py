@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from engine.backbone import language
 from engine.errors import RunError
 from engine.stages import STAGES
-from engine.teacher.head import RankHead, Seen
+from engine.teacher.head import RankHead, VisibleHistory
 from engine.teacher.lora.gate import ResNetGate, make_gate
 from engine.teacher.lora.moe_lora import adapt, adapters
 from engine.teacher.lora.projector import Projector
@@ -62,7 +62,7 @@ def inputs(rows: slice = slice(None)) -> Inputs:
     return Inputs(ids[rows], slots.reshape(-1), vectors[rows].reshape(-1, 6), users[rows], None)
 
 
-SEEN = Seen(torch.arange(21).view(3, 7) % 9, torch.arange(21) // 7, torch.arange(21) % 7)
+VISIBLE = VisibleHistory(torch.arange(21).view(3, 7) % 9, torch.arange(21) // 7, torch.arange(21) % 7)
 
 
 def states(made: Teacher, given: Inputs) -> Tensor:
@@ -84,7 +84,7 @@ def test_another_user_changes_that_rows_answer_and_no_other() -> None:
     torch.testing.assert_close(before[[0, 2]], after[[0, 2]])
 
 
-def test_what_stands_behind_a_token_cannot_change_it() -> None:
+def test_tokens_after_a_token_cannot_change_its_state() -> None:
     made, given = teacher(), inputs()
     shorter = Inputs(given.ids[:, :6], torch.tensor([2, 5, 8, 11, 14, 17]), given.vectors, given.users, None)
     torch.testing.assert_close(states(made, shorter), states(made, given)[:, :6], rtol=1e-5, atol=1e-6)
@@ -93,8 +93,8 @@ def test_what_stands_behind_a_token_cannot_change_it() -> None:
 def test_only_the_declared_parameters_learn_and_all_of_them_do() -> None:
     made, given = teacher().train(), inputs()
     assert made.head is not None
-    users = made.head.users(torch.randn(21, 6), states(made, given).reshape(-1, 16), SEEN)
-    (users @ made.head.table(torch.randn(9, 6)).T).square().mean().backward()
+    queries = made.head.queries(torch.randn(21, 6), states(made, given).reshape(-1, 16), VISIBLE)
+    (queries @ made.head.table(torch.randn(9, 6)).T).square().mean().backward()
     declared = {id(value) for group in made.groups().values() for value in group}
     for name, value in made.named_parameters():
         assert value.requires_grad == (id(value) in declared), name
@@ -104,15 +104,15 @@ def test_only_the_declared_parameters_learn_and_all_of_them_do() -> None:
 @pytest.mark.parametrize(
     ("layers", "bands"), [(1, ["0"]), (2, ["0", "1"]), (3, ["0", "1", "2"]), (7, ["0-2", "3-4", "5-6"])]
 )
-def test_the_experts_gradients_are_told_by_depth_and_every_parameter_once(layers: int, bands: list[str]) -> None:
+def test_the_experts_gradients_are_grouped_by_depth_and_every_parameter_once(layers: int, bands: list[str]) -> None:
     made = teacher(layers=layers)
-    told, whole = made.bands(), made.groups()
-    assert list(told)[: 2 * len(bands)] == [f"{name}.{band}" for name in ("lora_a", "lora_b") for band in bands]
-    assert {name.partition(".")[0] for name in told} == set(whole) == set(STAGES["teacher"].groups)
-    ids = [id(value) for group in told.values() for value in group]
+    bands_of, whole = made.bands(), made.groups()
+    assert list(bands_of)[: 2 * len(bands)] == [f"{name}.{band}" for name in ("lora_a", "lora_b") for band in bands]
+    assert {name.partition(".")[0] for name in bands_of} == set(whole) == set(STAGES["teacher"].groups)
+    ids = [id(value) for group in bands_of.values() for value in group]
     assert sorted(ids) == sorted(id(value) for group in whole.values() for value in group)
     last = dict(adapters(made.language_model))[f"model.layers.{layers - 1}.self_attn.q_proj"]
-    assert any(value is last.lora_b for value in told[f"lora_b.{bands[-1]}"])
+    assert any(value is last.lora_b for value in bands_of[f"lora_b.{bands[-1]}"])
 
 
 def test_training_mode_reaches_the_experts_dropout_and_nothing_frozen() -> None:
@@ -157,9 +157,20 @@ def test_an_adapter_holds_what_was_trained_with_its_buffers_and_nothing_frozen(t
     assert "gate.bn1.running_mean" in names and "head.query.weight" in names and "projector.inner.bias" in names
     assert not any("weight" in name and "lora" in name for name in names)
     learned = sum(len(group) for group in made.groups().values())
-    chosen = ("head.trust", "head.voice")
+    chosen = ("head.student_weight", "head.lm_weight")
     buffers = [name for name in names if "running" in name or "num_batches" in name or name in chosen]
     assert len(names) == learned + len(buffers)
+
+
+def test_an_adapter_with_the_older_names_of_the_heads_weights_is_read(tmp_path: Path) -> None:
+    made, other, path = teacher(), teacher(), tmp_path / "adapter.safetensors"
+    assert made.head is not None and other.head is not None
+    made.head.student_weight.fill_(0.2)
+    made.head.lm_weight.fill_(0.3)
+    older = {"head.student_weight": "head.trust", "head.lm_weight": "head.voice"}
+    save_file({older.get(name, name): value.clone() for name, value in made.trained().items()}, path)
+    other.load(path)
+    assert [round(float(value), 6) for value in (other.head.student_weight, other.head.lm_weight)] == [0.2, 0.3]
 
 
 @pytest.mark.parametrize("change", ["missing", "shape", "damaged"])
@@ -174,12 +185,6 @@ def test_an_adapter_that_does_not_fit_is_refused(tmp_path: Path, change: str) ->
         path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(RunError, match="run teacher --again"):
         teacher().load(path)
-
-
-def test_slots_start_at_their_tokens_own_embedding() -> None:
-    projector, embedding = Projector(6, 16), torch.randn(16)
-    projector.start_at(embedding)
-    torch.testing.assert_close(projector(torch.randn(4, 6)), embedding.expand(4, 16))
 
 
 @pytest.mark.real
@@ -217,8 +222,8 @@ def test_left_padded_prompts_predict_what_the_published_model_predicts_unpadded(
     right, mask = golden["eval.input_ids"], golden["eval.attention_mask"]
     length, width = mask.sum(dim=1), right.shape[1]
     assert len(length.unique()) > 1
-    places = (torch.arange(width) - (width - length)[:, None]) % width
-    ids, mask = right.gather(1, places), mask.gather(1, places)
+    columns = (torch.arange(width) - (width - length)[:, None]) % width
+    ids, mask = right.gather(1, columns), mask.gather(1, columns)
     users = golden["hybrid.user_embeds"][:, 0]
     given = Inputs(ids, *filled(golden, ids), users, mask)
     logits = made.language_model.lm_head(made.states(given, made.gates(users))[:, -1])

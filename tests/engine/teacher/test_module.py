@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.teacher.module import Shares, accumulated
+from engine.teacher.module import StepSplit, accumulated
 
 
 def test_gradients_of_parts_are_those_of_the_whole() -> None:
@@ -40,24 +40,24 @@ def test_parts_hold_no_graph_of_each_other() -> None:
     used = nn.Parameter(torch.ones(2))
     total = accumulated(lambda k: used.square().sum(), 2, [used])
     with torch.no_grad():
-        used.mul_(100)  # activations would notice that they are stale
+        used.mul_(100)  # saved activations would raise an error
     total.backward()
     assert used.grad is not None and used.grad.tolist() == pytest.approx([4.0, 4.0])
 
 
 @pytest.mark.parametrize(("pieces", "processes"), [(1, 1), (3, 1), (1, 2), (2, 3), (4, 4)])
-def test_the_weighted_means_of_all_shares_average_to_the_mean_of_the_step(pieces: int, processes: int) -> None:
+def test_the_weighted_means_of_all_parts_average_to_the_mean_of_the_step(pieces: int, processes: int) -> None:
     torch.manual_seed(0)
-    terms = [torch.randn(count) for count in (3, 1, 4, 1, 5, 9, 2)]  # of seven questions
+    terms = [torch.randn(count) for count in (3, 1, 4, 1, 5, 9, 2)]  # of seven prompts
     whole, found, dealt = torch.cat(terms), [], []
     for rank in range(processes):
-        shares, total = Shares(pieces, rank, processes), torch.zeros(())
+        split, total = StepSplit(pieces, rank, processes), torch.zeros(())
         for k in range(pieces):
-            places = shares(len(terms), k)
-            own = torch.cat([terms[place] for place in places])
-            weight = shares.weight(len(own), len(whole), k, len(terms))
+            chosen = split(len(terms), k)
+            own = torch.cat([terms[index] for index in chosen])
+            weight = split.weight(len(own), len(whole), k, len(terms))
             total = total + weight * own.mean()
-            dealt += places.tolist() if weight else []
+            dealt += chosen.tolist() if weight else []
         found.append(total)
     assert sorted(dealt) == list(range(7))
     torch.testing.assert_close(torch.stack(found).mean(), whole.mean())

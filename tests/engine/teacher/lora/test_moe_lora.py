@@ -113,9 +113,9 @@ def test_dropout_acts_in_training_only_and_keeps_the_mean() -> None:
     quiet = run(made, x, gate)
     assert torch.equal(quiet, run(made, x, gate))
     made.train()
-    drawn = torch.stack([run(made, x, gate) for _ in range(4000)])
-    assert (drawn[0] != quiet).any()
-    assert (drawn.mean(dim=0) - quiet).abs().max() < 6 * drawn.std(dim=0).max() / math.sqrt(4000)
+    step_generator = torch.stack([run(made, x, gate) for _ in range(4000)])
+    assert (step_generator[0] != quiet).any()
+    assert (step_generator.mean(dim=0) - quiet).abs().max() < 6 * step_generator.std(dim=0).max() / math.sqrt(4000)
 
 
 def test_missing_or_wrong_expert_weights_are_an_error_with_a_remedy() -> None:

@@ -1,4 +1,4 @@
-"""The generate objective: what is learned is the answer, and how an answer is got does not depend on the batch."""
+"""The generate objective: only answers are learned, and an answer does not depend on the batch."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,8 +15,8 @@ from engine.data.sequences import Rows
 from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
-from engine.teacher.build import Built
-from engine.teacher.objectives.generate import AT_ONCE, GenerateCollator, likelihoods, task, token_losses
+from engine.teacher.build import TeacherSetup
+from engine.teacher.objectives.generate import AT_ONCE, GenerateCollator, likelihoods, objective, token_losses
 from engine.teacher.prompting.tokenizer import PromptTokenizer
 
 NAMES = [chr(ord("a") + k % 26) * (1 + k % 3) for k in range(13)]
@@ -27,8 +27,8 @@ HISTORY = np.asarray([[1, 2, 3], [4, 0, 0]])
 CANDIDATES = np.asarray([[5, 6, 7], [8, 5, 9]])
 
 
-def telling(tiny: Any) -> GenerateCollator:
-    return GenerateCollator(Built(tiny.teacher, tiny.student, tiny.book, [TEMPLATE], []), True, "cpu")
+def collator_of(tiny: Any) -> GenerateCollator:
+    return GenerateCollator(TeacherSetup(tiny.teacher, tiny.student, tiny.tokenizer, [TEMPLATE], []), True, "cpu")
 
 
 def users(rows: int = 2) -> torch.Tensor:
@@ -37,30 +37,30 @@ def users(rows: int = 2) -> torch.Tensor:
 
 def test_only_the_answer_is_learned_and_its_loss_is_that_of_a_loop(tiny: Make) -> None:
     made = tiny()
-    told = telling(made)(TEMPLATE, HISTORY, users(), CANDIDATES, np.asarray([6, 5]))
-    gates = made.teacher.gates(told.inputs.users)
-    losses, row = token_losses(made.teacher, told, gates)
-    states = made.teacher.states(told.inputs, gates)
-    place = 0
+    batch = collator_of(made)(TEMPLATE, HISTORY, users(), CANDIDATES, np.asarray([6, 5]))
+    gates = made.teacher.gates(batch.inputs.users)
+    losses, row = token_losses(made.teacher, batch, gates)
+    states = made.teacher.states(batch.inputs, gates)
+    count = 0
     for b in range(2):
-        answer = made.book.answers(np.asarray([[6, 5][b]]))[0][0].tolist()
-        labelled = (told.labels[b] != -100).nonzero()[:, 0]
-        assert told.labels[b, labelled].tolist() == answer
+        answer = made.tokenizer.answers(np.asarray([[6, 5][b]]))[0][0].tolist()
+        labelled = (batch.labels[b] != -100).nonzero()[:, 0]
+        assert batch.labels[b, labelled].tolist() == answer
         for t in labelled.tolist():
             scores = made.teacher.language_model.lm_head(states[b, t - 1]).double()
-            expected = torch.logsumexp(scores, 0) - scores[told.labels[b, t]]
-            torch.testing.assert_close(losses[place].double(), expected, rtol=1e-5, atol=1e-6)
-            assert int(row[place]) == b
-            place += 1
-    assert place == len(losses)
+            expected = torch.logsumexp(scores, 0) - scores[batch.labels[b, t]]
+            torch.testing.assert_close(losses[count].double(), expected, rtol=1e-5, atol=1e-6)
+            assert int(row[count]) == b
+            count += 1
+    assert count == len(losses)
 
 
 def greedy(made: Any, rows: slice) -> list[list[int]]:
-    told = telling(made)(TEMPLATE, HISTORY[rows], users()[rows], CANDIDATES[rows], left=True)
-    assert told.inputs.mask is not None
-    with made.teacher.routing.of(made.teacher.gates(told.inputs.users)):
+    batch = collator_of(made)(TEMPLATE, HISTORY[rows], users()[rows], CANDIDATES[rows], left=True)
+    assert batch.inputs.mask is not None
+    with made.teacher.routing.of(made.teacher.gates(batch.inputs.users)):
         tokens = language.greedy(
-            made.teacher.language_model, made.teacher.embed(told.inputs), told.inputs.mask, [made.book.stop], 6
+            made.teacher.language_model, made.teacher.embed(batch.inputs), batch.inputs.mask, [made.tokenizer.stop], 6
         )
     return tokens.tolist()
 
@@ -75,16 +75,16 @@ def test_left_padded_generation_equals_unpadded(tiny: Make) -> None:
 
 def test_generation_with_a_cache_equals_reading_everything_again(tiny: Make) -> None:
     made = tiny()
-    told = telling(made)(TEMPLATE, HISTORY[:1], users(1), CANDIDATES[:1])
-    ids, expected = told.inputs.ids, []
-    gates = made.teacher.gates(told.inputs.users)
-    embeddings = made.teacher.embed(told.inputs)
+    batch = collator_of(made)(TEMPLATE, HISTORY[:1], users(1), CANDIDATES[:1])
+    ids, expected = batch.inputs.ids, []
+    gates = made.teacher.gates(batch.inputs.users)
+    embeddings = made.teacher.embed(batch.inputs)
     for _ in range(6):
         with made.teacher.routing.of(gates):
             last = language.states(made.teacher.language_model, embeddings)[:, -1]
         token = made.teacher.language_model.lm_head(last).argmax(dim=1)
         expected.append(int(token))
-        if int(token) == made.book.stop:
+        if int(token) == made.tokenizer.stop:
             break
         embeddings = torch.cat([embeddings, made.teacher.language_model.get_input_embeddings()(token[:, None])], dim=1)
     assert greedy(made, slice(0, 1))[0] == expected and ids.shape[0] == 1
@@ -92,36 +92,36 @@ def test_generation_with_a_cache_equals_reading_everything_again(tiny: Make) -> 
 
 def test_text_only_prompts_leave_the_projector_out(tiny: Make) -> None:
     made = tiny()
-    told = telling(made)(TEMPLATE, HISTORY, users(), CANDIDATES, np.asarray([6, 5]), hybrid=False)
-    losses, _ = token_losses(made.teacher, told, made.teacher.gates(told.inputs.users))
+    batch = collator_of(made)(TEMPLATE, HISTORY, users(), CANDIDATES, np.asarray([6, 5]), hybrid=False)
+    losses, _ = token_losses(made.teacher, batch, made.teacher.gates(batch.inputs.users))
     losses.mean().backward()
     assert all(value.grad is None for value in made.teacher.projector.parameters())
     assert made.teacher.gate.scores.weight.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("second_begin", [False, True])
-def test_candidates_scored_behind_a_prompt_that_is_read_once_score_as_whole_prompts_do(
-    tiny: Make, second_begin: bool
-) -> None:
+def test_candidates_scored_after_a_shared_prompt_score_as_whole_prompts_do(tiny: Make, second_begin: bool) -> None:
     made = tiny()
-    made = replace(made, book=PromptTokenizer(NAMES, made.book.vocabulary, 200, 6, second_begin))
-    asked, candidates = telling(made), np.asarray([[5, 6, 7, 9, 10, 11, 12], [8, 5, 9, 1, 2, 3, 6]])
+    made = replace(made, tokenizer=PromptTokenizer(NAMES, made.tokenizer.vocabulary, 200, 6, second_begin))
+    collator, candidates = collator_of(made), np.asarray([[5, 6, 7, 9, 10, 11, 12], [8, 5, 9, 1, 2, 3, 6]])
     assert candidates.shape[1] > AT_ONCE
-    assert len({len(ids) for ids in made.book.answers(candidates.reshape(-1))[0].tolist()}) == 1  # padded to one width
-    assert len(set(made.book.answers(candidates.reshape(-1))[1].tolist())) > 1
-    built = Built(made.teacher, made.student, made.book, [TEMPLATE], [])
-    found = likelihoods(built, asked, HISTORY, users(), candidates)
-    for place in range(7):
-        told = asked(TEMPLATE, HISTORY, users(), candidates, candidates[:, place])
-        losses, row = token_losses(made.teacher, told, made.teacher.gates(told.inputs.users))
+    assert (
+        len({len(ids) for ids in made.tokenizer.answers(candidates.reshape(-1))[0].tolist()}) == 1
+    )  # padded to one width
+    assert len(set(made.tokenizer.answers(candidates.reshape(-1))[1].tolist())) > 1
+    setup = TeacherSetup(made.teacher, made.student, made.tokenizer, [TEMPLATE], [])
+    found = likelihoods(setup, collator, HISTORY, users(), candidates)
+    for k in range(7):
+        batch = collator(TEMPLATE, HISTORY, users(), candidates, candidates[:, k])
+        losses, row = token_losses(made.teacher, batch, made.teacher.gates(batch.inputs.users))
         expected = torch.zeros(2).index_add_(0, row, -losses)
-        torch.testing.assert_close(found[:, place], expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(found[:, k], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_as_released_an_answer_begins_with_the_token_that_begins_every_text(tiny: Make) -> None:
     made = tiny()
-    plain, released = (PromptTokenizer(NAMES, made.book.vocabulary, 200, 6, second) for second in (False, True))
-    begin = made.book.vocabulary.begin
+    plain, released = (PromptTokenizer(NAMES, made.tokenizer.vocabulary, 200, 6, second) for second in (False, True))
+    begin = made.tokenizer.vocabulary.begin
     one = plain.assemble(TEMPLATE, HISTORY, CANDIDATES, np.asarray([6, 5]))
     two = released.assemble(TEMPLATE, HISTORY, CANDIDATES, np.asarray([6, 5]))
     for row in range(2):
@@ -135,7 +135,7 @@ def test_parts_of_a_step_whose_answers_differ_in_length_make_up_the_whole_step(
 ) -> None:
     """Every token of a step counts the same, however the step is cut and dealt out."""
     made = tiny()
-    built = Built(made.teacher, made.student, made.book, [TEMPLATE], NAMES)
+    setup = TeacherSetup(made.teacher, made.student, made.tokenizer, [TEMPLATE], NAMES)
     run = Run.open(Store(tmp_path).create(RunInfo(new_id("teacher"), "teacher", "test", 1, "0" * 16), ""))
 
     def losses(accumulate: int, processes: int) -> list[torch.Tensor]:
@@ -145,8 +145,8 @@ def test_parts_of_a_step_whose_answers_differ_in_length_make_up_the_whole_step(
         found = []
         for rank in range(processes):
             monkeypatch.setattr("engine.teacher.objectives.generate.rank", lambda rank=rank: rank)
-            work = task(settings, built, made.data, TASK_ROWS, run, "cpu", processes)
-            parts = [[work.part(step, k) for k in range(accumulate)] for step in range(2)]
+            made_objective = objective(settings, setup, made.data, TASK_ROWS, run, "cpu", processes)
+            parts = [[made_objective.part(step, k) for k in range(accumulate)] for step in range(2)]
             found.append([sum(part.weight * part.loss for part in step) for step in parts])
             lengths = {part.weight for part in parts[0]}
             assert accumulate * processes == 1 or len(lengths) > 1 or processes > 1  # the answers differ in length

@@ -1,5 +1,7 @@
 """Prompts put together from pieces equal prompts tokenised one by one."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,6 @@ from hypothesis import strategies as st
 
 from engine.backbone.slots import SPECIALS, Vocabulary
 from engine.errors import ConfigError
-from engine.teacher.prompting.prompts import fill
 from engine.teacher.prompting.tokenizer import NO_LABEL, Prompts, PromptTokenizer
 
 TITLES = ["", "Alpha", "Beta Two", "Gamma: The Long One", "Delta", ""]
@@ -26,7 +27,7 @@ def unread(tokens: list[int]) -> str:
     return "".join(map(chr, tokens))
 
 
-def book(longest: int = 1000, longest_title: int = 50, space: str = " ") -> PromptTokenizer:
+def tokenizer(longest: int = 1000, longest_title: int = 50, space: str = " ") -> PromptTokenizer:
     vocabulary = Vocabulary(letters, unread, space, BEGIN, PADDING, HISTORY, CANDIDATE, PLAIN)
     return PromptTokenizer(TITLES, vocabulary, longest, longest_title)
 
@@ -41,35 +42,35 @@ def rows(*histories: list[int]) -> np.ndarray:
     return np.asarray([[0] * (length - len(history)) + history for history in histories])
 
 
-def test_a_prompt_is_its_text() -> None:
+def test_a_prompt_is_its_text(fill: Callable[..., str]) -> None:
     """Only the blanks around slots differ: a slot is a token of its own and needs none."""
-    made = book().assemble(TEMPLATE, rows([1, 2], [3]))
+    made = tokenizer().assemble(TEMPLATE, rows([1, 2], [3]))
     expected = fill(TEMPLATE, ["Alpha", "Beta Two"]).replace(" [HistoryEmb]", "[HistoryEmb]")
     assert text(made, 0) == "<s>" + expected
     assert text(made, 1) == "<s>Seen Gamma: The Long One[HistoryEmb] so far. Next:"
 
 
 def test_every_slot_carries_its_item_and_nothing_else_does() -> None:
-    made = book().assemble(OFFER, rows([1, 2], [4]), rows([3, 1], [2, 4]))
+    made = tokenizer().assemble(OFFER, rows([1, 2], [4]), rows([3, 1], [2, 4]))
     for row, items in enumerate(([1, 2, 3, 1], [4, 2, 4])):
         assert made.items[row][made.items[row] > 0].tolist() == items
     assert (np.isin(made.ids, (HISTORY, CANDIDATE)) == (made.items > 0)).all()
 
 
 def test_text_only_prompts_carry_no_item() -> None:
-    made = book().assemble(OFFER, rows([1]), rows([3]), slots=False)
+    made = tokenizer().assemble(OFFER, rows([1]), rows([3]), slots=False)
     assert (made.items == 0).all() and text(made, 0).count("[PH]") == 2
 
 
 def test_labels_are_the_answer_and_its_end() -> None:
-    made = book().assemble(TEMPLATE, rows([1], [2, 3]), answers=np.asarray([2, 4]))
+    made = tokenizer().assemble(TEMPLATE, rows([1], [2, 3]), answers=np.asarray([2, 4]))
     for row, title in enumerate((" Beta Two\n", " Delta\n")):
         assert "".join(map(chr, made.labels[row][made.labels[row] != NO_LABEL])) == title
         assert text(made, row).endswith(title)
 
 
 def test_padding_on_the_left_moves_a_prompt_and_changes_nothing_in_it() -> None:
-    right, left = (book().assemble(TEMPLATE, rows([1], [2, 3]), left=left) for left in (False, True))
+    right, left = (tokenizer().assemble(TEMPLATE, rows([1], [2, 3]), left=left) for left in (False, True))
     assert (left.mask[:, -1] == 1).all() and (right.mask[:, 0] == 1).all()
     assert [text(left, row) for row in range(2)] == [text(right, row) for row in range(2)]
     assert left.items[0][left.mask[0] == 1].tolist() == right.items[0][right.mask[0] == 1].tolist()
@@ -79,8 +80,8 @@ def test_padding_on_the_left_moves_a_prompt_and_changes_nothing_in_it() -> None:
 @given(st.lists(st.lists(st.integers(1, 4), max_size=6), min_size=1, max_size=4), st.integers(40, 120))
 def test_what_does_not_fit_is_left_out_from_the_oldest_item_on(histories: list[list[int]], longest: int) -> None:
     history = rows(*([*histories, [1]]))
-    made = book(longest).assemble(TEMPLATE, history)
-    whole = book().assemble(TEMPLATE, history)
+    made = tokenizer(longest).assemble(TEMPLATE, history)
+    whole = tokenizer().assemble(TEMPLATE, history)
     for row, items in enumerate([*histories, [1]]):
         kept = made.history[row][made.history[row] > 0].tolist()
         assert kept == items[len(items) - len(kept) :]
@@ -94,7 +95,7 @@ def test_what_does_not_fit_is_left_out_from_the_oldest_item_on(histories: list[l
 
 
 def test_a_title_longer_than_the_context_is_cut_and_keeps_its_slot() -> None:
-    made = book(longest=30, longest_title=6).assemble(TEMPLATE, rows([3]))
+    made = tokenizer(longest=30, longest_title=6).assemble(TEMPLATE, rows([3]))
     assert text(made, 0) == "<s>Seen Gamma[HistoryEmb] so far. Next:"
 
 
@@ -102,11 +103,11 @@ def test_a_context_too_short_for_one_title_is_refused_with_a_remedy() -> None:
     with pytest.raises(
         ConfigError, match=r"teacher\.context: the prompt does not fit into 25 tokens[\s\S]*title_tokens"
     ):
-        book(longest=25).assemble(TEMPLATE, rows([3]))
+        tokenizer(longest=25).assemble(TEMPLATE, rows([3]))
 
 
 def test_an_item_without_a_title_is_named_and_an_empty_history_is_empty() -> None:
-    made = book().assemble(TEMPLATE, np.asarray([[5], [0]]))
+    made = tokenizer().assemble(TEMPLATE, np.asarray([[5], [0]]))
     assert "untitled item 5[HistoryEmb]" in text(made, 0)
     assert text(made, 1) == "<s>Seen so far. Next:"
 

@@ -1,4 +1,4 @@
-"""The frozen student's states, computed once, are those it would give any row by itself."""
+"""The frozen student's states, computed together, are those of each row by itself."""
 
 import numpy as np
 import torch
@@ -6,17 +6,17 @@ import torch
 from engine.config import load
 from engine.data.sequences import Rows, Sequences
 from engine.student.model import SequenceModel
-from engine.teacher.users import Student
+from engine.teacher.frozen_student import FrozenStudent
 
 
-def student() -> Student:
+def student() -> FrozenStudent:
     torch.manual_seed(0)
     settings = load(["student.hidden=8", "student.max_length=5", "student.blocks=1"]).student
-    return Student.of(SequenceModel(30, settings).eval())
+    return FrozenStudent.of(SequenceModel(30, settings).eval())
 
 
 def test_the_state_after_each_event_is_that_of_its_own_history() -> None:
-    """Also behind the longest window, where the oldest items drop out one by one."""
+    """Also beyond the longest window, where the oldest items drop out one by one."""
     made, draw = student(), np.random.default_rng(0)
     offsets = np.asarray([0, 12, 13, 20])
     data = Sequences(draw.integers(1, 31, 20).astype(np.int32), offsets, np.arange(3))
@@ -32,8 +32,8 @@ def test_a_held_out_rows_state_does_not_see_its_target() -> None:
     made = student()
     items = np.asarray([3, 4, 5, 6], dtype=np.int32)
     other = np.asarray([3, 4, 5, 9], dtype=np.int32)
-    place = np.asarray([0]), np.asarray([3]), np.asarray([0])
-    found = [made.after_rows(Rows(kept, *place), "cpu", lambda: None) for kept in (items, other)]
+    span = np.asarray([0]), np.asarray([3]), np.asarray([0])
+    found = [made.after_rows(Rows(kept, *span), "cpu", lambda: None) for kept in (items, other)]
     assert torch.equal(*found)
 
 

@@ -1,4 +1,4 @@
-"""What the frozen student knows of users and items, computed once: the teacher reads it and never changes it.
+"""User states and item vectors of the frozen student, which the teacher reads and never changes.
 
 Letters: E events, R rows, D width of the student, n items.
 """
@@ -18,7 +18,7 @@ SEQUENCES_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
-class Student:
+class FrozenStudent:
     """A frozen student's item table and biases: item i's score after state u is <u, table_i> + bias_i."""
 
     model: SequenceModel
@@ -27,8 +27,8 @@ class Student:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, model: SequenceModel) -> "Student":
-        """Reads a model that is in evaluation mode."""
+    def of(cls, model: SequenceModel) -> "FrozenStudent":
+        """Of a model, which is put into evaluation mode."""
         table, bias = model.item_table()
         return cls(model.eval().requires_grad_(False), table.detach().clone(), None if bias is None else bias.detach())
 
@@ -47,7 +47,7 @@ class Student:
             states[torch.from_numpy(start)[row] + column] = found[row, column]
             tick()
         order = np.arange(len(sequences.items)) - np.repeat(sequences.offsets[:-1], events)
-        later = np.flatnonzero(order >= longest)  # what a single window from the first event does not reach
+        later = np.flatnonzero(order >= longest)  # not reached by a window from the first event
         if len(later):
             states[torch.from_numpy(later)] = user_vectors(
                 self.model, sequences.items, later - longest + 1, later + 1, device, tick

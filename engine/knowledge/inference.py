@@ -1,0 +1,147 @@
+"""Runs a teacher over the training rows, in shards that survive a stop, and over the held-out histories.
+
+Letters: R rows, Q prompts, E experts, W width of a query vector, D of the student's states, n items.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.config.settings.knowledge import KnowledgeSettings
+from engine.data.sequences import Rows, Sequences
+from engine.knowledge import query_selection
+from engine.knowledge.scorers import Scorer
+from engine.metrics import ranking
+from engine.runs.run import Run, Stopped
+from engine.stages import VAL_NDCG
+from engine.teacher.frozen_student import FrozenStudent
+from engine.teacher.module import report_gate
+from engine.teacher.prompting.spans import PromptSpans, heldout_spans, training_spans
+
+Ints = NDArray[Any]
+REQUESTS = 20  # rows predicted one by one to measure the time of a request
+
+
+class TeacherInference:
+    """One teacher, one template, and the shards of its rankings."""
+
+    def __init__(
+        self,
+        settings: KnowledgeSettings,
+        student: FrozenStudent,
+        scorers: Sequence[Scorer],
+        history: int,
+        run: Run,
+        device: str,
+    ) -> None:
+        """``scorers`` read the same query vectors differently; ``held_out`` chooses one on validation rows."""
+        self.settings, self.student, self.scorers, self.history = settings, student, scorers, history
+        self.scorer, self.run, self.device = scorers[0], run, device
+
+    def shards(self, sequences: Sequences, text: Tensor) -> list[Path]:
+        """A file of rankings and expert weights for every ``settings.shard`` prompts; existing files are kept.
+
+        Rows of ``settings.last_position`` are among the others, behind those of the same user.
+        """
+        settings, run = self.settings, self.run
+
+        def tick() -> None:
+            run.progress(0, 1, "read student", unit="tables")
+
+        states = self.student.after_events(sequences, self.device, tick)  # [E, D]
+        spans = training_spans(sequences, self.history, self.scorer.targets, last_position=settings.last_position)
+        prompt, last = spans.positions
+        selected = np.isin(np.arange(len(last)), self.selected(sequences, states, spans, text))
+        wanted = np.flatnonzero(np.bincount(prompt[selected], minlength=len(spans)))
+        files, resumed, seconds, rows = [], 0, 0.0, 0
+        for start in range(0, len(wanted), settings.shard):
+            files.append(run.checkpoints / f"shard-{start // settings.shard:06d}.safetensors")
+            if files[-1].exists():
+                resumed = start + settings.shard
+                continue
+            if resumed:
+                run.resumed(resumed)
+                resumed = 0
+            chosen = wanted[start : start + settings.shard]
+            positions = spans.positions_of(chosen)
+            since = time.monotonic()
+            queries, gates = self.scorer.queries(spans.some(chosen), states, last[positions], tick)
+            kept = selected[positions]
+            ends = last[positions][kept]
+            seen = self._histories(sequences, ends) if settings.hide_seen else None
+            items, distances = self.scorer.first(queries[torch.from_numpy(kept)].to(self.device), seen)
+            seconds, rows = seconds + time.monotonic() - since, rows + len(ends)
+            weights = gates.repeat_interleave(torch.from_numpy(spans.count[chosen]), dim=0)[torch.from_numpy(kept)]
+            with run.checkpoint(files[-1].name) as path:
+                found = {"items": items, "distances": distances, "weights": weights.contiguous()}
+                save_file({"rows": torch.from_numpy(ends + 1)} | found, path)
+            done = min(start + settings.shard, len(wanted))
+            report_gate(run, done, weights)
+            run.progress(done, len(wanted), "ask", unit="prompts")
+            if run.stop_requested and done < len(wanted):
+                raise Stopped(f"stopped after {done} of {len(wanted)} prompts, whose answers are kept")
+        run.note(rows=int(selected.sum()), rows_per_second=round(rows / seconds, 1) if seconds else None)
+        return files
+
+    def selected(self, sequences: Sequences, states: Tensor, spans: PromptSpans, text: Tensor) -> Ints:
+        """Indices of the spans' positions that ``settings.query_selection`` keeps."""
+        settings, student, (prompt, last) = self.settings, self.student, spans.positions
+
+        def value() -> Tensor:
+            users = states[torch.from_numpy(last)].to(self.device)
+            if settings.query_selection == "uncertain":
+                return query_selection.uncertainty(users, student.table, student.bias)
+            seen = self._histories(sequences, last)
+            return query_selection.disagreement(users, student.table, student.bias, text.to(self.device), seen)
+
+        return query_selection.select(settings.query_selection, settings.budget, settings.seed, prompt, value)
+
+    def held_out(self, validation: Rows, test: Sequences) -> dict[str, Tensor]:
+        """Query vectors and expert weights of validation rows and test histories; reports the validation metrics."""
+        found: dict[str, Tensor] = {}
+        histories = Rows(test.items, test.offsets[:-1], test.offsets[1:], test.users)
+        for name, rows in (("validation", validation), ("test", histories)):
+
+            def tick(name: str = name) -> None:
+                self.run.progress(0, 1, f"ask about {name}", unit="sets")
+
+            spans = heldout_spans(rows, self.history + 1)
+            nonempty = np.flatnonzero(spans.count)  # there is no prompt for an empty history
+            states = self.student.after_rows(rows, self.device, tick)
+            queries, gates = self.scorer.queries(spans, states, nonempty, tick)
+            whole = torch.zeros(len(rows), self.scorer.width)
+            whole[torch.from_numpy(nonempty)] = queries
+            found |= {name: whole, f"{name}_gates": gates}
+        self._time_requests(validation)
+        targets = torch.from_numpy(validation.targets.astype(np.int64)).to(self.device)
+        seen = ranking.on_device(validation.items, validation.start, validation.stop, self.device)
+        queries = found["validation"].to(self.device)
+        metrics = [ranking.validation_metrics(scorer.ranks(queries, targets, seen)) for scorer in self.scorers]
+        best = max(range(len(metrics)), key=lambda index: metrics[index][VAL_NDCG.name])
+        self.scorer = self.scorers[best]
+        self.run.evaluation(0, metrics[best], best=True)
+        return found
+
+    def _time_requests(self, rows: Rows) -> None:
+        """Notes how long one row takes by itself: student, prompt and language model together."""
+        taken = []
+        for index in np.flatnonzero(rows.stop > rows.start)[:REQUESTS]:
+            one, since = rows.some(np.array([index])), time.monotonic()
+            state = self.student.after_rows(one, self.device, lambda: None)
+            spans = heldout_spans(one, self.history + 1)
+            self.scorer.queries(spans, state, np.zeros(1, dtype=np.int64), lambda: None)
+            taken.append(time.monotonic() - since)
+        if taken:
+            self.run.note(ms_per_request=round(1e3 * float(np.median(taken)), 3))
+
+    def _histories(self, sequences: Sequences, last: Ints) -> ranking.Histories:
+        """The events of each one's user up to the events ``last``, these included."""
+        first = np.repeat(sequences.offsets[:-1], np.diff(sequences.offsets))[last]
+        return ranking.on_device(sequences.items, first, last + 1, self.device)

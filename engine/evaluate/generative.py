@@ -48,11 +48,10 @@ def among(
             raise Stopped("stopped while the teacher was asked; an evaluation starts over")
 
     for split, candidates in drawn.items():
+        rows = splits[split]
         mixed = np.random.default_rng(settings.seed).permuted(candidates.astype(np.int64), axis=1)
         spoken, likeliest = (
-            CandidateEvaluation(
-                settings, replace(rules, scoring=how), setup, collator, splits[split], mixed, device, tick
-            )(tick)
+            CandidateEvaluation(settings, replace(rules, scoring=how), setup, collator, rows, mixed, device, tick)(tick)
             for how in ("greedy", "likelihood")
         )
         figures = (spoken[METRIC], spoken[f"{METRIC}_of_valid"], spoken["valid_ratio"], likeliest[METRIC])

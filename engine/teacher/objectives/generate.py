@@ -60,14 +60,15 @@ class GenerateCollator:
         hybrid: bool = True,
         left: bool = False,
     ) -> GenerateBatch:
-        slots = self.slots and hybrid
-        prompts = self.tokenizer.assemble(template, history, candidates, answers, slots=slots, left=left)
+        prompts = self.tokenizer.assemble(
+            template, history, candidates, answers, slots=self.slots and hybrid, left=left
+        )
         filled = np.flatnonzero(prompts.items)
-        ids, labels, mask, places = (
+        ids, labels, mask, slots = (
             torch.from_numpy(part).to(self.device) for part in (prompts.ids, prompts.labels, prompts.mask, filled)
         )
         vectors = self._table[torch.from_numpy(prompts.items.reshape(-1)[filled])].to(self.device)
-        inputs = Inputs(ids, places, vectors, users.to(self.device), mask if left else None)
+        inputs = Inputs(ids, slots, vectors, users.to(self.device), mask if left else None)
         return GenerateBatch(inputs, labels, int(prompts.length.sum()), prompts.padding_share)
 
 

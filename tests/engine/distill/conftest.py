@@ -96,12 +96,12 @@ def distill_run(tmp_path: Path) -> Callable[..., Run]:
         knowledge = store.create(
             RunInfo(id=new_id("knowledge"), stage="knowledge", inputs={"data": data.name}, **known), "seed: 1\n"
         )
-        told = knowledge / "artifacts"
-        told.mkdir(exist_ok=True)
-        teacher_of(training, share).save(told / RANKINGS.file)
+        made_knowledge = knowledge / "artifacts"
+        made_knowledge.mkdir(exist_ok=True)
+        teacher_of(training, share).save(made_knowledge / RANKINGS.file)
         if last_position:
-            last_positions_of(training).save(told / LAST_POSITION.file)
-        save_file({"vectors": circle()}, told / ITEM_VECTORS.file)
+            last_positions_of(training).save(made_knowledge / LAST_POSITION.file)
+        save_file({"vectors": circle()}, made_knowledge / ITEM_VECTORS.file)
         inputs = {"data": data.name, "knowledge": knowledge.name}
         info = RunInfo(id=new_id("distill"), stage="distill", inputs=inputs, **known)
         return Run(store.create(info, "seed: 1\n"))

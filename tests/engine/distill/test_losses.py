@@ -16,8 +16,8 @@ from engine.distill import losses, weights
 from engine.student.cross_entropy import cross_entropy
 
 GOLDEN = os.environ.get("ENGINE_GOLDEN")
-TAUGHT = ("default", "k5_gammas", "no_dro", "readme")
-CASES = (*TAUGHT, "no_rd")
+RANKED = ("default", "k5_gammas", "no_dro", "readme")
+CASES = (*RANKED, "no_rd")
 golden = pytest.mark.skipif(GOLDEN is None, reason="ENGINE_GOLDEN does not name the folder of golden vectors")
 
 
@@ -31,9 +31,9 @@ class Case:
         self.config = next(f["config"] for f in fixtures if f["file"] == f"dllm2rec_loss_{name}.safetensors")
         self.scores = torch.nn.functional.pad(raw["logits"], (1, 0), value=-torch.inf).requires_grad_()
         self.target, self.negative = self.own(raw["target"]), self.own(raw["target_neg"])
-        taught, count = raw["sample_index"], self.config["candidate_topk"]
-        self.ranked = self.own(raw["candidates"][taught][:, :count])
-        self.distances = raw["confidences"][taught][:, :count]
+        positions, count = raw["sample_index"], self.config["candidate_topk"]
+        self.ranked = self.own(raw["candidates"][positions][:, :count])
+        self.distances = raw["confidences"][positions][:, :count]
         next_items = self.own(raw["next_items_train"])
         self.ps = losses.propensities(
             torch.bincount(next_items, minlength=self.config["item_num"] + 1), self.config["ps_power"]
@@ -92,7 +92,7 @@ def test_the_base_loss_its_dro_and_the_propensities_are_the_published_ones(name:
 
 
 @golden
-@pytest.mark.parametrize("name", TAUGHT)
+@pytest.mark.parametrize("name", RANKED)
 def test_the_importance_weights_are_the_published_ones(name: str) -> None:
     case = Case(name)
     near(weights.position(case.config["candidate_topk"]).expand(case.ranked.shape), case.raw["weight_position"])
@@ -105,7 +105,7 @@ def test_the_importance_weights_are_the_published_ones(name: str) -> None:
 
 
 @golden
-@pytest.mark.parametrize("name", TAUGHT)
+@pytest.mark.parametrize("name", RANKED)
 def test_the_ranking_distillation_is_the_published_one_and_its_corrected_form(name: str) -> None:
     case = Case(name)
     pairs = losses.ranking_pairs(case.scores, case.ranked, case.negative, as_released=True)
@@ -235,7 +235,7 @@ def test_an_item_that_is_not_valid_counts_nothing_and_the_others_share_its_weigh
     assert got[1].tolist() == [0.0, 0.0, 0.0]
 
 
-def test_a_row_without_a_negative_is_taught_by_the_teachers_items_alone() -> None:
+def test_a_row_without_a_negative_learns_from_the_teachers_items_alone() -> None:
     batch = some(2, 9, 3)
     nothing = torch.zeros(2, dtype=torch.long)
     pairs = losses.ranking_pairs(batch["scores"], batch["ranked"], nothing)

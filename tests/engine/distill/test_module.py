@@ -57,7 +57,7 @@ def module_of(
 
 
 def without(world: World) -> World:
-    """The same world, about which the teacher was never asked."""
+    """The same world without rankings."""
     sequences, rankings, vectors = world
     return sequences, Rankings(rankings.rows[:0], rankings.items[:0], rankings.distances[:0]), vectors
 
@@ -67,14 +67,14 @@ def test_without_anything_of_the_teacher_a_step_is_the_students_own(
     settings: Settings, counting_world: World, loss: str
 ) -> None:
     chosen = settings(**NOTHING | {"student": {"loss": loss, "negatives": 3}})
-    taught = module_of(chosen, counting_world)
-    alone = StudentModule(taught.model, chosen.student, taught.sampler)
+    distilled = module_of(chosen, counting_world)
+    alone = StudentModule(distilled.model, chosen.student, distilled.sampler)
     for step in (0, 5):
-        got, expected = taught.training_step(step, 0)["loss"], alone.training_step(step, 0)
+        got, expected = distilled.training_step(step, 0)["loss"], alone.training_step(step, 0)
         assert got.item() == pytest.approx(expected.item(), rel=1e-6)
         for one, other in zip(
-            torch.autograd.grad(got, taught.model.network.inputs()),
-            torch.autograd.grad(expected, taught.model.network.inputs()),
+            torch.autograd.grad(got, distilled.model.network.inputs()),
+            torch.autograd.grad(expected, distilled.model.network.inputs()),
             strict=True,
         ):
             torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
@@ -103,7 +103,7 @@ def test_the_loss_is_the_sum_of_its_weighted_terms_and_the_shares_add_up_to_one(
 
 @pytest.mark.parametrize("same_shapes", [False, True])
 @pytest.mark.parametrize("own", [{}, {"loss": "bce", "negatives": 2}, {"model": "gru4rec"}])
-def test_at_an_end_the_student_is_drawn_to_the_teachers_distribution_and_nowhere_else(
+def test_at_a_last_position_and_nowhere_else_the_target_is_the_teachers_distribution(
     settings: Settings,
     counting_world: World,
     counting_last: Rankings,
@@ -119,12 +119,12 @@ def test_at_an_end_the_student_is_drawn_to_the_teachers_distribution_and_nowhere
     scores = scored.states.double() @ table.double().T + (0.0 if bias is None else bias.double())
     log_p = torch.log_softmax(scores[:, 1:], dim=1)
     q = torch.softmax(-counting_last.distances[0].double(), dim=0)
-    places = [at for at in range(len(batch.items)) if batch.items[at] and not batch.targets[at]]
+    last = [at for at in range(len(batch.items)) if batch.items[at] and not batch.targets[at]]
     expected = 0.0
-    for at in places:
-        told = counting_last.items[counting_last.rows.tolist().index(int(batch.events[at]))].tolist()
-        expected -= sum(float(q[k]) * float(log_p[at, item - 1].detach()) for k, item in enumerate(told))
-    assert places and out["last_position"].item() == pytest.approx(expected / batch.positions, rel=1e-5)
+    for at in last:
+        ranked = counting_last.items[counting_last.rows.tolist().index(int(batch.events[at]))].tolist()
+        expected -= sum(float(q[k]) * float(log_p[at, item - 1].detach()) for k, item in enumerate(ranked))
+    assert last and out["last_position"].item() == pytest.approx(expected / batch.positions, rel=1e-5)
     assert out["loss"].item() == pytest.approx(
         sum(
             float(out[f"{name}_weight"]) * float(v.detach())
@@ -137,10 +137,10 @@ def test_at_an_end_the_student_is_drawn_to_the_teachers_distribution_and_nowhere
         assert out["base"].item() == pytest.approx(mean / batch.positions, rel=1e-5)
 
 
-def test_a_student_learns_from_the_ends_alone(
+def test_a_student_learns_from_last_positions_alone(
     settings: Settings, counting_world: World, counting_last: Rankings
 ) -> None:
-    """Every target of the data is item 1; the teacher, asked about ends alone, says: those that follow it."""
+    """Every target of the data is item 1; the teacher ranks last positions only, by what follows."""
     nothing = {"injection": {"weight": 0.0}, "ranking": {"weight": 0.0}, "kl": {"weight": 0.0}}
     chosen = settings(**nothing, student={"dropout": 0.0}, last_position=3.0)
     module = module_of(chosen, without(counting_world), last_position=counting_last)
@@ -199,7 +199,7 @@ def test_a_step_is_a_function_of_its_number(settings: Settings, counting_world: 
 
 
 @pytest.mark.parametrize("select", ["kl-divergence", "ground-truth-error"])
-def test_a_selection_keeps_its_share_of_the_answered_positions(
+def test_a_selection_keeps_its_share_of_the_ranked_positions(
     settings: Settings, counting_world: World, select: str
 ) -> None:
     module = module_of(settings(select=select, share=0.25), counting_world)
@@ -213,9 +213,7 @@ def test_a_selection_keeps_its_share_of_the_answered_positions(
 
 
 @pytest.mark.parametrize("as_released", [False, True])
-def test_where_the_teacher_was_not_asked_nothing_is_taught(
-    settings: Settings, counting_world: World, as_released: bool
-) -> None:
+def test_positions_without_a_ranking_get_no_term(settings: Settings, counting_world: World, as_released: bool) -> None:
     chosen = settings(**RELEASED) if as_released else settings(hint=0.0)
     out = module_of(chosen, without(counting_world)).training_step(0, 0)
     assert {name for name in out if name.endswith("_weight")} == (
@@ -257,8 +255,8 @@ def test_a_student_learns_from_its_teacher_what_its_own_data_do_not_hold(
     scores = plain.user_vectors(torch.stack([last - 1, last], dim=1)) @ plain.item_table()[0].T
     scores[:, :2] = -torch.inf  # the padding, and the item that the data name always
     first = scores.topk(5, dim=1).indices
-    told = last[:, None] + torch.arange(1, 4)
-    shared = (first[:, :, None] == told[:, None]).any(dim=1).float().mean()  # chance is 5 / 19
+    ranked = last[:, None] + torch.arange(1, 4)
+    shared = (first[:, :, None] == ranked[:, None]).any(dim=1).float().mean()  # chance is 5 / 19
     assert shared > 0.9
 
 

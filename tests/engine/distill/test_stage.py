@@ -84,7 +84,7 @@ def test_a_stopped_and_resumed_training_ends_with_the_very_numbers_of_an_uninter
 
 
 @pytest.mark.parametrize("model", ["gru4rec", "caser", "sasrec-reference"])
-def test_every_student_can_be_taught_also_as_released(
+def test_every_student_can_be_distilled_also_as_released(
     whole: Config, settings: Settings, distill_run: Callable[..., Run], model: str
 ) -> None:
     base = config.load([f"student={model}", "distill=as-released"]).distill.student
@@ -97,7 +97,7 @@ def test_every_student_can_be_taught_also_as_released(
 
 
 @pytest.mark.parametrize("own", [{}, {"loss": "bce", "negatives": 1}, {"normalise": True}])
-def test_in_half_precision_a_student_is_taught_the_same(
+def test_in_half_precision_a_student_learns_the_same(
     whole: Config, settings: Settings, distill_run: Callable[..., Run], own: dict[str, object]
 ) -> None:
     final = []
@@ -112,7 +112,7 @@ def test_in_half_precision_a_student_is_taught_the_same(
     assert final[1] == pytest.approx(final[0], rel=0.1, abs=0.01)
 
 
-def test_teaching_all_rows_needs_an_answer_to_every_one(
+def test_select_all_needs_a_ranking_of_every_row(
     whole: Config, settings: Settings, distill_run: Callable[..., Run]
 ) -> None:
     partly = distill_run("partly", share=0.5)
@@ -126,7 +126,7 @@ def test_teaching_all_rows_needs_an_answer_to_every_one(
     )
 
 
-def test_ends_that_nobody_was_asked_about_are_told_and_change_nothing(
+def test_missing_last_positions_are_warned_of_and_change_nothing(
     whole: Config, settings: Settings, distill_run: Callable[..., Run]
 ) -> None:
     models = []
@@ -134,7 +134,7 @@ def test_ends_that_nobody_was_asked_about_are_told_and_change_nothing(
         run = distill_run(f"last-{weight}", last_position=False)
         with run:
             distill(of(whole, settings(student={"epochs": 1}, last_position=weight)), run)
-        told = [str(event) for event in history(run.folder).notices if event["k"] == "log"]
-        assert any("no last-position targets" in event for event in told) == (weight > 0)
+        messages = [str(event) for event in history(run.folder).notices if event["k"] == "log"]
+        assert any("no last-position targets" in event for event in messages) == (weight > 0)
         models.append(model_of(run))
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])

@@ -52,10 +52,10 @@ def test_every_position_gets_the_ranking_of_the_event_it_predicts(same_shapes: b
 
 
 @pytest.mark.parametrize("same_shapes", [False, True])
-def test_an_end_gets_the_ranking_of_what_follows_its_own_history(same_shapes: bool) -> None:
+def test_a_last_position_gets_the_ranking_after_its_own_history(same_shapes: bool) -> None:
     data = sequences()
     stops = data.offsets[1:].tolist()
-    items = torch.tensor(stops[:2])[:, None] + torch.arange(6)  # nothing was asked about the third history's end
+    items = torch.tensor(stops[:2])[:, None] + torch.arange(6)  # the third history has none
     targets = TeacherTargets(Rankings(torch.tensor(stops[:2]), items.int(), torch.zeros(2, 6)), 13, 4, "cpu")
     seen = set()
     made = BatchSampler(data, length=3, batch=3, seed=1, random=True, same_shapes=same_shapes, last_position=True)
@@ -84,7 +84,7 @@ def test_knowledge_about_other_data_is_an_error_with_a_remedy() -> None:
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, [3, 5]), (0.1, [5]), (1.0, [0, 1, 3, 5])])
-def test_the_furthest_answered_positions_are_kept(share: float, expected: list[int]) -> None:
+def test_the_ranked_positions_of_largest_value_are_kept(share: float, expected: list[int]) -> None:
     worth = torch.tensor([1.0, -2.0, 99.0, 3.0, 98.0, 5.0])
     answered_ = torch.tensor([True, True, False, True, False, True])
     assert teacher_targets.top_fraction(worth, answered_, share).nonzero()[:, 0].tolist() == expected
@@ -106,9 +106,9 @@ def test_what_is_known_at_a_position_is_the_history_up_to_it(same_shapes: bool) 
     batch = sampler(same_shapes)(0)
     positions = (batch.targets != 0).nonzero()[:, 0]
     history = teacher_targets.known(batch, positions)
-    for place, items in zip(positions.tolist(), history.tolist(), strict=True):
-        order = int(batch.packed.order[place])
-        expected = batch.items[place - order : place + 1].tolist()
+    for position, items in zip(positions.tolist(), history.tolist(), strict=True):
+        order = int(batch.packed.order[position])
+        expected = batch.items[position - order : position + 1].tolist()
         assert items[: order + 1] == expected and not any(items[order + 1 :])
 
 

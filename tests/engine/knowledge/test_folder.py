@@ -24,9 +24,9 @@ def test_a_missing_file_is_named_with_the_command_that_writes_it(tmp_path: Path)
         present(str(tmp_path))
 
 
-def test_brought_knowledge_needs_the_data_alone_and_its_content_decides_about_reuse(tmp_path: Path) -> None:
-    def print_of(place: Path) -> str:
-        settings = config.load([f"knowledge.files={place}"])
+def test_imported_knowledge_needs_the_data_alone_and_its_content_decides_about_reuse(tmp_path: Path) -> None:
+    def print_of(path: Path) -> str:
+        settings = config.load([f"knowledge.files={path}"])
         stages = [STAGES[name] for name in ("data", "knowledge")]
         assert inputs_of(STAGES["knowledge"], settings) == ["data"]
         return fingerprints(stages, settings, tmp_path)["knowledge"]

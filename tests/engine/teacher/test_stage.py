@@ -78,10 +78,10 @@ def test_two_processes_train_what_one_trains_on_the_same_batches(
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     same(own, load_file(chain.made(name, ADAPTER)))
-    told, alone = history(folder), history(chain.runs / f"{objective}-plain")
-    for one, other in zip(alone.evaluations, told.evaluations, strict=True):
+    shared, alone = history(folder), history(chain.runs / f"{objective}-plain")
+    for one, other in zip(alone.evaluations, shared.evaluations, strict=True):
         assert other.values == pytest.approx(one.values, rel=1e-3)
-    losses = [story.series["loss"].values[-1] for story in (alone, told)]
+    losses = [story.series["loss"].values[-1] for story in (alone, shared)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
@@ -106,9 +106,9 @@ def failed(chain: Any, name: str, words: list[str]) -> str:
 
 
 def test_a_loss_that_is_not_a_number_fails_the_run_with_step_and_groups(chain: Any) -> None:
-    said = failed(chain, "nan", ["teacher.learning_rate=1e30", "teacher.clip=null"])
-    assert "not a finite number at step" in said and "lora_b" in said
-    assert "lower it" in said
+    message = failed(chain, "nan", ["teacher.learning_rate=1e30", "teacher.clip=null"])
+    assert "not a finite number at step" in message and "lora_b" in message
+    assert "lower it" in message
 
 
 @pytest.mark.parametrize("kind", ["device", "machine"])
@@ -121,8 +121,8 @@ def test_out_of_memory_fails_the_run_with_the_split_to_try(
         return torch.empty(1 << 60)
 
     monkeypatch.setattr(Teacher, "states", states)
-    said = failed(chain, f"full-{kind}", ["teacher.accumulate=2"])
-    assert "8 prompts of up to 320 tokens" in said and "teacher.accumulate=4" in said
+    message = failed(chain, f"full-{kind}", ["teacher.accumulate=2"])
+    assert "8 prompts of up to 320 tokens" in message and "teacher.accumulate=4" in message
 
 
 def test_a_step_that_cannot_be_split_names_the_other_ways() -> None:

@@ -23,7 +23,7 @@ def test_an_inner_block_gives_the_outer_ones_weights_back() -> None:
         assert routing.weights(2) is outer
 
 
-def test_switched_off_experts_are_not_asked_even_inside_a_block() -> None:
+def test_switched_off_experts_are_not_used_even_inside_a_block() -> None:
     routing = Routing()
     with routing.of(torch.zeros(2, 3)), routing.off():
         assert routing.weights(2) is None and routing.weights(7) is None

@@ -36,7 +36,7 @@ def test_an_empty_title_does_not_make_a_right_answer_invalid() -> None:
     assert candidate_named("It is Psycho.", ["", "Psycho"], "exact") == 1
 
 
-def test_two_items_of_one_title_cannot_be_told_apart() -> None:
+def test_two_items_of_one_title_cannot_be_distinguished() -> None:
     assert candidate_named("Kolya", ["Kolya", "Kolya"], "exact") is None
 
 

@@ -95,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
     command(
         "queue",
         "queue:queue",
-        "show running and waiting runs; reorder or pause waiting ones",
+        "list running and waiting runs; reorder or pause waiting ones",
         "arguments",
         "[ACTION] [ID]",
         "first, sooner, later, last, pause or unpause, then run ids",

@@ -1,11 +1,13 @@
-"""``engine stop``, ``engine resume`` and ``engine rm``: act on runs by id."""
+"""``engine stop``, ``engine resume`` and ``engine rm``: stop, continue and delete runs."""
 
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 
 from engine.commands.follow import follow
-from engine.commands.outcome import outcome
+from engine.commands.run_ids import runs_of
+from engine.commands.run_text import facts, result_text
 from engine.errors import UserError
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
@@ -17,44 +19,45 @@ def stop(options: argparse.Namespace) -> int:
     store = Store(options.runs)
     when = "kill" if options.kill else "evaluation" if options.after_evaluation else "now"
     asked: list[Entry] = []
-    refused: list[UserError] = []
-    for entry in _named(store, options.ids):
+    errors: list[UserError] = []
+    for entry in runs_of(store, options.ids):
         try:
             store.stop(entry, when)
             asked.append(entry)
-        except UserError as error:  # one that has ended meanwhile does not keep the others at work
-            refused.append(error)
-    if asked or not refused:
+        except UserError as error:  # a run that has ended must not keep the others from stopping
+            errors.append(error)
+    if asked or not errors:
         _report([store.entry(entry.folder) for entry in asked], options.json)
-    for refusal in refused[:-1]:
+    for refusal in errors[:-1]:
         print(clean_lines(f"error: {refusal}"), file=sys.stderr)
-    if refused:
-        raise refused[-1]
+    if errors:
+        raise errors[-1]
     return 0
 
 
 def resume(options: argparse.Namespace) -> int:
-    """Go on with runs that were stopped, killed or lost, and with whatever they still need."""
+    """Continue stopped, killed and lost runs, together with the unfinished runs they wait for."""
     store = Store(options.runs)
     ids: list[str] = []
-    for entry in _named(store, options.ids):
+    for entry in runs_of(store, options.ids):
         for run in _interrupted(store, entry):
             if run not in ids:
                 store.resume(store.entry(store.root / run))
                 ids.append(run)
     if options.detach:
-        return _report([store.entry(store.root / run) for run in ids], options.json)
+        _report([store.entry(store.root / run) for run in ids], options.json)
+        return 0
     entries = follow(store, ids)
     if any(entry.state is not State.DONE for entry in entries):
         return 1
-    print(outcome(entries[-1]))
+    print(json.dumps(facts(entries[-1])) if options.json else result_text(entries[-1]))
     return 0
 
 
 def remove(options: argparse.Namespace) -> int:
-    """Delete runs that have ended and that no other run was made from."""
+    """Delete runs that have ended and that are no input of another run."""
     store = Store(options.runs)
-    entries = _named(store, options.ids)
+    entries = runs_of(store, options.ids)
     for entry in entries:
         store.remove(entry, force=options.force)
         print(f"removed {entry.id}", file=sys.stderr)
@@ -64,25 +67,15 @@ def remove(options: argparse.Namespace) -> int:
 
 
 def _interrupted(store: Store, entry: Entry) -> list[str]:
-    """The run and the unfinished runs it waits for, makers first."""
-    needed: list[str] = []
-    for maker in entry.info.inputs.values():
-        other = store.entry(store.root / maker)
-        if other.state in (State.STOPPED, State.KILLED, State.LOST):
-            needed += _interrupted(store, other)
-    return [*needed, entry.id]
+    """The run and the interrupted runs it waits for, in topological order."""
+    inputs = (store.entry(store.root / run) for run in entry.info.inputs.values())
+    interrupted = (one for one in inputs if one.state in (State.STOPPED, State.KILLED, State.LOST))
+    return [*(run for one in interrupted for run in _interrupted(store, one)), entry.id]
 
 
-def _named(store: Store, words: list[str]) -> list[Entry]:
-    if not words:
-        raise UserError("which run?", remedy="Give an id from `engine runs`, the start of one, or `last`.")
-    return [store.find(word) for word in words]
-
-
-def _report(entries: list[Entry], as_json: bool) -> int:
+def _report(entries: Sequence[Entry], as_json: bool) -> None:
     if as_json:
         print(json.dumps({entry.id: entry.state for entry in entries}))
     else:
         for entry in entries:
             print(f"{entry.id}  {entry.state}  {entry.status.reason}".rstrip(), file=sys.stderr)
-    return 0

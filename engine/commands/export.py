@@ -1,9 +1,10 @@
-"""``engine export``: what a run holds, in the files that the published DLLM2Rec reads."""
+"""``engine export``: writes a run as the files that the published DLLM2Rec reads."""
 
 import argparse
 import json
 from pathlib import Path
 
+from engine.commands.run_ids import run_of
 from engine.errors import UserError
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
@@ -12,11 +13,9 @@ from engine.stages import ITEM_VECTORS, ITEMS, RANKINGS, SEQUENCES, Artifact
 
 
 def export(options: argparse.Namespace) -> int:
-    """A data run gives the rows to rank and the items' names, a knowledge run the rankings and vectors besides."""
-    if len(options.ids) != 1:
-        raise UserError("one run is exported at a time", remedy="engine export ID --to DIR")
+    """A data run gives the rows to rank and the item titles, a knowledge run also the rankings and item vectors."""
     store = Store(options.runs)
-    entry = store.find(options.ids[0])
+    entry = run_of(store, options.ids, "engine export ID --to DIR")
     if entry.info.stage not in ("data", "knowledge") or entry.state is not State.DONE:
         raise UserError(
             f"{entry.id} is a {entry.info.stage} run, {entry.state.value}",
@@ -25,21 +24,21 @@ def export(options: argparse.Namespace) -> int:
         )
     data = entry if entry.info.stage == "data" else store.find(entry.info.inputs["data"])
     if options.to.exists() and not options.to.is_dir():
-        raise UserError("this is not a folder", location=str(options.to), remedy="Name another: --to DIR.")
+        raise UserError("this is not a folder", location=str(options.to), remedy="Choose another one: --to DIR.")
     from engine.data import catalogue
     from engine.data.sequences import Sequences
     from engine.knowledge import files
 
-    sequences = Sequences.load(_made(data, SEQUENCES))
+    sequences = Sequences.load(_path(data, SEQUENCES))
     try:
-        files.write_rows(options.to, sequences, catalogue.titles(_made(data, ITEMS)))
+        files.write_rows(options.to, sequences, catalogue.titles(_path(data, ITEMS)))
         if entry is not data:
             from safetensors.torch import load_file
 
             from engine.knowledge.rankings import Rankings
 
-            vectors = load_file(_made(entry, ITEM_VECTORS))["vectors"]
-            files.write(options.to, Rankings.load(_made(entry, RANKINGS)), vectors, sequences)
+            vectors = load_file(_path(entry, ITEM_VECTORS))["vectors"]
+            files.write(options.to, Rankings.load(_path(entry, RANKINGS)), vectors, sequences)
     except OSError as error:
         raise UserError(f"the files cannot be written ({error.strerror})", location=str(options.to)) from error
     written = sorted(path.name for path in options.to.iterdir() if path.name in files.WRITTEN)
@@ -50,5 +49,5 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _made(entry: Entry, artifact: Artifact) -> Path:
+def _path(entry: Entry, artifact: Artifact) -> Path:
     return entry.folder / ARTIFACTS / artifact.file

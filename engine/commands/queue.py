@@ -1,4 +1,4 @@
-"""``engine queue``: which runs work or wait, in order and why; changes the order, pauses and continues waiting runs."""
+"""``engine queue``: the running and waiting runs in order; reorders and pauses waiting ones."""
 
 import argparse
 import json
@@ -6,38 +6,43 @@ import sys
 import time
 from typing import Any
 
-from engine.commands.follow import clock
 from engine.errors import UserError
 from engine.jobs import queue as slots
 from engine.jobs.queue import MOVES
 from engine.jobs.queue_rows import RunFacts, queue_rows
 from engine.jobs.store import Entry, Store
+from engine.report.numbers import NOTHING, duration
 
-VERBS = (*MOVES, "pause", "unpause")
+ACTIONS = (*MOVES, "pause", "unpause")
 
 
 def queue(options: argparse.Namespace) -> int:
-    """Prints the queue; a verb and run ids change it first."""
+    """Prints the queue; an action with run ids changes it first."""
     store = Store(options.runs)
     if options.arguments:
-        verb, *names = options.arguments
-        if verb not in VERBS:
-            raise UserError(f"engine queue cannot {verb!r}", remedy=f"It can {', '.join(VERBS)}, each with run ids.")
+        action, *names = options.arguments
+        if action not in ACTIONS:
+            raise UserError(
+                f"engine queue has no action {action!r}", remedy=f"Actions: {', '.join(ACTIONS)}, each with run ids."
+            )
         if not names:
-            raise UserError("which run?", remedy=f"engine queue {verb} ID, an id from `engine queue`.")
+            raise UserError("no run is named", remedy=f"engine queue {action} ID, an id from `engine queue`.")
         ids = [store.find(name).id for name in names]
-        for run in reversed(ids) if verb == "first" else ids:  # several keep their order among themselves
-            change(store, run, verb)
-    rows = report(store)
+        for run in reversed(ids) if action == "first" else ids:  # several keep their order among themselves
+            if action in MOVES:
+                slots.move(store.root, run, action)
+            else:
+                slots.pause(store.root, run, action == "pause")
+    rows = _report(store)
     if options.json:
         print(json.dumps(rows))
         return 0
     if not rows:
-        print(f"nothing works or waits in {options.runs}", file=sys.stderr)
+        print(f"no run is running or waiting in {options.runs}", file=sys.stderr)
         return 0
     print(f"{'turn':>4} {'state':<8} {'run':<32} {'slot':<10} {'begins':>8} {'done':>8}  why")
     for row in rows:
-        begins, ends = (clock(row[name]) if row[name] is not None else "-" for name in ("begins", "ends"))
+        begins, ends = (NOTHING if row[name] is None else duration(row[name]) for name in ("begins", "ends"))
         print(
             f"{row['turn'] or '':>4} {row['state']:<8} {row['run']:<32} {row['slot']:<10} {begins:>8} {ends:>8}  "
             f"{row['why']}".rstrip()
@@ -45,15 +50,7 @@ def queue(options: argparse.Namespace) -> int:
     return 0
 
 
-def change(store: Store, run: str, verb: str) -> None:
-    """Move, pause or unpause a run that waits."""
-    if verb in MOVES:
-        slots.move(store.root, run, verb)
-    else:
-        slots.pause(store.root, run, verb == "pause")
-
-
-def report(store: Store) -> list[dict[str, Any]]:
+def _report(store: Store) -> list[dict[str, Any]]:
     """The rows of the queue. Times in seconds from now, None if unknown."""
     entries = {entry.id: entry for entry in store.scan()}
     rows = queue_rows({run: _facts(entry) for run, entry in entries.items()}, *slots.snapshot(store.root), time.time())

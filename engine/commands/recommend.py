@@ -1,39 +1,38 @@
-"""``engine recommend``: what the models behind a run would recommend to anybody who has a history, side by side."""
+"""``engine recommend``: recommendations of all models of a run for one history, or of its best student for many."""
 
 import argparse
 import json
 import shutil
 import sys
-import textwrap
 from typing import TYPE_CHECKING, Any
 
+from engine.commands.run_ids import run_of
 from engine.errors import UserError
 from engine.jobs.store import Entry, Store
+from engine.report.tables import align, resized, short, wrapped
 
 if TYPE_CHECKING:
-    from engine.wire import ModelList, Recommendations
+    from engine.wire import ModelList, RankedItem, Recommendations
 
-WIDTH = 100  # of a table that goes into a file
-LATEST = 6  # items of a history that are named
-NEXT, COMMON = "▸", "="  # marks of the true next item, and of an item that every list has
+WIDTH = 100  # of a table that is not printed on a terminal
+LATEST = 6  # items of a history that are shown
+NEXT, COMMON = "▸", "="  # marks of the true next item, and of an item that is in every list
 
 
 def recommend(options: argparse.Namespace) -> int:
-    """Print or write recommendations: for one person side by side, for the users of a file by the best student."""
-    if len(options.ids) != 1:
-        raise UserError("one run is asked at a time", remedy="engine recommend ID --history TITLE TITLE ...")
-    asked = [word for word in ("history", "user", "file") if getattr(options, word) is not None]
-    if len(asked) != 1:
+    """Print or write recommendations: side by side for one user, by the best student for the users of a file."""
+    entry = run_of(Store(options.runs), options.ids, "engine recommend ID --history TITLE TITLE ...")
+    given = [name for name in ("history", "user", "file") if getattr(options, name) is not None]
+    if len(given) != 1:
         raise UserError(
-            f"{' and '.join(f'--{word}' for word in asked) or 'nobody'} was asked about, where one person or file is",
+            f"one history is needed, not {' and '.join(f'--{name}' for name in given) or 'none'}",
             remedy="Give one of --history TITLE TITLE ..., --user ID or --file histories.csv.",
         )
     if options.count < 1:
         raise UserError(f"--count {options.count} is not at least 1", remedy="Write for example --count 10.")
     written = options.csv is not None or options.vectors is not None
     if options.user is not None and written:
-        raise UserError("--csv and --vectors write what --file or --history asks", remedy="Leave out --user.")
-    entry = Store(options.runs).find(options.ids[0])
+        raise UserError("--csv and --vectors need --file or --history", remedy="Leave out --user.")
     return _one_model(entry, options) if options.file is not None or written else _side_by_side(entry, options)
 
 
@@ -52,7 +51,7 @@ def _side_by_side(entry: Entry, options: argparse.Namespace) -> int:
     question = Question(history, row, options.count, not options.show_seen, not options.no_live)
     for name in panel.needs(question):
         if name == TEACHER:
-            print("loading the teacher's language model; --no-live leaves it out", file=sys.stderr)
+            print("loading the teacher's language model; use --no-live to skip it", file=sys.stderr)
         panel.load(name)
     answer = panel.answer(question)
     if options.json:
@@ -63,58 +62,49 @@ def _side_by_side(entry: Entry, options: argparse.Namespace) -> int:
 
 
 def table(run: str, split: str, answer: "Recommendations", width: int) -> list[str]:
-    """The answer as lines of at most ``width`` cells: what was seen, the lists beside each other, what they share."""
-    from rich.cells import set_cell_size
-
-    whom = f"{split} user {answer.user}" if answer.user else "you"
+    """The answer as lines of at most ``width`` cells: the history, the lists side by side, their overlap, the gates."""
+    user = f"{split} user {answer.user}" if answer.user else "the given history"
     latest = ", ".join(item.title for item in reversed(answer.history[-LATEST:])) or "nothing"
-    seen = f"seen {len(answer.history)}, the latest first: {latest}"
-    lines = [f"{run} for {whom}", *textwrap.wrap(seen, width, subsequent_indent="  "), ""]
-    told = [column for column in answer.columns if column.items]
-    lists = [{item.item for item in column.items} for column in told]
+    lines = [f"{run} for {user}", *wrapped(f"seen {len(answer.history)}, the latest first: {latest}", width), ""]
+    ready = [column for column in answer.columns if column.items]
+    lists = [{item.item for item in column.items} for column in ready]
     common = set.intersection(*lists) if len(lists) > 1 else set()
-    if told:
-        size = max(24, (width - 4) // len(told) - 2)
-        lines.append("    " + "  ".join(set_cell_size(_head(column), size) for column in told).rstrip())
-        for place in range(max(len(column.items) for column in told)):
-            cells = []
-            for column in told:
-                item = column.items[place] if place < len(column.items) else None
-                mark = "" if item is None else NEXT if item.next else COMMON if item.item in common else " "
-                score = "" if item is None else f"{item.score:.3f}"
-                title = "" if item is None else _short(f"{mark} {item.title}", size - len(score) - 1)
-                cells.append(set_cell_size(title, size - len(score)) + score)
-            lines.append(f"{place + 1:>3} " + "  ".join(cells))
+    if ready:
+        size = max(24, (width - 4) // len(ready) - 2)
+        lines.append("    " + "  ".join(resized(_head(column), size) for column in ready).rstrip())
+        for row in range(max(len(column.items) for column in ready)):
+            cells = [_cell(column.items[row], common, size) if row < len(column.items) else "" for column in ready]
+            lines.append(f"{row + 1:>3} " + "  ".join(resized(cell, size) for cell in cells).rstrip())
         lines.append("")
     if answer.next is not None:
-        ranks = ", ".join(f"{c.model} {c.next_rank:,.10g}" for c in told if c.next_rank is not None)
-        lines.append(_short(f"{NEXT} next was {answer.next.title}; rank by {ranks}", width))
+        ranks = ", ".join(f"{c.model} {c.next_rank:,.10g}" for c in ready if c.next_rank is not None)
+        lines.append(short(f"{NEXT} next was {answer.next.title}; rank by {ranks}", width))
     if answer.overlap:
         pairs = ", ".join(f"{one} and {other} {count}" for one, other, count in answer.overlap)
-        in_all = f"; {COMMON} in all of them: {len(common)}" if len(told) > 2 else ""
-        lines.append(_short(f"shared: {pairs}{in_all}", width))
+        in_all = f"; {COMMON} in all of them: {len(common)}" if len(ready) > 2 else ""
+        lines.append(short(f"shared: {pairs}{in_all}", width))
     for column in answer.columns:
         if column.gates is not None:
             gates = "  ".join(f"e{number} {weight:.2f}" for number, weight in enumerate(column.gates))
-            lines.append(_short(f"gate of the {column.model}: {gates}", width))
+            lines.append(short(f"gate of the {column.model}: {gates}", width))
         if not column.items:
-            lines.append(_short(f"{column.model}: {column.note}", 2 * width))
+            lines.append(short(f"{column.model}: {column.note}", 2 * width))
     return lines
 
 
 def _head(column: "ModelList") -> str:
-    source = {"live": ", asked live", "knowledge": ", from knowledge"}.get(column.source, "")
-    return f"{column.model}{source}"
+    return column.model + {"live": ", live", "knowledge": ", from knowledge"}.get(column.source, "")
 
 
-def _short(text: str, size: int) -> str:
-    from rich.cells import cell_len, set_cell_size
-
-    return text if cell_len(text) <= size else set_cell_size(text, size - 1) + "…"
+def _cell(item: "RankedItem", common: set[int], size: int) -> str:
+    """Mark, title and score in ``size`` cells."""
+    mark = NEXT if item.next else COMMON if item.item in common else " "
+    score = f"{item.score:.3f}"
+    return resized(short(f"{mark} {item.title}", size - len(score) - 1), size - len(score)) + score
 
 
 def _one_model(entry: Entry, options: argparse.Namespace) -> int:
-    """What the best student recommends to the users of a file, or to one history, as rows."""
+    """The best student's recommendations for the users of a file, or for one history, as rows."""
     from engine.recommend import histories, recommendations
 
     recommender = recommendations.load(entry.folder)
@@ -139,8 +129,6 @@ def _one_model(entry: Entry, options: argparse.Namespace) -> int:
 
 
 def _print(rows: list[dict[str, Any]], name: str) -> None:
-    from engine.report.tables import align
-
     print(f"{name} recommends")
     for user in dict.fromkeys(row["user"] for row in rows):
         own = [row for row in rows if row["user"] == user]

@@ -8,8 +8,8 @@ from typing import Any
 
 from engine import config as configuration
 from engine.commands.follow import follow
-from engine.commands.outcome import facts, outcome
 from engine.commands.overrides import stage_and_settings
+from engine.commands.run_text import facts, result_text
 from engine.experiments.launch import Request, start
 from engine.experiments.plan import NEW, Step, plan
 from engine.jobs.state import State
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"runs": {step.stage.name: step.run for step in steps}, **facts(final)}))
     else:
-        print(outcome(final))
+        print(result_text(final))
     return 0
 
 

@@ -39,6 +39,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from engine.commands.run_ids import run_of
 from engine.errors import UserError
 from engine.jobs.store import Store
 from engine.recommend.histories import of_names
@@ -52,9 +53,7 @@ MOST = 200  # entries of one answer
 
 def serve(options: argparse.Namespace) -> int:
     """Answer until the input ends. The process then leaves at once, whatever is still being loaded."""
-    if len(options.ids) != 1:
-        raise UserError("one run is served at a time", remedy="engine serve-local ID")
-    entry = Store(options.runs).find(options.ids[0])
+    entry = run_of(Store(options.runs), options.ids, "engine serve-local ID")
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not stand between answers
     threading.excepthook = _end

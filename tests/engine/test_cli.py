@@ -44,7 +44,7 @@ def test_help_takes_under_three_tenths_of_a_second_of_cpu() -> None:
         (["run", "data", "student"], "one stage at a time"),
         (["run", "data", "data=ml-100k", "data.path=nowhere"], "nowhere"),
         (["show", "nothing"], "there is no run 'nothing'"),
-        (["stop"], "which run?"),
+        (["stop"], "no run is named"),
         (["compare"], "needs two groups"),
         (["results", "--csv", "no/such/folder/file.csv", "x"], "no/such/folder"),
     ],

@@ -1,4 +1,4 @@
-"""``engine queue`` over real supervisors: what it prints, and what its verbs do."""
+"""``engine queue`` over real supervisors: its rows, and its actions."""
 
 import json
 import sys
@@ -43,35 +43,35 @@ def runs(tmp_path: Path) -> Iterator[dict[str, str]]:
             store.stop(entry, "kill")
 
 
-def test_the_queue_is_told_reordered_and_held_back(runs: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    def told(*arguments: str) -> list[dict[str, object]]:
+def test_the_queue_is_listed_reordered_and_paused(runs: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    def rows(*arguments: str) -> list[dict[str, object]]:
         assert main(["queue", *arguments, "--runs", runs["root"], "--json"]) == 0
-        rows: list[dict[str, object]] = json.loads(capsys.readouterr().out)
-        return rows
+        answer: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+        return answer
 
-    work, a, b, c = told()
+    work, a, b, c = rows()
     assert [row["run"] for row in (work, a, b, c)] == [runs[name] for name in ("work", "a", "b", "c")]
     assert [row["turn"] for row in (work, a, b, c)] == [None, 1, 2, 3] and work["slot"] == "cpu 0"
     assert a["why"] == f"next for the cpu slot, taken by {runs['work']}" and c["why"] == f"for {runs['work']}"
     assert [row["begins"] for row in (work, a)] == [0.0, None]  # nothing tells how long data takes
-    assert [row["run"] for row in told("first", runs["c"], runs["b"])][1:] == [runs["c"], runs["b"], runs["a"]]
-    held = told("pause", runs["c"])[1]
+    assert [row["run"] for row in rows("first", runs["c"], runs["b"])][1:] == [runs["c"], runs["b"], runs["a"]]
+    held = rows("pause", runs["c"])[1]
     assert held["paused"] and str(held["why"]).endswith(f"engine queue unpause {runs['c']}")
-    assert not told("unpause", runs["c"])[1]["paused"]
+    assert not rows("unpause", runs["c"])[1]["paused"]
     assert main(["queue", "--runs", runs["root"]]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5 and lines[3].endswith("for a cpu slot, 1 before it")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
-    [(["frist", "x"], "it can first"), (["first"], "which run?"), (["pause", "none"], "there is no")],
+    ("arguments", "message"),
+    [(["frist", "x"], "actions: first"), (["first"], "no run is named"), (["pause", "none"], "there is no")],
 )
-def test_a_mistake_is_told(arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_is_rows(arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["queue", *arguments, "--runs", str(tmp_path)]) == 2
-    assert says in capsys.readouterr().err.lower()
+    assert message in capsys.readouterr().err.lower()
 
 
 def test_an_empty_queue_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["queue", "--runs", str(tmp_path)]) == 0
-    assert "nothing works or waits" in capsys.readouterr().err
+    assert "no run is running or waiting" in capsys.readouterr().err

@@ -17,11 +17,12 @@ POLL_EVERY = 0.25  # seconds between two readings of a run's summary
 LINE_EVERY = 10.0  # seconds between separate lines of one run without news
 
 
-def follow(store: Store, ids: Sequence[str], out: TextIO = sys.stderr) -> list[Entry]:
+def follow(store: Store, ids: Sequence[str], out: TextIO | None = None) -> list[Entry]:
     """Print the progress of the runs until each has ended; returns their last entries in the same order.
 
-    Leaving early (ctrl-c) never stops a run: it belongs to its supervisor.
+    ``out`` is stderr unless given. Leaving early (ctrl-c) never stops a run: it belongs to its supervisor.
     """
+    out = out or sys.stderr
     terminal = out.isatty()
     ended: dict[str, Entry] = {}
     printed: dict[str, tuple[str, float]] = {}  # run -> what its latest line reported, and when

@@ -12,8 +12,6 @@ import pytest
 
 from engine.cli import main
 from engine.jobs.store import Store
-from engine.runs.run import Run
-from engine.runs.schema import RunInfo, new_id
 
 
 def engine(*arguments: str, runs: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -112,52 +110,6 @@ def test_settings_are_listed_for_programs_with_type_limits_and_choices(capsys: p
     assert not any(key.startswith("data.") for key in by_key)
     assert listed["groups"]["data"]["choice"] == "demo"
     assert "demo" in listed["experiments"]
-
-
-def finished(store: Store, stage: str = "data", **inputs: str) -> str:
-    """A run that has ended well, made with the real writer."""
-    info = RunInfo(new_id(stage), stage, "label\x1b]0;owned\x07", 1, "0" * 16, inputs=inputs)
-    with Run.open(store.create(info, "")) as run:
-        run.note(items=3)
-    return info.id
-
-
-def test_runs_and_show_tell_states_facts_and_nothing_of_hostile_names(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = finished(Store(tmp_path))
-    assert main(["runs", "--runs", str(tmp_path)]) == 0
-    assert main(["show", "last", "--runs", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
-    assert run in printed
-    assert "DONE" in printed
-    assert "items: 3" in printed
-    assert "\x1b" not in printed
-
-
-def test_words_narrow_the_list_of_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = Store(tmp_path)
-    data = finished(store)
-    finished(store, "student", data=data)
-    assert main(["runs", "student", "done", "--runs", str(tmp_path), "--json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)
-    assert row["stage"] == "student"
-
-
-def test_a_run_that_others_need_is_removed_only_by_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = Store(tmp_path)
-    data = finished(store)
-    student = finished(store, "student", data=data)
-    assert main(["rm", data, "--runs", str(tmp_path)]) == 2
-    assert student in capsys.readouterr().err
-    assert main(["rm", student, data, "--runs", str(tmp_path)]) == 0
-    assert store.scan() == []
-
-
-def test_an_empty_folder_says_how_to_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["runs", "--runs", str(tmp_path)]) == 0
-    assert main(["results", "--runs", str(tmp_path)]) == 0
-    assert capsys.readouterr().err.count("engine run") == 2
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ def test_the_queue_is_listed_reordered_and_paused(runs: dict[str, str], capsys: 
     ("arguments", "message"),
     [(["frist", "x"], "actions: first"), (["first"], "no run is named"), (["pause", "none"], "there is no")],
 )
-def test_a_mistake_is_rows(arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_is_an_error_with_its_remedy(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["queue", *arguments, "--runs", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err.lower()
 

@@ -3,10 +3,7 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from engine import config
-from engine.cli import main
 from engine.experiments import bench
 
 SMALL = ["data.world.users=60", "data.world.series=20", "student.hidden=16", "student.max_length=20"]
@@ -41,13 +38,3 @@ def test_what_a_person_asks_for_comes_after_the_short_course() -> None:
 def test_the_short_course_asks_nothing_of_a_section_that_a_choice_does_not_have(tmp_path: Path) -> None:
     words = bench.shortened(["backbone=path", f"backbone.name={tmp_path}"])
     assert config.load(words).backbone.scratch is None
-
-
-def test_the_command_prints_one_row_per_stage_and_leaves_no_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["bench", "data", *SMALL, "--runs", str(tmp_path), "--json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)
-    assert (row["stage"], row["unit"], row["floor"]) == ("data", "events", None)
-    assert row["rate"] > 0
-    assert list(tmp_path.iterdir()) == []

@@ -261,19 +261,3 @@ def test_exported_knowledge_can_be_imported_without_a_teacher(chain: Any, tmp_pa
     assert torch.equal(first, second)
     assert not chain.made(folder.name, TEACHER_HELD_OUT).exists()
     chain.perform("distill", "from-files", ["distill.student.epochs=1"], {"knowledge": "imported"})
-
-
-def test_the_rows_to_rank_are_exported_before_any_teacher_is_there(chain: Any, tmp_path: Path) -> None:
-    assert main(["export", "data", "--to", str(tmp_path), "--runs", str(chain.runs)]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"train_data.csv", "id2name.txt"}
-    names = (tmp_path / "id2name.txt").read_text().splitlines()
-    assert len(names) == 80 and names[0].startswith("0::")
-    rows = len(Rankings.load(chain.made("knowledge", RANKINGS)).rows)
-    assert len((tmp_path / "train_data.csv").read_text().splitlines()) == 1 + rows
-
-
-def test_only_data_and_knowledge_can_be_exported(
-    chain: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["export", "student", "--to", str(tmp_path), "--runs", str(chain.runs)]) == 2
-    assert "is a student run" in capsys.readouterr().err

@@ -1,0 +1,42 @@
+"""``engine export``: the files of the published DLLM2Rec."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.cli import main
+from engine.knowledge.rankings import Rankings
+from engine.stages import RANKINGS
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_a_data_run_gives_the_rows_to_rank_and_the_titles(seven_stages: Path, tmp_path: Path, capsys: Captured) -> None:
+    arguments = ["export", "data", "--to", str(tmp_path), "--json", "--runs", str(seven_stages)]
+    assert main(arguments) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert files == sorted(path.name for path in tmp_path.iterdir()) == ["id2name.txt", "train_data.csv"]
+    names = (tmp_path / "id2name.txt").read_text().splitlines()
+    assert len(names) == 80 and names[0].startswith("0::")
+    rows = len(Rankings.load(seven_stages / "knowledge" / "artifacts" / RANKINGS.file).rows)
+    assert len((tmp_path / "train_data.csv").read_text().splitlines()) == 1 + rows
+
+
+def test_a_knowledge_run_gives_its_rankings_and_item_vectors_too(
+    seven_stages: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    assert main(["export", "knowledge", "--to", str(tmp_path), "--runs", str(seven_stages)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert sorted(printed) == sorted(str(path) for path in tmp_path.iterdir()) and len(printed) > 2
+
+
+def test_other_stages_and_files_in_place_of_a_folder_are_errors(
+    seven_stages: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    runs = ["--runs", str(seven_stages)]
+    assert main(["export", "student", "--to", str(tmp_path), *runs]) == 2
+    assert "is a student run" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert main(["export", "data", "--to", str(tmp_path / "file"), *runs]) == 2
+    assert "not a folder" in capsys.readouterr().err

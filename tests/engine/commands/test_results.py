@@ -1,0 +1,49 @@
+"""``engine results`` over finished evaluations of two settings with three seeds each."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.cli import main
+
+Captured = pytest.CaptureFixture[str]
+
+
+def answer(capsys: Captured, world: Any, *arguments: str) -> Any:
+    assert main(["results", *arguments, "--json", "--runs", str(world.store.root)]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_there_is_one_row_per_model_and_finished_evaluation(seeds: Any, capsys: Captured) -> None:
+    rows = answer(capsys, seeds)
+    assert len(rows) == 2 * 3 * 2 and {row["model"] for row in rows} == {"popularity", "student"}
+    assert {row["experiment"] for row in answer(capsys, seeds, "drop0.4")} == {"drop0.4"}
+
+
+def test_all_shows_every_protocol(seeds: Any, capsys: Captured) -> None:
+    assert len(answer(capsys, seeds, "drop0.4", "--all")) == 2 * len(answer(capsys, seeds, "drop0.4"))
+
+
+def test_seeds_give_one_group_per_setting(seeds: Any, capsys: Captured) -> None:
+    groups = answer(capsys, seeds, "--seeds")
+    assert len(groups) == 2
+    assert main(["results", "--seeds", "--runs", str(seeds.store.root)]) == 0
+    assert "±" in capsys.readouterr().out
+
+
+def test_the_table_is_written_to_a_file_or_to_stdout(seeds: Any, capsys: Captured, tmp_path: Path) -> None:
+    runs = ["--runs", str(seeds.store.root)]
+    assert main(["results", "--csv", str(tmp_path / "a.csv"), *runs]) == 0
+    assert "12 rows in" in capsys.readouterr().err
+    assert main(["results", "--csv", "-", *runs]) == 0
+    printed = capsys.readouterr().out
+    assert printed == (tmp_path / "a.csv").read_text()
+    assert len(list(csv.DictReader(printed.splitlines()))) == 12
+
+
+def test_without_an_evaluation_it_shows_how_to_start(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["results", "--runs", str(tmp_path)]) == 0
+    assert "engine run" in capsys.readouterr().err

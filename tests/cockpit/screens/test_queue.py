@@ -155,7 +155,7 @@ def test_hostile_names_in_the_files_of_the_queue_are_harmless(context, ready, ma
     assert "\x1b" not in picture and "\x9b" not in picture and "aGk" not in picture
 
 
-def test_a_run_that_has_told_nothing_yet_is_starting(context, ready, maker, press):
+def test_a_run_without_a_report_is_starting(context, ready, maker, press):
     maker.waiting(maker.planned(slots=CPU), "running")
     press(ready(context), "4")
     assert "starting" in plain(ready(context).draw(120, 40))

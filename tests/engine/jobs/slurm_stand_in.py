@@ -1,4 +1,4 @@
-"""What sbatch, squeue and scancel do, for machines without Slurm: jobs are real processes, their records files.
+"""Replaces sbatch, squeue and scancel on machines without Slurm: jobs are real processes, their records are files.
 
 Installed under the three names in a folder on PATH; STAND_IN names the folder of records. Held jobs (``--hold``) wait
 for ever, others until the jobs they depend on have ended.
@@ -11,14 +11,14 @@ import sys
 import time
 from pathlib import Path
 
-PLACE = Path(os.environ["STAND_IN"])
+RECORDS = Path(os.environ["STAND_IN"])
 
 
 def record(job: str, kind: str) -> Path:
-    return PLACE / f"{job}.{kind}"
+    return RECORDS / f"{job}.{kind}"
 
 
-def say(job: str, state: str) -> None:
+def set_state(job: str, state: str) -> None:
     scratch = record(job, f"new{os.getpid()}")
     scratch.write_text(state)
     scratch.replace(record(job, "state"))
@@ -32,13 +32,13 @@ def refuse(text: str) -> None:
     sys.exit(text)
 
 
-def sbatch(words: list[str]) -> None:
-    options = dict(word.removeprefix("--").partition("=")[::2] for word in words)
+def sbatch(arguments: list[str]) -> None:
+    options = dict(word.removeprefix("--").partition("=")[::2] for word in arguments)
     if options.get("partition") == "nowhere":
         refuse("sbatch: error: invalid partition specified: nowhere")
-    job = str(1 + len(list(PLACE.glob("*.state"))))
+    job = str(1 + len(list(RECORDS.glob("*.state"))))
     record(job, "script").write_text(sys.stdin.read())
-    say(job, "PENDING")
+    set_state(job, "PENDING")
     if "hold" not in options:
         subprocess.Popen(
             [sys.executable, __file__, "work", job, options["output"], options.get("dependency", "")],
@@ -56,21 +56,21 @@ def work(job: str, output: str, dependency: str) -> None:
     with open(output, "ab") as console:
         child = subprocess.Popen(["/bin/sh", record(job, "script")], stdout=console, stderr=console)
     record(job, "pid").write_text(str(child.pid))
-    say(job, "RUNNING")
-    say(job, "FAILED" if child.wait() else "COMPLETED")
+    set_state(job, "RUNNING")
+    set_state(job, "FAILED" if child.wait() else "COMPLETED")
 
 
-def squeue(words: list[str]) -> None:
-    job = next(word for word in words if word.startswith("--jobs=")).removeprefix("--jobs=")
+def squeue(arguments: list[str]) -> None:
+    job = next(word for word in arguments if word.startswith("--jobs=")).removeprefix("--jobs=")
     if not record(job, "state").exists():
         refuse("slurm_load_jobs error: Invalid job id specified")
     print(state(job))
 
 
-def scancel(words: list[str]) -> None:
-    *options, job = words
+def scancel(arguments: list[str]) -> None:
+    *options, job = arguments
     if state(job) == "PENDING":
-        say(job, "CANCELLED")
+        set_state(job, "CANCELLED")
     elif "--state=PENDING" not in options and state(job) == "RUNNING":
         name = next((word for word in options if word.startswith("--signal=")), "--signal=TERM")
         os.kill(int(record(job, "pid").read_text()), getattr(signal, "SIG" + name.removeprefix("--signal=")))

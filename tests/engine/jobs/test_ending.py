@@ -15,15 +15,15 @@ END = Exit(attempt=1, code=1, signal=None, by="self", reason="x" * 500, wall=1.0
 def test_an_end_is_recorded_in_the_room_that_was_reserved(tmp_path: Path) -> None:
     ending.reserve(tmp_path)
     assert Exit.read(tmp_path) is None
-    place = (tmp_path / ".exit.json").stat().st_ino
+    inode = (tmp_path / ".exit.json").stat().st_ino
     ending.record(tmp_path, END)
     assert Exit.read(tmp_path) == END
-    assert (tmp_path / "exit.json").stat().st_ino == place
+    assert (tmp_path / "exit.json").stat().st_ino == inode
     assert [path.name for path in tmp_path.iterdir()] == ["exit.json"]
 
 
 @pytest.mark.parametrize(
-    ("code", "number", "request_", "told"),
+    ("code", "number", "request_", "reason"),
     [
         (143, None, "stop", "stopped on request"),
         (None, signal.SIGTERM, "stop", "stopped on request before it could save anything"),
@@ -35,12 +35,14 @@ def test_an_end_is_recorded_in_the_room_that_was_reserved(tmp_path: Path) -> Non
     ],
 )
 def test_a_request_explains_the_ends_that_it_can_cause(
-    code: int | None, number: int | None, request_: str, told: str
+    code: int | None, number: int | None, request_: str, reason: str
 ) -> None:
-    assert ending.why_stopped(code, number, request_, 30.0) == told
+    assert ending.why_stopped(code, number, request_, 30.0) == reason
 
 
-def test_an_end_by_itself_is_explained_by_what_says_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_end_without_a_request_is_explained_by_the_best_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def why(code: int | None, number: int | None = None, oom_at: int | None = None) -> str:
         return ending.why_ended(tmp_path, 2, code, number, oom_at)
 
@@ -57,9 +59,9 @@ def test_an_end_by_itself_is_explained_by_what_says_most(tmp_path: Path, monkeyp
     summary = Summary(attempt=1, process=Identity.of(os.getpid()), started=1.0, hb=1.0, error="of an earlier attempt")
     summary.write(tmp_path)
     assert why(1) == "ValueError: no"
-    summary.attempt, summary.error = 2, "told by the stage"
+    summary.attempt, summary.error = 2, "reported by the stage"
     summary.write(tmp_path)
-    assert why(1) == "told by the stage"
+    assert why(1) == "reported by the stage"
     summary.error = ""
     summary.write(tmp_path)
     usage = shutil.disk_usage(tmp_path)

@@ -19,7 +19,7 @@ def test_the_count_of_a_version_1_group_is_read(tmp_path: Path) -> None:
     assert oom_kills(tmp_path / "own", tmp_path) == 5
 
 
-def test_a_machine_that_does_not_tell_is_not_an_error(tmp_path: Path) -> None:
+def test_a_machine_without_counters_is_not_an_error(tmp_path: Path) -> None:
     assert oom_kills(tmp_path / "missing", tmp_path) is None
     (tmp_path / "own").write_text("0::/\n")
     assert oom_kills(tmp_path / "own", tmp_path) is None

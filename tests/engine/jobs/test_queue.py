@@ -103,7 +103,7 @@ def test_moving_at_an_end_changes_nothing(line: Line) -> None:
     assert line.names() == [a, b] and not (line.root / a / schema.CONTROL).exists()
 
 
-def test_a_paused_run_is_passed_and_goes_on_when_it_is_told(line: Line) -> None:
+def test_a_paused_run_is_passed_until_it_is_continued(line: Line) -> None:
     first = line.works(line.start()[0])
     folders = line.start(2)
     a, b = line.queued(folders)
@@ -139,7 +139,7 @@ def test_the_experiment_that_was_asked_for_first_goes_on_before_a_later_one_begi
     assert line.let_go(data, own, other) == [data.name, own.name, other.name]
 
 
-def test_a_run_whose_supervisor_was_killed_holds_nobody_up(line: Line) -> None:
+def test_a_run_whose_supervisor_was_killed_does_not_block_the_queue(line: Line) -> None:
     first = line.works(line.start()[0])
     folders = line.start(2)
     _a, b = line.queued(folders)
@@ -223,7 +223,7 @@ def test_what_does_not_wait_cannot_be_moved(line: Line) -> None:
             act()
 
 
-def test_a_damaged_override_or_entry_holds_nobody_up(line: Line) -> None:
+def test_a_damaged_override_or_entry_does_not_block_the_queue(line: Line) -> None:
     first = line.works(line.start()[0])
     folders = line.start(2)
     a, b = line.queued(folders)

@@ -58,7 +58,7 @@ def test_the_reason_names_the_runs_before_it_or_those_on_its_slots() -> None:
     assert alone["wide"].reason == "next for the one of 2 cpu slots"
 
 
-def test_the_reason_calls_runs_as_it_is_told_to() -> None:
+def test_the_reason_names_runs_as_the_caller_wants() -> None:
     found = rows([run("a", "QUEUED"), run("work", "RUNNING")], [WORK], [waits("a", 1.0)], name=lambda one: one.id * 2)
     assert found["a"].reason.endswith("taken by workwork")
 

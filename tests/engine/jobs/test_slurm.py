@@ -76,7 +76,7 @@ def test_a_job_does_the_run_after_the_jobs_of_its_inputs(bench: Any) -> None:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_a_job_whose_input_failed_says_so(bench: Any) -> None:
+def test_a_job_whose_input_failed_ends_with_that_reason(bench: Any) -> None:
     maker = bench.create(sbatch=[])
     launch(maker, bench.command(maker, "raise SystemExit(3)"))
     user = submitted(bench, inputs={"student": maker.name})
@@ -136,18 +136,18 @@ def test_a_run_that_is_in_the_queue_is_not_submitted_twice(bench: Any) -> None:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_what_slurm_refuses_is_told_in_its_words(bench: Any) -> None:
+def test_a_refusal_of_slurm_is_an_error_with_its_message(bench: Any) -> None:
     folder = bench.create(sbatch=["--partition=nowhere"])
-    with pytest.raises(RunError, match="invalid partition") as told:
+    with pytest.raises(RunError, match="invalid partition") as caught:
         launch(folder)
-    assert "sinfo" in told.value.remedy
+    assert "sinfo" in caught.value.remedy
 
 
-def test_a_machine_without_slurm_says_what_to_do(bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_machine_without_slurm_is_an_error(bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RunError, match="there is no sbatch on this machine") as told:
+    with pytest.raises(RunError, match="there is no sbatch on this machine") as caught:
         launch(bench.create(sbatch=[]))
-    assert "launcher=local" in told.value.remedy
+    assert "launcher=local" in caught.value.remedy
 
 
 def test_only_stages_that_compute_ask_for_accelerators() -> None:

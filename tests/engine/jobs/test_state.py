@@ -44,16 +44,16 @@ CASES: dict[str, tuple[Process | None, Summary | None, State, str]] = {
     "waits on another machine": (process("waiting", FAR), None, State.WAITING, "for its inputs on far-away"),
     "was waiting when its supervisor died": (process("waiting", DEAD), None, State.LOST, "gone"),
     "was queued when the machine stopped": (process("queued", REBOOTED), None, State.LOST, "started again"),
-    "has just begun and said nothing": (process(t=NOW - 5), None, State.RUNNING, ""),
+    "has just begun and reported nothing": (process(t=NOW - 5), None, State.RUNNING, ""),
     "works": (process(), summary(), State.RUNNING, ""),
     "works, its clock a little ahead": (process(), summary(hb=NOW + 60), State.RUNNING, ""),
     "is silent": (process(), summary(hb=NOW - SILENT - 1), State.STALLED, "silent for 31 s; last: train"),
-    "has never said anything": (process(), None, State.STALLED, "silent for 1000 s; last: starting"),
+    "has never reported anything": (process(), None, State.STALLED, "silent for 1000 s; last: starting"),
     "works without its supervisor": (process(supervisor=DEAD), summary(), State.RUNNING, "supervisor is gone"),
     "is being collected": (process(stage=DEAD), summary(ended="done"), State.RUNNING, ""),
-    "said it is done": (process("running", DEAD, DEAD), summary(ended="done"), State.DONE, ""),
-    "said it stopped": (process("running", DEAD, DEAD), summary(ended="stopped"), State.STOPPED, ""),
-    "said why it failed": (
+    "reported that it is done": (process("running", DEAD, DEAD), summary(ended="done"), State.DONE, ""),
+    "reported that it stopped": (process("running", DEAD, DEAD), summary(ended="stopped"), State.STOPPED, ""),
+    "reported why it failed": (
         process("running", DEAD, DEAD),
         summary(ended="failed", error="file: no room\nMake room."),
         State.FAILED,
@@ -73,7 +73,7 @@ CASES: dict[str, tuple[Process | None, Summary | None, State, str]] = {
         State.STALLED,
         "on far-away, silent for 121 s",
     ),
-    "said on another machine that it is done": (
+    "reported on another machine that it is done": (
         process("running", FAR, FAR),
         summary(ended="done"),
         State.DONE,
@@ -88,7 +88,7 @@ CASES: dict[str, tuple[Process | None, Summary | None, State, str]] = {
         State.WAITING,
         "for its inputs",
     ),
-    "died in its second attempt before it said a word": (
+    "died in its second attempt before it reported anything": (
         process("running", DEAD, DEAD, attempt=2),
         summary(ended="done", who=DEAD),
         State.LOST,
@@ -99,16 +99,16 @@ CASES: dict[str, tuple[Process | None, Summary | None, State, str]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_run_stands_as_its_facts_say(tmp_path: Path, case: str) -> None:
-    before, said, expected, reason = CASES[case]
+def test_the_status_follows_from_the_records_and_processes(tmp_path: Path, case: str) -> None:
+    before, reported, expected, reason = CASES[case]
     if before:
         before.write(tmp_path)
-    if said:
-        said.write(tmp_path)
-    told = status(tmp_path, INFO, NOW)
-    assert told.state is expected
-    assert reason in told.reason
-    assert bool(reason) == bool(told.reason)
+    if reported:
+        reported.write(tmp_path)
+    found = status(tmp_path, INFO, NOW)
+    assert found.state is expected
+    assert reason in found.reason
+    assert bool(reason) == bool(found.reason)
 
 
 def test_a_planned_run_has_ten_seconds_to_be_taken_up(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_planned_run_has_ten_seconds_to_be_taken_up(tmp_path: Path) -> None:
         (end(signal=250), State.KILLED, "signal 250"),
     ],
 )
-def test_a_recorded_end_means_what_it_says(tmp_path: Path, record: Exit, expected: State, reason: str) -> None:
+def test_the_status_follows_from_a_recorded_end(tmp_path: Path, record: Exit, expected: State, reason: str) -> None:
     assert ended(record) == Status(expected, reason)
     record.write(tmp_path)
     process().write(tmp_path)  # the record of an end outweighs what was there before it

@@ -45,7 +45,7 @@ def test_texts_of_a_record_are_cleaned(tmp_path: Path) -> None:
     assert read_json(tmp_path / "raw.json") == {"name": "a\ufffdb\ufffd"}
 
 
-def test_a_failed_write_leaves_the_old_record_and_says_the_remedy(
+def test_a_failed_write_leaves_the_old_record_and_names_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_json(tmp_path / "x.json", {"old": 1})
@@ -90,13 +90,13 @@ def test_two_files_may_be_written_at_the_same_time(tmp_path: Path) -> None:
     assert ((tmp_path / "a").read_text(), (tmp_path / "b").read_text()) == ("1", "2")
 
 
-def test_forgetting_to_write_is_a_mistake_of_ours(tmp_path: Path) -> None:
+def test_a_block_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="nothing was written"), Replacing(tmp_path / "a"):
         pass
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_a_full_disk_in_the_middle_of_a_file_is_told_with_a_remedy(tmp_path: Path, number: int) -> None:
+def test_a_full_disk_in_the_middle_of_a_file_is_an_error_with_a_remedy(tmp_path: Path, number: int) -> None:
     with pytest.raises(RunError) as caught, Replacing(tmp_path / "model") as scratch:
         scratch.write_bytes(b"half")
         raise OSError(number, os.strerror(number))
@@ -106,7 +106,7 @@ def test_a_full_disk_in_the_middle_of_a_file_is_told_with_a_remedy(tmp_path: Pat
     assert not scratch.exists()
 
 
-def test_a_librarys_own_error_on_a_full_disk_is_told_as_a_full_disk(
+def test_a_librarys_own_error_on_a_full_disk_is_reported_as_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
@@ -118,10 +118,10 @@ def test_a_librarys_own_error_on_a_full_disk_is_told_as_a_full_disk(
 def test_other_errors_inside_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), Replacing(tmp_path / "model"):
         (tmp_path / "missing").read_text()
-    told = RunError("already told")
+    error = RunError("already described")
     with pytest.raises(RunError) as caught, Replacing(tmp_path / "model"):
-        raise told
-    assert caught.value is told
+        raise error
+    assert caught.value is error
 
 
 def test_each_refusal_names_its_own_remedy(tmp_path: Path) -> None:
@@ -144,12 +144,12 @@ def test_a_lock_is_held_by_one_until_its_last_copy_is_closed(tmp_path: Path) -> 
     os.close(again)
 
 
-def test_a_lock_in_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_lock_in_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be written: No such file"):
         hold(tmp_path / "missing" / "lock")
 
 
-def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_locks_is_an_error_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unsupported(handle: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 

@@ -52,7 +52,7 @@ def test_a_process_of_an_earlier_start_of_the_machine_is_dead() -> None:
     assert replace(Identity.of(os.getpid()), boot=boot() + "x").alive is False
 
 
-def test_a_process_of_another_machine_cannot_be_told() -> None:
+def test_a_process_of_another_machine_is_neither_alive_nor_dead() -> None:
     assert replace(Identity.of(os.getpid()), host="elsewhere").alive is None
 
 

@@ -34,9 +34,9 @@ def test_any_split_of_the_stream_gives_the_same_events(parts: list[bytes], cuts:
     stream = b"".join(parts)
     whole, split = Tail(Path("unused")), Tail(Path("unused"))
     expected = whole.feed(stream)
-    places = sorted({0, *(cut % (len(stream) + 1) for cut in cuts), len(stream)})
+    cuts_at = sorted({0, *(cut % (len(stream) + 1) for cut in cuts), len(stream)})
     got: list[Event] = []
-    for start, stop in pairwise(places):
+    for start, stop in pairwise(cuts_at):
         got += split.feed(stream[start:stop])
     assert got == expected
     assert split.bad == whole.bad
@@ -46,7 +46,7 @@ def test_any_split_of_the_stream_gives_the_same_events(parts: list[bytes], cuts:
 def test_a_stream_byte_by_byte_gives_the_same_events(parts: list[bytes]) -> None:
     stream = b"".join(parts)
     tail = Tail(Path("unused"))
-    got = [event for place in range(len(stream)) for event in tail.feed(stream[place : place + 1])]
+    got = [event for index in range(len(stream)) for event in tail.feed(stream[index : index + 1])]
     assert got == Tail(Path("unused")).feed(stream)
     assert len(got) == len(parts)
 
@@ -115,11 +115,11 @@ def test_texts_of_events_are_cleaned(tmp_path: Path) -> None:
 
 
 def write(path: Path, *events: tuple[str, dict[str, Any]]) -> None:
-    journal = EventWriter(path / "events.jsonl")
+    writer = EventWriter(path / "events.jsonl")
     for kind, fields in events:
-        journal.write(kind, **fields)
-    journal.flush()
-    journal.close()
+        writer.write(kind, **fields)
+    writer.flush()
+    writer.close()
 
 
 def losses(found: History) -> list[tuple[int, float]]:
@@ -147,7 +147,7 @@ def test_a_resumed_attempt_replaces_what_came_after_its_checkpoint(tmp_path: Pat
     assert found.attempt == 2
 
 
-def test_a_resumed_attempt_that_has_said_nothing_yet_already_forgets(tmp_path: Path) -> None:
+def test_a_resumed_attempt_drops_later_points_before_its_first_report(tmp_path: Path) -> None:
     write(tmp_path, *[("s", {"step": step, "m": {"loss": 1.0}}) for step in (1, 2, 3)])
     write(tmp_path, ("start", {"attempt": 2, "resumed_from": 1}))
     assert losses(history(tmp_path)) == [(1, 1.0)]

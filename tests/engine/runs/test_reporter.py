@@ -23,7 +23,7 @@ def test_best_follows_the_goal_in_the_table(folder: Path) -> None:
     assert summary(folder).last["unknown"] == 1.0
 
 
-def test_a_resumed_attempt_knows_the_best_up_to_its_step_and_the_facts(folder: Path) -> None:
+def test_a_resumed_attempt_keeps_the_facts_and_the_best_up_to_its_step(folder: Path) -> None:
     with pytest.raises(Stopped), Run.open(folder) as run:
         for step, recall in [(10, 0.1), (20, 0.3), (30, 0.2), (40, 0.5)]:
             run.evaluation(step, {"val_recall@10": recall})
@@ -50,27 +50,27 @@ def test_the_summary_is_written_at_most_once_a_second_and_whole_at_the_end(folde
     assert (summary(folder).hb, summary(folder).step) == (clock.now, 999)
 
 
-def test_progress_tells_rate_and_eta(folder: Path, clock: Clock) -> None:
+def test_progress_includes_rate_and_eta(folder: Path, clock: Clock) -> None:
     run = Run(folder, clock)
     for step in range(0, 101):
         clock.now += 0.1
         run.progress(step, 1000, "train")
-    told = summary(folder)
-    assert told.rate == pytest.approx(10)
-    assert told.eta == pytest.approx((1000 - told.step) / 10)
+    known = summary(folder)
+    assert known.rate == pytest.approx(10)
+    assert known.eta == pytest.approx((1000 - known.step) / 10)
     run.progress(0, 50, "export", rate=25.0, unit="items")
     run.note()
     assert (summary(folder).phase, summary(folder).unit, summary(folder).rate) == ("export", "items", 25.0)
     assert summary(folder).eta == 2.0
 
 
-def test_every_phase_is_told_and_so_is_its_end(folder: Path, clock: Clock) -> None:
+def test_begin_and_end_of_every_phase_are_written(folder: Path, clock: Clock) -> None:
     run = Run(folder, clock)
     for phase in range(20):
         run.progress(0, 10, f"phase {phase}")
         run.progress(10, 10, f"phase {phase}")
-    told = [(event["phase"], event["step"]) for event in events(folder, "prog")]
-    assert told == [(f"phase {phase}", step) for phase in range(20) for step in (0, 10)]
+    known = [(event["phase"], event["step"]) for event in events(folder, "prog")]
+    assert known == [(f"phase {phase}", step) for phase in range(20) for step in (0, 10)]
 
 
 def test_scalars_keep_the_whole_precision_of_a_float32(folder: Path) -> None:
@@ -88,7 +88,7 @@ def test_evaluations_keep_every_digit(folder: Path) -> None:
     assert (event["m"]["val_recall@10"], event["ep"], event["best"], event["split"]) == (1 / 3, 0.5, True, "validation")
 
 
-def test_a_missing_gradient_and_a_zero_one_are_told_apart(folder: Path) -> None:
+def test_a_missing_gradient_differs_from_a_zero_one(folder: Path) -> None:
     run = Run.open(folder)
     run.describe({"embedding": 10, "blocks": 20, "output": 30})
     run.gradients(1, 3.14159, [None, 0.0, 1.23456], clip=1.0, clipped=True, updates=[None, 0.0, 0.001])

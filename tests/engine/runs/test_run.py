@@ -33,9 +33,9 @@ def test_a_checkpoint_is_announced_when_it_is_whole(folder: Path) -> None:
 
 
 def test_half_written_files_of_an_attempt_that_died_are_removed(folder: Path) -> None:
-    for place in ("artifacts", "checkpoints"):
-        (folder / place / ".scratch" / "model").mkdir(parents=True)
-        (folder / place / "whole").write_text("x")
+    for name in ("artifacts", "checkpoints"):
+        (folder / name / ".scratch" / "model").mkdir(parents=True)
+        (folder / name / "whole").write_text("x")
     Run.open(folder)
     assert [path.name for path in (folder / "artifacts").iterdir()] == ["whole"]
     assert [path.name for path in (folder / "checkpoints").iterdir()] == ["whole"]
@@ -100,7 +100,7 @@ def test_a_run_can_work_in_a_thread(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "ended", "told"),
+    ("error", "ended", "reason"),
     [
         (None, "done", ""),
         (Stopped(), "stopped", ""),
@@ -114,7 +114,7 @@ def test_a_run_can_work_in_a_thread(folder: Path) -> None:
     ],
 )
 def test_every_end_is_recorded_and_every_exception_passes(
-    folder: Path, error: BaseException | None, ended: str, told: str
+    folder: Path, error: BaseException | None, ended: str, reason: str
 ) -> None:
     def work() -> None:
         with Run.open(folder):
@@ -126,9 +126,9 @@ def test_every_end_is_recorded_and_every_exception_passes(
     else:
         with pytest.raises(type(error)):
             work()
-    assert (summary(folder).ended, summary(folder).error) == (ended, told)
+    assert (summary(folder).ended, summary(folder).error) == (ended, reason)
     event = events(folder, "end")[0]
-    assert (event["status"], event.get("reason", "")) == (ended, told)
+    assert (event["status"], event.get("reason", "")) == (ended, reason)
     assert ("Traceback" in event.get("trace", "")) == isinstance(error, ZeroDivisionError)
 
 
@@ -187,7 +187,7 @@ def test_a_refused_write_ends_the_work_with_a_remedy_and_loses_nothing(bench: An
     assert history(folder).attempt == 1  # still readable
 
 
-def test_a_full_disk_at_the_end_is_told_unless_another_error_came_first(
+def test_a_full_disk_at_the_end_is_raised_unless_another_error_came_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:

@@ -30,7 +30,7 @@ def test_only_declared_inputs_can_be_opened_or_even_asked_for(folder: Path, arti
         RunFiles(folder).has(artifact)
 
 
-def test_a_stage_that_was_planned_without_an_input_says_so(bench: Any) -> None:
+def test_an_input_that_was_not_planned_is_an_error(bench: Any) -> None:
     run = RunFiles(bench.create("evaluate", inputs={}))
     assert not run.has(ORACLE)
     with pytest.raises(RunError, match="evaluate was planned without student"):
@@ -47,6 +47,6 @@ def test_an_output_appears_when_it_is_whole(folder: Path) -> None:
         run.output(ADAPTER)
 
 
-def test_a_run_of_a_stage_that_does_not_exist_says_which_do(bench: Any) -> None:
+def test_a_run_of_an_unknown_stage_is_an_error_that_lists_the_stages(bench: Any) -> None:
     with pytest.raises(RunError, match="no stage 'pretrain'\nStages are: data, student"):
         RunFiles(bench.create("pretrain"))

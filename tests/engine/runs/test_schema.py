@@ -103,7 +103,7 @@ def test_numbers_that_json_lacks_survive_a_summary(tmp_path: Path) -> None:
     assert (read.rate, read.last["loss"] != read.last["loss"]) == (float("inf"), True)
 
 
-def test_no_run_and_a_damaged_run_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_run_and_a_damaged_run_are_different_errors(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not a run\nSee all runs with: engine runs"):
         RunInfo.read(tmp_path)
     (tmp_path / "run.json").write_text('{"id": "x"')
@@ -114,7 +114,7 @@ def test_no_run_and_a_damaged_run_are_told_apart(tmp_path: Path) -> None:
         RunInfo.read(tmp_path)
 
 
-def test_people_have_said_nothing_about_a_new_run(tmp_path: Path) -> None:
+def test_a_new_run_has_no_notes(tmp_path: Path) -> None:
     assert Meta.read(tmp_path) == Meta()
     (tmp_path / "meta.json").write_text("garbage")
     assert Meta.read(tmp_path) == Meta()

@@ -1,4 +1,4 @@
-"""The command ``cockpit``. Nothing heavy is imported before the options are understood."""
+"""The command ``cockpit``. Nothing heavy is imported before the options are parsed."""
 
 import argparse
 import os
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="cockpit",
-        description="See, launch and steer runs in the terminal. Closing it never stops a run.",
-        epilog="Over a slow line: cockpit --low-bandwidth, and ssh -C. Settings: see cockpit --settings.",
+        description="Watch, launch and control runs in the terminal. Closing it never stops a run.",
+        epilog="Over a slow connection: cockpit --low-bandwidth, and ssh -C. Settings: see cockpit --settings.",
     )
     top.add_argument("--runs", type=Path, metavar="DIR", help="folder of runs (ENGINE_RUNS, or runs/)")
     top.add_argument("--read-only", action="store_true", help="start, stop and change nothing")
     top.add_argument("--low-bandwidth", action="store_true", help="paint once a second")
-    top.add_argument("--no-cell-diff", action="store_true", help="send rows as Textual does, not single cells")
-    top.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal, to select text")
-    top.add_argument("--settings", action="store_true", help="say where the settings file is, check it, and leave")
+    top.add_argument("--no-cell-diff", action="store_true", help="send changed rows instead of changed cells")
+    top.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal, for selecting text")
+    top.add_argument("--settings", action="store_true", help="print the path of the settings file, check it, and exit")
     top.add_argument(
         "--print",
         choices=("runs", "live", "compare", "queue", "system", "help"),
-        help="print a screen as text and leave",
+        help="print a screen as text and exit",
     )
-    top.add_argument("--size", default="120x40", metavar="WxH", help="cells of a printed screen (120x40)")
-    top.add_argument("--keys", action="store_true", help="print the table of keys as Markdown and leave")
-    top.add_argument("--version", action="store_true", help="print the version and leave")
+    top.add_argument("--size", default="120x40", metavar="WxH", help="size in cells of a printed screen (120x40)")
+    top.add_argument("--keys", action="store_true", help="print the table of keys as Markdown and exit")
+    top.add_argument("--version", action="store_true", help="print the version and exit")
     return top
 
 
@@ -46,50 +46,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     from cockpit import settings
 
-    place = settings.path()
+    file = settings.path()
     try:
-        chosen = settings.load(place)
+        chosen = settings.load(file)
         if options.settings:
             from cockpit.keys import KeyMap
 
-            KeyMap(chosen.keys, str(place))
-            print(f"{place}: {'all right' if place.exists() else 'not there; standard settings are used'}")
+            KeyMap(chosen.keys, str(file))
+            print(f"{file}: {'valid' if file.exists() else 'does not exist; the defaults are used'}")
             return 0
         if options.keys:
             from cockpit.printing import key_table
 
-            print(key_table(chosen.keys, str(place)))
+            print(key_table(chosen.keys, str(file)))
             return 0
         root = (options.runs or Path(os.environ.get("ENGINE_RUNS") or "runs")).absolute()
         if options.print:
-            from cockpit.printing import picture
+            from cockpit.printing import screen_text
 
-            print(picture(root, options.print, options.size, chosen))
+            print(screen_text(root, options.print, options.size, chosen))
             return 0
-        return _run(options, root, chosen, str(place))
+        return _run(options, root, chosen, str(file))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of a printed screen has left
+    except BrokenPipeError:  # the reader of a printed screen closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
-def _run(options: argparse.Namespace, root: Path, chosen: "Settings", place: str) -> int:
-    if not sys.stderr.isatty() or not sys.stdin.isatty():  # the picture goes to stderr: stdout is data
+def _run(options: argparse.Namespace, root: Path, chosen: "Settings", settings_file: str) -> int:
+    if not sys.stderr.isatty() or not sys.stdin.isatty():  # Textual draws on stderr
         raise UserError(
             "cockpit needs a terminal",
             location="stdin or stderr",
             remedy="Without one use: engine runs, engine show ID",
         )
-    # No animations and no smooth scrolling: over SSH they are bytes without news.
+    # No animations and no smooth scrolling: over SSH they cost bytes without information.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     from cockpit.app import Cockpit
 
     chosen.low_bandwidth |= options.low_bandwidth
     chosen.cell_diff &= not options.no_cell_diff
-    app = Cockpit(root, chosen, read_only=options.read_only, place=place)
+    app = Cockpit(root, chosen, read_only=options.read_only, settings_file=settings_file)
     app.run(mouse=chosen.mouse and not options.no_mouse)
     return app.return_code or 0
 

@@ -1,7 +1,7 @@
-"""The terminal app around the context: keys in, pictures out, clocks, and the link to a slow terminal.
+"""The Textual app around the context: keys in, lines out, timers, and back-pressure for slow terminals.
 
-One timer reads, one paints. A picture is skipped while the terminal has not taken the one before, so a slow line makes
-the cockpit show less often, never answer late.
+One timer reads, one paints. A frame is skipped while the terminal has not taken the previous one, so a slow connection
+reduces the frame rate and does not delay keys.
 """
 
 import asyncio
@@ -18,10 +18,13 @@ from textual._compositor import CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.screen import Screen
 
+from cockpit import dispatch
+from cockpit.compose import draw
 from cockpit.context import Context
 from cockpit.frame import Frame
 from cockpit.keys import SYSTEM
 from cockpit.render.cell_diff import FrontBuffer, Unreadable
+from cockpit.screens import Screens
 from cockpit.services.system import Meter
 from cockpit.settings import Settings
 from cockpit.theme import palette
@@ -31,9 +34,9 @@ READ_EVERY = 0.2
 METER_EVERY = 1.0
 CATCH_UP_EVERY = 0.001
 REST_AFTER = 3.0  # seconds without a key
-REST = 5  # of so many looks one is taken while there is nothing to see
-LEFT = "cockpit closed. Runs go on; look again with: cockpit"
-SLOW = 4  # times as long with --low-bandwidth
+REST = 5  # while no run is at work, one of so many reads is done
+LEFT = "cockpit closed. Runs continue; to return: cockpit"
+SLOW = 4  # factor of the intervals with --low-bandwidth
 
 
 class Cockpit(App[None], inherit_bindings=False):
@@ -43,11 +46,17 @@ class Cockpit(App[None], inherit_bindings=False):
     CSS = "Screen { background: ansi_default; } "
 
     def __init__(
-        self, root: Path, settings: Settings, *, read_only: bool = False, place: str = "", colours: int | None = None
+        self,
+        root: Path,
+        settings: Settings,
+        *,
+        read_only: bool = False,
+        settings_file: str = "",
+        colours: int | None = None,
     ) -> None:
         super().__init__(ansi_color=True)
         self.settings = settings
-        self.context = Context(root, self, settings, read_only=read_only, place=place)
+        self.context = Context(root, self, settings, screens=Screens, read_only=read_only, settings_file=settings_file)
         self._frame = Frame(palette(colour_depth(settings) if colours is None else colours))
         self._meter = Meter(root)
         self._front: FrontBuffer | None = None
@@ -68,21 +77,21 @@ class Cockpit(App[None], inherit_bindings=False):
         self.set_interval(READ_EVERY * min(slow, 2), self._read)
         self.set_interval(PAINT_EVERY * slow, self._paint)
         self.set_interval(METER_EVERY * slow, self._measure)
-        self.call_after_refresh(self._first_picture)
+        self.call_after_refresh(self._first_paint)
 
     def on_unmount(self) -> None:
         self.context.close()
 
-    def _first_picture(self) -> None:
+    def _first_paint(self) -> None:
         self._paint(now=True)
         self._measure()
         gc.collect()
-        gc.freeze()  # what the start made stays: later collections need not look at it
+        gc.freeze()  # objects of the start stay: later collections skip them
 
     # -- clocks --------------------------------------------------------------------------------------------------
 
     def _read(self) -> None:
-        """Look for news; less often while no run is at work and nobody touches a key."""
+        """Read what changed; less often while no run is at work and no key is pressed."""
         self._rest = (self._rest + 1) % REST
         if self._resting and self._rest:
             return
@@ -96,23 +105,23 @@ class Cockpit(App[None], inherit_bindings=False):
         return not self.context.list.working and time.monotonic() - self._touched > REST_AFTER
 
     def _catch_up(self) -> None:
-        """A long list or history: go on as soon as the keys have been looked at."""
+        """A long list or history: continue as soon as pending keys are handled."""
         self._dirty |= self.context.tick()
         self._catching_up = self.context.behind
         if self._catching_up:
             self.set_timer(CATCH_UP_EVERY, self._catch_up)
         else:
-            self._paint()  # what somebody waited for, a quarter of a second earlier
+            self._paint()  # at once instead of with the next interval
 
     def _paint(self, now: bool = False) -> None:
-        """Draw, unless nothing changed or the terminal is still busy with the last picture."""
+        """Draw, unless nothing changed or the terminal is still busy with the last frame."""
         if not (now or self._dirty) or self._waiting():
             self._dirty |= now
             return
         self._dirty = False
         size = self.size
         if size.width and size.height:
-            self._frame.show(self.context.draw(size.width, size.height))
+            self._frame.show(draw(self.context, size.width, size.height))
 
     def _waiting(self) -> bool:
         """Whether the terminal has not taken everything yet."""
@@ -128,9 +137,9 @@ class Cockpit(App[None], inherit_bindings=False):
         self._measured = (self._measured + 1) % REST
         if self._resting and self._measured:
             return
-        self.run_worker(self._look_at_machine(), exclusive=True, group="machine")
+        self.run_worker(self._read_machine(), exclusive=True, group="machine")
 
-    async def _look_at_machine(self) -> None:
+    async def _read_machine(self) -> None:
         everything = self.context.screen.name == SYSTEM
         self._dirty |= self.context.record_machine(await asyncio.to_thread(self._meter.poll, everything))
 
@@ -139,25 +148,25 @@ class Cockpit(App[None], inherit_bindings=False):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key):
             self._touched = time.monotonic()
-            self.context.key(event.key, event.character)
+            dispatch.key(self.context, event.key, event.character)
             self._paint(now=True)
             return
         await super().on_event(event)
 
     def on_paste(self, event: events.Paste) -> None:
-        self.context.paste(event.text)
+        dispatch.paste(self.context, event.text)
         self._paint(now=True)
 
     def on_frame_clicked(self, event: Frame.Clicked) -> None:
-        self.context.click(event.x, event.y, self.size.width, self.size.height)
+        dispatch.click(self.context, event.x, event.y, self.size.width, self.size.height)
         self._paint(now=True)
 
     def on_mouse_scroll_down(self) -> None:
-        self.context.key("down")
+        dispatch.key(self.context, "down")
         self._dirty = True
 
     def on_mouse_scroll_up(self) -> None:
-        self.context.key("up")
+        dispatch.key(self.context, "up")
         self._dirty = True
 
     def on_resize(self) -> None:
@@ -188,7 +197,7 @@ class Cockpit(App[None], inherit_bindings=False):
     # -- what goes to the terminal -------------------------------------------------------------------------------
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        """Send only changed cells; Textual's own way when its updates are not what they were, and ever after."""
+        """Send only changed cells; once an update of Textual cannot be read, its own output from then on."""
         driver = self._driver
         usual = not self._diff or self._batch_count or self.is_headless or driver is None or driver.is_inline
         if usual or not isinstance(renderable, CompositorUpdate) or not self._running or self._closed:
@@ -213,7 +222,7 @@ class Cockpit(App[None], inherit_bindings=False):
 
 
 def colour_depth(settings: Settings) -> int:
-    """Colours of the terminal: as the settings say, or from NO_COLOR, COLORTERM and TERM."""
+    """Number of colours: from the settings, or from NO_COLOR, COLORTERM and TERM."""
     if settings.colours != "auto":
         return {"256": 256, "16": 16, "none": 0}[settings.colours]
     if os.environ.get("NO_COLOR"):

@@ -1,32 +1,30 @@
-"""The whole picture: top line, screen, bottom line, and what lies over them."""
+"""All lines of the terminal: top line, screen, message line, bottom line, and the menu over them."""
 
 import time
-from typing import TYPE_CHECKING
 
+from cockpit.context import Context
 from cockpit.keys import RUNS, SCREENS
 from cockpit.panes.system import summary
 from cockpit.render.lines import Line, Lines, block, ends, fit, overlay
 from engine.report.tables import cells
 
-if TYPE_CHECKING:
-    from cockpit.context import Context
-
 SMALLEST = (60, 18)
-ROOMY = 30  # lines from which on messages have a line of their own
+TALL = 30  # lines from which on messages have a line of their own
 
 
-def draw(context: "Context", across: int, down: int) -> Lines:
+def draw(context: Context, across: int, down: int) -> Lines:
     """``down`` lines of ``across`` cells."""
     if across < SMALLEST[0] or down < SMALLEST[1]:
         text = f"cockpit needs {SMALLEST[0]} x {SMALLEST[1]} cells; this is {across} x {down}"
-        return block([[], [(text, "warn")], [("Q leaves; runs go on", "dim")]], across, down)
-    talk = down >= ROOMY
-    body = context.screen.draw(across, down - 2 - talk)
-    lines = [_header(context, across), *block(body, across, down - 2 - talk)]
-    if talk:
-        lines.append(fit(_talk(context, across), across))
-    bottom = _talk(context, across) if not talk else []
-    lines.append(fit(bottom or _footer(context, across), across))
+        return block([[], [(text, "warn")], [("Q quits; runs continue", "dim")]], across, down)
+    own_line = down >= TALL
+    body = context.screen.draw(across, down - 2 - own_line)
+    lines = [_header(context, across), *block(body, across, down - 2 - own_line)]
+    message = _message_line(context, across)
+    if own_line:
+        lines += [fit(message, across), fit(_footer(context, across), across)]
+    else:
+        lines.append(fit(message or _footer(context, across), across))
     if context.menu is not None:
         over = context.menu.draw(across, down - 2)
         left = max(0, (across - sum(cells(text) for text, _ in over[0])) // 2)
@@ -34,7 +32,7 @@ def draw(context: "Context", across: int, down: int) -> Lines:
     return lines
 
 
-def _header(context: "Context", across: int) -> Line:
+def _header(context: Context, across: int) -> Line:
     left: Line = [(" cockpit ▸ ", "dim"), (SCREENS[context.screen.name], "header"), *context.screen.title()]
     if context.read_only:
         left.append(("  read-only", "warn"))
@@ -46,25 +44,24 @@ def _header(context: "Context", across: int) -> Line:
     if across >= 100 or context.screen.name == RUNS:
         right.append((" · ".join(parts), "run" if counts["running"] else "dim"))
     if across >= 120:
-        right.append(("   " + summary(context.watch.system), "dim"))
+        right.append(("   " + summary(context.watch.machine), "dim"))
     if across >= 160:
         clock = time.strftime("%H:%M", time.localtime(context.clock()))
         right.append((f"   link {context.link / 1000:.1f} kB/s   {clock}", "dim"))
     return ends(left, [*right, (" ", "")], across)
 
 
-def _talk(context: "Context", across: int) -> Line:
-    """The prompt, or what there is to say."""
+def _message_line(context: Context, across: int) -> Line:
+    """The prompt, or the latest message."""
     if context.prompt is not None:
         line = context.prompt.draw(across)
         fault = context.prompt.fault
-        told = ("  ✗ " + fault, "bad") if fault else ("  " + context.prompt.hint, "dim")
-        return [*line, told]
+        return [*line, ("  ✗ " + fault, "bad") if fault else ("  " + context.prompt.hint, "dim")]
     text, style, _ = context.message
     return [(" " + text.replace("\n", "  "), style)] if text else []
 
 
-def _footer(context: "Context", across: int) -> Line:
+def _footer(context: Context, across: int) -> Line:
     line: Line = []
     for label, _ in _footer_parts(context, across):
         key, _, word = label.strip().partition(" ")
@@ -72,8 +69,8 @@ def _footer(context: "Context", across: int) -> Line:
     return line
 
 
-def footer_action(context: "Context", x: int, across: int) -> str:
-    """The action whose key stands at column ``x`` of the bottom line; empty where none does."""
+def footer_action(context: Context, x: int, across: int) -> str:
+    """The action of the key at column ``x`` of the bottom line; empty where there is none."""
     at = 0
     for label, action in _footer_parts(context, across):
         at += cells(label)
@@ -82,8 +79,8 @@ def footer_action(context: "Context", x: int, across: int) -> str:
     return ""
 
 
-def _footer_parts(context: "Context", across: int) -> list[tuple[str, str]]:
-    """(text, action) of the bottom line; help and commands stay when there is no room for all."""
+def _footer_parts(context: Context, across: int) -> list[tuple[str, str]]:
+    """(text, action) of the bottom line; help and commands are kept when there is no room for all."""
     last = [(f" {key.shown} {key.label} ", key.action) for key in context.keys.always(context.screen.name)]
     room = across - sum(cells(text) for text, _ in last)
     parts: list[tuple[str, str]] = []

@@ -1,24 +1,24 @@
-"""Everything between the keyboard and the picture: which screen is on top, what a key does, what is asked and said.
+"""The state that screens and actions share, and what a screen is.
 
-Knows no Textual: keys come in as names, the picture goes out as lines, and the few things that need a terminal or an
-event loop are asked of ``Effects``. So the whole cockpit can be driven by a test without a terminal.
+Imports neither screens nor actions: ``cockpit.dispatch`` and ``cockpit.compose`` stand above them and use all three.
+Knows no Textual: what needs a terminal or an event loop is requested from ``Effects``, so a test can drive the whole
+cockpit without a terminal.
 """
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol
 
-from cockpit import actions, compose
-from cockpit.keys import DOCTOR, LAUNCH, LIVE, LOG, MAIN, RUNS, SYSTEM, KeyMap
+from cockpit.keys import LIVE, LOG, MAIN, RUNS, SYSTEM, KeyMap
 from cockpit.models.line_edit import LineEdit
 from cockpit.models.rows import Row
 from cockpit.models.run_list import RunList
+from cockpit.models.scroll import Scroll
 from cockpit.panes.chart import View
 from cockpit.panes.system import summary
 from cockpit.prompts import Menu, MenuItem, Prompt
-from cockpit.render.lines import Lines
-from cockpit.screens import Screen, Screens
+from cockpit.render.lines import Line, Lines
 from cockpit.services import engine
 from cockpit.services.recommend import Serve
 from cockpit.services.recommender import Recommender
@@ -26,17 +26,7 @@ from cockpit.services.system import Machine
 from cockpit.services.watch import RunWatcher
 from cockpit.settings import Settings
 
-if TYPE_CHECKING:
-    from cockpit.screens.doctor import DoctorScreen
-    from cockpit.screens.launch import LaunchScreen
-    from cockpit.screens.live import LiveScreen
-
 MESSAGE_SECONDS = 6.0
-# Actions that change something; a cockpit that may only read refuses them.
-WRITING = (
-    *("stop", "resume", "pin", "tags", "note", "archive", "undo", "start", "save"),
-    *("pause", "sooner", "later", "front", "end"),
-)
 
 
 class Effects(Protocol):
@@ -48,11 +38,67 @@ class Effects(Protocol):
     def repaint(self) -> None: ...
 
 
-Ask = Callable[..., Coroutine[Any, Any, engine.CommandResult]]
+class Screen:
+    """Base of all screens: a text without runs.
+
+    ``name`` is the screen's word in the key table; the methods ``do_<action>`` and ``why_not_<action>`` of a subclass
+    take precedence over the shared functions in ``cockpit.actions``.
+    """
+
+    name = ""
+    focus = ""  # name of the pane that has the focus
+    zoomed = False  # whether that pane fills the screen
+
+    def __init__(self, context: "Context") -> None:
+        self.context = context
+        self.scroll = Scroll()
+
+    @property
+    def row(self) -> Row | None:
+        """The run that actions apply to."""
+        return None
+
+    @property
+    def page(self) -> int:
+        """Lines of half a page."""
+        return self.scroll.page
+
+    def title(self) -> Line:
+        """Text of the top line beside the screen's name."""
+        return []
+
+    def draw(self, across: int, down: int) -> Lines:
+        """``down`` lines of ``across`` cells."""
+        raise NotImplementedError
+
+    def watched(self) -> list[str]:
+        """Runs whose events the screen shows, the most important first."""
+        return []
+
+    def panes(self) -> Sequence[str]:
+        """Panes that can have the focus, in tab order."""
+        return ()
+
+    def open(self, *subject: Any, **options: Any) -> None:
+        """Prepare the screen for what ``Context.show`` was given."""
+
+    def poll(self) -> bool:
+        """Read what only this screen shows, for a few milliseconds; returns whether anything changed."""
+        return False
+
+    def move(self, by: int) -> None:
+        """Scroll, or move the cursor."""
+        self.scroll.move(by)
+
+    def click(self, x: int, y: int) -> None:
+        """Handle a mouse click on a cell of the screen."""
+
+    def close(self) -> None:
+        """Release what the screen holds, when the cockpit ends."""
 
 
 class Context:
-    """What all screens share: runs, what is read of them, marks, the prompt, messages and the way back."""
+    """Runs and what was read of them, the screens and their stack, prompt and menu, messages, undo."""
 
     def __init__(
         self,
@@ -60,16 +106,17 @@ class Context:
         effects: Effects,
         settings: Settings | None = None,
         *,
+        screens: Callable[["Context"], Mapping[str, Screen]],
         read_only: bool = False,
         clock: Callable[[], float] = time.time,
-        ask: Ask = engine.ask,
+        ask: engine.Ask = engine.ask,
         serve: Serve = Recommender,
-        place: str = "",
+        settings_file: str = "",
     ) -> None:
         self.root, self.effects, self.clock = root, effects, clock
         self.ask, self.serve = ask, serve
         self.settings = settings or Settings()
-        self.keys = KeyMap(self.settings.keys, place)
+        self.keys = KeyMap(self.settings.keys, settings_file)
         self.read_only = read_only
         self.list = RunList()
         self.list.grouping = self.settings.group
@@ -80,155 +127,60 @@ class Context:
         )
         self.prompt: Prompt | None = None
         self.menu: Menu | None = None
-        self.message: tuple[str, str, float] = ("", "", 0.0)  # text, style, until when
-        self.attention = ""  # the run that the last warning was about
+        self.message: tuple[str, str, float] = ("", "", 0.0)  # text, style, time at which it expires
+        self.attention = ""  # the run of the latest warning
         self.undo: list[tuple[str, Callable[[], None]]] = []
         self.link = 0.0  # bytes a second that go to the terminal
-        self.repeatable = ""
-        self.screens = Screens(self)
+        self.repeatable = ""  # the action that the repeat key repeats
+        self.screens = screens(self)
         self.stack = [RUNS]
-
-    # -- screens -------------------------------------------------------------------------------------------------
 
     @property
     def screen(self) -> Screen:
+        """The screen on top."""
         return self.screens[self.stack[-1]]
 
     @property
     def row(self) -> Row | None:
-        """The run that the screen on top is about."""
+        """The run that actions on this screen apply to."""
         return self.screen.row
 
-    @property
-    def live(self) -> "LiveScreen":
-        return cast("LiveScreen", self.screens[LIVE])
-
-    @property
-    def doctor(self) -> "DoctorScreen":
-        return cast("DoctorScreen", self.screens[DOCTOR])
-
-    @property
-    def form(self) -> "LaunchScreen":
-        return cast("LaunchScreen", self.screens[LAUNCH])
-
-    def show(self, name: str) -> None:
-        """Put a screen on top; the main ones replace each other, the rest can be left again."""
+    def show(self, name: str, *subject: Any, **options: Any) -> None:
+        """Put a screen on top and open it on ``subject``. Main screens replace each other, others are stacked."""
+        if subject or options:
+            self.screens[name].open(*subject, **options)
         if name in MAIN:
             self.stack = [RUNS] if name == RUNS else [RUNS, name]
         elif self.stack[-1] != name:
             self.stack.append(name)
 
-    def say(self, text: str, style: str = "") -> None:
-        """Tell something in the bottom line for a few seconds."""
+    def notify(self, text: str, style: str = "") -> None:
+        """Show a message for a few seconds."""
         self.message = (text, style, self.clock() + MESSAGE_SECONDS)
 
-    def type(self, label: str, text: str, accept: Callable[[str], None], **more: Any) -> None:
-        """Ask for a line of text."""
-        self.prompt = Prompt(label, LineEdit(text), accept, **more)
+    def copy(self, text: str, label: str = "") -> None:
+        """Put a text on the clipboard; the message shows ``label`` in its place."""
+        self.effects.copy(text)
+        self.notify(f"copied {label or text}")
 
-    def choose(self, title: str, choices: list[MenuItem], accept: Callable[[str], None], cursor: int = 0) -> None:
-        """Ask for one of several."""
-        self.menu = Menu(title, choices, accept, cursor)
+    def open_prompt(self, label: str, text: str, accept: Callable[[str], None], **options: Any) -> None:
+        """Request a line of text."""
+        self.prompt = Prompt(label, LineEdit(text), accept, **options)
 
-    # -- keys ----------------------------------------------------------------------------------------------------
-
-    def key(self, name: str, character: str | None = None) -> None:
-        """Take a key press."""
-        if self.prompt is not None:
-            self._prompt_key(self.prompt, name, character)
-        elif self.menu is not None:
-            self._menu_key(self.menu, name, character)
-        else:
-            found = self.keys.find(self.screen.name, name)
-            if found is not None:
-                self.act(found.action)
-                return
-            other = self.keys.elsewhere(name)
-            shown = name if other is None else other.shown
-            reason = (
-                f"means {other.label!r} on {' and '.join(other.where)}, not here" if other else "has no meaning here"
-            )
-            self.say(f"{shown} {reason}; ? lists the keys", "warn")
-
-    def paste(self, text: str) -> None:
-        """Take pasted text: only where text is typed, so that a paste never acts."""
-        if self.prompt is not None:
-            self.prompt.edit.insert(text)
-            if self.prompt.live:
-                self.prompt.live(self.prompt.edit.text)
-        elif self.menu is not None:
-            self.menu.find.insert(text)
-
-    def act(self, action: str) -> None:
-        """Do what a key or the palette names, or say why that is impossible now."""
-        reason = self.why_not(action)
-        if reason:
-            self.say(reason, "warn")
-            return
-        if action in ("pin", "archive", "mark", "stop", "resume", "export"):
-            self.repeatable = action
-        own = getattr(self.screen, f"do_{action}", None)
-        if own is not None:
-            own()
-        else:
-            actions.find(action)(self)
-
-    def why_not(self, action: str) -> str:
-        """Why an action is impossible now; empty when it is not."""
-        if self.read_only and action in WRITING:
-            return "this cockpit may only read (--read-only)"
-        own = getattr(self.screen, f"why_not_{action}", None)
-        if own is not None:
-            return str(own())
-        return "" if hasattr(self.screen, f"do_{action}") else actions.why_not(action, self)
-
-    def _prompt_key(self, prompt: Prompt, name: str, character: str | None) -> None:
-        if name == "escape":
-            self.prompt = None
-            if prompt.cancel:
-                prompt.cancel()
-        elif name == "enter":
-            if not prompt.fault:
-                self.prompt = None
-                prompt.accept(prompt.edit.text)
-        elif prompt.edit.key(name, character):
-            if prompt.live:
-                prompt.live(prompt.edit.text)
-        elif prompt.other:
-            prompt.other(name)
-
-    def _menu_key(self, menu: Menu, name: str, character: str | None) -> None:
-        if name == "escape":
-            self.menu = None
-            return
-        value = menu.key(name, character)
-        if value is not None:
-            self.menu = None
-            menu.accept(value)
-
-    def click(self, x: int, y: int, across: int, down: int) -> None:
-        """Take a mouse click: a key of the bottom line, or something on the screen."""
-        if self.prompt is not None or self.menu is not None:
-            return
-        if y == down - 1:
-            action = compose.footer_action(self, x, across)
-            if action:
-                self.act(action)
-        elif y:
-            self.screen.click(x, y - 1)
+    def open_menu(self, title: str, items: Sequence[MenuItem], accept: Callable[[str], None], cursor: int = 0) -> None:
+        """Request one of several values."""
+        self.menu = Menu(title, items, accept, cursor)
 
     # -- clocks --------------------------------------------------------------------------------------------------
 
     def tick(self) -> bool:
-        """Read for a few milliseconds; whether there is anything new to draw."""
+        """Read for a few milliseconds; returns whether there is anything new to draw."""
         changed = self.watch.poll(self.screen.watched(), self.screen.name in (LIVE, LOG))
-        own = getattr(self.screen, "poll", None)
-        if own is not None:
-            changed |= own()
-        for run, text in self.watch.news:
+        changed |= self.screen.poll()
+        for run, text in self.watch.warnings:
             self.attention = run
-            self.say(f"{text}   ! goes there", "warn")
-        self.watch.news.clear()
+            self.notify(f"{text}   ! opens it", "warn")
+        self.watch.warnings.clear()
         if self.message[0] and self.clock() > self.message[2]:
             self.message = ("", "", 0.0)
             changed = True
@@ -236,22 +188,16 @@ class Context:
 
     @property
     def behind(self) -> bool:
-        """Whether there is more to read at once."""
+        """Whether more could be read at once."""
         return self.watch.behind(self.screen.watched())
 
+    def record_machine(self, machine: Machine) -> bool:
+        """Record a reading of the machine; returns whether it changes what is shown."""
+        before = summary(self.watch.machine)
+        self.watch.record_machine(machine)
+        return self.screen.name in (LIVE, SYSTEM) or summary(machine) != before
+
     def close(self) -> None:
-        """End what a screen keeps running for itself; runs go on."""
+        """End what the screens started for themselves; runs continue."""
         for screen in self.screens.values():
-            end = getattr(screen, "close", None)
-            if end is not None:
-                end()
-
-    def record_machine(self, system: Machine) -> bool:
-        """Take a look at the machine; whether that changes the picture."""
-        before = summary(self.watch.system)
-        self.watch.record_machine(system)
-        return self.screen.name in (LIVE, SYSTEM) or summary(system) != before
-
-    def draw(self, across: int, down: int) -> Lines:
-        """The whole picture."""
-        return compose.draw(self, across, down)
+            screen.close()

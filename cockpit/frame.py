@@ -1,4 +1,4 @@
-"""The one widget: it holds the picture as strips and tells Textual which rows changed."""
+"""The one widget: it keeps all lines as strips and refreshes the rows that changed."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from cockpit.render.lines import Line, Lines
 
 
 class Frame(Widget):
-    """``show`` takes lines of exactly the widget's width; rows that are as before are not touched."""
+    """``show`` takes lines of exactly the widget's width; unchanged rows are not refreshed."""
 
     DEFAULT_CSS = "Frame { width: 1fr; height: 1fr; }"
     can_focus = False
@@ -33,7 +33,7 @@ class Frame(Widget):
         self._strips: list[Strip] = []
 
     def show(self, lines: Lines) -> int:
-        """Show a picture; gives the number of rows that changed."""
+        """Show new lines; returns the number of rows that changed."""
         old = self._lines
         if len(lines) != len(old):
             self._strips = [self._strip(line) for line in lines]
@@ -49,7 +49,7 @@ class Frame(Widget):
         return len(changed)
 
     def _strip(self, line: Line) -> Strip:
-        """Text that a terminal would obey has been cleaned where it was read; here is the last door."""
+        """Control characters were removed where text was read; this is the last safeguard."""
         return Strip(
             [
                 Segment(text if text.isprintable() else _visible(text), self._palette[style] if style else None)

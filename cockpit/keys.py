@@ -1,7 +1,7 @@
-"""The one table of keys. Dispatch, footer, help screen and command palette are all read from it.
+"""The one table of keys. Dispatch, bottom line, help screen and command palette are all read from it.
 
-A key names an action; a screen that is listed in ``where`` has a method ``do_<action>``, and may have a method
-``why_not_<action>`` that says why the action is impossible now.
+A key names an action. The action is a method ``do_<action>`` of the screen or a function of that name in
+``cockpit.actions``; ``why_not_<action>`` returns why it is impossible now.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from engine.errors import ConfigError
 
 RUNS, LIVE, COMPARE, QUEUE, SYSTEM, RECOMMEND = "runs", "live", "compare", "queue", "system", "recommend"
 LAUNCH, LOG, DOCTOR, HELP = "launch", "log", "doctor", "help"
-# Every screen, and what the top line calls it; the class is ``<Name>`` in cockpit/screens/<name>.py.
+# Every screen and its title in the top line; the class is ``<Name>Screen`` in cockpit/screens/<name>.py.
 SCREENS = {
     RUNS: "1 Runs",
     LIVE: "2 Live",
@@ -27,10 +27,9 @@ SCREENS = {
 }
 MAIN = tuple(name for name, title in SCREENS.items() if title[0].isdigit())  # these replace each other
 EVERYWHERE = tuple(SCREENS)
-OF_RUNS = (RUNS, LIVE, QUEUE, SYSTEM, LOG)  # screens on which there is a run to act on
+OF_RUNS = (RUNS, LIVE, QUEUE, SYSTEM, LOG)  # screens with a run to act on
 CHARTS = (RUNS, LIVE, COMPARE)
-CURSORS = (LIVE, COMPARE, LAUNCH)
-ZOOMED = (LIVE, COMPARE)
+ZOOMED = (LIVE, COMPARE)  # screens whose panes and x axis can be zoomed
 PANES = (LIVE, COMPARE, SYSTEM, LAUNCH)
 
 
@@ -39,11 +38,11 @@ def _besides(*screens: str) -> tuple[str, ...]:
 
 
 def caption(screen: str) -> str:
-    """A screen's name for people, without the digit of its key."""
+    """A screen's title without the digit of its key."""
     return SCREENS[screen].lstrip("0123456789 ")
 
 
-# How a key is written for people; any other is written as Textual names it.
+# How a key is displayed; any other key is displayed as Textual names it.
 SHOWN = {
     "question_mark": "?",
     "colon": ":",
@@ -85,52 +84,52 @@ class Key:
 
 TABLE: tuple[Key, ...] = (
     Key("down", ("j", "down"), "down", "next line", EVERYWHERE),
-    Key("up", ("k", "up"), "up", "line before", EVERYWHERE),
+    Key("up", ("k", "up"), "up", "previous line", EVERYWHERE),
     Key("page_down", ("ctrl+d", "pagedown"), "page down", "half a page down", EVERYWHERE),
     Key("page_up", ("ctrl+u", "pageup"), "page up", "half a page up", EVERYWHERE),
     Key("first", ("g", "home"), "first", "first line", EVERYWHERE),
     Key("last", ("G", "end"), "last", "last line", EVERYWHERE),
-    Key("left", ("h", "left"), "left", "cursor of the charts one step back; other column of the form", CURSORS),
-    Key("right", ("l", "right"), "right", "cursor of the charts one step on; other column of the form", CURSORS),
-    Key("left", ("h", "left"), "left", "list of the model before", (RECOMMEND,)),
+    Key("left", ("h", "left"), "left", "move the chart cursor left", ZOOMED),
+    Key("right", ("l", "right"), "right", "move the chart cursor right", ZOOMED),
+    Key("left", ("h", "left"), "left", "go to the stage graph", (LAUNCH,)),
+    Key("right", ("l", "right"), "right", "go to the settings", (LAUNCH,)),
+    Key("left", ("h", "left"), "left", "list of the previous model", (RECOMMEND,)),
     Key("right", ("l", "right"), "right", "list of the next model", (RECOMMEND,)),
     Key("pane", ("tab",), "pane", "next pane", PANES),
-    Key("pane_back", ("shift+tab",), "pane back", "pane before", PANES),
-    Key("open", ("enter",), "open", "open the run", (RUNS, QUEUE, SYSTEM)),
-    Key("open", ("enter",), "zoom", "the focused pane on the whole screen", (LIVE, COMPARE)),
+    Key("pane_back", ("shift+tab",), "pane back", "previous pane", PANES),
+    Key("open", ("enter",), "open", "open the run on the Live screen", (RUNS, QUEUE, SYSTEM)),
+    Key("open", ("enter",), "zoom", "show the focused pane on the whole screen, and back", ZOOMED),
     Key("open", ("enter",), "edit", "edit the setting, or make the stage the target", (LAUNCH,)),
-    Key("open", ("enter",), "add", "put the item under the cursor into the history", (RECOMMEND,)),
+    Key("open", ("enter",), "add", "add the item under the cursor to the history", (RECOMMEND,)),
     Key("filter", ("slash",), "filter", "filter the runs", (RUNS, LIVE)),
-    Key("filter", ("slash",), "find", "find a setting by name or meaning", (LAUNCH,)),
+    Key("filter", ("slash",), "find", "find a setting by name or description", (LAUNCH,)),
     Key("filter", ("slash",), "search", "search the console", (LOG,)),
-    Key("filter", ("slash",), "user", "pick a held-out user by id", (RECOMMEND,)),
-    Key("title", ("t",), "titles", "type titles, with completion: they become the history", (RECOMMEND,)),
+    Key("filter", ("slash",), "user", "choose a held-out user by id", (RECOMMEND,)),
+    Key("title", ("t",), "titles", "type titles, with completion, as the history", (RECOMMEND,)),
     Key("next", ("n",), "next", "next match", (LOG,)),
-    Key("previous", ("N",), "previous", "match before", (LOG,)),
+    Key("previous", ("N",), "previous", "previous match", (LOG,)),
     Key("next", ("n",), "next user", "next held-out user", (RECOMMEND,)),
-    Key("previous", ("N",), "user before", "held-out user before", (RECOMMEND,)),
-    Key(
-        "mark", ("space",), "mark", "mark a run: its curves are laid over others, actions take all marked", (RUNS, LIVE)
-    ),
+    Key("previous", ("N",), "previous user", "previous held-out user", (RECOMMEND,)),
+    Key("mark", ("space",), "mark", "mark a run: charts overlay all marked runs, actions apply to them", (RUNS, LIVE)),
     Key("mark", ("space",), "target", "make the stage the target, or edit the setting", (LAUNCH,)),
-    Key("range", ("v",), "mark range", "mark everything from the last mark to here", (RUNS,)),
-    Key("metric", ("m",), "metric", "choose what the charts show", CHARTS),
-    Key("beside", ("B",), "second metric", "lay another metric over the focused chart, or take it off", (LIVE,)),
-    Key("zoom", ("z",), "zoom", "one chart or pane on the whole screen, and back", (LIVE, COMPARE)),
-    Key("closer", ("plus", "equals_sign"), "closer", "half as much of the x axis, around the cursor", ZOOMED),
-    Key("farther", ("minus",), "farther", "twice as much of the x axis", ZOOMED),
-    Key("pan_left", ("less_than_sign",), "pan left", "the part of the x axis before", ZOOMED),
-    Key("pan_right", ("greater_than_sign",), "pan right", "the part of the x axis after", ZOOMED),
-    Key("whole", ("0",), "whole", "the whole x axis", ZOOMED),
+    Key("range", ("v",), "mark range", "mark all runs between the last mark and the cursor", (RUNS,)),
+    Key("metric", ("m",), "metric", "choose the metric of the chart", CHARTS),
+    Key("beside", ("B",), "second metric", "overlay another metric on the focused chart, or remove it", (LIVE,)),
+    Key("zoom", ("z",), "zoom", "show one chart or pane on the whole screen, and back", ZOOMED),
+    Key("closer", ("plus", "equals_sign"), "zoom in", "halve the range of the x axis, around the cursor", ZOOMED),
+    Key("farther", ("minus",), "zoom out", "double the range of the x axis", ZOOMED),
+    Key("pan_left", ("less_than_sign",), "pan left", "shift the range of the x axis left", ZOOMED),
+    Key("pan_right", ("greater_than_sign",), "pan right", "shift the range of the x axis right", ZOOMED),
+    Key("whole", ("0",), "whole", "show the whole x axis", ZOOMED),
     Key("smooth", ("s",), "smooth", "smoothing of the curves: none, .6, .9, .98", CHARTS),
-    Key("log_scale", ("o",), "log-y", "logarithmic y axis", CHARTS),
+    Key("log_scale", ("o",), "log-y", "logarithmic or linear y axis", CHARTS),
     Key("axis", ("X",), "x-axis", "x axis: step, epoch, time", CHARTS),
     Key("layer", ("right_curly_bracket",), "layer", "gate of the next layer", (LIVE,)),
-    Key("layer_back", ("left_curly_bracket",), "layer back", "gate of the layer before", (LIVE,)),
-    Key("group", ("w",), "group", "group the runs by experiment, stage, nothing", (RUNS,)),
-    Key("group", ("w",), "group", "what is one group: runs that differ by seed, an experiment, each run", (COMPARE,)),
-    Key("base", ("B",), "base", "hold the others against the next group", (COMPARE,)),
-    Key("bands", ("b",), "bands", "show or hide the range of the seeds", (COMPARE,)),
+    Key("layer_back", ("left_curly_bracket",), "layer back", "gate of the previous layer", (LIVE,)),
+    Key("group", ("w",), "group", "group the runs by experiment, by stage, or not at all", (RUNS,)),
+    Key("group", ("w",), "group", "group by all settings but the seed, by experiment, or one run each", (COMPARE,)),
+    Key("base", ("B",), "base", "make the next group the baseline", (COMPARE,)),
+    Key("bands", ("b",), "bands", "show or hide the range over seeds", (COMPARE,)),
     Key("archived", ("H",), "archived", "show or hide archived runs", (RUNS,)),
     Key(
         "sidebar",
@@ -139,132 +138,102 @@ TABLE: tuple[Key, ...] = (
         "show or hide the run list or the preview",
         (RUNS, LIVE),
     ),
-    Key("follow", ("f",), "follow", "follow the log to its end", (LIVE, LOG)),
-    Key("errors", ("E",), "errors", "only lines that tell of errors and warnings", (LOG,)),
-    Key("launch", ("a",), "launch", "add a run: stage graph and form", OF_RUNS),
-    Key("rerun", ("r",), "re-run", "the form with this run's settings, to edit and run again", OF_RUNS),
-    Key("stop", ("x",), "stop", "stop the run: after its evaluation, now, or kill", (RUNS, LIVE, SYSTEM, LOG)),
-    Key("stop", ("x",), "cancel", "take the run out of the queue, or stop it when it is at work", (QUEUE,)),
-    Key("pause", ("p",), "pause", "hold the run back while others pass it, or let it go on", (QUEUE,)),
-    Key("later", ("J",), "later", "after the next one in the line", (QUEUE,)),
-    Key("sooner", ("K",), "sooner", "before the one that stands before it", (QUEUE,)),
-    Key("front", ("T",), "front", "to the front of its line", (QUEUE,)),
-    Key("end", ("B",), "end", "to the end of its line", (QUEUE,)),
-    Key("resume", ("R",), "resume", "go on with a run that ended early", OF_RUNS),
-    Key("doctor", ("D",), "doctor", "have the doctor look at the run", (RUNS, LIVE, LOG)),
-    Key("doctor", ("D",), "doctor", "have the doctor look at what the form says", (LAUNCH,)),
-    Key("doctor", ("D",), "look again", "have the doctor look once more", (DOCTOR,)),
-    Key("pin", ("p",), "pin", "keep the run at the top of the list", (RUNS, LIVE)),
+    Key("follow", ("f",), "follow", "follow the end of the console", (LIVE, LOG)),
+    Key("errors", ("E",), "errors", "show only lines with errors and warnings", (LOG,)),
+    Key("launch", ("a",), "launch", "launch runs: stage graph and settings form", OF_RUNS),
+    Key("rerun", ("r",), "re-run", "launch again: the form filled with this run's settings", OF_RUNS),
+    Key("stop", ("x",), "stop", "stop the run: after its next evaluation, now, or kill", (RUNS, LIVE, SYSTEM, LOG)),
+    Key("stop", ("x",), "cancel", "remove the run from the queue, or stop it if it is running", (QUEUE,)),
+    Key("pause", ("p",), "pause", "pause the run in the queue, so that others overtake it, or resume it", (QUEUE,)),
+    Key("later", ("J",), "later", "swap with the next run in the queue", (QUEUE,)),
+    Key("sooner", ("K",), "sooner", "swap with the previous run in the queue", (QUEUE,)),
+    Key("front", ("T",), "front", "move to the front of the queue", (QUEUE,)),
+    Key("end", ("B",), "end", "move to the end of the queue", (QUEUE,)),
+    Key("resume", ("R",), "resume", "resume a run that ended early", OF_RUNS),
+    Key("doctor", ("D",), "doctor", "examine the run with engine doctor", (RUNS, LIVE, LOG)),
+    Key("doctor", ("D",), "doctor", "examine the settings of the form with engine doctor", (LAUNCH,)),
+    Key("doctor", ("D",), "repeat", "run engine doctor again", (DOCTOR,)),
+    Key("pin", ("p",), "pin", "keep the run at the top of the list, or unpin it", (RUNS, LIVE)),
     Key("tags", ("t",), "tags", "edit the tags of the run, or of all marked runs", (RUNS, LIVE)),
     Key("note", ("i",), "note", "edit the note of the run", (RUNS, LIVE)),
     Key("archive", ("A",), "archive", "hide the run, or all marked runs, from the list", (RUNS,)),
     Key("undo", ("u",), "undo", "undo the last change of tags, notes, pins, archive or form", (RUNS, LIVE, LAUNCH)),
-    Key("export", ("e",), "export", "write the marked runs and this one to CSV", (RUNS, LIVE)),
+    Key("export", ("e",), "export", "write the marked runs, or this one, to CSV", (RUNS,)),
+    Key("export", ("e",), "export", "write the curves of the run to CSV", (LIVE,)),
     Key("export", ("e",), "export", "write the metrics to CSV, as engine compare --csv does", (COMPARE,)),
-    Key(
-        "copy",
-        ("y",),
-        "copy",
-        "copy the run's id or the command line",
-        (RUNS, LIVE, COMPARE, QUEUE, SYSTEM, RECOMMEND, LAUNCH),
-    ),
-    Key("refresh", ("ctrl+r",), "refresh", "compare once more", (COMPARE,)),
-    Key("start", ("ctrl+r",), "run it", "start what the form says", (LAUNCH,)),
+    Key("copy", ("y",), "copy", "copy the id of the run", (RUNS, LIVE, QUEUE, SYSTEM)),
+    Key("copy", ("y",), "copy", "copy the equivalent engine command", (COMPARE, RECOMMEND, LAUNCH)),
+    Key("refresh", ("ctrl+r",), "refresh", "run engine compare again", (COMPARE,)),
+    Key("start", ("ctrl+r",), "start", "start the runs that the form describes", (LAUNCH,)),
     Key("preset", ("p",), "preset", "start from a named experiment", (LAUNCH,)),
-    Key("save", ("ctrl+s", "S"), "save", "save the settings as an experiment of your own", (LAUNCH,)),
-    Key("list_runs", ("v",), "list", "every combination of a sweep", (LAUNCH,)),
-    Key("reset", ("backspace", "delete"), "reset", "give the setting its value back", (LAUNCH,)),
-    Key(
-        "order", ("o",), "order", "users as in the data, most gained by distillation first, or most lost", (RECOMMEND,)
-    ),
-    Key("reset", ("backspace", "delete"), "remove", "take the latest title out of the history", (RECOMMEND,)),
-    Key("clear", ("c",), "clear", "begin with an empty history", (RECOMMEND,)),
-    Key("models", ("m",), "run", "choose the run whose models are asked", (RECOMMEND,)),
+    Key("save", ("ctrl+s", "S"), "save", "save the settings as a named experiment", (LAUNCH,)),
+    Key("list_runs", ("v",), "list", "list the combinations of the sweep", (LAUNCH,)),
+    Key("reset", ("backspace", "delete"), "reset", "reset the setting to its default", (LAUNCH,)),
+    Key("order", ("o",), "order", "order of users: data, largest gain first, largest loss first", (RECOMMEND,)),
+    Key("reset", ("backspace", "delete"), "remove", "remove the last title from the history", (RECOMMEND,)),
+    Key("clear", ("c",), "clear", "clear the history", (RECOMMEND,)),
+    Key("models", ("m",), "run", "choose the run whose models recommend", (RECOMMEND,)),
     Key("length", ("z",), "length", "length of the lists: 10, 20, 50", (RECOMMEND,)),
-    Key("seen", ("s",), "seen", "list items of the history too, or leave them out", (RECOMMEND,)),
-    Key(
-        "live_teacher",
-        ("T",),
-        "teacher",
-        "ask the teacher live where it has written no answer, or do not",
-        (RECOMMEND,),
-    ),
-    Key("changed", ("d",), "changed only", "only settings that differ", (LAUNCH,)),
-    Key("changed", ("d",), "all settings", "also settings that are the same, and back", (COMPARE,)),
-    Key("check", ("c",), "checks", "run the checks before: doctor, one batch", (LAUNCH,)),
-    Key("repeat", ("full_stop",), "repeat", "do the last action again", (RUNS, LIVE)),
+    Key("seen", ("s",), "seen", "list or hide items of the history", (RECOMMEND,)),
+    Key("live_teacher", ("T",), "teacher", "run the teacher where it has no stored ranking, or do not", (RECOMMEND,)),
+    Key("changed", ("d",), "changed only", "show only changed settings, or all", (LAUNCH,)),
+    Key("changed", ("d",), "all settings", "show also equal settings, or hide them", (COMPARE,)),
+    Key("check", ("c",), "checks", "choose checks before the start: doctor, one batch", (LAUNCH,)),
+    Key("repeat", ("full_stop",), "repeat", "repeat the last action", (RUNS, LIVE)),
     Key("show_runs", ("1",), "Runs", "all runs", EVERYWHERE),
     Key("show_live", ("2",), "Live", "curves, gradients and gates of one run", EVERYWHERE),
     Key("show_compare", ("3", "c"), "Compare", "marked runs side by side", (RUNS, LIVE)),
     Key("show_compare", ("3",), "Compare", "groups of runs side by side", _besides(RUNS, LIVE)),
-    Key("show_queue", ("4",), "Queue", "slots, and what waits for them in the order of turns", EVERYWHERE),
-    Key("show_system", ("5",), "System", "GPUs, processes and the runs they work on, disk", EVERYWHERE),
-    Key("show_recommend", ("6",), "Recommend", "what the models of the run recommend, side by side", EVERYWHERE),
+    Key("show_queue", ("4",), "Queue", "slots, and the runs that wait for them in order", EVERYWHERE),
+    Key("show_system", ("5",), "System", "GPUs, processes and their runs, disk", EVERYWHERE),
+    Key("show_recommend", ("6",), "Recommend", "recommendations of the run's models, side by side", EVERYWHERE),
     Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, QUEUE, SYSTEM)),
-    Key("attention", ("exclamation_mark",), "warnings", "go to the run that the last warning is about", (RUNS, LIVE)),
+    Key("attention", ("exclamation_mark",), "warnings", "open the run of the last warning", (RUNS, LIVE)),
     Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", EVERYWHERE),
     Key("help", ("question_mark",), "help", "this page", _besides(HELP)),
     Key("repaint", ("ctrl+l",), "repaint", "draw the whole screen again", EVERYWHERE),
-    Key("back", ("escape", "q"), "back", "one layer out", EVERYWHERE),
-    Key("quit", ("Q", "ctrl+q"), "quit", "leave; runs go on", EVERYWHERE),
+    Key("back", ("escape", "q"), "back", "one layer back", EVERYWHERE),
+    Key("quit", ("Q", "ctrl+q"), "quit", "leave; runs continue", EVERYWHERE),
 )
 SHOWN["exclamation_mark"] = "!"
 
-# Actions of the bottom line, as many as there is room for; the last two always stand at its end.
-ALWAYS = ("palette", "help")
+MOVES = ("down", "up", "page_down", "page_up", "first", "last", "left", "right", "pane", "pane_back")
+REPEATABLE = ("pin", "archive", "mark", "stop", "resume", "export")
+# Actions that change something: a cockpit with --read-only refuses them.
+WRITING = (
+    *("stop", "resume", "pin", "tags", "note", "archive", "undo", "start", "save"),
+    *("pause", "sooner", "later", "front", "end"),
+)
+ALWAYS = ("palette", "help")  # actions at the end of every bottom line
+# Actions of the bottom line before those, as many as there is room for.
 FOOTER = {
-    RUNS: ("show_live", "open", "filter", "mark", "launch", "rerun", "stop", "tags", "show_log", "export", "group"),
-    LIVE: ("show_runs", "metric", "zoom", "pane", "stop", "launch", "rerun", "smooth", "log_scale", "axis", "show_log"),
-    COMPARE: (
-        *("show_runs", "pane", "zoom", "changed", "metric", "group", "base", "bands", "export", "copy"),
-        *("smooth", "log_scale", "axis", "refresh"),
-    ),
-    QUEUE: ("show_runs", "open", "sooner", "later", "front", "end", "pause", "stop", "show_log", "launch", "copy"),
-    SYSTEM: ("show_runs", "open", "pane", "stop", "show_log", "launch", "rerun", "copy"),
-    RECOMMEND: (
-        "filter",
-        "title",
-        "next",
-        "order",
-        "open",
-        "reset",
-        "right",
-        "models",
-        "live_teacher",
-        "length",
-        "copy",
-    ),
-    LAUNCH: (
-        "start",
-        "open",
-        "pane",
-        "preset",
-        "save",
-        "filter",
-        "reset",
-        "changed",
-        "check",
-        "doctor",
-        "copy",
-        "back",
-    ),
-    LOG: ("back", "filter", "next", "errors", "follow", "last", "stop"),
-    DOCTOR: ("back", "doctor", "down", "page_down", "show_runs"),
-    HELP: ("back", "down", "page_down", "show_runs"),
+    screen: actions.split()
+    for screen, actions in {
+        RUNS: "show_live open filter mark launch rerun stop tags show_log export group",
+        LIVE: "show_runs metric zoom pane stop launch rerun smooth log_scale axis show_log",
+        COMPARE: "show_runs pane zoom changed metric group base bands export copy smooth log_scale axis refresh",
+        QUEUE: "show_runs open sooner later front end pause stop show_log launch copy",
+        SYSTEM: "show_runs open pane stop show_log launch rerun copy",
+        RECOMMEND: "filter title next order open reset right models live_teacher length copy",
+        LAUNCH: "start open pane preset save filter reset changed check doctor copy back",
+        LOG: "back filter next errors follow last stop",
+        DOCTOR: "back doctor down page_down show_runs",
+        HELP: "back down page_down show_runs",
+    }.items()
 }
 
 
 class KeyMap:
-    """The table with a person's own keys laid over it."""
+    """The table with the keys of the settings file in place of the standard ones."""
 
-    def __init__(self, own: Mapping[str, list[str]] | None = None, place: str = "") -> None:
+    def __init__(self, own: Mapping[str, list[str]] | None = None, settings_file: str = "") -> None:
         own = own or {}
         known = {key.action for key in TABLE}
         for action in own:
             if action not in known:
                 near = get_close_matches(action, known, 1)
                 meant = f"Did you mean {near[0]}?" if near else "The help screen (?) lists the actions."
-                raise ConfigError(f"unknown action {action!r}", location=place, remedy=meant)
+                raise ConfigError(f"unknown action {action!r}", location=settings_file, remedy=meant)
         self.table = tuple(replace(key, keys=tuple(own.get(key.action, key.keys))) for key in TABLE)
         for screen in SCREENS:
             taken: dict[str, str] = {}
@@ -273,7 +242,7 @@ class KeyMap:
                     if name in taken:
                         raise ConfigError(
                             f"the key {name} means both {taken[name]} and {key.action} on the screen {screen}",
-                            location=place,
+                            location=settings_file,
                             remedy=f"Give {key.action} or {taken[name]} another key.",
                         )
                     taken[name] = key.action
@@ -283,17 +252,17 @@ class KeyMap:
         return (key for key in self.table if screen in key.where)
 
     def find(self, screen: str, name: str) -> Key | None:
-        """What a key press means on a screen."""
+        """The meaning of a key on a screen."""
         return next((key for key in self.of(screen) if name in key.keys), None)
 
     def elsewhere(self, name: str) -> Key | None:
-        """What a key means on some other screen: for saying why nothing happens here."""
+        """The meaning of a key on another screen, for the message that it has none here."""
         return next((key for key in self.table if name in key.keys), None)
 
     def footer(self, screen: str) -> list[Key]:
-        """The keys of the bottom line, the most wanted first."""
+        """The keys of the bottom line, the most important first."""
         keys = {key.action: key for key in self.of(screen)}
-        return [keys[action] for action in FOOTER[screen] if keys[action].keys]
+        return [keys[action] for action in FOOTER.get(screen, ()) if keys[action].keys]
 
     def always(self, screen: str) -> list[Key]:
         """The keys at the end of the bottom line."""

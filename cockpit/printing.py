@@ -7,60 +7,62 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from cockpit.compose import draw
 from cockpit.context import Context
 from cockpit.keys import HELP, SCREENS, SHOWN, SYSTEM, KeyMap, caption
 from cockpit.render.lines import plain
+from cockpit.screens import Screens
 from cockpit.services.system import Meter
 from cockpit.settings import Settings
 from engine.errors import UserError
 
-PATIENCE = 30.0  # seconds to read what the picture shows
+READ_SECONDS = 30.0  # at most, to read what the screen shows
 
 
-class Nobody:
-    """The effects of a picture: none."""
+class NoEffects:
+    """Effects without a terminal."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run(work)
 
     def leave(self) -> None:
-        """There is nothing to leave."""
+        """Nothing to leave."""
 
     def copy(self, text: str) -> None:
-        """There is no clipboard."""
+        """No clipboard."""
 
     def repaint(self) -> None:
-        """There is nothing to repaint."""
+        """Nothing to repaint."""
 
 
-def picture(root: Path, screen: str, size: str, settings: Settings) -> str:
+def screen_text(root: Path, screen: str, size: str, settings: Settings) -> str:
     """A screen as text. ``size`` as in 120x40."""
     match = re.fullmatch(r"(\d{2,3})x(\d{2,3})", size)
     if match is None:
         raise UserError(f"{size!r} is not a size", location="--size", remedy="Write for example --size 120x40.")
     across, down = int(match[1]), int(match[2])
-    context = Context(root, Nobody(), settings)
-    deadline = time.monotonic() + PATIENCE
+    context = Context(root, NoEffects(), settings, screens=Screens)
+    deadline = time.monotonic() + READ_SECONDS
     context.record_machine(Meter(root).poll(screen == SYSTEM))
     while time.monotonic() < deadline:
         context.tick()
         if context.watch.scanner.complete and context.stack[-1] != screen:
             context.list.arrange(context.clock())
             context.show(screen)
-            context.draw(across, down)
+            draw(context, across, down)
         elif context.watch.scanner.complete and not context.behind and not context.tick():
             break
     context.list.arrange(context.clock())
     context.message = ("", "", 0.0)
-    return plain(context.draw(across, down))
+    return plain(draw(context, across, down))
 
 
-def key_table(own: dict[str, list[str]], place: str) -> str:
-    """Every key as a Markdown table: keys, where, what it does."""
+def key_table(own: dict[str, list[str]], settings_file: str) -> str:
+    """Every key as a Markdown table: keys, screens, meaning."""
     names = {screen: caption(screen) for screen in SCREENS if screen != HELP}
-    lines = ["| key | on | does |", "| --- | --- | --- |"]
-    for key in KeyMap(own, place).table:
+    lines = ["| key | screens | action |", "| --- | --- | --- |"]
+    for key in KeyMap(own, settings_file).table:
         where = [name for screen, name in names.items() if screen in key.where]
         shown = " ".join(f"`{SHOWN.get(name, name)}`" for name in key.keys)
-        lines.append(f"| {shown} | {'everywhere' if len(where) == len(names) else ', '.join(where)} | {key.help} |")
+        lines.append(f"| {shown} | {'all' if len(where) == len(names) else ', '.join(where)} | {key.help} |")
     return "\n".join(lines)

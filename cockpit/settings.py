@@ -1,4 +1,4 @@
-"""A person's settings: one TOML file, every name and value checked, with what was probably meant."""
+"""The settings file: TOML whose names and values are checked, with suggestions for misspelt ones."""
 
 import os
 import tomllib
@@ -19,10 +19,10 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 
 @dataclass
 class Settings:
-    """What the file may hold; these are the values without one."""
+    """Names and defaults."""
 
     symbols: str = "braille"  # of curves: braille, block, ascii
-    smoothing: float = 0.0  # weight of what came before: 0, 0.6, 0.9, 0.98
+    smoothing: float = 0.0  # weight of the previous average: 0, 0.6, 0.9, 0.98
     log_y: bool = False
     axis: str = "step"  # step, epoch, time
     colours: str = "auto"  # auto, 256, 16, none
@@ -35,63 +35,63 @@ class Settings:
 
 
 def path() -> Path:
-    """Where the file is: COCKPIT_SETTINGS, or cockpit/settings.toml in the XDG folder for configuration."""
+    """COCKPIT_SETTINGS, or else cockpit/settings.toml in the XDG configuration folder."""
     given = os.environ.get("COCKPIT_SETTINGS")
     if given:
         return Path(given)
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "cockpit" / "settings.toml"
 
 
-def load(place: Path) -> Settings:
-    """The settings at ``place``; those without a file when there is none."""
+def load(file: Path) -> Settings:
+    """The settings of a file; the defaults when it does not exist."""
     try:
-        text = place.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Settings()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"the settings cannot be read ({error})", location=str(place), remedy="Mend or remove it."
+            f"the settings cannot be read ({error})", location=str(file), remedy="Repair or remove it."
         ) from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is not TOML: {error}", location=str(place), remedy="Mend that line.") from None
-    return _checked(values, str(place))
+        raise ConfigError(f"is not TOML: {error}", location=str(file), remedy="Correct that line.") from None
+    return _checked(values, str(file))
 
 
-def _checked(values: dict[str, Any], place: str) -> Settings:
+def _checked(values: dict[str, Any], file: str) -> Settings:
     settings = Settings()
     known = {item.name: item for item in fields(Settings)}
     for name, value in values.items():
         if name not in known:
             near = get_close_matches(name, known, 1)
             meant = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
-            raise ConfigError(f"there is no setting {name!r}", location=place, remedy=meant)
+            raise ConfigError(f"there is no setting {name!r}", location=file, remedy=meant)
         if name == "keys":
-            settings.keys = _keys(value, place)
+            settings.keys = _keys(value, file)
             continue
         wanted = type(getattr(settings, name))
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(value) is not wanted:
-            raise ConfigError(f"{name} must be of type {wanted.__name__}, not {value!r}", location=place)
+            raise ConfigError(f"{name} must be of type {wanted.__name__}, not {value!r}", location=file)
         if name in CHOICES and value not in CHOICES[name]:
             near = get_close_matches(str(value), [str(choice) for choice in CHOICES[name]], 1)
             meant = f"Did you mean {near[0]}? " if near else ""
             allowed = ", ".join(str(choice) for choice in CHOICES[name])
-            raise ConfigError(f"{name} cannot be {value!r}", location=place, remedy=f"{meant}Allowed: {allowed}.")
+            raise ConfigError(f"{name} cannot be {value!r}", location=file, remedy=f"{meant}Allowed: {allowed}.")
         setattr(settings, name, value)
     return settings
 
 
-def _keys(value: Any, place: str) -> dict[str, list[str]]:
+def _keys(value: Any, file: str) -> dict[str, list[str]]:
     keys: dict[str, list[str]] = {}
     for action, names in value.items() if isinstance(value, dict) else [("keys", value)]:
         listed = [names] if isinstance(names, str) else names
         if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
             raise ConfigError(
                 f"keys.{action} must be a key or a list of keys",
-                location=place,
+                location=file,
                 remedy='Write for example: mark = ["space"]',
             )
         keys[str(action)] = listed

@@ -1,13 +1,12 @@
-"""What the style names look like: a palette of 256 colours, one of 16, and one without colour.
+"""The styles by name: a palette of 256 colours, one of 16, and one without colour.
 
-The colours of curves are those six of the 256 that stay furthest apart for eyes that lack one of the three cones, the
-first two given. State is never told by colour alone: each has a glyph and a word. No background, so the terminal's own
-shows.
+The colours of curves are the six of the 256 that differ most under each kind of colour blindness, the first two given.
+A state is never shown by colour alone: each has a glyph and a word. The background is the terminal's own.
 """
 
 from rich.style import Style
 
-CURVES = 6  # series0 .. series5: after that colours repeat and the dash tells them apart
+CURVES = 6  # series0 .. series5: after that colours repeat with another dash
 
 _256 = {
     "": "",

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,24 +11,45 @@ import pytest
 from engine.stages import STAGES
 
 ROOT = Path(__file__).parent.parent
-ENGINE = ROOT / "engine"
 
 # From the top floor down. Parts in one tuple share a floor and may use each other.
-FLOORS: list[tuple[str, ...]] = [
-    ("cli", "__main__", "commands"),
-    ("compare",),
-    ("doctor", "recommend"),
-    ("experiments",),
-    *[(name,) for name in reversed(STAGES)],
-    ("training",),
-    ("metrics",),
-    ("report",),
-    ("config",),
-    ("jobs",),
-    ("runs",),
-    ("stages", "errors", "wire"),
-]
-LEVEL = {part: len(FLOORS) - depth for depth, floor in enumerate(FLOORS) for part in floor}
+FLOORS: dict[str, list[tuple[str, ...]]] = {
+    "engine": [
+        ("cli", "__main__", "commands"),
+        ("compare",),
+        ("doctor", "recommend"),
+        ("experiments",),
+        *[(name,) for name in reversed(STAGES)],
+        ("training",),
+        ("metrics",),
+        ("report",),
+        ("config",),
+        ("jobs",),
+        ("runs",),
+        ("stages", "errors", "wire"),
+    ],
+    "cockpit": [
+        ("__main__",),
+        ("app", "printing"),
+        ("dispatch",),
+        ("compose",),
+        ("screens",),
+        ("actions",),
+        ("context",),
+        ("panes", "prompts", "frame"),
+        ("services",),
+        ("models",),
+        ("render",),
+        ("keys", "settings", "theme"),
+    ],
+}
+LEVEL = {
+    f"{package}.{part}": len(floors) - depth
+    for package, floors in FLOORS.items()
+    for depth, floor in enumerate(floors)
+    for part in floor
+}
+TYPES_ONLY = {("engine.doctor.check", "engine.doctor.case")}  # imported for annotations: --list must not load torch
 COCKPIT_MAY_USE = {"stages", "errors", "wire", "runs", "jobs", "metrics", "config", "report"}
 
 
@@ -42,38 +64,56 @@ def imports(file: Path) -> set[str]:
     return found
 
 
-def part_of(dotted: str) -> str | None:
-    """The part of ``engine`` that a dotted name belongs to."""
-    words = dotted.split(".")
-    return words[1] if words[0] == "engine" and len(words) > 1 else None
+def part_of(dotted: str) -> str:
+    """``package.part`` of a dotted name."""
+    return ".".join(dotted.split(".")[:2])
 
 
-def engine_files() -> list[Path]:
-    return sorted(ENGINE.rglob("*.py"))
+def files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
 
 
-def test_every_part_of_the_engine_has_a_floor() -> None:
-    parts = {file.relative_to(ENGINE).parts[0].removesuffix(".py") for file in engine_files()} - {"__init__"}
-    assert parts <= LEVEL.keys()
+def module_of(file: Path) -> str:
+    """The dotted name of a file."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def test_no_part_imports_from_a_floor_above_its_own() -> None:
-    wrong = []
-    for file in engine_files():
-        own = file.relative_to(ENGINE).parts[0].removesuffix(".py")
-        for name in imports(file):
-            other = part_of(name)
-            if other is not None and own != "__init__" and LEVEL[other] > LEVEL[own]:
-                wrong.append(f"{file.relative_to(ROOT)} imports {name}")
+@pytest.mark.parametrize("package", FLOORS)
+def test_every_part_has_a_floor(package: str) -> None:
+    assert {part_of(module_of(file)) for file in files(package)} - {package} <= LEVEL.keys()
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_no_part_imports_from_a_floor_above_its_own(package: str) -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in files(package)
+        for name in imports(file)
+        if name.startswith(package + ".")
+        and LEVEL.get(part_of(name), 0) > LEVEL.get(part_of(module_of(file)), len(LEVEL))
+    ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_no_module_imports_itself_through_others(package: str) -> None:
+    modules = {module_of(file): file for file in files(package)}
+    graph = {
+        module: {name if name in modules else name.rpartition(".")[0] for name in imports(file)}
+        & modules.keys() - {module}
+        for module, file in modules.items()
+    }
+    for module, imported in TYPES_ONLY:
+        graph.get(module, set()).discard(imported)
+    assert list(TopologicalSorter(graph).static_order())  # raises CycleError with the circle
 
 
 def test_the_cockpit_knows_only_the_run_folder_and_the_table() -> None:
     wrong = [
         f"{file.relative_to(ROOT)} imports {name}"
-        for file in sorted((ROOT / "cockpit").rglob("*.py"))
+        for file in files("cockpit")
         for name in imports(file)
-        if name == "engine" or (part_of(name) is not None and part_of(name) not in COCKPIT_MAY_USE)
+        if name.split(".")[0] == "engine" and part_of(name).removeprefix("engine.") not in COCKPIT_MAY_USE
     ]
     assert wrong == []
 
@@ -100,14 +140,14 @@ def test_a_heavy_library_is_imported_in_its_one_place(library: str, homes: set[s
 
 def test_only_training_builds_a_trainer() -> None:
     builders = {
-        file.relative_to(ENGINE).parts[0]
-        for file in engine_files()
+        part_of(module_of(file))
+        for file in files("engine")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).split(".")[-1] == "Trainer"
         and any(name.startswith("pytorch_lightning") for name in imports(file))
     }
-    assert builders == {"training"}
+    assert builders == {"engine.training"}
 
 
 def loaded_by(module: str) -> set[str]:

@@ -1,39 +1,31 @@
-"""What people say about runs: tags, notes, pins, archive; and how to take it back."""
+"""Tags, notes, pins and the archive of runs, and their undo."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from cockpit.actions.about import NO_RUN, chosen
+from cockpit.actions.about import chosen, needs_runs
 from cockpit.actions.control import confirm
+from cockpit.context import Context
 from cockpit.models.rows import Row
 from engine.errors import UserError
 from engine.runs.schema import Meta
 
-if TYPE_CHECKING:
-    from cockpit.context import Context
+why_not_pin = why_not_tags = why_not_note = why_not_archive = why_not_mark = needs_runs
 
 
-def why_not_pin(context: "Context") -> str:
-    return "" if chosen(context) else NO_RUN
-
-
-why_not_tags = why_not_note = why_not_archive = why_not_mark = why_not_pin
-
-
-def do_pin(context: "Context") -> None:
+def do_pin(context: Context) -> None:
     row = context.row
     if row is not None:
         change(context, [row], "pin", lambda meta: setattr(meta, "pinned", not meta.pinned))
-        context.say(f"{row.name} {'pinned' if row.pinned else 'no longer pinned'}")
+        context.notify(f"{row.name} {'pinned' if row.pinned else 'unpinned'}")
 
 
-def do_archive(context: "Context") -> None:
+def do_archive(context: Context) -> None:
     rows = chosen(context)
     hide = not all(row.archived for row in rows)
 
     def work() -> None:
         change(context, rows, "archive", lambda meta: setattr(meta, "archived", hide))
-        context.say(f"{len(rows)} {'archived' if hide else 'back in the list'}: u undoes, H shows archived runs")
+        context.notify(f"{len(rows)} {'archived' if hide else 'restored'}: u undoes, H shows archived runs")
         context.list.marks.clear()
 
     if len(rows) > 1:
@@ -42,26 +34,28 @@ def do_archive(context: "Context") -> None:
         work()
 
 
-def do_tags(context: "Context") -> None:
+def do_tags(context: Context) -> None:
     rows = chosen(context)
     before = " ".join(rows[0].tags)
 
     def take(text: str) -> None:
         change(context, rows, "tags", lambda meta: setattr(meta, "tags", text.split()))
 
-    context.type(f"tags of {len(rows)} runs" if len(rows) > 1 else "tags", before, take, hint="separated by blanks")
+    context.open_prompt(
+        f"tags of {len(rows)} runs" if len(rows) > 1 else "tags", before, take, hint="separated by spaces"
+    )
 
 
-def do_note(context: "Context") -> None:
+def do_note(context: Context) -> None:
     row = context.row
     if row is not None:
-        context.type(
+        context.open_prompt(
             "note", row.note, lambda text: change(context, [row], "note", lambda meta: setattr(meta, "note", text))
         )
 
 
-def change(context: "Context", rows: Sequence[Row], what: str, edit: Callable[[Meta], None]) -> None:
-    """Change what people say about runs, and remember how to take it back."""
+def change(context: Context, rows: Sequence[Row], what: str, edit: Callable[[Meta], None]) -> None:
+    """Change the annotations of runs, and keep the previous ones for undo."""
     before = {row.id: Meta.read(context.root / row.id) for row in rows}
     try:
         for row in rows:
@@ -69,7 +63,7 @@ def change(context: "Context", rows: Sequence[Row], what: str, edit: Callable[[M
             edit(meta)
             _write(context, row.id, meta)
     except UserError as error:
-        context.say(str(error), "bad")
+        context.notify(str(error), "bad")
         return
 
     def back() -> None:
@@ -80,7 +74,7 @@ def change(context: "Context", rows: Sequence[Row], what: str, edit: Callable[[M
     context.list.arrange(context.clock())
 
 
-def _write(context: "Context", run: str, meta: Meta) -> None:
+def _write(context: Context, run: str, meta: Meta) -> None:
     meta.write(context.root / run)
     row = context.list.rows.get(run)
     if row is not None:
@@ -88,16 +82,16 @@ def _write(context: "Context", run: str, meta: Meta) -> None:
     context.watch.scanner.again(run)
 
 
-def why_not_undo(context: "Context") -> str:
+def why_not_undo(context: Context) -> str:
     return "" if context.undo else "there is nothing to undo"
 
 
-def do_undo(context: "Context") -> None:
+def do_undo(context: Context) -> None:
     what, back = context.undo.pop()
     try:
         back()
     except UserError as error:
-        context.say(str(error), "bad")
+        context.notify(str(error), "bad")
         return
     context.list.arrange(context.clock())
-    context.say(f"undone: {what}")
+    context.notify(f"undone: {what}")

@@ -1,49 +1,46 @@
-"""What is taken along: an id, a table, curves."""
+"""Copying an id, exporting tables and curves."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from cockpit.actions.about import NO_RUN, chosen
+from cockpit.actions.about import chosen, needs_run, needs_runs
+from cockpit.context import Context
 from cockpit.keys import LIVE
 
-if TYPE_CHECKING:
-    from cockpit.context import Context
+why_not_copy = needs_run
+why_not_export = needs_runs
 
 
-def why_not_copy(context: "Context") -> str:
-    return "" if chosen(context) else NO_RUN
+def do_copy(context: Context) -> None:
+    if context.row is not None:
+        context.copy(context.row.id)
 
 
-why_not_export = why_not_copy
-
-
-def do_copy(context: "Context") -> None:
-    row = context.row
-    if row is not None:
-        context.effects.copy(row.id)
-        context.say(f"copied {row.id}")
-
-
-def do_export(context: "Context") -> None:
-    from cockpit.services import export  # the start of the cockpit does not wait for what few ask for
+def do_export(context: Context) -> None:
+    """Write the runs as a table; on the Live screen, the curves of its run."""
+    from cockpit.services import export  # loaded only when used: it would slow down the start
 
     rows = chosen(context)
     curves = context.screen.name == LIVE
-    name = f"{rows[0].id}-curves.csv" if curves else "runs.csv"
 
-    def take(text: str) -> None:
-        place = Path(text).expanduser()
+    def write(file: Path) -> None:
         try:
             if curves:
-                count = export.curves(place, {row.id: context.watch.follow(row.id).data for row in rows})
+                count = export.curves(file, {row.id: context.watch.follow(row.id).data for row in rows})
             else:
-                count = export.table(place, rows, context.root)
+                count = export.table(file, rows, context.root)
         except OSError as error:
-            context.say(f"{place}: {error.strerror}", "bad")
+            context.notify(f"{file}: {error.strerror}", "bad")
         else:
-            context.say(f"{count} lines written to {place}")
+            context.notify(f"{count} lines written to {file}")
+
+    prompt_file(context, f"{rows[0].id}-curves.csv" if curves else "runs.csv", write)
+
+
+def prompt_file(context: Context, name: str, write: Callable[[Path], None]) -> None:
+    """Request the name of a new CSV file."""
 
     def check(text: str) -> str:
-        return "is there already: another name" if text and Path(text).expanduser().exists() else ""
+        return "exists already: choose another name" if text and Path(text).expanduser().exists() else ""
 
-    context.type("write CSV to", name, take, check=check)
+    context.open_prompt("write CSV to", name, lambda text: write(Path(text).expanduser()), check=check)

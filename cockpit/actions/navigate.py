@@ -1,87 +1,126 @@
-"""From screen to screen, back, out, and to any action by its name."""
+"""Movement, panes, and the way from screen to screen, back and out."""
 
-from typing import TYPE_CHECKING, cast
-
-from cockpit.actions.about import NO_RUN
-from cockpit.keys import HELP, LIVE, RECOMMEND
-from cockpit.prompts import MenuItem
-
-if TYPE_CHECKING:
-    from cockpit.context import Context
-    from cockpit.screens.recommend import RecommendScreen
-
-MOVES = ("down", "up", "page_down", "page_up", "first", "last", "left", "right", "pane", "pane_back")
+from cockpit.actions.about import needs_run
+from cockpit.context import Context
+from cockpit.keys import HELP, LIVE, RECOMMEND, RUNS, ZOOMED
+from cockpit.models.scroll import FAR
 
 
-def why_not_show_live(context: "Context") -> str:
+def do_down(context: Context) -> None:
+    context.screen.move(1)
+
+
+def do_up(context: Context) -> None:
+    context.screen.move(-1)
+
+
+def do_page_down(context: Context) -> None:
+    context.screen.move(context.screen.page)
+
+
+def do_page_up(context: Context) -> None:
+    context.screen.move(-context.screen.page)
+
+
+def do_first(context: Context) -> None:
+    context.screen.move(-FAR)
+
+
+def do_last(context: Context) -> None:
+    context.screen.move(FAR)
+
+
+def do_pane(context: Context) -> None:
+    _tab(context, 1)
+
+
+def do_pane_back(context: Context) -> None:
+    _tab(context, -1)
+
+
+def _tab(context: Context, by: int) -> None:
+    screen = context.screen
+    names = screen.panes()
+    index = names.index(screen.focus) if screen.focus in names else 0
+    screen.focus = names[(index + by) % len(names)]
+
+
+def do_zoom(context: Context) -> None:
+    context.screen.zoomed = not context.screen.zoomed
+
+
+why_not_open = why_not_show_log = needs_run
+
+
+def do_open(context: Context) -> None:
+    """Show the run on the Live screen."""
+    if context.row is not None:
+        context.show(LIVE, context.row.id)
+
+
+def do_filter(context: Context) -> None:
+    """Filter the list of runs while the text is typed."""
+    context.show(RUNS)
+    before = context.list.text
+
+    def take(text: str) -> None:
+        context.list.filter(text)
+        context.list.arrange(context.clock())
+
+    hint = "state:run val_recall@10>.08 sort:-age"
+    context.open_prompt("filter", before, take, live=take, cancel=lambda: take(before), hint=hint)
+
+
+def why_not_show_live(context: Context) -> str:
     return "" if context.list.rows else "there are no runs yet: a launches one"
 
 
-def why_not_show_recommend(context: "Context") -> str:
-    return "" if context.list.rows else "there are no runs yet: a launches one"
+why_not_show_recommend = why_not_show_live
 
 
-def do_show_recommend(context: "Context") -> None:
-    """Ask the models of the run under the cursor, or of the newest evaluation where that one has none."""
-    row = context.row
-    context.show(RECOMMEND)
-    cast("RecommendScreen", context.screens[RECOMMEND]).open(row)
+def do_show_recommend(context: Context) -> None:
+    """Show recommendations of the run under the cursor, or of the newest evaluation where that one has none."""
+    context.show(RECOMMEND, context.row)
 
 
-def why_not_show_log(context: "Context") -> str:
-    return "" if context.row else NO_RUN
-
-
-def do_help(context: "Context") -> None:
+def do_help(context: Context) -> None:
     context.show(HELP)
 
 
-def do_repaint(context: "Context") -> None:
+def do_repaint(context: Context) -> None:
     context.effects.repaint()
 
 
-def do_back(context: "Context") -> None:
-    """One layer out; on the lowest one it says how to leave."""
-    if len(context.stack) > 1:
+def do_back(context: Context) -> None:
+    """One layer back: cursor of the charts, range of the x axis, zoomed pane, screen, marks, filter."""
+    screen, view = context.screen, context.view
+    if screen.name in ZOOMED and view.cursor is not None:
+        view.cursor = None
+    elif screen.name in ZOOMED and view.part:
+        view.whole()
+    elif screen.zoomed:
+        screen.zoomed = False
+    elif len(context.stack) > 1:
         context.stack.pop()
     elif context.list.marks:
         context.list.marks.clear()
-        context.say("marks taken away")
+        context.notify("marks removed")
     elif context.list.text:
         context.list.filter("")
         context.list.arrange(context.clock())
     else:
-        context.say("Q leaves the cockpit; runs go on")
+        context.notify("Q quits the cockpit; runs continue")
 
 
-def do_quit(context: "Context") -> None:
+def do_quit(context: Context) -> None:
     context.effects.leave()
 
 
-def do_palette(context: "Context") -> None:
-    """Every action of this screen by name, movement last; those that are impossible now say why."""
-    name = context.screen.name
-    choices = []
-    for key in sorted(context.keys.of(name), key=lambda key: key.action in MOVES):
-        reason = context.why_not(key.action)
-        text = f"{key.shown:<7} {key.help}" if not reason else f"{key.shown:<7} not now: {reason}"
-        choices.append(MenuItem(key.label, text, key.action))
-    context.choose("commands", choices, context.act)
-
-
-def why_not_attention(context: "Context") -> str:
+def why_not_attention(context: Context) -> str:
     return "" if context.attention in context.list.rows else "no warning yet"
 
 
-def do_attention(context: "Context") -> None:
+def do_attention(context: Context) -> None:
+    """Open the run of the last warning."""
     context.list.go_to(context.attention)
-    context.show(LIVE)
-    context.live.open(context.attention)
-
-
-def why_not_repeat(context: "Context") -> str:
-    return "" if context.repeatable else "nothing was done yet that could be repeated"
-
-
-def do_repeat(context: "Context") -> None:
-    context.act(context.repeatable)
+    context.show(LIVE, context.attention)

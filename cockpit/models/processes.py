@@ -3,9 +3,20 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cockpit.services.processes import ProcessSample
-
 IDLE_CPU, IDLE_MEMORY = 0.01, 16e6  # cores and bytes below which a process is idle
+
+
+@dataclass(frozen=True)
+class ProcessSample:
+    """One process. ``cpu``: cores in use since the previous reading, None in the first; ``memory``: resident bytes."""
+
+    pid: int
+    parent: int
+    command: str
+    user: str
+    cpu: float | None
+    memory: float | None
+    started: float | None  # unix seconds
 
 
 @dataclass

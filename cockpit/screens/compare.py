@@ -1,13 +1,17 @@
-"""Screen 3: groups of seeds side by side. The cockpit draws the curves, ``engine compare`` says what they mean."""
+"""Screen 3: groups of seeds side by side: curves drawn here, statistics from ``engine compare``."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from cockpit.actions import navigate
+from cockpit.actions.export import prompt_file
+from cockpit.context import Context, Screen
 from cockpit.keys import COMPARE
 from cockpit.models.comparison import group_name
 from cockpit.models.groups import GROUPINGS, MOST_GROUPS, SETTINGS, RunGroup, chosen, grouped
 from cockpit.models.rows import Row
+from cockpit.models.scroll import Scroll
 from cockpit.panes import comparison as texts
 from cockpit.panes.chart import render as chart
 from cockpit.prompts import MenuItem
@@ -17,34 +21,28 @@ from cockpit.services import engine
 from cockpit.services.comparing import Comparing
 from cockpit.services.scan import read_config
 
-if TYPE_CHECKING:
-    from cockpit.context import Context
-
 CURVE, METRICS, SETTING, MEMBERS, NOTES = "curves", "metrics", "settings", "runs", "verdict"
 PANES = (METRICS, NOTES, SETTING, MEMBERS, CURVE)
 SMALL, LARGE = 100, 160  # columns below which there is one slot, from which there are three columns
-SLICE = 0.005  # seconds that reading settings may take before keys are looked at again
+SLICE = 0.005  # seconds that reading settings may take before keys are handled again
 
 
-class CompareScreen:
+class CompareScreen(Screen):
     """Curves with the range of their seeds, metrics, settings, runs, verdict. Keys scroll the focused pane."""
 
     name = COMPARE
 
-    def __init__(self, context: "Context") -> None:
-        self.context = context
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self.curves = Curves(context)
         self.comparing = Comparing(context.root, context.ask, context.effects.spawn)
         self.groups: list[RunGroup] = []
         self.by = SETTINGS
-        self.base = 0  # which of the groups the others are held against
+        self.base = 0  # index of the group that is the baseline
         self.focus = METRICS
-        self.zoomed = False
         self.every = False  # also settings that are the same
-        self._top = dict.fromkeys(PANES, 0)
-        self._most = dict.fromkeys(PANES, 0)  # furthest that a pane can be scrolled
-        self._page = 10
-        self._places: list[tuple[str, int, int, int, int]] = []
+        self._scrolls = {name: Scroll() for name in PANES}
+        self._boxes: list[tuple[str, int, int, int, int]] = []  # pane, x, y, width, height
         self._known: tuple[object, list[tuple[str, list[str]]]] = (None, [])
         self._seen: object = None
 
@@ -53,24 +51,24 @@ class CompareScreen:
         return self.groups[0].rows[0] if self.groups else None
 
     def title(self) -> Line:
-        comparison = self.comparing.about(self.words)
+        comparison = self.comparing.about(self.arguments)
         line: Line = []
-        for place, group in enumerate(self.groups if len(self.groups) > 1 else []):
-            told = group_name(comparison, place) if comparison else group.rows[0].experiment
+        for index, group in enumerate(self.groups if len(self.groups) > 1 else []):
+            label = group_name(comparison, index) if comparison else group.rows[0].experiment
             seeds = f"{len(group.rows)} seeds" if len(group.rows) > 1 else group.rows[0].id[-4:]
-            line.append((f"  {group.letter} {told} ({seeds})", texts.style(place)))
+            line.append((f"  {group.letter} {label} ({seeds})", texts.style(index)))
         return [*line, ("  comparing", "run")] if self.comparing.asking else line
 
     def watched(self) -> list[str]:
         return self.curves.watched(self.groups)
 
     @property
-    def words(self) -> list[str]:
-        """What ``engine compare`` is told."""
+    def arguments(self) -> list[str]:
+        """The arguments of ``engine compare``."""
         return [group.argument for group in self.groups]
 
     def poll(self) -> bool:
-        """Choose the runs, read their settings, and have them compared; whether anything changed."""
+        """Choose the runs, read their settings, and request their comparison; returns whether anything changed."""
         runs = self.context.list
         marked = [runs.rows[run] for run in runs.marks if run in runs.rows]
         rows = chosen(marked, runs.current, runs.shown)
@@ -78,9 +76,9 @@ class CompareScreen:
         found = self._grouped(rows)
         self.groups = _turned(found if len(marked) > 1 else found[:MOST_GROUPS], self.base)
         if len(self.groups) > 1 and complete:
-            self.comparing.want(self.words, [(row.id, row.state) for group in self.groups for row in group.rows])
+            self.comparing.want(self.arguments, [(row.id, row.state) for group in self.groups for row in group.rows])
         seen = (
-            self.words,
+            self.arguments,
             self.comparing.version,
             [(row.state, row.step) for group in self.groups for row in group.rows],
         )
@@ -88,7 +86,7 @@ class CompareScreen:
         return changed
 
     def _grouped(self, rows: list[Row]) -> list[RunGroup]:
-        """The groups, put together anew only when there are other runs or settings to tell them by."""
+        """The groups, computed again only when the runs or their known settings have changed."""
         key = (self.by, [(row.id, row.config is None) for row in rows])
         if key != self._known[0]:
             found = grouped(rows, self.by, self.context.list.rows)
@@ -97,7 +95,7 @@ class CompareScreen:
         return [RunGroup(letter, tuple(fresh[run] for run in ids)) for letter, ids in self._known[1]]
 
     def _read(self, rows: list[Row]) -> bool:
-        """Read settings for a few milliseconds; whether all are known."""
+        """Read settings for a few milliseconds; returns whether all are known."""
         start = time.perf_counter()
         for row in rows:
             if row.config is None:
@@ -106,12 +104,12 @@ class CompareScreen:
                     break
         return all(row.config is not None for row in rows)
 
-    # -- the picture ---------------------------------------------------------------------------------------------
+    # -- drawing -------------------------------------------------------------------------------------------------
 
     def draw(self, across: int, down: int) -> Lines:
         if len(self.groups) < 2:
             return box([("compare", "title")], self._welcome(), across, min(down, 12))
-        self._places = []
+        self._boxes = []
         if self.zoomed:
             return self._pane(self.focus, 0, 0, across, down)
         wanted = len(self._body(METRICS, across - 2)) + 2
@@ -148,28 +146,25 @@ class CompareScreen:
         return [
             [("Nothing to compare yet.", "bold")],
             [],
-            [("1      ", "key"), ("go to the list", "")],
+            [("1      ", "key"), ("open the list of runs", "")],
             [
                 ("space  ", "key"),
-                ("mark two or more runs there; runs that differ by their seed alone are one group", ""),
+                ("mark two or more runs; runs that differ only by seed are one group", ""),
             ],
-            [("3      ", "key"), ("come back", "")],
+            [("3      ", "key"), ("return to this screen", "")],
             [],
-            [(f"grouped by {self.by}  (w: another way)", "dim")],
+            [(f"grouped by {self.by}  (w changes it)", "dim")],
         ]
 
     def _pane(self, name: str, x: int, y: int, across: int, down: int) -> Lines:
-        self._places.append((name, x, y, across, down))
+        self._boxes.append((name, x, y, across, down))
         if name == CURVE:
             return chart(self.curves.chart(self.groups), self.context.view, across, down, self.focus == CURVE)
         body = self._body(name, across - 2)
         room = max(down - 2, 1)
-        self._most[name] = max(0, len(body) - room)
-        if name == self.focus:
-            self._page = room
-        top = self._top[name] = min(self._top[name], self._most[name])
+        top = self._scrolls[name].fit(len(body), room)
         title: Line = [(name, "title"), *self._about(name)]
-        if self._most[name]:
+        if len(body) > room:
             title.append((f"  {top + 1}-{min(top + room, len(body))} of {len(body)}", "dim"))
         return box(title, body[top:], across, down, name == self.focus)
 
@@ -183,10 +178,11 @@ class CompareScreen:
     def _body(self, name: str, across: int) -> Lines:
         if name == MEMBERS:
             return texts.runs(self.groups, self.groups[0].rows[0].metric, across)
-        comparison = self.comparing.about(self.words)
+        comparison = self.comparing.about(self.arguments)
         if comparison is None:
             if self.comparing.trouble and not self.comparing.asking:
-                return [[("✗ ", "bad"), (part, "bad" if place == 0 else "")] for place, part in self._trouble()]
+                lines = self.comparing.trouble.splitlines()
+                return [[("✗ ", "bad"), (text, "" if index else "bad")] for index, text in enumerate(lines)]
             return [[("comparing …", "dim")]]
         if name == METRICS:
             return texts.metrics(comparison, across)
@@ -194,69 +190,37 @@ class CompareScreen:
             return texts.settings(comparison, self.every, across)
         return texts.notes(comparison, self.context.list.rows, across)
 
-    def _trouble(self) -> list[tuple[int, str]]:
-        return list(enumerate(self.comparing.trouble.splitlines()))
-
     # -- keys ----------------------------------------------------------------------------------------------------
 
-    def _scroll(self, by: int) -> None:
-        self._top[self.focus] = max(0, min(self._top[self.focus] + by, self._most[self.focus]))
+    def panes(self) -> Sequence[str]:
+        return PANES
 
-    def do_down(self) -> None:
-        self._scroll(1)
+    @property
+    def page(self) -> int:
+        return self._scrolls[self.focus].page
 
-    def do_up(self) -> None:
-        self._scroll(-1)
-
-    def do_page_down(self) -> None:
-        self._scroll(max(1, self._page // 2))
-
-    def do_page_up(self) -> None:
-        self._scroll(-max(1, self._page // 2))
-
-    def do_first(self) -> None:
-        self._top[self.focus] = 0
-
-    def do_last(self) -> None:
-        self._top[self.focus] = self._most[self.focus]
-
-    def do_pane(self) -> None:
-        self.focus = PANES[(PANES.index(self.focus) + 1) % len(PANES)]
-
-    def do_pane_back(self) -> None:
-        self.focus = PANES[(PANES.index(self.focus) - 1) % len(PANES)]
+    def move(self, by: int) -> None:
+        self._scrolls[self.focus].move(by)
 
     def why_not_zoom(self) -> str:
         return "" if len(self.groups) > 1 else "mark two or more runs on the list first (1, then space)"
 
-    why_not_open = why_not_changed = why_not_export = why_not_copy = why_not_bands = why_not_refresh = why_not_zoom
+    why_not_open = why_not_changed = why_not_export = why_not_copy = why_not_zoom
+    why_not_bands = why_not_refresh = why_not_base = why_not_zoom
 
-    def do_zoom(self) -> None:
-        self.zoomed = not self.zoomed
-
-    do_open = do_zoom
-
-    def do_back(self) -> None:
-        """The cursor goes first, then the part of the x axis, then the zoom, then the screen."""
-        if self.context.view.cursor is not None:
-            self.context.view.cursor = None
-        elif self.context.view.part:
-            self.context.view.whole()
-        elif self.zoomed:
-            self.zoomed = False
-        else:
-            self.context.stack.pop()
+    def do_open(self) -> None:
+        navigate.do_zoom(self.context)
 
     def why_not_metric(self) -> str:
         return "" if self.curves.names(self.groups) else "these runs have reported no metric"
 
     def do_metric(self) -> None:
-        choices = [MenuItem(name, "", name) for name in self.curves.names(self.groups)]
-        self.context.choose("metric of the curves", choices, lambda name: setattr(self.curves, "metric", name))
+        items = [MenuItem(name, "", name) for name in self.curves.names(self.groups)]
+        self.context.open_menu("metric of the curves", items, lambda name: setattr(self.curves, "metric", name))
 
     def do_bands(self) -> None:
         self.curves.ranges = not self.curves.ranges
-        self.context.say("range of the seeds shown" if self.curves.ranges else "only the means")
+        self.context.notify("range of the seeds shown" if self.curves.ranges else "only the means")
 
     def do_changed(self) -> None:
         self.every = not self.every
@@ -264,51 +228,39 @@ class CompareScreen:
     def do_group(self) -> None:
         self.by = GROUPINGS[(GROUPINGS.index(self.by) + 1) % len(GROUPINGS)]
         self.base = 0
-        self.context.say(
+        self.context.notify(
             {"settings": "runs that differ by their seed alone are one group"}.get(self.by, f"grouped by {self.by}")
         )
 
-    def why_not_base(self) -> str:
-        return self.why_not_zoom()
-
     def do_base(self) -> None:
-        """The next group becomes A, which the others are held against."""
+        """Make the next group the baseline, A."""
         self.base = (self.base + 1) % len(self.groups)
 
     def do_refresh(self) -> None:
         self.comparing.again()
 
     def do_copy(self) -> None:
-        command = engine.shown(["compare", *self.words], self.context.root)
-        self.context.effects.copy(command)
-        self.context.say(f"copied {command[:60]}…" if len(command) > 60 else f"copied {command}")
+        command = engine.shown(["compare", *self.arguments], self.context.root)
+        self.context.copy(command, f"{command[:60]}…" if len(command) > 60 else "")
 
     def do_export(self) -> None:
-        """The metric rows as ``engine compare --csv`` writes them: the same numbers, to the last digit."""
-        words_now = self.words
+        """Have ``engine compare --csv`` write the metrics: the same numbers, to the last digit."""
+        arguments = self.arguments
+        prompt_file(self.context, "compare.csv", lambda file: self.context.effects.spawn(self._write(arguments, file)))
 
-        def take(text: str) -> None:
-            self.context.effects.spawn(self._write(words_now, Path(text).expanduser()))
-
-        def check(text: str) -> str:
-            return "is there already: another name" if text and Path(text).expanduser().exists() else ""
-
-        self.context.type("write CSV to", "compare.csv", take, check=check)
-
-    async def _write(self, groups: list[str], place: Path) -> None:
-        answer = await self.context.ask(["compare", *groups, "--csv", str(place)], self.context.root)
-        self.context.say(
-            answer.message if answer.status else f"metrics written to {place}", "bad" if answer.status else ""
-        )
+    async def _write(self, arguments: list[str], file: Path) -> None:
+        result = await self.context.ask(["compare", *arguments, "--csv", str(file)], self.context.root)
+        message = result.message if result.status else f"metrics written to {file}"
+        self.context.notify(message, "bad" if result.status else "")
 
     def click(self, x: int, y: int) -> None:
-        for name, left, top, across, down in self._places:
+        for name, left, top, across, down in self._boxes:
             if left <= x < left + across and top <= y < top + down:
                 self.focus = name
 
 
 def _turned(groups: list[RunGroup], base: int) -> list[RunGroup]:
-    """The groups with another one first, lettered anew."""
+    """The groups with another one first, with new letters."""
     if not groups:
         return groups
     first = base % len(groups)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING
 
+from cockpit.context import Context
 from cockpit.models.band import mean_and_band
 from cockpit.models.groups import RunGroup, trained
 from cockpit.models.series import STEP, Series
@@ -12,14 +12,11 @@ from cockpit.services.watch import FOLLOWED
 from cockpit.theme import CURVES
 from engine.metrics.band import Band
 
-if TYPE_CHECKING:
-    from cockpit.context import Context
-
 
 class Curves:
     """``metric`` is what a person chose; empty: the main one. ``ranges``: whether the range of the seeds is shown."""
 
-    def __init__(self, context: "Context") -> None:
+    def __init__(self, context: Context) -> None:
         self.context = context
         self.metric = ""
         self.ranges = True
@@ -27,7 +24,7 @@ class Curves:
         self._bands: dict[str, tuple[object, tuple[Series, Band] | None]] = {}
 
     def _runs(self, groups: Sequence[RunGroup]) -> list[list[str]]:
-        """By group the trainings whose curves stand for its runs."""
+        """For each group the training runs whose curves are drawn."""
         rows = self.context.list.rows
         return [
             list(dict.fromkeys(run.id for row in group.rows if (run := trained(row, rows)) is not None))
@@ -57,7 +54,7 @@ class Curves:
             self._chart = Chart(title)
         drawn, axis = self._chart, self.context.view.axis
         drawn.traces, drawn.total, drawn.note = [], 0.0, []
-        for place, (group, runs) in enumerate(zip(groups, self._runs(groups), strict=True)):
+        for index, (group, runs) in enumerate(zip(groups, self._runs(groups), strict=True)):
             datas = [self.context.watch.follow(run).data for run in runs if run in watched]
             own = [series for data in datas if (series := data.series.get(metric)) is not None]
             key = (metric, axis, [(id(series), series.count, series.last_step) for series in own])
@@ -65,12 +62,12 @@ class Curves:
                 self._bands[group.letter] = (key, mean_and_band(own, axis))
             found = self._bands[group.letter][1]
             if found is None:
-                drawn.traces += [Trace(group.letter, series, place) for series in own[:1]]  # says what is missing
+                drawn.traces += [Trace(group.letter, series, index) for series in own[:1]]  # without points
                 continue
-            dash = 4 if place % 2 or place >= CURVES else 0
+            dash = 4 if index % 2 or index >= CURVES else 0
             mean, band = found
             ranged = band if self.ranges and len(own) > 1 else None
-            drawn.traces.append(Trace(group.letter, mean, place, dash, ranged))
+            drawn.traces.append(Trace(group.letter, mean, index, dash, ranged))
             if ranged is not None:
                 drawn.note = [("  mean, range of seeds", "dim")]
             if axis == STEP and any(rows[run].open for run in runs):

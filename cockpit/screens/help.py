@@ -1,58 +1,36 @@
 """Every key, from the one table, and the filter language."""
 
-from typing import TYPE_CHECKING
-
+from cockpit.context import Screen
 from cockpit.keys import HELP, SCREENS, SHOWN, caption
 from cockpit.models import query
-from cockpit.models.rows import Row
 from cockpit.panes.run_table import STATES
 from cockpit.render.lines import Line, Lines, block
 from engine.report.tables import column
 
-if TYPE_CHECKING:
-    from cockpit.context import Context
-
 ABOUT = {
-    "RUNNING": "at work, heard of in the last seconds",
-    "STALLED": "alive, but silent: it may hang",
-    "WAITING": "for the runs whose artifacts it needs",
-    "QUEUED": "for a free slot of the device",
+    "RUNNING": "running, with events in the last seconds",
+    "STALLED": "its process is alive but reports nothing: it may hang",
+    "WAITING": "waits for the runs whose artifacts it needs",
+    "QUEUED": "waits for a free slot of the device",
     "DONE": "finished",
-    "FAILED": "ended with an error, which stands beside it",
-    "STOPPED": "by a person, with its work saved: R resumes it",
-    "KILLED": "by a signal, or out of memory",
-    "LOST": "its process or machine is gone and recorded no end: R resumes it",
+    "FAILED": "ended with an error, which is shown beside it",
+    "STOPPED": "stopped by a person after a checkpoint: R resumes it",
+    "KILLED": "ended by a signal, or out of memory",
+    "LOST": "its process or machine vanished without recording an end: R resumes it",
 }
 
 
-class HelpScreen:
-    """Scrolls; nothing else."""
+class HelpScreen(Screen):
+    """One long page."""
 
     name = HELP
-
-    def __init__(self, context: "Context") -> None:
-        self.context = context
-        self._top = 0
-        self._page = 10
-
-    @property
-    def row(self) -> Row | None:
-        return None
 
     def title(self) -> Line:
         return [("  j k scroll, q back", "dim")]
 
-    def watched(self) -> list[str]:
-        return []
-
-    def click(self, x: int, y: int) -> None:
-        """Nothing here can be clicked."""
-
     def draw(self, across: int, down: int) -> Lines:
         lines = self.lines()
-        self._page = down
-        self._top = max(0, min(self._top, len(lines) - down))
-        return block(lines[self._top :], across, down)
+        return block(lines[self.scroll.fit(len(lines), down) :], across, down)
 
     def lines(self) -> Lines:
         """The whole page."""
@@ -77,21 +55,3 @@ class HelpScreen:
             [(" On a slow line: cockpit --low-bandwidth, and ssh -C.", "dim")],
         ]
         return out[1:]
-
-    def do_down(self) -> None:
-        self._top += 1
-
-    def do_up(self) -> None:
-        self._top = max(0, self._top - 1)
-
-    def do_page_down(self) -> None:
-        self._top += self._page // 2
-
-    def do_page_up(self) -> None:
-        self._top = max(0, self._top - self._page // 2)
-
-    def do_first(self) -> None:
-        self._top = 0
-
-    def do_last(self) -> None:
-        self._top = len(self.lines())

@@ -1,12 +1,14 @@
 """The form of a new run: stages, what of them is reused, settings with their limits, sweeps, the exact command."""
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from cockpit.keys import DOCTOR, LAUNCH, RUNS
+from cockpit.context import Context, Screen
+from cockpit.keys import DOCTOR, LAUNCH, LIVE, RUNS
 from cockpit.models.estimate import Estimate, estimate
 from cockpit.models.form import Form
 from cockpit.models.rows import Row
+from cockpit.models.scroll import Cursor
 from cockpit.panes import launch as panes
 from cockpit.panes.launch import CHECKS
 from cockpit.prompts import MenuItem
@@ -17,36 +19,28 @@ from cockpit.services.sizes import disk_use
 from engine.config.grammar import LIMIT
 from engine.stages import STAGES
 
-if TYPE_CHECKING:
-    from cockpit.context import Context
-
 GRAPH, FORM = "graph", "form"
 PRESET = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")  # as the engine has it
 
 
-class LaunchScreen:
-    """Stage graph on the left, settings on the right, what would happen below."""
+class LaunchScreen(Screen):
+    """Stage graph on the left, settings on the right, the plan below."""
 
     name = LAUNCH
 
-    def __init__(self, context: "Context") -> None:
-        self.context = context
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self.planning = Planning(context.root, context.ask, context.effects.spawn)
-        self.pane = FORM
-        self.cursor = {GRAPH: 0, FORM: 0}
+        self.focus = FORM
+        self.cursors = {GRAPH: Cursor(), FORM: Cursor()}
         self.find = ""
         self.changed_only = False
-        self._top = 0
         self._left = 0  # cells of the stage graph
-        self._costs: tuple[object, Estimate | None] = (None, None)  # a plan, and what it would take
+        self._costs: tuple[object, Estimate | None] = (None, None)  # a plan and its estimate
 
     @property
     def form(self) -> Form:
         return self.planning.form
-
-    @property
-    def row(self) -> Row | None:
-        return None
 
     def title(self) -> Line:
         line: Line = [(f"  {self.form.target}", "bold")]
@@ -58,42 +52,34 @@ class LaunchScreen:
             line.append((f"  {self.planning.busy}", "warn"))
         return line
 
-    def watched(self) -> list[str]:
-        return []
-
     def open(self, row: Row | None = None, preset: str = "") -> None:
-        """A new form: empty, of a preset, or with the settings of a run."""
+        """Open a form: the previous one, one of a preset, or one with the settings of a run."""
         self.planning.open(row, preset)
 
-    # -- the picture ---------------------------------------------------------------------------------------------
+    # -- drawing -------------------------------------------------------------------------------------------------
 
     def draw(self, across: int, down: int) -> Lines:
         self._left = left = 40 if across >= 110 else 30
         below = (8 if down >= 26 else 7) + (6 if down >= 36 and self.form.sweeps else 0)
-        graph = panes.graph(self.planning, self.cursor[GRAPH], self.pane == GRAPH, left, down - below)
+        graph = panes.graph(self.planning, self.cursors[GRAPH].line, self.focus == GRAPH, left, down - below)
         above = beside([graph, self._settings(across - left, down - below)])
-        free = self.context.watch.system.disk_free
+        free = self.context.watch.machine.disk_free
         return [*above, *panes.preview(self.planning, self.context.root, self._cost(), free, across, below)]
 
     def _cost(self) -> Estimate | None:
-        """What the plan would take, reckoned anew when the plan is another one."""
+        """Time and disk space that the plan would take; computed once for each plan."""
         steps = self.planning.steps
         if self._costs[0] is not steps:
             data = next((str(step.get("run") or "") for step in steps if step.get("stage") == "data"), "")
             rows = self.context.list.rows.values()
-            told = (
-                estimate(self.planning.new, rows, data, lambda run: disk_use(self.context.root / run))
-                if steps
-                else None
-            )
-            self._costs = (steps, told)
+            cost = estimate(self.planning.new, rows, data, lambda run: disk_use(self.context.root / run))
+            self._costs = (steps, cost if steps else None)
         return self._costs[1]
 
     def _settings(self, across: int, down: int) -> Lines:
         keys = self._keys()
-        place = self.cursor[FORM] = min(max(self.cursor[FORM], 0), max(len(keys) - 1, 0))
-        rows = max(1, down - 5)
-        self._top = min(max(self._top, place - rows + 1), place)
+        cursor = self.cursors[FORM]
+        top = cursor.fit(len(keys), max(1, down - 5))
         title: Line = [
             ("settings", "title"),
             (f"  {len(self.form.changes)} changed", "mark" if self.form.changes else "dim"),
@@ -102,7 +88,7 @@ class LaunchScreen:
             title.append((f"  / {self.find}", "key"))
         if self.changed_only:
             title.append(("  changed only", "key"))
-        return panes.settings(self.planning, keys, self._top, place, title, self.pane == FORM, across, down)
+        return panes.settings(self.planning, keys, top, cursor.line, title, self.focus == FORM, across, down)
 
     def _keys(self) -> list[str]:
         return self.form.shown_settings(self.find, self.changed_only)
@@ -111,68 +97,51 @@ class LaunchScreen:
     def key(self) -> str:
         """The setting under the cursor."""
         keys = self._keys()
-        return keys[min(self.cursor[FORM], len(keys) - 1)] if keys else ""
+        return keys[min(self.cursors[FORM].line, len(keys) - 1)] if keys else ""
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
-    def _move(self, by: int) -> None:
-        most = len(STAGES) if self.pane == GRAPH else len(self._keys())
-        self.cursor[self.pane] = min(max(self.cursor[self.pane] + by, 0), max(most - 1, 0))
+    def panes(self) -> Sequence[str]:
+        return (GRAPH, FORM)
 
-    def do_down(self) -> None:
-        self._move(1)
+    @property
+    def page(self) -> int:
+        return self.cursors[self.focus].page
 
-    def do_up(self) -> None:
-        self._move(-1)
-
-    def do_page_down(self) -> None:
-        self._move(10)
-
-    def do_page_up(self) -> None:
-        self._move(-10)
-
-    def do_first(self) -> None:
-        self._move(-10_000)
-
-    def do_last(self) -> None:
-        self._move(10_000)
-
-    def do_pane(self) -> None:
-        self.pane = FORM if self.pane == GRAPH else GRAPH
-
-    do_pane_back = do_pane
+    def move(self, by: int) -> None:
+        self.cursors[self.focus].step(by, len(STAGES) if self.focus == GRAPH else len(self._keys()))
 
     def do_left(self) -> None:
-        self.pane = GRAPH
+        self.focus = GRAPH
 
     def do_right(self) -> None:
-        self.pane = FORM
+        self.focus = FORM
 
     def why_not_open(self) -> str:
-        if self.pane == GRAPH:
+        if self.focus == GRAPH:
             return self._why_not_target()
         return "" if self.key else "there is no setting here"
 
     def _why_not_target(self) -> str:
-        stage = list(STAGES.values())[self.cursor[GRAPH]]
+        stage = list(STAGES.values())[self.cursors[GRAPH].line]
         return "" if stage.built else f"{stage.name} is not built in this version"
 
     def do_open(self) -> None:
         """Edit the setting under the cursor, or make the stage the target."""
-        if self.pane == GRAPH:
-            self.form.target = list(STAGES)[self.cursor[GRAPH]]
-            self.cursor[FORM] = 0
+        if self.focus == GRAPH:
+            self.form.target = list(STAGES)[self.cursors[GRAPH].line]
+            self.cursors[FORM].line = 0
             self.planning.refresh()
             return
         key = self.key
         setting = self.form.settings.get(key)
         if setting is not None and (setting.choices or setting.setting.type is bool):
             values = setting.choices or ("true", "false")
-            choices = [MenuItem(value, "", value) for value in values]
+            items = [MenuItem(value, "", value) for value in values]
             here = values.index(self.form.text(key)) if self.form.text(key) in values else 0
-            self.context.choose(f"{key}: {setting.help}", choices, lambda text: self.planning.change(key, text), here)
+            self.context.open_menu(f"{key}: {setting.help}", items, lambda text: self.planning.change(key, text), here)
         else:
-            self.context.type(
+            self.context.open_prompt(
                 key,
                 self.form.text(key),
                 lambda text: self.planning.change(key, text),
@@ -181,7 +150,7 @@ class LaunchScreen:
             )
 
     def why_not_mark(self) -> str:
-        return self._why_not_target() if self.pane == GRAPH else ""
+        return self._why_not_target() if self.focus == GRAPH else ""
 
     def do_mark(self) -> None:
         self.do_open()
@@ -190,9 +159,9 @@ class LaunchScreen:
         before = self.find
 
         def take(text: str) -> None:
-            self.find, self.cursor[FORM], self.pane = text, 0, FORM
+            self.find, self.cursors[FORM].line, self.focus = text, 0, FORM
 
-        self.context.type("find a setting", before, take, live=take, cancel=lambda: take(before))
+        self.context.open_prompt("find a setting", before, take, live=take, cancel=lambda: take(before))
 
     def do_changed(self) -> None:
         self.changed_only = not self.changed_only
@@ -207,26 +176,26 @@ class LaunchScreen:
         if self.form.undo():
             self.planning.refresh()
         else:
-            self.context.say("there is nothing to undo in this form", "warn")
+            self.context.notify("there is nothing to undo in this form", "warn")
 
     def why_not_preset(self) -> str:
         return "" if self.form.presets else "this engine has no named experiments"
 
     def do_preset(self) -> None:
         saved = self.form.saved
-        choices = [MenuItem(name, "your own" if name in saved else "", name) for name in self.form.presets]
-        self.context.choose("named experiments", choices, self.planning.start_from)
+        items = [MenuItem(name, "your own" if name in saved else "", name) for name in self.form.presets]
+        self.context.open_menu("named experiments", items, self.planning.start_from)
 
     def why_not_save(self) -> str:
         if self.form.sweeps:
-            return "a saved experiment has one value a setting: take the sweep out first"
+            return "a saved experiment has one value per setting: remove the sweep first"
         if not self.form.changes:
             return "nothing was changed: there is nothing to save"
         key, fault = next(iter(self.form.faults.items()), ("", ""))
         return f"{key} {fault}" if key else ""
 
     def do_save(self) -> None:
-        """Ask for a name; ``engine`` writes the file."""
+        """Request a name; ``engine`` writes the file."""
 
         def take(name: str) -> None:
             self.context.effects.spawn(self._save(name))
@@ -234,16 +203,16 @@ class LaunchScreen:
         def check(name: str) -> str:
             if name in self.form.presets and name not in self.form.saved:
                 return "is the name of a built-in experiment"
-            return "" if PRESET.fullmatch(name) else "small letters, digits, dots and dashes"
+            return "" if PRESET.fullmatch(name) else "lower-case letters, digits, dots and dashes"
 
         before = self.form.preset if self.form.preset in self.form.saved else ""
-        self.context.type(
-            "save as experiment", before, take, check=check, hint="chosen later with p, or experiment=NAME"
+        self.context.open_prompt(
+            "save as experiment", before, take, check=check, hint="load it later with p, or experiment=NAME"
         )
 
     async def _save(self, name: str) -> None:
-        wrong = await self.planning.save(name)
-        self.context.say(f"not saved: {wrong}" if wrong else f"saved: experiment={name}", "bad" if wrong else "")
+        error = await self.planning.save(name)
+        self.context.notify(f"not saved: {error}" if error else f"saved: experiment={name}", "bad" if error else "")
 
     def why_not_list_runs(self) -> str:
         if not self.form.sweeps:
@@ -252,29 +221,26 @@ class LaunchScreen:
 
     def do_list_runs(self) -> None:
         texts = panes.combinations(self.form, LIMIT)
-        choices = [MenuItem(text, "", text) for text in texts]
-        self.context.choose(f"{len(texts)} combinations", choices, lambda text: None)
+        items = [MenuItem(text, "", text) for text in texts]
+        self.context.open_menu(f"{len(texts)} combinations", items, lambda text: None)
 
     def why_not_doctor(self) -> str:
         return self.planning.why_not()
 
     def do_doctor(self) -> None:
-        """All checks on what the form says, whichever boxes are ticked."""
-        asked = [word for word in self.planning.examined if word not in ("--only", "overfits")]
-        self.context.doctor.examine(" ".join(asked), asked)
-        self.context.show(DOCTOR)
+        """Examine the settings of the form with all checks, whichever are ticked."""
+        arguments = [word for word in self.planning.examined if word not in ("--only", "overfits")]
+        self.context.show(DOCTOR, " ".join(arguments), arguments)
 
     def do_check(self) -> None:
-        choices = [
+        items = [
             MenuItem(("[✓] " if name in self.planning.checks else "[ ] ") + name, text, name)
             for name, text in CHECKS.items()
         ]
-        self.context.choose("before the start", choices, self.planning.toggle)
+        self.context.open_menu("checks before the start", items, self.planning.toggle)
 
     def do_copy(self) -> None:
-        text = engine.shown(self.form.command, self.context.root)
-        self.context.effects.copy(text)
-        self.context.say("copied the command")
+        self.context.copy(engine.shown(self.form.command, self.context.root), "the command")
 
     def why_not_start(self) -> str:
         return self.planning.why_not()
@@ -285,22 +251,21 @@ class LaunchScreen:
     async def _start(self) -> None:
         started = await self.planning.start()
         if self.planning.objection is not None:
-            self.context.doctor.show(self.form.target, self.planning.examined, self.planning.objection)
-            self.context.show(DOCTOR)
+            arguments, result = self.planning.examined, self.planning.objection
+            self.context.show(DOCTOR, self.form.target, arguments, result=result)
         if started is None:
-            self.context.say(f"not started: {self.planning.trouble}", "bad")
+            self.context.notify(f"not started: {self.planning.trouble}", "bad")
             return
         for run in started:
             self.context.watch.scanner.again(run)
-        self.context.live.open(started[-1] if started else "")
+        self.context.show(LIVE, started[-1] if started else "")
         self.context.show(RUNS)
-        self.context.say(
-            f"started {self.form.count} × {self.form.target}: they work on their own, whatever happens here"
-        )
+        self.context.notify(f"started {self.form.count} × {self.form.target}: closing the cockpit does not stop them")
 
     def click(self, x: int, y: int) -> None:
         """A click on a stage or a setting puts the cursor there."""
-        self.pane = GRAPH if x < self._left else FORM
+        self.focus = GRAPH if x < self._left else FORM
         if y >= 1:
-            self.cursor[self.pane] = 0
-            self._move(y - 1 + (self._top if self.pane == FORM else 0))
+            cursor = self.cursors[self.focus]
+            cursor.line = cursor.top + y - 1
+            self.move(0)

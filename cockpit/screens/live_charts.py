@@ -1,7 +1,6 @@
-"""Which metrics have a chart on the live screen, and what lies on each of them."""
+"""Which metrics have a chart on the Live screen, and the curves of each."""
 
-from typing import TYPE_CHECKING
-
+from cockpit.context import Context
 from cockpit.models.gates import Layer
 from cockpit.models.rows import Row
 from cockpit.models.run_data import TOTAL, RunData
@@ -11,9 +10,6 @@ from cockpit.panes.chart import Chart, Trace
 from cockpit.theme import CURVES
 from engine.report import numbers
 
-if TYPE_CHECKING:
-    from cockpit.context import Context
-
 ENTROPY = "gate entropy"
 FIRST = ("val_recall@10", "val_loss", "loss", TOTAL, ENTROPY, "val_ndcg@10", "lr")
 
@@ -21,15 +17,15 @@ FIRST = ("val_recall@10", "val_loss", "loss", TOTAL, ENTROPY, "val_ndcg@10", "lr
 class Charts:
     """Charts by metric. A run has the same colour on all of them; of several metrics on one, each has its own dash."""
 
-    def __init__(self, context: "Context") -> None:
+    def __init__(self, context: Context) -> None:
         self.context = context
         self.layer = 0  # of the gates whose entropy is drawn
-        self.chosen: dict[str, list[str]] = {}  # stage -> the charts that a person chose, in order
-        self.beside: dict[tuple[str, str], list[str]] = {}  # (stage, chart) -> metrics laid over it
+        self.chosen: dict[str, list[str]] = {}  # stage -> charts chosen by hand, in order
+        self.beside: dict[tuple[str, str], list[str]] = {}  # (stage, chart) -> metrics overlaid on it
         self._charts: dict[tuple[str, str], Chart] = {}
 
     def names(self, row: Row, data: RunData) -> list[str]:
-        """Metrics that have a chart: those that a person chose, then the usual ones, then all others."""
+        """Metrics that have a chart: those chosen by hand, then the usual ones, then all others."""
         usual = [*([row.metric] if row.metric else []), *FIRST, *data.series]
         present = [name for name in usual if name in data.series or (name == ENTROPY and data.gates.layers)]
         return list(dict.fromkeys([*self.chosen.get(row.stage, []), *present])) or [row.metric or "loss"]
@@ -39,7 +35,7 @@ class Charts:
         return [*data.series, *([ENTROPY] if data.gates.layers else [])]
 
     def chart(self, metric: str, row: Row, runs: list[str]) -> Chart:
-        """The chart of a metric with everything on it. ``runs``: the run that is shown, then those laid over it."""
+        """The chart of a metric. ``runs``: the run that is shown, then the marked ones."""
         data = self.context.watch.follow(row.id).data
         drawn = self._charts.setdefault((row.id, metric), Chart(metric))
         drawn.total = data.total
@@ -61,7 +57,7 @@ class Charts:
         return drawn
 
     def version(self, row: Row, metric: str, runs: list[str]) -> object:
-        """What changes whenever the chart does, also when a series was wound back."""
+        """A value that changes whenever the chart does, also when a series was truncated."""
         names = [metric, *self.beside.get((row.stage, metric), [])]
         series = [self._series(self.context.watch.follow(run).data, name) for run in runs for name in names]
         return runs, names, [(one.count, one.last_step) if one else None for one in series]

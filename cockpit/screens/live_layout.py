@@ -1,4 +1,4 @@
-"""Where the panes of the live screen stand: a pure function of the size, the focus and what the run reports."""
+"""The layout of the Live screen: a pure function of the size, the focus and what the run reports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ SIDE_WIDTH = 36
 
 @dataclass(frozen=True)
 class Pane:
-    """A pane and its cells."""
+    """A pane and its rectangle in cells."""
 
     name: str
     x: int
@@ -22,7 +22,7 @@ class Pane:
 def arrange(
     across: int, down: int, charts: Sequence[str], *, gates: bool, grads: bool, side: bool, focus: str
 ) -> list[Pane]:
-    """Panes that fill ``across`` x ``down`` cells without gap or overlap. A focused pane always has a place."""
+    """Panes that fill ``across`` x ``down`` cells without gap or overlap. The focused pane is always among them."""
     if across < SMALL:
         return _small(across, down, charts, gates, grads, focus)
     lower = [*([GRADS] if grads else []), *([GATES] if gates else [])]
@@ -38,12 +38,12 @@ def panes(charts: Sequence[str], gates: bool, grads: bool) -> list[str]:
 
 def _row(names: Sequence[str], x: int, y: int, across: int, down: int) -> list[Pane]:
     """Panes side by side; the remainder of the width goes to the first ones."""
-    places: list[Pane] = []
+    boxes: list[Pane] = []
     for index, name in enumerate(names):
         size = across // len(names) + (index < across % len(names))
-        places.append(Pane(name, x, y, size, down))
+        boxes.append(Pane(name, x, y, size, down))
         x += size
-    return places
+    return boxes
 
 
 def _window(charts: Sequence[str], count: int, focus: str) -> list[str]:
@@ -54,15 +54,15 @@ def _window(charts: Sequence[str], count: int, focus: str) -> list[str]:
 
 
 def _small(across: int, down: int, charts: Sequence[str], gates: bool, grads: bool, focus: str) -> list[Pane]:
-    """Two charts, a health box, and one slot for whatever has the focus, the console otherwise."""
+    """Two charts, a health box, and one slot for the focused pane, or else the console."""
     slot = focus if focus not in (*charts, HEALTH) else LOG
     shown = _window(charts, 2, focus)
     health = min(6, max(4, down // 4))
     top = max(6, (down - health) * 9 // 16) if shown else 0
-    places = _row(shown, 0, 0, across, top)
-    places.append(Pane(HEALTH, 0, top, across, health))
-    places.append(Pane(slot, 0, top + health, across, down - top - health))
-    return places
+    boxes = _row(shown, 0, 0, across, top)
+    boxes.append(Pane(HEALTH, 0, top, across, health))
+    boxes.append(Pane(slot, 0, top + health, across, down - top - health))
+    return boxes
 
 
 def _medium(across: int, down: int, charts: Sequence[str], lower: list[str], gates: bool, focus: str) -> list[Pane]:
@@ -73,33 +73,33 @@ def _medium(across: int, down: int, charts: Sequence[str], lower: list[str], gat
     bottom = max(8, down // 4)
     third = max(8, min(14, (down - bottom) // 2)) if lower else 0
     top = down - bottom - third
-    places: list[Pane] = []
+    boxes: list[Pane] = []
     y = 0
     for index, names in enumerate(rows):
         size = top // len(rows) + (index < top % len(rows))
-        places += _row(names, 0, y, across, size)
+        boxes += _row(names, 0, y, across, size)
         y += size
     if not rows:
         third += top
     if lower:
-        places += _row(lower, 0, y, across, third)
+        boxes += _row(lower, 0, y, across, third)
         y += third
     elif not rows:
         bottom = down
     half = across // 2
-    return [*places, Pane(HEALTH, 0, y, half, bottom), Pane(slot, half, y, across - half, bottom)]
+    return [*boxes, Pane(HEALTH, 0, y, half, bottom), Pane(slot, half, y, across - half, bottom)]
 
 
 def _large(
     across: int, down: int, charts: Sequence[str], lower: list[str], gates: bool, side: bool, focus: str
 ) -> list[Pane]:
     """A side bar, three columns of charts, gradients and gates below, health, heat strip, console and machine."""
-    places: list[Pane] = []
+    boxes: list[Pane] = []
     left = 0
     bottom = max(8, min(16, down // 4))
     if side or focus == SIDE:
         left = SIDE_WIDTH
-        places.append(Pane(SIDE, 0, 0, left, down - bottom))
+        boxes.append(Pane(SIDE, 0, 0, left, down - bottom))
     inner = across - left
     middle = [*lower, *charts[3 : 6 - len(lower)]]
     first = _window(charts, 3, focus) if focus in charts and focus not in middle else list(charts[:3])
@@ -112,12 +112,12 @@ def _large(
     y = 0
     for index, names in enumerate(rows):
         size = rest // len(rows) + (index < rest % len(rows))
-        places += _row(names, left, y, inner, size)
+        boxes += _row(names, left, y, inner, size)
         y += size
-    places.append(Pane(HEALTH, left, y, inner, health))
+    boxes.append(Pane(HEALTH, left, y, inner, health))
     y += health
     if strip:
-        places.append(Pane(STRIP, left, y, inner, strip))
+        boxes.append(Pane(STRIP, left, y, inner, strip))
         y += strip
     system = across * 2 // 5
-    return [*places, Pane(LOG, 0, y, across - system, bottom), Pane(SYSTEM, across - system, y, system, bottom)]
+    return [*boxes, Pane(LOG, 0, y, across - system, bottom), Pane(SYSTEM, across - system, y, system, bottom)]

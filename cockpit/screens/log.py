@@ -1,29 +1,23 @@
 """The console of one run on the whole screen: search, errors only, follow."""
 
-from typing import TYPE_CHECKING
-
+from cockpit.context import Context, Screen
 from cockpit.keys import LOG
 from cockpit.models.rows import Row
 from cockpit.panes.log import level, styled
 from cockpit.render.lines import Line, Lines, block
 from engine.report import numbers
 
-if TYPE_CHECKING:
-    from cockpit.context import Context
 
-
-class LogScreen:
-    """Shows the run that the screen below it was about when it was opened."""
+class LogScreen(Screen):
+    """Shows the run of the screen below it."""
 
     name = LOG
 
-    def __init__(self, context: "Context") -> None:
-        self.context = context
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self.following = True
         self.errors = False
         self.search = ""
-        self._top = 0
-        self._page = 10
         self._match = -1
         self._run = ""
         self._cached: tuple[tuple[str, int, str, bool], list[str]] = (("", -1, "", False), [])
@@ -33,7 +27,7 @@ class LogScreen:
         below = [name for name in self.context.stack if name != LOG]
         row = self.context.screens[below[-1]].row if below else None
         if row is not None and row.id != self._run:
-            self._run, self._top, self._match, self.following = row.id, 0, -1, True
+            self._run, self.scroll.top, self._match, self.following = row.id, 0, -1, True
         return row
 
     def title(self) -> Line:
@@ -50,11 +44,8 @@ class LogScreen:
             line.append((f"  / {self.search}", "key"))
         return line if not self.following else [*line, ("  follows", "ok")]
 
-    def watched(self) -> list[str]:
-        return []
-
     def click(self, x: int, y: int) -> None:
-        self._match = min(self._top + y, max(len(self._lines()) - 1, 0))
+        self._match = min(self.scroll.top + y, max(len(self._lines()) - 1, 0))
 
     def _lines(self) -> list[str]:
         row = self.row
@@ -69,42 +60,22 @@ class LogScreen:
 
     def draw(self, across: int, down: int) -> Lines:
         lines = self._lines()
-        self._page = down
-        most = max(0, len(lines) - down)
-        self._top = most if self.following else max(0, min(self._top, most))
+        if self.following:
+            self.scroll.top = len(lines)
+        top = self.scroll.fit(len(lines), down)
         body: Lines = [
-            styled(line, self.search, index == self._match)
-            for index, line in enumerate(lines[self._top : self._top + down], self._top)
+            styled(line, self.search, index == self._match) for index, line in enumerate(lines[top : top + down], top)
         ]
         if not body:
-            text = "no line tells of an error or a warning" if self.errors else "nothing printed yet"
+            text = "no line with an error or a warning" if self.errors else "nothing printed yet"
             body = [[("  " + text, "dim")]]
         return block(body, across, down)
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
-    def _scroll(self, by: int) -> None:
-        most = max(0, len(self._lines()) - self._page)
-        self._top = max(0, min(self._top + by, most))
-        self.following = by > 0 and self._top == most
-
-    def do_down(self) -> None:
-        self._scroll(1)
-
-    def do_up(self) -> None:
-        self._scroll(-1)
-
-    def do_page_down(self) -> None:
-        self._scroll(max(1, self._page // 2))
-
-    def do_page_up(self) -> None:
-        self._scroll(-max(1, self._page // 2))
-
-    def do_first(self) -> None:
-        self._top, self.following = 0, False
-
-    def do_last(self) -> None:
-        self.following = True
+    def move(self, by: int) -> None:
+        super().move(by)
+        self.following = by > 0 and self.scroll.top >= len(self._lines()) - self.scroll.rows
 
     def do_follow(self) -> None:
         self.following = not self.following
@@ -119,7 +90,7 @@ class LogScreen:
             if text:
                 self.do_previous() if self.following else self.do_next()
 
-        self.context.type("search", self.search, take, hint="n next, N before")
+        self.context.open_prompt("search", self.search, take, hint="n next, N previous")
 
     def why_not_next(self) -> str:
         return "" if self.search else "search with / first"
@@ -133,13 +104,13 @@ class LogScreen:
         self._find(-1)
 
     def _find(self, direction: int) -> None:
-        """Go to the next line with the search text, round the ends."""
+        """Go to the next line with the search text, around the ends."""
         lines, wanted = self._lines(), self.search.lower()
-        start = self._match if self._match >= 0 else (self._top - 1 if direction > 0 else len(lines))
+        start = self._match if self._match >= 0 else (self.scroll.top - 1 if direction > 0 else len(lines))
         for offset in range(1, len(lines) + 1):
             index = (start + direction * offset) % len(lines)
             if wanted in lines[index].lower():
                 self._match, self.following = index, False
-                self._top = max(0, index - self._page // 2)
+                self.scroll.top = max(0, index - self.scroll.page)
                 return
-        self.context.say(f"{self.search!r} is not here", "warn")
+        self.context.notify(f"{self.search!r} does not occur", "warn")

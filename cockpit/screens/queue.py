@@ -1,13 +1,15 @@
-"""Screen 4: what works, what waits, for what, and until when. Its order is a person's to change."""
+"""Screen 4: runs at work and in the queue, their order, which can be changed, and their estimated times."""
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from cockpit.actions import control
-from cockpit.keys import LIVE, QUEUE
+from cockpit.actions.about import NO_RUN
+from cockpit.context import Context, Screen
+from cockpit.keys import QUEUE
 from cockpit.models.queue import dependents, short, why
 from cockpit.models.rows import Row
+from cockpit.models.scroll import Cursor
 from cockpit.panes import queue as pane
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines
@@ -18,33 +20,28 @@ from engine.jobs.queue_rows import QueueRow, queue_rows
 from engine.report import numbers
 from engine.runs.identity import host
 
-if TYPE_CHECKING:
-    from cockpit.context import Context
-
-LOOK_EVERY = 1.0  # seconds between two looks at tickets and slots
+READ_EVERY = 1.0  # seconds between two readings of queue entries and slots
 
 
-class QueueScreen:
-    """Slots and lines. Keys are about the run under the cursor, which stays on its run."""
+class QueueScreen(Screen):
+    """Slots and queues. Actions apply to the run under the cursor, which stays on its run when the order changes."""
 
     name = QUEUE
 
-    def __init__(self, context: "Context") -> None:
-        self.context = context
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self.entries: list[QueueRow[Row]] = []
         self.uses: list[SlotUse] = []
-        self.cursor = 0
+        self.scroll = self.cursor = Cursor()
         self.trouble = ""
         self._waiting: list[Waiting] = []
-        self._asked = -LOOK_EVERY
-        self._open: list[tuple[str, str]] = []  # what was at work or waiting at the last look
-        self._top = 0
-        self._first = 0  # line of the screen on which the first run stands
-        self._page = 10
+        self._read = -READ_EVERY
+        self._open: list[tuple[str, str]] = []  # runs that had not ended at the last reading
+        self._first = 0  # line of the screen with the first run
 
     @property
     def entry(self) -> QueueRow[Row] | None:
-        return self.entries[self.cursor] if self.cursor < len(self.entries) else None
+        return self.entries[self.cursor.line] if self.cursor.line < len(self.entries) else None
 
     @property
     def row(self) -> Row | None:
@@ -60,15 +57,11 @@ class QueueScreen:
             line.append((f"  all done in {numbers.duration(last)}", "dim"))
         return line
 
-    def watched(self) -> list[str]:
-        return []
-
     def poll(self) -> bool:
-        """Read tickets and slots once a second, and put the runs in the order of their turns then and when one begins,
-        ends or comes."""
+        """Read entries and slots once a second; order the runs then, and when one is added, starts or ends."""
         now = time.monotonic()
-        if now - self._asked >= LOOK_EVERY:
-            self._asked = now
+        if now - self._read >= READ_EVERY:
+            self._read = now
             try:
                 self.uses, self._waiting = queue.snapshot(self.context.root)
                 self.trouble = ""
@@ -79,66 +72,32 @@ class QueueScreen:
         self._open = [(row.id, row.state) for row in self.context.list.rows.values() if row.open]
         here, before = self.row, self.entries
         self.entries = queue_rows(self.context.list.rows, self.uses, self._waiting, self.context.clock(), short)
-        self._keep(here)
+        self.cursor.stay(here and here.id, [entry.run.id for entry in self.entries])
         return self.entries != before
-
-    def _keep(self, here: Row | None) -> None:
-        """Leave the cursor on its run while that is there."""
-        ids = [entry.run.id for entry in self.entries]
-        if here is not None and here.id in ids:
-            self.cursor = ids.index(here.id)
-        self.cursor = min(self.cursor, max(len(ids) - 1, 0))
 
     def draw(self, across: int, down: int) -> Lines:
         high = min(max(len(self.uses), 1) + 2, max(4, down // 3))
         rest = down - high - bool(self.trouble)
-        self._page = max(1, rest - 4)
-        self._top = max(0, min(max(self._top, self.cursor - self._page + 1), self.cursor))
+        top = self.cursor.fit(len(self.entries), rest - 4)
         self._first = high + 2
         above = pane.slots(self.uses, self.context.list.rows, host(), across, high)
         trouble: Lines = [[(" ✗ " + self.trouble, "bad")]] if self.trouble else []
-        return [*above, *pane.line(self.entries, self.cursor, self._top, across, rest), *trouble]
+        return [*above, *pane.line(self.entries, self.cursor.line, top, across, rest), *trouble]
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
-    def _move(self, by: int) -> None:
-        self.cursor = min(max(self.cursor + by, 0), max(len(self.entries) - 1, 0))
-
-    def do_down(self) -> None:
-        self._move(1)
-
-    def do_up(self) -> None:
-        self._move(-1)
-
-    def do_page_down(self) -> None:
-        self._move(max(1, self._page // 2))
-
-    def do_page_up(self) -> None:
-        self._move(-max(1, self._page // 2))
-
-    def do_first(self) -> None:
-        self._move(-len(self.entries))
-
-    def do_last(self) -> None:
-        self._move(len(self.entries))
-
-    def why_not_open(self) -> str:
-        return "" if self.row else "there is no run here"
-
-    def do_open(self) -> None:
-        if self.row is not None:
-            self.context.live.open(self.row.id)
-            self.context.show(LIVE)
+    def move(self, by: int) -> None:
+        self.cursor.step(by, len(self.entries))
 
     def why_not_pause(self) -> str:
         entry = self.entry
         if entry is None:
-            return "there is no run here"
+            return NO_RUN
         if entry.waiting is not None:
             return ""
         if entry.run.live:
-            return f"{short(entry.run)} is at work: x stops it with a checkpoint, R goes on"
-        return f"{short(entry.run)} waits for no slot of the cockpit's: {why(entry)}"
+            return f"{short(entry.run)} is running: x stops it with a checkpoint, R resumes it"
+        return f"{short(entry.run)} waits for no slot of this machine: {why(entry)}"
 
     why_not_sooner = why_not_later = why_not_front = why_not_end = why_not_pause
 
@@ -146,7 +105,7 @@ class QueueScreen:
         entry = self.entry
         if entry is not None:
             self._do(lambda: queue.pause(self.context.root, entry.run.id, not entry.paused))
-            self.context.say(f"{short(entry.run)} {'goes on' if entry.paused else 'paused: others pass it'}")
+            self.context.notify(f"{short(entry.run)} {'resumed' if entry.paused else 'paused: others overtake it'}")
 
     def do_sooner(self) -> None:
         self._change("sooner")
@@ -166,29 +125,29 @@ class QueueScreen:
             self._do(lambda: queue.move(self.context.root, row.id, to))
 
     def _do(self, what: Callable[[], None]) -> None:
-        """Write what a person wants, and look at once at what came of it."""
+        """Write a change, and read its effect at once."""
         try:
             what()
         except (UserError, OSError) as error:
-            self.context.say(str(error), "bad")
-        self._asked = -LOOK_EVERY
+            self.context.notify(str(error), "bad")
+        self._read = -READ_EVERY
         self.poll()
 
     def do_stop(self) -> None:
-        """At work it is stopped as everywhere; before that it is taken out of the queue."""
+        """Stop a run at work as on other screens; remove a waiting one from the queue."""
         row = self.row
         if row is None or row.live:
             control.do_stop(self.context)
             return
         others = dependents(row.id, self.context.list.rows)
         also = f"; {len(others)} that need it end too" if others else ""
-        choices = [MenuItem("cancel", f"it does not begin{also}; R on the list brings it back", "now")]
-        self.context.choose(f"cancel {short(row)}", choices, lambda when: control.stop(self.context, [row], when))
+        items = [MenuItem("cancel", f"it does not start{also}; R on the list resumes it", "now")]
+        self.context.open_menu(f"cancel {short(row)}", items, lambda when: control.stop(self.context, [row], when))
 
     def why_not_stop(self) -> str:
         return control.why_not_stop(self.context)
 
     def click(self, x: int, y: int) -> None:
-        index = self._top + y - self._first
-        if y >= self._first and index < len(self.entries):
-            self.cursor = index
+        line = self.cursor.top + y - self._first
+        if y >= self._first and line < len(self.entries):
+            self.cursor.line = line

@@ -1,8 +1,9 @@
 """Screen 1: every run, filtered and sorted, with a preview of the one under the cursor."""
 
-from typing import TYPE_CHECKING
-
-from cockpit.keys import LIVE, RUNS
+from cockpit.actions import navigate
+from cockpit.actions.about import needs_run
+from cockpit.context import Context, Screen
+from cockpit.keys import LAUNCH, RUNS
 from cockpit.models.rows import Row
 from cockpit.models.run_list import GROUPINGS, GroupHeading
 from cockpit.panes import run_table
@@ -12,23 +13,18 @@ from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, box
 from engine.report import numbers
 
-if TYPE_CHECKING:
-    from cockpit.context import Context
-
 PREVIEWED = 6  # runs in the preview: the one under the cursor and marked ones
 
 
-class RunsScreen:
+class RunsScreen(Screen):
     """The table of runs and the preview below it."""
 
     name = RUNS
 
-    def __init__(self, context: "Context") -> None:
-        self.context = context
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self.preview = True
         self.metric = ""  # of the preview; empty: the main metric of the stage
-        self._top = 0
-        self._page = 10
         self._charts: dict[tuple[str, str], Chart] = {}
 
     @property
@@ -57,12 +53,10 @@ class RunsScreen:
         preview = min(max(9, down * 2 // 5), 18) if self.preview and down >= 16 else 0
         trouble = self._trouble()
         height = down - preview - len(trouble)
-        self._page = max(1, height - 2)
-        self._top = min(max(self._top, runs.cursor - height + 2), runs.cursor)
-        self._top = max(0, min(self._top, len(runs.entries) - height + 1))
-        lines = run_table.render(runs, self._top, self.context.clock(), across, height)
+        top = self.scroll.show(runs.cursor, len(runs.entries), height - 1)
+        lines = run_table.render(runs, top, self.context.clock(), across, height)
         if not runs.entries and runs.rows:
-            lines[2] = [(f"   no run fits / {runs.text}   esc takes the filter away", "dim")]
+            lines[2] = [(f"   no run matches / {runs.text}   esc removes the filter", "dim")]
         return [*lines, *trouble, *(self._preview(across, preview) if preview else [])]
 
     def _trouble(self) -> Lines:
@@ -88,12 +82,12 @@ class RunsScreen:
         drawn.traces = []
         others = [run for run in self.context.list.marks if run != row.id][: PREVIEWED - 1]
         for colour, run in enumerate([row.id, *others]):
-            follower = self.context.watch.follow(run)
-            series = follower.data.series.get(metric)
+            data = self.context.watch.follow(run).data
+            series = data.series.get(metric)
             if series is not None:
                 drawn.traces.append(Trace(self.context.list.rows[run].name[-4:], series, colour))
             if run == row.id:
-                drawn.total = follower.data.total
+                drawn.total = data.total
         if not drawn.traces:
             title = f"preview: {row.stage} {row.name[-11:]}"
             return box([(title, "title")], self._facts(row), across, down)
@@ -103,71 +97,51 @@ class RunsScreen:
         return chart(drawn, self.context.view, across, down)
 
     def _facts(self, row: Row) -> Lines:
-        """What is known of a run that has no curve."""
+        """Facts about a run that has no curve."""
         lines: Lines = [[(f"{row.state.lower()}  ", "bold"), (part, "")] for part in row.reason.splitlines()[:3]]
         lines += [[("from  ", "dim"), (f"{stage} {run}", "")] for stage, run in row.inputs.items()]
         lines += [[(f"{name}  ", "dim"), (f"{value}", "")] for name, value in list(row.facts.items())[:8]]
         return lines or [[("nothing reported yet", "dim")]]
 
     def _welcome(self, across: int, down: int) -> Lines:
-        """What a first visitor sees."""
+        """Shown while there are no runs."""
         lines: Lines = [
             [],
             [(f"  No runs in {self.context.root} yet.", "bold")],
             [],
-            [("  enter  ", "key"), ("start the demo: a small synthetic world, no download, minutes on a laptop", "")],
-            [("  a      ", "key"), ("the form: choose stages, data and settings yourself", "")],
+            [
+                ("  enter  ", "key"),
+                ("start the demo: small synthetic data, no download, a few minutes", ""),
+            ],
+            [("  a      ", "key"), ("the form: choose stages, data and settings", "")],
             [("  ?      ", "key"), ("all keys", "")],
             [],
-            [("  The demo makes its data, trains a recommender and a teacher, distils, and compares them.", "dim")],
-            [("  Runs work on their own: closing the cockpit never stops one.", "dim")],
+            [
+                (
+                    "  The demo trains a student and a teacher, distils, and compares the models.",
+                    "dim",
+                )
+            ],
+            [("  Runs are processes of their own: closing the cockpit never stops one.", "dim")],
         ]
         return box([("welcome", "title")], lines, across, min(down, 12)) + [[]] * max(0, down - 12)
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
-    def do_down(self) -> None:
-        self.context.list.move(1)
-
-    def do_up(self) -> None:
-        self.context.list.move(-1)
-
-    def do_page_down(self) -> None:
-        self.context.list.move(max(1, self._page // 2))
-
-    def do_page_up(self) -> None:
-        self.context.list.move(-max(1, self._page // 2))
-
-    def do_first(self) -> None:
-        self.context.list.move(-len(self.context.list.entries))
-
-    def do_last(self) -> None:
-        self.context.list.move(len(self.context.list.entries))
+    def move(self, by: int) -> None:
+        self.context.list.move(by)
 
     def why_not_open(self) -> str:
-        return "this is the head of a group: go to a run" if self.context.list.entries and self.row is None else ""
+        return "this is the heading of a group: move to a run" if self.context.list.entries and self.row is None else ""
 
     def do_open(self) -> None:
-        if self.row is not None:
-            self.context.live.open(self.row.id)
-            self.context.show(LIVE)
-        elif not self.context.list.rows:
-            self.context.form.open(preset="demo")
-            self.context.show(self.context.form.name)
-
-    def do_filter(self) -> None:
-        before = self.context.list.text
-
-        def take(text: str) -> None:
-            self.context.list.filter(text)
-            self.context.list.arrange(self.context.clock())
-
-        self.context.type(
-            "filter", before, take, live=take, cancel=lambda: take(before), hint="state:run val_recall@10>.08 sort:-age"
-        )
+        if self.context.list.rows:
+            navigate.do_open(self.context)
+        else:
+            self.context.show(LAUNCH, preset="demo")
 
     def why_not_mark(self) -> str:
-        return "" if self.row else "there is no run here"
+        return needs_run(self.context)
 
     def do_mark(self) -> None:
         if self.row is not None:
@@ -178,7 +152,7 @@ class RunsScreen:
         return "" if self.context.list.marks else "mark one end with space first"
 
     def do_range(self) -> None:
-        self.context.say(f"{self.context.list.mark_range()} more marked")
+        self.context.notify(f"{self.context.list.mark_range()} more marked")
 
     def why_not_metric(self) -> str:
         return "" if self.row and self.row.last else "this run has reported no metric"
@@ -190,22 +164,22 @@ class RunsScreen:
             dict.fromkeys([*self.row.best, *self.row.last, *self.context.watch.follow(self.row.id).data.series])
         )
         choices = [MenuItem(name, numbers.figure(self.row.value(name)), name) for name in names]
-        self.context.choose("metric of the preview", choices, lambda name: setattr(self, "metric", name))
+        self.context.open_menu("metric of the preview", choices, lambda name: setattr(self, "metric", name))
 
     def do_group(self) -> None:
         runs = self.context.list
         runs.grouping = GROUPINGS[(GROUPINGS.index(runs.grouping) + 1) % len(GROUPINGS)]
         runs.arrange(self.context.clock())
-        self.context.say(f"grouped by {runs.grouping}" if runs.grouping else "not grouped")
+        self.context.notify(f"grouped by {runs.grouping}" if runs.grouping else "not grouped")
 
     def do_archived(self) -> None:
         self.context.list.archived = not self.context.list.archived
         self.context.list.arrange(self.context.clock())
-        self.context.say("archived runs are shown" if self.context.list.archived else "archived runs are hidden")
+        self.context.notify("archived runs are shown" if self.context.list.archived else "archived runs are hidden")
 
     def do_sidebar(self) -> None:
         self.preview = not self.preview
 
     def click(self, x: int, y: int) -> None:
-        if 1 <= y <= len(self.context.list.entries) - self._top:
-            self.context.list.cursor = self._top + y - 1
+        if 1 <= y <= len(self.context.list.entries) - self.scroll.top:
+            self.context.list.cursor = self.scroll.top + y - 1

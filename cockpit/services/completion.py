@@ -1,24 +1,15 @@
-"""What a person may mean who is typing a title or a user's id: asked of the server after each letter."""
+"""Completion of titles and user ids: requested from the server after each letter."""
 
+from cockpit.models.scroll import STEPS
 from cockpit.services.recommender import Recommender
 from engine.runs.text import clean
 from engine.wire import HeldOutRow, ItemNames, read
 
-MOST = 30  # that are asked for
-STEPS = {
-    "down": 1,
-    "tab": 1,
-    "ctrl+n": 1,
-    "pagedown": 10,
-    "up": -1,
-    "shift+tab": -1,
-    "ctrl+p": -1,
-    "pageup": -10,
-}
+MOST = 30  # results that are requested
 
 
 class Completion:
-    """Titles or users. ``found`` belongs to the text ``found_for``; None while a newer text is being looked up."""
+    """Titles or users. ``found`` are the results for the text ``found_for``, which is None while a request runs."""
 
     def __init__(self, users: bool, order: str = "") -> None:
         """``order`` of users: as the server sorts them."""
@@ -30,7 +21,7 @@ class Completion:
         self._text = ""
 
     async def find(self, server: Recommender, text: str) -> None:
-        """Look a text up; an answer that a newer text has overtaken is dropped."""
+        """Request completions; the answer is dropped when a newer text was requested meanwhile."""
         self._text, self.found_for, self.cursor = text, None, 0
         if self.users:
             reply = await server.ask("people", text=text, count=MOST, order=self._order)
@@ -50,36 +41,36 @@ class Completion:
             self.trouble = f"the answer cannot be read: {error!r}"
 
     def choose(self, key: str) -> None:
-        """Move among what was found."""
+        """Move the cursor among the results."""
         self.cursor = min(max(self.cursor + STEPS.get(key, 0), 0), max(len(self.found) - 1, 0))
 
     def chosen(self, text: str) -> ItemNames | HeldOutRow | None:
-        """What stands under the cursor, once the search has caught up with the text."""
+        """The result under the cursor, once there are results for the text."""
         return self.found[self.cursor] if self.found_for == text and self.found else None
 
     @property
     def begun(self) -> bool:
-        """Whether there is anything to look up: before the first letter of a title there is not."""
+        """Whether there is anything to search: before the first letter of a title there is not."""
         return self.users or self.found_for != ""
 
     @property
     def title(self) -> str:
-        """What the lines are."""
+        """Heading of the results."""
         first = self.found[0] if self.found else None
         models = " · ".join(first.ranks) if isinstance(first, HeldOutRow) else ""
         return ("users" if self.users else "titles") + (f"  {models}" if models else "")
 
     @property
     def lines(self) -> list[str]:
-        """What was found, as people read it."""
+        """The results as lines."""
         return [one.title if isinstance(one, ItemNames) else _text(one) for one in self.found]
 
     @property
     def state(self) -> str:
-        """Why there is nothing to choose from."""
+        """Why there are no results."""
         if self.trouble or self.found_for is None:
             return self.trouble or "searching"
-        return "nothing is alike"
+        return "no match"
 
 
 def _text(row: HeldOutRow) -> str:

@@ -1,10 +1,10 @@
-"""Starting ``engine`` processes and taking their answers: the only way in which the cockpit makes anything happen."""
+"""Running ``engine`` commands and reading their JSON: the only way in which the cockpit changes anything."""
 
 import asyncio
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,15 @@ from engine.runs.text import clean, clean_lines, clean_values
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How an ``engine`` process ended. ``value`` is the JSON it printed, None when it printed none."""
+    """How an ``engine`` process ended. ``value``: the JSON that it printed, None without any."""
 
     status: int
     value: Any
-    error: str  # cleaned; lines kept
+    error: str  # text of stderr, cleaned line by line
 
     @property
     def message(self) -> str:
-        """What to tell a person when it failed: the error without its traceback."""
+        """The error without its traceback, for a message."""
         lines = [line for line in self.error.splitlines() if line.strip()]
         if any(line.startswith("Traceback") for line in lines):
             lines = lines[-1:]
@@ -30,25 +30,23 @@ class CommandResult:
         return text or f"engine ended with status {self.status}"
 
 
-def command(words: Sequence[str], runs: Path) -> list[str]:
-    """The words of a shell command, as a person would type it."""
-    return ["engine", *words, "--runs", str(runs)]
+Ask = Callable[..., Coroutine[Any, Any, CommandResult]]  # ``ask`` below, or its stand-in in tests
 
 
-def shown(words: Sequence[str], runs: Path) -> str:
+def shown(arguments: Sequence[str], runs: Path) -> str:
     """The command to copy, quoted for a shell."""
-    return clean(shlex.join(command(words, runs)), 8000)
+    return clean(shlex.join(["engine", *arguments, "--runs", str(runs)]), 8000)
 
 
-async def ask(words: Sequence[str], runs: Path | None = None) -> CommandResult:
-    """Run ``engine`` with these words and take its answer. It has a session of its own: our end is not its end."""
-    place = ["--runs", str(runs)] if runs else []
+async def ask(arguments: Sequence[str], runs: Path | None = None) -> CommandResult:
+    """Run ``engine`` with these arguments. It has a session of its own, so that it outlives the cockpit."""
+    folder = ["--runs", str(runs)] if runs else []
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "engine",
-        *words,
-        *place,
+        *arguments,
+        *folder,
         "--json",
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -60,7 +58,7 @@ async def ask(words: Sequence[str], runs: Path | None = None) -> CommandResult:
 
 
 def _json(text: bytes) -> Any:
-    """The JSON value that was printed: the whole output, or its last line."""
+    """The JSON value that was printed: the whole output, or else its last line."""
     for part in (text, text.strip().rpartition(b"\n")[2]):
         try:
             return clean_values(json.loads(part))
@@ -69,10 +67,10 @@ def _json(text: bytes) -> Any:
     return None
 
 
-def stop_words(run: str, when: str) -> list[str]:
+def stop_arguments(run: str, when: str) -> list[str]:
     """``when``: evaluation, now, kill."""
     return ["stop", run, *{"evaluation": ["--after-evaluation"], "now": [], "kill": ["--kill"]}[when]]
 
 
-def resume_words(run: str) -> list[str]:
+def resume_arguments(run: str) -> list[str]:
     return ["resume", run, "--detach"]

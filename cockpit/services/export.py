@@ -1,4 +1,4 @@
-"""Runs and curves as CSV. Text that a spreadsheet would execute is disarmed."""
+"""Runs and curves as CSV. Text that a spreadsheet would execute is escaped."""
 
 import csv
 import time
@@ -13,8 +13,8 @@ from cockpit.services.scan import read_config
 from engine.runs.text import csv_safe
 
 
-def table(place: Path, rows: Sequence[Row], root: Path) -> int:
-    """One line a run: what it is, how it stands, its metrics, and the settings in which the runs differ."""
+def table(file: Path, rows: Sequence[Row], root: Path) -> int:
+    """One line per run: identity, state, metrics, and the settings in which the runs differ."""
     for row in rows:
         if row.config is None:
             row.config = read_config(root / row.id)
@@ -28,10 +28,10 @@ def table(place: Path, rows: Sequence[Row], root: Path) -> int:
     for row, config in zip(rows, configs, strict=True):
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(row.created))
         git = row.git + ("-dirty" if row.dirty else "")
-        told = [row.id, row.stage, row.experiment, row.seed, row.state, row.reason, created, row.wall, row.step]
+        identity = [row.id, row.stage, row.experiment, row.seed, row.state, row.reason, created, row.wall, row.step]
         lines.append(
             [
-                *told,
+                *identity,
                 row.total,
                 git,
                 " ".join(row.tags),
@@ -41,11 +41,11 @@ def table(place: Path, rows: Sequence[Row], root: Path) -> int:
                 *(shown(config[key]) if key in config else None for key in differing),
             ]
         )
-    return _write(place, lines) - 1
+    return _write(file, lines) - 1
 
 
-def curves(place: Path, runs: Mapping[str, RunData]) -> int:
-    """One line a point: run, metric, step, epoch, unix time, value."""
+def curves(file: Path, runs: Mapping[str, RunData]) -> int:
+    """One line per point: run, metric, step, epoch, unix time, value."""
 
     def lines() -> Iterable[list[Any]]:
         yield ["run", "metric", "step", "epoch", "time", "value"]
@@ -56,14 +56,14 @@ def curves(place: Path, runs: Mapping[str, RunData]) -> int:
                     known = "" if epoch != epoch else float(epoch)
                     yield [run, metric, float(step), known, float(when), float(value)]
 
-    return _write(place, lines()) - 1
+    return _write(file, lines()) - 1
 
 
-def _write(place: Path, lines: Iterable[Sequence[Any]]) -> int:
-    """Write a new file (never over one that is there) and give the number of lines."""
+def _write(file: Path, lines: Iterable[Sequence[Any]]) -> int:
+    """Write a new file, never over an existing one; returns the number of lines."""
     count = 0
-    with place.open("x", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+    with file.open("x", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
         for line in lines:
             writer.writerow([csv_safe(cell) if isinstance(cell, str) else cell for cell in line])
             count += 1

@@ -1,6 +1,6 @@
-"""What ``engine`` says to a form: its settings, what a start would do, whether the checks pass; and the start itself.
+"""What ``engine`` answers about a form: settings, plan, checks; and the start.
 
-Knows no screen. One planning at a time: while it runs, changes only note that another one is due.
+One plan is computed at a time; a change meanwhile marks it as stale, and it is computed again.
 """
 
 from collections.abc import Callable, Coroutine
@@ -15,13 +15,12 @@ from cockpit.services.scan import read_config
 from engine.config.grammar import LIMIT
 
 DOCTOR, BATCH, AGAIN = "doctor", "one batch", "again"  # boxes of the form
-Ask = Callable[..., Coroutine[Any, Any, engine.CommandResult]]
 
 
 class Planning:
-    """A form and what is known of it. ``trouble`` is what ``engine`` objects to, ``busy`` what is being asked."""
+    """A form and its plan. ``trouble``: the error of ``engine``; ``busy``: the request that is running."""
 
-    def __init__(self, root: Path, ask: Ask, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    def __init__(self, root: Path, ask: engine.Ask, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         self.root, self._ask, self._spawn = root, ask, spawn
         self.form = Form()
         self.busy = ""
@@ -29,7 +28,7 @@ class Planning:
         self.steps: list[dict[str, Any]] = []  # of the plan; of a sweep, those of its first combination
         self.new: dict[str, int] = {}  # stage -> runs that would be made
         self.checks: set[str] = set()
-        self.objection: engine.CommandResult | None = None  # what the doctor said when it forbade the start
+        self.objection: engine.CommandResult | None = None  # result of the doctor that prevented the start
         self._planning = False
         self._stale = False
         self._source: Row | None = None
@@ -38,7 +37,7 @@ class Planning:
         """A new form: empty, of a preset, or with the settings of a run."""
         if row is None and not preset and self.form.settings:
             self.refresh()
-            return  # what was typed before is still there
+            return  # the previous form is kept
         self.form = Form(preset=preset, target=row.stage if row else "evaluate", again=AGAIN in self.checks)
         self.steps, self.trouble, self._source = [], "", row
         if row is not None:
@@ -48,7 +47,7 @@ class Planning:
         self._spawn(self._load())
 
     def start_from(self, preset: str) -> None:
-        """Another named experiment: what was changed is given up."""
+        """Load a named experiment; changes are discarded."""
         self._source = None
         self.form.preset, self.form.changes = preset, {}
         self._spawn(self._load())
@@ -62,19 +61,19 @@ class Planning:
         self._changed(key)
 
     def toggle(self, check: str) -> None:
-        """Ask for a check before the start, or no longer."""
+        """Add a check before the start, or remove it."""
         self.checks ^= {check}
         self.form.again = AGAIN in self.checks
         self.refresh()
 
     def _changed(self, key: str) -> None:
         if key in self.form.settings and self.form.settings[key].group:
-            self._spawn(self._reload())  # another file has other values: ask for them
+            self._spawn(self._reload())  # another file has other values
         else:
             self.refresh()
 
     async def _load(self) -> None:
-        """Ask for the settings."""
+        """Request the settings."""
         self.busy = "reading settings"
         answer = await self._ask(self.form.arguments({}, run=False))
         self.busy = ""
@@ -88,7 +87,7 @@ class Planning:
         self.refresh()
 
     async def _reload(self) -> None:
-        """Ask for the settings again under the chosen files."""
+        """Request the settings again with the chosen files."""
         self.busy = "reading settings"
         groups = {key: text for key, text in self.form.changes.items() if self.form.settings[key].group}
         answer = await self._ask(self.form.arguments(groups, run=False))
@@ -98,11 +97,11 @@ class Planning:
             return
         chosen = {key: self.form.settings[key] for key in groups}
         self.form.load(answer.value)
-        self.form.settings |= chosen  # the file that is in force without the change
+        self.form.settings |= chosen  # with the default file, not the chosen one
         self.refresh()
 
     def refresh(self) -> None:
-        """Plan anew after a change; one planning at a time."""
+        """Request a new plan after a change."""
         self._stale = True
         if not self._planning:
             self._planning = True
@@ -124,7 +123,7 @@ class Planning:
             self._planning, self.busy = False, ""
 
     def _take(self, plans: list[dict[str, Any]]) -> None:
-        """Keep what would be done; the first plan is shown whole, of all of them what would be made is counted."""
+        """Keep the steps of the first plan, and count the new runs of all plans."""
         steps = [[step for step in plan.get("steps") or () if isinstance(step, dict)] for plan in plans]
         self.steps = steps[0] if steps else []
         self.new = {}
@@ -135,12 +134,12 @@ class Planning:
 
     @property
     def examined(self) -> list[str]:
-        """The words after ``engine doctor``: all checks of the first run, or only whether one batch can be learnt."""
+        """The arguments of ``engine doctor``: all checks of the first run, or only overfitting one batch."""
         settings = self.form.arguments(next(self.form.grid(), {}), run=False)[1:]
         return [self.form.target, *settings, *([] if self.checks & {DOCTOR} else ["--only", "overfits"])]
 
     async def save(self, name: str) -> str:
-        """Keep what the form says as an experiment of a person's own, and go on from it; what was wrong, if so."""
+        """Save the settings as a named experiment and continue from it; returns the error, if any."""
         answer = await self._ask([*self.form.arguments(self.form.changes, run=False), "--save", name])
         if answer.status:
             return answer.message
@@ -150,9 +149,9 @@ class Planning:
         return ""
 
     def why_not(self) -> str:
-        """Why it cannot be started now; empty when it can."""
+        """Why the form cannot be started; empty when it can."""
         if not self.form.settings:
-            return self.trouble or "the settings are not read yet"
+            return self.trouble or "the settings are not loaded yet"
         if self.form.faults:
             key, fault = next(iter(self.form.faults.items()))
             return f"{key} {fault}"
@@ -163,11 +162,11 @@ class Planning:
     async def start(self) -> list[str] | None:
         """Start one run, or every combination of a sweep.
 
-        Gives the runs that work on it; None when ``engine`` or the doctor objected, which ``trouble`` then tells.
+        Returns the new runs; None when ``engine`` or the doctor refused, with the reason in ``trouble``.
         """
         self.objection = None
         if self.checks & {DOCTOR, BATCH}:
-            self.busy = "starting: the doctor looks"
+            self.busy = "starting: engine doctor is running"
             answer = await self._ask(["doctor", *self.examined], self.root)
             if answer.status:
                 self.busy, self.objection = "", answer
@@ -186,7 +185,7 @@ class Planning:
 
 
 def _parts(answer: Any) -> list[dict[str, Any]]:
-    """What ``engine`` told of each combination: of a single run, the answer itself."""
+    """The answer for each combination; of a single run, the answer itself."""
     if not isinstance(answer, dict):
         return []
     parts = answer.get("combinations", [answer])

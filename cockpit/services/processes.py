@@ -1,16 +1,16 @@
-"""The processes of this machine, as far as it lets us see them, and which of them work on a run.
+"""The processes of this machine, and which of them work on a run.
 
-psutil may be missing and any figure may be refused: what is not known is None. Read in a thread, every few seconds and
-only while somebody looks: asking for every process costs ten milliseconds per hundred.
+Without psutil or without permission a value is None. Read in a thread, every few seconds and only while the System
+screen is open: a hundred processes cost ten milliseconds.
 """
 
 import importlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cockpit.models.processes import ProcessSample
 from engine.runs.schema import Process
 from engine.runs.text import clean
 
@@ -18,21 +18,8 @@ ASKED = ("pid", "ppid", "name", "cmdline", "username", "cpu_times", "memory_info
 COMMAND = 120  # characters of a command line that are kept
 
 
-@dataclass(frozen=True)
-class ProcessSample:
-    """One process. ``cpu`` in cores since the look before (None at the first one), ``memory`` resident bytes."""
-
-    pid: int
-    parent: int
-    command: str
-    user: str
-    cpu: float | None
-    memory: float | None
-    started: float | None  # unix seconds
-
-
 class ProcessSampler:
-    """Looks at all processes. ``psutil`` may be given by tests."""
+    """Reads all processes. Tests replace ``psutil``."""
 
     def __init__(self, psutil: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._psutil, self._clock = psutil, clock
@@ -67,13 +54,13 @@ class ProcessSampler:
 
 
 def workers(root: Path, runs: Iterable[str]) -> dict[int, str]:
-    """Processes of this machine that runs named as theirs: pid -> run. ``runs``: those that are at work."""
+    """Processes of this machine that work on runs, from their process files: pid -> run. ``runs``: those at work."""
     found: dict[int, str] = {}
     for run in runs:
         try:
             worker = Process.read(root / run)
         except OSError:
-            continue  # gone meanwhile, or not for our eyes
+            continue  # removed meanwhile, or not readable
         for identity in (worker.supervisor, worker.stage) if worker else ():
             if identity is not None and identity.alive:
                 found[identity.pid] = run

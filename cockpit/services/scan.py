@@ -1,6 +1,6 @@
-"""Looking at the folder of runs again and again, a few milliseconds at a time: what is there and how it stands.
+"""Reading the folder of runs again and again, a few milliseconds at a time: the runs and their states.
 
-A run that ended is read once and then only asked by ``stat`` whether anything changed; one at work is read anew.
+A run that has ended is read once, and again only when ``stat`` shows a change; one at work is read every time.
 """
 
 import os
@@ -20,11 +20,11 @@ from engine.runs.events import number
 from engine.runs.schema import Exit, Meta, RunInfo, Summary
 from engine.runs.text import clean, clean_values
 
-LIST_EVERY = 3.0  # seconds between two looks for new folders
+LIST_EVERY = 3.0  # seconds between two listings of the folder
 LIVE_EVERY = 1.0  # seconds after which a run at work is read again
-DUE_EVERY = 0.5  # seconds between two times it is asked which runs are due
-QUIET_EVERY = 3.0  # seconds after which a run that ended is asked whether it changed
-PATIENCE = 1e-3  # seconds more for each run in the folder: ten thousand are asked every thirteen seconds
+DUE_EVERY = 0.5  # seconds between two checks of which runs are due
+ENDED_EVERY = 3.0  # seconds after which a run that ended is checked for changes
+ENDED_MORE = 1e-3  # seconds more for each run of the folder: ten thousand are checked every thirteen seconds
 RUN_NAME = re.compile(r"[a-z]+-\d{8}-\d{6}-[0-9a-f]{4}")
 
 Signature = tuple[int, int] | None
@@ -39,13 +39,13 @@ class Scanner:
         self.rows: dict[str, Row] = {}
         self.trouble = ""  # why the folder cannot be read
         self.complete = False  # every folder of the first list has been read
-        self._seen: dict[str, tuple[Signature, float]] = {}  # id -> what stat said, when
+        self._seen: dict[str, tuple[Signature, float]] = {}  # id -> result of stat, time
         self._todo: deque[str] = deque()
         self._listed = -LIST_EVERY
         self._asked = -DUE_EVERY
 
     def poll(self, budget: float) -> bool:
-        """Spend about ``budget`` seconds on it; whether any row changed."""
+        """Read for about ``budget`` seconds; returns whether any row changed."""
         start = time.perf_counter()
         changed = False
         if start - self._listed >= LIST_EVERY:
@@ -63,7 +63,7 @@ class Scanner:
         return changed
 
     def again(self, run: str) -> None:
-        """Read a run at the next look: something was just done to it."""
+        """Read a run at the next poll: it was just changed."""
         self._seen.pop(run, None)
         self._todo.appendleft(run)
 
@@ -81,14 +81,14 @@ class Scanner:
         for run in gone:
             del self.rows[run]
             self._seen.pop(run, None)
-        # Newest first: their ids end in the time, and what a person looks at first is what was just started.
+        # Newest first, by the time in their ids: these are at the top of the list.
         new = sorted(names - self._seen.keys(), key=lambda name: name.rpartition("-")[0][-15:], reverse=True)
         waiting = set(self._todo)
         self._todo.extendleft(reversed([name for name in new if name not in waiting]))
         return bool(gone)
 
     def _due(self, now: float) -> list[str]:
-        quiet = QUIET_EVERY + PATIENCE * len(self._seen)
+        quiet = ENDED_EVERY + ENDED_MORE * len(self._seen)
         return [
             run
             for run, (_, at) in self._seen.items()
@@ -114,7 +114,7 @@ class Scanner:
 
 
 def _signature(folder: str) -> Signature:
-    """What ``stat`` says of a run's folder: small files in it are replaced by renaming, which changes its time."""
+    """``stat`` of a run's folder: its small files are replaced by renaming, which changes the folder's time."""
     try:
         found = os.stat(folder)
     except OSError:
@@ -123,7 +123,7 @@ def _signature(folder: str) -> Signature:
 
 
 def read_row(folder: Path, now: float) -> Row | None:
-    """A run folder as a row, every text cleaned; None for a folder that is no run. ``now``: unix seconds."""
+    """A run folder as a row with cleaned texts; None for a folder that is no run. ``now``: unix seconds."""
     name = clean(folder.name, 200)
     try:
         info = RunInfo.read(folder)

@@ -1,6 +1,6 @@
-"""How many bytes each run takes on the disk, found a few milliseconds at a time.
+"""Disk use of each run, measured a few milliseconds at a time.
 
-A run whose folder did not change since it was measured is not measured again; one at work is, once in a while.
+A run that has ended is measured again only when its folder has changed.
 """
 
 import os
@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 BLOCK = 512  # bytes of a block, whatever the file system's own are
-AGAIN = 15.0  # seconds after which everything is looked through once more
+AGAIN = 15.0  # seconds after which all runs are checked again
 
 
 class Sizes:
@@ -23,14 +23,14 @@ class Sizes:
         self.complete = False  # every run has been measured once
         self._stamps: dict[str, int] = {}  # run -> time of change of its folder when it was measured
         self._todo: deque[tuple[str, bool]] = deque()
-        self._looked = -AGAIN
+        self._checked = -AGAIN
 
     def poll(self, runs: Iterable[tuple[str, bool]], budget: float) -> bool:
-        """Measure for about ``budget`` seconds; whether any figure changed. ``runs``: (run, whether it is at work)."""
+        """Measure for about ``budget`` seconds; returns whether any size changed. ``runs``: (run, whether at work)."""
         start = time.monotonic()
         changed = False
-        if not self._todo and start - self._looked >= AGAIN:
-            self._looked = start
+        if not self._todo and start - self._checked >= AGAIN:
+            self._checked = start
             self._todo.extend(runs)
             gone = self.sizes.keys() - {run for run, _ in self._todo}
             for run in gone:
@@ -59,8 +59,7 @@ class Sizes:
 
 
 def disk_use(folder: Path | str) -> int:
-    """Bytes that the files below a folder take; what cannot be read or vanishes meanwhile counts nothing. Links are
-    not followed: what they lead to is somebody else's."""
+    """Bytes of the files below a folder. Links are not followed; files that cannot be read or vanish count nothing."""
     total = 0
     waiting: list[Path | str] = [folder]
     while waiting:

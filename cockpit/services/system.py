@@ -1,7 +1,7 @@
-"""What the machine is doing: GPUs by NVML where there are any, CPU, memory and disk by psutil.
+"""Load of the machine: GPUs from NVML, CPU, memory and disk from psutil.
 
-Both libraries may be missing, the driver may be, and any single figure may be: what is not known is None, never an
-error. Read in a thread, once a second.
+Without a library, a driver or a single value the reading holds None, and no error is raised. Read in a thread, once a
+second.
 """
 
 import importlib
@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cockpit.services.processes import ProcessSample, ProcessSampler
+from cockpit.models.processes import ProcessSample
+from cockpit.services.processes import ProcessSampler
 
-PROCESSES_EVERY = 4.0  # seconds between two looks at all processes
-RETRY = 60.0  # seconds until a machine without a driver is asked again
+PROCESSES_EVERY = 4.0  # seconds between two readings of all processes
+RETRY = 60.0  # seconds until a missing driver is tried again
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Machine:
-    """One look. ``gpu_note`` says why there is no GPU to show."""
+    """One reading. ``gpu_note``: why there is no GPU to show."""
 
     cpu: float | None = None
     memory_used: float | None = None
@@ -41,25 +42,25 @@ class Machine:
     gpus: tuple[Gpu, ...] = ()
     gpu_note: str = ""
     cores: int | None = None
-    processes: tuple[ProcessSample, ...] = ()  # only when they were asked for
+    processes: tuple[ProcessSample, ...] = ()  # only when requested
     time: float = field(default=0.0)
 
 
 class Meter:
-    """Looks at the machine that it runs on. ``nvml`` and ``psutil`` may be given by tests."""
+    """Reads the machine that it runs on. Tests replace ``nvml`` and ``psutil``."""
 
     def __init__(self, disk: Path, nvml: Any = None, psutil: Any = None) -> None:
         self._disk = disk
         self._nvml, self._psutil = nvml, psutil
         self._processes = ProcessSampler(psutil)
         self._known: tuple[ProcessSample, ...] = ()
-        self._asked_at = -PROCESSES_EVERY
+        self._processes_at = -PROCESSES_EVERY
         self._retry_at = 0.0
         self._ready = False
         self._note = ""
 
     def poll(self, processes: bool = False) -> Machine:
-        """What stands now; ``processes``: whether to ask for every process too."""
+        """A new reading. ``processes``: also of all processes."""
         gpus = self._gpus()
         psutil = self._library("psutil", self._psutil)
         self._psutil = psutil
@@ -81,8 +82,8 @@ class Meter:
         )
 
     def _all_processes(self) -> tuple[ProcessSample, ...]:
-        if time.monotonic() - self._asked_at >= PROCESSES_EVERY:
-            self._known, self._asked_at = self._processes.poll(), time.monotonic()
+        if time.monotonic() - self._processes_at >= PROCESSES_EVERY:
+            self._known, self._processes_at = self._processes.poll(), time.monotonic()
         return self._known
 
     def _library(self, name: str, given: Any) -> Any:
@@ -94,11 +95,11 @@ class Meter:
             return None
 
     def _space(self, psutil: Any) -> tuple[float | None, float | None]:
-        place = next((path for path in (self._disk, *self._disk.parents) if path.exists()), None)
-        if place is None:
+        folder = next((path for path in (self._disk, *self._disk.parents) if path.exists()), None)
+        if folder is None:
             return None, None
         try:
-            usage = psutil.disk_usage(str(place))
+            usage = psutil.disk_usage(str(folder))
         except OSError:
             return None, None
         return float(usage.free), float(usage.total)
@@ -108,7 +109,7 @@ class Meter:
             return ()
         self._nvml = self._library("pynvml", self._nvml)
         if self._nvml is None:
-            self._note, self._retry_at = "not looked for: pip install .[gpu] shows GPUs", float("inf")
+            self._note, self._retry_at = "pip install .[gpu] shows GPUs", float("inf")
             return ()
         nvml = self._nvml
         try:
@@ -127,7 +128,7 @@ class Meter:
         nvml = self._nvml
 
         def figure(name: str, *arguments: Any) -> Any:
-            """One figure of the device; None where it has none (a slice of a GPU, no permission, an old driver)."""
+            """One value of the device; None without one (a slice of a GPU, no permission, an old driver)."""
             try:
                 return getattr(nvml, name)(handle, *arguments)
             except (nvml.NVMLError, AttributeError):
@@ -148,6 +149,6 @@ class Meter:
         )
 
 
-def _held(told: Any) -> tuple[tuple[int, float], ...]:
-    """Processes on a GPU and the memory they hold; a driver that hides the memory says None."""
-    return tuple((int(one.pid), float(one.usedGpuMemory or 0)) for one in told or ())
+def _held(processes: Any) -> tuple[tuple[int, float], ...]:
+    """Processes on a GPU and the bytes that they hold; the memory may be None."""
+    return tuple((int(one.pid), float(one.usedGpuMemory or 0)) for one in processes or ())

@@ -1,7 +1,7 @@
 """Following one run: its events into ``RunData``, its console into lines, a few milliseconds at a time.
 
-A long history is first sampled (blocks spread over the file) so that its curves stand within a second; the whole file
-is read behind that and then takes its place.
+A long history is first sampled (blocks spread over the file), so that its curves are drawn within a second; the whole
+file is then read in the background and replaces the sample.
 """
 
 import os
@@ -17,14 +17,14 @@ from engine.runs.text import clean
 LONG = 4 << 20  # bytes of events above which a sample is shown first
 BLOCK = 8 << 10  # bytes of one sampled block
 SAMPLES = 150
-PIECE = 24 << 10  # bytes that are read at a time: a few milliseconds of work between two looks at the keys
+PIECE = 24 << 10  # bytes read at a time: a few milliseconds of work before keys are handled again
 KEPT = 20_000  # console lines
 CONSOLE_TAIL = 1 << 20  # bytes of the console that are read at first
 LINE_LIMIT = 1 << 16
 
 
 class RunFollower:
-    """One run's data as it grows. ``data`` is always whole enough to draw."""
+    """The events of one run. ``data`` can be drawn at any time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -54,14 +54,14 @@ class RunFollower:
         return self._tail.rewritten
 
     def poll(self, budget: float) -> bool:
-        """Read for about ``budget`` seconds; whether anything new came."""
+        """Read for about ``budget`` seconds; returns whether there were new events."""
         start = time.perf_counter()
         changed = False
         while True:
             try:
                 events = self._tail.read()
             except OSError:
-                return changed  # unreadable or on a disk that went away: what was read stays
+                return changed  # unreadable: what was read is kept
             if self._tail.rewritten != self._rewritten:
                 self._rewritten = self._tail.rewritten
                 self.data = self._reading = RunData()
@@ -80,7 +80,7 @@ class RunFollower:
 
 
 def sample(path: Path, size: int) -> RunData:
-    """The run's story from blocks spread evenly over its events, the first and the last among them."""
+    """Events from blocks spread evenly over the file, the first and the last block among them."""
     data = RunData()
     try:
         with path.open("rb", buffering=0) as file:
@@ -112,7 +112,7 @@ class Console:
         self.version = 0
 
     def poll(self, budget: float) -> bool:
-        """Read for about ``budget`` seconds; whether lines came."""
+        """Read for about ``budget`` seconds; returns whether there were new lines."""
         start = time.perf_counter()
         before = self.version
         while time.perf_counter() - start < budget:

@@ -1,7 +1,5 @@
-"""Everything that is read while the cockpit is open, a few milliseconds at a time: the list of runs, the events and
-consoles of those that are looked at, their settings, the machine.
-
-Knows which runs somebody looks at, not how they are shown.
+"""Everything that is read while the cockpit is open, a few milliseconds at a time: the list of runs, the events,
+consoles and settings of those that are shown, the machine.
 """
 
 import time
@@ -14,17 +12,17 @@ from cockpit.services.scan import Scanner, read_config
 from cockpit.services.system import Machine
 from cockpit.services.tail import Console, RunFollower
 
-SLICE = 0.005  # seconds that one kind of reading may take before keys are looked at again
+SLICE = 0.005  # seconds that one kind of reading may take before keys are handled again
 FOLLOWED = 12  # runs whose events are kept in memory
 CONSOLES = 3
-ARRANGE_EVERY = 0.2  # seconds between two times the list is filtered and sorted, while it changes
-FIRST_ARRANGE_EVERY = 0.6  # the same while it is read for the first time: most of it would be drawn for nothing
+ARRANGE_EVERY = 0.2  # seconds between two sorts of the list while it changes
+FIRST_ARRANGE_EVERY = 0.6  # the same while it is read for the first time
 AGES_EVERY = 10.0  # the same while nothing changes but the ages of runs
-LISTEN_EVERY = 0.5  # seconds between two looks at a console: a scrolling log is what costs most bytes
+CONSOLE_EVERY = 0.5  # seconds between two reads of a console: a scrolling log costs the most bytes
 
 
 class RunWatcher:
-    """``poll`` reads what is due; ``follow`` and ``console`` give what is known of one run."""
+    """``poll`` reads what is due; ``follow`` and ``console`` return what was read of one run."""
 
     def __init__(self, root: Path, clock: Callable[[], float], runs: RunList) -> None:
         self.root, self.clock, self.runs = root, clock, runs
@@ -32,17 +30,19 @@ class RunWatcher:
         runs.rows = self.scanner.rows
         self.followers: dict[str, RunFollower] = {}
         self.consoles: dict[str, Console] = {}
-        self.system = Machine()
+        self.machine = Machine()
         self.use: dict[str, Series] = {}  # share of each device over time, in percent
-        self.news: list[tuple[str, str]] = []  # (run, what turned bad); whoever tells them empties the list
+        self.warnings: list[tuple[str, str]] = []  # (run, new problem), to be shown and cleared
         self._warned: dict[str, str] = {}
-        self._listened = 0.0
+        self._console_read = 0.0
         self._arranged = -AGES_EVERY
         self._unarranged = True
 
-    def poll(self, watched: Sequence[str], listening: bool) -> bool:
-        """Read for a few milliseconds; whether there is anything new to draw. ``watched``: runs whose events are
-        shown, the most important first; ``listening``: whether a console is shown."""
+    def poll(self, watched: Sequence[str], with_console: bool) -> bool:
+        """Read for a few milliseconds; returns whether there is anything new to draw.
+
+        ``watched``: runs whose events are shown, the most important first; ``with_console``: whether one is shown.
+        """
         now, reading = self.clock(), not self.scanner.complete
         self._unarranged |= self.scanner.poll(SLICE)
         self._unarranged |= self._read_configs(watched)
@@ -52,21 +52,21 @@ class RunWatcher:
         if since > AGES_EVERY or (self._unarranged and since > pause):
             self._arranged, self._unarranged, changed = time.monotonic(), False, True
             self.runs.arrange(now)
-            self.news += self._turned_bad()
+            self.warnings += self._problems()
         for run in reversed(watched[:FOLLOWED]):
             changed |= self.follow(run).poll(SLICE)
-        if listening and self.consoles and now - self._listened >= LISTEN_EVERY:
-            self._listened = now
+        if with_console and self.consoles and now - self._console_read >= CONSOLE_EVERY:
+            self._console_read = now
             changed |= list(self.consoles.values())[-1].poll(SLICE)
         return changed
 
     def behind(self, watched: Sequence[str]) -> bool:
-        """Whether there is more to read at once."""
+        """Whether more could be read at once."""
         loading = any(self.follow(run).loading for run in watched[:1])
         return not self.scanner.complete or loading
 
     def follow(self, run: str) -> RunFollower:
-        """What a run has reported; the runs that were looked at longest ago are forgotten."""
+        """The events of a run; only the latest ``FOLLOWED`` runs are kept."""
         follower = self.followers.pop(run, None) or RunFollower(self.root / run)
         self.followers[run] = follower
         while len(self.followers) > FOLLOWED:
@@ -74,7 +74,7 @@ class RunWatcher:
         return follower
 
     def console(self, run: str) -> Console:
-        """The end of what a run printed."""
+        """The end of a run's console."""
         console = self.consoles.pop(run, None) or Console(self.root / run)
         self.consoles[run] = console
         while len(self.consoles) > CONSOLES:
@@ -82,7 +82,7 @@ class RunWatcher:
         return console
 
     def _read_configs(self, watched: Sequence[str]) -> bool:
-        """Read settings of runs that something asks for, some at a time."""
+        """Read the settings that the screens or the filter need, some at a time."""
         wanted = [run for run in watched if run in self.runs.rows]
         wanted += [best.id for run in wanted if (best := self.runs.best.get(self.runs.rows[run].peers))]
         if self.runs.needs_config:
@@ -96,24 +96,24 @@ class RunWatcher:
                     break
         return changed
 
-    def _turned_bad(self) -> list[tuple[str, str]]:
-        """(run, what happened) for everything that turned bad since the last look; said once."""
-        news: list[tuple[str, str]] = []
+    def _problems(self) -> list[tuple[str, str]]:
+        """(run, problem) for every run with a new problem since the last call."""
+        problems: list[tuple[str, str]] = []
         for row in self.runs.rows.values():
-            word = row.state if row.state in ("FAILED", "KILLED", "LOST") else row.level if row.open else ""
+            level = row.state if row.state in ("FAILED", "KILLED", "LOST") else row.level if row.open else ""
             before = self._warned.get(row.id)
-            self._warned[row.id] = word
-            if before is None or word == before or word in ("", "info"):
+            self._warned[row.id] = level
+            if before is None or level == before or level in ("", "info"):
                 continue
-            notes = [f"{code}: {n.get('hint', '')}" for code, n in row.health.items() if n.get("level") == word]
-            news.append((row.id, f"{row.stage} {row.name}: {notes[0] if notes else f'{word} {row.reason}'}"))
-        return news
+            notes = [f"{code}: {n.get('hint', '')}" for code, n in row.health.items() if n.get("level") == level]
+            problems.append((row.id, f"{row.stage} {row.name}: {notes[0] if notes else f'{level} {row.reason}'}"))
+        return problems
 
-    def record_machine(self, system: Machine) -> None:
-        """Take a look at the machine, and keep what its devices do over time."""
-        self.system = system
-        shares = {"cpu": system.cpu} | {f"gpu{i}": gpu.busy for i, gpu in enumerate(system.gpus)}
+    def record_machine(self, machine: Machine) -> None:
+        """Keep a reading of the machine, and the load of its devices over time."""
+        self.machine = machine
+        shares = {"cpu": machine.cpu} | {f"gpu{i}": gpu.busy for i, gpu in enumerate(machine.gpus)}
         for name, share in shares.items():
             if share is not None:
                 series = self.use.setdefault(name, Series())
-                series.append(series.count, share * 100, system.time)
+                series.append(series.count, share * 100, machine.time)

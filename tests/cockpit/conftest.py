@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from cockpit.context import Context
+from cockpit.dispatch import key
+from cockpit.screens import Screens
 from cockpit.services.engine import CommandResult
 from cockpit.settings import Settings
 from engine.jobs.store import Store
@@ -227,13 +229,24 @@ class Engine:
 
 
 @pytest.fixture
-def context(maker):
-    """A context over the maker's folder with recorded effects; call ``ready(context)`` after making runs."""
+def opened(maker):
+    """Opens a context over the maker's folder with recorded effects; ``ready(context)`` then reads the runs."""
     maker.root.mkdir(exist_ok=True)
-    context = Context(maker.root, Recorder(), Settings(), clock=lambda: NOW, ask=Engine())
-    yield context
-    for work in context.effects.work:
+    contexts = []
+
+    def open_context(root=maker.root, **options):
+        options = {"clock": lambda: NOW, "ask": Engine(), **options}
+        contexts.append(Context(root, Recorder(), Settings(), screens=Screens, **options))
+        return contexts[-1]
+
+    yield open_context
+    for work in [work for context in contexts for work in context.effects.work]:
         work.close()
+
+
+@pytest.fixture
+def context(opened):
+    return opened()
 
 
 @pytest.fixture
@@ -261,6 +274,19 @@ def ready():
 
 
 @pytest.fixture
+def until():
+    """Reads until something comes true."""
+
+    def run(context, condition):
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline
+            context.tick()
+
+    return run
+
+
+@pytest.fixture
 def press():
     """Presses keys by name; a word in quotes is typed letter by letter."""
 
@@ -268,9 +294,9 @@ def press():
         for name in names:
             if name.startswith('"'):
                 for letter in name.strip('"'):
-                    context.key(letter, letter)
+                    key(context, letter, letter)
             else:
-                context.key(name, name if len(name) == 1 else None)
+                key(context, name, name if len(name) == 1 else None)
 
     return run
 

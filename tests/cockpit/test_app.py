@@ -94,7 +94,7 @@ async def test_leaving_says_that_runs_go_on(maker, world, capsys):
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("Q")
         await until(pilot, lambda: not app.is_running)
-    assert "cockpit closed. Runs go on" in capsys.readouterr().err
+    assert "cockpit closed. Runs continue" in capsys.readouterr().err
 
 
 async def test_start_settings_are_in_force(maker, world):

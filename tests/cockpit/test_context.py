@@ -2,7 +2,8 @@
 
 import pytest
 
-from cockpit import actions
+from cockpit import dispatch
+from cockpit.compose import draw
 from cockpit.keys import FOOTER, SCREENS, TABLE
 from cockpit.render.lines import plain, width
 
@@ -10,9 +11,7 @@ from cockpit.render.lines import plain, width
 def test_every_action_of_every_screen_can_be_done(context):
     for key in TABLE:
         for name in key.where:
-            assert hasattr(context.screens[name], f"do_{key.action}") or actions.find(key.action), (
-                f"{name}: {key.action}"
-            )
+            assert callable(dispatch.handler(context, context.screens[name], key.action)), f"{name}: {key.action}"
 
 
 def test_every_method_of_a_screen_that_acts_has_a_key(context):
@@ -31,14 +30,14 @@ def test_the_bottom_line_names_only_keys_of_its_screen():
 @pytest.mark.parametrize("across", [60, 80, 120, 200])
 def test_the_bottom_line_always_ends_with_the_way_to_all_others(context, ready, world, across):
     ready(context)
-    line = plain(context.draw(across, 24)).splitlines()[-1]
+    line = plain(draw(context, across, 24)).splitlines()[-1]
     assert line.endswith(": commands  ? help") and len(line) <= across
 
 
 async def test_the_palette_holds_every_action_and_says_what_is_impossible(context, ready, world, press):
     ready(context).list.go_to(world["student"])
     press(context, "colon", '"stop"')
-    assert "not now: " in plain(context.draw(120, 40))
+    assert "not now: " in plain(draw(context, 120, 40))
     press(context, "ctrl+u", '"tags"', "enter")
     assert context.prompt.label == "tags"
 
@@ -52,7 +51,7 @@ def test_every_key_can_be_pressed_on_every_screen(context, ready, world, press):
                 context.stack = ["runs"] if name == "runs" else ["runs", name]
                 context.prompt = context.menu = None
                 press(context, pressed)
-                lines = context.draw(100, 30)
+                lines = draw(context, 100, 30)
                 assert len(lines) == 30 and all(width(line) == 100 for line in lines), (name, pressed)
 
 
@@ -60,7 +59,7 @@ def test_a_screen_without_any_run_can_be_looked_at(context, ready, press):
     ready(context)
     for name in SCREENS:
         context.stack = ["runs", name]
-        assert len(context.draw(80, 24)) == 24
+        assert len(draw(context, 80, 24)) == 24
 
 
 def test_only_a_few_runs_are_kept_in_memory(context, ready, world):

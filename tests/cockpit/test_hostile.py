@@ -7,6 +7,8 @@ import unicodedata
 import pytest
 import yaml
 
+from cockpit.compose import draw
+from cockpit.dispatch import paste
 from cockpit.render.lines import plain
 from engine.runs.schema import Meta
 
@@ -61,7 +63,7 @@ def keys_of(context, press, sizes=((80, 24), (120, 40), (200, 60))):
     ):
         press(context, *keys)
         for size in sizes:
-            pictures.append(context.draw(*size))
+            pictures.append(draw(context, *size))
     press(context, "escape")
     return pictures
 
@@ -168,13 +170,13 @@ def test_records_of_the_wrong_shape_break_nothing(context, ready, maker, press):
 
 def test_a_hostile_paste_is_typed_as_plain_text(context, ready, world, press):
     press(ready(context), "slash")
-    context.paste("a\x1b]52;c;aGk=\x07b\x1b[2J\nc")
+    paste(context, "a\x1b]52;c;aGk=\x07b\x1b[2J\nc")
     assert context.prompt.edit.text == "ab c"
-    assert_harmless(context.draw(80, 24))
+    assert_harmless(draw(context, 80, 24))
 
 
 def test_a_paste_outside_of_a_prompt_does_nothing(context, ready, world):
-    ready(context).paste("Qxyes\r")
+    paste(ready(context), "Qxyes\r")
     assert not context.effects.left and context.menu is None
 
 

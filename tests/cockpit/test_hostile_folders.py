@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from cockpit.compose import draw
 from cockpit.keys import SCREENS
 from cockpit.render.lines import plain, width
 
@@ -20,7 +21,7 @@ def whole(context, size=(120, 40)):
     stack, pictures = context.stack, {}
     for name in SCREENS:
         context.stack = ["runs"] if name == "runs" else ["runs", name]
-        lines = context.draw(*size)
+        lines = draw(context, *size)
         assert len(lines) == size[1] and all(width(line) == size[0] for line in lines), name
         pictures[name] = plain(lines)
     context.stack = stack
@@ -29,8 +30,7 @@ def whole(context, size=(120, 40)):
 
 def opened(context, ready, run):
     """The live screen on a run, read to its end."""
-    context.live.open(run)
-    context.show("live")
+    context.show("live", run)
     return ready(context)
 
 
@@ -74,7 +74,11 @@ def test_a_run_that_vanishes_while_it_is_looked_at_leaves_whole_screens(context,
     whole(context)
     shutil.rmtree(maker.root / world["live"])
     ready(context)
-    assert world["live"] not in whole(context)["runs"] and context.live.run != world["live"] and not context.list.marks
+    assert (
+        world["live"] not in whole(context)["runs"]
+        and context.screens["live"].run != world["live"]
+        and not context.list.marks
+    )
     shutil.rmtree(maker.root)
     ready(context)
     assert "No runs in" in whole(context)["runs"]
@@ -170,5 +174,5 @@ def test_ten_thousand_runs_are_listed_and_keys_still_answer(context, maker, pres
     assert longest < 0.5  # the list is sorted in one piece
     before = time.process_time()
     press(context, "G", "k")
-    picture = plain(context.draw(120, 40))
+    picture = plain(draw(context, 120, 40))
     assert time.process_time() - before < 0.1 and "10,000/10,000" in picture

@@ -42,7 +42,7 @@ def test_wrong_settings_end_it_with_the_remedy(capsys, tmp_path, monkeypatch):
 
 def test_settings_can_be_checked_without_a_terminal(capsys):
     assert main(["--settings"]) == 0
-    assert "standard settings are used" in capsys.readouterr().out
+    assert "the defaults are used" in capsys.readouterr().out
 
 
 def test_an_unknown_option_is_refused():

@@ -1,7 +1,6 @@
 """Processes belong to the run that named them or one of their parents."""
 
-from cockpit.models.processes import usages
-from cockpit.services.processes import ProcessSample
+from cockpit.models.processes import ProcessSample, usages
 
 
 def process(pid, parent=1, cpu=0.5, memory=50e6, started=100.0):

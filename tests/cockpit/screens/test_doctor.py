@@ -2,6 +2,7 @@
 
 import pytest
 
+from cockpit.compose import draw
 from cockpit.render.lines import plain, width
 from cockpit.services.engine import CommandResult
 
@@ -33,7 +34,7 @@ FAULTS = {
 
 @pytest.fixture
 def examined(context, ready, world, press):
-    """The page while the doctor looks at a run."""
+    """The page while engine doctor is running at a run."""
     context.ask.answers["doctor"] = CommandResult(2, FAULTS, "")
     ready(context).list.go_to(world["student"])
     press(context, "D")
@@ -42,10 +43,10 @@ def examined(context, ready, world, press):
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_findings_are_shown_with_cause_and_remedy(examined, snapshot, monkeypatch, size):
-    assert "the doctor looks" in plain(examined.draw(*size))
+    assert "engine doctor is running" in plain(draw(examined, *size))
     await examined.effects.run_pending()
-    examined.doctor._took = 41.0
-    lines = examined.draw(*size)
+    examined.screens["doctor"]._took = 41.0
+    lines = draw(examined, *size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
     snapshot(f"doctor-{size[0]}x{size[1]}", plain(lines))
 
@@ -55,7 +56,7 @@ async def test_the_run_is_named_and_can_be_looked_at_again(examined, world, pres
     assert examined.ask.asked[-1] == ["doctor", world["student"]] and examined.row.id == world["student"]
     assert "the doctor objects: ids" in examined.message[0]
     press(examined, "D", "D")
-    assert "looking already" in examined.message[0]
+    assert "running already" in examined.message[0]
     await examined.effects.run_pending()
     assert examined.ask.asked.count(["doctor", world["student"]]) == 2
     press(examined, "escape")
@@ -67,12 +68,12 @@ async def test_a_doctor_that_cannot_look_says_why(context, ready, world, press):
     ready(context).list.go_to(world["data"])
     press(context, "D")
     await context.effects.run_pending()
-    assert "the run's settings cannot be read" in plain(context.draw(80, 24))
+    assert "the run's settings cannot be read" in plain(draw(context, 80, 24))
 
 
 def test_before_anything_was_examined_the_page_says_so(context, press):
     context.show("doctor")
-    assert "nothing was examined yet" in plain(context.draw(80, 24))
+    assert "nothing was examined yet" in plain(draw(context, 80, 24))
     press(context, "D")
     assert "nothing was examined yet" in context.message[0]
 
@@ -83,5 +84,5 @@ async def test_answers_of_any_shape_break_nothing(context, ready, world, press):
         ready(context).list.go_to(world["data"])
         press(context, "D")
         await context.effects.run_pending()
-        assert len(context.draw(80, 24)) == 24
+        assert len(draw(context, 80, 24)) == 24
         press(context, "escape")

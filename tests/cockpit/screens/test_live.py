@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cockpit.compose import draw
 from cockpit.render.lines import plain, width
 from cockpit.screens.live_layout import arrange, panes
 
@@ -19,11 +20,11 @@ def live(context, ready, world, press):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_it_shows_curves_gradients_gates_health_and_console(live, ready, snapshot, size):
-    live.draw(*size)
+    draw(live, *size)
     ready(live)
-    live.watch._listened = 0
+    live.watch._console_read = 0
     live.tick()
-    lines = live.draw(*size)
+    lines = draw(live, *size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
     snapshot(f"live-{size[0]}x{size[1]}", plain(lines))
 
@@ -49,9 +50,9 @@ def test_every_pane_can_be_reached_with_tab_at_every_size(live, press):
     for size in SIZES:
         seen = set()
         for _ in range(14):
-            live.draw(*size)
-            focus = live.live.focus or live.live.charts()[0]
-            assert focus in [place.name for place in live.live._places], (size, focus)
+            draw(live, *size)
+            focus = live.screens["live"].focus or live.screens["live"].metrics()[0]
+            assert focus in [place.name for place in live.screen.shown], (size, focus)
             seen.add(focus)
             press(live, "tab")
         assert {"val_recall@10", "loss", "grads", "gates", "strip", "health", "log", "system"} <= seen
@@ -59,26 +60,26 @@ def test_every_pane_can_be_reached_with_tab_at_every_size(live, press):
 
 def test_zoom_fills_the_screen_and_escape_goes_out_one_layer_at_a_time(live, press):
     press(live, "z", "l")
-    picture = plain(live.draw(80, 24))
+    picture = plain(draw(live, 80, 24))
     assert "health" not in picture and "val_recall@10" in picture and "┊" in picture
     press(live, "escape")
-    assert live.view.cursor is None and live.live.zoomed
+    assert live.view.cursor is None and live.screens["live"].zoomed
     press(live, "escape")
-    assert not live.live.zoomed and live.screen.name == "live"
+    assert not live.screens["live"].zoomed and live.screen.name == "live"
     press(live, "escape")
     assert live.screen.name == "runs"
 
 
 def test_the_cursor_reads_values(live, press):
     live.view.cursor = 0.3
-    assert "@120" in plain(live.draw(200, 60)).split("loss")[1]
+    assert "@120" in plain(draw(live, 200, 60)).split("loss")[1]
 
 
 def test_the_x_axis_is_looked_at_closely_and_given_back_layer_by_layer(live, press):
     press(live, "minus")
     assert "the whole x axis is shown" in live.message[0]
     press(live, "h", "plus", "plus")
-    picture = plain(live.draw(200, 60))
+    picture = plain(draw(live, 200, 60))
     assert ".25 of x" in picture and "@120" in picture.split("loss")[1]
     left = live.view.left
     press(live, "greater_than_sign")
@@ -100,12 +101,12 @@ def test_a_second_metric_lies_over_the_chart_of_every_run(live, ready, world, pr
     live.list.mark(world["student"])
     ready(live)
     press(live, "B", '"val_ndcg@10"', "enter")
-    first = plain(live.draw(200, 60)).splitlines()[1]
+    first = plain(draw(live, 200, 60)).splitlines()[1]
     assert "── 000a val_recall@10" in first or "── 000a val_re" in first
-    chart = live.live._charts.chart("val_recall@10", live.row, live.live.watched())
+    chart = live.screens["live"].charts.chart("val_recall@10", live.row, live.screens["live"].watched())
     assert [trace.colour for trace in chart.traces] == [0, 1, 6, 7]
     press(live, "B", '"val_ndcg@10"', "enter")
-    assert len(live.live._charts.chart("val_recall@10", live.row, live.live.watched()).traces) == 2
+    assert len(live.screens["live"].charts.chart("val_recall@10", live.row, live.screens["live"].watched()).traces) == 2
 
 
 def test_all_layers_of_the_gates_stand_below_each_other_on_a_whole_screen(context, ready, maker, press):
@@ -114,15 +115,14 @@ def test_all_layers_of_the_gates_stand_below_each_other_on_a_whole_screen(contex
         for layer in range(3):
             run.gate(1, f"layers.{layer}", [[1.0, 2.0]] * 4, [0.25] * 4, 1.3)
 
-    context.live.open(maker.reported(maker.planned("teacher"), report).name)
-    context.show("live")
+    context.show("live", maker.reported(maker.planned("teacher"), report).name)
     ready(context)
-    context.live.focus = "gates"
+    context.screens["live"].focus = "gates"
     press(context, "z")
-    picture = plain(context.draw(120, 40))
+    picture = plain(draw(context, 120, 40))
     assert all(f"layer layers.{layer} ({layer + 1}/3)" in picture for layer in range(3))
     press(context, "right_curly_bracket")
-    assert plain(context.draw(80, 24)).count("gate weights") == 2  # as many as there is room for
+    assert plain(draw(context, 80, 24)).count("gate weights") == 2  # as many as there is room for
 
 
 def test_none_zero_and_small_gradients_are_told_apart(context, ready, maker, press):
@@ -134,11 +134,10 @@ def test_none_zero_and_small_gradients_are_told_apart(context, ready, maker, pre
         run.health("grad_small", "warning", "saturated", ["gate"])
 
     run = maker.reported(maker.planned("teacher"), report).name
-    context.live.open(run)
-    context.show("live")
+    context.show("live", run)
     press(ready(context), "tab", "tab")
-    context.draw(120, 40)
-    picture = plain(context.draw(120, 40))
+    draw(context, 120, 40)
+    picture = plain(draw(context, 120, 40))
     assert "1 None" in picture and "1 zero" in picture and "✗ None" in picture and "⚠ low" in picture
     assert "· zero" in picture  # a fact; a fault only once the watch has noted it
     assert "✗ grad_none (lora_a): frozen or detached" in picture
@@ -147,18 +146,18 @@ def test_none_zero_and_small_gradients_are_told_apart(context, ready, maker, pre
 def test_marked_runs_are_laid_over_with_a_legend(live, ready, world, press):
     live.list.mark(world["student"])
     ready(live)
-    assert "── 000a  ── 0002" in plain(live.draw(200, 60)).splitlines()[1]
+    assert "── 000a  ── 0002" in plain(draw(live, 200, 60)).splitlines()[1]
 
 
 def test_a_metric_can_be_put_on_the_focused_chart(live, press):
-    live.draw(80, 24)
+    draw(live, 80, 24)
     press(live, "m", '"lr"', "enter")
-    assert live.live.charts()[0] == "lr" and "─ lr" in plain(live.draw(80, 24))
+    assert live.screens["live"].metrics()[0] == "lr" and "─ lr" in plain(draw(live, 80, 24))
 
 
 def test_the_next_run_of_the_list_is_one_key_away(live, world, press):
     press(live, "k")
-    assert live.live.run == world["queued"] and live.list.current.id == world["queued"]
+    assert live.screens["live"].run == world["queued"] and live.list.current.id == world["queued"]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +172,7 @@ def test_the_next_run_of_the_list_is_one_key_away(live, world, press):
 def test_a_run_that_ended_badly_says_how(context, ready, world, press, name, words):
     ready(context).list.go_to(world[name])
     press(context, "enter")
-    picture = plain(ready(context).draw(80, 24))
+    picture = plain(draw(ready(context), 80, 24))
     assert all(word in picture for word in words), picture
 
 
@@ -190,9 +189,8 @@ def test_health_notes_come_with_their_hint(context, ready, maker, press):
         run.health("grad_zero", "warning", "the router may be saturated: lower its learning rate", ["gate"])
 
     run = maker.reported(maker.planned("teacher"), report).name
-    context.live.open(run)
-    context.show("live")
-    picture = plain(ready(context).draw(120, 40))
+    context.show("live", run)
+    picture = plain(draw(ready(context), 120, 40))
     assert "⚠ grad_zero (gate): the router may be saturated" in picture
 
 
@@ -204,20 +202,19 @@ def test_what_the_stage_itself_warned_of_stands_among_the_health_notes_once(cont
         run.log("warning", "too few \x1b]0;items\x07 for candidates")
 
     run = maker.reported(maker.planned("teacher"), report).name
-    context.live.open(run)
-    context.show("live")
-    picture = plain(ready(context).draw(120, 40))
+    context.show("live", run)
+    picture = plain(draw(ready(context), 120, 40))
     assert picture.count("⚠ too few") == 1 and "for candidates" in picture
     assert "all is well" not in picture and "\x1b" not in picture
 
 
-def test_difference_to_the_best_run_and_lineage_stand_at_the_side(context, ready, world, press):
+def test_difference_to_the_best_run_and_lineage_stand_at_the_side(context, ready, until, world, press):
     ready(context).list.go_to(world["second"])
     press(context, "enter")
-    picture = plain(ready(context).draw(200, 60))
-    assert "student.lr  0.001 → 0.0009" in picture and "lineage" in picture
+    until(context, lambda: "student.lr  0.001 → 0.0009" in plain(draw(context, 200, 60)))
+    assert "lineage" in plain(draw(context, 200, 60))
     press(context, "left_square_bracket")
-    assert "lineage" not in plain(context.draw(200, 60))
+    assert "lineage" not in plain(draw(context, 200, 60))
 
 
 def test_curves_are_exported(live, press, tmp_path, monkeypatch, world):

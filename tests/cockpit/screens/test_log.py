@@ -2,6 +2,7 @@
 
 import pytest
 
+from cockpit.compose import draw
 from cockpit.render.lines import plain
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -15,31 +16,31 @@ def log(context, ready, maker, press):
     lines[50], lines[120] = "WARNING: slow loader", "ValueError: broken [/] \x1b]0;PWNED\x07pipe"
     maker.console(folder, "\n".join(lines) + "\n")
     press(ready(context), "L")
-    context.draw(80, 24)
-    context.watch._listened = 0
+    draw(context, 80, 24)
+    context.watch._console_read = 0
     return ready(context)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_it_follows_the_end(log, snapshot, size):
-    snapshot(f"log-{size[0]}x{size[1]}", plain(log.draw(*size)))
+    snapshot(f"log-{size[0]}x{size[1]}", plain(draw(log, *size)))
 
 
 def test_search_goes_up_from_the_end_and_round(log, press):
     press(log, "slash", '"loader"', "enter")
-    assert "WARNING: slow loader" in plain(log.draw(80, 24))
+    assert "WARNING: slow loader" in plain(draw(log, 80, 24))
     press(log, "slash", "ctrl+u", '"step 19"', "enter", "n", "n", "N")
     assert log.screen._match == 19 or log.screen._lines()[log.screen._match].count("step 19")
 
 
 def test_what_is_not_there_is_said(log, press):
     press(log, "slash", '"unicorn"', "enter")
-    assert "'unicorn' is not here" in log.message[0]
+    assert "'unicorn' does not occur" in log.message[0]
 
 
 def test_only_errors_and_warnings(log, press):
     press(log, "E")
-    picture = plain(log.draw(80, 24))
+    picture = plain(draw(log, 80, 24))
     assert "WARNING: slow loader" in picture and "ValueError: broken [/] pipe" in picture and "step 3 " not in picture
     assert "PWNED" not in picture
 
@@ -48,11 +49,11 @@ def test_scrolling_ends_following_and_the_end_takes_it_up_again(log, press):
     press(log, "k")
     assert not log.screen.following
     press(log, "g")
-    assert "step 0 " in plain(log.draw(80, 24))
+    assert "step 0 " in plain(draw(log, 80, 24))
     press(log, "ctrl+d", "j")
-    assert "step 0 " not in plain(log.draw(80, 24))
+    assert "step 0 " not in plain(draw(log, 80, 24))
     press(log, "G")
-    assert log.screen.following and "step 199" in plain(log.draw(80, 24))
+    assert log.screen.following and "step 199" in plain(draw(log, 80, 24))
 
 
 def test_next_without_a_search_says_what_to_do(log, press):
@@ -63,4 +64,4 @@ def test_next_without_a_search_says_what_to_do(log, press):
 def test_a_run_that_printed_nothing_says_so(context, ready, maker, press):
     maker.planned()
     press(ready(context), "L")
-    assert "nothing printed yet" in plain(context.draw(80, 24))
+    assert "nothing printed yet" in plain(draw(context, 80, 24))

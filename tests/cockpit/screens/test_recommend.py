@@ -4,8 +4,11 @@ import asyncio
 
 import pytest
 
+from cockpit.compose import draw
 from cockpit.context import Context
+from cockpit.dispatch import click
 from cockpit.render.lines import plain, width
+from cockpit.screens import Screens
 from cockpit.services.recommender import Reply
 from cockpit.settings import Settings
 
@@ -112,12 +115,12 @@ def recommend(context, ready, evaluated, press):
 
 def run_pending(context):
     asyncio.run(context.effects.run_pending())
-    return plain(context.draw(120, 40))
+    return plain(draw(context, 120, 40))
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_held_out_user_is_shown_with_all_lists(recommend, snapshot, size):
-    lines = recommend.draw(*size)
+    lines = draw(recommend, *size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
     snapshot(f"recommend-{size[0]}x{size[1]}", plain(lines))
 
@@ -127,7 +130,7 @@ def test_titles_are_completed_while_they_are_typed(recommend, press, snapshot, s
     press(recommend, "t", '"al"')
     asyncio.run(recommend.effects.run_pending())
     press(recommend, "down")
-    snapshot(f"recommend-typing-{size[0]}x{size[1]}", plain(recommend.draw(*size)))
+    snapshot(f"recommend-typing-{size[0]}x{size[1]}", plain(draw(recommend, *size)))
 
 
 def test_typed_titles_become_the_history_and_the_teacher_follows(recommend, press):
@@ -168,7 +171,7 @@ def test_users_follow_each_other_round(recommend, press):
 def test_a_user_is_picked_by_a_part_of_the_id(recommend, press):
     press(recommend, "slash")
     asyncio.run(recommend.effects.run_pending())
-    assert "bob   5 events" in plain(recommend.draw(120, 40))
+    assert "bob   5 events" in plain(draw(recommend, 120, 40))
     press(recommend, '"ca"')
     asyncio.run(recommend.effects.run_pending())
     press(recommend, "enter")
@@ -232,9 +235,9 @@ def test_the_item_under_the_cursor_is_told_and_goes_into_the_history(recommend, 
 
 
 def test_a_click_chooses_an_item_of_a_list(recommend):
-    recommend.draw(120, 40)
-    recommend.click(70, 6, 120, 40)
-    assert (recommend.screen.list, recommend.screen.place) == (1, 2)
+    draw(recommend, 120, 40)
+    click(recommend, 70, 6, 120, 40)
+    assert (recommend.screen.list, recommend.screen.cursor.line) == (1, 2)
 
 
 def test_length_seen_items_and_the_teacher_are_asked_for(recommend, press):
@@ -298,7 +301,7 @@ def test_an_answer_of_another_shape_is_told(recommend, press):
 def test_hostile_titles_reach_no_terminal(recommend, press):
     press(recommend, "l", "j", "j")
     for size in SIZES:
-        text = plain(recommend.draw(*size))
+        text = plain(draw(recommend, *size))
         assert "\x1b" not in text and "\x07" not in text and "Jaws [/]" in text
 
 
@@ -306,7 +309,7 @@ def test_without_a_finished_run_it_says_what_to_do(context, ready, maker, press)
     maker.ended(maker.planned("data"))
     context.serve = Server
     press(ready(context), "6")
-    assert "no finished run has a recommender yet" in plain(context.draw(120, 40))
+    assert "no finished run has a recommender yet" in plain(draw(context, 120, 40))
     press(context, "n")
     assert "no finished run" in context.message[0]
     assert context.effects.work == []
@@ -321,14 +324,14 @@ def test_a_cockpit_that_may_only_read_may_ask(recommend, press):
 
 async def test_the_real_server_answers_in_the_picture(seven_stages, ready, press, context):
     """From the run list to lists of all three models, and nothing is left behind."""
-    real = Context(seven_stages, context.effects, Settings())
+    real = Context(seven_stages, context.effects, Settings(), screens=Screens)
     ready(real).list.go_to("evaluate")
     press(real, "6")
     await real.effects.run_pending()
     async with asyncio.timeout(120):
         while real.screen.trial.loading or real.screen.trial.answer is None:
             await asyncio.sleep(0.05)
-    picture = plain(real.draw(120, 40))
+    picture = plain(draw(real, 120, 40))
     assert "test user" in picture and "teacher written" in picture and "gate weights of the teacher" in picture
     process = real.screen.trial.server._process
     real.close()

@@ -5,9 +5,10 @@ import os
 
 import pytest
 
+from cockpit.compose import draw
+from cockpit.models.processes import ProcessSample
 from cockpit.render.lines import plain, width
 from cockpit.services import sizes
-from cockpit.services.processes import ProcessSample
 from cockpit.services.system import Gpu, Machine
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -36,7 +37,7 @@ def system(context, ready, world, press, monkeypatch):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_it_shows_machine_processes_and_disk(system, snapshot, size):
-    lines = system.draw(*size)
+    lines = draw(system, *size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
     snapshot(f"system-{size[0]}x{size[1]}", plain(lines))
 
@@ -45,18 +46,18 @@ def test_a_process_leads_to_its_run(system, world, press):
     waiting = {world["waiting"], world["queued"]}  # this very process is their supervisor
     assert system.row.id in waiting
     press(system, "enter")
-    assert system.screen.name == "live" and system.live.run in waiting
+    assert system.screen.name == "live" and system.screens["live"].run in waiting
 
 
 def test_a_run_is_stopped_from_here(system, press):
     run = system.row.id
     press(system, "x", "down", "enter")
-    assert "asked to stop" in system.message[0] and run.removeprefix(system.row.stage + "-")[2:] in system.message[0]
+    assert "stop requested" in system.message[0] and run.removeprefix(system.row.stage + "-")[2:] in system.message[0]
 
 
 def test_a_process_of_nobodys_run_is_left_alone(system, press):
     press(system, "j", "enter")
-    assert "works for no run here" in system.message[0] and system.screen.name == "system"
+    assert "belongs to no run" in system.message[0] and system.screen.name == "system"
     press(system, "x")
     assert "there is no run here" in system.message[0]
 
@@ -65,34 +66,34 @@ def test_the_biggest_runs_can_be_opened(system, press):
     press(system, "tab", "j")
     wanted = system.screens["system"].biggest[1].id
     press(system, "enter")
-    assert system.live.run == wanted
+    assert system.screens["live"].run == wanted
 
 
 def test_the_cursor_stays_on_its_process_when_the_order_changes(system, press):
     press(system, "j")
-    before = system.watch.system
+    before = system.watch.machine
     more = ProcessSample(4_000_009, 1, "busier", "you", 7.0, 9e9, NOW)
     system.record_machine(dataclasses.replace(before, processes=(*before.processes, more), time=NOW + 4))
     system.tick()
     screen = system.screens["system"]
-    assert screen.users[screen.cursor["users"]].command == "firefox"
+    assert screen.users[screen.cursors["users"].line].command == "firefox"
 
 
 def test_a_full_disk_is_told_with_what_helps(system):
-    assert "full soon: engine rm ID" in plain(system.draw(120, 40))
+    assert "full soon: engine rm ID" in plain(draw(system, 120, 40))
 
 
 def test_no_gpu_is_one_line_and_no_error(system):
     system.record_machine(machine(gpu=False))
-    assert plain(system.draw(120, 40)).count("no GPU") == 1
+    assert plain(draw(system, 120, 40)).count("no GPU") == 1
 
 
 def test_a_click_takes_the_line_under_it(system):
-    system.draw(200, 60)
+    draw(system, 200, 60)
     screen = system.screens["system"]
-    x, y, _ = screen._where["users"]
+    x, y, _ = screen._boxes["users"]
     screen.click(x + 5, y + 1)
-    assert screen.cursor["users"] == 1
-    x, y, _ = screen._where["disk"]
+    assert screen.cursors["users"].line == 1
+    x, y, _ = screen._boxes["disk"]
     screen.click(x + 50, y)
-    assert screen.pane == "disk" and screen.cursor["disk"] == 0
+    assert screen.focus == "disk" and screen.cursors["disk"].line == 0

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cockpit.services.engine import CommandResult, ask, resume_words, shown, stop_words
+from cockpit.services.engine import CommandResult, ask, resume_arguments, shown, stop_arguments
 
 
 async def test_a_real_process_answers_with_its_settings(tmp_path):
@@ -27,6 +27,6 @@ def test_the_shown_command_is_quoted_for_a_shell():
 
 
 def test_stopping_and_resuming_use_the_documented_options():
-    assert stop_words("a", "evaluation") == ["stop", "a", "--after-evaluation"]
-    assert stop_words("a", "kill") == ["stop", "a", "--kill"] and stop_words("a", "now") == ["stop", "a"]
-    assert resume_words("a") == ["resume", "a", "--detach"]
+    assert stop_arguments("a", "evaluation") == ["stop", "a", "--after-evaluation"]
+    assert stop_arguments("a", "kill") == ["stop", "a", "--kill"] and stop_arguments("a", "now") == ["stop", "a"]
+    assert resume_arguments("a") == ["resume", "a", "--detach"]

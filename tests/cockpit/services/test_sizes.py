@@ -30,7 +30,7 @@ def test_a_finished_run_is_measured_once_and_one_at_work_again(maker):
         (folder / "artifacts").mkdir()
         (folder / "artifacts" / "model").write_bytes(b"x" * 500_000)
         os.utime(folder, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    sizes._looked -= AGAIN
+    sizes._checked -= AGAIN
     after = measured(sizes, runs)
     assert after[finished.name] == before[finished.name]
     assert after[working.name] >= before[working.name] + 500_000
@@ -40,6 +40,6 @@ def test_a_run_that_vanishes_takes_no_room(maker, tmp_path):
     folder = maker.planned()
     sizes = Sizes(maker.root)
     assert measured(sizes, [(folder.name, False)])
-    sizes._looked -= AGAIN
+    sizes._checked -= AGAIN
     assert sizes.poll([], 0.0) and sizes.sizes == {}
     assert disk_use(tmp_path / "nowhere") == 0

@@ -1,4 +1,4 @@
-"""``engine bench``: the speed of each stage on this machine, against its floor."""
+"""``engine bench``: the speed of each stage, against the time of its matrix products alone."""
 
 import argparse
 import json
@@ -8,31 +8,28 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.commands.overrides import stage_and_settings
+from engine.report.numbers import NOTHING, fixed
+from engine.report.tables import align
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure one stage, or all of them, on a short course in a folder that is removed again."""
+    """Measure one stage, or all of them, with few steps in a temporary folder."""
     import torch
 
     from engine import config as configuration
     from engine.experiments import bench as measuring
-    from engine.report.tables import align
     from engine.training import fit
 
-    named = any("=" not in word for word in options.overrides)
+    named = any("=" not in override for override in options.overrides)
     stage, overrides = stage_and_settings(options.overrides)
     config = configuration.load(measuring.shortened(overrides))
     device = fit.device(config.trainer)
     if device == "cpu":
-        torch.set_num_threads(1)  # CPU time and the floor are of one core
+        torch.set_num_threads(1)  # CPU time and floor are those of one core
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         found = list(
             measuring.speeds(
-                stage if named else None,
-                config,
-                Path(folder),
-                device,
-                lambda name: print(f"{name} …", file=sys.stderr),
+                stage if named else None, config, Path(folder), device, lambda name: print(name, "…", file=sys.stderr)
             )
         )
     if options.json:
@@ -43,8 +40,8 @@ def bench(options: argparse.Namespace) -> int:
             speed.stage,
             f"{speed.rate:,.0f} {speed.unit}/s",
             f"{speed.seconds:.2f}",
-            "-" if speed.floor is None else f"{speed.floor:.2f}",
-            "-" if speed.share is None else f"{100 * speed.share:.0f} %",
+            fixed(speed.floor, 2),
+            NOTHING if speed.share is None else f"{speed.share:.0%}".replace("%", " %"),
         ]
         for speed in found
     ]

@@ -1,4 +1,4 @@
-"""``engine compare``: runs and groups of seeds side by side, with what may be said about their difference."""
+"""``engine compare``: runs and groups of seeds side by side, with significance tests."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from engine.wire import plain
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Print a comparison, or write its metric rows; with --curve also a metric over the steps."""
+    """Print a comparison, or write its metric rows; with --curve also plot a metric over the steps."""
     groups = resolve(options.groups, Store(options.runs), options.stage)
     comparison = report.build(groups)
     bands = curves(groups, options.curve) if options.curve else []
@@ -38,10 +38,10 @@ def _curve(band: Band) -> dict[str, list[float]]:
 
 
 def _chart(bands: list[Band | None], metric: str) -> str:
-    """Means as capital letters over the ranges of their seeds as small ones."""
+    """Means as capital letters, the ranges over seeds as small letters."""
     from engine.report.chart import lettered
 
-    shown = [(table.letter(place)[0], band) for place, band in enumerate(bands) if band is not None]
+    shown = [(table.letter(index)[0], band) for index, band in enumerate(bands) if band is not None]
     edges = [(name.lower(), (band.x.tolist(), edge.tolist())) for name, band in shown for edge in (band.low, band.high)]
     means = [(name, (band.x.tolist(), band.mean.tolist())) for name, band in shown]
-    return lettered([*edges, *means], f"{metric}  A mean of the seeds, a their range")
+    return lettered([*edges, *means], f"{metric}  A mean over seeds, a range")

@@ -21,7 +21,7 @@ def results(options: argparse.Namespace) -> int:
         for entry in every
         if entry.info.stage == "evaluate"
         and entry.state is State.DONE
-        and all(word in f"{entry.id} {entry.info.experiment}" for word in options.filters)
+        and all(text in f"{entry.id} {entry.info.experiment}" for text in options.filters)
     ]
     if not entries and not options.json and options.csv is None:
         print(f"no finished evaluation in {options.runs}. Start with: engine run", file=sys.stderr)
@@ -39,7 +39,7 @@ def results(options: argparse.Namespace) -> int:
 
 
 def _over_seeds(entries: Sequence[Entry], every: Sequence[Entry], options: argparse.Namespace) -> int:
-    """The models of every setting against each other, with the seeds that it was run with."""
+    """Mean and spread of the models of every setting over its seeds, and tests between them."""
     from engine.compare import models
     from engine.compare.groups import by_experiment, member_of
 

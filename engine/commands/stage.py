@@ -1,4 +1,4 @@
-"""``engine stage FOLDER``: the process that does the work of one planned run. Started by the supervisor.
+"""``engine stage FOLDER``: the process of one planned run, started by the supervisor.
 
 With ``trainer.devices`` above 1 Lightning starts it once more for every further device, with a rank in the environment.
 """
@@ -13,7 +13,7 @@ from engine.runs.schema import CONFIG
 
 
 def stage(options: argparse.Namespace) -> int:
-    """Read the run's own configuration and do its stage; ``Run`` records how it ended."""
+    """Run the stage with the run's own configuration; ``Run`` records how it ended."""
     try:
         with ReadOnlyRun(options.folder) if rank() else Run.open(options.folder) as run:
             from engine import config  # inside: a broken configuration is recorded as the run's end
@@ -24,5 +24,5 @@ def stage(options: argparse.Namespace) -> int:
                 health.monitor(run, settings.health)
             importlib.import_module(f"engine.{run.stage.name}.stage").run(settings, run)
     except Stopped:
-        return 0 if rank() else STOPPED  # Lightning takes any other status of a helper for a crash
+        return 0 if rank() else STOPPED  # Lightning treats any other status of a helper process as a crash
     return 0

@@ -1,4 +1,4 @@
-"""``engine compare`` as a person types it."""
+"""``engine compare``: its JSON, its curves, its CSV."""
 
 import json
 from pathlib import Path
@@ -15,13 +15,13 @@ def test_the_json_has_the_agreed_keys(world: Any, capsys: pytest.CaptureFixture[
     for label in ("a", "b"):
         world.student(label, 1)
     assert main(["compare", "a", "b", "--runs", str(world.store.root), "--json", "--curve", "val_ndcg@10"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    result = json.loads(capsys.readouterr().out)
     keys = ["groups", "settings", "protocol", "metrics", "overlaps", "lineage", "notes", "verdict", "curve"]
-    assert list(told) == keys
-    assert told["curve"]["groups"][0]["steps"] == [10, 20, 30]
+    assert list(result) == keys
+    assert result["curve"]["groups"][0]["steps"] == [10, 20, 30]
 
 
-def test_curves_are_told_apart_by_their_letter(world: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_curve_is_drawn_with_its_own_letter(world: Any, capsys: pytest.CaptureFixture[str]) -> None:
     for label, values in (("a", (0.1, 0.2, 0.3)), ("b", (0.3, 0.4, 0.5))):
         world.student(label, 1, values=values)
     assert main(["compare", "a", "b", "--runs", str(world.store.root), "--curve", "val_ndcg@10"]) == 0

@@ -1,3 +1,5 @@
+"""``engine recommend``: the lists of all models side by side."""
+
 import json
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from engine.wire import ItemNames, ModelList, RankedItem, Recommendations
 Captured = pytest.CaptureFixture[str]
 
 
-def test_a_test_user_sees_all_models_beside_each_other(
+def test_the_lists_of_all_models_for_a_test_user_are_side_by_side(
     seven_stages: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
@@ -21,22 +23,24 @@ def test_a_test_user_sees_all_models_beside_each_other(
     printed = capsys.readouterr().out
     assert all(len(line) <= 100 for line in printed.splitlines())
     assert cli.main([*arguments, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["run"], told["data"], told["split"], told["user"]) == ("evaluate", "demo", "test", "7")
-    assert [column["model"] for column in told["columns"]] == ["student", "teacher", "distilled"]
-    assert all(len(column["items"]) == 4 for column in told["columns"])
+    result = json.loads(capsys.readouterr().out)
+    assert (result["run"], result["data"], result["split"], result["user"]) == ("evaluate", "demo", "test", "7")
+    assert [column["model"] for column in result["columns"]] == ["student", "teacher", "distilled"]
+    assert all(len(column["items"]) == 4 for column in result["columns"])
     lists = [line for line in printed.splitlines() if line[:4].strip().isdigit()]
-    for place, line in enumerate(lists):
-        assert line.startswith(f"{place + 1:>3} ")
-        for column in told["columns"]:
-            item = column["items"][place]
+    for index, line in enumerate(lists):
+        assert line.startswith(f"{index + 1:>3} ")
+        for column in result["columns"]:
+            item = column["items"][index]
             assert item["title"][:12] in line and f"{item['score']:.3f}" in line
-    assert f"next was {told['next']['title']}" in printed
-    assert f"student {told['columns'][0]['next_rank']:,.10g}" in printed
+    assert f"next was {result['next']['title']}" in printed
+    assert f"student {result['columns'][0]['next_rank']:,.10g}" in printed
     assert "gate of the teacher: e0 0." in printed
 
 
-def test_typed_titles_are_put_to_the_teacher_too_unless_not_wanted(seven_stages: Path, capsys: Captured) -> None:
+def test_typed_titles_are_ranked_by_the_teacher_too_unless_no_live_is_given(
+    seven_stages: Path, capsys: Captured
+) -> None:
     titles = [item.title for item in _history(seven_stages)]
     arguments = ["recommend", "evaluate", "--runs", str(seven_stages), "--history", *titles, "--json"]
     assert cli.main(arguments) == 0

@@ -17,8 +17,8 @@ Record = dict[str, Any]
 PATIENCE = 60.0
 
 
-class Asked:
-    """A server process and one person who asks it."""
+class Client:
+    """A server process and its only client."""
 
     def __init__(self, runs: Path, run: str = "evaluate") -> None:
         arguments = [sys.executable, "-m", "engine", "serve-local", run, "--runs", str(runs)]
@@ -26,25 +26,25 @@ class Asked:
         self.process = subprocess.Popen(arguments, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe)
         self.number = 0
 
-    def say(self, line: str) -> None:
+    def send(self, line: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
 
-    def hear(self) -> Record:
+    def receive(self) -> Record:
         assert self.process.stdout is not None
         if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
-            raise TimeoutError("the server said nothing")
+            raise TimeoutError("the server has not answered")
         line: Record = json.loads(self.process.stdout.readline())
         return line
 
     def ask(self, method: str, **more: Any) -> list[Record]:
         """Every line of the answer."""
         self.number += 1
-        self.say(json.dumps({"id": self.number, "method": method, **more}))
-        lines = [self.hear()]
+        self.send(json.dumps({"id": self.number, "method": method, **more}))
+        lines = [self.receive()]
         while lines[-1]["more"]:
-            lines.append(self.hear())
+            lines.append(self.receive())
         assert {line["id"] for line in lines} == {self.number}
         return lines
 
@@ -58,30 +58,30 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def server(seven_stages: Path) -> Iterator[Asked]:
-    asked = Asked(seven_stages)
-    yield asked
-    assert asked.end() == 0
+def server(seven_stages: Path) -> Iterator[Client]:
+    client = Client(seven_stages)
+    yield client
+    assert client.end() == 0
 
 
 def columns(line: Record) -> dict[str, Record]:
     return {column["model"]: column for column in line["result"]["columns"]}
 
 
-def test_it_says_what_it_holds(server: Asked) -> None:
+def test_about_describes_the_run_and_its_models(server: Client) -> None:
     (line,) = server.ask("about")
-    told = line["result"]
-    assert (told["run"], told["data"], told["split"], told["items"], told["rows"]) == (
+    result = line["result"]
+    assert (result["run"], result["data"], result["split"], result["items"], result["rows"]) == (
         "evaluate",
         "demo",
         "test",
         80,
         60,
     )
-    assert told["models"] == {"student": "student", "teacher": "teacher", "distilled": "distill"}
+    assert result["models"] == {"student": "student", "teacher": "teacher", "distilled": "distill"}
 
 
-def test_titles_are_found_while_they_are_typed(server: Asked) -> None:
+def test_titles_are_found_while_they_are_typed(server: Client) -> None:
     (line,) = server.ask("search", text="", count=3)
     assert line["result"]["items"] == []
     first = server.ask("recommend", row=0)[0]["result"]["history"][0]
@@ -91,24 +91,24 @@ def test_titles_are_found_while_they_are_typed(server: Asked) -> None:
     assert line["result"]["items"] == [first]
 
 
-def test_people_are_found_by_id_a_page_at_a_time(server: Asked) -> None:
+def test_held_out_users_are_found_by_id_and_paged(server: Client) -> None:
     (line,) = server.ask("people", text="", start=58, count=20)
     assert line["result"]["total"] == 60 and [person["row"] for person in line["result"]["people"]] == [58, 59]
     (line,) = server.ask("people", text=line["result"]["people"][0]["user"], count=1)
     assert line["result"]["people"][0]["events"] > 0
 
 
-def test_a_test_row_is_answered_by_all_three_without_asking_the_teacher_anew(server: Asked) -> None:
+def test_a_test_row_is_answered_by_all_models_with_the_stored_teacher_ranking(server: Client) -> None:
     last = server.ask("recommend", row=3, count=5)[-1]
-    told = columns(last)
-    assert all(column["state"] == "ready" and len(column["items"]) == 5 for column in told.values())
-    assert told["teacher"]["source"] == "knowledge" and sum(told["teacher"]["gates"]) == pytest.approx(1, abs=1e-3)
-    assert last["result"]["next"]["title"] and all(column["next_rank"] >= 1 for column in told.values())
+    result = columns(last)
+    assert all(column["state"] == "ready" and len(column["items"]) == 5 for column in result.values())
+    assert result["teacher"]["source"] == "knowledge" and sum(result["teacher"]["gates"]) == pytest.approx(1, abs=1e-3)
+    assert last["result"]["next"]["title"] and all(column["next_rank"] >= 1 for column in result.values())
     again = server.ask("recommend", user=last["result"]["user"], count=5)
-    assert len(again) == 1 and columns(again[0])["student"]["items"] == told["student"]["items"]
+    assert len(again) == 1 and columns(again[0])["student"]["items"] == result["student"]["items"]
 
 
-def test_a_typed_history_is_answered_at_once_and_by_the_teacher_when_it_is_there(server: Asked) -> None:
+def test_a_typed_history_is_answered_at_once_and_by_the_teacher_once_it_is_loaded(server: Client) -> None:
     history = [item["item"] for item in server.ask("recommend", row=4)[-1]["result"]["history"]]
     (without,) = server.ask("recommend", history=history, live=False)
     assert columns(without)["teacher"]["state"] == "missing"
@@ -119,13 +119,13 @@ def test_a_typed_history_is_answered_at_once_and_by_the_teacher_when_it_is_there
     assert first["student"]["items"] == last["student"]["items"]
 
 
-def test_a_newer_question_ends_the_one_before(server: Asked) -> None:
-    server.say(
+def test_a_newer_request_supersedes_the_one_before(server: Client) -> None:
+    server.send(
         '{"id": "old", "method": "recommend", "history": [3, 9]}\n{"id": "new", "method": "recommend", "row": 1}'
     )
-    lines = [server.hear()]
+    lines = [server.receive()]
     while not (lines[-1]["id"] == "new" and not lines[-1]["more"]):
-        lines.append(server.hear())
+        lines.append(server.receive())
     old = [line for line in lines if line["id"] == "old"]
     assert not old[-1]["more"]
     assert old[-1].get("superseded") or columns(old[-1])["teacher"]["state"] == "ready"
@@ -137,8 +137,8 @@ def test_a_newer_question_ends_the_one_before(server: Asked) -> None:
         ("xx", "not JSON"),
         ("[1]", "not a JSON object"),
         ('{"id": 1, "method": "shout"}', "no method 'shout'"),
-        ('{"id": 1, "method": "search", "text": 5}', "text must be a text"),
-        ('{"id": 1, "method": "search", "text": "a", "count": -1}', "count must be a whole number"),
+        ('{"id": 1, "method": "search", "text": 5}', "text must be a string"),
+        ('{"id": 1, "method": "search", "text": "a", "count": -1}', "count must be a non-negative integer"),
         ('{"id": 1, "method": "recommend", "row": 60}', "no row 60"),
         ('{"id": 1, "method": "recommend", "row": "3"}', "no row '3'"),
         ('{"id": 1, "method": "recommend", "user": "nobody"}', "no test row is of a user"),
@@ -148,32 +148,36 @@ def test_a_newer_question_ends_the_one_before(server: Asked) -> None:
     ],
 )
 def test_a_wrong_request_is_answered_with_its_cause_and_the_next_one_is_served(
-    server: Asked, line: str, cause: str
+    server: Client, line: str, cause: str
 ) -> None:
-    server.say(line)
-    told = server.hear()
-    assert cause in told["error"]["cause"] and set(told["error"]) == {"cause", "place", "remedy"} and not told["more"]
+    server.send(line)
+    result = server.receive()
+    assert (
+        cause in result["error"]["cause"]
+        and set(result["error"]) == {"cause", "place", "remedy"}
+        and not result["more"]
+    )
     assert server.ask("about")
 
 
-def test_an_unknown_run_ends_it_like_any_command(seven_stages: Path) -> None:
-    asked = Asked(seven_stages, "nothing")
-    assert asked.process.stderr is not None
-    assert asked.process.wait(PATIENCE) == 2
-    assert b"no run 'nothing'" in asked.process.stderr.read()
-    asked.end()
+def test_an_unknown_run_is_an_error_as_of_any_command(seven_stages: Path) -> None:
+    client = Client(seven_stages, "nothing")
+    assert client.process.stderr is not None
+    assert client.process.wait(PATIENCE) == 2
+    assert b"no run 'nothing'" in client.process.stderr.read()
+    client.end()
 
 
 def test_it_ends_with_its_input_even_while_it_loads(seven_stages: Path) -> None:
-    asked = Asked(seven_stages)
-    asked.say('{"id": 1, "method": "recommend", "history": [3]}')
-    assert asked.hear()["more"]
+    client = Client(seven_stages)
+    client.send('{"id": 1, "method": "recommend", "history": [3]}')
+    assert client.receive()["more"]
     since = time.monotonic()
-    assert asked.end() == 0
+    assert client.end() == 0
     assert time.monotonic() - since < 5
 
 
-def test_it_ends_when_whoever_started_it_is_killed(seven_stages: Path) -> None:
+def test_it_ends_when_the_process_that_started_it_is_killed(seven_stages: Path) -> None:
     code = (
         "import subprocess, sys, time\n"
         f"words = [sys.executable, '-m', 'engine', 'serve-local', 'evaluate', '--runs', {str(seven_stages)!r}]\n"

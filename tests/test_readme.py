@@ -16,11 +16,12 @@ from engine.experiments.tune import space
 from engine.stages import STAGES
 
 ROOT = Path(__file__).parent.parent
+PARTS = ("engine", "cockpit", "conf", "tests")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def blocks(language: str, text: str = README) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     return [text for name, text in found if name == language]
 
 
@@ -53,25 +54,28 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 
 def commands() -> list[str]:
-    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
-    return [part.strip() for line in lines for part in line.split("&&") if part.strip().startswith("engine ")]
+    """Every engine command of every document."""
+    documents = [ROOT / "README.md", *(path for part in PARTS for path in sorted((ROOT / part).rglob("*.md")))]
+    texts = [path.read_text(encoding="utf-8") for path in documents]
+    lines = [line.split("#")[0] for text in texts for block in blocks("sh", text) for line in block.splitlines()]
+    parts = [part.strip() for line in lines for part in line.split("&&")]
+    return list(dict.fromkeys(part for part in parts if part.startswith("engine ")))
 
 
 @pytest.mark.parametrize("command", commands())
 def test_an_engine_command_is_one_that_the_program_takes(command: str) -> None:
-    words = shlex.split(command)[1:]
-    options, rest = parser().parse_known_args(words)
-    assert not [word for word in rest if word.startswith("-")]
+    options, rest = parser().parse_known_args(shlex.split(command)[1:])
+    assert not [argument for argument in rest if argument.startswith("-")]
+    if options.command not in ("run", "sweep", "tune", "config", "bench"):
+        return
+    stage, settings = stage_and_settings([*options.overrides, *rest])
+    assert stage in STAGES
     if options.command == "sweep":
-        stage, settings = stage_and_settings([*options.overrides, *rest])
         assert len(combinations(settings)) > 1
-    if options.command == "tune":
-        _, settings = stage_and_settings([*options.overrides, *rest])
+    elif options.command == "tune":
         assert space(settings).searched
-    if options.command in ("run", "config"):
-        stage, settings = stage_and_settings([*options.overrides, *rest])
+    else:
         load(settings)
-        assert stage in STAGES
 
 
 def test_every_path_of_the_tree_is_there() -> None:

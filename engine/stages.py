@@ -13,7 +13,6 @@ class Artifact:
     """A file that one stage makes and later stages may open, below ``runs/<id>/artifacts/``."""
 
     stage: str
-    name: str
     file: str
     help: str
 
@@ -58,67 +57,37 @@ class Stage:
         return self.metrics[0] if self.metrics else None
 
 
-PROFILE = Artifact("data", "profile", "profile.json", "counts, split, order rule, hash of the test targets")
-ITEMS = Artifact(
-    "data", "items", "items.parquet", "one row per item id 1..n: raw id, title, text, times seen in training"
-)
-USERS = Artifact("data", "users", "users.parquet", "one row per user index 0..m-1: raw id")
-SEQUENCES = Artifact("data", "sequences", "sequences.safetensors", "training sequences: flat item ids and offsets")
-VALIDATION = Artifact("data", "validation", "validation.safetensors", "validation rows: histories and targets")
-TEST_HISTORIES = Artifact(
-    "data", "test_histories", "test_histories.safetensors", "latest items before each test row, without the target"
-)
-TEST = Artifact("data", "test", "test.safetensors", "held-out test rows: only evaluate may open them")
-ORACLE = Artifact(
-    "data", "oracle", "oracle.safetensors", "demo world only: the generator's own scores of the test rows"
-)
+PROFILE = Artifact("data", "profile.json", "counts, split, order rule, hash of the test targets")
+ITEMS = Artifact("data", "items.parquet", "one row per item id 1..n: raw id, title, text, times seen in training")
+USERS = Artifact("data", "users.parquet", "one row per user index 0..m-1: raw id")
+SEQUENCES = Artifact("data", "sequences.safetensors", "training sequences: flat item ids and offsets")
+VALIDATION = Artifact("data", "validation.safetensors", "validation rows: histories and targets")
+TEST_HISTORIES = Artifact("data", "test_histories.safetensors", "latest items before each test row, without the target")
+TEST = Artifact("data", "test.safetensors", "held-out test rows: only evaluate may open them")
+ORACLE = Artifact("data", "oracle.safetensors", "demo world only: the generator's own scores of the test rows")
 
-STUDENT_MODEL = Artifact(
-    "student", "model", "model.safetensors", "weights of the best validation checkpoint, settings in the header"
-)
+STUDENT_MODEL = Artifact("student", "model.safetensors", "weights of the best evaluation, settings in the header")
 
-LANGUAGE_MODEL = Artifact(
-    "backbone", "language_model", "language_model", "frozen language model and tokenizer (a folder)"
-)
-TEXT_VECTORS = Artifact(
-    "backbone", "text_vectors", "text_vectors.safetensors", "one text vector per item id, row 0 is padding"
-)
+LANGUAGE_MODEL = Artifact("backbone", "language_model", "frozen language model and tokenizer (a folder)")
+TEXT_VECTORS = Artifact("backbone", "text_vectors.safetensors", "one text vector per item id, row 0 is the padding's")
 
-ADAPTER = Artifact(
-    "teacher", "adapter", "adapter.safetensors", "exactly what was trained: LoRA, gate, projector, head, buffers"
-)
+ADAPTER = Artifact("teacher", "adapter.safetensors", "trained tensors and buffers: LoRA, gate, projector, head")
 
-RANKINGS = Artifact(
-    "knowledge", "rankings", "rankings.safetensors", "the teacher's top items and scores for every training row"
-)
-LAST_POSITION = Artifact(
-    "knowledge",
-    "last_position",
-    "last_position.safetensors",
-    "the same for what follows each user's last training event",
-)
-ITEM_VECTORS = Artifact("knowledge", "item_vectors", "item_vectors.safetensors", "the teacher's vector of every item")
-GATE_WEIGHTS = Artifact("knowledge", "gate_weights", "gate_weights.safetensors", "expert weights of every training row")
-TEACHER_HELD_OUT = Artifact(
-    "knowledge", "held_out", "held_out.safetensors", "the teacher's validation and test rankings"
-)
+RANKINGS = Artifact("knowledge", "rankings.safetensors", "the teacher's first items and distances of training rows")
+LAST_POSITION = Artifact("knowledge", "last_position.safetensors", "the same after each user's last training event")
+ITEM_VECTORS = Artifact("knowledge", "item_vectors.safetensors", "the teacher's vector of every item")
+GATE_WEIGHTS = Artifact("knowledge", "gate_weights.safetensors", "expert weights of every ranked and held-out row")
+TEACHER_HELD_OUT = Artifact("knowledge", "held_out.safetensors", "the teacher's validation and test queries")
 
-DISTILLED_MODEL = Artifact(
-    "distill", "model", "model.safetensors", "weights of the best validation checkpoint, settings in the header"
-)
+DISTILLED_MODEL = Artifact("distill", "model.safetensors", "weights of the best evaluation, settings in the header")
 
-METRICS_TABLE = Artifact("evaluate", "metrics", "metrics.csv", "one row per model, split and protocol")
-SLICES_TABLE = Artifact(
-    "evaluate", "slices", "slices.csv", "the same for parts of the test rows: head, tail, short ..."
-)
-COMPARISONS = Artifact("evaluate", "comparisons", "comparisons.csv", "differences of models over the same test rows")
-OVERLAPS = Artifact("evaluate", "overlaps", "overlaps.csv", "share of common first items, of every two models")
-ROW_RANKS = Artifact("evaluate", "ranks", "ranks.parquet", "rank of the target, per row, model and protocol")
+METRICS_TABLE = Artifact("evaluate", "metrics.csv", "one row per model, split and protocol")
+SLICES_TABLE = Artifact("evaluate", "slices.csv", "the same for parts of the test rows: head, tail, short ...")
+COMPARISONS = Artifact("evaluate", "comparisons.csv", "differences of models over the same test rows")
+OVERLAPS = Artifact("evaluate", "overlaps.csv", "share of common first items, of every two models")
+ROW_RANKS = Artifact("evaluate", "ranks.parquet", "rank of the target, per row, model and protocol")
 CANDIDATES = Artifact(
-    "evaluate",
-    "candidates",
-    "candidates.safetensors",
-    "the target and its drawn negatives, per row, for candidate ranking",
+    "evaluate", "candidates.safetensors", "the target and its negatives per row, for candidate ranking"
 )
 
 VAL_RECALL = Metric("val_recall@10", "max", "share of validation rows whose target is among the first ten")
@@ -166,7 +135,7 @@ _TABLE = (
         metrics=TRAINED,
         groups=("embedding", "blocks", "output"),
         gates=False,
-        version=3,
+        version=2,
     ),
     Stage(
         "backbone",
@@ -186,21 +155,12 @@ _TABLE = (
         metrics=TRAINED,
         groups=("lora_a", "lora_b", "gate", "projector", "head"),
         gates=True,
-        version=3,
+        version=2,
     ),
     Stage(
         "knowledge",
-        "asks the teacher once about every training row and writes the answers down",
-        needs=(
-            ITEMS,
-            SEQUENCES,
-            VALIDATION,
-            TEST_HISTORIES,
-            STUDENT_MODEL,
-            LANGUAGE_MODEL,
-            TEXT_VECTORS,
-            ADAPTER,
-        ),
+        "ranks the catalogue for every training row with the teacher, once, and stores the rankings",
+        needs=(ITEMS, SEQUENCES, VALIDATION, TEST_HISTORIES, STUDENT_MODEL, LANGUAGE_MODEL, TEXT_VECTORS, ADAPTER),
         makes=(RANKINGS, LAST_POSITION, ITEM_VECTORS, GATE_WEIGHTS, TEACHER_HELD_OUT),
         metrics=(VAL_RECALL, VAL_NDCG),
         groups=(),
@@ -215,21 +175,12 @@ _TABLE = (
         metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),
         gates=False,
-        version=4,
+        version=3,
     ),
     Stage(
         "evaluate",
         "ranks the test rows with every model, the same way",
-        needs=(
-            PROFILE,
-            SEQUENCES,
-            VALIDATION,
-            TEST,
-            ORACLE,
-            STUDENT_MODEL,
-            TEACHER_HELD_OUT,
-            DISTILLED_MODEL,
-        ),
+        needs=(PROFILE, SEQUENCES, VALIDATION, TEST, ORACLE, STUDENT_MODEL, TEACHER_HELD_OUT, DISTILLED_MODEL),
         makes=(METRICS_TABLE, SLICES_TABLE, COMPARISONS, OVERLAPS, ROW_RANKS, CANDIDATES),
         metrics=(
             Metric(

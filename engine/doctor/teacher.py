@@ -223,9 +223,8 @@ def _inputs(case: Case, probe: Probe, spans: PromptSpans) -> Inputs:
     settings, history = case.config.teacher, spans.history
     index = np.searchsorted(probe.spans.stop, spans.stop)
     if settings.objective == "rank":
-        collate = RankCollator(probe.setup.tokenizer, probe.setup.student, settings.slots, case.device)
-        return collate(probe.template, spans, probe.states, index).inputs
-    generate = GenerateCollator(probe.setup, settings.slots, case.device)
+        return RankCollator(probe.setup)(probe.template, spans, probe.states, index).inputs
+    generate = GenerateCollator(probe.setup)
     return generate(probe.template, history, probe.states[torch.from_numpy(index)], _candidates(case, history)).inputs
 
 

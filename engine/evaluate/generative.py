@@ -20,7 +20,7 @@ from engine.runs.run_files import RunFiles
 from engine.runs.schema import ARTIFACTS
 from engine.stages import ADAPTER
 from engine.teacher.build import build, settings_of
-from engine.teacher.objectives.generate import METRIC, CandidateEvaluation, GenerateCollator
+from engine.teacher.objectives.generate import METRIC, CandidateEvaluation
 
 
 def among(
@@ -40,7 +40,7 @@ def among(
         return {}
     setup = build(settings, RunFiles(folder), device)
     setup.teacher.load(adapter)
-    collator, found = GenerateCollator(setup, settings.slots, device), {}
+    found = {}
 
     def tick() -> None:
         run.progress(0, 1, "ask the teacher", unit="splits")
@@ -51,7 +51,7 @@ def among(
         rows = splits[split]
         mixed = np.random.default_rng(settings.seed).permuted(candidates.astype(np.int64), axis=1)
         spoken, likeliest = (
-            CandidateEvaluation(settings, replace(rules, scoring=how), setup, collator, rows, mixed, device, tick)(tick)
+            CandidateEvaluation(setup, replace(rules, scoring=how), rows, mixed, tick)(tick)
             for how in ("greedy", "likelihood")
         )
         figures = (spoken[METRIC], spoken[f"{METRIC}_of_valid"], spoken["valid_ratio"], likeliest[METRIC])

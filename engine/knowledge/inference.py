@@ -21,7 +21,7 @@ from engine.knowledge.scorers import Scorer
 from engine.metrics import ranking
 from engine.runs.run import Run, Stopped
 from engine.stages import VAL_NDCG
-from engine.teacher.frozen_student import FrozenStudent
+from engine.teacher.build import TeacherSetup
 from engine.teacher.module import report_gate
 from engine.teacher.prompting.spans import PromptSpans, heldout_spans, training_spans
 
@@ -32,18 +32,10 @@ REQUESTS = 20  # rows predicted one by one to measure the time of a request
 class TeacherInference:
     """One teacher, one template, and the shards of its rankings."""
 
-    def __init__(
-        self,
-        settings: KnowledgeSettings,
-        student: FrozenStudent,
-        scorers: Sequence[Scorer],
-        history: int,
-        run: Run,
-        device: str,
-    ) -> None:
+    def __init__(self, settings: KnowledgeSettings, setup: TeacherSetup, scorers: Sequence[Scorer], run: Run) -> None:
         """``scorers`` read the same query vectors differently; ``held_out`` chooses one on validation rows."""
-        self.settings, self.student, self.scorers, self.history = settings, student, scorers, history
-        self.scorer, self.run, self.device = scorers[0], run, device
+        self.settings, self.scorers, self.scorer, self.run = settings, scorers, scorers[0], run
+        self.student, self.history, self.device = setup.student, setup.settings.history, setup.device
 
     def shards(self, sequences: Sequences, text: Tensor) -> list[Path]:
         """A file of rankings and expert weights for every ``settings.shard`` prompts; existing files are kept.

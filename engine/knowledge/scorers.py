@@ -13,15 +13,14 @@ from torch import Tensor
 from engine.backbone.pieces import Ints
 from engine.backbone.text_vectors import text_vectors
 from engine.config.settings.knowledge import KnowledgeSettings
-from engine.config.settings.teacher import TeacherSettings
 from engine.data.ids import PADDING
 from engine.knowledge.rankings import top_items
 from engine.metrics import grounding, ranking
 from engine.metrics.ranking import Histories
 from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
-from engine.teacher.objectives.generate import GenerateCollator, generate_titles
-from engine.teacher.objectives.rank_collator import RankCollator, all_queries
+from engine.teacher.objectives.generate import generate_titles
+from engine.teacher.objectives.rank_collator import all_queries
 from engine.teacher.prompting.spans import PromptSpans
 
 
@@ -42,16 +41,15 @@ class Scorer:
         return ranking.ranks_of(lambda block: self.scores(queries[block]), len(self.item_vectors), targets, seen)
 
 
-def catalogue_scorer(setup: TeacherSetup, settings: KnowledgeSettings, trained: TeacherSettings, device: str) -> Scorer:
+def catalogue_scorer(setup: TeacherSetup, settings: KnowledgeSettings) -> Scorer:
     """A teacher of the ``rank`` objective: scores of all items, distances -log p."""
     head, student = setup.teacher.head, setup.student
     assert head is not None
-    collator, template = RankCollator(setup.tokenizer, student, trained.slots, device), setup.templates[0]
     with torch.no_grad():
         table, item_vectors = head.table(student.table), head.item_keys(head.lm_weight)
 
     def queries(spans: PromptSpans, states: Tensor, rows: Ints, tick: Tick) -> tuple[Tensor, Tensor]:
-        return all_queries(setup.teacher, collator, template, spans, states, rows, settings.batch, tick)
+        return all_queries(setup, spans, states, rows, settings.batch, tick)
 
     def first(found: Tensor, seen: Histories | None) -> tuple[Tensor, Tensor]:
         return top_items(found, table, student.bias, seen, settings.top)
@@ -66,11 +64,9 @@ def catalogue_scorer(setup: TeacherSetup, settings: KnowledgeSettings, trained: 
 def generative_scorer(
     setup: TeacherSetup,
     settings: KnowledgeSettings,
-    trained: TeacherSettings,
     text: Tensor,
     pooling: str,
     longest: int,
-    device: str,
     popularity: Tensor | None = None,
     gamma: float = 0.0,
 ) -> Scorer:
@@ -80,10 +76,10 @@ def generative_scorer(
     turns the generated title into a vector, as it did with the items' titles; distances are scaled to 0..1 within a
     row, and those of items of large ``popularity`` [n + 1] shrink as ``gamma`` says.
     """
-    rules, student, items = trained.generate, setup.student, text.to(device)
+    rules, student, device = setup.settings.generate, setup.student, setup.device
+    items = text.to(device)
     weights = torch.zeros(len(items), device=device) if popularity is None else popularity.to(device)
     assert rules is not None
-    collator = GenerateCollator(setup, trained.slots, device)
 
     @torch.no_grad()
     def queries(spans: PromptSpans, states: Tensor, rows: Ints, tick: Tick) -> tuple[Tensor, Tensor]:
@@ -96,14 +92,14 @@ def generative_scorer(
             scores = ranking.score_items(users, student.table, student.bias)
             scores.scatter_(1, torch.from_numpy(history).to(device), -torch.inf)
             candidates = scores.topk(rules.candidates, dim=1).indices.cpu().numpy()
-            titles, gate = generate_titles(setup, collator, history, users, candidates, rules.new_tokens)
+            titles, gate = generate_titles(setup, history, users, candidates, rules.new_tokens)
             texts += titles
             gates.append(gate.float().cpu())
             tick()
         model, vocabulary = setup.teacher.language_model, setup.tokenizer.vocabulary
         with setup.teacher.routing.off():
             vectors = text_vectors(model, vocabulary, texts, pooling, longest, 8192, lambda done: tick())
-        whole = torch.zeros(len(spans), gates[0].shape[1] if gates else trained.lora.experts)
+        whole = torch.zeros(len(spans), gates[0].shape[1] if gates else setup.settings.lora.experts)
         if gates:
             whole[torch.from_numpy(nonempty)] = torch.cat(gates)
         return vectors[PADDING + 1 :], whole

@@ -32,21 +32,20 @@ from engine.training import fit, memory
 
 def run(config: Config, run: Run) -> None:
     """Predict in shards, each stored as soon as it is done, then join them into the artifacts."""
-    settings, device = config.knowledge, fit.device(config.trainer)
+    settings = config.knowledge
     if settings.files is not None:
         imported.import_files(settings, run)
         return
-    trained = settings_of(run.input(ADAPTER))
-    setup = build(trained, run, device)
+    setup = build(settings_of(run.input(ADAPTER)), run, fit.device(config.trainer))
     setup.teacher.load(run.input(ADAPTER))
     sequences, text = Sequences.load(run.input(SEQUENCES)), load_file(run.input(TEXT_VECTORS))["vectors"]
-    if trained.objective == "rank":
-        scorers = [catalogue_scorer(setup, settings, trained, device)]
+    if setup.settings.objective == "rank":
+        scorers = [catalogue_scorer(setup, settings)]
     else:
         backbone, counts = config.backbone, np.bincount(sequences.items, minlength=len(text))
-        common = (backbone.pooling, backbone.text_tokens, device, torch.from_numpy(counts).float())
-        scorers = [generative_scorer(setup, settings, trained, text, *common, gamma) for gamma in settings.gammas]
-    inference = TeacherInference(settings, setup.student, scorers, trained.history, run, device)
+        common = (backbone.pooling, backbone.text_tokens, torch.from_numpy(counts).float())
+        scorers = [generative_scorer(setup, settings, text, *common, gamma) for gamma in settings.gammas]
+    inference = TeacherInference(settings, setup, scorers, run)
     with memory.enough(lambda: memory.smaller("knowledge.batch", settings.batch, "prompt")):
         held_out = inference.held_out(Rows.load(run.input(VALIDATION)), Sequences.load(run.input(TEST_HISTORIES)))
         shards = inference.shards(sequences, text)

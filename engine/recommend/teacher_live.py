@@ -46,12 +46,12 @@ class LiveTeacher:
         self._built.teacher.load(adapter)
         asking = config.load().knowledge  # of one history at a time: nothing in it changes the answer
         if self._trained.objective == "rank":
-            self._way = catalogue_scorer(self._built, asking, self._trained, device)
+            self._way = catalogue_scorer(self._built, asking)
         else:
             text, about = load_file(run.input(TEXT_VECTORS))["vectors"], config.tree_at(folder / CONFIG)["backbone"]
             liked = None if popularity is None else torch.from_numpy(popularity)
             self._way = generative_scorer(
-                self._built, asking, self._trained, text, about["pooling"], about["text_tokens"], device, liked, gamma
+                self._built, asking, text, about["pooling"], about["text_tokens"], liked, gamma
             )
 
     @torch.no_grad()

@@ -31,13 +31,15 @@ from engine.teacher.prompting.tokenizer import PromptTokenizer
 
 @dataclass(frozen=True)
 class TeacherSetup:
-    """A teacher and what its prompts are made of."""
+    """A teacher, its settings and what its prompts are made of."""
 
+    settings: TeacherSettings
     teacher: Teacher
     student: FrozenStudent
     tokenizer: PromptTokenizer
     templates: list[str]
     titles: list[str]  # of every item id
+    device: str
 
 
 def build(settings: TeacherSettings, run: RunFiles, device: str) -> TeacherSetup:
@@ -83,11 +85,13 @@ def build(settings: TeacherSettings, run: RunFiles, device: str) -> TeacherSetup
         head = RankHead(text, model.config.hidden_size, rules.width, rules.dropout, rules.states).to(device)
     second_begin = settings.generate is not None and settings.generate.second_begin
     return TeacherSetup(
+        settings,
         Teacher(model, routing, gate.to(device), projector, head).eval(),
         student,
         PromptTokenizer(titles, vocabulary, settings.context, settings.title_tokens, second_begin),
         templates(settings.templates, candidates=settings.objective == "generate"),
         titles,
+        device,
     )
 
 

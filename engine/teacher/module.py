@@ -1,7 +1,7 @@
 """The teacher as a Lightning module: its steps, its optimizer groups, and the report of its gate."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,10 +139,4 @@ class _Known(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        return (None, *_alternating(gradient * dy for gradient in ctx.saved_tensors))
-
-
-def _alternating(gradients: Iterator[Tensor]) -> Iterator[Tensor | None]:
-    for gradient in gradients:
-        yield gradient
-        yield None
+        return (None, *(part for gradient in ctx.saved_tensors for part in (gradient * dy, None)))

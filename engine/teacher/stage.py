@@ -21,8 +21,8 @@ from engine.training.schedule import warmup_cosine
 
 def run(config: Config, run: Run) -> None:
     """Train to the best evaluation, then write the adapter."""
-    settings, device = config.teacher, fit.device(config.trainer)
-    setup = build(settings, run, device)
+    settings = config.teacher
+    setup = build(settings, run, fit.device(config.trainer))
     sequences, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
     if len(rows) == 0 or not (np.diff(sequences.offsets) > 1).any():
         raise DataError(
@@ -31,7 +31,7 @@ def run(config: Config, run: Run) -> None:
             remedy="Choose another data.split, or looser filters of data.",
         )
     chosen = rank.objective if settings.objective == "rank" else generate.objective
-    objective = chosen(settings, setup, sequences, rows, run, device, config.trainer.devices)
+    objective = chosen(setup, sequences, rows, run, config.trainer.devices)
     if process := read_only.rank():
         torch.manual_seed(settings.seed + process)  # each process drops out other channels
     steps = min(settings.epochs * objective.per_epoch, settings.steps or settings.epochs * objective.per_epoch)

@@ -66,9 +66,9 @@ class World:
         info = RunInfo(id=new_id("data"), stage="data", experiment="benchmark", seed=1, fingerprint="")
         run = Run(self.store.create(info, "seed: 1\n"))
         prepare(config.load(["data=ml-100k", f"data.path={source}"]), run)
-        artifacts = {each.name: run.folder / "artifacts" / each.file for each in (PROFILE, SEQUENCES, VALIDATION)}
-        self.items = int(json.loads(artifacts[PROFILE.name].read_text(encoding="utf-8"))["items"])
-        self.sequences, self.rows = Sequences.load(artifacts[SEQUENCES.name]), Rows.load(artifacts[VALIDATION.name])
+        artifacts = {each.file: run.folder / "artifacts" / each.file for each in (PROFILE, SEQUENCES, VALIDATION)}
+        self.items = int(json.loads(artifacts[PROFILE.file].read_text(encoding="utf-8"))["items"])
+        self.sequences, self.rows = Sequences.load(artifacts[SEQUENCES.file]), Rows.load(artifacts[VALIDATION.file])
 
 
 class Ours:

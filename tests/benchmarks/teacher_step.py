@@ -123,8 +123,8 @@ def asking(rounds: int, device: str) -> None:
     teacher = Teacher(model, routing, gate, Projector(width, 128).to(device), head).eval()
     words = Vocabulary(lambda texts: [[10 + ord(c) for c in text] for text in texts], str, " ", 1, 0, 2, 3, 4)
     tokenizer = PromptTokenizer([f"{item:4d}" for item in range(ITEMS + 1)], words, rules.context, rules.title_tokens)
-    setup = TeacherSetup(teacher, student, tokenizer, ["[HistoryHere],"], [""] * (ITEMS + 1))
-    scorer = catalogue_scorer(setup, settings.knowledge, rules, device)
+    setup = TeacherSetup(rules, teacher, student, tokenizer, ["[HistoryHere],"], [""] * (ITEMS + 1), device)
+    scorer = catalogue_scorer(setup, settings.knowledge)
     states = student.after_events(sequences, device, lambda: None)
     taken: dict[int, list[float]] = {8: [], 1: []}
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from engine.backbone import language
 from engine.backbone.pieces import Ints
-from engine.config.settings.teacher import GenerateSettings, TeacherSettings
+from engine.config.settings.teacher import GenerateSettings
 from engine.data.sequences import Rows, Sequences
 from engine.metrics.candidates import offered
 from engine.runs.read_only import rank
@@ -46,8 +46,8 @@ class GenerateBatch:
 class GenerateCollator:
     """Turns histories, candidates and answers into batches."""
 
-    def __init__(self, setup: TeacherSetup, slots: bool, device: str) -> None:
-        self.tokenizer, self.slots, self.device = setup.tokenizer, slots, torch.device(device)
+    def __init__(self, setup: TeacherSetup) -> None:
+        self.tokenizer, self.slots, self.device = setup.tokenizer, setup.settings.slots, setup.device
         self._table = setup.student.table.cpu()
 
     def __call__(
@@ -83,10 +83,10 @@ def token_losses(teacher: Teacher, batch: GenerateBatch, gates: Tensor) -> tuple
 
 @torch.no_grad()
 def generate_titles(
-    setup: TeacherSetup, collator: GenerateCollator, history: Ints, users: Tensor, candidates: Ints, longest: int
+    setup: TeacherSetup, history: Ints, users: Tensor, candidates: Ints, longest: int
 ) -> tuple[list[str], Tensor]:  # -> B texts, [B, E]
     """Greedy answers and the expert weights. Prompts are padded on the left, so every answer follows its prompt."""
-    batch = collator(setup.templates[0], history, users, candidates, left=True)
+    batch = GenerateCollator(setup)(setup.templates[0], history, users, candidates, left=True)
     teacher, gates = setup.teacher, setup.teacher.gates(batch.inputs.users)
     assert batch.inputs.mask is not None
     with teacher.routing.of(gates):
@@ -96,14 +96,12 @@ def generate_titles(
 
 
 @torch.no_grad()
-def likelihoods(
-    setup: TeacherSetup, collator: GenerateCollator, history: Ints, users: Tensor, candidates: Ints
-) -> Tensor:  # [B, L], [B, D], [B, C] -> [B, C]
+def likelihoods(setup: TeacherSetup, history: Ints, users: Tensor, candidates: Ints) -> Tensor:  # -> [B, C]
     """log p of every candidate's title and its end after the prompt, which is read once for all candidates.
 
-    Exact, because the expert weights depend on the user alone.
+    Exact, because the expert weights depend on the user alone. [B, L], [B, D], [B, C] -> [B, C].
     """
-    batch = collator(setup.templates[0], history, users, candidates, left=True)
+    batch = GenerateCollator(setup)(setup.templates[0], history, users, candidates, left=True)
     teacher, gates = setup.teacher, setup.teacher.gates(batch.inputs.users)
     model, mask = teacher.language_model, batch.inputs.mask
     assert mask is not None
@@ -119,25 +117,16 @@ def likelihoods(
     return torch.cat(found, dim=1)
 
 
-def objective(
-    settings: TeacherSettings,
-    setup: TeacherSetup,
-    sequences: Sequences,
-    rows: Rows,
-    run: Run,
-    device: str,
-    processes: int,
-) -> Objective:
+def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, processes: int) -> Objective:
     """The training and the evaluation of this objective."""
-    teacher, rules, items = setup.teacher, settings.generate, len(setup.titles) - 1
+    settings, teacher, rules, items = setup.settings, setup.teacher, setup.settings.generate, len(setup.titles) - 1
     assert rules is not None  # TeacherSettings.check
 
     def tick() -> None:
         run.progress(0, 1, "prepare", unit="tables")
 
-    states = setup.student.after_events(sequences, device, tick)  # [E, D]
-    collator = GenerateCollator(setup, settings.slots, device)
-    split = StepSplit(settings.accumulate, rank(), processes)
+    states = setup.student.after_events(sequences, setup.device, tick)  # [E, D]
+    collator, split = GenerateCollator(setup), StepSplit(settings.accumulate, rank(), processes)
     sampler = SpanSampler(lambda draw: training_spans(sequences, settings.history, 1), settings.batch, settings.seed)
     total = settings.epochs * sampler.per_epoch
 
@@ -159,21 +148,14 @@ def objective(
         weight = split.weight(len(losses), labelled, k, len(whole))
         return StepPart(losses.mean(), weight, batch.tokens, batch.padding_share, gates)
 
-    evaluate = validation(settings, rules, setup, collator, rows, device, tick)
+    evaluate = validation(setup, rules, rows, tick)
     skips = rules.curriculum or not settings.slots
     return Objective(part, evaluate, lambda step: len(sampler(step)), sampler.per_epoch, METRIC, processes, skips)
 
 
-def validation(
-    settings: TeacherSettings,
-    rules: GenerateSettings,
-    setup: TeacherSetup,
-    collator: GenerateCollator,
-    rows: Rows,
-    device: str,
-    tick: Tick,
-) -> "CandidateEvaluation":
-    """The validation rows, or ``settings.evaluate_rows`` of them, with candidates drawn once."""
+def validation(setup: TeacherSetup, rules: GenerateSettings, rows: Rows, tick: Tick) -> "CandidateEvaluation":
+    """The validation rows, or ``teacher.evaluate_rows`` of them, with candidates drawn once."""
+    settings = setup.settings
     chosen = np.flatnonzero(rows.stop > rows.start)
     if settings.evaluate_rows is not None:
         chosen = np.random.default_rng(settings.seed).permutation(chosen)[: settings.evaluate_rows]
@@ -182,37 +164,29 @@ def validation(
     history = heldout_spans(rows, settings.history).history
     targets, items = rows.targets.astype(np.int64), len(setup.titles) - 1
     candidates = offered(history, targets, items, rules.candidates, draw)
-    return CandidateEvaluation(settings, rules, setup, collator, rows, candidates, device, tick)
+    return CandidateEvaluation(setup, rules, rows, candidates, tick)
 
 
 class CandidateEvaluation:
     """HR@1 on held-out rows, each with candidates of its own in the prompt."""
 
-    def __init__(
-        self,
-        settings: TeacherSettings,
-        rules: GenerateSettings,
-        setup: TeacherSetup,
-        collator: GenerateCollator,
-        rows: Rows,
-        candidates: Ints,  # [R, C] item ids in the order of the prompt, the target among them
-        device: str,
-        tick: Tick,
-    ) -> None:
+    def __init__(self, setup: TeacherSetup, rules: GenerateSettings, rows: Rows, candidates: Ints, tick: Tick) -> None:
+        """``candidates`` [R, C]: item ids in the order of the prompt, the target among them."""
         kept = np.flatnonzero(rows.stop > rows.start)  # there is no prompt for an empty history
         self.empty = len(rows) - len(kept)
         rows = rows.some(kept)
-        self.settings, self.rules, self.setup, self.collator = settings, rules, setup, collator
-        self.spans = heldout_spans(rows, settings.history)
-        self.states = setup.student.after_rows(rows, device, tick)
+        self.setup, self.rules = setup, rules
+        self.spans = heldout_spans(rows, setup.settings.history)
+        self.states = setup.student.after_rows(rows, setup.device, tick)
         self.targets, self.candidates = rows.targets.astype(np.int64), candidates[kept]
 
     @torch.no_grad()
     def __call__(self, tick: Tick) -> dict[str, float]:
         """HR@1 among the candidates: correct of all, correct of the valid answers, and the share of valid ones."""
         named: list[int | None] = []
-        for start in range(0, len(self.targets), self.settings.batch):
-            some = slice(start, start + self.settings.batch)
+        size = self.setup.settings.batch
+        for start in range(0, len(self.targets), size):
+            some = slice(start, start + size)
             named += self._likeliest(some) if self.rules.scoring == "likelihood" else self._generated(some)
             tick()
         right = (self.candidates == self.targets[:, None]).argmax(axis=1).tolist()
@@ -227,7 +201,7 @@ class CandidateEvaluation:
     def _generated(self, some: slice) -> list[int | None]:
         """Index of the candidate that each greedy answer names."""
         setup, candidates, history = self.setup, self.candidates[some], self.spans.some(some).history
-        texts, _ = generate_titles(setup, self.collator, history, self.states[some], candidates, self.rules.new_tokens)
+        texts, _ = generate_titles(setup, history, self.states[some], candidates, self.rules.new_tokens)
         return [
             candidate_named(text, [item_name(setup.titles[item], item) for item in row], self.rules.match)
             for text, row in zip(texts, candidates.tolist(), strict=True)
@@ -236,6 +210,6 @@ class CandidateEvaluation:
     def _likeliest(self, some: slice) -> list[int | None]:
         """Index of the candidate with the greatest log p of its title and the end."""
         history = self.spans.some(some).history
-        found = likelihoods(self.setup, self.collator, history, self.states[some], self.candidates[some])
+        found = likelihoods(self.setup, history, self.states[some], self.candidates[some])
         chosen: list[int | None] = found.argmax(dim=1).tolist()
         return chosen

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from engine.backbone.pieces import Ints
-from engine.config.settings.teacher import RankSettings, TeacherSettings
 from engine.data.sequences import Rows
 from engine.metrics import ranking
 from engine.stages import VAL_NDCG
@@ -18,7 +17,7 @@ from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
 from engine.teacher.head import mixture_weights
 from engine.teacher.lora.gate import balance
-from engine.teacher.objectives.rank_collator import RankCollator, all_queries, visible_history
+from engine.teacher.objectives.rank_collator import all_queries, visible_history
 from engine.teacher.prompting.spans import heldout_spans
 
 
@@ -38,20 +37,12 @@ def _ndcg(mixture: Mixture) -> float:
 class RankEvaluation:
     """Ranks the validation rows, or ``settings.evaluate_rows`` of them, and chooses the head's mixture on them."""
 
-    def __init__(
-        self,
-        settings: TeacherSettings,
-        rules: RankSettings,
-        setup: TeacherSetup,
-        collator: RankCollator,
-        rows: Rows,
-        device: str,
-        tick: Tick,
-    ) -> None:
+    def __init__(self, setup: TeacherSetup, rows: Rows, tick: Tick) -> None:
+        settings, device = setup.settings, setup.device
         if settings.evaluate_rows is not None and settings.evaluate_rows < len(rows):
             rows = rows.some(np.random.default_rng(settings.seed).permutation(len(rows))[: settings.evaluate_rows])
-        assert setup.teacher.head is not None
-        self.settings, self.rules, self.setup, self.collator, self.device = settings, rules, setup, collator, device
+        assert setup.teacher.head is not None and settings.rank is not None
+        self.setup, self.rules, self.device = setup, settings.rank, device
         self.head, self.student = setup.teacher.head, setup.student
         self.spans = heldout_spans(rows, settings.history + 1)
         self.nonempty = np.flatnonzero(self.spans.count)  # rows with a history
@@ -62,16 +53,8 @@ class RankEvaluation:
 
     def __call__(self, tick: Tick) -> dict[str, float]:
         """val_recall@10 and val_ndcg@10 with the best student_weight and lm_weight, which the head keeps."""
-        queries, gates = all_queries(
-            self.setup.teacher,
-            self.collator,
-            self.setup.templates[0],
-            self.spans,
-            self.states,
-            self.nonempty,
-            4 * self.settings.batch,
-            tick,
-        )
+        batch = 4 * self.setup.settings.batch
+        queries, gates = all_queries(self.setup, self.spans, self.states, self.nonempty, batch, tick)
         first, width = self.states.shape[1], self.head.query.out_features
         text, states = queries[:, first : first + width], queries[:, -width:]
         best = max([*self._text_alone, *self._mixtures(text, states if self.head.states else None)], key=_ndcg)

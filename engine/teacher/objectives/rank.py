@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from engine.backbone.pieces import Ints
-from engine.config.settings.teacher import TeacherSettings
 from engine.data.ids import PADDING
 from engine.data.sequences import Rows, Sequences
 from engine.runs.read_only import rank
@@ -45,32 +44,24 @@ def loss(
     return cross_entropy(queries, table, batch.targets, student.bias) / max(1, len(batch.targets))
 
 
-def objective(
-    settings: TeacherSettings,
-    setup: TeacherSetup,
-    sequences: Sequences,
-    rows: Rows,
-    run: Run,
-    device: str,
-    processes: int,
-) -> Objective:
+def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, processes: int) -> Objective:
     """The training and the evaluation of this objective."""
-    teacher, student, rules = setup.teacher, setup.student, settings.rank
+    settings, teacher, student, device = setup.settings, setup.teacher, setup.student, setup.device
+    rules = settings.rank
     assert rules is not None and teacher.head is not None  # TeacherSettings.check
 
     def tick() -> None:
         run.progress(0, 1, "prepare", unit="tables")
 
     states = student.after_events(sequences, device, tick)  # [E, D]
-    collator = RankCollator(setup.tokenizer, student, settings.slots, device)
-    split = StepSplit(settings.accumulate, rank(), processes)
+    collator, split = RankCollator(setup), StepSplit(settings.accumulate, rank(), processes)
 
     def cut(draw: np.random.Generator) -> PromptSpans:
         offsets = draw.integers(0, rules.targets, len(sequences))
         return training_spans(sequences, settings.history, rules.targets, offsets)
 
     sampler = SpanSampler(cut, settings.batch, settings.seed)
-    evaluate = RankEvaluation(settings, rules, setup, collator, rows, device, tick)
+    evaluate = RankEvaluation(setup, rows, tick)
     if rules.pretrain_epochs:
         rate = rules.pretrain_learning_rate
         pretrain_head(teacher.head, cut, rules.pretrain_epochs, rate, settings.seed, device, tick)

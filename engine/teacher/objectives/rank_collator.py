@@ -13,12 +13,11 @@ from torch import Tensor
 from engine.backbone.pieces import Ints
 from engine.data.ids import PADDING
 from engine.student.validation import Tick
-from engine.teacher.frozen_student import FrozenStudent
+from engine.teacher.build import TeacherSetup
 from engine.teacher.head import VisibleHistory
 from engine.teacher.model import Inputs, Teacher
 from engine.teacher.prompting.prompts import COMMA, HISTORY
 from engine.teacher.prompting.spans import PromptSpans, length_batches, within
-from engine.teacher.prompting.tokenizer import PromptTokenizer
 
 Flags = NDArray[np.bool_]
 
@@ -36,7 +35,7 @@ class RankBatch:
     padding_share: float
 
 
-def visible_history(spans: PromptSpans, device: str | torch.device) -> VisibleHistory:
+def visible_history(spans: PromptSpans, device: str) -> VisibleHistory:
     """The items shown before each position's target, the last one included."""
     prompt, last = spans.positions
     count = last - spans.start[prompt] + 1
@@ -46,9 +45,9 @@ def visible_history(spans: PromptSpans, device: str | torch.device) -> VisibleHi
 class RankCollator:
     """Turns spans into batches of one template."""
 
-    def __init__(self, tokenizer: PromptTokenizer, student: FrozenStudent, slots: bool, device: str) -> None:
-        self.tokenizer, self.slots, self.device = tokenizer, slots, torch.device(device)
-        self._table = student.table.cpu()
+    def __init__(self, setup: TeacherSetup) -> None:
+        self.tokenizer, self.slots, self.device = setup.tokenizer, setup.settings.slots, setup.device
+        self._table = setup.student.table.cpu()
 
     def __call__(
         self,
@@ -114,16 +113,13 @@ def batch_queries(teacher: Teacher, batch: RankBatch, gates: Tensor) -> Tensor: 
 
 @torch.no_grad()
 def all_queries(
-    teacher: Teacher,
-    collator: RankCollator,
-    template: str,
-    spans: PromptSpans,
-    states: Tensor,
-    state: Ints,  # [P] as in RankCollator
-    batch: int,
-    tick: Tick,
+    setup: TeacherSetup, spans: PromptSpans, states: Tensor, state: Ints, batch: int, tick: Tick
 ) -> tuple[Tensor, Tensor]:
-    """Query vectors [P, D + K] of all spans in their order, and each prompt's expert weights [Q, E]; on the CPU."""
+    """Query vectors [P, D + K] of all spans in their order, and each prompt's expert weights [Q, E]; on the CPU.
+
+    ``states`` and ``state`` as in RankCollator.
+    """
+    teacher, collator, template = setup.teacher, RankCollator(setup), setup.templates[0]
     assert teacher.head is not None
     queries, gates = torch.zeros(len(state), states.shape[1] + teacher.head.width), torch.zeros(0)
     for chosen in length_batches(spans.stop - spans.start, batch):

@@ -11,8 +11,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from engine.backbone.slots import Vocabulary
 from engine.config import load
+from engine.config.settings.teacher import TeacherSettings
 from engine.data.sequences import Sequences
 from engine.student.model import SequenceModel
+from engine.teacher.build import TeacherSetup
 from engine.teacher.frozen_student import FrozenStudent
 from engine.teacher.head import RankHead
 from engine.teacher.lora.gate import make_gate
@@ -34,6 +36,11 @@ class Tiny:
     student: FrozenStudent
     tokenizer: PromptTokenizer
     data: Sequences
+
+    def setup(self, template: str = "[HistoryHere]", settings: TeacherSettings | None = None) -> TeacherSetup:
+        """The setup of one template, and the default settings unless others are given."""
+        settings = settings or load([]).teacher
+        return TeacherSetup(settings, self.teacher, self.student, self.tokenizer, [template], NAMES, "cpu")
 
 
 def letters(texts: list[str]) -> list[list[int]]:

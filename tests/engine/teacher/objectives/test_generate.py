@@ -15,7 +15,6 @@ from engine.data.sequences import Rows
 from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
-from engine.teacher.build import TeacherSetup
 from engine.teacher.objectives.generate import AT_ONCE, GenerateCollator, likelihoods, objective, token_losses
 from engine.teacher.prompting.tokenizer import PromptTokenizer
 
@@ -28,7 +27,7 @@ CANDIDATES = np.asarray([[5, 6, 7], [8, 5, 9]])
 
 
 def collator_of(tiny: Any) -> GenerateCollator:
-    return GenerateCollator(TeacherSetup(tiny.teacher, tiny.student, tiny.tokenizer, [TEMPLATE], []), True, "cpu")
+    return GenerateCollator(tiny.setup(TEMPLATE))
 
 
 def users(rows: int = 2) -> torch.Tensor:
@@ -109,8 +108,7 @@ def test_candidates_scored_after_a_shared_prompt_score_as_whole_prompts_do(tiny:
         len({len(ids) for ids in made.tokenizer.answers(candidates.reshape(-1))[0].tolist()}) == 1
     )  # padded to one width
     assert len(set(made.tokenizer.answers(candidates.reshape(-1))[1].tolist())) > 1
-    setup = TeacherSetup(made.teacher, made.student, made.tokenizer, [TEMPLATE], [])
-    found = likelihoods(setup, collator, HISTORY, users(), candidates)
+    found = likelihoods(made.setup(TEMPLATE), HISTORY, users(), candidates)
     for k in range(7):
         batch = collator(TEMPLATE, HISTORY, users(), candidates, candidates[:, k])
         losses, row = token_losses(made.teacher, batch, made.teacher.gates(batch.inputs.users))
@@ -135,7 +133,6 @@ def test_parts_of_a_step_whose_answers_differ_in_length_make_up_the_whole_step(
 ) -> None:
     """Every token of a step counts the same, however the step is cut and dealt out."""
     made = tiny()
-    setup = TeacherSetup(made.teacher, made.student, made.tokenizer, [TEMPLATE], NAMES)
     run = Run.open(Store(tmp_path).create(RunInfo(new_id("teacher"), "teacher", "test", 1, "0" * 16), ""))
 
     def losses(accumulate: int, processes: int) -> list[torch.Tensor]:
@@ -145,7 +142,7 @@ def test_parts_of_a_step_whose_answers_differ_in_length_make_up_the_whole_step(
         found = []
         for rank in range(processes):
             monkeypatch.setattr("engine.teacher.objectives.generate.rank", lambda rank=rank: rank)
-            made_objective = objective(settings, setup, made.data, TASK_ROWS, run, "cpu", processes)
+            made_objective = objective(made.setup(TEMPLATE, settings), made.data, TASK_ROWS, run, processes)
             parts = [[made_objective.part(step, k) for k in range(accumulate)] for step in range(2)]
             found.append([sum(part.weight * part.loss for part in step) for step in parts])
             lengths = {part.weight for part in parts[0]}

@@ -10,9 +10,7 @@ from torch import nn
 from engine.config import load
 from engine.data.sequences import Rows
 from engine.stages import VAL_NDCG
-from engine.teacher.build import TeacherSetup
 from engine.teacher.objectives.held_out import RankEvaluation
-from engine.teacher.objectives.rank_collator import RankCollator
 
 TEMPLATE = "[HistoryHere],"
 
@@ -22,18 +20,9 @@ def held_out(made: Any, student_weights: Sequence[float] = (0.0, 0.5, 1.0)) -> R
     settings = load([]).teacher
     assert settings.rank is not None
     settings.rank.student_weights = list(student_weights)
-    setup = TeacherSetup(made.teacher, made.student, made.tokenizer, [TEMPLATE], ["" for _ in made.student.table])
     stop = np.asarray([3, 4, 5, 6, 7, 8, 20, 22, 24])
     rows = Rows(made.data.items, np.where(stop < 9, 0, 11), stop, np.arange(len(stop)))
-    return RankEvaluation(
-        settings,
-        settings.rank,
-        setup,
-        RankCollator(made.tokenizer, made.student, True, "cpu"),
-        rows,
-        "cpu",
-        lambda: None,
-    )
+    return RankEvaluation(made.setup(TEMPLATE, settings), rows, lambda: None)
 
 
 def test_a_misleading_language_model_gets_weight_zero(tiny: Callable[[], Any]) -> None:

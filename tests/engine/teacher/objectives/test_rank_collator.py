@@ -22,9 +22,7 @@ def states(tiny: Any, data: Sequences) -> Tensor:
 def batch_of(tiny: Any, spans: PromptSpans, template: str = TEMPLATE, data: Sequences | None = None) -> RankBatch:
     data = data or tiny.data
     _, last = spans.positions
-    return RankCollator(tiny.tokenizer, tiny.student, True, "cpu")(
-        template, spans, states(tiny, data), last, data.items[last + 1].astype(np.int64)
-    )
+    return RankCollator(tiny.setup())(template, spans, states(tiny, data), last, data.items[last + 1].astype(np.int64))
 
 
 def queries_of(tiny: Any, batch: RankBatch) -> Tensor:
@@ -76,10 +74,8 @@ def test_queries_do_not_depend_on_the_batch(tiny: Make) -> None:
     made = tiny()
     spans = training_spans(made.data, 6, 4)
     _, last = spans.positions
-    collator, known = RankCollator(made.tokenizer, made.student, True, "cpu"), states(made, made.data)
-    found = [
-        all_queries(made.teacher, collator, TEMPLATE, spans, known, last, size, lambda: None) for size in (1, 3, 100)
-    ]
+    known = states(made, made.data)
+    found = [all_queries(made.setup(), spans, known, last, size, lambda: None) for size in (1, 3, 100)]
     for queries, gates in found[1:]:
         torch.testing.assert_close(queries, found[0][0], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(gates, found[0][1])
@@ -89,13 +85,10 @@ def test_a_row_without_a_history_is_left_out_and_the_others_stay_the_same(tiny: 
     made = tiny()
     rows = Rows(made.data.items, np.asarray([0, 4, 9]), np.asarray([5, 4, 12]), np.arange(3))
     known = made.student.after_rows(rows, "cpu", lambda: None)
-    collator = RankCollator(made.tokenizer, made.student, True, "cpu")
-    last = np.asarray([0, 2])
-    queries, _ = all_queries(made.teacher, collator, TEMPLATE, heldout_spans(rows, 6), known, last, 8, lambda: None)
-    alone = Rows(made.data.items, rows.start[2:], rows.stop[2:], rows.users[2:])
-    single, _ = all_queries(
-        made.teacher, collator, TEMPLATE, heldout_spans(alone, 6), known[2:], np.asarray([0]), 8, lambda: None
-    )
+    setup, last = made.setup(), np.asarray([0, 2])
+    queries, _ = all_queries(setup, heldout_spans(rows, 6), known, last, 8, lambda: None)
+    alone = heldout_spans(rows.some(np.asarray([2])), 6)
+    single, _ = all_queries(setup, alone, known[2:], np.asarray([0]), 8, lambda: None)
     assert len(queries) == 2
     torch.testing.assert_close(queries[1], single[0], rtol=1e-4, atol=1e-5)
 
@@ -104,7 +97,7 @@ def test_hidden_slots_keep_their_tokens_embedding(tiny: Make) -> None:
     made = tiny()
     spans = training_spans(made.data, 6, 4)
     _, last = spans.positions
-    collator = RankCollator(made.tokenizer, made.student, True, "cpu")
+    collator = RankCollator(made.setup())
     known = states(made, made.data)
     batch = collator(TEMPLATE, spans, known, last, hidden=spans.history > 0)
     plain = made.teacher.language_model.get_input_embeddings()(batch.inputs.ids)

@@ -77,7 +77,7 @@ def _submit(folder: Path, info: RunInfo, argv: Sequence[str], environment: Mappi
         if before and before.attempt == attempt and before.living:
             raise schema.occupied(folder)
         slurm.submit(folder, info, attempt, argv, environment, grace)
-        schema.archive_exit(folder)
+        schema.begin_attempt(folder, attempt)
     finally:
         os.close(lock)
 

@@ -60,9 +60,7 @@ class Supervisor:
         slots = self.info.slots
         self.entry = QueueEntry(self.folder.parent, self.info.id, slots) if slots else None
         self._record(WAITING)
-        schema.archive_exit(self.folder)
-        if self.attempt > 1:
-            schema.withdraw_requests(self.folder)
+        schema.begin_attempt(self.folder, self.attempt)
 
     def work(self) -> None:
         """Wait for inputs and a slot, run the stage, record how it ended."""

@@ -3,11 +3,11 @@
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.runs.events import KINDS, LINE_LIMIT, TEXT_LIMIT, VERSION, Kind, pack_counts
+from engine.runs.events import KINDS, LINE_LIMIT, TEXT_LIMIT, VERSION, Kind
 from engine.runs.files import refused, to_line
 
 BURST_SECONDS = 5  # a kind may use this many seconds of its rate at once, so short work is not thinned out
@@ -62,23 +62,6 @@ class EventWriter:
             self._append(kind, self._clock(), event)
         else:
             self._held[stream] = (self._clock(), event)
-
-    def gate(
-        self, step: int, layer: str, counts: Sequence[Sequence[float]], load: Sequence[float], entropy: float
-    ) -> None:
-        """Append a layer's gate histograms: counts [E, bins], load [E], entropy in nats."""
-        packed, largest = pack_counts(counts)
-        self.write(
-            "gate",
-            step=step,
-            key=layer,
-            layer=layer,
-            c=packed,
-            n=float(sum(map(sum, counts))),
-            mx=largest,
-            ent=float(f"{entropy:.4g}"),
-            load=[float(f"{share:.4g}") for share in load],
-        )
 
     def flush(self, kind: str | None = None) -> None:
         """Append the events that were held back (of one kind), so that later ones follow them."""

@@ -14,6 +14,7 @@ from typing import Any, SupportsFloat
 from engine.errors import RunError
 from engine.runs import schema
 from engine.runs.event_writer import EventWriter
+from engine.runs.events import pack_counts
 from engine.runs.identity import Identity
 from engine.runs.reader import history
 from engine.runs.schema import Summary
@@ -129,7 +130,18 @@ class Reporter:
         self, step: int, layer: str, counts: Sequence[Sequence[float]], load: Sequence[float], entropy: float
     ) -> None:
         """A layer's gate weights: histogram counts [E experts, bins], mean weight load [E], mean entropy in nats."""
-        self._events.gate(step, layer, counts, load, entropy)
+        packed, largest = pack_counts(counts)
+        self._events.write(
+            "gate",
+            step=step,
+            key=layer,
+            layer=layer,
+            c=packed,
+            n=float(sum(map(sum, counts))),
+            mx=largest,
+            ent=_digits(entropy),
+            load=[_digits(share) for share in load],
+        )
         self._notify("gate", step=step, layer=layer, load=load, ent=entropy)
         self._beat()
 

@@ -21,7 +21,7 @@ from engine.runs import schema
 from engine.runs.files import SCRATCH, discard, hold
 from engine.runs.reporter import Reporter
 from engine.runs.run_files import RunFiles
-from engine.runs.schema import Process, archive_exit, occupied, withdraw_requests
+from engine.runs.schema import Process, begin_attempt, occupied
 
 CONTROL_EVERY = 0.2  # seconds between two looks into control/
 TRACE = 4000  # characters of a traceback that the end event keeps
@@ -84,9 +84,7 @@ class Run(RunFiles, Reporter):
             self._lock = hold(self.folder / schema.LOCK)
             if self._lock is None:
                 raise occupied(self.folder)
-            archive_exit(self.folder)
-            if self.attempt > 1:
-                withdraw_requests(self.folder)
+            begin_attempt(self.folder, self.attempt)
         if threading.current_thread() is threading.main_thread():
             self._old_handler = signal.signal(signal.SIGTERM, self._on_sigterm)
         return self

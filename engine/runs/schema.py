@@ -267,16 +267,13 @@ def next_attempt(folder: Path) -> int:
     return 1 + max(record.attempt if record else 0 for record in records)
 
 
-def archive_exit(folder: Path) -> None:
-    """Set the end of the previous attempt aside, so that the folder describes the new one. Its lock must be held."""
+def begin_attempt(folder: Path, attempt: int) -> None:
+    """Set the end of the previous attempt aside and remove requests made of it. The run's lock must be held."""
     old = Exit.read(folder)
     if old:
         (folder / EXIT).replace(folder / f"exit-{old.attempt}.json")
-
-
-def withdraw_requests(folder: Path) -> None:
-    """Remove what people requested of an earlier attempt."""
-    discard(folder / CONTROL)
+    if attempt > 1:
+        discard(folder / CONTROL)
 
 
 def occupied(folder: Path) -> RunError:

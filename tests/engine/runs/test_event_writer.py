@@ -85,7 +85,7 @@ def test_layers_have_rates_of_their_own(tmp_path: Path) -> None:
     writer = EventWriter(tmp_path / "e", Clock())
     for step in range(40):
         for layer in ("one", "two"):
-            writer.gate(step, layer, [[1, 2], [3, 4]], [0.5, 0.5], 0.69)
+            writer.write("gate", step=step, key=layer, layer=layer, c="", n=0.0, mx=[], ent=0.69, load=[0.5, 0.5])
     assert {event["layer"] for event in lines(tmp_path / "e")} == {"one", "two"}
     assert len(lines(tmp_path / "e")) == 80
 

@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import RunError
 from engine.runs.identity import Identity
-from engine.runs.schema import Exit, Meta, Process, QueueOverride, RunInfo, Slots, Summary, archive_exit, new_id
+from engine.runs.schema import Exit, Meta, Process, QueueOverride, RunInfo, Slots, Summary, begin_attempt, new_id
 
 ME = Identity("host", "boot", 7, "42")
 INFO = RunInfo(
@@ -138,10 +138,13 @@ def test_an_id_is_the_stage_the_utc_second_and_four_digits() -> None:
     assert len({new_id("data", 0.0) for _ in range(50)}) > 40
 
 
-def test_the_end_of_an_earlier_attempt_is_kept(tmp_path: Path) -> None:
-    archive_exit(tmp_path)  # none there
+def test_a_later_attempt_keeps_the_earlier_end_and_drops_its_requests(tmp_path: Path) -> None:
+    (tmp_path / "control").mkdir()
+    begin_attempt(tmp_path, 1)  # no end to keep, and requests of a run that has not begun stay
+    assert (tmp_path / "control").exists()
     end = Exit(attempt=3, code=1, signal=None, by="self", reason="x", wall=1.5, max_rss=1, oom=False, t=2.0)
     end.write(tmp_path)
-    archive_exit(tmp_path)
+    begin_attempt(tmp_path, 4)
+    assert not (tmp_path / "control").exists()
     assert Exit.read(tmp_path) is None
     assert json.loads((tmp_path / "exit-3.json").read_text())["reason"] == "x"

@@ -1,6 +1,6 @@
 """The texts that a language model is pre-trained on: training histories as lists of titles, and catalogue entries.
 
-A history reads as the prompts of the teacher do, title, slot, comma, title, slot, so that the model knows their form.
+A history has the format of the teacher's prompts: title, slot, comma, title, slot.
 Letters: n items, U users, B texts, M pieces of a text, T tokens.
 """
 

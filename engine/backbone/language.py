@@ -1,6 +1,6 @@
-"""Language models and their tokenizers: read from a folder or the hub, given their extra tokens, put down in a folder.
+"""Language models and their tokenizers: read from a folder, extended with the slot tokens, saved.
 
-The only package that imports transformers; what leaves it are modules, strings and arrays.
+This is the only package that imports transformers; it returns modules, strings and arrays.
 """
 
 import copy
@@ -33,7 +33,7 @@ _logging.disable_progress_bar()
 
 
 def vocabulary(tokenizer: Any) -> Vocabulary:
-    """Reads off a tokenizer what prompts need. Raises RunError when it lacks the extra tokens."""
+    """What prompts need of a tokenizer. Raises RunError when it lacks the extra tokens."""
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIALS}
     if None in ids.values() or tokenizer.unk_token_id in ids.values():
         raise RunError(
@@ -111,19 +111,19 @@ def equip(model: Any, tokenizer: Any) -> None:
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Puts weights (safetensors), configuration and tokenizer into ``folder``."""
+    """Write weights (safetensors), configuration and tokenizer to ``folder``."""
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
 def refer(weights: Path, folder: Path) -> None:
-    """Puts down where the weights lie instead of the weights."""
+    """Write the path of the weights instead of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SOURCE).write_text(json.dumps({"folder": str(weights)}), encoding="utf-8")
 
 
 def load(folder: Path, precision: str, quantise: str, device: str) -> tuple[Any, Any]:
-    """The frozen model and the tokenizer that ``save`` or ``refer`` put down, in evaluation mode.
+    """The frozen model and the tokenizer that ``save`` or ``refer`` wrote, in evaluation mode.
 
     bf16-mixed keeps the frozen weights in bfloat16: what learns is in float32 beside them.
     """

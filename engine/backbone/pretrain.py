@@ -50,7 +50,7 @@ def groups(model: Any) -> dict[str, list[nn.Parameter]]:
 
 
 class PretrainModule(pl.LightningModule):
-    """The language model as Lightning sees it: one step is one batch of texts."""
+    """The Lightning module: one step is one batch of texts."""
 
     def __init__(self, model: Any, settings: ScratchSettings, corpus: Corpus, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class PretrainModule(pl.LightningModule):
     def held_out(self, tick: Callable[[], None]) -> dict[str, float]:
         """Mean loss of a title's token over held-out histories, and over the first title of each, which has no history.
 
-        Slots and commas do not count: they are certain. A model that uses the history makes the first loss smaller.
+        Slots and commas do not count: they are certain. A model that uses the history has a smaller first loss.
         """
         users, sums = self.corpus.held_out, torch.zeros(4, dtype=torch.float64)
         for start in range(0, len(users), TEXTS_AT_ONCE):

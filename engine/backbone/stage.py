@@ -1,4 +1,4 @@
-"""The ``backbone`` stage: makes a frozen language model ready, and one text vector per item with it."""
+"""The ``backbone`` stage: prepares a frozen language model and one text vector per item."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from engine.training.schedule import schedule
 
 
 def run(config: Config, run: Run) -> None:
-    """Pre-train or read the model, put it down with its tokenizer, then read every item's text with it."""
+    """Pre-train or read the model, save it with its tokenizer, then compute every item's text vector."""
     settings, device = config.backbone, fit.device(config.trainer)
     titles, texts = catalogue.titles(run.input(ITEMS)), catalogue.texts(run.input(ITEMS))
     if settings.source == "scratch":

@@ -1,4 +1,4 @@
-"""One vector per item from its text: what the frozen language model makes of it.
+"""One vector per item: the frozen language model's states, pooled over the item's text.
 
 Letters: n items, B texts of a batch, T tokens, H width of the model.
 """
@@ -15,8 +15,6 @@ from engine.backbone.pieces import Pieces
 from engine.backbone.slots import Vocabulary
 from engine.data.ids import PADDING
 
-POOLINGS = ("mean", "last")
-
 
 @torch.no_grad()
 def text_vectors(
@@ -30,9 +28,9 @@ def text_vectors(
 ) -> Tensor:  # [n + 1, H] float32
     """Row i: mean of the states over ``texts[i]``'s tokens, the ``last`` one, or mean of the ``tokens``' embeddings.
 
-    Row 0 is zero. A model that was trained briefly says more in its embeddings than in its states.
+    Row 0 is zero. The embeddings of a briefly trained model are more informative than its states.
 
-    Texts are read in order of their length, about ``batch_tokens`` tokens at a time; ``done`` is told how many are.
+    Texts are read in order of length, about ``batch_tokens`` tokens at a time; ``done`` receives the number read.
     """
     begin = [] if vocabulary.begin is None else [vocabulary.begin]
     tokens = [

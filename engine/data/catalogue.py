@@ -1,4 +1,4 @@
-"""The tables of items and users, made here and read here.
+"""The items table: how it is made, and reading its columns.
 
 Letters: n items, C catalogue entries.
 """
@@ -20,7 +20,7 @@ from engine.data.titles import description, shown
 def items_table(raw: pa.Array, seen: NDArray[np.int64], catalogue: Catalogue | None) -> pa.Table:
     """One row per item id 1..n: id, raw id, title, text, times seen in training.
 
-    raw [n] in order of the ids, seen [n + 1]. A catalogue entry named twice counts where it first stands.
+    raw [n] in order of the ids, seen [n + 1]. Of several catalogue entries of an item the first counts.
     """
     titles, texts = _looked_up(raw, catalogue)
     names = [shown(title, name) for title, name in zip(titles, raw.to_pylist(), strict=True)]
@@ -47,7 +47,7 @@ def texts(path: Path) -> list[str]:
 
 def column(path: Path, name: str) -> list[str]:
     """A column of texts of an items or users file."""
-    # Not read_table: that imports pyarrow's data sets and pandas, a quarter of a second before a title is known.
+    # Not read_table: it imports pyarrow's data sets and pandas, which takes a quarter of a second.
     found: list[str] = pq.ParquetFile(path).read(columns=[name])[name].to_pylist()
     return found
 

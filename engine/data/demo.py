@@ -1,19 +1,19 @@
-"""The demo world: synthetic users whose tastes drift over items whose titles say what they are.
+"""The demo world: synthetic users with drifting tastes over items whose titles describe them.
 
-Every item has a genre, a mood, an era, a series and a part number, and its title says all five. A user has one interest
+Every item has a genre, a mood, an era, a series and a part number; its title contains all five. A user has one interest
 of each kind; before each event each may be drawn anew from the user's lasting tastes. The next item is, with chance
 ``follow``, the next part of the series just seen; otherwise item i with
 
     p(i) = w_i exp(genre_pull [g_i = g] + mood_pull [m_i = m] + era_pull [e_i = e]) / sum over unseen items
 
 where w_i is a long-tailed popularity. Most items are seen a handful of times, some (``cold``) never before a user's
-last two events: their ids say nothing, their titles everything. The oracle is p itself, known only to the generator.
+last two events: their ids carry no information, their titles do. The oracle is p itself.
 
 Letters: U users, N items, A users still active. All randomness comes from ``Generator.random``, the stream that numpy
 changes least.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Items:
-    """What the generator knows about its items."""
+    """The items and their hidden attributes."""
 
     series: Ints  # [N]
     part: Ints  # [N] 1, 2, ...
@@ -153,23 +153,23 @@ def _pick(chances: Floats, uniform: Floats) -> Ints:
 
 def titles(items: Items) -> list[str]:
     """'Iron Meadow 2: Gloomy Victorian Western': the series, the part, and what it is."""
-    genres, moods, eras = items.attributes
     return [
-        f"{words.series(series)}{f' {part}' if parts > 1 else ''}: "
-        f"{words.MOODS[mood]} {words.ERAS[era]} {words.GENRES[genre]}"
-        for series, part, parts, genre, mood, era in zip(
-            items.series, items.part, items.parts, genres, moods, eras, strict=True
-        )
+        f"{series}{f' {part}' if parts > 1 else ''}: {mood} {era} {genre}"
+        for series, part, parts, genre, mood, era in _named(items)
     ]
 
 
 def texts(items: Items) -> list[str]:
     """A sentence about each item."""
-    genres, moods, eras = items.attributes
     return [
-        f"{words.with_article(words.MOODS[mood].lower())} {words.GENRES[genre].lower()} of the {words.ERAS[era]} age, "
-        f"part {part} of {parts} of {words.series(series)}."
-        for series, part, parts, genre, mood, era in zip(
-            items.series, items.part, items.parts, genres, moods, eras, strict=True
-        )
+        f"{words.with_article(mood.lower())} {genre.lower()} of the {era} age, part {part} of {parts} of {series}."
+        for series, part, parts, genre, mood, era in _named(items)
     ]
+
+
+def _named(items: Items) -> Iterator[tuple[str, int, int, str, str, str]]:
+    """Series, part, number of parts, genre, mood and era of every item, in words."""
+    for series, part, parts, genre, mood, era in zip(
+        items.series, items.part, items.parts, *items.attributes, strict=True
+    ):
+        yield words.series(series), part, parts, words.GENRES[genre], words.MOODS[mood], words.ERAS[era]

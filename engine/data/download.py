@@ -1,4 +1,4 @@
-"""Published sets that may be fetched: where they are, how they are known to be whole. Standard library only."""
+"""Download of published sets: addresses and checksums. Standard library only."""
 
 import hashlib
 import http.client
@@ -57,9 +57,9 @@ SETS = {
 def fetched(settings: DataSettings, report: Report) -> Path:
     """The folder with the files of the published set ``settings.fetch``, fetched unless they are there.
 
-    A file that is there is whole: it is written under another name, checked and then renamed. Where no checksum is
-    published, the SHA-256 of the first download is kept beside the file and holds from then on.
-    Raises DataError without a network, for a set that cannot be had, and for a file that is not what was published.
+    A file is written under another name, checked and renamed, so one that exists is complete. Where no checksum is
+    published, the SHA-256 of the first download is kept beside the file and checked from then on.
+    Raises DataError without a network, for an unknown set and for a file with another checksum.
     """
     if settings.fetch not in SETS:
         raise DataError(

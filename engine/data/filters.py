@@ -28,7 +28,7 @@ def core(
 def filtered(
     interactions: Interactions, min_rating: float | None, core_users: int, core_items: int
 ) -> tuple[NDArray[np.bool_], dict[str, int]]:
-    """Which events stay [E], and how many went for which reason."""
+    """Which events stay [E], and how many were dropped for each reason."""
     kept = np.ones(len(interactions), dtype=bool)
     if min_rating is not None and interactions.rating is not None:
         kept = interactions.rating >= min_rating
@@ -49,7 +49,7 @@ def order_of(user: NDArray[np.int32], time: NDArray[Any] | None) -> NDArray[np.i
 
 
 def repeats(user: NDArray[np.int32], item: NDArray[np.int32], time: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which of the sorted events [K] say user, item and time of an earlier one again."""
+    """Which of the sorted events [K] repeat user, item and time of an earlier one."""
     same = (user[1:] == user[:-1]) & (time[1:] == time[:-1])
     result = np.zeros(len(user), dtype=bool)
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))  # only these can be repeats

@@ -17,7 +17,7 @@ def rows(items: int) -> int:
 
 
 def from_zero_based(ids: ArrayLike, padding: int | None = None) -> NDArray[np.int32]:
-    """Ids 0..n-1, with ``padding`` (usually n) for empty places, as our ids."""
+    """Ids 0..n-1, with ``padding`` (usually n) for padding, as our ids."""
     foreign = np.asarray(ids, dtype=np.int64)
     own = foreign + 1
     return np.where(foreign == padding, PADDING, own).astype(np.int32) if padding is not None else own.astype(np.int32)
@@ -27,7 +27,7 @@ def to_zero_based(ids: ArrayLike) -> NDArray[np.int64]:
     """Our ids as 0..n-1; the padding has no such id."""
     own = np.asarray(ids, dtype=np.int64)
     if (own == PADDING).any():
-        raise ValueError("the padding has no 0-based id: take the padded places out first")
+        raise ValueError("the padding has no 0-based id: remove the padding first")
     return own - 1
 
 

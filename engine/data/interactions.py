@@ -1,4 +1,4 @@
-"""What every reader gives, whatever the format: events as columns of codes, raw ids, and the catalogue's titles.
+"""What every reader returns: events as columns of codes, raw ids, and the catalogue's titles.
 
 Letters: E events, U users, N items, C catalogue entries. Codes are positions in ``users`` and ``items``, not item ids:
 ids are given when it is known which items stay (``engine.data.prepare``).
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What is known about the items, one entry per item, in any order."""
+    """Titles and texts, one entry per item, in any order."""
 
     raw: pa.Array  # [C] raw item ids, text
     title: pa.Array  # [C] text, as it stands in the file
     text: pa.Array  # [C] more about the item: genres, brand, description; may be empty
-    complete: bool  # every entry is an item of the set, whether anybody has had it or not
+    complete: bool  # every entry is an item of the set, with or without events
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From what a reader gives to what the next stages read: filtered, numbered, ordered, split, with titles.
+"""From a reader's interactions to the artifacts: filtered, numbered, ordered, split, with titles.
 
 Letters: E events, U users, N items as the reader codes them, n items with an id, R rows.
 """
@@ -25,7 +25,7 @@ from engine.runs.text import clean
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that the stage writes down."""
+    """Everything that the stage writes."""
 
     items: pa.Table  # one row per item id 1..n: id, raw, title, text, seen
     users: pa.Table  # one row per user index 0..m-1: user, raw
@@ -45,7 +45,7 @@ def prepare(
 ) -> Prepared:
     """The data set as later stages know it. ``oracle`` [U, N]: the demo's scores by code of user and item.
 
-    ``report`` hears what is being done, every few seconds even for 32 million events.
+    ``report`` is called with the name of each phase, every few seconds even for 32 million events.
     Raises DataError when nothing is left to train on or to test with.
     """
     _refuse_missing_columns(settings, interactions)
@@ -116,7 +116,7 @@ def _sorted(
     user_index: NDArray[np.int32],
     item_ids: NDArray[np.int32],
 ) -> tuple[Events, int]:
-    """The kept events by user and time, and how many of them were left out as said twice."""
+    """The kept events by user and time, and how many repeats were left out."""
     position = np.flatnonzero(kept)
     user = user_index[interactions.user[position]]
     order = order_of(user, None if interactions.time is None else interactions.time[position])

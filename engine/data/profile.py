@@ -1,4 +1,4 @@
-"""What a person and the result table want to know about a set: counts, split, order, and which test rows these are."""
+"""The content of ``profile.json``: counts, split, order and a hash of the test targets."""
 
 import hashlib
 from typing import Any

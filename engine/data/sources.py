@@ -1,4 +1,4 @@
-"""Which files below ``data.path`` belong to a data set. Standard library only: the planner asks, too.
+"""Which files below ``data.path`` belong to a data set. Standard library only: the planner imports it.
 
 A file counts under its own name, with ``.gz``, with ``.zip``, or as a member of a zip in the folder; the unpacked file
 comes before the packed one.
@@ -22,7 +22,7 @@ class Source:
 
     path: Path
     member: str = ""
-    watch: Callable[[int], None] | None = None  # told how many bytes were read, by whichever thread reads
+    watch: Callable[[int], None] | None = None  # called with the number of bytes read, by the reading thread
 
     def __str__(self) -> str:
         return f"{self.path}:{self.member}" if self.member else str(self.path)
@@ -92,7 +92,7 @@ def find(settings: DataSettings, root: Path) -> Sources:
         except Missing:
             continue
     raise DataError(
-        "the files are of no layout that is told from its names",
+        "the file names match no layout",
         location=str(root),
         remedy=f"There is: {_listed(root)}. Set data.format to one of {', '.join(LAYOUTS)}.",
     )

@@ -1,4 +1,4 @@
-"""Reads or makes the interactions and writes down what every later stage stands on."""
+"""The ``data`` stage: reads or generates interactions and writes what all later stages read."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from engine.runs.run import Run, Stopped
 from engine.runs.text import clean
 from engine.stages import ITEMS, ORACLE, PROFILE, SEQUENCES, TEST, TEST_HISTORIES, USERS, VALIDATION
 
-SHOWN, SHOWN_ITEMS = 3, 5  # rows shown for the eye, and the latest items of each
+SHOWN, SHOWN_ITEMS = 3, 5  # rows that are logged, and the latest items of each
 
 
 def run(config: Config, run: Run) -> None:
@@ -32,7 +32,7 @@ def run(config: Config, run: Run) -> None:
     def report(done: int, total: int, phase: str, unit: str) -> None:
         run.progress(done, total, phase, unit=unit)
         if run.stop_requested:
-            raise Stopped("the data stage keeps nothing: it begins anew")
+            raise Stopped("the data stage keeps no partial result: it starts over")
 
     # One OpenMP thread suits torch, whose threads spin; pyarrow's sleep, and reading is most of the work.
     pa.set_cpu_count(os.cpu_count() or 1)
@@ -57,7 +57,7 @@ def run(config: Config, run: Run) -> None:
 
 
 def examples(prepared: Prepared) -> list[str]:
-    """The first validation rows as a person reads them: the latest titles of the history -> the target's title."""
+    """The first validation rows in titles: the latest items of the history -> the target."""
     titles = ["", *prepared.items["title"].to_pylist()]
     users = prepared.users["raw"].to_pylist()
     rows = prepared.validation

@@ -1,4 +1,4 @@
-"""Where the target stands among all items, and what that rank is worth: pure functions of scores.
+"""Rank of the target among all items, and metrics of that rank: pure functions of scores.
 
 Letters: B rows at once, R rows, n items, D width, P pairs, E events. Scores have n + 1 columns; column 0 is the padding
 and never counts. A rank is 1 for the best item. Counting the scores above the target's needs no sort.

@@ -51,7 +51,7 @@ class _CrossEntropy(torch.autograd.Function):
         total = states.new_zeros((), dtype=wide)
         step = max(_FEWEST_ROWS, SCORES_AT_ONCE[states.device.type] // len(table))
         workspace = states.new_empty(min(step, len(states)), len(table), dtype=wide)
-        # Looking at a value makes a GPU wait; there the shift is always made.
+        # Reading a value synchronises a GPU, where the shift is therefore always made.
         shifted = states.device.type != "cpu" or _bound(states, table) > _LARGEST_EXPONENT
         for first in range(0, len(states), step):
             rows = slice(first, first + step)

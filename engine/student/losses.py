@@ -57,7 +57,7 @@ def gbce(positive: Tensor, negative: Tensor, items: int, t: float, weights: Tens
 
 
 def chance_loss(items: int) -> float:
-    """ln n: cross-entropy of a model that knows nothing."""
+    """ln n: cross-entropy of the uniform prediction."""
     return math.log(items)
 
 

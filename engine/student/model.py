@@ -1,4 +1,4 @@
-"""A sequential recommender around any of the networks, and the file it lives in between stages.
+"""A sequential recommender around any of the networks; saving and loading it.
 
 Letters: B histories, T length of the longest, P real positions, D width of a state, n items.
 """

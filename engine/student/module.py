@@ -1,4 +1,4 @@
-"""The student as Lightning sees it: one step is one batch, its loss and its optimizer."""
+"""The student's Lightning module: batch, loss and optimizer of a step."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from engine.training.optimizer import adamw
 
 
 class StudentModule(pl.LightningModule):
-    """Trains a sequential model on windows; the step's number decides batch, dropout and negatives."""
+    """Trains a sequential model; batch, dropout and negatives are functions of the step's number."""
 
     def __init__(self, model: SequenceModel, settings: StudentSettings, sampler: BatchSampler) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class StudentModule(pl.LightningModule):
 def base_loss(
     settings: StudentSettings, states: Tensor, table: Tensor, bias: Tensor | None, batch: Batch, step: int
 ) -> Tensor:  # states [P, D], table [n + 1, D], bias [n + 1] -> scalar
-    """Sum over the positions of what ``settings.loss`` names; the step decides which negatives are drawn."""
+    """Sum of the loss ``settings.loss`` over the positions; the negatives are a function of the step."""
     if settings.loss == "cross-entropy":
         return cross_entropy(states, table, batch.targets, bias, batch.weights)
     assert settings.negatives is not None

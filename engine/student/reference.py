@@ -6,14 +6,13 @@ padding. Letters: B histories, T length of the longest, P real positions, D widt
 """
 
 import math
-from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.config.settings.student import StudentSettings
-from engine.data.ids import PADDING, from_zero_based, rows
+from engine.data.ids import PADDING, rows
 from engine.student.dropout import Dropout, RandomStream
 from engine.student.packed_sequences import PackedSequences
 
@@ -76,41 +75,3 @@ def output_layer(items: int, hidden: int) -> tuple[nn.Parameter, nn.Parameter]:
         linear.weight[PADDING] = 0.0
         linear.bias[PADDING] = 0.0
     return nn.Parameter(linear.weight), nn.Parameter(linear.bias)
-
-
-def published_sasrec(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A published SASRec's weights under our names: items counted from 1, not 0, and the padding first, not last."""
-    renamed = {
-        "positional_embeddings.weight": "positions",
-        "ln_1": "norm_query",
-        "ln_2": "norm_attention",
-        "ln_3": "norm_last",
-        "mh_attn.linear_q": "query",
-        "mh_attn.linear_k": "key",
-        "mh_attn.linear_v": "value",
-        "feed_forward.w_1": "wide",
-        "feed_forward.w_2": "narrow",
-        "feed_forward.layer_norm": "norm_feed",
-    }
-    own = published_tables(state)
-    for foreign, name in renamed.items():
-        for key in [key for key in state if key == foreign or key.startswith(foreign + ".")]:
-            value = state[key].squeeze(2) if state[key].ndim == 3 else state[key]  # 1x1 convolutions are linear
-            own[name + key.removeprefix(foreign)] = value
-    return own
-
-
-def published_tables(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Item and output tables of a published student under our names and ids."""
-    foreign = state["item_embeddings.weight"]
-    last = len(foreign) - 1  # the published padding
-    indices = torch.from_numpy(from_zero_based(torch.arange(len(foreign)).numpy(), padding=last)).long()
-    own = {
-        "table": torch.empty_like(foreign),
-        "output": foreign.new_zeros(len(foreign), state["s_fc.weight"].shape[1]),
-        "bias": foreign.new_zeros(len(foreign)),
-    }
-    own["table"][indices] = foreign
-    own["output"][indices[:last]] = state["s_fc.weight"]
-    own["bias"][indices[:last]] = state["s_fc.bias"]
-    return own

@@ -1,4 +1,4 @@
-"""What a GPU gains from full grids of one size: the network compiled, or its launches replayed as CUDA graphs.
+"""The network on a GPU, for full grids of one size: compiled, or replayed as CUDA graphs.
 
 Letters: B rows and T columns of the grid, D width, n items.
 """

@@ -1,4 +1,4 @@
-"""How good a model is on held-out rows: full ranking with seen items hidden, in blocks.
+"""Ranking metrics on held-out rows: full ranking with seen items hidden, in blocks.
 
 Letters: E events, R rows, D width of a state, n items.
 """
@@ -16,9 +16,9 @@ from engine.student.batches import stretches
 from engine.student.model import SequenceModel
 
 POSITIONS_AT_ONCE = 1 << 15  # of histories encoded together
-SCORES_AT_ONCE = 1 << 27  # between two signs of life
+SCORES_AT_ONCE = 1 << 27  # between two heartbeats
 
-Tick = Callable[[], None]  # called after every block: a sign of life
+Tick = Callable[[], None]  # called after every block: a heartbeat
 
 
 class Validation:

@@ -13,16 +13,15 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from engine.config.settings.trainer import TrainerSettings
 from engine.errors import UserError
 from engine.runs.run import Run
 from engine.stages import LEARNING_RATE, LOSS, SPEED
 from engine.training import checkpoint, gradients, health, weights
 from engine.training.checkpoint import Snapshot, TrainState
 
-HEARTBEAT = 1.0  # seconds between two signs of life when steps are slow
+HEARTBEAT = 1.0  # seconds between two progress reports when steps are slow
 
-Evaluate = Callable[[Callable[[], None]], Mapping[str, float]]  # is given what to call now and then: a sign of life
+Evaluate = Callable[[Callable[[], None]], Mapping[str, float]]  # receives a heartbeat to call now and then
 
 
 @dataclass(frozen=True)
@@ -48,20 +47,20 @@ class TrainingCallback(pl.Callback):
 
     def __init__(
         self,
-        module: pl.LightningModule,
-        plan: TrainingPlan,
-        settings: TrainerSettings,
         run: Run,
+        plan: TrainingPlan,
+        report_every: int,
+        module: pl.LightningModule,
         groups: gradients.Groups,
         evaluate: Evaluate,
         positions: Callable[[int], int],
     ) -> None:
         self.module, self.plan, self.run, self.groups = module, plan, run, groups
-        self.evaluate, self.positions, self.every = evaluate, positions, settings.report_every
+        self.evaluate, self.positions, self.every = evaluate, positions, report_every
         self.resumed = checkpoint.newest(run)
         self.state = self.resumed.state if self.resumed else TrainState()
         self.best = self.resumed.best if self.resumed else {}
-        if self.resumed:  # told here, because a training that had reached its last step begins no more
+        if self.resumed:  # reported here: a training at its last step starts no loop
             run.resumed(self.state.step)
         self.stopped = False
         self._on_term = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
@@ -81,7 +80,7 @@ class TrainingCallback(pl.Callback):
     # -- Lightning's hooks, in the order in which they happen ---------------------------------------------------
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Lightning's own answer to SIGTERM talks to the other processes in the middle of a step.
+        # Lightning's SIGTERM handler communicates with the other processes in the middle of a step.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._on_term)
         for group in trainer.optimizers[0].param_groups:
@@ -246,7 +245,7 @@ class TrainingCallback(pl.Callback):
 
 
 def _any(trainer: pl.Trainer, flag: bool) -> bool:
-    """Whether any process says so: all must leave the loop at the same step."""
+    """Whether the flag is set in any process: all must leave the loop at the same step."""
     return trainer.strategy.reduce_boolean_decision(flag, all=False) if trainer.world_size > 1 else flag
 
 

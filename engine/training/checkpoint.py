@@ -1,4 +1,4 @@
-"""Everything a training needs to go on exactly where it was, in one safetensors file per checkpoint.
+"""Checkpoints: all state that exact resuming needs, one safetensors file each.
 
 Tensors lie under ``model.``, ``best.``, ``average.``, ``optimizer.`` and ``random.``, numbers as JSON in the header.
 The two newest files are kept: one that was damaged later (a full disk, a copy cut short) does not cost the run.
@@ -24,7 +24,7 @@ _PATTERN = "step-*.safetensors"
 
 @dataclass
 class TrainState:
-    """What training knows beside its tensors. ``step`` steps are done; the next batch is number ``step``."""
+    """The counters of a training. ``step`` steps are done; the next batch is number ``step``."""
 
     step: int = 0
     best_step: int = 0

@@ -1,4 +1,4 @@
-"""``fit``: train a LightningModule to its best evaluation, reporting all the way. The only file that builds a Trainer.
+"""``fit``: train a LightningModule and keep the weights of its best evaluation. The only file that builds a Trainer.
 
 A training step is called with its number and makes its own batch from it, so there is no loader whose position could be
 lost: going on after step k means calling step k. Lightning drives devices, precision, optimizer and processes.
@@ -44,7 +44,7 @@ def fit(
     groups = {name: group for name, group in groups.items() if len(group)}  # post-norm with a tied output has none
     _check_groups(module, groups)
     run.training_begins(module, plan, groups)
-    callback = TrainingCallback(module, plan, settings, run, groups, evaluate, positions)
+    callback = TrainingCallback(run, plan, settings.report_every, module, groups, evaluate, positions)
     state = callback.state
     run.describe(
         {name: sum(p.numel() for p in group) for name, group in groups.items()},
@@ -103,7 +103,7 @@ def accelerator(settings: TrainerSettings) -> str:
 
 
 def device(settings: TrainerSettings) -> str:
-    """The same as PyTorch says it: "cpu" or "cuda"."""
+    """PyTorch's device string: "cpu", "cuda" or "cuda:<rank>"."""
     if accelerator(settings) == "cpu":
         return "cpu"
     return f"cuda:{rank()}" if settings.devices > 1 else "cuda"
@@ -118,7 +118,7 @@ def _check_groups(module: nn.Module, groups: gradients.Groups) -> None:
 
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """Lightning's hints about hardware and its own use of PyTorch are no news to our users."""
+    """Suppress Lightning's hints about hardware and the warnings that its own use of PyTorch causes."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning.utilities.rank_zero", "pytorch_lightning")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -126,7 +126,7 @@ def _quiet_lightning() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-            # Where Slurm is installed, its launcher says how runs are started: not the library.
+            # Where Slurm is installed, launcher=slurm starts runs: not Lightning.
             warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
             # Frozen parts are meant to stay in evaluation mode.
             warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")

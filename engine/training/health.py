@@ -1,7 +1,7 @@
-"""The watch over a run at work: what its reports say about gradients, gates, progress and speed.
+"""The health monitor: findings about gradients, gates, progress and speed.
 
-Pure functions of reported events (``engine.runs.events``), the same for a stage's own process, for tests over recorded
-streams and for whoever reads a run later. A group is compared with its own past, never with other groups: a new head
+Pure functions of reported events (``engine.runs.events``), for a stage's own process, recorded streams and finished
+runs. A group is compared with its own past, never with other groups: a new head
 beside low-rank adapters has, and should have, a gradient a thousand times theirs.
 
 Letters: E experts. A report is one event of its kind; the thresholds are ``engine.config.settings.health``.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from engine.runs.events import expert_name, number
 from engine.stages import LOSS, SPEED
 
-if TYPE_CHECKING:  # the cockpit reads what is below and needs no writer of runs for it
+if TYPE_CHECKING:
     from engine.config.settings.health import HealthSettings
     from engine.runs.run import Run
 
@@ -47,12 +47,12 @@ class HealthFinding:
 
     code: str
     level: str  # info, warning, error
-    hint: str  # what was seen, its likely cause, the next step
+    hint: str  # the observation, its likely cause, the next step
     groups: tuple[str, ...] = ()
 
 
 def monitor(run: "Run", rules: "HealthSettings") -> None:
-    """From now on, whatever ``run`` reports is watched, and what looks wrong is noted in its summary and events."""
+    """Monitor what ``run`` reports from now on and write the findings into its summary and events."""
     watch = HealthMonitor(rules)
 
     def look(event: Mapping[str, Any]) -> None:
@@ -69,7 +69,7 @@ def not_a_number(what: str, step: int, groups: Iterable[str] = ()) -> HealthFind
 
 @dataclass
 class Baseline:
-    """Numbers that were sound, and the latest ones, which are still to be judged."""
+    """Numbers that were sound, and the latest ones, which are not classified yet."""
 
     window: int
     reports: int
@@ -102,12 +102,12 @@ class Baseline:
 
 
 def all_of(values: Sequence[float | None], count: int, wanted: float | None) -> bool:
-    """Whether the last ``count`` values are there and all ``wanted``: None for no gradient, 0 for none at all."""
+    """Whether the last ``count`` values exist and all equal ``wanted``: None is no gradient, 0 a zero gradient."""
     return len(values) >= count and all(value == wanted for value in list(values)[-count:])
 
 
 class HealthMonitor:
-    """Events in, findings out: each once when it begins, and once more (level info) when it is over."""
+    """Events in, findings out: each once when it begins, and once more (level info) when it ends."""
 
     def __init__(self, rules: "HealthSettings") -> None:
         self.rules = rules
@@ -125,7 +125,7 @@ class HealthMonitor:
         self._dead: dict[tuple[str, int], int] = {}  # layer, expert -> reports in a row
 
     def feed(self, event: Mapping[str, Any]) -> list[HealthFinding]:
-        """What changed with this event. Kinds that say nothing about health are ignored."""
+        """What changed with this event. Other kinds are ignored."""
         self.step = int(event.get("step") or self.step)
         match event["k"]:
             case "schema":
@@ -216,7 +216,7 @@ class HealthMonitor:
 
     def _about(self, code: str, groups: Sequence[str], ratios: Mapping[str, float]) -> HealthFinding:
         worst = [ratios[name] for name in groups if name in ratios]
-        told = {
+        seen = {
             "nan_loss": f"a gradient is not a finite number at step {self.step}",
             "grad_none": f"no gradient reaches it for {self.rules.reports} reports",
             "grad_zero": f"its gradient is exactly zero for {self.rules.reports} reports",
@@ -225,7 +225,7 @@ class HealthMonitor:
             "grad_small": f"its gradient is {min(worst, default=0):.1g} of its own past",
         }
         level = WARNING if code in ("explode", "grad_small") else ERROR
-        return _finding(code, level, told[code], groups)
+        return _finding(code, level, seen[code], groups)
 
     def _gate(self, event: Mapping[str, Any]) -> tuple[list[str], list[HealthFinding]]:
         layer, rules = str(event["layer"]), self.rules
@@ -248,7 +248,7 @@ class HealthMonitor:
         return ["gate_collapse", "dead_expert"], found
 
 
-# A NaN is not among them: nothing that is computed afterwards takes it back.
+# A NaN is not among them: later numbers cannot revoke it.
 _GRADIENT_CODES = ["grad_none", "grad_zero", "still", "explode", "grad_small"]
 
 

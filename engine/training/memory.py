@@ -1,4 +1,4 @@
-"""Memory that does not suffice, told as what to try instead of as a trace."""
+"""Out of memory as an error with a remedy."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ import torch
 
 from engine.errors import UserError
 
-_NO_ROOM = "can't allocate memory"  # how PyTorch's allocator of main memory says so, in a plain RuntimeError
+_NO_ROOM = "can't allocate memory"  # PyTorch's allocator of main memory, in a plain RuntimeError
 
 
 @contextmanager
 def enough(otherwise: Callable[[], UserError]) -> Iterator[None]:
-    """Raises ``otherwise()`` when the device or the machine has no room for what happens inside."""
+    """Raises ``otherwise()`` when device or main memory is exhausted inside the block."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -24,7 +24,7 @@ def enough(otherwise: Callable[[], UserError]) -> Iterator[None]:
 
 
 def smaller(key: str, value: int, what: str) -> UserError:
-    """The error of a setting that says how much is computed at once: half of it is the next try."""
+    """The error of a batch-size setting, whose remedy is half of its value."""
     if value == 1:
         return UserError(f"one {what} does not fit into memory", location=key, remedy="Use shorter prompts or a GPU.")
     return UserError(f"{value} {what}s do not fit into memory at once", location=key, remedy=f"Try {key}={value // 2}.")

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from engine.data.readers.opened import binary, not_decodable
+from engine.data.readers.opened import binary, broken_line, empty_file, no_column, not_decodable
 from engine.data.sources import Source
 from engine.errors import DataError
 from engine.runs.text import clean
@@ -144,7 +144,7 @@ def _explained(source: Source, dialect: Dialect, kinds: Mapping[str, str], reaso
     with binary(source) as file:
         content = file.read()
     if not content.strip():
-        return DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
+        return empty_file(source)
     try:
         decoded = content.decode(dialect.encoding)
     except UnicodeDecodeError:
@@ -155,15 +155,11 @@ def _explained(source: Source, dialect: Dialect, kinds: Mapping[str, str], reaso
         _, names = next(rows)
         missing = [name for name in kinds if name not in names]
         if missing:
-            return DataError(
-                f"there is no column '{missing[0]}'",
-                location=f"{source}:1",
-                remedy=f"Its columns are: {clean(', '.join(names))}. Name them in data.columns, or set data.separator.",
-            )
+            return no_column(missing[0], names, f"{source}:1", ", or set data.separator")
     for number, row in rows:
         problem = _problem(row, names, kinds, dialect.separator)
         if problem:
-            return DataError(problem, location=f"{source}:{number}", remedy="Correct or delete this line.")
+            return broken_line(source, number, problem)
     return DataError(
         f"the file cannot be read: {reason}", location=str(source), remedy="Check data.format and the file."
     )

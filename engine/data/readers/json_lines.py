@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json
 
-from engine.data.readers.opened import binary
+from engine.data.readers.opened import binary, broken_line, empty_file
 from engine.data.sources import Source
 from engine.errors import DataError
 from engine.runs.text import clean
@@ -67,11 +67,7 @@ def _object(source: Source, number: int, line: bytes, loose: bool) -> dict[str, 
                 remedy="Delete this line; if it is the last one, the file was cut short: fetch or copy it again.",
             ) from error
     if not isinstance(found, dict):
-        raise DataError(
-            f"the line is not a JSON object but {clean(text.strip(), 60)}",
-            location=f"{source}:{number}",
-            remedy="Correct or delete this line.",
-        )
+        raise broken_line(source, number, f"the line is not a JSON object but {clean(text.strip(), 60)}")
     return found
 
 
@@ -85,11 +81,9 @@ def _literal(text: str) -> Any:
 
 def _line_by_line(source: Source, schema: pa.Schema | None, loose: bool, reason: str) -> pa.Table:
     """The same from Python's own parser, which names the line of a fault and knows loose lines."""
-    if "Empty JSON file" in reason:
-        raise DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
-    found = list(objects(source, loose))
+    found = [] if "Empty JSON file" in reason else list(objects(source, loose))
     if not found:
-        raise DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
+        raise empty_file(source)
     if schema is None:
         raise DataError(f"the lines differ in kind: {reason}", location=str(source), remedy="Correct the file.")
     columns = {}
@@ -100,11 +94,8 @@ def _line_by_line(source: Source, schema: pa.Schema | None, loose: bool, reason:
             try:
                 values.append(pa.scalar(value, field.type))
             except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-                raise DataError(
-                    f"{field.name} is '{clean(str(value), 60)}', not {KINDS.get(field.type, field.type)}",
-                    location=f"{source}:{number}",
-                    remedy="Correct or delete this line.",
-                ) from error
+                problem = f"{field.name} is '{clean(str(value), 60)}', not {KINDS.get(field.type, field.type)}"
+                raise broken_line(source, number, problem) from error
         columns[field.name] = pa.array([value.as_py() for value in values], field.type)
     return pa.table(columns)
 

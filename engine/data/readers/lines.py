@@ -8,9 +8,8 @@ from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS, ITEM_MAP
 from engine.data.readers.delimited import ID, Dialect, codes, table
 from engine.data.readers.movielens import catalogue_dat
-from engine.data.readers.opened import binary, lines
+from engine.data.readers.opened import binary, broken_line, empty_file, lines
 from engine.data.sources import Source, Sources
-from engine.errors import DataError
 from engine.runs.text import clean
 
 
@@ -33,14 +32,11 @@ def read_sequences(sources: Sources, encodings: tuple[str, ...]) -> Interactions
     empty = np.asarray(pc.equal(pc.utf8_trim_whitespace(text), "")) if len(text) else np.zeros(0, dtype=bool)
     short = np.flatnonzero((lengths < 1) & ~empty)
     if len(short):
-        raise DataError(
-            f"the line '{clean(text[short[0]].as_py(), 60)}' is not 'user item item ...'",
-            location=f"{source}:{short[0] + 1}",
-            remedy="Correct or delete this line.",
-        )
+        problem = f"the line '{clean(text[short[0]].as_py(), 60)}' is not 'user item item ...'"
+        raise broken_line(source, short[0] + 1, problem)
     fields, lengths = fields.filter(pa.array(~empty)), lengths[~empty]
     if not len(fields):
-        raise DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
+        raise empty_file(source)
     users = pc.list_element(fields, 0).dictionary_encode()
     tokens = fields.flatten()
     first = np.zeros(len(tokens), dtype=bool)
@@ -86,10 +82,6 @@ def _pairs(source: Source, encodings: tuple[str, ...]) -> list[tuple[str, str]]:
         if line.strip():
             first, *rest = line.split(maxsplit=1)
             if not rest:
-                raise DataError(
-                    f"the line '{clean(line, 60)}' has an id and nothing else",
-                    location=f"{source}:{number}",
-                    remedy="Correct or delete this line.",
-                )
+                raise broken_line(source, number, f"the line '{clean(line, 60)}' has an id and nothing else")
             result.append((first, rest[0].strip()))
     return result

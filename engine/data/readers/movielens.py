@@ -7,7 +7,7 @@ import pyarrow as pa
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
 from engine.data.readers.delimited import ID, NUMBER, TIME, Dialect, codes, numbers, table, times
-from engine.data.readers.opened import lines
+from engine.data.readers.opened import broken_line, lines
 from engine.data.sources import Source, Sources
 from engine.data.titles import film
 from engine.errors import DataError
@@ -35,7 +35,7 @@ def read_100k(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
 
 
 def read_dat(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
-    """``ratings.dat`` and ``movies.dat``. Films that nobody rated are no items."""
+    """``ratings.dat`` and ``movies.dat``. Films without ratings are not items."""
     names = ("user", "", "item", "", "rating", "", "time")  # '::' gives empty columns between ':'
     dialect = Dialect(":", names, False, encodings[0])
     return _interactions(
@@ -93,11 +93,7 @@ def _fields(source: Source, encodings: tuple[str, ...], separator: str, count: i
 
 
 def _broken(source: Source, number: int, line: str, wanted: str) -> DataError:
-    return DataError(
-        f"the line '{clean(line, 60)}' is not {wanted}",
-        location=f"{source}:{number}",
-        remedy="Correct or delete this line.",
-    )
+    return broken_line(source, number, f"the line '{clean(line, 60)}' is not {wanted}")
 
 
 def _genres(text: str) -> list[str]:

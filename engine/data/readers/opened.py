@@ -1,24 +1,24 @@
-"""Bytes and text of a source file, whatever packs it; every fault has its line."""
+"""Bytes and text of a source file, packed or not, and the errors that readers share; every fault names its line."""
 
 import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, cast
 
 from engine.data.sources import Source
 from engine.errors import DataError
+from engine.runs.text import clean
 
 COPY_AGAIN = "Fetch or copy the file again."
-
-
+CORRECT = "Correct or delete this line."
 BUFFER = 1 << 20  # bytes
 
 
 class _Watched(io.FileIO):
-    """A file that tells how many bytes are read from it."""
+    """A file that reports how many bytes are read from it."""
 
     def __init__(self, source: Source) -> None:
         super().__init__(source.path)
@@ -59,11 +59,7 @@ def binary(source: Source) -> Iterator[IO[bytes]]:
         raise DataError(
             f"the packed file is damaged or cut short ({error})", location=str(source), remedy=COPY_AGAIN
         ) from error
-    except (
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:  # the latter two: how zipfile refuses an encrypted zip
+    except (OSError, NotImplementedError, RuntimeError) as error:  # the latter two: an encrypted zip
         raise DataError(f"the file cannot be read ({error})", location=str(source), remedy=COPY_AGAIN) from error
 
 
@@ -89,6 +85,22 @@ def lines(source: Source, encodings: tuple[str, ...]) -> list[str]:
     """The file's lines; an empty one at the end does not count."""
     result = text(source, encodings).replace("\r\n", "\n").split("\n")
     return result[:-1] if not result[-1] else result
+
+
+def broken_line(source: Source, number: int, problem: str) -> DataError:
+    return DataError(problem, location=f"{source}:{number}", remedy=CORRECT)
+
+
+def empty_file(source: Source) -> DataError:
+    return DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
+
+
+def no_column(name: str, names: Iterable[str], location: str, alternative: str = "") -> DataError:
+    return DataError(
+        f"there is no column '{name}'",
+        location=location,
+        remedy=f"Its columns are: {clean(', '.join(names))}. Name them in data.columns{alternative}.",
+    )
 
 
 def not_decodable(content: bytes, source: Source, encodings: tuple[str, ...]) -> DataError:

@@ -6,7 +6,7 @@ from engine.config.settings.data import ColumnsSettings
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
 from engine.data.readers.delimited import ID, NUMBER, TIME, Dialect, codes, numbers, table, times
-from engine.data.readers.opened import binary, lines
+from engine.data.readers.opened import binary, broken_line, empty_file, lines, no_column
 from engine.data.sources import Source, Sources
 from engine.errors import DataError
 from engine.runs.text import clean
@@ -27,11 +27,7 @@ def read(sources: Sources, columns: ColumnsSettings | None, encodings: tuple[str
         if name in header:
             kinds[f"{name}:{header[name]}"] = kind
         elif needed and name is not None:
-            raise DataError(
-                f"there is no column '{name}'",
-                location=f"{source}:1",
-                remedy=f"Its columns are: {clean(', '.join(header))}. Name them in data.columns.",
-            )
+            raise no_column(name, header, f"{source}:1")
     read = table(source, Dialect("\t", (), False, encodings[0]), kinds)
     by_kind = {kind: read[name] for name, kind in kinds.items() if kind != ID}
     user, item = (read[name] for name, kind in kinds.items() if kind == ID)
@@ -52,7 +48,7 @@ def _header(source: Source) -> dict[str, str]:
     with binary(source) as file:
         first = file.readline().decode("utf-8-sig", errors="replace").rstrip("\r\n")
     if not first:
-        raise DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
+        raise empty_file(source)
     header = dict(field.split(":", 1) for field in first.split("\t") if ":" in field)
     if len(header) != len(first.split("\t")):
         raise DataError(
@@ -70,20 +66,12 @@ def _catalogue(source: Source, wanted: ColumnsSettings, encodings: tuple[str, ..
     for number, line in enumerate(lines(source, encodings)[1:], start=2):
         fields = line.split("\t")
         if len(fields) != len(header):
-            raise DataError(
-                f"the line has {len(fields)} columns instead of {len(header)}",
-                location=f"{source}:{number}",
-                remedy="Correct or delete this line.",
-            )
+            raise broken_line(source, number, f"the line has {len(fields)} columns instead of {len(header)}")
         rows.append(fields)
     title = wanted.title or next((name for name in header if "title" in name or "name" in name), None)
     for name in (wanted.item, title, wanted.text):
         if name is not None and name not in header:
-            raise DataError(
-                f"there is no column '{name}'",
-                location=f"{source}:1",
-                remedy=f"Its columns are: {clean(', '.join(header))}. Name them in data.columns.",
-            )
+            raise no_column(name, header, f"{source}:1")
     others = [wanted.text] if wanted.text else [name for name in header if name not in (wanted.item, title)]
     column = {name: number for number, name in enumerate(header)}
     return Catalogue(

@@ -22,7 +22,7 @@ from engine.data.readers.delimited import (
     time_problem,
     times,
 )  # fmt: skip
-from engine.data.readers.opened import binary
+from engine.data.readers.opened import binary, no_column
 from engine.data.sources import Source, Sources
 from engine.errors import DataError
 from engine.runs.text import clean
@@ -41,7 +41,7 @@ def read(sources: Sources, columns: ColumnsSettings, separator: str | None, enco
     if apart is not None:
         catalogue = _catalogue(_table(apart, {columns.item: ID} | titles, separator, encoding), columns)
     elif titles and len(read):
-        events = np.unique(item, return_index=True)[1]  # the first event of every item tells its title
+        events = np.unique(item, return_index=True)[1]  # the first event of every item gives its title
         catalogue = _catalogue(read.select([columns.item, *titles]).take(pa.array(events)), columns)
     return coded(
         codes(read[columns.user]),
@@ -74,12 +74,7 @@ def _parquet(source: Source, kinds: dict[str, str]) -> pa.Table:
             stored = pq.ParquetFile(file)
             missing = [name for name in kinds if name not in stored.schema_arrow.names]
             if missing:
-                there = clean(", ".join(stored.schema_arrow.names))
-                raise DataError(
-                    f"there is no column '{missing[0]}'",
-                    location=str(source),
-                    remedy=f"Its columns are: {there}. Name them in data.columns.",
-                )
+                raise no_column(missing[0], stored.schema_arrow.names, str(source))
             read = stored.read(list(kinds))
     except pa.ArrowInvalid as error:
         raise DataError(

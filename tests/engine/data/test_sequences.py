@@ -22,3 +22,9 @@ def test_rows_are_read_back_and_know_their_targets(tmp_path: Path) -> None:
     rows.save(tmp_path / "r.safetensors")
     back = Rows.load(tmp_path / "r.safetensors")
     assert len(back) == 2 and back.targets.tolist() == [7, 8]
+
+
+def test_the_latest_items_of_a_history_end_before_its_target_and_are_padded_on_the_left() -> None:
+    rows = Rows(np.array([5, 6, 7, 8], dtype=np.int32), np.array([0, 0, 3]), np.array([3, 1, 3]), np.array([1, 1, 2]))
+    latest = rows.latest(2)
+    assert latest.tolist() == [[6, 7], [0, 5], [0, 0]] and latest.dtype == np.int32

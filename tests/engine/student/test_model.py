@@ -178,12 +178,3 @@ def test_dropout_acts_in_training_and_is_the_same_for_the_same_step(
     assert first == again != other
     module.eval()
     assert module.training_step(3, 0).item() != first
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_both_halves_of_caser_can_learn_from_the_first_step_on(settings: Settings, seed: int) -> None:
-    torch.manual_seed(seed)
-    student = settings(initial=0.02, max_length=50, hidden=64, **VARIANTS["caser"])
-    states = SequenceModel(200, student).eval().user_vectors(torch.randint(1, 201, (40, 12)))
-    vertical = states[:, -64:]
-    assert 0.2 < (vertical > 0).float().mean() < 0.8

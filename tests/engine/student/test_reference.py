@@ -15,8 +15,7 @@ from engine.data.ids import from_zero_based
 from engine.metrics import ranking
 from engine.student.model import SequenceModel
 from engine.student.packed_sequences import ragged
-from engine.student.reference import published_sasrec
-from tests.fixtures.students import PUBLISHED, published
+from tests.fixtures.students import PUBLISHED, published, published_sasrec
 
 GOLDEN = os.environ.get("ENGINE_GOLDEN")
 pytestmark = pytest.mark.skipif(not GOLDEN, reason="ENGINE_GOLDEN does not name the golden vectors")

@@ -36,7 +36,9 @@ def test_100k_is_read_with_all_items_of_its_catalogue(sets: Any) -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
 def test_any_line_end_will_do(sets: Any, end: str) -> None:
     read = hundred(sets, RATINGS.rstrip("\n").replace("\n", end or "\n") + end, ITEMS.replace("\n", end or "\n"))
-    assert len(read) == 3
+    assert sets.events(read) == [("196", "2"), ("186", "1"), ("196", "1")] and read.rating.tolist() == [3, 4, 5]
+    assert read.time.tolist() == [881250949, 891717742, 881250940]
+    assert sets.titles(read) == {"1": "Toy Story", "2": "Il Postino", "3": "unknown"}
 
 
 def test_a_latin_1_catalogue_is_read_as_such(sets: Any) -> None:

@@ -38,26 +38,26 @@ def recommend(options: argparse.Namespace) -> int:
 
 def _side_by_side(entry: Entry, options: argparse.Namespace) -> int:
     from engine.recommend import histories
-    from engine.recommend.panel import TEACHER, Panel, Question
+    from engine.recommend.panel import TEACHER, Panel, RecommendRequest
     from engine.wire import plain
 
     panel = Panel(entry.folder)
     row: int | None = None
     if options.user is not None:
-        row = panel.people.find(options.user)
-        history = panel.people.history(row)
+        row = panel.users.find(options.user)
+        history = panel.users.history(row)
     else:
         history = histories.of_titles(panel.catalogue, options.history).items
-    question = Question(history, row, options.count, not options.show_seen, not options.no_live)
+    question = RecommendRequest(history, row, options.count, not options.show_seen, not options.no_live)
     for name in panel.needs(question):
         if name == TEACHER:
             print("loading the teacher's language model; use --no-live to skip it", file=sys.stderr)
         panel.load(name)
     answer = panel.answer(question)
     if options.json:
-        print(json.dumps({"run": entry.id, "data": panel.data, "split": panel.people.split, **plain(answer)}))
+        print(json.dumps({"run": entry.id, "data": panel.data, "split": panel.users.split, **plain(answer)}))
     else:
-        print("\n".join(table(entry.id, panel.people.split, answer, shutil.get_terminal_size((WIDTH, 24)).columns)))
+        print("\n".join(table(entry.id, panel.users.split, answer, shutil.get_terminal_size((WIDTH, 24)).columns)))
     return 0
 
 

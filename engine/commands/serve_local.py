@@ -18,7 +18,7 @@ from engine.commands.run_ids import run_of
 from engine.errors import UserError
 from engine.jobs.store import Store
 from engine.recommend.histories import of_names
-from engine.recommend.panel import MAKERS, Panel, Question
+from engine.recommend.panel import MAKERS, Panel, RecommendRequest
 from engine.recommend.per_user_gain import ORDERS
 from engine.wire import HeldOutRow, Recommendations, plain
 
@@ -62,7 +62,7 @@ class Server:
         self.panel = panel
         self._send = send
         self._changed = threading.Condition()
-        self._pending: tuple[Any, Question] | None = None  # id and question of the request that waits for models
+        self._pending: tuple[Any, RecommendRequest] | None = None  # id and request that wait for models
 
     # -- requests --------------------------------------------------------------------------------------------------
 
@@ -94,9 +94,9 @@ class Server:
         return {
             "run": panel.run,
             "data": panel.data,
-            "split": panel.people.split,
+            "split": panel.users.split,
             "items": len(panel.catalogue.titles) - 1,
-            "rows": len(panel.people),
+            "rows": len(panel.users),
             "models": {name: panel.run_of(name) for name in MAKERS},
         }
 
@@ -112,15 +112,15 @@ class Server:
             raise UserError(
                 f"there is no order {order!r}", location="order", remedy=f"Orders: row, {', '.join(ORDERS)}."
             )
-        rows = panel.people_by(order, _text(request, "text"))
+        rows = panel.rows_by(order, _text(request, "text"))
         start = _count(request, "start", 0, most=len(rows))
         some = rows[start : start + _count(request, "count", 20)]
         ranks = panel.ranks if order in ORDERS else {}
         found = [
             HeldOutRow(
                 row,
-                panel.people.name(row),
-                events=len(panel.people.history(row)),
+                panel.users.name(row),
+                events=len(panel.users.history(row)),
                 ranks={model: float(ranks[model][row]) for model in MAKERS if model in ranks},
             )
             for row in some
@@ -129,7 +129,7 @@ class Server:
 
     def _recommend(self, given: Any, request: Record) -> None:
         question = self._question(request)
-        unloaded, live = self.panel.needs(question), self.panel.asks_live(question)
+        unloaded, live = self.panel.needs(question), self.panel.asks_teacher_live(question)
         answer = self.panel.answer(question, later=live)
         with self._changed:
             if self._pending is not None:
@@ -138,8 +138,8 @@ class Server:
             self._send({"id": given, "result": plain(answer), "more": self._pending is not None})
             self._changed.notify()
 
-    def _question(self, request: Record) -> Question:
-        users, row = self.panel.people, request.get("row")
+    def _question(self, request: Record) -> RecommendRequest:
+        users, row = self.panel.users, request.get("row")
         if "user" in request:
             row = users.find(_text(request, "user"))
         if row is None:
@@ -149,7 +149,9 @@ class Server:
         else:
             raise UserError(f"there is no row {row!r}", location="row", remedy=f"Rows are 0 to {len(users) - 1}.")
         count = _count(request, "count", 10)
-        return Question(history, row, count, request.get("hide_seen", True) is True, request.get("live", True) is True)
+        return RecommendRequest(
+            history, row, count, request.get("hide_seen", True) is True, request.get("live", True) is True
+        )
 
     # -- the thread that loads -------------------------------------------------------------------------------------
 
@@ -173,7 +175,7 @@ class Server:
                     self.panel.load(name)
             self._continue(given, question, self.panel.answer(question), more=False)
 
-    def _continue(self, given: Any, question: Question, answer: Recommendations, more: bool) -> None:
+    def _continue(self, given: Any, question: RecommendRequest, answer: Recommendations, more: bool) -> None:
         """Send a further line of an answer, unless a newer request has replaced it."""
         with self._changed:
             if self._pending is not None and self._pending[1] is question:

@@ -1,4 +1,4 @@
-"""From ranks to the figures of a table's row: means, their uncertainty, and what the lists of best items look like."""
+"""Metrics from ranks: means with their standard errors, properties of the lists of best items, paired comparisons."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from engine.report.evaluation import NEARER
 
 CUTOFFS = (1, 5, 10, 20)
 COMPARED = ("ndcg@10", "hr@10")
-UNCERTAIN = ("hr@1", "hr@10", "ndcg@10", "mrr")  # metrics whose standard error is told
+UNCERTAIN = ("hr@1", "hr@10", "ndcg@10", "mrr")  # metrics with a standard error
 ALL_ROWS = "all"
 
 
@@ -41,7 +41,7 @@ def means(ranks: NDArray[np.float64]) -> dict[str, float]:
 
 
 def of_lists(measured: Measured, items: int, popularity: NDArray[np.float64]) -> dict[str, float]:
-    """Share of the items that stand in any row's list, and mean popularity percentile of what is listed."""
+    """Coverage: share of items that any list holds. Popularity: mean popularity percentile of the listed items."""
     if measured.lists is None:
         return {}
     listed = measured.lists[measured.lists != ids.PADDING]
@@ -64,10 +64,10 @@ def overlap(one: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.floa
 
 
 def overlaps(results: Sequence[Measured]) -> Iterator[dict[str, Any]]:
-    """How much the lists of every two models have in common, under each protocol that lists items."""
+    """Overlap of the lists of every two models, under each protocol that has lists."""
     listed = [result for result in results if result.lists is not None]
-    for place, one in enumerate(listed):
-        for other in listed[place + 1 :]:
+    for index, one in enumerate(listed):
+        for other in listed[index + 1 :]:
             if (one.split, one.protocol) == (other.split, other.protocol):
                 assert one.lists is not None and other.lists is not None
                 shares = overlap(one.lists, other.lists)
@@ -84,7 +84,7 @@ def overlaps(results: Sequence[Measured]) -> Iterator[dict[str, Any]]:
 
 
 def closer(lists: dict[str, NDArray[np.int32]], samples: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Whether teaching brought the student nearer to its teacher: overlap with the teacher, before and after."""
+    """The student's overlap with the teacher before and after distillation, as a paired comparison."""
     if not lists.keys() >= {"student", "teacher", "distilled"}:
         return
     before, after = (overlap(lists[model], lists["teacher"]) for model in ("student", "distilled"))
@@ -99,13 +99,13 @@ def comparisons(
     seed: int,
     tick: Callable[[int, int], None],
 ) -> Iterator[dict[str, Any]]:
-    """How each model differs from those named before it on the same rows: over all rows and over every slice.
+    """The difference of each model from every model before it, on all rows and on every slice.
 
     Bootstrap interval and sign-flip p-value of the mean difference. Holm's correction holds for the metrics of a pair
-    over all rows, and for its slices: looking into parts does not make the whole less certain.
-    ``tick`` is told how many differences are known, and of how many.
+    over all rows, and separately for its slices, so that slices do not widen the result on all rows.
+    ``tick`` receives the number of computed differences and their total.
     """
-    pairs = [(a, b) for place, a in enumerate(ranks) for b in list(ranks)[place + 1 :]]
+    pairs = [(a, b) for index, a in enumerate(ranks) for b in list(ranks)[index + 1 :]]
     if not pairs:
         return
     values = {model: per_row(own) for model, own in ranks.items()}

@@ -1,6 +1,6 @@
-"""iLoRA's own protocol on the held-out rows: the candidates stand in the teacher's prompt, and it says a title.
+"""iLoRA's generative protocol on the held-out rows: the teacher generates a title for a prompt with the candidates.
 
-Beside what it says stands what it holds likeliest, which is always one of the candidates.
+The most likely candidate is reported beside the generated one.
 
 Letters: R rows, C candidates.
 """
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.data.sequences import Rows
 from engine.evaluate.models import Model
 from engine.evaluate.tables import Row
-from engine.report.evaluation import SAID
+from engine.report.evaluation import GENERATIVE
 from engine.runs.run import Run, Stopped
 from engine.runs.run_files import RunFiles
 from engine.runs.schema import ARTIFACTS
@@ -23,12 +23,12 @@ from engine.teacher.build import build, settings_of
 from engine.teacher.objectives.generate import METRIC, CandidateEvaluation
 
 
-def among(
+def measure(
     folder: Path, splits: dict[str, Rows], drawn: dict[str, NDArray[np.int32]], device: str, run: Run
 ) -> dict[str, dict[str, float]]:
-    """By split, what the teacher of the run at ``folder`` names among the candidates [R, C] that all models rank.
+    """Split -> metrics of the teacher of the run at ``folder`` on the candidates [R, C] that all models rank.
 
-    Nothing for a teacher that scores items and says none, or that is gone. The order in a prompt is drawn once.
+    Empty for a teacher without the ``generate`` objective or without an adapter. The order in a prompt is drawn once.
     """
     adapter = folder / ARTIFACTS / ADAPTER.file
     if not adapter.is_file():
@@ -50,17 +50,17 @@ def among(
     for split, candidates in drawn.items():
         rows = splits[split]
         mixed = np.random.default_rng(settings.seed).permuted(candidates.astype(np.int64), axis=1)
-        spoken, likeliest = (
+        generated, likeliest = (
             CandidateEvaluation(setup, replace(rules, scoring=how), rows, mixed, tick)(tick)
             for how in ("greedy", "likelihood")
         )
-        figures = (spoken[METRIC], spoken[f"{METRIC}_of_valid"], spoken["valid_ratio"], likeliest[METRIC])
-        found[split] = dict(zip(SAID, figures, strict=True))
+        figures = (generated[METRIC], generated[f"{METRIC}_of_valid"], generated["valid_ratio"], likeliest[METRIC])
+        found[split] = dict(zip(GENERATIVE, figures, strict=True))
     return found
 
 
 def add(metrics: list[Row], model: Model, found: dict[str, dict[str, float]]) -> None:
-    """Puts the figures beside the model's ranking of the same candidates."""
+    """Add the metrics to the model's row for the same candidates."""
     for row in metrics:
         if row["model"] == model.name and row["candidates"] != "all":
             row |= found.get(row["split"], {})

@@ -1,6 +1,6 @@
-"""Ranks of the targets of one split by one model, under every protocol at once: each block of scores is made once.
+"""Ranks of the targets of one split by one model, under every protocol; each block of scores is computed once.
 
-Letters: R rows, B rows of a block, n items, K places of a list, C candidates.
+Letters: R rows, B rows of a block, n items, K items of a list, C candidates.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from engine.data.sequences import Rows
 from engine.evaluate.models import Scorer
 from engine.metrics.ranking import average_rank, blocks, history_pairs, target_counts
 
-LIST = 10  # places that coverage and popularity bias look at
+LIST = 10  # items that coverage and popularity bias are computed on
 ALL = "all"  # candidates of a full ranking
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a rank is a rank among."""
+    """The items among which a rank is taken."""
 
     hide_seen: bool  # items of the row's history are left out
     candidates: str  # "all", or how many
@@ -54,7 +54,7 @@ def measure(
 ) -> list[Measured]:
     """Full ranking with and without seen items, and of ``candidates`` [R, C], whose first column is the target.
 
-    ``done`` is told how many rows are ranked. ValueError where a score is not a number.
+    ``done`` receives the number of ranked rows. ValueError where a score is not a number.
     """
     seen = tuple(torch.from_numpy(part).to(device) for part in (rows.items, rows.start, rows.stop))
     targets = torch.from_numpy(rows.targets).long().to(device)
@@ -70,9 +70,9 @@ def measure(
         if candidates is not None:
             chosen = torch.from_numpy(candidates[block]).long().to(device)
             narrow = F.pad(scores.gather(1, chosen), (1, 0), value=-torch.inf)  # a padding column of its own
-            found.append(target_counts(narrow, torch.ones_like(truth)))  # the target stands first behind it
-        for place, (above, equal) in enumerate(found):
-            counts[place, 0, block], counts[place, 1, block] = above.cpu(), equal.cpu()
+            found.append(target_counts(narrow, torch.ones_like(truth)))  # the target is column 1
+        for index, (above, equal) in enumerate(found):
+            counts[index, 0, block], counts[index, 1, block] = above.cpu(), equal.cpu()
         lists[0, block] = best(scores)
         kept = scores.gather(1, truth[:, None])  # a seen target is ranked, so it may be listed too
         scores[pairs] = -torch.inf
@@ -86,5 +86,5 @@ def measure(
 
 def best(scores: Tensor, count: int = LIST) -> NDArray[np.int32]:
     """[B, n + 1] -> [B, K]: the best items, best first; the padding where only minus infinity is left."""
-    values, places = scores.topk(min(count, scores.shape[1] - 1), dim=1)
-    return places.masked_fill(values == -torch.inf, ids.PADDING).int().cpu().numpy()
+    values, items = scores.topk(min(count, scores.shape[1] - 1), dim=1)
+    return items.masked_fill(values == -torch.inf, ids.PADDING).int().cpu().numpy()

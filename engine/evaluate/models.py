@@ -1,4 +1,4 @@
-"""What each model name of ``evaluate.models`` says about rows: popularity, stored scores, or a trained network.
+"""Scorers of the models that an evaluation ranks: popularity, stored scores, or a trained student.
 
 Letters: B rows of a block, n items.
 """
@@ -27,16 +27,16 @@ from engine.student.batches import histories
 from engine.student.model import SequenceModel, load_student
 
 Scorer = Callable[[slice], Tensor]  # rows of the block -> [B, n + 1] scores that the caller may change
-ORACLE_SPLIT = "test"  # the only rows whose scores the demo's generator wrote down
+ORACLE_SPLIT = "test"  # the only rows whose scores the demo's generator stores
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model to be ranked by, and what is known about how it was made."""
+    """A model with its scorers and its training cost."""
 
     name: str
-    scorers: dict[str, Scorer]  # by split; a split that it has no scores for is missing
-    live: bool  # it answers requests, so their time can be taken
+    scorers: dict[str, Scorer]  # by split; a split without scores is missing
+    live: bool  # it scores requests now, so their latency can be measured
     made_by: str = ""  # the run that trained it
     train_seconds: float | None = None
     ms_per_request: float | None = None  # as its own run measured it
@@ -50,7 +50,7 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
         artifact = MODELS[name]
         if artifact is ORACLE:
             if run.has(ORACLE):
-                scorers = {ORACLE_SPLIT: stored(run.input(ORACLE), "scores", device)}
+                scorers = {ORACLE_SPLIT: stored_scores(run.input(ORACLE), "scores", device)}
                 found.append(Model(name, scorers, live=False))
             continue
         path = run.input(artifact)
@@ -58,14 +58,14 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
             by_count = popularity(Sequences.load(path), items, device)
             found.append(Model(name, dict.fromkeys(splits, by_count), live=True))
         elif artifact is TEACHER_HELD_OUT:
-            scorers = {split: answered(path, split, len(rows), device) for split, rows in splits.items()}
+            scorers = {split: teacher_scores(path, split, len(rows), device) for split, rows in splits.items()}
             knowledge = _maker(run, artifact)
             maker = _maker(ReadOnlyRun(knowledge), ADAPTER)
             cost = _facts(knowledge).get("ms_per_request")
             found.append(Model(name, scorers, False, maker.name, _facts(maker).get("train_seconds"), cost))
         else:
             network = load_student(path, device)
-            scorers = {split: trained(network, rows, device) for split, rows in splits.items()}
+            scorers = {split: student_scores(network, rows, device) for split, rows in splits.items()}
             maker = _maker(run, artifact)
             found.append(Model(name, scorers, True, maker.name, _facts(maker).get("train_seconds")))
     return found
@@ -77,7 +77,7 @@ def _maker(run: RunFiles, artifact: Artifact) -> Path:
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    """What a finished run noted about itself."""
+    """Facts in the summary of a finished run."""
     summary = Summary.read(folder)
     return summary.facts if summary else {}
 
@@ -95,8 +95,8 @@ def training_counts(sequences: Sequences, items: int) -> np.ndarray[tuple[int], 
     return np.bincount(sequences.items, minlength=ids.rows(items))
 
 
-def stored(path: Path, key: str, device: str) -> Scorer:
-    """Scores [R, n + 1] that an earlier stage wrote down, read block by block."""
+def stored_scores(path: Path, key: str, device: str) -> Scorer:
+    """Scores [R, n + 1] that an earlier stage stored, read block by block."""
 
     def score(block: slice) -> Tensor:
         with safe_open(path, "pt") as file:
@@ -107,10 +107,10 @@ def stored(path: Path, key: str, device: str) -> Scorer:
     return score
 
 
-def answered(path: Path, split: str, rows: int, device: str) -> Scorer:
+def teacher_scores(path: Path, split: str, rows: int, device: str) -> Scorer:
     """The teacher's scores: its answers to the rows of ``split`` [R, W] times its item table [n + 1, W].
 
-    The answers of a teacher that says titles are grounded instead: the nearer an item's vector, the better.
+    Answers of a generative teacher are grounded instead: the score falls with the distance to the item's vector.
     """
     names = (split, "table", "bias", "items", "liking", "gamma")
     held = {key: value.to(device, torch.float32) for key, value in load_file(path).items() if key in names}
@@ -123,7 +123,7 @@ def answered(path: Path, split: str, rows: int, device: str) -> Scorer:
     return lambda block: score_items(users[block], held["table"], held.get("bias"))
 
 
-def trained(network: SequenceModel, rows: Rows, device: str) -> Scorer:
+def student_scores(network: SequenceModel, rows: Rows, device: str) -> Scorer:
     """A student's scores: the state after the history times the item table."""
     table, bias = network.item_table()
 

@@ -1,4 +1,4 @@
-"""Parts of the test rows for which a model may be better or worse than on the whole.
+"""Slices of the test rows, on which models may differ from the average over all rows.
 
 By the target's popularity: items in order of their training events, the most popular ones that make up the share
 ``head`` of all events are the head, the least popular ones that make up ``tail`` the tail, items never trained on are
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.data import ids
 from engine.data.sequences import Rows
 
-MANY = sys.maxsize  # no history is that long
+MANY = sys.maxsize  # longer than any history
 HEAD, MIDDLE, TAIL, COLD = "head", "middle", "tail", "cold"
 
 

@@ -1,4 +1,4 @@
-"""The ``evaluate`` stage: every model ranks the same held-out rows, once, under every protocol."""
+"""The ``evaluate`` stage: every model ranks the same held-out rows under every protocol."""
 
 import json
 import statistics
@@ -37,11 +37,11 @@ from engine.stages import (
 )
 
 TESTED, SELECTED = "test", "validation"
-REFERENCES = ("popularity", "oracle")  # the floor and the ceiling: never what a run reports
+REFERENCES = ("popularity", "oracle")  # lower and upper bound: never the metrics of a run
 
 
 def run(config: Config, run: Run) -> None:
-    """Rank, then write the tables. Raises Stopped, with nothing written, when the run is asked to stop."""
+    """Rank all rows, then write the tables. Raises Stopped, with no table written, on a stop request."""
     settings = config.evaluate
     device = "cuda" if config.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
     profile = json.loads(run.input(PROFILE).read_text(encoding="utf-8"))
@@ -60,13 +60,12 @@ def run(config: Config, run: Run) -> None:
     times = {model.name: _milliseconds(model, len(splits[TESTED]), settings.timed_requests) for model in ranked}
     masks = slices(splits[TESTED], counts, settings.head, settings.tail, settings.lengths)
     main = Protocol(settings.hide_seen, ALL)
-    about = tables.About(run.info, profile, ranked, times, main)
-    metrics = tables.metrics(about, results, splits, percentiles(counts))
+    facts = tables.TableFacts(run.info, profile, ranked, times, main)
+    metrics = tables.metrics(facts, results, splits, percentiles(counts))
     for model in ranked:
         if MODELS[model.name] is TEACHER_HELD_OUT and drawn:
-            generative.add(
-                metrics, model, generative.among(run.folder.parent / model.made_by, splits, drawn, device, run)
-            )
+            teacher = run.folder.parent / model.made_by
+            generative.add(metrics, model, generative.measure(teacher, splits, drawn, device, run))
     shown = [m for m in results if m.split == TESTED and m.protocol == main]
     ranks = {m.model: m.ranks for m in shown if m.model != "oracle"}
     lists = {m.model: m.lists for m in shown if m.lists is not None}
@@ -89,7 +88,7 @@ def run(config: Config, run: Run) -> None:
 def _candidates(
     settings: EvaluateSettings, splits: dict[str, Rows], items: int, run: Run
 ) -> dict[str, NDArray[np.int32]]:
-    """Candidates [R, C] of every split, written down; none where they are not asked for or there are too few items."""
+    """Candidates [R, C] of every split, written to the run; empty where they are off or items are too few."""
     size, history, seed = settings.candidates, settings.candidate_history, settings.candidate_seed
     if not size:
         return {}
@@ -130,7 +129,7 @@ def _rank(
 
 
 def _milliseconds(model: Model, rows: int, requests: int) -> float | None:
-    """Median time of ranking for one row at a time and naming the best ten; None where no model answers."""
+    """Median time of one request: scores of one row and the best ten items. None for a model that is not live."""
     if not model.live:
         return model.ms_per_request
     if not requests:
@@ -144,9 +143,9 @@ def _milliseconds(model: Model, rows: int, requests: int) -> float | None:
 
 
 def _report(run: Run, metrics: list[tables.Row], profile: dict[str, Any]) -> None:
-    """The stage's metrics are those of the last trained model on the way from student to distilled, on test rows.
+    """Report the test metrics of the last trained model in the order of ``MODELS`` as the metrics of the run.
 
-    Always the same one for the same list of models: runs side by side are then about the same thing.
+    The choice depends on the list of models alone, so that runs can be compared.
     """
     names = [metric.name for metric in STAGES["evaluate"].metrics]
     shown = {(row["model"], row["split"]): row for row in metrics if row["main"]}

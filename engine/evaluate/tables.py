@@ -1,4 +1,4 @@
-"""The tables that an evaluation leaves behind: one row per model and protocol, per slice, and the rank of every row."""
+"""The tables of an evaluation: metrics by model and protocol, by slice, and the rank of every row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class About:
-    """What every row of the metrics table says beside its figures."""
+class TableFacts:
+    """Columns of the metrics table besides the metrics."""
 
     info: RunInfo
     profile: dict[str, Any]
@@ -33,34 +33,34 @@ class About:
 
 
 def metrics(
-    about: About, results: Sequence[Measured], splits: dict[str, Rows], popularity: NDArray[np.float64]
+    facts: TableFacts, results: Sequence[Measured], splits: dict[str, Rows], popularity: NDArray[np.float64]
 ) -> list[Row]:
-    """One row per model, split and protocol; ``main`` marks the protocol that the settings ask for."""
-    made = {model.name: model for model in about.models}
+    """One row per model, split and protocol; ``main`` marks the protocol of the settings."""
+    made = {model.name: model for model in facts.models}
     hashes = {split: targets_hash(rows) for split, rows in splits.items()}
     order = {True: 0, False: 1}
     rows = [
         {
-            "experiment": about.info.experiment,
-            "run": about.info.id,
+            "experiment": facts.info.experiment,
+            "run": facts.info.id,
             "made_by": made[result.model].made_by,
-            "data": about.profile["name"],
+            "data": facts.profile["name"],
             "split": result.split,
-            "split_rule": about.profile["split"],
-            "seed": about.info.seed,
+            "split_rule": facts.profile["split"],
+            "seed": facts.info.seed,
             "model": result.model,
             "rows": len(result.ranks),
-            "users": about.profile["users"],
-            "items": about.profile["items"],
+            "users": facts.profile["users"],
+            "items": facts.profile["items"],
             "hide_seen": result.protocol.hide_seen,
             "candidates": result.protocol.candidates,
-            "main": result.protocol == about.main,
+            "main": result.protocol == facts.main,
             **means(result.ranks),
-            **of_lists(result, about.profile["items"], popularity),
+            **of_lists(result, facts.profile["items"], popularity),
             "ties": float((result.tied > 0).mean()),
             "targets_hash": hashes[result.split],
             "train_seconds": made[result.model].train_seconds,
-            "ms_per_request": about.milliseconds[result.model],
+            "ms_per_request": facts.milliseconds[result.model],
         }
         for result in results
     ]
@@ -69,7 +69,7 @@ def metrics(
 
 
 def by_slice(results: Sequence[Measured], slices: dict[str, NDArray[np.bool_]]) -> list[Row]:
-    """The same figures for the rows of every slice."""
+    """The same metrics on every slice."""
     return [
         {
             "model": result.model,

@@ -1,6 +1,6 @@
-"""Held-out people: their histories, and what they really chose next.
+"""Held-out rows of users: the history, and the item that came next.
 
-An evaluation shows its test rows, because it alone may open them; any other run shows its validation rows.
+An evaluation gives its test rows, which only an evaluation may open; any other run gives its validation rows.
 Letters: R rows, n items.
 """
 
@@ -22,7 +22,7 @@ from engine.stages import TEST, USERS, VALIDATION
 
 
 @dataclass(frozen=True)
-class People:
+class HeldOutUsers:
     """Row r belongs to the user ``raw[rows.users[r]]``; a user may have several rows."""
 
     split: str  # "test" or "validation"
@@ -64,14 +64,14 @@ class People:
         if not text:
             yield from range(len(users))
             return
-        places = [self.raw[user].find(text) for user in users]
-        yield from (row for row, place in enumerate(places) if place == 0)
-        yield from (row for row, place in enumerate(places) if place > 0)
+        positions = [self.raw[user].find(text) for user in users]
+        yield from (row for row, position in enumerate(positions) if position == 0)
+        yield from (row for row, position in enumerate(positions) if position > 0)
 
 
-def held_out(folder: Path, runs: dict[str, Path]) -> People:
-    """The people whom the run at ``folder`` may look at; ``runs`` is its lineage."""
+def held_out(folder: Path, runs: dict[str, Path]) -> HeldOutUsers:
+    """The held-out rows that the run at ``folder`` may read; ``runs`` is its lineage."""
     run = RunFiles(folder)  # opens what the run's own stage declared, and nothing else
     tested = TEST in run.stage.needs
     rows = Rows.load(run.input(TEST if tested else VALIDATION))
-    return People("test" if tested else "validation", rows, column(made(runs, USERS), "raw"))
+    return HeldOutUsers("test" if tested else "validation", rows, column(made(runs, USERS), "raw"))

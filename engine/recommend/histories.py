@@ -1,4 +1,4 @@
-"""Histories of anybody, from titles or a file of users: what a person writes becomes item ids.
+"""Histories from titles or a file of users, as item ids.
 
 Letters: E events, U users.
 """
@@ -19,7 +19,7 @@ from engine.runs.text import clean
 
 @dataclass(frozen=True)
 class Histories:
-    """User u has seen ``items[offsets[u]:offsets[u + 1]]``, oldest first. ``unknown``: what no item was found for."""
+    """User u has seen ``items[offsets[u]:offsets[u + 1]]``, oldest first. ``unknown``: names without an item."""
 
     users: list[str]
     items: NDArray[np.int32]  # [E]
@@ -39,7 +39,7 @@ def of_titles(catalogue: Titles, names: Sequence[str], user: str = "you") -> His
 
 
 def of_names(catalogue: Titles, names: object) -> NDArray[np.int32]:
-    """Item ids of a list that a program sent: ids as numbers, titles or raw ids as texts. DataError for any other."""
+    """Item ids of a list from JSON: ids as numbers, titles or raw ids as texts. DataError for anything else."""
     if not isinstance(names, list):
         raise DataError("a history must be a list of item ids or titles", location="history")
     items = []
@@ -58,7 +58,7 @@ def of_names(catalogue: Titles, names: object) -> NDArray[np.int32]:
 def read_histories(path: Path, catalogue: Titles) -> Histories:
     """Histories from lines ``user,item``: a title or raw id each, oldest first; a first line ``user,...`` is a header.
 
-    Items that are not found are told in ``unknown`` and left out, and so are users of whom none is left.
+    Items that are not found are listed in ``unknown`` and left out, as are users without a known item.
     """
     seen: dict[str, list[int]] = {}
     unknown: list[str] = []

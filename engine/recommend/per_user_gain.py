@@ -1,4 +1,4 @@
-"""Which held-out rows a model ranks better or worse than the baseline, by the ranks that an evaluation wrote down.
+"""Which held-out rows a model ranks better or worse than the baseline, by the ranks that an evaluation stored.
 
 Letters: R rows. Without torch.
 """
@@ -27,7 +27,9 @@ def evaluated_ranks(folder: Path) -> dict[str, Ranks]:
     path = folder / ARTIFACTS / ROW_RANKS.file
     if not path.is_file():
         raise RunError(
-            "only an evaluation knows who gained and who lost", location=folder.name, remedy="Choose an evaluate run."
+            "only an evaluation has the ranks by which users gain or lose",
+            location=folder.name,
+            remedy="Choose an evaluate run.",
         )
     table = pq.ParquetFile(path).read(columns=["model", "split", "candidates", "hide_seen", "row", "rank"])
     fits = pc.and_(pc.equal(table["split"], "test"), pc.and_(table["hide_seen"], pc.equal(table["candidates"], "all")))
@@ -40,7 +42,7 @@ def evaluated_ranks(folder: Path) -> dict[str, Ranks]:
 
 
 def compared(ranks: dict[str, Ranks]) -> str:
-    """The model whose gain over the baseline is told. RunError where there are not both."""
+    """The model whose gain over the baseline is computed. RunError where one of both is missing."""
     model = next((model for model in COMPARED if model in ranks and BASELINE in ranks), None)
     if model is None:
         raise RunError(
@@ -51,6 +53,6 @@ def compared(ranks: dict[str, Ranks]) -> str:
 
 
 def order(ranks: dict[str, Ranks], which: str) -> NDArray[np.int64]:
-    """Rows by what the compared model gains in 1/rank over the baseline: the most gained, or the most lost, first."""
+    """Rows sorted by the gain in 1/rank of the compared model over the baseline, largest gain or loss first."""
     gain = 1 / ranks[compared(ranks)] - 1 / ranks[BASELINE]
     return np.argsort(-gain if which == GAINED else gain, kind="stable")

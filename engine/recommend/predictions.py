@@ -1,4 +1,4 @@
-"""What a model tells of one history, and the teacher's answers as they were written down. Without torch.
+"""The prediction of a model for one history, and the teacher's stored answers. Without torch.
 
 Letters: n items, E experts, R rows, W width of an answer.
 """
@@ -27,21 +27,21 @@ class Prediction:
     gates: NDArray[np.float32] | None = None
 
 
-Teller = Callable[[NDArray[np.int32]], Prediction]  # item ids of a history, oldest first
+Predictor = Callable[[NDArray[np.int32]], Prediction]  # item ids of a history, oldest first
 
 
-ANSWERED_BY = {"table", "bias", "items", "liking", "gamma"}  # what scores are made of beside an answer
+ITEM_SIDE = {"table", "bias", "items", "liking", "gamma"}  # tensors that turn an answer into scores
 
 
-class Answered:
-    """The teacher's answers to the held-out rows of one split, read from its knowledge row by row."""
+class StoredAnswers:
+    """The teacher's answers to the held-out rows of one split, read row by row from its knowledge."""
 
     def __init__(self, runs: dict[str, Path], split: str, rows: int) -> None:
         self._path, self._gates, self._split = made(runs, TEACHER_HELD_OUT), made(runs, GATE_WEIGHTS), split
         try:
             with safe_open(self._path, "np") as file:
                 names = set(file.keys())
-                held = {name: file.get_tensor(name).astype(np.float32) for name in names & ANSWERED_BY}
+                held = {name: file.get_tensor(name).astype(np.float32) for name in names & ITEM_SIDE}
                 answered = file.get_slice(split).get_shape()[0]
             self._held = held
         except (SafetensorError, OSError) as error:
@@ -59,11 +59,11 @@ class Answered:
 
     @property
     def grounding(self) -> tuple[NDArray[np.float32] | None, float]:
-        """Liking [n + 1] and gamma by which generated answers are grounded; (None, 0) where there are none."""
+        """Popularity [n + 1] and gamma that ground generated answers; (None, 0) for a teacher that ranks items."""
         return self._held.get("liking"), float(self._held.get("gamma", 0.0))
 
     def __call__(self, row: int) -> Prediction:
-        """What it said after the history of a row."""
+        """The prediction after the history of a row."""
         with safe_open(self._path, "np") as file:
             answer = file.get_slice(self._split)[row].astype(np.float32)  # [W]
         if "items" in self._held:

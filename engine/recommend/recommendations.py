@@ -18,7 +18,7 @@ from engine.data.catalogue import column, titles
 from engine.metrics.ranking import blocks, history_pairs, score_items
 from engine.recommend.histories import Histories
 from engine.recommend.lineage import lineage, made
-from engine.recommend.predictions import Prediction, Teller
+from engine.recommend.predictions import Prediction, Predictor
 from engine.recommend.titles import Titles
 from engine.report.csv_files import write_rows
 from engine.runs.files import refused
@@ -32,7 +32,7 @@ TRAINED = (DISTILLED_MODEL, STUDENT_MODEL)  # the better one first
 
 @dataclass(frozen=True)
 class Recommender:
-    """A trained model and the catalogue that it speaks of."""
+    """A trained model and its catalogue."""
 
     name: str  # the run that trained it
     model: SequenceModel
@@ -40,24 +40,24 @@ class Recommender:
 
 
 def load(folder: Path, device: str = "cpu") -> Recommender:
-    """The last student that was trained on the way to a run: the distilled one where there is one."""
+    """The last student that a run was made from: the distilled one where there is one."""
     runs = lineage(folder)
     artifact = next((artifact for artifact in TRAINED if artifact.stage in runs), STUDENT_MODEL)
     model, items = load_student(made(runs, artifact), device), made(runs, ITEMS)
     return Recommender(runs[artifact.stage].name, model, Titles(titles(items), ["", *column(items, "raw")]))
 
 
-def scorer(path: Path, device: str = "cpu") -> Teller:
-    """What the student at ``path`` scores after one history."""
+def student_predictor(path: Path, device: str = "cpu") -> Predictor:
+    """The student at ``path`` as a function of one history."""
     model = load_student(path, device)
     table, bias = model.item_table()
 
     @torch.no_grad()
-    def tell(history: NDArray[np.int32]) -> Prediction:
+    def predict(history: NDArray[np.int32]) -> Prediction:
         one = Histories([""], history, np.array([0, len(history)]), [])
         return Prediction(score_items(vectors(model, one, device), table, bias)[0].float().cpu().numpy())
 
-    return tell
+    return predict
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The teacher asked on the spot: the frozen language model, the adapter and the frozen student, put together once.
+"""The teacher as a function of one history: frozen language model, adapter and frozen student, built once.
 
 Letters: E experts, n items, W width of an answer.
 """
@@ -23,12 +23,12 @@ from engine.teacher.prompting.spans import heldout_spans
 
 
 class LiveTeacher:
-    """Answers one history at a time, as the knowledge stage would."""
+    """Computes the answer to one history as the knowledge stage does."""
 
     def __init__(
         self, folder: Path, device: str = "cpu", popularity: NDArray[np.float32] | None = None, gamma: float = 0.0
     ) -> None:
-        """``folder`` is the teacher's run; ``liking`` [n + 1] and ``gamma`` are as its knowledge grounds answers.
+        """``folder`` is the teacher's run; ``popularity`` [n + 1] and ``gamma`` are as its knowledge grounds answers.
 
         RunError where something it was made from is gone.
         """
@@ -44,26 +44,26 @@ class LiveTeacher:
         self._device = device
         self._built = build(self._trained, run, device)
         self._built.teacher.load(adapter)
-        asking = config.load().knowledge  # of one history at a time: nothing in it changes the answer
+        settings = config.load().knowledge  # of one history at a time: nothing in it changes the answer
         if self._trained.objective == "rank":
-            self._way = catalogue_scorer(self._built, asking)
+            self._scorer = catalogue_scorer(self._built, settings)
         else:
             text, about = load_file(run.input(TEXT_VECTORS))["vectors"], config.tree_at(folder / CONFIG)["backbone"]
             liked = None if popularity is None else torch.from_numpy(popularity)
-            self._way = generative_scorer(
-                self._built, asking, text, about["pooling"], about["text_tokens"], liked, gamma
+            self._scorer = generative_scorer(
+                self._built, settings, text, about["pooling"], about["text_tokens"], liked, gamma
             )
 
     @torch.no_grad()
     def __call__(self, history: NDArray[np.int32]) -> Prediction:
         """Scores [n + 1] and expert weights [E] after a history, which must hold an item."""
         one = Rows(history, np.zeros(1, dtype=np.int64), np.array([len(history)]), np.zeros(1, dtype=np.int64))
-        state = self._built.student.after_rows(one, self._device, _alive)
-        questions = heldout_spans(one, self._trained.history + 1)
-        queries, gates = self._way.queries(questions, state, np.zeros(1, dtype=np.int64), _alive)
-        scores = self._way.scores(queries.to(self._device))[0]
+        state = self._built.student.after_rows(one, self._device, _no_progress)
+        spans = heldout_spans(one, self._trained.history + 1)
+        queries, gates = self._scorer.queries(spans, state, np.zeros(1, dtype=np.int64), _no_progress)
+        scores = self._scorer.scores(queries.to(self._device))[0]
         return Prediction(scores.float().cpu().numpy(), gates[0].float().numpy())
 
 
-def _alive() -> None:
-    """Nobody waits for a sign of life."""
+def _no_progress() -> None:
+    """No progress is reported."""

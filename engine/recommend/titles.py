@@ -1,4 +1,4 @@
-"""Finding the item that a person means: by title, by raw id, or the titles that come closest.
+"""Search for items: by title, by raw id, or by the most similar titles.
 
 Closeness is Dice's coefficient of letter triples, then ``difflib`` among the closest few. Letters: n items, G triples.
 """
@@ -31,7 +31,7 @@ def plain(title: str) -> str:
 
 
 class Titles:
-    """A catalogue that can be asked. ``titles`` and ``raw`` hold '' for the padding, then items 1..n."""
+    """A searchable catalogue. ``titles`` and ``raw`` hold '' for the padding, then items 1..n."""
 
     def __init__(self, titles: Sequence[str], raw: Sequence[str]) -> None:
         self.titles, self.raw = titles, raw
@@ -41,10 +41,10 @@ class Titles:
         for item, text in enumerate(self._plain):
             if item != ids.PADDING:
                 self._by_title[text].append(item)
-        self._spoken = [f" {text}" for text in self._plain]  # a blank before every word
+        self._words = [f" {text}" for text in self._plain]  # a blank before every word
 
     def prepare(self) -> None:
-        """Do now what the first misspelt title would wait for."""
+        """Build the index for misspelt titles now instead of at the first one."""
         _ = self._sieve
 
     @cached_property
@@ -66,23 +66,23 @@ class Titles:
         return [self._by_raw[text.strip()]] if text.strip() in self._by_raw else []
 
     def complete(self, text: str, count: int) -> list[int]:
-        """Items that a person who has typed this far may mean: the title itself, titles that begin so, titles in which
-        every typed word begins a word, shorter ones first; then the nearest ones."""
+        """Completions of a partly typed title: the title itself, titles with this start, titles in which every typed
+        word starts a word, shorter ones first; then the most similar ones."""
         words = [f" {word}" for word in plain(text).split()]
         found = dict.fromkeys(self.named(text))
         if words:
             whole = "".join(words)
-            begun = [item for item, title in enumerate(self._spoken) if words[0] in title]
+            begun = [item for item, title in enumerate(self._words) if words[0] in title]
             for word in words[1:]:
-                begun = [item for item in begun if word in self._spoken[item]]
-            begun.sort(key=lambda item: (not self._spoken[item].startswith(whole), len(self._spoken[item])))
+                begun = [item for item in begun if word in self._words[item]]
+            begun.sort(key=lambda item: (not self._words[item].startswith(whole), len(self._words[item])))
             found |= dict.fromkeys(begun[:count])
         if len(found) < count:
             found |= dict.fromkeys(self.nearest(text, count))
         return list(found)[:count]
 
     def nearest(self, text: str, count: int = 3) -> list[int]:
-        """Items whose titles come closest, best first; none where nothing is alike."""
+        """Items with the most similar titles, best first; none where no title is similar."""
         wanted = plain(text)
         _, buckets = _triples([wanted])
         buckets = np.unique(buckets)
@@ -112,7 +112,7 @@ class _Sieve:
 
 
 def _triples(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Place of the text [G] and bucket [G] of every three neighbouring letters; texts stand between two spaces each."""
+    """Index of the text [G] and bucket [G] of every three neighbouring letters; texts stand between two spaces each."""
     text = "".join(f"  {text}  " for text in texts)
     joined = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32).astype(np.int64)
     lengths = np.array([len(text) + 4 for text in texts], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""The result table of an evaluation as plain text of 80 columns: every figure beside its protocol and its uncertainty.
+"""The result table of an evaluation as plain text of 80 columns: metrics with their protocol and uncertainty.
 
 Reads the CSV files of a run and needs nothing but the standard library.
 """
@@ -15,8 +15,8 @@ from engine.runs.text import clean
 from engine.stages import COMPARISONS, METRICS_TABLE, MODELS, SLICES_TABLE, Artifact
 
 WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
-SAID = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of the metrics table
-NEARER = "overlap with teacher"  # a comparison's metric: share of first items that a student has in common with it
+GENERATIVE = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of generative evaluation
+NEARER = "overlap with teacher"  # metric of a comparison: share of a model's first items that the teacher lists too
 
 Row = dict[str, str]
 
@@ -24,7 +24,7 @@ Row = dict[str, str]
 def render(folder: Path) -> str:
     """The table of the finished evaluation at ``folder``."""
     metrics = read(folder, METRICS_TABLE)
-    tested = sorted((row for row in metrics if row["split"] == "test"), key=_place)
+    tested = sorted((row for row in metrics if row["split"] == "test"), key=_order)
     main = [row for row in tested if row["main"] == "true"]
     full = [row for row in tested if row["main"] != "true" and row["candidates"] == "all"]
     few = [row for row in tested if row["candidates"] != "all"]
@@ -46,7 +46,7 @@ def render(folder: Path) -> str:
             "",
             f"ranked among {few[0]['candidates']} candidates (the target and {negatives} fixed random negatives):",
             *_block(few, ("hr@1", "ndcg@10"), ("mrr",)),
-            *(_said(row) for row in few if row.get("valid_ratio")),
+            *(_generative(row) for row in few if row.get("valid_ratio")),
         ]
     lines += ["", *_slices(read(folder, SLICES_TABLE), head), "", f"± {Z} standard errors: the 95 % interval over rows"]
     compared = read(folder, COMPARISONS)
@@ -54,9 +54,9 @@ def render(folder: Path) -> str:
     return "\n".join([*lines, *([""] if verdicts else []), *verdicts])
 
 
-def _said(row: Row) -> str:
-    """What a teacher that says titles named itself when the candidates stood in its prompt."""
-    right, valid, ratio, likeliest = (float(row[name]) for name in SAID)
+def _generative(row: Row) -> str:
+    """Generative evaluation of a teacher: it names one of the candidates in its prompt."""
+    right, valid, ratio, likeliest = (float(row[name]) for name in GENERATIVE)
     return (
         f"{row['model']} in its own words: hr@1 {right:.4f} ({valid:.4f} of valid answers, valid ratio {ratio:.4f}),\n"
         f"  by the likeliest title {likeliest:.4f}"
@@ -94,7 +94,7 @@ def _block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str], cost
 def _slices(rows: list[Row], main: Row, metric: str = "ndcg@10") -> list[str]:
     """One line per part of the rows, one column per model."""
     shown = [row for row in rows if (row["hide_seen"], row["candidates"]) == (main["hide_seen"], main["candidates"])]
-    models = list(dict.fromkeys(row["model"] for row in sorted(shown, key=_place)))
+    models = list(dict.fromkeys(row["model"] for row in sorted(shown, key=_order)))
     value = {(row["slice"], row["model"]): fixed(float(row[metric])) for row in shown}
     counts = {row["slice"]: row["rows"] for row in shown}
     cells = [
@@ -104,7 +104,7 @@ def _slices(rows: list[Row], main: Row, metric: str = "ndcg@10") -> list[str]:
 
 
 def _verdicts(rows: list[Row], metric: str = "ndcg@10") -> Iterator[str]:
-    """A sentence per model against the student, or against popularity where there is none; and against the teacher."""
+    """A sentence per model against the student (popularity where there is none) and against the teacher."""
     found = {(row["model"], row["baseline"], row["slice"]): row for row in rows if row["metric"] == metric}
     known = {name for model, baseline, _ in found for name in (model, baseline)}
     for model, baseline in dict.fromkeys((model, baseline) for model, baseline, _ in found):
@@ -131,7 +131,7 @@ def _verdicts(rows: list[Row], metric: str = "ndcg@10") -> Iterator[str]:
 
 
 def _nearer(rows: list[Row]) -> Iterator[str]:
-    """What the lists of the students have in common with the teacher's, before and after distilling."""
+    """Overlap of the students' lists with the teacher's, before and after distillation."""
     for row in rows:
         if row["metric"] == NEARER:
             before, points = 100 * float(row["baseline value"]), 100 * float(row["difference"])
@@ -143,8 +143,8 @@ def _nearer(rows: list[Row]) -> Iterator[str]:
             yield from wrapped(text)
 
 
-def _place(row: Row) -> int:
-    """Floor first, ceiling last."""
+def _order(row: Row) -> int:
+    """Position of a model in the tables: popularity first, oracle last."""
     return len(MODELS) if row["model"] == "oracle" else list(MODELS).index(row["model"])
 
 

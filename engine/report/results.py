@@ -1,4 +1,4 @@
-"""Finished evaluations as one table: a row per model and run, with the settings in which the runs differ."""
+"""Finished evaluations as one table: a row per model and run, with the settings that differ between the runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +22,8 @@ TEXTS = {"experiment", "run", "made_by", "data", "split", "split_rule", "model",
 def rows(folders: Sequence[Path], every: bool = False) -> list[dict[str, Any]]:
     """One row per model of the evaluations at ``folders``: test rows under the main protocol, or ``every`` one.
 
-    After the figures come the settings that are not the same in all of these runs. Texts are cleaned, numbers are
-    numbers, what a model does not have is None.
+    After the metrics come the settings that differ between these runs. Texts are cleaned, numbers are numbers,
+    missing values are None.
     """
     settings = [settings_of(folder) for folder in folders]
     different = differing(settings)
@@ -48,7 +48,7 @@ def write_csv(rows: Sequence[dict[str, Any]], file: IO[str]) -> int:
 
 
 def text(rows: Sequence[dict[str, Any]]) -> str:
-    """The table for a terminal: the protocol in a line of its own above the rows that share it."""
+    """The table for a terminal: each protocol above the rows that share it."""
     blocks: dict[str, list[list[str]]] = {}
     for row in rows:
         blocks.setdefault(protocol(row), []).append(
@@ -67,7 +67,7 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def protocol(row: dict[str, Any]) -> str:
-    """Under which rules the figures of a row were taken, in a line."""
+    """The protocol of a row in one line."""
     return (
         f"{row['data']}: {row['users']:,} users, {row['items']:,} items, {row['rows']:,} {row['split']} rows "
         f"({row['split_rule']}), seen items {'hidden' if row['hide_seen'] else 'not hidden'}, "

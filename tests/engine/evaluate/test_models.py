@@ -26,7 +26,7 @@ def test_popularity_scores_every_row_by_training_events(sequences: Sequences) ->
 def test_stored_scores_are_read_by_block_and_their_padding_never_wins(tmp_path: Path) -> None:
     scores = np.random.default_rng(0).random((9, 5)).astype(np.float16)
     save_file({"scores": scores}, tmp_path / "oracle.safetensors")
-    block = models.stored(tmp_path / "oracle.safetensors", "scores", "cpu")(slice(4, 7))
+    block = models.stored_scores(tmp_path / "oracle.safetensors", "scores", "cpu")(slice(4, 7))
     assert block.dtype == torch.float32
     assert block[:, 1:].tolist() == scores[4:7, 1:].astype(np.float32).tolist()
     assert block[:, 0].tolist() == [-torch.inf] * 3
@@ -38,12 +38,12 @@ def test_the_teacher_scores_by_its_answers_to_the_rows_of_a_split(tmp_path: Path
     parts = {"validation": draw.random((4, 3)), "test": draw.random((9, 3)), "table": draw.random((6, 3))}
     parts |= {"bias": draw.random(6)} if biased else {}
     save_file({name: part.astype(np.float32) for name, part in parts.items()}, tmp_path / "held_out.safetensors")
-    block = models.answered(tmp_path / "held_out.safetensors", "test", 9, "cpu")(slice(4, 7))
+    block = models.teacher_scores(tmp_path / "held_out.safetensors", "test", 9, "cpu")(slice(4, 7))
     expected = parts["test"][4:7] @ parts["table"].T + (parts["bias"] if biased else 0.0)
     assert block[:, 1:].numpy() == pytest.approx(expected[:, 1:], abs=1e-6)
     assert (block[:, 0] == -torch.inf).all()
     with pytest.raises(ValueError, match="answers 9 test rows, but there are 10"):
-        models.answered(tmp_path / "held_out.safetensors", "test", 10, "cpu")
+        models.teacher_scores(tmp_path / "held_out.safetensors", "test", 10, "cpu")
 
 
 def test_a_trained_model_scores_by_its_latest_items_its_table_and_its_bias(held_out: Rows) -> None:
@@ -55,7 +55,7 @@ def test_a_trained_model_scores_by_its_latest_items_its_table_and_its_bias(held_
         return torch.stack([history[:, 0], history.sum(dim=1)], dim=1).float()
 
     network: Any = SimpleNamespace(max_length=3, user_vectors=user_vectors, item_table=lambda: (table, bias))
-    block = models.trained(network, held_out, "cpu")(slice(2, 4))
+    block = models.student_scores(network, held_out, "cpu")(slice(2, 4))
     for row in (2, 3):
         latest = held_out.items[held_out.stop[row] - 3 : held_out.stop[row]].tolist()
         assert read[0][row - 2].tolist() == latest

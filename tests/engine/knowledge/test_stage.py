@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from engine.cli import main
 from engine.config import read
 from engine.data.sequences import Rows, Sequences
-from engine.evaluate.models import answered
+from engine.evaluate.models import teacher_scores
 from engine.knowledge import inference
 from engine.knowledge.rankings import Rankings, top_items
 from engine.metrics import ranking
@@ -220,7 +220,9 @@ def test_a_teacher_that_generates_titles_is_trained_and_grounded(generative: Any
     held_out = load_file(generative.made("knowledge", TEACHER_HELD_OUT))
     assert held_out["items"].shape == (81, held_out["validation"].shape[1])
     assert float(held_out["gamma"]) in (0.0, 1.0, 30.0)
-    scores = answered(generative.made("knowledge", TEACHER_HELD_OUT), "validation", len(held_out["validation"]), "cpu")
+    scores = teacher_scores(
+        generative.made("knowledge", TEACHER_HELD_OUT), "validation", len(held_out["validation"]), "cpu"
+    )
     rows = Rows.load(generative.made("data", VALIDATION))
     seen = tuple(torch.from_numpy(part.astype(np.int64)) for part in (rows.items, rows.start, rows.stop))
     every = slice(0, len(rows))

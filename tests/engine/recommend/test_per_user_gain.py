@@ -35,10 +35,10 @@ def test_the_ranks_are_those_of_the_evaluations_main_table(seven_stages: Path) -
 
 def test_only_an_evaluation_can_order_its_users(seven_stages: Path) -> None:
     with pytest.raises(RunError, match="only an evaluation"):
-        Panel(seven_stages / "student").people_by(GAINED, "")
+        Panel(seven_stages / "student").rows_by(GAINED, "")
     panel = Panel(seven_stages / "evaluate")
-    rows = panel.people_by(GAINED, "1")
-    assert sorted(rows) == sorted(panel.people.search("1"))
+    rows = panel.rows_by(GAINED, "1")
+    assert sorted(rows) == sorted(panel.users.search("1"))
     gains = 1 / panel.ranks["distilled"] - 1 / panel.ranks["student"]
     assert gains[rows].tolist() == sorted(gains[rows].tolist(), reverse=True)
-    assert panel.people_by("row", "") == list(range(60))
+    assert panel.rows_by("row", "") == list(range(60))

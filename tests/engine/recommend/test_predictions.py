@@ -4,14 +4,14 @@ import pytest
 
 from engine.errors import RunError
 from engine.recommend.lineage import lineage
-from engine.recommend.predictions import Answered
+from engine.recommend.predictions import StoredAnswers
 from engine.stages import TEACHER_HELD_OUT
 
 
 def test_answers_to_other_rows_than_there_are_are_refused(seven_stages: Path) -> None:
     runs = lineage(seven_stages / "evaluate")
     with pytest.raises(RunError, match="60 test rows, but there are 61") as error:
-        Answered(runs, "test", 61)
+        StoredAnswers(runs, "test", 61)
     assert "engine run knowledge" in error.value.remedy
 
 
@@ -21,4 +21,4 @@ def test_a_damaged_file_says_how_to_make_it_again(seven_stages: Path, tmp_path: 
     for file in (TEACHER_HELD_OUT.file, "gate_weights.safetensors"):
         (tmp_path / "artifacts" / file).write_bytes(b"no tensor")
     with pytest.raises(RunError, match="cannot be read"):
-        Answered(runs, "test", 60)
+        StoredAnswers(runs, "test", 60)

@@ -9,7 +9,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from engine.recommend.panel import FAILED, READY, Panel, Question
+from engine.recommend.panel import FAILED, READY, Panel, RecommendRequest
 from engine.stages import ADAPTER
 
 
@@ -24,8 +24,11 @@ def test_asked_live_a_teacher_that_says_titles_gives_what_it_wrote_down(runs: Pa
     panel = Panel(runs / "knowledge")
     panel.load("teacher")
     for row in (0, 7):
-        history = panel.people.history(row)
-        live, stored = (panel.answer(question).columns[1] for question in (Question(history), Question(history, row)))
+        history = panel.users.history(row)
+        live, stored = (
+            panel.answer(question).columns[1]
+            for question in (RecommendRequest(history), RecommendRequest(history, row))
+        )
         assert (live.state, live.source, stored.source) == (READY, "live", "knowledge"), live.note
         assert [item.item for item in live.items] == [item.item for item in stored.items]
         assert [item.score for item in live.items] == pytest.approx([item.score for item in stored.items], abs=1e-4)
@@ -42,5 +45,5 @@ def test_a_teacher_of_another_version_says_what_helps(runs: Path, tmp_path: Path
     save_file(state, adapter, metadata={"teacher": json.dumps(about)})
     panel = Panel(tmp_path / "runs" / "knowledge")
     panel.load("teacher")
-    told = panel.answer(Question(panel.people.history(0))).columns[1]
-    assert told.state == FAILED and "another version" in told.note and "engine run teacher --again" in told.note
+    found = panel.answer(RecommendRequest(panel.users.history(0))).columns[1]
+    assert found.state == FAILED and "another version" in found.note and "engine run teacher --again" in found.note

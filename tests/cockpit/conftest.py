@@ -306,12 +306,12 @@ def snapshot():
     """Compares a picture with the one kept under ``snapshots/``; COCKPIT_SNAPSHOTS=write keeps a new one."""
 
     def compare(name, text):
-        place = Path(__file__).parent / "snapshots" / f"{name}.txt"
+        path = Path(__file__).parent / "snapshots" / f"{name}.txt"
         if os.environ.get("COCKPIT_SNAPSHOTS") == "write":
-            place.parent.mkdir(exist_ok=True)
-            place.write_text(text + "\n", encoding="utf-8")
-        assert place.is_file(), f"{place.name} is missing: look at the picture, then COCKPIT_SNAPSHOTS=write pytest"
-        assert text.splitlines() == place.read_text(encoding="utf-8").splitlines()
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text + "\n", encoding="utf-8")
+        assert path.is_file(), f"{path.name} is missing: look at the picture, then COCKPIT_SNAPSHOTS=write pytest"
+        assert text.splitlines() == path.read_text(encoding="utf-8").splitlines()
 
     return compare
 

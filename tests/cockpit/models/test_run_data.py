@@ -3,7 +3,7 @@
 import math
 
 from cockpit.models.gradients import HIGH, LOW, NAN, NONE, OK, ZERO
-from cockpit.models.run_data import TOTAL, RunData
+from cockpit.models.run_data import TOTAL, WARNINGS, RunData
 from engine.runs.reader import Tail
 
 
@@ -89,6 +89,44 @@ def test_a_fault_that_is_over_is_no_longer_shown_as_one(maker):
         run.health("explode", "info", "over", ["a"])
 
     assert read(maker.reported(maker.planned(), report)).gradients.groups()[0].verdict == OK
+
+
+def test_the_next_attempt_begins_without_the_faults_of_the_one_before_it(maker):
+    def report(run, tick):
+        run.describe({"a": 1})
+        run.gradients(1, 1.0, [1.0], None, False)
+        run.health("explode", "warning", "much", ["a"])
+        run.gate(1, "l", [[1.0] * 4, [0.0] * 4], [0.999, 0.001], 0.01)
+        run.health("dead_expert", "warning", "no load", ["l e1"])
+
+    folder = maker.reported(maker.planned(), report)
+    assert set(read(folder).health) == {"explode", "dead_expert"}
+    data = read(maker.reported(folder, lambda run, tick: run.resumed(1)))
+    assert not data.health and data.gradients.groups()[0].verdict == OK and not data.gates.notes
+    assert data.series[TOTAL].count == 1 and data.attempt == 2
+
+
+def test_the_value_that_was_marked_best_is_kept_until_its_step_is_repeated():
+    data = RunData()
+    for step, value, best in ((1, 0.1, True), (2, 0.3, True), (3, 0.2, False)):
+        data.feed({"k": "val", "step": step, "t": 1.0, "m": {"m": value}, "split": "validation", "best": best})
+    assert data.best == {"m": (0.3, 2.0)}
+    data.feed({"k": "start", "attempt": 2, "resumed_from": 1})
+    assert data.best == {} and data.series["m"].steps.tolist() == [1]
+
+
+def test_warnings_of_the_stage_are_kept_once_each_up_to_a_limit():
+    data = RunData()
+    for index in range(3 * WARNINGS):
+        data.feed({"k": "log", "level": "warning" if index % 2 else "info", "msg": f"message {index}"})
+    assert len(data.warnings) == WARNINGS and set(data.warnings.values()) == {"warning"}
+
+
+def test_planned_steps_are_those_of_progress_in_steps_only():
+    data = RunData()
+    data.feed({"k": "prog", "step": 1, "t": 1.0, "total": 200, "phase": "training", "unit": "steps"})
+    data.feed({"k": "prog", "step": 1, "t": 1.0, "total": 9, "phase": "ranking", "unit": "users"})
+    assert data.total == 200
 
 
 def test_clipping_is_counted(maker):

@@ -65,6 +65,14 @@ def test_a_resumed_run_forgets_what_it_does_again():
     np.testing.assert_allclose(series.smooth(0.9), slow_average([0, 1, 2, 3, 4, 50], 0.9))
 
 
+def test_a_point_of_an_earlier_step_replaces_what_came_after_it():
+    series = filled([1, 2, 3, 4], steps=[10, 20, 30, 40])
+    series.append(25, 9.0, 200.0)
+    assert series.steps.tolist() == [10, 20, 25] and series.values.tolist() == [1, 2, 9]
+    series.append(25, 8.0, 201.0)
+    assert series.steps.tolist() == [10, 20, 25, 25]
+
+
 def test_a_clock_that_was_put_back_does_not_turn_the_time_axis():
     series = Series()
     for step, time in enumerate([10.0, 20.0, 5.0, 21.0]):

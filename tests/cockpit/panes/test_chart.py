@@ -61,9 +61,9 @@ def test_the_cursor_reads_the_nearest_point():
 def test_a_part_of_the_x_axis_is_shown_with_its_ends_and_values():
     view = View()
     view.zoom(0.25)
-    picture = drawn(np.arange(101.0), view, 60, 14, total=1000.0)
-    assert "└ 375 ─" in picture and " 625 step" in picture and ".25 of x" in picture
-    labels = [float(line[1:7]) for line in picture.splitlines() if "┤" in line]
+    text = drawn(np.arange(101.0), view, 60, 14, total=1000.0)
+    assert "└ 375 ─" in text and " 625 step" in text and ".25 of x" in text
+    labels = [float(line[1:7]) for line in text.splitlines() if "┤" in line]
     assert min(labels) >= 35 and max(labels) <= 65
     view.cursor = 0.0
     assert "38.00@380" in drawn(np.arange(101.0), view, 60, 14, total=1000.0)
@@ -109,8 +109,8 @@ def test_a_clip_line_is_drawn_as_far_as_it_is_near():
 
 @pytest.mark.parametrize(("symbols", "allowed"), [("block", "▀▄█"), ("ascii", "'.:")])
 def test_terminals_without_braille_get_other_symbols(symbols, allowed):
-    picture = drawn([1, 5, 2, 7], View(symbols=symbols))
-    assert not any("\u2801" <= c <= "\u28ff" for c in picture) and any(c in picture for c in allowed)
+    text = drawn([1, 5, 2, 7], View(symbols=symbols))
+    assert not any("\u2801" <= c <= "\u28ff" for c in text) and any(c in text for c in allowed)
 
 
 def test_two_charts_do_not_share_their_limits():

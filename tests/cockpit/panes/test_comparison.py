@@ -77,17 +77,17 @@ def test_a_third_group_is_named_on_its_line_and_one_seed_says_so():
 
 
 def test_settings_that_are_the_same_are_counted_or_shown():
-    told = plain(settings(comparison(), False, 50))
-    assert "student.dropout 0.1" in told and "1 equal settings hidden" in told and "tied" not in told
-    told = plain(settings(comparison(third=True), True, 50))
-    assert "student.tied    true" in told and told.splitlines()[1].split() == ["student.dropout", "0.1", "0.4", "-"]
+    text = plain(settings(comparison(), False, 50))
+    assert "student.dropout 0.1" in text and "1 equal settings hidden" in text and "tied" not in text
+    text = plain(settings(comparison(third=True), True, 50))
+    assert "student.tied    true" in text and text.splitlines()[1].split() == ["student.dropout", "0.1", "0.4", "-"]
 
 
-def test_verdict_doubts_protocol_overlap_and_lineage_are_told():
-    told = plain(notes(comparison(), {}, 100))
+def test_verdict_doubts_protocol_overlap_and_lineage_are_shown():
+    text = plain(notes(comparison(), {}, 100))
     for part in ("▸ B is better", "⚠ uncommitted", "demo: 1,200 users", "teacher student share 42 %"):
-        assert part.replace("42 %", "42%") in told
-    assert "all  data dddd" in told and "A aaaa (gone) ◂ student eeee" in told
+        assert part.replace("42 %", "42%") in text
+    assert "all  data dddd" in text and "A aaaa (gone) ◂ student eeee" in text
 
 
 def test_groups_are_called_by_what_sets_them_apart():

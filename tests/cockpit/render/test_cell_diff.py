@@ -46,23 +46,23 @@ def layout(rows):
     return LayoutUpdate([[strip] for strip in rows], Region(0, 0, WIDTH, HEIGHT))
 
 
-def strips(picture):
-    """A picture is a list of rows, each a list of (text, red); cut and padded to the width."""
+def strips(screen):
+    """A screen is a list of rows, each a list of (text, red); cut and padded to the width."""
     return [
-        Strip([Segment(text, RED if red else PLAIN) for text, red in row]).adjust_cell_length(WIDTH) for row in picture
+        Strip([Segment(text, RED if red else PLAIN) for text, red in row]).adjust_cell_length(WIDTH) for row in screen
     ]
 
 
 texts = st.text(alphabet="ab─⣿ 日é", min_size=0, max_size=9)
-pictures = st.lists(st.lists(st.tuples(texts, st.booleans()), min_size=1, max_size=4), min_size=HEIGHT, max_size=HEIGHT)
+screens = st.lists(st.lists(st.tuples(texts, st.booleans()), min_size=1, max_size=4), min_size=HEIGHT, max_size=HEIGHT)
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(pictures, min_size=1, max_size=5))
+@given(st.lists(screens, min_size=1, max_size=5))
 def test_a_patched_terminal_shows_what_a_full_render_shows(frames):
     front, patched = FrontBuffer(WIDTH, HEIGHT), Terminal()
-    for picture in frames:
-        update = layout(strips(picture))
+    for screen in frames:
+        update = layout(strips(screen))
         patched.feed(front.patch(update, CONSOLE))
         full = Terminal()
         full.feed(update.render_segments(CONSOLE))
@@ -70,7 +70,7 @@ def test_a_patched_terminal_shows_what_a_full_render_shows(frames):
 
 
 @settings(max_examples=50, deadline=None)
-@given(pictures, pictures, st.integers(0, WIDTH - 1), st.integers(1, WIDTH))
+@given(screens, screens, st.integers(0, WIDTH - 1), st.integers(1, WIDTH))
 def test_dirty_spans_are_patched_like_full_rows(before, after, left, size):
     front, terminal = FrontBuffer(WIDTH, HEIGHT), Terminal()
     terminal.feed(front.patch(layout(strips(before)), CONSOLE))
@@ -84,9 +84,9 @@ def test_dirty_spans_are_patched_like_full_rows(before, after, left, size):
 
 def test_nothing_changed_sends_nothing():
     front = FrontBuffer(WIDTH, HEIGHT)
-    picture = strips([[("same", True)]] * HEIGHT)
-    front.patch(layout(picture), CONSOLE)
-    assert front.patch(layout(picture), CONSOLE) == ""
+    screen = strips([[("same", True)]] * HEIGHT)
+    front.patch(layout(screen), CONSOLE)
+    assert front.patch(layout(screen), CONSOLE) == ""
 
 
 def test_one_changed_cell_sends_one_cell():

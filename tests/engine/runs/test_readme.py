@@ -26,8 +26,22 @@ def test_the_table_of_events_is_the_one_of_the_code() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["RUN", "CONFIG", "PROCESS", "EXIT", "EVENTS", "SUMMARY", "CONSOLE", "META", "LOCK", "ARTIFACTS", "CHECKPOINTS"]
-    + ["CONTROL", "STOP", "STOP_AFTER_EVALUATION", "QUEUE_OVERRIDE", "SLOTS", "PLANNING"],
+    [
+        *(
+            "RUN",
+            "CONFIG",
+            "PROCESS",
+            "EXIT",
+            "EVENTS",
+            "SUMMARY",
+            "CONSOLE",
+            "META",
+            "LOCK",
+            "ARTIFACTS",
+            "CHECKPOINTS",
+        ),
+        *("CONTROL", "STOP", "STOP_AFTER_EVALUATION", "QUEUE_OVERRIDE", "SLOTS", "PLANNING"),
+    ],
 )
 def test_every_file_of_a_run_folder_is_explained(name: str) -> None:
     assert getattr(schema, name) in README

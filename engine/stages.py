@@ -39,6 +39,7 @@ class Stage:
     groups: tuple[str, ...]  # parameter groups whose gradients are reported; group.0-10: its blocks 0 to 10
     gates: bool  # reports gate weights
     version: int  # raise it when the same settings give other results: finished runs are then not reused
+    work: tuple[str, str]  # the noted fact that counts a run's work, and its unit: the speeds of engine bench
 
     @property
     def built(self) -> bool:
@@ -95,6 +96,7 @@ VAL_NDCG = Metric("val_ndcg@10", "max", "1 / log2(rank + 1) where the target is 
 LOSS = Metric("loss", "min", "training loss", "nats")
 LEARNING_RATE = Metric("lr", "", "learning rate")
 SPEED = Metric("positions_per_second", "max", "supervised positions trained per second of wall time", "1/s")
+POSITIONS = ("positions", "positions")  # the work of a stage that trains
 TRAINED = (VAL_RECALL, VAL_NDCG, LOSS, LEARNING_RATE, SPEED)
 
 # The terms of distill's loss, each reported with its weight and its share of the gradient.
@@ -126,6 +128,7 @@ _TABLE = (
         groups=(),
         gates=False,
         version=1,
+        work=("interactions", "events"),
     ),
     Stage(
         "student",
@@ -136,6 +139,7 @@ _TABLE = (
         groups=("embedding", "blocks", "output"),
         gates=False,
         version=2,
+        work=POSITIONS,
     ),
     Stage(
         "backbone",
@@ -146,6 +150,7 @@ _TABLE = (
         groups=("embedding", "blocks", "output"),
         gates=False,
         version=1,
+        work=POSITIONS,
     ),
     Stage(
         "teacher",
@@ -156,6 +161,7 @@ _TABLE = (
         groups=("lora_a", "lora_b", "gate", "projector", "head"),
         gates=True,
         version=2,
+        work=POSITIONS,
     ),
     Stage(
         "knowledge",
@@ -166,6 +172,7 @@ _TABLE = (
         groups=(),
         gates=True,
         version=3,
+        work=("rows", "rows"),
     ),
     Stage(
         "distill",
@@ -176,6 +183,7 @@ _TABLE = (
         groups=("embedding", "blocks", "output", "projector"),
         gates=False,
         version=3,
+        work=POSITIONS,
     ),
     Stage(
         "evaluate",
@@ -193,6 +201,7 @@ _TABLE = (
         groups=(),
         gates=False,
         version=2,
+        work=("", "rankings"),
     ),
 )
 
@@ -206,6 +215,11 @@ MODELS: dict[str, Artifact] = {
 }
 
 STAGES: dict[str, Stage] = {stage.name: stage for stage in _TABLE}
+
+
+def makes(stage: str, artifact: Artifact) -> bool:
+    """Whether runs of this stage make the artifact."""
+    return artifact.stage == stage
 
 
 def pipeline(target: str) -> Iterator[Stage]:

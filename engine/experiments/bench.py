@@ -7,6 +7,7 @@ GPU it is wall time.
 """
 
 import importlib
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,12 +20,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine import config as configuration
 from engine.config import Config
-from engine.experiments.plan import inputs_of, pipeline
+from engine.experiments.plan import inputs_of, pipeline, rule
 from engine.jobs.store import Store
-from engine.report.evaluation import read
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, Summary, new_id
-from engine.stages import METRICS_TABLE
+from engine.stages import Stage
 
 # Few steps are enough for a speed. What a person asks for comes after these.
 SHORT = {
@@ -42,10 +42,9 @@ SHORT = {
     "distill.select": "asked",
     "distill.student.epochs": "2",
 }
+# The counter has no formula for the product that is added in place: shapes [N, D] x [D, M].
+IN_PLACE = {torch.ops.aten.addmm_: lambda total, left, right, **_: 2 * math.prod(left) * right[1]}
 SIDE, PRODUCTS = 1024, 7  # of the product that shows what the machine can do
-# What a run notes, and the unit of it; an evaluation is counted by its table.
-UNITS = {"data": ("interactions", "events"), "knowledge": ("rows", "rows"), "evaluate": ("", "rankings")}
-TRAINED = ("positions", "positions")
 
 
 @dataclass(frozen=True)
@@ -115,31 +114,31 @@ def speeds(
     for stage in pipeline(target or "evaluate", config):
         inputs = {name: ids[name] for name in inputs_of(stage, config)}
 
-        def once(stage_name: str = stage.name, inputs: Mapping[str, str] = inputs) -> tuple[str, float, int]:
-            info = RunInfo(new_id(stage_name), stage_name, "bench", config.seed, "", inputs=dict(inputs))
-            place = store.create(info, configuration.dump(config))
-            work = importlib.import_module(f"engine.{stage_name}.stage").run
-            with Run.open(place) as run:
+        def once(stage: Stage = stage, inputs: Mapping[str, str] = inputs) -> tuple[str, float, int]:
+            info = RunInfo(new_id(stage.name), stage.name, "bench", config.seed, "", inputs=dict(inputs))
+            path = store.create(info, configuration.dump(config))
+            work = importlib.import_module(f"engine.{stage.name}.stage").run
+            with Run.open(path) as run:
                 since = clock(device)
                 work(config, run)
                 seconds = clock(device) - since
-            return info.id, seconds, _done(place, stage_name)
+            return info.id, seconds, _done(path, stage)
 
         say(stage.name)
         ids[stage.name], seconds, done = once()
         if target in (None, stage.name):
-            with FlopCounterMode(display=False) as counter:
+            with FlopCounterMode(display=False, custom_mapping=IN_PLACE) as counter:
                 once()
             operations = int(counter.get_total_flops())
             floor = operations / most if operations else None
-            unit = UNITS.get(stage.name, TRAINED)[1]
-            yield Speed(stage.name, done, unit, seconds, operations, floor)
+            yield Speed(stage.name, done, stage.work[1], seconds, operations, floor)
 
 
-def _done(folder: Path, stage: str) -> int:
-    """How many units the run at ``folder`` worked on, by what it wrote."""
-    if stage == "evaluate":
-        return sum(int(row["rows"]) for row in read(folder, METRICS_TABLE))
+def _done(folder: Path, stage: Stage) -> int:
+    """How many units of work the run at ``folder`` did, by what it wrote."""
+    count = rule(stage, "work_done")
+    if count is not None:
+        return int(count(folder))
     summary = Summary.read(folder)
     assert summary is not None  # the run has just ended
-    return int(summary.facts[UNITS.get(stage, TRAINED)[0]])
+    return int(summary.facts[stage.work[0]])

@@ -1,27 +1,26 @@
-"""What has to run for a stage, and what is already there: fingerprints, reuse, and the order of work.
+"""What has to run for a stage, and what exists already: fingerprints, reuse, and the order of work.
 
 A fingerprint is the hash of the stage's name and version, its section of the configuration, the fingerprints of its
-inputs and, for ``data``, the content of the files that are read. A finished run with the same fingerprint is reused,
-a living one is joined, an interrupted one is resumed.
+inputs and the content of the files that it reads from outside. A finished run with the same fingerprint is reused, a
+living one is joined, an interrupted one is resumed.
 """
 
 import hashlib
+import importlib.util
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from engine.config import Config, tree_at
 from engine.config.renamed import FIRST_NAMES, translated
-from engine.data.sources import files
-from engine.errors import ConfigError, RunError
+from engine.errors import RunError
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
-from engine.knowledge.folder import present
 from engine.runs.files import read_json, write_json
 from engine.runs.schema import CONFIG
-from engine.stages import MODELS, STAGES, Stage
+from engine.stages import STAGES, Stage
 
 REUSE, JOIN, RESUME, NEW = "reuse", "join", "resume", "new"
 DIGESTS = ".digests.json"  # <runs>/: digests of data files, by path, size and time of change
@@ -39,23 +38,19 @@ class Step:
 
 
 def inputs_of(stage: Stage, config: Config) -> list[str]:
-    """Stages whose runs this one opens under this configuration: evaluate needs only the makers of its models.
+    """Stages whose runs this one opens under this configuration, in table order."""
+    own = rule(stage, "inputs")
+    return own(stage, config) if own else list(stage.inputs)
 
-    Knowledge that is brought in files needs no teacher; ConfigError where a model would be one.
+
+def rule(stage: Stage, name: str) -> Callable[..., Any] | None:
+    """A function of ``engine/<stage>/planning.py``, which a stage has where the table does not say everything.
+
+    ``inputs(stage, config)`` gives the stages it opens; ``content(config, settings)`` the settings and files of its
+    fingerprint; ``work_done(folder)`` how many units of work a run did.
     """
-    if stage.name == "knowledge" and config.knowledge.files is not None:
-        return ["data"]
-    if stage.name != "evaluate":
-        return list(stage.inputs)
-    if config.knowledge.files is not None and "teacher" in config.evaluate.models:
-        raise ConfigError(
-            "no teacher can be ranked, because knowledge.files brings its answers about training rows only",
-            location="evaluate.models",
-            remedy="Leave teacher out: evaluate.models=[popularity,student,distilled].",
-        )
-    optional = {artifact.stage for artifact in MODELS.values()} - {"data"}
-    wanted = {MODELS[model].stage for model in config.evaluate.models}
-    return [name for name in stage.inputs if name not in optional or name in wanted]
+    module = f"engine.{stage.name}.planning"
+    return getattr(importlib.import_module(module), name, None) if importlib.util.find_spec(module) else None
 
 
 def pipeline(target: str, config: Config) -> list[Stage]:
@@ -82,21 +77,21 @@ def pipeline(target: str, config: Config) -> list[Stage]:
 
 
 def fingerprints(order: list[Stage], config: Config, root: Path) -> dict[str, str]:
-    """Stage -> fingerprint, 16 hex digits."""
+    """Stage -> fingerprint, 16 hex digits. The keys of the hashed text belong to the format: never rename one."""
     result: dict[str, str] = {}
     for stage in order:
+        settings = translated(section(config, stage.name), f"{stage.name}.", FIRST_NAMES)
         parts: dict[str, Any] = {
             "stage": stage.name,
             "version": stage.version,
-            "settings": translated(section(config, stage.name), f"{stage.name}.", FIRST_NAMES),
+            "settings": settings,
             "inputs": {name: result[name] for name in inputs_of(stage, config)},
         }
-        if stage.name == "data":
-            del parts["settings"]["path"]  # the same files elsewhere are the same data
-            parts["files"] = _digests(files(config.data), root)
-        if stage.name == "knowledge" and config.knowledge.files is not None:
-            parts["settings"]["files"] = True
-            parts["files"] = _digests(present(config.knowledge.files), root)
+        content = rule(stage, "content")
+        if content is not None:
+            parts["settings"], paths = content(config, settings)
+            if paths is not None:
+                parts["files"] = _digests(paths, root)
         text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
         result[stage.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
     return result

@@ -206,11 +206,12 @@ _TABLE = (
 )
 
 # What can be ranked against each other, and the artifact it is ranked by: popularity is the floor, oracle the ceiling.
+FLOOR, BASELINE, TEACHER = "popularity", "student", "teacher"
 MODELS: dict[str, Artifact] = {
-    "popularity": SEQUENCES,
+    FLOOR: SEQUENCES,
     "oracle": ORACLE,
-    "student": STUDENT_MODEL,
-    "teacher": TEACHER_HELD_OUT,
+    BASELINE: STUDENT_MODEL,
+    TEACHER: TEACHER_HELD_OUT,
     "distilled": DISTILLED_MODEL,
 }
 

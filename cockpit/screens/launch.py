@@ -17,7 +17,7 @@ from cockpit.services import engine
 from cockpit.services.planning import Planning
 from cockpit.services.sizes import disk_use
 from engine.config.grammar import LIMIT
-from engine.stages import STAGES
+from engine.stages import SEQUENCES, STAGES, makes
 
 GRAPH, FORM = "graph", "form"
 PRESET = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")  # as the engine has it
@@ -70,7 +70,7 @@ class LaunchScreen(Screen):
         """Time and disk space that the plan would take; computed once for each plan."""
         steps = self.planning.steps
         if self._costs[0] is not steps:
-            data = next((str(step.get("run") or "") for step in steps if step.get("stage") == "data"), "")
+            data = next((str(step.get("run") or "") for step in steps if makes(str(step.get("stage")), SEQUENCES)), "")
             rows = self.context.list.rows.values()
             cost = estimate(self.planning.new, rows, data, lambda run: disk_use(self.context.root / run))
             self._costs = (steps, cost if steps else None)

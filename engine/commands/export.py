@@ -9,20 +9,20 @@ from engine.errors import UserError
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
 from engine.runs.schema import ARTIFACTS
-from engine.stages import ITEM_VECTORS, ITEMS, RANKINGS, SEQUENCES, Artifact
+from engine.stages import ITEM_VECTORS, ITEMS, RANKINGS, SEQUENCES, Artifact, makes
 
 
 def export(options: argparse.Namespace) -> int:
     """A data run gives the rows to rank and the item titles, a knowledge run also the rankings and item vectors."""
     store = Store(options.runs)
     entry = run_of(store, options.ids, "engine export ID --to DIR")
-    if entry.info.stage not in ("data", "knowledge") or entry.state is not State.DONE:
+    if not any(makes(entry.info.stage, one) for one in (SEQUENCES, RANKINGS)) or entry.state is not State.DONE:
         raise UserError(
             f"{entry.id} is a {entry.info.stage} run, {entry.state.value}",
             location="engine export",
             remedy="Name a finished data or knowledge run: engine runs DONE.",
         )
-    data = entry if entry.info.stage == "data" else store.find(entry.info.inputs["data"])
+    data = entry if makes(entry.info.stage, SEQUENCES) else store.find(entry.info.inputs[SEQUENCES.stage])
     if options.to.exists() and not options.to.is_dir():
         raise UserError("this is not a folder", location=str(options.to), remedy="Choose another one: --to DIR.")
     from engine.data import catalogue

@@ -11,6 +11,7 @@ from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
 from engine.report import results as table
 from engine.report.csv_files import write
+from engine.stages import METRICS_TABLE, makes
 
 
 def results(options: argparse.Namespace) -> int:
@@ -19,7 +20,7 @@ def results(options: argparse.Namespace) -> int:
     entries = [
         entry
         for entry in every
-        if entry.info.stage == "evaluate"
+        if makes(entry.info.stage, METRICS_TABLE)
         and entry.state is State.DONE
         and all(text in f"{entry.id} {entry.info.experiment}" for text in options.filters)
     ]

@@ -8,7 +8,7 @@ from engine.jobs.store import Entry
 from engine.report.numbers import duration, fixed, rate
 from engine.runs.reader import History
 from engine.runs.text import clean, clean_values
-from engine.stages import STAGES
+from engine.stages import METRICS_TABLE, STAGES, makes
 
 GLYPHS = {"error": "✗", "warning": "⚠"}  # of the level of a problem
 
@@ -68,7 +68,7 @@ def facts(entry: Entry) -> dict[str, Any]:
 
 def result_text(entry: Entry) -> str:
     """The result table of an evaluation, the noted facts of every other stage."""
-    if entry.info.stage == "evaluate":
+    if makes(entry.info.stage, METRICS_TABLE):
         from engine.report.evaluation import render
 
         return render(entry.folder)

@@ -6,7 +6,7 @@ from engine.compare.groups import Group, Member
 from engine.errors import UserError
 from engine.metrics.band import Band, band
 from engine.runs.reader import MetricSeries, history
-from engine.stages import STAGES
+from engine.stages import METRICS_TABLE, STAGES, makes
 
 
 def curves(groups: Sequence[Group], metric: str) -> list[Band | None]:
@@ -36,7 +36,7 @@ def _series(group: Group, metric: str) -> list[MetricSeries]:
             if metric not in declared and run is not member.entry:
                 continue
             series = history(run.folder).series.get(metric)
-            if series is not None and series.steps and (run.info.stage != "evaluate"):
+            if series is not None and series.steps and not makes(run.info.stage, METRICS_TABLE):
                 found.append(series)
                 break
     return found
@@ -46,6 +46,6 @@ def _reported(member: Member) -> list[str]:
     return [
         name
         for run in (member.entry, *member.makers)
-        if run.info.stage != "evaluate"
+        if not makes(run.info.stage, METRICS_TABLE)
         for name in history(run.folder).series
     ]

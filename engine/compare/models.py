@@ -14,7 +14,7 @@ from engine.report.csv_files import write_rows
 from engine.report.evaluation import WORDS
 from engine.report.numbers import NOTHING, fixed, mean_sd
 from engine.report.tables import align, wrapped
-from engine.stages import MODELS
+from engine.stages import BASELINE, FLOOR, MODELS, TEACHER
 from engine.wire import GroupDifference, Spread
 
 
@@ -92,12 +92,12 @@ def pairs(models: Sequence[str]) -> list[tuple[str, str]]:
     Without a student, popularity is the baseline of every model.
     """
     order = [model for model in MODELS if model in models]
-    first = "student" if "student" in order else "popularity"
+    first = BASELINE if BASELINE in order else FLOOR
     return [
         (baseline, model)
         for index, baseline in enumerate(order)
         for model in order[index + 1 :]
-        if baseline == "teacher" or baseline == (first if model != "student" else "popularity")
+        if baseline == TEACHER or baseline == (first if model != BASELINE else FLOOR)
     ]
 
 

@@ -24,6 +24,7 @@ from engine.jobs.state import State
 from engine.report.csv_files import write_rows
 from engine.report.results import protocol
 from engine.report.results import rows as results_of
+from engine.stages import METRICS_TABLE, makes
 from engine.wire import (
     ComparedGroup,
     ComparedMetric,
@@ -77,7 +78,7 @@ DRAWN = ("samples", "candidate_seed")  # the same draws as the evaluation's own 
 def evaluations(groups: Sequence[Group]) -> list[list[Evaluated]]:
     """The tables of all members where every member is a finished evaluation; else empty."""
     members = [member for group in groups for member in group.members]
-    if any(m.entry.info.stage != "evaluate" or m.entry.state is not State.DONE for m in members):
+    if any(not makes(m.entry.info.stage, METRICS_TABLE) or m.entry.state is not State.DONE for m in members):
         return []
     hide_seen = evaluated(members[0], None).main["hide_seen"]
     return [[evaluated(member, hide_seen) for member in group.members] for group in groups]

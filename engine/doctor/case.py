@@ -26,7 +26,7 @@ from engine.errors import UserError
 from engine.runs.lineage import folders
 from engine.runs.run import Run
 from engine.runs.schema import ARTIFACTS, CONFIG, RunInfo
-from engine.stages import ITEMS, PROFILE, SEQUENCES, TEST, VALIDATION, Artifact
+from engine.stages import ITEMS, LANGUAGE_MODEL, PROFILE, RANKINGS, SEQUENCES, TEST, VALIDATION, Artifact, makes
 from engine.training import fit, weights
 
 SUBSET = "subset"  # the data run that dry runs read
@@ -154,7 +154,7 @@ class Case:
         return DryRun(folder)
 
     def _execute(self, stage: str) -> DryRun | Unavailable:
-        if stage == "backbone" and self.config.backbone.source == "hub":
+        if makes(stage, LANGUAGE_MODEL) and self.config.backbone.source == "hub":
             return Unavailable("the language model is not downloaded yet: engine run backbone")
         try:
             inputs = {maker: self._dry_input(maker) for maker in self.inputs[stage]}
@@ -162,7 +162,7 @@ class Case:
             return reason
         self.progress(f"dry run of {stage}")
         run = self.scratch_run(stage, inputs)
-        config = self.config if stage == "data" else subset.short(self.config)
+        config = self.config if makes(stage, SEQUENCES) else subset.short(self.config)
         try:
             importlib.import_module(f"engine.{stage}.stage").run(config, run)
         except (UserError, *DEFECTS) as error:
@@ -172,9 +172,9 @@ class Case:
 
     def _dry_input(self, maker: str) -> str:
         """The run that a dry run reads: a subset where possible."""
-        if maker == "data":
+        if makes(maker, SEQUENCES):
             return self.small.name
-        if maker == "knowledge" and maker in self.finished:
+        if makes(maker, RANKINGS) and maker in self.finished:
             kept = Sequences.load(artifact_of(self.small, SEQUENCES))
             return subset.knowledge(self.trained(maker), self.scratch, kept).name
         return self.run_of(maker).name

@@ -12,7 +12,7 @@ from engine.doctor.check import FAIL, WARN, Outcome, Unavailable, check, failed,
 from engine.runs.events import Event
 from engine.runs.reader import Tail, history
 from engine.runs.schema import ARTIFACTS, EVENTS
-from engine.stages import LEARNING_RATE, LOSS, STAGES
+from engine.stages import ADAPTER, DISTILLED_MODEL, LANGUAGE_MODEL, LEARNING_RATE, LOSS, STAGES, STUDENT_MODEL, makes
 from engine.student.losses import chance_loss
 from engine.training import health
 
@@ -188,15 +188,15 @@ def reported_health(case: Case, stage: str) -> Outcome:
 def _chance(case: Case, stage: str) -> tuple[float, str]:
     """The loss of uniform guessing, and its formula."""
     config = case.config
-    if stage == "backbone":
+    if makes(stage, LANGUAGE_MODEL):
         tokens = int(case.trainable(stage).module.model.config.vocab_size)
         return chance_loss(tokens), f"ln {tokens} tokens"
-    if stage == "teacher":
+    if makes(stage, ADAPTER):
         if config.teacher.objective != "rank":
             raise Unavailable("a teacher that generates titles starts from what its language model has learned")
         return chance_loss(case.items), f"ln {case.items} items"
-    student = config.student if stage == "student" else config.distill.student
-    if stage == "distill" and config.distill.as_released:
+    student = config.student if makes(stage, STUDENT_MODEL) else config.distill.student
+    if makes(stage, DISTILLED_MODEL) and config.distill.as_released:
         return math.log(2), "ln 2: one item against one negative"
     return _student_chance(student, case.items)
 

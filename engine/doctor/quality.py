@@ -17,7 +17,7 @@ from engine.evaluate.models import Scorer, models
 from engine.metrics import ranking
 from engine.metrics.statistics import PairedDifference, paired_rows
 from engine.runs.schema import Summary
-from engine.stages import MODELS
+from engine.stages import ADAPTER, MODELS, RANKINGS, SEQUENCES, makes
 
 ROWS = 2000  # held-out rows that are ranked at most
 APART, FAR_APART = (
@@ -70,7 +70,7 @@ def compared(base: Ranked, own: Ranked) -> tuple[PairedDifference, str]:
 )
 def beats_popularity(case: Case, stage: str) -> Outcome:
     """The model ranks better than popularity."""
-    if stage == "teacher" and "knowledge" not in case.finished:
+    if makes(stage, ADAPTER) and "knowledge" not in case.finished:
         own, facts = _as_trained(case)
         base = facts["validation_popularity"]
     else:
@@ -164,9 +164,9 @@ def _scorers(case: Case, model: str) -> dict[str, Scorer]:
         stage = MODELS[model].stage
         inputs = {"data": case.run_of("data").name}
         splits, items = case.rows, case.items
-        if stage != "data":
+        if not makes(stage, SEQUENCES):
             inputs[stage] = case.run_of(stage).name
-            if stage == "knowledge" and stage not in case.finished:  # its dry run ranks the rows of the subset
+            if makes(stage, RANKINGS) and stage not in case.finished:  # its dry run ranks the rows of the subset
                 splits = {split: subset.rows(rows, subset.ROWS) for split, rows in splits.items()}
         run = case.scratch_run("evaluate", inputs, f"ranks-{model}")
         loaded = models([model], run, splits, items, case.device)

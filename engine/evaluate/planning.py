@@ -5,9 +5,7 @@ from pathlib import Path
 from engine.config import Config
 from engine.errors import ConfigError
 from engine.report.evaluation import read
-from engine.stages import METRICS_TABLE, MODELS, SEQUENCES, TEACHER_HELD_OUT, Stage
-
-TEACHER = next(model for model, artifact in MODELS.items() if artifact is TEACHER_HELD_OUT)
+from engine.stages import METRICS_TABLE, MODELS, SEQUENCES, TEACHER, Stage
 
 
 def inputs(stage: Stage, config: Config) -> list[str]:

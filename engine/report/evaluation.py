@@ -12,7 +12,7 @@ from engine.report.numbers import NOTHING, Z, fixed, interval, probability, with
 from engine.report.tables import align, wrapped
 from engine.runs.schema import ARTIFACTS
 from engine.runs.text import clean
-from engine.stages import COMPARISONS, METRICS_TABLE, MODELS, SLICES_TABLE, Artifact
+from engine.stages import BASELINE, COMPARISONS, FLOOR, METRICS_TABLE, MODELS, SLICES_TABLE, TEACHER, Artifact
 
 WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
 GENERATIVE = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of generative evaluation
@@ -108,8 +108,8 @@ def _verdicts(rows: list[Row], metric: str = "ndcg@10") -> Iterator[str]:
     found = {(row["model"], row["baseline"], row["slice"]): row for row in rows if row["metric"] == metric}
     known = {name for model, baseline, _ in found for name in (model, baseline)}
     for model, baseline in dict.fromkeys((model, baseline) for model, baseline, _ in found):
-        first = "student" if "student" in known and model != "student" else "popularity"
-        if baseline not in (first, "teacher"):
+        first = BASELINE if BASELINE in known and model != BASELINE else FLOOR
+        if baseline not in (first, TEACHER):
             continue
         row = found[model, baseline, "all"]
         parts = {name: one for (m, b, name), one in found.items() if (m, b) == (model, baseline) and name != "all"}

@@ -21,7 +21,7 @@ from cockpit.prompts import Menu, MenuItem, Prompt
 from cockpit.render.lines import Line, Lines
 from cockpit.services import engine
 from cockpit.services.recommend import Serve
-from cockpit.services.recommender import Recommender
+from cockpit.services.recommender import RecommenderProcess
 from cockpit.services.system import Machine
 from cockpit.services.watch import RunWatcher
 from cockpit.settings import Settings
@@ -110,7 +110,7 @@ class Context:
         read_only: bool = False,
         clock: Callable[[], float] = time.time,
         ask: engine.Ask = engine.ask,
-        serve: Serve = Recommender,
+        serve: Serve = RecommenderProcess,
         settings_file: str = "",
     ) -> None:
         self.root, self.effects, self.clock = root, effects, clock

@@ -51,13 +51,13 @@ class CompareScreen(Screen):
         return self.groups[0].rows[0] if self.groups else None
 
     def title(self) -> Line:
-        comparison = self.comparing.about(self.arguments)
+        comparison = self.comparing.known_for(self.arguments)
         line: Line = []
         for index, group in enumerate(self.groups if len(self.groups) > 1 else []):
             label = group_name(comparison, index) if comparison else group.rows[0].experiment
             seeds = f"{len(group.rows)} seeds" if len(group.rows) > 1 else group.rows[0].id[-4:]
             line.append((f"  {group.letter} {label} ({seeds})", texts.style(index)))
-        return [*line, ("  comparing", "run")] if self.comparing.asking else line
+        return [*line, ("  comparing", "run")] if self.comparing.busy else line
 
     def watched(self) -> list[str]:
         return self.curves.watched(self.groups)
@@ -178,9 +178,9 @@ class CompareScreen(Screen):
     def _body(self, name: str, across: int) -> Lines:
         if name == MEMBERS:
             return texts.runs(self.groups, self.groups[0].rows[0].metric, across)
-        comparison = self.comparing.about(self.arguments)
+        comparison = self.comparing.known_for(self.arguments)
         if comparison is None:
-            if self.comparing.trouble and not self.comparing.asking:
+            if self.comparing.trouble and not self.comparing.busy:
                 lines = self.comparing.trouble.splitlines()
                 return [[("✗ ", "bad"), (text, "" if index else "bad")] for index, text in enumerate(lines)]
             return [[("comparing …", "dim")]]

@@ -13,7 +13,7 @@ from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside
 from cockpit.services import engine
 from cockpit.services.completion import Completion
-from cockpit.services.recommend import LENGTHS, ORDERS, Trial
+from cockpit.services.recommend import LENGTHS, ORDERS, RecommendSession
 from engine.wire import ItemNames
 
 STAGES = ("evaluate", "distill", "knowledge", "teacher", "student")  # with a recommender
@@ -28,7 +28,7 @@ class RecommendScreen(Screen):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.trial = Trial(context.root, context.serve, context.effects.spawn)
+        self.session = RecommendSession(context.root, context.serve, context.effects.spawn)
         self.typing: Completion | None = None  # while a prompt requests titles or a user
         self.list = 0  # the list that has the cursor
         self.scroll = self.cursor = Cursor()
@@ -38,27 +38,27 @@ class RecommendScreen(Screen):
 
     @property
     def row(self) -> Row | None:
-        server = self.trial.server
+        server = self.session.server
         return self.context.list.rows.get(server.run) if server else None
 
     def title(self) -> Line:
-        trial = self.trial
-        if trial.server is None:
+        session = self.session
+        if session.server is None:
             return []
-        line: Line = [(f"  {trial.server.run}", "bold")]
-        if trial.about:
-            line.append((f"  {trial.about['data']}  {trial.about['items']:,} items", "dim"))
-        if trial.order != "row":
-            line.append((f"  {ORDERS[trial.order]}", "key"))
-        if trial.loading:
+        line: Line = [(f"  {session.server.run}", "bold")]
+        if session.about:
+            line.append((f"  {session.about['data']}  {session.about['items']:,} items", "dim"))
+        if session.order != "row":
+            line.append((f"  {ORDERS[session.order]}", "key"))
+        if session.loading:
             line.append(("  loading", "warn"))
-        if not trial.live:
+        if not session.live:
             line.append(("  teacher: stored rankings only", "warn"))
-        return [*line, ("  with seen items", "warn")] if trial.seen else line
+        return [*line, ("  with seen items", "warn")] if session.seen else line
 
     def poll(self) -> bool:
         """Whether an answer has arrived since the last poll."""
-        changed, self.trial.news = self.trial.news, False
+        changed, self.session.changed = self.session.changed, False
         return changed
 
     def open(self, row: Row | None = None) -> None:
@@ -68,7 +68,7 @@ class RecommendScreen(Screen):
             row = self.row if self.row in candidates else next(iter(candidates), None)
         self._no_run = "" if row else "no finished run has a recommender yet: a launches one, the demo takes minutes"
         if row is not None:
-            self.trial.open(row.id)
+            self.session.open(row.id)
 
     def _candidates(self) -> list[Row]:
         done = [row for row in self.context.list.rows.values() if row.stage in STAGES and row.state == "DONE"]
@@ -76,12 +76,12 @@ class RecommendScreen(Screen):
 
     def close(self) -> None:
         """End the server with the cockpit."""
-        self.trial.close()
+        self.session.close()
 
     # -- drawing -------------------------------------------------------------------------------------------------
 
     def draw(self, across: int, down: int) -> Lines:
-        answer = self.trial.answer
+        answer = self.session.answer
         below: Lines = panes.verdict(answer, self.chosen, across) if answer else []
         teacher = next((told for told in answer.columns if told.gates), None) if answer else None
         if teacher is not None:
@@ -97,27 +97,27 @@ class RecommendScreen(Screen):
 
     def _person(self, across: int, down: int) -> Lines:
         """The history, or the completions of the text that is typed."""
-        trial, typing = self.trial, self.typing
+        session, typing = self.session, self.typing
         if typing is not None and typing.begun:
             return panes.choices(typing.title, typing.lines, typing.cursor, typing.state, across, down)
-        if trial.person is None:
+        if session.row is None:
             note = "t types titles, / picks a held-out user"
-            return panes.history(f"your history  {len(trial.typed)}", trial.typed, None, note, across, down)
-        answer = trial.answer
+            return panes.history(f"your history  {len(session.typed)}", session.typed, None, note, across, down)
+        answer = session.answer
         if answer is None:
-            return panes.history("history", (), None, "no user yet" if trial.trouble else "loading", across, down)
-        title = f"{trial.about.get('split', 'held-out')} user {answer.user}  {len(answer.history)}"
+            return panes.history("history", (), None, "no user yet" if session.trouble else "loading", across, down)
+        title = f"{session.about.get('split', 'held-out')} user {answer.user}  {len(answer.history)}"
         return panes.history(title, answer.history, answer.next, "an empty history", across, down)
 
     def _lists(self, x: int, y: int, across: int, down: int) -> Lines:
         self._boxes = []
-        answer, trouble = self.trial.answer, self._no_run or self.trial.trouble
+        answer, trouble = self.session.answer, self._no_run or self.session.trouble
         if trouble or answer is None:
             waits = "t types titles, / picks a held-out user, n the next one"
-            return panes.instead(trouble, "loading the catalogue" if self.trial.loading else waits, across, down)
+            return panes.instead(trouble, "loading the catalogue" if self.session.loading else waits, across, down)
         columns, chosen, parts = shown(answer), self.chosen, []
         sizes = panes.widths(across, len(columns))
-        self._each = 2 if down - 2 >= 2 * self.trial.length and panes.cramped(columns, sizes) else 1
+        self._each = 2 if down - 2 >= 2 * self.session.length and panes.cramped(columns, sizes) else 1
         top = self.cursor.fit(self._count, (down - 2) // self._each)
         for index, (column, size) in enumerate(zip(columns, sizes, strict=True)):
             line = self.cursor.line if index == self.list else None
@@ -129,14 +129,14 @@ class RecommendScreen(Screen):
     @property
     def chosen(self) -> ItemNames | None:
         """The item under the cursor."""
-        columns = shown(self.trial.answer) if self.trial.answer else []
+        columns = shown(self.session.answer) if self.session.answer else []
         items = columns[self.list].items if self.list < len(columns) else []
         return items[self.cursor.line].names if self.cursor.line < len(items) else None
 
     @property
     def _count(self) -> int:
         """Items of the list that has the cursor."""
-        columns = shown(self.trial.answer) if self.trial.answer else []
+        columns = shown(self.session.answer) if self.session.answer else []
         return len(columns[self.list].items) if self.list < len(columns) else 0
 
     # -- keys: the lists -----------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ class RecommendScreen(Screen):
         self.cursor.step(by, self._count)
 
     def _go_to_list(self, index: int) -> None:
-        count = len(shown(self.trial.answer)) if self.trial.answer else 0
+        count = len(shown(self.session.answer)) if self.session.answer else 0
         self.list = min(max(index, 0), max(count - 1, 0))
         self.move(0)
 
@@ -162,34 +162,34 @@ class RecommendScreen(Screen):
                 self._go_to_list(index)
 
     def why_not_length(self) -> str:
-        return "" if self.trial.server else self._no_run or "no run is open"
+        return "" if self.session.server else self._no_run or "no run is open"
 
     why_not_seen = why_not_live_teacher = why_not_filter = why_not_title = why_not_clear = why_not_length
     why_not_next = why_not_previous = why_not_order = why_not_length
 
     def do_length(self) -> None:
-        trial = self.trial
-        trial.length = LENGTHS[(LENGTHS.index(trial.length) + 1) % len(LENGTHS)]
-        self.context.notify(f"lists of {trial.length}")
-        trial.ask()
+        session = self.session
+        session.length = LENGTHS[(LENGTHS.index(session.length) + 1) % len(LENGTHS)]
+        self.context.notify(f"lists of {session.length}")
+        session.ask()
 
     def do_seen(self) -> None:
-        self.trial.seen = not self.trial.seen
-        self.trial.ask()
+        self.session.seen = not self.session.seen
+        self.session.ask()
 
     def do_live_teacher(self) -> None:
-        trial = self.trial
-        trial.live = not trial.live
+        session = self.session
+        session.live = not session.live
         self.context.notify(
-            "teacher: runs where it has no stored ranking" if trial.live else "teacher: stored rankings only"
+            "teacher: runs where it has no stored ranking" if session.live else "teacher: stored rankings only"
         )
-        trial.ask()
+        session.ask()
 
     # -- keys: the history ---------------------------------------------------------------------------------------
 
     def _step(self, by: int) -> None:
         self.cursor.line = 0
-        self.trial.step(by)
+        self.session.step(by)
 
     def do_next(self) -> None:
         self._step(1)
@@ -199,38 +199,38 @@ class RecommendScreen(Screen):
 
     def do_order(self) -> None:
         orders = list(ORDERS)
-        order = orders[(orders.index(self.trial.order) + 1) % len(orders)]
+        order = orders[(orders.index(self.session.order) + 1) % len(orders)]
         self.cursor.line = 0
         self.context.notify(f"users {ORDERS[order]}")
-        self.trial.take_order(order)
+        self.session.choose_order(order)
 
     def _take_history(self, items: list[ItemNames]) -> None:
         self.cursor.line = 0
-        self.trial.take_history(items)
+        self.session.choose_history(items)
 
     def why_not_open(self) -> str:
         return "" if self.chosen else "there is no item under the cursor"
 
     def do_open(self) -> None:
         if self.chosen is not None:
-            self._take_history([*self.trial.history, self.chosen])
+            self._take_history([*self.session.history, self.chosen])
 
     def why_not_reset(self) -> str:
-        return "" if self.trial.history else "the history is empty: t types titles"
+        return "" if self.session.history else "the history is empty: t types titles"
 
     def do_reset(self) -> None:
-        self._take_history(self.trial.history[:-1])
+        self._take_history(self.session.history[:-1])
 
     def do_clear(self) -> None:
         self._take_history([])
 
     def do_title(self) -> None:
-        if self.trial.person is not None:
+        if self.session.row is not None:
             self._take_history([])
         self._type(Completion(users=False))
 
     def do_filter(self) -> None:
-        self._type(Completion(users=True, order=self.trial.order))
+        self._type(Completion(users=True, order=self.session.order))
         self._search("")
 
     def _type(self, typing: Completion, text: str = "") -> None:
@@ -241,8 +241,8 @@ class RecommendScreen(Screen):
         self.context.open_prompt(label, text, self._accept, hint=f"{hint}, ↑ ↓ choose", **more)
 
     def _search(self, text: str) -> None:
-        if self.typing is not None and self.trial.server is not None:
-            self.context.effects.spawn(self.typing.find(self.trial.server, text))
+        if self.typing is not None and self.session.server is not None:
+            self.context.effects.spawn(self.typing.find(self.session.server, text))
 
     def _stop_typing(self) -> None:
         self.typing = None
@@ -256,11 +256,11 @@ class RecommendScreen(Screen):
         if one is None:
             self._type(typing, text)  # the search has not finished, or found nothing
         elif isinstance(one, ItemNames):
-            self._take_history([*self.trial.typed, one])
+            self._take_history([*self.session.typed, one])
             self._type(Completion(users=False))
         else:
             self.cursor.line = 0
-            self.trial.take_person(one.row)
+            self.session.choose_row(one.row)
 
     # -- keys: the run -------------------------------------------------------------------------------------------
 
@@ -273,16 +273,16 @@ class RecommendScreen(Screen):
         self.context.open_menu("models of the run", items, lambda run: self.open(rows[run]))
 
     def why_not_copy(self) -> str:
-        return "" if self.trial.history else "there is no history yet"
+        return "" if self.session.history else "there is no history yet"
 
     def do_copy(self) -> None:
         """Copy the command that gives the same recommendations."""
-        trial = self.trial
-        if trial.server is None or trial.answer is None:
+        session = self.session
+        if session.server is None or session.answer is None:
             return
-        whom = ["--history", *(item.raw for item in trial.typed)]
-        if trial.person is not None:
-            whom = ["--user", trial.answer.user]
-        words = ["recommend", trial.server.run, *whom, "--count", str(trial.length)]
-        words += [*(["--show-seen"] if trial.seen else []), *([] if trial.live else ["--no-live"])]
+        whom = ["--history", *(item.raw for item in session.typed)]
+        if session.row is not None:
+            whom = ["--user", session.answer.user]
+        words = ["recommend", session.server.run, *whom, "--count", str(session.length)]
+        words += [*(["--show-seen"] if session.seen else []), *([] if session.live else ["--no-live"])]
         self.context.copy(engine.shown(words, self.context.root), "the command")

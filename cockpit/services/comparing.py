@@ -1,6 +1,6 @@
-"""What ``engine compare`` says about some groups: asked anew when they or their runs change, one question at a time.
+"""The comparison of the groups on the screen: ``engine compare`` runs when they change, one process at a time.
 
-Knows no screen. An answer to a question that is no longer the last one is thrown away.
+Knows no screen. The answer to a request that is no longer the newest is discarded.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
@@ -12,48 +12,48 @@ from engine.runs.text import clean
 from engine.wire import Comparison, read
 
 Ask = Callable[..., Coroutine[Any, Any, engine.CommandResult]]
-Question = tuple[tuple[str, ...], object]  # the words, and what the answer depends on beside them
+Request = tuple[tuple[str, ...], object]  # arguments of the command, and what else the answer depends on
 
 
 class Comparing:
-    """``answer`` is about the words ``about``; ``trouble`` is what ``engine`` objected to the last question."""
+    """``answer`` is the last comparison; ``trouble`` is why the last request has none."""
 
     def __init__(self, root: Path, ask: Ask, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         self.root, self._ask, self._spawn = root, ask, spawn
         self.answer: Comparison | None = None
         self.trouble = ""
-        self.asking = False
+        self.busy = False
         self.version = 0  # grows with every change
-        self._about: tuple[str, ...] = ()
-        self._wanted: Question = ((), None)
-        self._told: Question = ((), None)
+        self._answered_for: tuple[str, ...] = ()
+        self._wanted: Request = ((), None)
+        self._answered: Request = ((), None)
 
-    def want(self, words: Sequence[str], facts: object) -> None:
-        """Have the groups compared unless that was done since ``facts`` changed last."""
-        self._wanted = (tuple(words), facts)
-        if self._wanted != self._told and not self.asking:
-            self.asking = True
+    def want(self, arguments: Sequence[str], facts: object) -> None:
+        """Compare these groups unless they were compared since ``facts`` last changed."""
+        self._wanted = (tuple(arguments), facts)
+        if self._wanted != self._answered and not self.busy:
+            self.busy = True
             self.version += 1
             self._spawn(self._work())
 
     def again(self) -> None:
-        """Ask once more at the next ``want``, whatever is known."""
-        self._told = ((), None)
+        """Compare again at the next ``want``."""
+        self._answered = ((), None)
 
-    def about(self, words: Sequence[str]) -> Comparison | None:
-        """What is known about these groups, even while it is asked anew."""
-        return self.answer if tuple(words) == self._about else None
+    def known_for(self, arguments: Sequence[str]) -> Comparison | None:
+        """The comparison of these groups, also while a new one runs."""
+        return self.answer if tuple(arguments) == self._answered_for else None
 
     async def _work(self) -> None:
         try:
-            while self._wanted != self._told:
-                question = self._wanted
-                answer = await self._ask(["compare", *question[0]], self.root)
-                if question == self._wanted:
-                    self._told, self._about = question, question[0]
+            while self._wanted != self._answered:
+                request = self._wanted
+                answer = await self._ask(["compare", *request[0]], self.root)
+                if request == self._wanted:
+                    self._answered, self._answered_for = request, request[0]
                     self._take(answer)
         finally:
-            self.asking = False
+            self.busy = False
             self.version += 1
 
     def _take(self, answer: engine.CommandResult) -> None:

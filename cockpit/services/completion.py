@@ -1,7 +1,7 @@
 """Completion of titles and user ids: requested from the server after each letter."""
 
 from cockpit.models.scroll import STEPS
-from cockpit.services.recommender import Recommender
+from cockpit.services.recommender import RecommenderProcess
 from engine.runs.text import clean
 from engine.wire import HeldOutRow, ItemNames, read
 
@@ -20,7 +20,7 @@ class Completion:
         self.cursor = 0
         self._text = ""
 
-    async def find(self, server: Recommender, text: str) -> None:
+    async def find(self, server: RecommenderProcess, text: str) -> None:
         """Request completions; the answer is dropped when a newer text was requested meanwhile."""
         self._text, self.found_for, self.cursor = text, None, 0
         if self.users:

@@ -1,7 +1,7 @@
-"""One resident ``engine serve-local`` process: questions go in, answers come line by line, and it ends with us.
+"""One resident ``engine serve-local`` process: requests and answers are lines of JSON; it ends with the cockpit.
 
-Its input is a pipe whose other end only this process holds: when the cockpit ends, however it ends, the pipe closes and
-the server leaves. Nothing is started before the first question.
+Its input is a pipe whose other end only this process holds: however the cockpit ends, the pipe closes and the server
+exits. The process starts with the first request.
 """
 
 import asyncio
@@ -16,23 +16,23 @@ from cockpit.services import engine
 from engine.runs.text import clean, clean_lines, clean_values
 
 LONGEST = 1 << 24  # bytes of an answer
-KEPT = 8000  # bytes of what it says on stderr
+KEPT = 8000  # bytes of its stderr
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One line of an answer. ``error`` tells what went wrong; ``more``: better is to come."""
+    """One line of an answer. ``error``: why there is none; ``more``: another line follows."""
 
     result: Any = None
     error: str = ""
     more: bool = False
 
 
-Take = Callable[[Reply], None]
+Receive = Callable[[Reply], None]
 
 
-class Recommender:
-    """The models of one run. ``ended`` says why there will be no more answers; empty while there may be."""
+class RecommenderProcess:
+    """The models of one run. ``ended`` is why no more answers come; empty while the server runs."""
 
     def __init__(self, run: str, root: Path) -> None:
         self.run, self.root = run, root
@@ -43,11 +43,11 @@ class Recommender:
         self._closed = False
         self._number = 0
         self._first: dict[int, asyncio.Future[Reply]] = {}
-        self._later: dict[int, Take] = {}
-        self._talk = b""
+        self._later: dict[int, Receive] = {}
+        self._stderr = b""
 
-    async def ask(self, method: str, later: Take | None = None, **more: Any) -> Reply:
-        """The first line of the answer; ``later`` takes those that come after it."""
+    async def ask(self, method: str, later: Receive | None = None, **more: Any) -> Reply:
+        """The first line of the answer; ``later`` receives the lines after it."""
         if self._starting is None:
             self._starting = asyncio.create_task(self._start())
         await self._starting
@@ -61,9 +61,9 @@ class Recommender:
         return await self._first[number]
 
     def close(self) -> None:
-        """End the server: whoever still waits is told so."""
+        """End the server; pending requests get an error."""
         self._closed = True
-        self._over("closed")
+        self._end("closed")
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
 
@@ -78,26 +78,26 @@ class Recommender:
             self._process.stdin.close()
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
-        """Hand out lines until there are none any more."""
+        """Dispatch lines until the end of the output."""
         assert process.stdout is not None
-        talk = asyncio.create_task(self._listen(process))
+        listening = asyncio.create_task(self._listen(process))
         while line := await process.stdout.readline():
             try:
-                self._hand_out(clean_values(json.loads(line)))
+                self._dispatch(clean_values(json.loads(line)))
             except ValueError:
-                self._over(f"the server answered with something else than JSON: {clean(repr(line), 200)}")
-        await talk
+                self._end(f"the server answered with something else than JSON: {clean(repr(line), 200)}")
+        await listening
         status = await process.wait()
-        error = clean_lines(self._talk.decode("utf-8", "replace"))
-        self._over(engine.CommandResult(status, None, error).message)
+        error = clean_lines(self._stderr.decode("utf-8", "replace"))
+        self._end(engine.CommandResult(status, None, error).message)
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
-        """Keep the end of what it says on stderr; a full pipe would stop it."""
+        """Keep the end of stderr; a full pipe would block the server."""
         assert process.stderr is not None
         while part := await process.stderr.read(4096):
-            self._talk = (self._talk + part)[-KEPT:]
+            self._stderr = (self._stderr + part)[-KEPT:]
 
-    def _hand_out(self, line: dict[str, Any]) -> None:
+    def _dispatch(self, line: dict[str, Any]) -> None:
         number, error = line.get("id"), line.get("error")
         if not isinstance(number, int):
             return
@@ -109,10 +109,10 @@ class Recommender:
         later = self._later.get(number) if reply.more else self._later.pop(number, None)
         if first is not None and not first.done():
             first.set_result(reply)
-        elif later is not None and reply.result is not None:  # a superseded question has no result
+        elif later is not None and reply.result is not None:  # a superseded request has no result
             later(reply)
 
-    def _over(self, why: str) -> None:
+    def _end(self, why: str) -> None:
         self.ended = self.ended or why
         for waiting in self._first.values():
             if not waiting.done():

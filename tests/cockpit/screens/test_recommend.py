@@ -155,9 +155,9 @@ def test_an_answer_to_an_older_question_no_longer_counts(recommend, press):
     old = server.later
     press(recommend, "n")
     asyncio.run(recommend.effects.run_pending())
-    before = recommend.screen.trial.answer
+    before = recommend.screen.session.answer
     old(Reply(server.answer({"row": 0, "count": 3})))
-    assert recommend.screen.trial.answer is before
+    assert recommend.screen.session.answer is before
 
 
 def test_users_follow_each_other_round(recommend, press):
@@ -192,7 +192,7 @@ def test_users_come_in_the_order_of_what_distillation_gained_them(recommend, pre
     assert "users  student · distilled" in picture and "cat   1,699 · 1.5" in picture
     press(recommend, "escape", "o", "o")
     run_pending(recommend)
-    assert recommend.screen.trial.order == "row"
+    assert recommend.screen.session.order == "row"
 
 
 def test_a_run_that_cannot_order_its_users_says_so_and_goes_on(recommend, press, evaluated):
@@ -201,7 +201,7 @@ def test_a_run_that_cannot_order_its_users_says_so_and_goes_on(recommend, press,
     press(recommend, "o")
     assert "only an evaluation knows" in run_pending(recommend)
     press(recommend, "n")
-    assert "only an evaluation knows" not in run_pending(recommend) and recommend.screen.trial.person == 1
+    assert "only an evaluation knows" not in run_pending(recommend) and recommend.screen.session.row == 1
 
 
 def test_after_titles_of_ones_own_the_user_before_comes_back(recommend, press):
@@ -209,17 +209,17 @@ def test_after_titles_of_ones_own_the_user_before_comes_back(recommend, press):
     run_pending(recommend)
     press(recommend, "c", "n")
     run_pending(recommend)
-    assert recommend.screen.trial.person == 1
+    assert recommend.screen.session.row == 1
 
 
 def test_nothing_is_guessed_while_the_search_has_not_caught_up(recommend, press):
     press(recommend, "t", '"al"')
     asyncio.run(recommend.effects.run_pending())
     press(recommend, "ctrl+u", '"heat"', "enter")  # what was found belongs to "al"
-    assert recommend.screen.trial.typed == [] and recommend.prompt.edit.text == "heat"
+    assert recommend.screen.session.typed == [] and recommend.prompt.edit.text == "heat"
     asyncio.run(recommend.effects.run_pending())
     press(recommend, "enter")
-    assert [one.title for one in recommend.screen.trial.typed] == ["Heat"]
+    assert [one.title for one in recommend.screen.session.typed] == ["Heat"]
 
 
 def test_the_item_under_the_cursor_is_told_and_goes_into_the_history(recommend, press):
@@ -270,7 +270,7 @@ def test_coming_back_finds_everything_as_it_was(recommend, press):
     run_pending(recommend)
     press(recommend, "1", "6")
     asyncio.run(recommend.effects.run_pending())
-    assert len(Server.made) == 1 and recommend.screen.trial.person == 1
+    assert len(Server.made) == 1 and recommend.screen.session.row == 1
 
 
 def test_a_server_that_died_says_why_and_the_next_question_starts_another(recommend, press):
@@ -329,12 +329,12 @@ async def test_the_real_server_answers_in_the_picture(seven_stages, ready, press
     press(real, "6")
     await real.effects.run_pending()
     async with asyncio.timeout(120):
-        while real.screen.trial.loading or real.screen.trial.answer is None:
+        while real.screen.session.loading or real.screen.session.answer is None:
             await asyncio.sleep(0.05)
     picture = plain(draw(real, 120, 40))
     assert "test user" in picture and "teacher written" in picture and "gate weights of the teacher" in picture
-    process = real.screen.trial.server._process
+    process = real.screen.session.server._process
     real.close()
     async with asyncio.timeout(30):
-        await real.screen.trial.server._reading
+        await real.screen.session.server._reading
     assert process.returncode == 0

@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from cockpit.services.recommender import Recommender, Reply
+from cockpit.services.recommender import RecommenderProcess, Reply
 from engine.wire import HeldOutRow, Recommendations, plain, read
 
 
@@ -23,7 +23,7 @@ async def until(condition, seconds=60.0):
 
 
 async def test_questions_are_answered_and_better_answers_follow(seven_stages):
-    server = Recommender("evaluate", seven_stages)
+    server = RecommenderProcess("evaluate", seven_stages)
     about = await server.ask("about")
     assert about.result["rows"] == 60 and not about.more
     titles, later = [one["title"] for one in (await server.ask("recommend", row=0)).result["history"]], []
@@ -48,7 +48,7 @@ async def test_questions_are_answered_and_better_answers_follow(seven_stages):
 
 
 async def test_a_run_that_cannot_be_served_says_why_to_everybody_who_waits(seven_stages):
-    server = Recommender("data", seven_stages)
+    server = RecommenderProcess("data", seven_stages)
     replies = await asyncio.gather(server.ask("about"), server.ask("search", text="x"))
     assert all("a data run has no recommender" in reply.error for reply in replies)
     assert "no recommender" in server.ended
@@ -56,7 +56,7 @@ async def test_a_run_that_cannot_be_served_says_why_to_everybody_who_waits(seven
 
 
 async def test_a_server_that_is_killed_is_told_of(seven_stages):
-    server = Recommender("evaluate", seven_stages)
+    server = RecommenderProcess("evaluate", seven_stages)
     await server.ask("about")
     os.kill(server._process.pid, 9)
     await until(lambda: server.ended)
@@ -65,7 +65,7 @@ async def test_a_server_that_is_killed_is_told_of(seven_stages):
 
 
 async def test_closing_before_the_start_starts_nothing_that_stays(seven_stages):
-    server = Recommender("evaluate", seven_stages)
+    server = RecommenderProcess("evaluate", seven_stages)
     asking = asyncio.create_task(server.ask("about"))
     await asyncio.sleep(0)
     server.close()

@@ -8,29 +8,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.config.settings.student import StudentSettings
-from engine.data.ids import rows
-from engine.student.dropout import Dropout, RandomStream
+from engine.student.dropout import RandomStream
+from engine.student.network import Network
 from engine.student.packed_sequences import PackedSequences
-from engine.student.reference import output_layer
 
 
-class Caser(nn.Module):
+class Caser(Network):
     """state = drop([max_t relu(conv_h)_t for each height h; relu(sum_l w_l e_l + b)]), width F * heights + D.
 
     Every position reads the items up to itself from slot 0 on; later slots are zero.
     """
 
     def __init__(self, items: int, settings: StudentSettings, stream: RandomStream) -> None:
-        super().__init__()
+        super().__init__(items, settings, stream)
         assert settings.filters is not None and settings.heights is not None
         hidden, filters, self.slots = settings.hidden, settings.filters, settings.max_length
-        self.dropout = Dropout(settings.dropout, stream)
-        self.table = nn.Parameter(torch.randn(rows(items), hidden) * settings.initial)
         self.horizontal = nn.ModuleList(nn.Conv1d(hidden, filters, height) for height in settings.heights)
         self.vertical = nn.Linear(self.slots, 1)
         # Item vectors start small: a bias drawn below zero would silence all D outputs of this one filter, for good.
         nn.init.zeros_(self.vertical.bias)
-        self.output, self.bias = output_layer(items, filters * len(settings.heights) + hidden)
+        self.untied_output(items, filters * len(settings.heights) + hidden)
 
     def forward(
         self, items: Tensor, packed: PackedSequences, inputs: Tensor
@@ -45,13 +42,3 @@ class Caser(nn.Module):
         parts.append(F.relu(self.vertical(turned)[:, :, 0]))
         out: Tensor = self.dropout(torch.cat(parts, dim=1))
         return out
-
-    def inputs(self) -> Tensor:  # [n + 1, D]
-        return self.table
-
-    def outputs(self) -> tuple[Tensor, Tensor | None]:  # [n + 1, F.. + D], [n + 1]
-        return self.output, self.bias
-
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        blocks = [*self.horizontal.parameters(), *self.vertical.parameters()]
-        return {"embedding": [self.table], "blocks": blocks, "output": [self.output, self.bias]}

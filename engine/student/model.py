@@ -19,12 +19,12 @@ from engine.errors import RunError
 from engine.student.caser import Caser
 from engine.student.dropout import RandomStream
 from engine.student.gru4rec import GRU4Rec
+from engine.student.network import Network
 from engine.student.packed_sequences import PackedSequences, of_histories
 from engine.student.reference import Reference
 from engine.student.replay import Replay
 from engine.student.sasrec import SASRec
 
-Network = SASRec | Reference | GRU4Rec | Caser
 NETWORKS: dict[str, type[Network]] = {
     "sasrec": SASRec,
     "sasrec-reference": Reference,

@@ -12,30 +12,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.config.settings.student import StudentSettings
-from engine.data.ids import PADDING, rows
-from engine.student.dropout import Dropout, RandomStream
+from engine.student.dropout import RandomStream
+from engine.student.network import Network
 from engine.student.packed_sequences import PackedSequences
 
 
-class Reference(nn.Module):
+class Reference(Network):
     """z = drop(E + P); q = LN1 z; h = drop(softmax(Q q (K z)^T / sqrt D)) V z + q; f = LN2 h; LN3 LN(drop(W f) + f)."""
 
     def __init__(self, items: int, settings: StudentSettings, stream: RandomStream) -> None:
-        super().__init__()
+        super().__init__(items, settings, stream)
         hidden = settings.hidden
-        self.dropout = Dropout(settings.dropout, stream)
-        self.table = nn.Parameter(torch.randn(rows(items), hidden) * settings.initial)
         self.positions = nn.Parameter(torch.randn(settings.max_length, hidden))
         self.norm_query, self.norm_attention, self.norm_last = (nn.LayerNorm(hidden) for _ in range(3))
         self.query, self.key, self.value = (nn.Linear(hidden, hidden) for _ in range(3))
-        self.wide, self.narrow, self.norm_feed = (
-            nn.Linear(hidden, hidden),
-            nn.Linear(hidden, hidden),
-            nn.LayerNorm(hidden),
-        )
-        self.output, self.bias = output_layer(items, hidden)
+        self.wide, self.narrow = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden)
+        self.norm_feed = nn.LayerNorm(hidden)
+        self.untied_output(items, hidden)
 
     def forward(self, items: Tensor, packed: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
+        assert self.positions is not None
         z = self.dropout(F.embedding(items, inputs) + F.embedding(packed.order, self.positions))
         q = self.norm_query(z)
         f = self.norm_attention(self._attention(q, z, packed) + q)
@@ -51,27 +47,3 @@ class Reference(nn.Module):
         weights = scores.masked_fill(hidden, torch.finfo(scores.dtype).min).softmax(dim=2)
         weights = self.dropout(weights * (queries.sum(dim=2) != 0)[:, :, None])
         return packed.flat(weights @ self.value(keys))
-
-    def inputs(self) -> Tensor:  # [n + 1, D]
-        return self.table
-
-    def outputs(self) -> tuple[Tensor, Tensor | None]:  # [n + 1, D], [n + 1]
-        return self.output, self.bias
-
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        embedding, output = [self.table, self.positions], [self.output, self.bias]
-        named = {id(parameter) for parameter in embedding + output}
-        return {
-            "embedding": embedding,
-            "blocks": [parameter for parameter in self.parameters() if id(parameter) not in named],
-            "output": output,
-        }
-
-
-def output_layer(items: int, hidden: int) -> tuple[nn.Parameter, nn.Parameter]:
-    """Vectors [n + 1, D] and biases [n + 1] that score a state, drawn as ``nn.Linear`` draws them, padding zero."""
-    linear = nn.Linear(hidden, rows(items))
-    with torch.no_grad():
-        linear.weight[PADDING] = 0.0
-        linear.bias[PADDING] = 0.0
-    return nn.Parameter(linear.weight), nn.Parameter(linear.bias)

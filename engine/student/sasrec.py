@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.config.settings.student import StudentSettings
-from engine.data.ids import PADDING, rows
+from engine.data.ids import PADDING
 from engine.student.attention import causal_attention
 from engine.student.dropout import Dropout, RandomStream
+from engine.student.network import Network
 from engine.student.packed_sequences import PackedSequences
 
 
@@ -64,19 +65,15 @@ class Block(nn.Module):
         return self.dropout.add(x, gated)
 
 
-class SASRec(nn.Module):
+class SASRec(Network):
     """Blocks over item and position vectors; the score of item i after a position is <state, table[i]>."""
 
     def __init__(self, items: int, settings: StudentSettings, stream: RandomStream) -> None:
-        super().__init__()
-        self.dropout = Dropout(settings.dropout, stream)
-        self.table = nn.Parameter(torch.randn(rows(items), settings.hidden) * settings.initial)
+        super().__init__(items, settings, stream)
         with torch.no_grad():
             self.table[PADDING] = 0.0
-        learned = settings.positions == "learned"
-        self.positions = (
-            nn.Parameter(torch.randn(settings.max_length, settings.hidden) * settings.initial) if learned else None
-        )
+        if settings.positions == "learned":
+            self.positions = nn.Parameter(torch.randn(settings.max_length, settings.hidden) * settings.initial)
         self.blocks = nn.ModuleList(Block(settings, stream) for _ in range(settings.blocks or 0))
         self.last_norm = nn.LayerNorm(settings.hidden) if settings.norm == "pre" else nn.Identity()
 
@@ -90,16 +87,8 @@ class SASRec(nn.Module):
         normed: Tensor = self.last_norm(x)
         return normed
 
-    def inputs(self) -> Tensor:  # [n + 1, D]
-        return self.table
-
     def outputs(self) -> tuple[Tensor, Tensor | None]:  # [n + 1, D], no bias
         return self.table, None
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        """The tied table counts as embedding."""
-        return {
-            "embedding": [self.table] if self.positions is None else [self.table, self.positions],
-            "blocks": list(self.blocks.parameters()),
-            "output": list(self.last_norm.parameters()),
-        }
+    def output_group(self) -> list[nn.Parameter]:
+        return list(self.last_norm.parameters())

@@ -42,7 +42,7 @@ class PtyTerminal:
         self.started = time.perf_counter()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            # Before the program starts, so that its first picture has the right size; and nowhere else, so that it
+            # Before the program starts, so that its first text has the right size; and nowhere else, so that it
             # asks again when the window is resized.
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", self.height, self.width, 0, 0))
             inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
@@ -89,7 +89,7 @@ class PtyTerminal:
         return len(data)
 
     def until(self, condition: Callable[[], bool], seconds: float = 60) -> float:
-        """Read until something is true; gives the seconds that took. Fails with the picture when it never is."""
+        """Read until something is true; gives the seconds that took. Fails with the text when it never is."""
         start = time.perf_counter()
         while not condition():
             self.read()

@@ -12,7 +12,7 @@ from cockpit.settings import Settings
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
-def picture(app):
+def screen_text(app):
     """The text on the screen, as Textual would send it."""
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips(app.size))
 
@@ -21,7 +21,7 @@ async def until(pilot, condition, seconds=20):
     """Wait for something to come true; never for a time."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, picture(pilot.app)
+        assert time.monotonic() < deadline, screen_text(pilot.app)
         await pilot.pause()
 
 
@@ -29,7 +29,7 @@ async def until(pilot, condition, seconds=20):
 async def test_every_screen_opens_by_its_key_and_closes_again(maker, world, size):
     app = Cockpit(maker.root, Settings())
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: world["data"][-4:] in picture(app))
+        await until(pilot, lambda: world["data"][-4:] in screen_text(app))
         for key, words in (
             ("2", "2 Live"),
             ("L", "▸ Log"),
@@ -44,7 +44,7 @@ async def test_every_screen_opens_by_its_key_and_closes_again(maker, world, size
             ("escape", "1 Runs"),
         ):
             await pilot.press(key)
-            await until(pilot, lambda words=words: words in picture(app))
+            await until(pilot, lambda words=words: words in screen_text(app))
         assert isinstance(app.screen.query_one(Frame), Widget)
 
 
@@ -52,18 +52,18 @@ async def test_new_events_appear_by_themselves(maker):
     folder = maker.planned()
     app = Cockpit(maker.root, Settings())
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: folder.name[-4:] in picture(app))
-        assert "best" not in picture(app).split("preview")[1]
+        await until(pilot, lambda: folder.name[-4:] in screen_text(app))
+        assert "best" not in screen_text(app).split("preview")[1]
         maker.trained(folder, end="")
-        await until(pilot, lambda: "val_recall@10  best .0884@200" in picture(app) and "⠉" in picture(app))
+        await until(pilot, lambda: "val_recall@10  best .0884@200" in screen_text(app) and "⠉" in screen_text(app))
 
 
 async def test_a_terminal_that_is_too_small_says_so_and_grows(maker, world):
     app = Cockpit(maker.root, Settings())
     async with app.run_test(size=(50, 15)) as pilot:
-        await until(pilot, lambda: "cockpit needs 60 x 18 cells; this is 50 x 15" in picture(app))
+        await until(pilot, lambda: "cockpit needs 60 x 18 cells; this is 50 x 15" in screen_text(app))
         await pilot.resize_terminal(80, 24)
-        await until(pilot, lambda: "1 Runs" in picture(app))
+        await until(pilot, lambda: "1 Runs" in screen_text(app))
 
 
 async def test_a_storm_of_resizes_ends_in_a_whole_picture(maker, world):
@@ -71,7 +71,7 @@ async def test_a_storm_of_resizes_ends_in_a_whole_picture(maker, world):
     async with app.run_test(size=(80, 24)) as pilot:
         for size in [(61, 18), (200, 60), (100, 30), (159, 41), (160, 40), (80, 24)]:
             await pilot.resize_terminal(*size)
-        await until(pilot, lambda: "? help" in picture(app).splitlines()[23])
+        await until(pilot, lambda: "? help" in screen_text(app).splitlines()[23])
 
 
 async def test_letters_typed_into_a_prompt_are_letters(maker, world):
@@ -101,8 +101,8 @@ async def test_start_settings_are_in_force(maker, world):
     settings = Settings(filter="state:done", group="stage", symbols="ascii", log_y=True, smoothing=0.9)
     app = Cockpit(maker.root, settings)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "/ state:done" in picture(app) and "▾ student" in picture(app))
-        assert not any("\u2801" <= letter <= "\u28ff" for letter in picture(app))
+        await until(pilot, lambda: "/ state:done" in screen_text(app) and "▾ student" in screen_text(app))
+        assert not any("\u2801" <= letter <= "\u28ff" for letter in screen_text(app))
 
 
 @pytest.mark.parametrize(

@@ -42,24 +42,42 @@ async def test_the_palette_holds_every_action_and_says_what_is_impossible(contex
     assert context.prompt.label == "tags"
 
 
-def test_every_key_can_be_pressed_on_every_screen(context, ready, world, press):
-    """Nothing breaks, whatever is pressed where; pictures stay whole."""
+def test_every_key_acts_or_says_why_not_on_every_screen(context, ready, world, press):
     ready(context)
     for name in SCREENS:
         for key in TABLE:
             for pressed in key.keys:
                 context.stack = ["runs"] if name == "runs" else ["runs", name]
                 context.prompt = context.menu = None
+                context.message = ("", "", 0.0)
                 press(context, pressed)
+                assert context.message[0].endswith("; ? lists the keys") == (context.keys.find(name, pressed) is None)
                 lines = draw(context, 100, 30)
                 assert len(lines) == 30 and all(width(line) == 100 for line in lines), (name, pressed)
+                title = f" cockpit ▸ {SCREENS[context.stack[-1]]}"
+                assert plain(lines[:1]).startswith(title), (name, pressed)
 
 
-def test_a_screen_without_any_run_can_be_looked_at(context, ready, press):
+WITHOUT_RUNS = {
+    "runs": "No runs in",
+    "live": "no runs yet: a launches one",
+    "compare": "there are no runs yet: a launches one",
+    "queue": "no run has asked for a slot yet",
+    "system": "disk  runs 0B",
+    "recommend": "t types titles",
+    "launch": "settings",
+    "log": "nothing printed yet",
+    "doctor": "nothing was examined yet",
+    "help": "Runs (1)",
+}
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_a_screen_without_any_run_says_so(context, ready, name):
     ready(context)
-    for name in SCREENS:
-        context.stack = ["runs", name]
-        assert len(draw(context, 80, 24)) == 24
+    context.stack = ["runs", name]
+    ready(context)
+    assert WITHOUT_RUNS[name] in plain(draw(context, 80, 24))
 
 
 def test_only_a_few_runs_are_kept_in_memory(context, ready, world):

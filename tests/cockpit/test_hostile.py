@@ -115,8 +115,8 @@ def test_random_hostile_text_is_harmless(context, ready, maker, press):
     chance = random.Random(7)
     for _ in range(12):
         poisoned(maker, "".join(chance.choices(ALPHABET, k=chance.randint(1, 40))))
-    for place in range(12):
-        ready(context).list.cursor = place
+    for index in range(12):
+        ready(context).list.cursor = index
         for lines in keys_of(context, press, sizes=((120, 40),)):
             assert_harmless(lines)
 
@@ -139,8 +139,8 @@ def test_random_bytes_in_every_file_break_nothing(context, ready, maker, press):
                 for _ in range(chance.randint(1, 60)):
                     data[chance.randrange(len(data) + 1) : chance.randrange(len(data) + 1)] = chance.randbytes(3)
                 (folder / name).write_bytes(bytes(data))
-    for place in range(6):
-        ready(context).list.cursor = place
+    for index in range(6):
+        ready(context).list.cursor = index
         for lines in keys_of(context, press, sizes=((120, 40),)):
             assert_harmless(lines)
 
@@ -163,8 +163,8 @@ def test_records_of_the_wrong_shape_break_nothing(context, ready, maker, press):
                 fields = ("m", "g", "total", "c", "mx", "load", "ent", "layer", "n", "groups", "names", "code", "level")
                 event |= {field: chance.choice([*shapes, 1.0, "text"]) for field in (*fields, "hint", "phase", "unit")}
                 events.write(json.dumps(event) + "\n")
-    for place in range(12):
-        ready(context).list.cursor = place
+    for index in range(12):
+        ready(context).list.cursor = index
         keys_of(context, press, sizes=((120, 40),))
 
 

@@ -17,7 +17,7 @@ NOW = 1_790_000_000.0
 
 
 def whole(context, size=(120, 40)):
-    """Every screen drawn; each picture has the terminal's size."""
+    """Every screen drawn; each text has the terminal's size."""
     stack, pictures = context.stack, {}
     for name in SCREENS:
         context.stack = ["runs"] if name == "runs" else ["runs", name]
@@ -174,5 +174,5 @@ def test_ten_thousand_runs_are_listed_and_keys_still_answer(context, maker, pres
     assert longest < 0.5  # the list is sorted in one piece
     before = time.process_time()
     press(context, "G", "k")
-    picture = plain(draw(context, 120, 40))
-    assert time.process_time() - before < 0.1 and "10,000/10,000" in picture
+    text = plain(draw(context, 120, 40))
+    assert time.process_time() - before < 0.1 and "10,000/10,000" in text

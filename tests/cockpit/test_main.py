@@ -13,8 +13,8 @@ HEAVY = ("torch", "transformers", "pandas", "hydra", "omegaconf", "plotext", "py
 def test_a_start_loads_nothing_heavy():
     """In a process of its own: only there one sees what an import really loads."""
     code = f"import sys, cockpit.app, cockpit.__main__; print([n for n in {HEAVY} if n in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_help_and_version_load_no_textual():
@@ -22,8 +22,8 @@ def test_help_and_version_load_no_textual():
         "import sys\nfrom cockpit.__main__ import main\n"
         "main(['--version'])\nprint([n for n in ('textual', 'numpy', 'rich') if n in sys.modules])"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.splitlines()[-1] == "[]" and told.stdout.startswith("cockpit ")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]" and done.stdout.startswith("cockpit ")
 
 
 def test_without_a_terminal_it_names_what_works(capsys):
@@ -32,12 +32,12 @@ def test_without_a_terminal_it_names_what_works(capsys):
 
 
 def test_wrong_settings_end_it_with_the_remedy(capsys, tmp_path, monkeypatch):
-    place = tmp_path / "s.toml"
-    place.write_text('[keys]\nmrak = ["M"]\n')
-    monkeypatch.setenv("COCKPIT_SETTINGS", str(place))
+    file = tmp_path / "s.toml"
+    file.write_text('[keys]\nmrak = ["M"]\n')
+    monkeypatch.setenv("COCKPIT_SETTINGS", str(file))
     assert main(["--settings"]) == 2
     error = capsys.readouterr().err
-    assert "Did you mean mark?" in error and str(place) in error and "Traceback" not in error
+    assert "Did you mean mark?" in error and str(file) in error and "Traceback" not in error
 
 
 def test_settings_can_be_checked_without_a_terminal(capsys):

@@ -7,9 +7,9 @@ from engine.errors import ConfigError
 
 
 def written(tmp_path, text):
-    place = tmp_path / "settings.toml"
-    place.write_text(text)
-    return place
+    file = tmp_path / "settings.toml"
+    file.write_text(text)
+    return file
 
 
 def test_without_a_file_the_standard_holds(tmp_path):
@@ -40,10 +40,10 @@ def test_what_is_wrong_is_said_with_its_remedy(tmp_path, text, message):
 
 
 def test_a_file_that_cannot_be_read_is_an_error_not_a_silent_standard(tmp_path):
-    place = tmp_path / "settings.toml"
-    place.write_bytes(b"\xff\xfe")
+    file = tmp_path / "settings.toml"
+    file.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="cannot be read"):
-        load(place)
+        load(file)
 
 
 def test_the_file_lies_in_the_xdg_folder_unless_named(monkeypatch, tmp_path):

@@ -90,20 +90,21 @@ def test_without_marks_it_says_how_to_choose(context, ready, maker, press, snaps
 
 async def test_the_numbers_are_those_of_engine_compare(open_compare, seeds, context, tmp_path, press):
     context = await open_compare()
-    place = tmp_path / "figures.csv"
-    press(context, "e", "ctrl+u", f'"{place}"', "enter")
+    file = tmp_path / "figures.csv"
+    press(context, "e", "ctrl+u", f'"{file}"', "enter")
     await context.effects.run_pending()
     assert "metrics written to" in context.message[0]
-    rows = list(csv.DictReader(place.read_text().splitlines()))
-    told = next(metric for metric in context.screen.comparing.answer.metrics if metric.metric == "val_recall@10")
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    reported = next(metric for metric in context.screen.comparing.answer.metrics if metric.metric == "val_recall@10")
     row = next(row for row in rows if row["metric"] == "val_recall@10")
-    one = told.differences[0]
+    one = reported.differences[0]
+    means = [group.mean for group in reported.groups[:2]]
     assert [row[name] for name in ("base_mean", "other_mean", "mean", "low", "high", "p_holm")] == [
-        repr(value) for value in (told.groups[0].mean, told.groups[1].mean, one.mean, one.low, one.high, one.p_holm)
+        repr(value) for value in (*means, one.mean, one.low, one.high, one.p_holm)
     ]
-    picture = plain(draw(context, 200, 60))
-    assert "better" in picture and f"{one.mean:+.4f}".replace("0.", ".") in picture
-    press(context, "e", "ctrl+u", f'"{place}"', "enter")
+    text = plain(draw(context, 200, 60))
+    assert "better" in text and f"{one.mean:+.4f}".replace("0.", ".") in text
+    press(context, "e", "ctrl+u", f'"{file}"', "enter")
     assert "exists already" in plain(draw(context, 120, 40))
 
 
@@ -117,8 +118,8 @@ async def test_equal_settings_are_hidden_until_d(open_compare, press):
 async def test_notes_say_where_it_is_not_fair(open_compare, seeds, press):
     context = await open_compare()
     press(context, "tab", "z")
-    picture = plain(draw(context, 120, 40))
-    assert "uncommitted changes" in picture and f"all  data {seeds['data'][-4:]}" in picture
+    text = plain(draw(context, 120, 40))
+    assert "uncommitted changes" in text and f"all  data {seeds['data'][-4:]}" in text
     press(context, "escape", "escape")
     assert context.screen.name == "runs"
 
@@ -212,15 +213,15 @@ async def test_curves_have_the_range_of_their_seeds(open_compare, press):
     context = await open_compare()
 
     def dots():
-        picture = "\n".join(plain(draw(context, 120, 40)).splitlines()[1:16])
-        return sum("\u2800" <= letter <= "\u28ff" for letter in picture)
+        text = "\n".join(plain(draw(context, 120, 40)).splitlines()[1:16])
+        return sum("\u2800" <= letter <= "\u28ff" for letter in text)
 
     full = dots()
     press(context, "b")
     assert dots() < full
     press(context, "l", "m", '"loss"', "enter")
-    picture = plain(draw(context, 120, 40))
-    assert "─ loss" in picture and "┊" in picture
+    text = plain(draw(context, 120, 40))
+    assert "─ loss" in text and "┊" in text
 
 
 @pytest.mark.parametrize(
@@ -267,8 +268,8 @@ def test_of_many_runs_every_group_has_a_curve_and_what_is_left_out_is_told(conte
         ready(context)
     assert len(context.screen.groups) == 3
     before = dict(ready(context).watch.followers)
-    picture = plain(draw(context, 200, 60))
-    assert "── A  ┄┄ B  ── C" in picture and "6 runs not drawn" in picture
+    text = plain(draw(context, 200, 60))
+    assert "── A  ┄┄ B  ── C" in text and "6 runs not drawn" in text
     draw(context, 200, 60)
     assert all(context.watch.followers[run] is follower for run, follower in before.items())  # none is read twice
 
@@ -292,7 +293,7 @@ async def test_hostile_labels_and_settings_are_harmless(context, ready, maker, a
         for size in SIZES:
             lines = draw(context, *size)
             assert all(width(line) == size[0] for line in lines)
-            picture = plain(lines)
-            assert not any(category(letter) in ("Cc", "Cs") for letter in picture.replace("\n", ""))
-            assert "PWNED" not in picture
+            text = plain(lines)
+            assert not any(category(letter) in ("Cc", "Cs") for letter in text.replace("\n", ""))
+            assert "PWNED" not in text
         press(context, "tab")

@@ -78,11 +78,20 @@ def test_before_anything_was_examined_the_page_says_so(context, press):
     assert "nothing was examined yet" in context.message[0]
 
 
-async def test_answers_of_any_shape_break_nothing(context, ready, world, press):
-    for value in (None, [], {"checks": 3}, {"checks": [3, {}, {"verdict": "new", "check": None}]}):
-        context.ask.answers["doctor"] = CommandResult(0, value, "")
-        ready(context).list.go_to(world["data"])
-        press(context, "D")
-        await context.effects.run_pending()
-        assert len(draw(context, 80, 24)) == 24
-        press(context, "escape")
+@pytest.mark.parametrize("value", [None, [], {"checks": 3}, {"checks": [3, {}, {"verdict": "new", "check": None}]}])
+async def test_an_answer_of_another_shape_is_an_error_and_not_a_verdict(context, ready, world, press, value):
+    context.ask.answers["doctor"] = CommandResult(0, value, "")
+    ready(context).list.go_to(world["data"])
+    press(context, "D")
+    await context.effects.run_pending()
+    text = plain(draw(context, 80, 24))
+    assert "engine ended with status 0" in text and "sound" not in text
+
+
+async def test_a_verdict_that_this_cockpit_does_not_know_is_shown_as_it_is(context, ready, world, press):
+    checks = [{"check": "ids", "about": "data", "verdict": "new", "evidence": "seen"}]
+    context.ask.answers["doctor"] = CommandResult(0, {"sound": True, "seconds": 1.0, "checks": checks}, "")
+    ready(context).list.go_to(world["data"])
+    press(context, "D")
+    await context.effects.run_pending()
+    assert "? new  ids" in plain(draw(context, 80, 24))

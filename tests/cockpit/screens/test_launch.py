@@ -39,8 +39,8 @@ async def test_a_change_is_marked_planned_anew_and_in_the_command(form, press):
     press(form, "enter", "ctrl+u", '"128"', "enter")
     await form.effects.run_pending()
     assert form.ask.asked[-1] == ["run", "evaluate", "student.hidden=128", "--plan"]
-    picture = plain(draw(form, 120, 40))
-    assert "*128   was 64" in picture and "$ engine run evaluate student.hidden=128" in picture
+    text = plain(draw(form, 120, 40))
+    assert "*128   was 64" in text and "$ engine run evaluate student.hidden=128" in text
 
 
 async def test_a_wrong_value_is_refused_while_it_is_typed(form, press):
@@ -91,8 +91,8 @@ async def test_a_sweep_is_one_command_with_its_combinations_shown(form, press):
     press(form, "enter", "ctrl+u", '"1..3"', "enter")
     await form.effects.run_pending()
     assert form.ask.asked[-1] == ["sweep", "evaluate", "seed=1..3", "--plan"]
-    picture = plain(draw(form, 120, 40))
-    assert "3 seed = 3 combinations" in picture and "runs: 2 student" in picture and "seed=3" in picture
+    text = plain(draw(form, 120, 40))
+    assert "3 seed = 3 combinations" in text and "runs: 2 student" in text and "seed=3" in text
     press(form, "v")
     assert "seed=2" in plain(draw(form, 80, 24))
     press(form, "escape", "ctrl+r")
@@ -150,8 +150,8 @@ async def test_the_doctor_may_forbid_the_start_and_says_why(form, press):
     await form.effects.run_pending()
     assert form.ask.asked[-1] == ["doctor", "evaluate"]
     assert "not started: the doctor objects: ids" in form.message[0]
-    picture = plain(draw(form, 120, 40))
-    assert form.screen.name == "doctor" and "✗ FAIL  ids" in picture and "shifted by one" in picture
+    text = plain(draw(form, 120, 40))
+    assert form.screen.name == "doctor" and "✗ FAIL  ids" in text and "shifted by one" in text
     press(form, "escape")
     assert form.screen.name == "launch" and "the doctor objects: ids" in plain(draw(form, 120, 40))
 

@@ -1,5 +1,7 @@
 """Screen 2: curves, gradients and gates of a run that the engine's own writer wrote."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -33,17 +35,16 @@ def test_it_shows_curves_gradients_gates_health_and_console(live, ready, snapsho
 @pytest.mark.parametrize("gates", [False, True])
 @pytest.mark.parametrize("grads", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 8])
-def test_the_panes_fill_the_screen_without_gap_or_overlap(size, gates, grads, count):
+def test_the_panes_fill_the_screen_and_the_focused_one_is_among_them(size, gates, grads, count):
     charts = [f"m{i}" for i in range(count)]
-    for focus in panes(charts, gates, grads):
-        places = arrange(*size, charts, gates=gates, grads=grads, side=True, focus=focus)
+    for focus, side in product(panes(charts, gates, grads), (True, False)):
+        shown = arrange(*size, charts, gates=gates, grads=grads, side=side, focus=focus)
         covered = np.zeros(size, int)
-        for place in places:
-            assert place.x >= 0 and place.y >= 0
-            covered[place.x : place.x + place.across, place.y : place.y + place.down] += 1
-        assert (covered == 1).all() and sum(place.across * place.down for place in places) == covered.size
-        if size[0] >= 160 or focus not in ("grads", "gates"):
-            assert focus in [place.name for place in places] or focus in ("grads", "gates", "strip", "system", "side")
+        for pane in shown:
+            assert pane.x >= 0 and pane.y >= 0
+            covered[pane.x : pane.x + pane.across, pane.y : pane.y + pane.down] += 1
+        assert (covered == 1).all() and sum(pane.across * pane.down for pane in shown) == covered.size
+        assert focus in [pane.name for pane in shown]
 
 
 def test_every_pane_can_be_reached_with_tab_at_every_size(live, press):
@@ -52,16 +53,16 @@ def test_every_pane_can_be_reached_with_tab_at_every_size(live, press):
         for _ in range(14):
             draw(live, *size)
             focus = live.screens["live"].focus or live.screens["live"].metrics()[0]
-            assert focus in [place.name for place in live.screen.shown], (size, focus)
+            assert focus in [pane.name for pane in live.screen.shown], (size, focus)
             seen.add(focus)
             press(live, "tab")
-        assert {"val_recall@10", "loss", "grads", "gates", "strip", "health", "log", "system"} <= seen
+        assert {"val_recall@10", "loss", "grads", "gates", "strip", "health", "log", "system", "side"} <= seen
 
 
 def test_zoom_fills_the_screen_and_escape_goes_out_one_layer_at_a_time(live, press):
     press(live, "z", "l")
-    picture = plain(draw(live, 80, 24))
-    assert "health" not in picture and "val_recall@10" in picture and "┊" in picture
+    text = plain(draw(live, 80, 24))
+    assert "health" not in text and "val_recall@10" in text and "┊" in text
     press(live, "escape")
     assert live.view.cursor is None and live.screens["live"].zoomed
     press(live, "escape")
@@ -79,8 +80,8 @@ def test_the_x_axis_is_looked_at_closely_and_given_back_layer_by_layer(live, pre
     press(live, "minus")
     assert "the whole x axis is shown" in live.message[0]
     press(live, "h", "plus", "plus")
-    picture = plain(draw(live, 200, 60))
-    assert ".25 of x" in picture and "@120" in picture.split("loss")[1]
+    text = plain(draw(live, 200, 60))
+    assert ".25 of x" in text and "@120" in text.split("loss")[1]
     left = live.view.left
     press(live, "greater_than_sign")
     assert live.view.left > left
@@ -119,8 +120,8 @@ def test_all_layers_of_the_gates_stand_below_each_other_on_a_whole_screen(contex
     ready(context)
     context.screens["live"].focus = "gates"
     press(context, "z")
-    picture = plain(draw(context, 120, 40))
-    assert all(f"layer layers.{layer} ({layer + 1}/3)" in picture for layer in range(3))
+    text = plain(draw(context, 120, 40))
+    assert all(f"layer layers.{layer} ({layer + 1}/3)" in text for layer in range(3))
     press(context, "right_curly_bracket")
     assert plain(draw(context, 80, 24)).count("gate weights") == 2  # as many as there is room for
 
@@ -137,10 +138,10 @@ def test_none_zero_and_small_gradients_are_told_apart(context, ready, maker, pre
     context.show("live", run)
     press(ready(context), "tab", "tab")
     draw(context, 120, 40)
-    picture = plain(draw(context, 120, 40))
-    assert "1 None" in picture and "1 zero" in picture and "✗ None" in picture and "⚠ low" in picture
-    assert "· zero" in picture  # a fact; a fault only once the watch has noted it
-    assert "✗ grad_none (lora_a): frozen or detached" in picture
+    text = plain(draw(context, 120, 40))
+    assert "1 None" in text and "1 zero" in text and "✗ None" in text and "⚠ low" in text
+    assert "· zero" in text  # a fact; a fault only once the watch has noted it
+    assert "✗ grad_none (lora_a): frozen or detached" in text
 
 
 def test_marked_runs_are_laid_over_with_a_legend(live, ready, world, press):
@@ -172,8 +173,8 @@ def test_the_next_run_of_the_list_is_one_key_away(live, world, press):
 def test_a_run_that_ended_badly_says_how(context, ready, world, press, name, words):
     ready(context).list.go_to(world[name])
     press(context, "enter")
-    picture = plain(draw(ready(context), 80, 24))
-    assert all(word in picture for word in words), picture
+    text = plain(draw(ready(context), 80, 24))
+    assert all(word in text for word in words), text
 
 
 def test_keys_that_cannot_act_say_why(context, ready, world, press):
@@ -190,8 +191,8 @@ def test_health_notes_come_with_their_hint(context, ready, maker, press):
 
     run = maker.reported(maker.planned("teacher"), report).name
     context.show("live", run)
-    picture = plain(draw(ready(context), 120, 40))
-    assert "⚠ grad_zero (gate): the router may be saturated" in picture
+    text = plain(draw(ready(context), 120, 40))
+    assert "⚠ grad_zero (gate): the router may be saturated" in text
 
 
 def test_what_the_stage_itself_warned_of_stands_among_the_health_notes_once(context, ready, maker):
@@ -203,9 +204,9 @@ def test_what_the_stage_itself_warned_of_stands_among_the_health_notes_once(cont
 
     run = maker.reported(maker.planned("teacher"), report).name
     context.show("live", run)
-    picture = plain(draw(ready(context), 120, 40))
-    assert picture.count("⚠ too few") == 1 and "for candidates" in picture
-    assert "all is well" not in picture and "\x1b" not in picture
+    text = plain(draw(ready(context), 120, 40))
+    assert text.count("⚠ too few") == 1 and "for candidates" in text
+    assert "all is well" not in text and "\x1b" not in text
 
 
 def test_difference_to_the_best_run_and_lineage_stand_at_the_side(context, ready, until, world, press):

@@ -40,9 +40,9 @@ def test_what_is_not_there_is_said(log, press):
 
 def test_only_errors_and_warnings(log, press):
     press(log, "E")
-    picture = plain(draw(log, 80, 24))
-    assert "WARNING: slow loader" in picture and "ValueError: broken [/] pipe" in picture and "step 3 " not in picture
-    assert "PWNED" not in picture
+    text = plain(draw(log, 80, 24))
+    assert "WARNING: slow loader" in text and "ValueError: broken [/] pipe" in text and "step 3 " not in text
+    assert "PWNED" not in text
 
 
 def test_scrolling_ends_following_and_the_end_takes_it_up_again(log, press):

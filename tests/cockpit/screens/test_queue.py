@@ -150,14 +150,14 @@ def test_enter_and_a_click_reach_the_run(context, ready, line, press):
 
 
 def test_hostile_names_in_the_files_of_the_queue_are_harmless(context, ready, maker, press):
-    place = maker.root / ".slots" / "\x1b]0;x\x07box" / "c\x1b[2Jpu"
-    (place / "line").mkdir(parents=True)
-    (place / "slot-0").write_text("\x1b]52;c;aGk=\x07")
-    (place / "slot-x").write_text("")
-    (place / "line" / "student-\x9b2J").write_text("[]")
+    folder = maker.root / ".slots" / "\x1b]0;x\x07box" / "c\x1b[2Jpu"
+    (folder / "line").mkdir(parents=True)
+    (folder / "slot-0").write_text("\x1b]52;c;aGk=\x07")
+    (folder / "slot-x").write_text("")
+    (folder / "line" / "student-\x9b2J").write_text("[]")
     press(ready(context), "4")
-    picture = plain(draw(ready(context), 120, 40))
-    assert "\x1b" not in picture and "\x9b" not in picture and "aGk" not in picture
+    text = plain(draw(ready(context), 120, 40))
+    assert "\x1b" not in text and "\x9b" not in text and "aGk" not in text
 
 
 def test_a_run_without_a_report_is_starting(context, ready, maker, press):

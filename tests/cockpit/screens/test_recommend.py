@@ -83,12 +83,12 @@ class Server:
                 for k, n in enumerate(listed[: more["count"]], start=1)
             ]
             rank = listed.index(3) + 1.0 if 3 in listed and row is not None else None
-            told = {"state": "ready", "note": "", "source": "", "items": items, "next_rank": rank, "gates": None}
+            column = {"state": "ready", "note": "", "source": "", "items": items, "next_rank": rank, "gates": None}
             if model == "teacher":
-                told |= {"source": "live" if row is None else "knowledge", "gates": [0.55, 0.25, 0.15, 0.05]}
+                column |= {"source": "live" if row is None else "knowledge", "gates": [0.55, 0.25, 0.15, 0.05]}
                 if row is None and not live:
-                    told |= {"state": "loading", "note": "loading the language model", "items": [], "gates": None}
-            columns.append({"model": model, "run": f"{model}-1", "ms": 1.25, **told})
+                    column |= {"state": "loading", "note": "loading the language model", "items": [], "gates": None}
+            columns.append({"model": model, "run": f"{model}-1", "ms": 1.25, **column})
         overlap = [["student", "teacher", 6], ["student", "distilled", 7], ["teacher", "distilled", 9]]
         return {"history": history, "user": "ann", "next": known, "columns": columns, "overlap": overlap}
 
@@ -142,9 +142,9 @@ def test_typed_titles_become_the_history_and_the_teacher_follows(recommend, pres
         asyncio.run(recommend.effects.run_pending())
         press(recommend, "enter")
     press(recommend, "escape")
-    picture = run_pending(recommend)
+    text = run_pending(recommend)
     assert server.asked[-1] == ("recommend", {"history": [1, 8], "count": 10, "hide_seen": True, "live": True})
-    assert "your history  2" in picture and "loading the language model" in picture and "  loading" in picture
+    assert "your history  2" in text and "loading the language model" in text and "  loading" in text
     server.later(Reply(server.answer({"history": [1, 8], "count": 10}, live=True)))
     assert recommend.tick() and not recommend.tick()
     assert "teacher live" in run_pending(recommend)
@@ -188,8 +188,8 @@ def test_users_come_in_the_order_of_what_distillation_gained_them(recommend, pre
         run_pending(recommend)
     assert [more["row"] for method, more in server.asked if method == "recommend"] == [0, 2, 1, 0, 2]
     press(recommend, "slash")
-    picture = run_pending(recommend)
-    assert "users  student · distilled" in picture and "cat   1,699 · 1.5" in picture
+    text = run_pending(recommend)
+    assert "users  student · distilled" in text and "cat   1,699 · 1.5" in text
     press(recommend, "escape", "o", "o")
     run_pending(recommend)
     assert recommend.screen.session.order == "row"
@@ -285,8 +285,8 @@ def test_a_server_that_died_says_why_and_the_next_question_starts_another(recomm
 
     server.ask = dies
     press(recommend, "n")
-    picture = run_pending(recommend)
-    assert "the model is broken [/]" in picture
+    text = run_pending(recommend)
+    assert "the model is broken [/]" in text
 
 
 def test_an_answer_of_another_shape_is_told(recommend, press):
@@ -331,8 +331,8 @@ async def test_the_real_server_answers_in_the_picture(seven_stages, ready, press
     async with asyncio.timeout(120):
         while real.screen.session.loading or real.screen.session.answer is None:
             await asyncio.sleep(0.05)
-    picture = plain(draw(real, 120, 40))
-    assert "test user" in picture and "teacher written" in picture and "gate weights of the teacher" in picture
+    text = plain(draw(real, 120, 40))
+    assert "test user" in text and "teacher written" in text and "gate weights of the teacher" in text
     process = real.screen.session.server._process
     real.close()
     async with asyncio.timeout(30):

@@ -1,9 +1,12 @@
 """Screen 1 with real run folders, at the three sizes, driven by keys."""
 
+import time
+
 import pytest
 
 from cockpit.compose import draw
 from cockpit.dispatch import click
+from cockpit.models.rows import Row
 from cockpit.render.lines import plain, width
 from cockpit.screens import Screens
 from engine.runs.schema import Meta
@@ -46,16 +49,16 @@ def test_a_filter_works_while_it_is_typed_and_escape_takes_it_back(context, read
 
 def test_a_wrong_filter_is_explained_in_place(context, ready, world, press):
     press(ready(context), "slash", '"stat:run"')
-    picture = plain(draw(context, 80, 24))
-    assert "did you mean state?" in picture and "^" in picture
+    text = plain(draw(context, 80, 24))
+    assert "did you mean state?" in text and "^" in text
 
 
 def test_the_cursor_moves_by_every_key(context, ready, world, press):
     context = ready(context)
     draw(context, 80, 24)
-    for keys, place in ((["G"], 9), (["k"], 8), (["g"], 0), (["j", "down"], 2), (["up"], 1), (["ctrl+d"], 7)):
+    for keys, line in ((["G"], 9), (["k"], 8), (["g"], 0), (["j", "down"], 2), (["up"], 1), (["ctrl+d"], 7)):
         press(context, *keys)
-        assert context.list.cursor == place, keys
+        assert context.list.cursor == line, keys
 
 
 def test_marks_ranges_and_escape(context, ready, world, press):
@@ -175,8 +178,8 @@ def test_the_metric_of_the_preview_and_its_view_can_be_chosen(context, ready, wo
     ready(context).list.go_to(world["student"])
     ready(context)
     press(context, "m", '"loss"', "enter", "s", "o", "X")
-    picture = plain(draw(context, 80, 24))
-    assert "  loss" in picture and "ema .6" in picture and "  log" in picture and "epoch" in picture
+    text = plain(draw(context, 80, 24))
+    assert "  loss" in text and "ema .6" in text and "  log" in text and "epoch" in text
 
 
 def test_the_preview_can_be_put_away(context, ready, world, press):
@@ -223,17 +226,13 @@ def test_a_read_only_cockpit_writes_nothing(maker, world, opened, ready, press):
     assert sorted(path for path in maker.root.rglob("*")) == before
 
 
-def test_ten_thousand_rows_are_drawn_quickly(context, ready):
-    import time
-
-    from cockpit.models.rows import Row
-
+def test_ten_thousand_rows_are_drawn_in_a_second_of_processor_time(context, ready):
     ready(context)
     context.list.rows = {f"student-{i:05}": Row(f"student-{i:05}", "student", created=float(i)) for i in range(10_000)}
-    start = time.perf_counter()
+    start = time.process_time()
     context.list.arrange(1e9)
     draw(context, 200, 60)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_a_note_that_is_no_alarm_leaves_a_run_in_order(context, ready, maker):

@@ -12,8 +12,8 @@ from engine.runs.schema import Meta
 NOW = 1_790_000_000.0
 
 
-def rows_of(place):
-    with place.open(newline="") as file:
+def rows_of(file):
+    with file.open(newline="") as file:
         return list(csv.DictReader(file))
 
 

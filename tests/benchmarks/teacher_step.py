@@ -79,7 +79,7 @@ def main() -> None:
         median = statistics.median(times[1:])  # the first round warms up
         print(f"  {name:24s} {median * 1e3:9.2f} ms  x{median / frozen:.2f}")
     training(given.model, given.tokens, given.rank, given.rounds, dtype, device, with_peft)
-    asking(given.rounds, device)
+    answering(given.rounds, device)
 
 
 def training(width: int, tokens: int, rank: int, rounds: int, dtype: torch.dtype, device: str, with_peft: bool) -> None:
@@ -88,9 +88,9 @@ def training(width: int, tokens: int, rank: int, rounds: int, dtype: torch.dtype
     longest = tokens // PROMPTS
     length = torch.linspace(0.7 * longest, longest, PROMPTS).long()
     ids = torch.randint(10, model.config.vocab_size, (PROMPTS, longest), device=device)
-    place = torch.arange(longest)
-    real = (place < length[:, None]).to(device)
-    labels = torch.where((place >= length[:, None] - ANSWER).to(device) & real, ids, NO_LABEL)
+    position = torch.arange(longest)
+    real = (position < length[:, None]).to(device)
+    labels = torch.where((position >= length[:, None] - ANSWER).to(device) & real, ids, NO_LABEL)
     steps = {"teacher": our_step(copy.deepcopy(model), rank, ids, labels)}
     if with_peft:
         steps["transformers with peft"] = peft_step(model, rank, ids, real.long(), labels)
@@ -109,7 +109,7 @@ def training(width: int, tokens: int, rank: int, rounds: int, dtype: torch.dtype
         print(f"  {name:24s} {int(length.sum()) / median:9.0f} tokens/s  x{ours / median:.2f} of the teacher's")
 
 
-def asking(rounds: int, device: str) -> None:
+def answering(rounds: int, device: str) -> None:
     """Answers and rankings for every training row of 48 users, eight rows in a prompt and one row in a prompt."""
     settings, draw = config.load([]), np.random.default_rng(0)
     items = draw.integers(1, ITEMS + 1, 48 * 17).astype(np.int32)

@@ -48,7 +48,7 @@ class FormField:
         return values_of(self.setting.key, text.strip(), self.setting, self.group)
 
     def fault(self, text: str) -> str:
-        """What is wrong with a text; empty when nothing is. ``engine`` checks again, and knows more."""
+        """What is wrong with a text; empty when nothing is. ``engine`` also checks settings against each other."""
         try:
             values = self.values(text)
         except ConfigError as error:

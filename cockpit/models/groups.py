@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cockpit.models.rows import Row
+from engine.report.settings import MACHINE, differing
 from engine.runs.lineage import lineage
 from engine.stages import STAGES
 
 SETTINGS, EXPERIMENT, SINGLE = "settings", "experiment", "run"
 GROUPINGS = (SETTINGS, EXPERIMENT, SINGLE)
-MACHINE = ("launcher.", "trainer.")  # settings of where a run ran, not of what it computed
 MOST_RUNS = 24  # the newest, where none are marked
 MOST_GROUPS = 6
 VALIDATION = "val_"  # prefix of the metrics that a training reports repeatedly
@@ -48,13 +48,7 @@ def grouped(rows: Sequence[Row], by: str, everything: Mapping[str, Row]) -> list
     if by == SETTINGS:
         settings = {row.id: own_settings(row, everything) for row in rows if row.config is not None}
         rows = [row for row in rows if row.id in settings]
-        names = sorted({name for own in settings.values() for name in own})
-        free = [
-            name
-            for name in names
-            if any(settings[row.id].get(name) != row.seed for row in rows)
-            and len({repr(own.get(name)) for own in settings.values()}) > 1
-        ]
+        free = differing([settings[row.id] for row in rows])
         for row in rows:
             parts.setdefault(repr([settings[row.id].get(name) for name in free]), []).append(row)
     else:

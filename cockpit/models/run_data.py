@@ -49,7 +49,7 @@ class RunData(Fold[Series]):
             case "schema":
                 self.gradients.schema(event["groups"])
                 self.schema = {name: facts for name, facts in event["names"].items() if isinstance(facts, dict)}
-            case "start":  # faults of the attempt before it say nothing about this one
+            case "start":  # faults of the previous attempt do not hold for this one
                 for notes in (self.health, self.gradients.notes, self.gates.notes):
                     notes.clear()
 

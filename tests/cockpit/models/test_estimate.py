@@ -10,14 +10,20 @@ def run(number, stage="student", wall=60.0, state="DONE", data="data-1", **more)
 
 def test_the_middle_of_earlier_runs_times_the_runs_to_make():
     rows = [run(1, wall=50.0), run(2, wall=60.0), run(3, wall=100.0)]
-    told = estimate({"student": 4}, rows, "data-1", lambda name: 10.0)
-    assert (told.seconds, told.least, told.most, told.bytes, told.based_on) == (240.0, 200.0, 400.0, 40.0, 3)
+    estimated = estimate({"student": 4}, rows, "data-1", lambda name: 10.0)
+    assert (estimated.seconds, estimated.least, estimated.most, estimated.bytes, estimated.based_on) == (
+        240.0,
+        200.0,
+        400.0,
+        40.0,
+        3,
+    )
 
 
 def test_stages_add_up_and_those_without_a_past_are_named():
     rows = [run(1), run(2, "data", wall=5.0)]
-    told = estimate({"data": 1, "student": 1, "teacher": 1}, rows, "", lambda name: 1.0)
-    assert (told.seconds, told.bytes, told.unknown) == (65.0, 2.0, ("teacher",))
+    estimated = estimate({"data": 1, "student": 1, "teacher": 1}, rows, "", lambda name: 1.0)
+    assert (estimated.seconds, estimated.bytes, estimated.unknown) == (65.0, 2.0, ("teacher",))
 
 
 def test_runs_on_the_same_data_count_before_all_others():

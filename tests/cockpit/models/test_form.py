@@ -1,5 +1,8 @@
 """The form knows what may be typed, what a sweep expands to, and which command it makes."""
 
+import subprocess
+import sys
+
 import pytest
 
 from cockpit.models.form import Form, changes_from
@@ -139,3 +142,9 @@ def test_a_sweep_that_is_too_large_is_no_command(form):
     assert form.count == 19_300 and form.command == ["run", "evaluate"]
     form.change("student.hidden", "8")
     assert form.command == ["sweep", "evaluate", "seed=1..100", "student.hidden=8"]
+
+
+def test_the_start_of_the_cockpit_does_not_load_the_settings():
+    code = "import sys, cockpit.app, cockpit.screens.runs; print(*({'engine.config', 'yaml'} & sys.modules.keys()))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.split() == []

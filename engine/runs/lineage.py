@@ -17,12 +17,14 @@ def lineage(run: str, inputs: Callable[[str], Iterable[str] | None]) -> tuple[li
     waiting = deque([run])
     while waiting:
         one = waiting.popleft()
-        makers = () if one in found or one in gone else inputs(one)
+        if one in found or one in gone:
+            continue
+        makers = inputs(one)
         if makers is None:
             gone[one] = None
-            continue
-        found[one] = None
-        waiting += makers
+        else:
+            found[one] = None
+            waiting += makers
     return list(found), list(gone)
 
 

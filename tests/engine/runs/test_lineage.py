@@ -24,6 +24,12 @@ def test_runs_that_name_each_other_end_the_walk() -> None:
     assert lineage("a", {"a": ["b"], "b": ["a"]}.get) == (["a", "b"], [])
 
 
+def test_a_run_that_is_gone_is_told_once_however_many_were_made_from_it() -> None:
+    known = {run: inputs for run, inputs in INPUTS.items() if run != "data-1"}
+    found, gone = lineage("evaluate-1", known.get)
+    assert "data-1" not in found and gone == ["data-1", "teacher-1"]
+
+
 def test_the_folders_of_runs_that_are_gone_are_left_out(tmp_path: Path) -> None:
     for run, inputs in INPUTS.items():
         (tmp_path / run).mkdir()

@@ -39,7 +39,7 @@ def test_dependents_are_waiting_runs_that_need_a_run_directly_or_through_others(
     rows = [
         Row("data", "data", state="RUNNING"),
         Row("student", "student", state="WAITING", inputs={"data": "data"}),
-        Row("distill", "distill", state="QUEUED", inputs={"student": "student", "data": "data"}),
+        Row("distill", "distill", state="QUEUED", inputs={"student": "student"}),
         Row("failed", "student", state="FAILED", inputs={"data": "data"}),
         Row("other", "student", state="WAITING", inputs={"data": "elsewhere"}),
     ]

@@ -54,6 +54,8 @@ def test_the_reason_names_the_runs_before_it_or_those_on_its_slots() -> None:
     assert (found["b"].reason, found["b"].paused) == ("paused by a person", True)
     assert found["c"].reason == "for a cpu slot, 1 before it"  # a paused run is not before anybody
     assert found["wide"].reason == "for one of 2 cpu slots, 2 before it"
+    elsewhere = [replace(WORK, slot=1), replace(WORK, host="other")]  # slots that the run may not use
+    assert rows(runs, elsewhere, queue)["a"].reason == "next for the cpu slot"
     alone = rows([runs[3]], [], [queue[3]])
     assert alone["wide"].reason == "next for the one of 2 cpu slots"
 

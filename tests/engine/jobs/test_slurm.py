@@ -1,5 +1,6 @@
 """Runs as jobs of Slurm: of a real one where there is a cluster, and of a stand-in everywhere."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -125,6 +126,15 @@ def test_a_job_can_be_killed_and_its_end_is_recorded(bench: Any) -> None:
     end = Exit.read(folder)
     assert end is not None
     assert end.signal == signal.SIGKILL
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_job_has_the_environment_of_a_stage(bench: Any) -> None:
+    folder = bench.create(sbatch=[])
+    given = {name: os.environ[name] for name in ("PATH", "STAND_IN", "HOME") if name in os.environ}
+    launch(folder, bench.command(folder, "import os; print(os.environ['PYTHONFAULTHANDLER'])"), given)
+    assert bench.ends(folder) == "DONE"
+    assert (folder / "console.log").read_text() == "1\n"
 
 
 @pytest.mark.usefixtures("cluster")

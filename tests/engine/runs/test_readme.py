@@ -24,24 +24,10 @@ def test_the_table_of_events_is_the_one_of_the_code() -> None:
     assert README.split("<!-- events -->\n")[1].split("\n<!-- end of events -->")[0] == table()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(
-            "RUN",
-            "CONFIG",
-            "PROCESS",
-            "EXIT",
-            "EVENTS",
-            "SUMMARY",
-            "CONSOLE",
-            "META",
-            "LOCK",
-            "ARTIFACTS",
-            "CHECKPOINTS",
-        ),
-        *("CONTROL", "STOP", "STOP_AFTER_EVALUATION", "QUEUE_OVERRIDE", "SLOTS", "PLANNING"),
-    ],
-)
+FILES = "RUN CONFIG PROCESS EXIT EVENTS SUMMARY CONSOLE META LOCK ARTIFACTS CHECKPOINTS"
+REQUESTS = "CONTROL STOP STOP_AFTER_EVALUATION QUEUE_OVERRIDE SLOTS PLANNING"
+
+
+@pytest.mark.parametrize("name", f"{FILES} {REQUESTS}".split())
 def test_every_file_of_a_run_folder_is_explained(name: str) -> None:
     assert getattr(schema, name) in README

@@ -120,6 +120,15 @@ def test_health_is_counted_in_the_summary(folder: Path) -> None:
     assert len(events(folder, "health")) == 2
 
 
+def test_held_back_events_are_written_before_an_evaluation(folder: Path, clock: Clock) -> None:
+    run = Run(folder, clock)
+    for step in range(1000):
+        run.scalars(step, {"loss": 1.0})
+    run.evaluation(999, {"val_recall@10": 0.1})
+    last, evaluation = events(folder, "s")[-1], events(folder, "val")[0]
+    assert (last["step"], last["q"]) == (999, evaluation["q"] - 1)
+
+
 def test_held_back_events_are_written_on_request(folder: Path, clock: Clock) -> None:
     run = Run(folder, clock)
     for step in range(1000):

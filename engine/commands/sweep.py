@@ -1,7 +1,6 @@
-"""``engine sweep``: every combination of some values, as one experiment; what they share is made once."""
+"""``engine sweep``: every combination of some values, as one experiment; what combinations share is made once."""
 
 import argparse
-import hashlib
 import json
 import shlex
 import sys
@@ -9,23 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engine import config as configuration
 from engine.commands.follow import follow
-from engine.commands.overrides import stage_and_settings
+from engine.commands.overrides import repeatable_label, stage_and_settings
 from engine.errors import UserError
 from engine.experiments.launch import Request, start
-from engine.experiments.plan import Step
+from engine.experiments.plan import PAST, Step
 from engine.experiments.sweep import SHARED, Combination, combinations, count, plans
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
 from engine.runs.text import clean_lines
 
-SAYS = {"reuse": "reused", "join": "joined", "resume": "resumed", "new": "new", SHARED: "shared"}
+ACTIONS = PAST | {SHARED: "shared"}
 
 
 @dataclass(frozen=True)
 class Started:
-    """A combination whose runs are there: stage -> run id, makers first."""
+    """A combination whose runs exist: stage -> run id, makers first."""
 
     point: Combination
     runs: dict[str, str]
@@ -36,20 +34,22 @@ class Started:
 
 
 def sweep(options: argparse.Namespace) -> int:
-    """Run every combination, go on where one fails, and end with the mean and spread over seeds of each setting."""
-    target, words = stage_and_settings(options.overrides)
-    grid = combinations(words)
+    """Run every combination, even where one fails, and print the mean and spread over seeds of each setting."""
+    target, overrides = stage_and_settings(options.overrides)
+    grid = combinations(overrides)
     if len(grid) == 1:
         raise UserError("one combination is no sweep", remedy="Write several values: seed=1,2,3; or use engine run.")
     store = Store(options.runs)
-    label = options.experiment or label_for(target, words)
+    label = options.experiment or repeatable_label("sweep", target, overrides)
     if options.plan:
-        _tell_plan(plans(target, grid, store, options.again), grid, label, options.json)
+        _print_plan(plans(target, grid, store, options.again), grid, label, options.json)
         return 0
     started = [_start(target, point, label, options.again, store) for point in grid]
     print(f"{len(grid)} combinations in experiment {label}", file=sys.stderr)
     if options.detach:
-        _print_started(started, label, options.json)
+        runs = [{"settings": dict(one.point.values), "runs": one.runs} for one in started]
+        as_json = json.dumps({"experiment": label, "combinations": runs})
+        print(as_json if options.json else "\n".join(one.target for one in started))
         return 0
     ids = list(dict.fromkeys(run for one in started for run in one.runs.values()))
     try:
@@ -60,20 +60,13 @@ def sweep(options: argparse.Namespace) -> int:
     return finish(started, ended, label, store, options.json)
 
 
-def label_for(target: str, words: Sequence[str]) -> str:
-    """A name that the same words always get, so that a sweep which is typed again goes on under its label."""
-    plain = [word for word in words if "," not in word and ".." not in word]
-    key = hashlib.sha256(" ".join([target, *sorted(words)]).encode()).hexdigest()[:4]
-    return f"{configuration.label_of(plain)}-sweep-{key}"
-
-
 def _start(target: str, point: Combination, label: str, again: bool, store: Store) -> Started:
-    steps = start(Request(target, point.words, label, again), point.config, store)
+    steps = start(Request(target, point.overrides, label, again), point.config, store)
     return Started(point, {step.stage.name: step.run for step in steps})
 
 
 def finish(started: Sequence[Started], ended: Mapping[str, Entry], label: str, store: Store, as_json: bool) -> int:
-    """Tell what came out of every combination, and which failed; the exit status."""
+    """Print the figures of every combination, and which failed; the exit status."""
     from engine.compare import spreads
     from engine.compare.groups import Group, member_of
 
@@ -88,7 +81,7 @@ def finish(started: Sequence[Started], ended: Mapping[str, Entry], label: str, s
     lines = spreads.spreads(groups) if groups else []
     broken = {one.target: _broken(one, ended) for one in failed}
     if as_json:
-        told = [
+        found = [
             {
                 "settings": dict(one.point.values),
                 "runs": one.runs,
@@ -99,14 +92,14 @@ def finish(started: Sequence[Started], ended: Mapping[str, Entry], label: str, s
         ]
         names = [{"name": group.name, "seeds": group.seeds} for group in groups]
         figures = [asdict(line) for line in lines]
-        print(json.dumps({"experiment": label, "combinations": told, "groups": names, "figures": figures}))
+        print(json.dumps({"experiment": label, "combinations": found, "groups": names, "figures": figures}))
     elif lines:
         print(spreads.text(groups, lines))
         if len(groups) == 1 and lines[0].model is not None:
             print("\nHow do its models differ? engine results --seeds", file=sys.stderr)
         elif len(groups) > 1:
-            words = [f"{group.name}={','.join(member.entry.id for member in group.members)}" for group in groups]
-            print(f"\nIs it more than chance? {shlex.join(['engine', 'compare', *words])}", file=sys.stderr)
+            named = [f"{group.name}={','.join(member.entry.id for member in group.members)}" for group in groups]
+            print(f"\nIs it more than chance? {shlex.join(['engine', 'compare', *named])}", file=sys.stderr)
     for one in failed:
         print(clean_lines(f"error: {one.point.name or one.target}: {broken[one.target]}"), file=sys.stderr)
     if failed:
@@ -120,37 +113,16 @@ def _broken(one: Started, ended: Mapping[str, Entry]) -> str:
     return f"{entry.id} {entry.state.value}: {entry.status.reason or 'see engine logs ' + entry.id}"
 
 
-def _tell_plan(steps: Sequence[Sequence[Step]], grid: Sequence[Combination], label: str, as_json: bool) -> None:
-    totals = count(steps)
+def _print_plan(plans: Sequence[Sequence[Step]], grid: Sequence[Combination], label: str, as_json: bool) -> None:
+    totals, planned = count(plans), list(zip(grid, plans, strict=True))
     if as_json:
-        told = [
-            {
-                "settings": dict(point.values),
-                "words": point.words,
-                "steps": [
-                    {
-                        "stage": step.stage.name,
-                        "action": step.action,
-                        "run": step.run or None,
-                        "fingerprint": step.fingerprint,
-                        "why": step.why,
-                    }
-                    for step in own
-                ],
-            }
-            for point, own in zip(grid, steps, strict=True)
+        found = [
+            {"settings": dict(point.values), "words": point.overrides, "steps": [step.row() for step in steps]}
+            for point, steps in planned
         ]
-        print(json.dumps({"experiment": label, "combinations": told, "runs": totals}))
+        print(json.dumps({"experiment": label, "combinations": found, "runs": totals}))
         return
-    for point, own in zip(grid, steps, strict=True):
-        print(f"{point.name}  " + ", ".join(f"{step.stage.name} {SAYS[step.action]}" for step in own))
-    counted = ", ".join(f"{number} {SAYS[action]}" for action, number in totals.items() if number)
+    for point, steps in planned:
+        print(f"{point.name}  " + ", ".join(f"{step.stage.name} {ACTIONS[step.action]}" for step in steps))
+    counted = ", ".join(f"{number} {ACTIONS[action]}" for action, number in totals.items() if number)
     print(f"{len(grid)} combinations in experiment {label}; runs: {counted}")
-
-
-def _print_started(started: Sequence[Started], label: str, as_json: bool) -> None:
-    if as_json:
-        told = [{"settings": dict(one.point.values), "runs": one.runs} for one in started]
-        print(json.dumps({"experiment": label, "combinations": told}))
-    else:
-        print("\n".join(one.target for one in started))

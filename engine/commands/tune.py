@@ -1,22 +1,22 @@
-"""``engine tune``: search settings for the best figure on validation rows; type it again to go on."""
+"""``engine tune``: search settings for the best figure on validation rows; the same command again continues."""
 
 import argparse
-import hashlib
 import json
 import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from engine import config as configuration
 from engine.commands.follow import follow
-from engine.commands.overrides import stage_and_settings
+from engine.commands.overrides import repeatable_label, stage_and_settings
+from engine.config import Config
 from engine.errors import UserError
 from engine.experiments.launch import Request, start
 from engine.experiments.plan import pipeline
-from engine.experiments.tune import DONE, FAILED, FOLDER, Search, Space, Trial, space
+from engine.experiments.tune import DONE, FAILED, FOLDER, Search, Space, Trial
+from engine.experiments.tune import space as space_of
 from engine.jobs.state import State
 from engine.jobs.store import Store
 from engine.runs.files import hold
@@ -29,52 +29,51 @@ SHOWN = 5  # trials of the table
 def tune(options: argparse.Namespace) -> int:
     """Try settings until ``--trials`` of them are known, then print the best one and the command that makes it."""
     named = any("=" not in word for word in options.overrides)
-    target, words = stage_and_settings(options.overrides if named else [FIRST, *options.overrides])
+    target, overrides = stage_and_settings(options.overrides if named else [FIRST, *options.overrides])
     metric = _metric(target, options.metric)
     if options.trials < 1:
         raise UserError(f"--trials {options.trials} is not at least 1", remedy="Write for example --trials 20.")
-    where = space(words)
-    _check_relevant(target, where)
+    space = space_of(overrides)
+    first = configuration.load([*space.overrides(space.corner(0)), *_seeded(space)[0]])
+    _check_relevant(target, space, first)
     store = Store(options.runs)
-    label = options.experiment or _label(target, words, metric)
-    asked = {"words": shlex.join([target, *words]), "metric": metric.name}
-    seed = configuration.load([*where.words(where.corner(0)), *_seeded(where)[0]]).seed
-    name = re.sub(r"[^\w.-]+", "-", label)  # a label may hold what no file's name can
-    search = Search(store.root / FOLDER / f"{name}.journal", asked, where, metric.goal, seed)
+    label = options.experiment or repeatable_label("tune", target, overrides, metric.name)
+    asked = {"words": shlex.join([target, *overrides]), "metric": metric.name}
+    name = re.sub(r"[^\w.-]+", "-", label)  # a label may hold characters that a file's name cannot
+    search = Search(store.root / FOLDER / f"{name}.journal", asked, space, metric.goal, first.seed)
     lock = hold(store.root / FOLDER / f"{name}.lock")
     if lock is None:
-        raise UserError(f"another process conducts the search {label}", remedy="Wait for its end, or name another one.")
+        raise UserError(f"another process runs the search {label}", remedy="Wait for its end, or name another one.")
     try:
-        return _search(search, where, target, metric, label, store, options)
+        return _search(search, space, target, metric, label, store, options)
     finally:
         os.close(lock)
 
 
 def _search(
-    search: Search, where: Space, target: str, metric: Metric, label: str, store: Store, options: argparse.Namespace
+    search: Search, space: Space, target: str, metric: Metric, label: str, store: Store, options: argparse.Namespace
 ) -> int:
     known = [trial for trial in search.trials() if trial.state in (DONE, FAILED)]
     if known:
         print(f"{label} goes on: {len(known)} of {options.trials} trials are known", file=sys.stderr)
     while sum(trial.state in (DONE, FAILED) for trial in search.trials()) < options.trials:
         trial = search.next()
-        words = where.words(trial.drawn)
-        print(f"trial {trial.number + 1}/{options.trials}: {' '.join(words[len(where.fixed) :])}", file=sys.stderr)
-        value, runs = _try(target, words, where, metric, label, store)
+        print(f"trial {trial.number + 1}/{options.trials}: {' '.join(space.drawn(trial.params))}", file=sys.stderr)
+        value, runs = _try(target, space.overrides(trial.params), space, metric, label, store)
         search.tell(trial, value, runs)
-    return _tell(search, where, target, metric, label, options.json)
+    return _print_result(search, space, target, metric, label, options.json)
 
 
 def _try(
-    target: str, words: list[str], where: Space, metric: Metric, label: str, store: Store
+    target: str, overrides: list[str], space: Space, metric: Metric, label: str, store: Store
 ) -> tuple[float | None, list[str]]:
     """The mean of the metric over the seeds of one trial, None where a run failed; and the runs."""
     from engine.compare.figures import kept_evaluation
     from engine.runs.reader import history
 
     finals, every = [], []
-    for seed in _seeded(where):
-        own = [*words, *seed]
+    for seed in _seeded(space):
+        own = [*overrides, *seed]
         steps = start(Request(target, own, label, False), configuration.load(own), store)
         every += [step.run for step in steps]
         finals.append(steps[-1].run)
@@ -97,79 +96,70 @@ def _try(
     return (sum(known) / len(known) if len(known) == len(values) else None), finals
 
 
-def _tell(search: Search, where: Space, target: str, metric: Metric, label: str, as_json: bool) -> int:
+def _print_result(search: Search, space: Space, target: str, metric: Metric, label: str, as_json: bool) -> int:
     """The best trial with its command, and the next best ones; 1 where none is done."""
     best, trials = search.best(), search.trials()
     failed = sum(trial.state == FAILED for trial in trials)
-    command = [] if best is None else _command(target, where, best)
+    command = [] if best is None else _command(target, space, best)
     if as_json:
-        told = [_told(trial, where) for trial in trials]
-        chosen = {**_told(best, where), "command": command} if best else None
-        facts = {"experiment": label, "metric": metric.name, "goal": metric.goal, "seeds": where.seeds}
-        print(json.dumps({**facts, "trials": told, "best": chosen}))
+        chosen = {**_row(best, space), "command": command} if best else None
+        facts = {"experiment": label, "metric": metric.name, "goal": metric.goal, "seeds": space.seeds}
+        print(json.dumps({**facts, "trials": [_row(trial, space) for trial in trials], "best": chosen}))
     elif best is not None:
         sign = -1 if metric.goal == "min" else 1
         done = sorted((t for t in trials if t.value is not None), key=lambda t: (-sign * (t.value or 0.0), t.number))
-        over = f", mean over seeds {', '.join(where.seeds)}" if len(where.seeds) > 1 else ""
+        over = f", mean over seeds {', '.join(space.seeds)}" if len(space.seeds) > 1 else ""
         print(f"{metric.name} on validation rows{over}; {len(done)} trials done, {failed} failed")
         for trial in done[:SHOWN]:
-            settings = " ".join(where.words(trial.drawn)[len(where.fixed) :])
-            print(f"{trial.value:.4f}  trial {trial.number + 1:<3}  {settings}")
+            print(f"{trial.value:.4f}  trial {trial.number + 1:<3}  {' '.join(space.drawn(trial.params))}")
         print(f"\n{shlex.join(command)}")
     if best is None:
-        print(
-            f"error: none of {len(trials)} trials of {label} came to an end. See: engine runs {label}", file=sys.stderr
-        )
+        print(f"error: no trial of {label} was finished, of {len(trials)}. See: engine runs {label}", file=sys.stderr)
         return 1
     return 0
 
 
-def _command(target: str, where: Space, best: Trial) -> list[str]:
-    """What makes the very runs of the best trial."""
-    verb = "sweep" if len(where.seeds) > 1 else "run"
-    seeds = [f"seed={','.join(where.seeds)}"] if where.seeds else []
-    return ["engine", verb, target, *where.words(best.drawn), *seeds]
+def _command(target: str, space: Space, best: Trial) -> list[str]:
+    """The command that makes the very runs of the best trial."""
+    verb = "sweep" if len(space.seeds) > 1 else "run"
+    seeds = [f"seed={','.join(space.seeds)}"] if space.seeds else []
+    return ["engine", verb, target, *space.overrides(best.params), *seeds]
 
 
-def _told(trial: Trial, where: Space) -> dict[str, Any]:
-    words = where.words(trial.drawn)[len(where.fixed) :] if trial.drawn.keys() == where.searched.keys() else []
-    settings = dict(word.split("=", 1) for word in words)
+def _row(trial: Trial, space: Space) -> dict[str, Any]:
+    drawn = space.drawn(trial.params) if trial.params.keys() == space.searched.keys() else []
+    settings = dict(override.split("=", 1) for override in drawn)
     number = {"number": trial.number + 1, "settings": settings}
     return {**number, "state": trial.state, "value": trial.value, "runs": trial.runs}
 
 
 def _metric(target: str, name: str | None) -> Metric:
-    """The figure on validation rows that decides. UserError for one that is not, or that looks at test rows."""
+    """The metric on validation rows that decides. UserError for an unknown one, and for one on test rows."""
     known = {metric.name: metric for metric in STAGES[target].metrics if metric.name.startswith("val_")}
     chosen = name or (VAL_NDCG.name if VAL_NDCG.name in known else next(iter(known), ""))
     if chosen in known:
         return known[chosen]
-    ways = {stage.name: [m.name for m in stage.metrics if m.name.startswith("val_")] for stage in STAGES.values()}
-    can = "; ".join(f"{stage}: {', '.join(names)}" for stage, names in ways.items() if names)
+    usable = {stage.name: [m.name for m in stage.metrics if m.name.startswith("val_")] for stage in STAGES.values()}
+    listed = "; ".join(f"{stage}: {', '.join(names)}" for stage, names in usable.items() if names)
     what = f"'{name}' is no figure on validation rows" if name else f"{target} has no figure on validation rows"
-    raise UserError(f"{what} of {target}" if name else what, remedy=f"Test rows choose nothing. Tune by one of: {can}.")
+    raise UserError(
+        f"{what} of {target}" if name else what, remedy=f"Test rows choose nothing. Tune by one of: {listed}."
+    )
 
 
-def _check_relevant(target: str, where: Space) -> None:
-    """A setting that the stage does not depend on would be searched in vain."""
-    needed = {stage.name for stage in pipeline(target, configuration.load(where.words(where.corner(0))))}
-    for key in where.searched:
+def _check_relevant(target: str, space: Space, config: Config) -> None:
+    """UserError for a setting that the stage does not depend on."""
+    needed = {stage.name for stage in pipeline(target, config)}
+    for key in space.searched:
         section = key.partition(".")[0]
         if section in STAGES and section not in needed:
             raise UserError(
                 f"{key} changes nothing about {target}",
                 location=key,
-                remedy=f"Tune its own stage: engine tune {section} ...; {target} rests on {', '.join(sorted(needed))}.",
+                remedy=f"Tune its own stage: engine tune {section} ...; {target} needs {', '.join(sorted(needed))}.",
             )
 
 
-def _seeded(where: Space) -> list[list[str]]:
-    """The seed words of the runs of a trial."""
-    return [[f"seed={seed}"] for seed in where.seeds] or [[]]
-
-
-def _label(target: str, words: Sequence[str], metric: Metric) -> str:
-    """A name that the same words always get, so that a search which is typed again goes on."""
-    plain = [word for word in words if "," not in word and ".." not in word]
-    key = hashlib.sha256(" ".join([target, metric.name, *sorted(words)]).encode()).hexdigest()[:4]
-    return f"{configuration.label_of(plain)}-tune-{key}"
+def _seeded(space: Space) -> list[list[str]]:
+    """The seed overrides of the runs of a trial."""
+    return [[f"seed={seed}"] for seed in space.seeds] or [[]]

@@ -29,14 +29,16 @@ def start(request: Request, config: Config, store: Store) -> list[Step]:
     with store.planning():
         steps = plan(request.target, config, store, request.again)
         made: list[Step] = []
+        created: dict[str, RunInfo] = {}
         for step in steps:
-            ids = {other.stage.name: other.run for other in made}
             if step.action == NEW:
-                step = replace(step, run=_create(step, ids, request, config, store))
+                info = _create(step, {other.stage.name: other.run for other in made}, request, config, store)
+                created[info.id] = info
+                step = replace(step, run=info.id)
             made.append(step)
         for step in made:
             if step.action == NEW:
-                launch(store.root / step.run)
+                launch(store.root / step.run, info=created[step.run])
             elif step.action == RESUME:
                 store.resume(store.entry(store.root / step.run))
     return made
@@ -58,7 +60,7 @@ def sbatch_options(settings: LauncherSettings, computes: bool) -> list[str] | No
     return [*(f"--{name}={value}" for name, value in named.items() if value is not None), *slurm.options]
 
 
-def _create(step: Step, ids: Mapping[str, str], request: Request, config: Config, store: Store) -> str:
+def _create(step: Step, ids: Mapping[str, str], request: Request, config: Config, store: Store) -> RunInfo:
     stage = step.stage.name
     repository = Path(__file__).parent.parent.parent
     info = RunInfo(
@@ -76,4 +78,4 @@ def _create(step: Step, ids: Mapping[str, str], request: Request, config: Config
         sbatch=sbatch_options(config.launcher, bool(step.stage.needs)),
     )
     store.create(info, configuration.dump(config))
-    return info.id
+    return info

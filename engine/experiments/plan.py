@@ -23,6 +23,7 @@ from engine.runs.schema import CONFIG
 from engine.stages import STAGES, Stage
 
 REUSE, JOIN, RESUME, NEW = "reuse", "join", "resume", "new"
+PAST = {REUSE: "reused", JOIN: "joined", RESUME: "resumed", NEW: "new"}  # of an action, in a line of a plan
 DIGESTS = ".digests.json"  # <runs>/: digests of data files, by path, size and time of change
 
 
@@ -32,9 +33,14 @@ class Step:
 
     stage: Stage
     fingerprint: str
-    action: str  # reuse, join, resume or new
+    action: str  # reuse, join, resume or new; of a sweep also share
     run: str
     why: str
+
+    def row(self) -> dict[str, Any]:
+        """The step as programs read it."""
+        facts = {"action": self.action, "run": self.run or None, "fingerprint": self.fingerprint, "why": self.why}
+        return {"stage": self.stage.name, **facts}
 
 
 def inputs_of(stage: Stage, config: Config) -> list[str]:

@@ -1,4 +1,4 @@
-"""A grid of settings as combinations of words, and what each of them would have to run."""
+"""A grid of settings as combinations of overrides, and what each of them would have to run."""
 
 import itertools
 import math
@@ -19,10 +19,10 @@ ACTIONS = (NEW, RESUME, JOIN, REUSE)
 
 @dataclass(frozen=True)
 class Combination:
-    """One point of the grid. ``values`` are the words that differ between the points, as they were typed."""
+    """One point of the grid. ``values``: the settings that differ between the points, as they were typed."""
 
     values: Mapping[str, str]
-    words: list[str]
+    overrides: list[str]
     config: Config
 
     @property
@@ -31,15 +31,15 @@ class Combination:
         return " ".join(f"{key}={value}" for key, value in self.values.items())
 
 
-def combinations(words: Sequence[str]) -> list[Combination]:
-    """Every point of the grid that ``key=a,b,c`` words span, each one checked; the last key moves fastest.
+def combinations(overrides: Sequence[str]) -> list[Combination]:
+    """Every point of the grid that ``key=a,b,c`` overrides span, each one checked; the last key moves fastest.
 
     ConfigError for an unknown name, a value that is not allowed, or a list without brackets, before anything runs.
     """
     known = {item.key: item for item in settings(Config)}
     choices = configuration.groups()
     grid: dict[str, list[str]] = {}
-    for word in words:
+    for word in overrides:
         key, _, text = word.partition("=")
         if key in grid:
             raise ConfigError(f"{key} is given twice", remedy=f"Write all its values in one word: {key}=a,b,c")
@@ -55,8 +55,8 @@ def combinations(words: Sequence[str]) -> list[Combination]:
 
 
 def _combination(point: Mapping[str, str], varied: Sequence[str]) -> Combination:
-    words = [f"{key}={value}" for key, value in point.items()]
-    return Combination({key: point[key] for key in varied}, words, configuration.load(words))
+    overrides = [f"{key}={value}" for key, value in point.items()]
+    return Combination({key: point[key] for key in varied}, overrides, configuration.load(overrides))
 
 
 def plans(target: str, grid: Sequence[Combination], store: Store, again: bool) -> list[list[Step]]:
@@ -65,18 +65,18 @@ def plans(target: str, grid: Sequence[Combination], store: Store, again: bool) -
     result = []
     for point in grid:
         steps = plan(target, point.config, store, again)
-        told = [
-            Step(step.stage, step.fingerprint, SHARED, step.run, "made by a combination before this one")
+        own = [
+            Step(step.stage, step.fingerprint, SHARED, step.run, "made by an earlier combination")
             if step.action in (NEW, RESUME) and step.fingerprint in made
             else step
             for step in steps
         ]
-        made |= {step.fingerprint for step in told if step.action in (NEW, RESUME)}
-        result.append(told)
+        made |= {step.fingerprint for step in own if step.action in (NEW, RESUME)}
+        result.append(own)
     return result
 
 
 def count(steps: Sequence[Sequence[Step]]) -> dict[str, int]:
-    """How many runs are to be made, gone on with, joined and reused; shared ones count once."""
+    """How many runs are to be made, resumed, joined and reused; shared ones count once."""
     kinds = {action: {s.fingerprint for own in steps for s in own if s.action == action} for action in ACTIONS}
     return {action: len(prints) for action, prints in kinds.items()}

@@ -1,7 +1,7 @@
-"""A search space from words, and a study that remembers every trial: which settings are tried next, and what came out.
+"""A search space from overrides, and a study of its trials: which settings are tried next, and what they gave.
 
-Optuna proposes (tree-structured Parzen estimator), a journal file in the folder of runs remembers. The proposal of a
-trial depends on its number and the trials before it alone, so an interrupted search goes on as it would have.
+Optuna proposes (tree-structured Parzen estimator) and keeps the trials in a journal file below the folder of runs. A
+proposal depends only on the trial's number and the trials before it, so an interrupted search continues unchanged.
 """
 
 import math
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 FOLDER = ".tune"  # <runs>/.tune/<experiment>.journal
 LOG = "log:"
-DIGITS = 4  # of a drawn number: nobody types, or tells apart, more of them
+RUNS = "runs of trial {}"  # attribute of the study
+DIGITS = 4  # of a drawn number; more make no difference
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Categorical:
     """One of some values, as they were typed."""
 
     values: tuple[str, ...]
@@ -47,47 +48,51 @@ class Choice:
 class Space:
     """What is searched, what is fixed, and the seeds that every trial is run with."""
 
-    searched: dict[str, Range | Choice]
-    fixed: list[str]  # words
+    searched: dict[str, Range | Categorical]
+    fixed: list[str]  # overrides
     seeds: list[str]
 
-    def words(self, drawn: Mapping[str, Any]) -> list[str]:
-        """The words of a trial, without a seed."""
-        return [*self.fixed, *(f"{key}={self._text(key, drawn[key])}" for key in self.searched)]
+    def overrides(self, params: Mapping[str, Any]) -> list[str]:
+        """The overrides of a trial, without a seed."""
+        return [*self.fixed, *self.drawn(params)]
+
+    def drawn(self, params: Mapping[str, Any]) -> list[str]:
+        """Those of the settings that are searched."""
+        return [f"{key}={self._text(key, params[key])}" for key in self.searched]
 
     def corner(self, side: int) -> dict[str, Any]:
         """The lowest values of everything (0), or the highest (-1)."""
         return {
-            key: where.values[side] if isinstance(where, Choice) else (where.low, where.high)[side]
-            for key, where in self.searched.items()
+            key: domain.values[side] if isinstance(domain, Categorical) else (domain.low, domain.high)[side]
+            for key, domain in self.searched.items()
         }
 
     def _text(self, key: str, value: Any) -> str:
-        where = self.searched[key]
-        if isinstance(where, Choice):
+        domain = self.searched[key]
+        if isinstance(domain, Categorical):
             return str(value)
-        if where.whole:
+        if domain.whole:
             return str(int(value))
         near = float(f"{value:.{DIGITS}g}")
-        return repr(min(max(near, where.low), where.high))
+        return repr(min(max(near, domain.low), domain.high))
 
 
-def space(words: Sequence[str]) -> Space:
+def space(overrides: Sequence[str]) -> Space:
     """``key=log:1e-4..1e-2``, ``key=0.1..0.5``, ``key=64,128`` are searched, ``key=value`` is fixed.
 
     ``seed=1,2`` is not searched: every trial is run with each, and their mean counts. ConfigError for a space that is
-    empty, or whose ends are no allowed values.
+    empty, or whose limits are not allowed values.
     """
     known = {item.key: item for item in settings(Config)}
     choices = configuration.groups()
-    searched: dict[str, Range | Choice] = {}
+    searched: dict[str, Range | Categorical] = {}
     fixed: list[str] = []
     seeds: list[str] = []
-    for word in words:
+    for word in overrides:
         key, _, text = word.partition("=")
         item = known.get(key)
         if item is None and key not in choices:
-            configuration.load([word])  # says what was probably meant
+            configuration.load([word])  # raises, with the likely name
         found = _range(item, text) if item is not None and item.kind in (int, float) and key != "seed" else None
         parts = [] if found else values_of(key, text, item, group=key in choices)
         if key == "seed":
@@ -95,7 +100,7 @@ def space(words: Sequence[str]) -> Space:
         elif found:
             searched[key] = found
         elif len(parts) > 1:
-            searched[key] = Choice(tuple(parts))
+            searched[key] = Categorical(tuple(parts))
         else:
             fixed.append(word)
     if not searched:
@@ -105,7 +110,7 @@ def space(words: Sequence[str]) -> Space:
         )
     whole = Space(searched, fixed, seeds)
     for side in (0, -1):
-        configuration.load([*whole.words(whole.corner(side)), *(f"seed={seed}" for seed in seeds[:1])])
+        configuration.load([*whole.overrides(whole.corner(side)), *(f"seed={seed}" for seed in seeds[:1])])
     return whole
 
 
@@ -115,13 +120,13 @@ def _range(item: Setting, text: str) -> Range | None:
     first, dots, last = text.removeprefix(LOG).partition("..")
     if not dots or "," in text:
         if log:
-            raise ConfigError(f"'{text}' is no range", location=item.key, remedy=f"Write {item.key}=log:1e-4..1e-2")
+            raise ConfigError(f"'{text}' is not a range", location=item.key, remedy=f"Write {item.key}=log:1e-4..1e-2")
         return None
     plain = Setting(item.key, item.kind, item.meta)
     low, high = parse(plain, first), parse(plain, last)
     if not low < high or (log and low <= 0) or not math.isfinite(high - low):
         raise ConfigError(
-            f"'{text}' is no range",
+            f"'{text}' is not a range",
             location=item.key,
             remedy=f"Write the smaller end first{', above 0' if log else ''}: {item.key}={LOG if log else ''}LOW..HIGH",
         )
@@ -133,7 +138,7 @@ class Trial:
     """One point that was tried. ``state``: done, failed, or open where the search was interrupted."""
 
     number: int
-    drawn: dict[str, Any]
+    params: dict[str, Any]
     state: str
     value: float | None
     runs: list[str]
@@ -143,10 +148,10 @@ DONE, FAILED, OPEN = "done", "failed", "open"
 
 
 class Search:
-    """The trials of one search, kept at ``path``. One process at a time conducts it."""
+    """The trials of one search, kept in the journal at ``path``. One process at a time may have it."""
 
     def __init__(self, path: Path, asked: Mapping[str, Any], space: Space, goal: str, seed: int) -> None:
-        """``asked`` describes the search: a journal of another one is refused."""
+        """``asked`` describes the search: the journal of another one is refused."""
         import optuna  # here and below, because no other command should pay for it
         from optuna.storages.journal import JournalFileBackend, JournalStorage
 
@@ -174,12 +179,15 @@ class Search:
         self._space, self._seed = space, seed
 
     def trials(self) -> list[Trial]:
-        """Everything that was tried so far, in order."""
+        """All trials so far, in order."""
         from optuna.trial import TrialState
 
-        names = {TrialState.COMPLETE: DONE, TrialState.FAIL: FAILED}
+        names, runs = {TrialState.COMPLETE: DONE, TrialState.FAIL: FAILED}, self._study.user_attrs
         return [
-            Trial(t.number, t.params, names.get(t.state, OPEN), t.value, t.user_attrs.get("runs", []))
+            Trial(
+                *(t.number, t.params, names.get(t.state, OPEN), t.value),
+                runs.get(RUNS.format(t.number)) or t.user_attrs.get("runs", []),  # where earlier versions kept them
+            )
             for t in self._study.get_trials(deepcopy=False)
         ]
 
@@ -189,21 +197,19 @@ class Search:
 
         known = self.trials()
         for trial in known:
-            if trial.state == OPEN and trial.drawn.keys() == self._space.searched.keys():
+            if trial.state == OPEN and trial.params.keys() == self._space.searched.keys():
                 return trial
             if trial.state == OPEN:  # interrupted while it was drawn
                 self.tell(trial, None, [])
         self._study.sampler = TPESampler(seed=(self._seed * 1_000_003 + len(known)) % 2**32)
-        asked = self._study.ask({key: _distribution(where) for key, where in self._space.searched.items()})
+        asked = self._study.ask({key: _distribution(domain) for key, domain in self._space.searched.items()})
         return Trial(asked.number, asked.params, OPEN, None, [])
 
     def tell(self, trial: Trial, value: float | None, runs: Sequence[str]) -> None:
-        """Write down what came out; None where it failed."""
-        from optuna.trial import Trial as Asked
+        """Record the result of a trial; None where it failed."""
         from optuna.trial import TrialState
 
-        identity = next(t._trial_id for t in self._study.get_trials(deepcopy=False) if t.number == trial.number)
-        Asked(self._study, identity).set_user_attr("runs", list(runs))
+        self._study.set_user_attr(RUNS.format(trial.number), list(runs))
         if value is None or not math.isfinite(value):
             self._study.tell(trial.number, state=TrialState.FAIL)
         else:
@@ -216,11 +222,11 @@ class Search:
         return max(done, key=lambda trial: (sign * (trial.value or 0.0), -trial.number), default=None)
 
 
-def _distribution(where: Range | Choice) -> "BaseDistribution":
+def _distribution(domain: Range | Categorical) -> "BaseDistribution":
     from optuna import distributions
 
-    if isinstance(where, Choice):
-        return distributions.CategoricalDistribution(where.values)
-    if where.whole:
-        return distributions.IntDistribution(int(where.low), int(where.high), log=where.log)
-    return distributions.FloatDistribution(where.low, where.high, log=where.log)
+    if isinstance(domain, Categorical):
+        return distributions.CategoricalDistribution(domain.values)
+    if domain.whole:
+        return distributions.IntDistribution(int(domain.low), int(domain.high), log=domain.log)
+    return distributions.FloatDistribution(domain.low, domain.high, log=domain.log)

@@ -25,6 +25,7 @@ def launch(
     argv: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
     grace: float | None = None,
+    info: RunInfo | None = None,
 ) -> None:
     """Start the run at ``folder`` and return when the supervisor, or Slurm, has taken it over; RunError when refused.
 
@@ -32,7 +33,7 @@ def launch(
     process's). Leaves no child process and may be called from a process with threads.
     """
     folder = Path(folder).absolute()
-    info = RunInfo.read(folder)
+    info = info or RunInfo.read(folder)
     grace = info.grace if grace is None else grace
     if info.sbatch is not None:
         _submit(folder, info, argv or [], os.environ if environment is None else environment, grace)

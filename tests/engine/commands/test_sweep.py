@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
-from engine.commands.sweep import label_for
+from engine.commands.overrides import repeatable_label
 from engine.jobs.store import Store
 
 TINY = [
@@ -62,9 +62,9 @@ def test_the_mean_over_seeds_is_told_of_every_setting_that_could_be_trained(
 
 def test_the_same_words_get_the_same_label() -> None:
     arguments = ["seed=1,2", "student.dropout=0.1,0.2"]
-    assert label_for("student", arguments) == label_for("student", arguments[::-1])
-    assert label_for("student", arguments) != label_for("evaluate", arguments)
-    assert label_for("student", [*arguments, "data=ml-1m"]).startswith("ml-1m-sweep-")
+    assert repeatable_label("sweep", "student", arguments) == repeatable_label("sweep", "student", arguments[::-1])
+    assert repeatable_label("sweep", "student", arguments) != repeatable_label("sweep", "evaluate", arguments)
+    assert repeatable_label("sweep", "student", [*arguments, "data=ml-1m"]).startswith("ml-1m-sweep-")
 
 
 def test_one_combination_is_no_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

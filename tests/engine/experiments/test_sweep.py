@@ -23,7 +23,7 @@ def test_the_last_word_moves_fastest_and_single_values_are_in_every_combination(
         "student.dropout=0.2 seed=1",
         "student.dropout=0.2 seed=2",
     ]
-    assert grid[2].words == ["student.hidden=16", "student.dropout=0.2", "seed=1"]
+    assert grid[2].overrides == ["student.hidden=16", "student.dropout=0.2", "seed=1"]
     assert {(point.config.student.hidden, point.config.student.seed) for point in grid} == {(16, 1), (16, 2)}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.errors import ConfigError, UserError
-from engine.experiments.tune import DONE, FAILED, OPEN, Choice, Range, Search, space
+from engine.experiments.tune import DONE, FAILED, OPEN, Categorical, Range, Search, space
 
 WORDS = [
     "student.learning_rate=log:1e-4..1e-2",
@@ -26,7 +26,7 @@ def test_words_are_ranges_choices_and_fixed_settings() -> None:
         "student.learning_rate": Range(1e-4, 1e-2, log=True, whole=False),
         "student.dropout": Range(0.1, 0.5, log=False, whole=False),
         "student.hidden": Range(8, 64, log=False, whole=True),
-        "student.batch": Choice(("64", "128")),
+        "student.batch": Categorical(("64", "128")),
     }
     assert found.fixed == ["student.heights=[1,2]"]
     assert found.seeds == ["4", "5"]  # not searched: the mean over them counts
@@ -34,9 +34,9 @@ def test_words_are_ranges_choices_and_fixed_settings() -> None:
 
 def test_drawn_numbers_are_typed_with_few_digits_and_stay_within_their_range() -> None:
     found = space(["student.learning_rate=log:1e-4..1e-2", "student.dropout=0.1..0.33333", "student.hidden=8..64"])
-    words = found.words({"student.learning_rate": 0.00123456, "student.dropout": 0.33333, "student.hidden": 16})
+    words = found.overrides({"student.learning_rate": 0.00123456, "student.dropout": 0.33333, "student.hidden": 16})
     assert words == ["student.learning_rate=0.001235", "student.dropout=0.3333", "student.hidden=16"]
-    assert found.words({"student.learning_rate": 1e-4, "student.dropout": 0.1, "student.hidden": 64})[0].endswith(
+    assert found.overrides({"student.learning_rate": 1e-4, "student.dropout": 0.1, "student.hidden": 64})[0].endswith(
         "=0.0001"
     )
 
@@ -47,7 +47,7 @@ def test_drawn_numbers_are_typed_with_few_digits_and_stay_within_their_range() -
         (["student.dropout=0.3"], "nothing is searched"),
         (["student.dropout=0.5..0.1"], "smaller end first"),
         (["student.dropout=log:0..0.5"], "above 0"),
-        (["student.dropout=log:0.1,0.2"], "no range"),
+        (["student.dropout=log:0.1,0.2"], "not a range"),
         (["student.dropout=0.5..1.5"], "less than 1"),
         (["student.dropot=0.1..0.5"], "student.dropout"),
         (["student.heights=1,2"], "student.heights=[1,2]"),
@@ -74,13 +74,13 @@ def test_a_search_that_is_opened_anew_for_every_trial_asks_the_same_as_one_that_
     search = opened(tmp_path / "whole")
     for _ in range(11):  # beyond the first ten, which are drawn at random
         trial = search.next()
-        whole.append(trial.drawn)
-        search.tell(trial, figure(trial.drawn), [f"run-{trial.number}"])
+        whole.append(trial.params)
+        search.tell(trial, figure(trial.params), [f"run-{trial.number}"])
     for _ in range(11):
         again = opened(tmp_path / "parts")
         trial = again.next()
-        parts.append(trial.drawn)
-        again.tell(trial, figure(trial.drawn), [])
+        parts.append(trial.params)
+        again.tell(trial, figure(trial.params), [])
     assert parts == whole
     assert len({tuple(drawn.values()) for drawn in whole}) == 11  # every trial asks something new
     known = opened(tmp_path / "whole").trials()
@@ -110,3 +110,19 @@ def test_a_journal_of_another_search_is_refused_with_its_own_words(tmp_path: Pat
     opened(tmp_path)
     with pytest.raises(UserError, match="--experiment NAME"):
         opened(tmp_path, metric="val_recall@10")
+
+
+def test_a_journal_of_an_earlier_version_gives_the_runs_of_its_trials(tmp_path: Path) -> None:
+    import optuna
+
+    found = space(["student.dropout=0.1..0.5"])
+    path = tmp_path / "try.journal"
+    Search(path, ASKED, found, "max", 1)
+    storage = optuna.storages.journal.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
+    study = optuna.load_study(study_name="try", storage=storage)
+    trial = study.ask()
+    trial.suggest_float("student.dropout", 0.1, 0.5)
+    trial.set_user_attr("runs", ["student-1"])
+    study.tell(trial, 0.5)
+    (known,) = Search(path, ASKED, found, "max", 1).trials()
+    assert (known.state, known.value, known.runs) == (DONE, 0.5, ["student-1"])

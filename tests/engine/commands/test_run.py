@@ -1,0 +1,42 @@
+"""``engine run`` as a person types it, with real processes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.cli import main
+from engine.jobs.store import Store
+
+TINY = ["data.world.users=60", "data.world.items=80", "data.world.series=20"]
+
+
+def test_a_plan_prints_a_line_per_step_and_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "student", *TINY, "--plan", "--runs", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [["new", "data"], ["new", "student"]]
+    assert main(["run", "student", *TINY, "--plan", "--json", "--runs", str(tmp_path)]) == 0
+    steps = json.loads(capsys.readouterr().out)["steps"]
+    assert [set(step) for step in steps] == [{"stage", "action", "run", "fingerprint", "why"}] * 2
+    assert Store(tmp_path).scan() == []
+
+
+def test_a_run_is_labelled_by_option_or_else_by_its_experiment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "data", *TINY, "--runs", str(tmp_path)]) == 0
+    assert main(["run", "data", *TINY, "data.world.seed=2", "--experiment", "mine", "--runs", str(tmp_path)]) == 0
+    assert [entry.info.experiment for entry in Store(tmp_path).scan()] == ["demo", "mine"]
+    assert "new      data-" in capsys.readouterr().err
+
+
+def test_a_failure_that_the_user_can_fix_is_explained_with_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "u.data").write_text("1\t1\t5\t1\n1\t2\t5\t2\n1\t3\t5\t3\n")
+    (tmp_path / "u.item").write_text("".join(f"{n}|Film {n} (1990)" + "|" * 22 + "\n" for n in (1, 2, 3)))
+    words = ["data=ml-100k", f"data.path={tmp_path}", "data.core_users=1000", "--runs", str(tmp_path / "runs")]
+    assert main(["run", "data", *words]) == 2
+    message = capsys.readouterr().err
+    (entry,) = Store(tmp_path / "runs").scan()
+    assert f"error: {entry.id} FAILED" in message and "core_users" in message

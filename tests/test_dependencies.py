@@ -1,0 +1,59 @@
+"""What pyproject.toml declares is what the program and its tests import."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OWN = {"engine", "cockpit", "tests"}
+NOT_IMPORTED = {"pandas": "fixed by the user: the notebook interface will return its tables"}
+TOOLS = {"ruff", "mypy", "pytest-asyncio", "pytest-xdist"}  # of development: commands and plugins, beside stubs
+# A module that is in no package here, because an optional group holds it.
+ELSEWHERE = {"pynvml": "nvidia-ml-py"}
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=!\[; ]", one)[0].lower() for one in requirements}
+
+
+def imported(*folders: str) -> set[str]:
+    """Distributions whose modules are imported below the folders, also by a call with the module's name."""
+    modules: set[str] = set()
+    for file in [file for folder in folders for file in (ROOT / folder).rglob("*.py")]:
+        if "benchmarks" in file.parts:  # they compare with packages that a person installs for it
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                modules.add(node.module.split(".")[0])
+            elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                called = ast.unparse(node.func).rpartition(".")[2]
+                if called in ("import_module", "_library", "importorskip"):
+                    modules.add(str(node.args[0].value).split(".")[0])
+    known = {name: found[0].lower() for name, found in packages_distributions().items()} | ELSEWHERE
+    return {known.get(name, name) for name in modules - OWN - set(sys.stdlib_module_names)}
+
+
+DECLARED = names(PROJECT["dependencies"])
+OPTIONAL = {name: names(found) for name, found in PROJECT["optional-dependencies"].items()}
+
+
+def test_everything_the_program_imports_is_declared() -> None:
+    assert imported("engine", "cockpit") - DECLARED - OPTIONAL["gpu"] == set()
+
+
+def test_everything_that_is_declared_is_imported_but_for_the_named_exceptions() -> None:
+    used = imported("engine", "cockpit")
+    assert DECLARED - used == NOT_IMPORTED.keys()
+    assert OPTIONAL["gpu"] - used == set()
+
+
+def test_everything_the_tests_import_is_declared_and_used() -> None:
+    used = imported("tests")
+    assert used - DECLARED - OPTIONAL["dev"] == set()
+    assert {one for one in OPTIONAL["dev"] - used - TOOLS if not one.startswith("types-")} == set()

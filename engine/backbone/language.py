@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging
 
+from engine.backbone.heads import check, logits
 from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PADDING_TOKEN, PLAIN_SLOT, SPECIALS, Vocabulary
 from engine.errors import RunError, UserError
 from engine.training import memory
@@ -84,7 +85,9 @@ def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[A
     equip(model, tokenizer)
     if quantise == "none":
         model = model.to(device)
-    return model.eval().requires_grad_(False), tokenizer
+    model.eval().requires_grad_(False)
+    check(model, folder)
+    return model, tokenizer
 
 
 def _too_large(folder: str) -> UserError:
@@ -144,12 +147,6 @@ def states(model: Any, embeddings: Tensor, mask: Tensor | None = None) -> Tensor
     )
     hidden: Tensor = output.last_hidden_state
     return hidden
-
-
-def logits(model: Any, states: Tensor) -> Tensor:  # [N, H] -> [N, V]
-    """Scores of the next token."""
-    scores: Tensor = model.get_output_embeddings()(states)
-    return scores.float()
 
 
 @torch.no_grad()

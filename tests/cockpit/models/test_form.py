@@ -13,7 +13,10 @@ def form():
     form = Form()
     form.load(
         {
-            "groups": {"student": {"choice": "sasrec", "choices": ["sasrec", "gru4rec"]}},
+            "groups": {
+                "student": {"choice": "sasrec", "choices": ["sasrec", "gru4rec"]},
+                "experiment": {"choices": ["demo"]},  # chosen as a preset
+            },
             "settings": [
                 {"key": "seed", "value": 0},
                 {"key": "student.hidden", "value": 64},

@@ -20,8 +20,7 @@ from cockpit.panes.system import summary
 from cockpit.prompts import Menu, MenuItem, Prompt
 from cockpit.render.lines import Line, Lines
 from cockpit.services import engine
-from cockpit.services.recommend import Serve
-from cockpit.services.recommender import RecommenderProcess
+from cockpit.services.recommender import RecommenderProcess, Serve
 from cockpit.services.system import Machine
 from cockpit.services.watch import RunWatcher
 from cockpit.settings import Settings

@@ -7,11 +7,10 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from cockpit.services.recommender import RecommenderProcess, Reply
+from cockpit.services.recommender import RecommenderProcess, Reply, Serve
 from engine.runs.text import clean
 from engine.wire import LOADING, HeldOutRow, ItemNames, Recommendations, read
 
-Serve = Callable[[str, Path], RecommenderProcess]  # run, folder of runs
 LENGTHS = (10, 20, 50)
 ORDERS = {"row": "as in the data", "gained": "most gained by distillation first", "lost": "most lost first"}
 

@@ -119,3 +119,6 @@ class RecommenderProcess:
                 waiting.set_result(Reply(error=self.ended))
         self._first.clear()
         self._later.clear()
+
+
+Serve = Callable[[str, Path], RecommenderProcess]  # run, folder of runs

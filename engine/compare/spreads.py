@@ -17,7 +17,7 @@ LONG = 34  # characters of a group's name in its line
 
 
 @dataclass(frozen=True)
-class Line:
+class SettingSpreads:
     """A metric of one model: its spread in every group."""
 
     metric: str
@@ -26,15 +26,15 @@ class Line:
     groups: list[Spread]
 
 
-def spreads(groups: Sequence[Group]) -> list[Line]:
+def spreads(groups: Sequence[Group]) -> list[SettingSpreads]:
     """Every metric of every trained model: on validation rows first, then on test rows."""
     found = evaluations(groups)
     figures: list[Figure] = [*of_validation(found), *of_evaluations(found)] if found else of_trainings(groups)
     kept = [figure for figure in figures if figure.model not in REFERENCES]
-    return [Line(f.metric, f.model, f.goal, [spread_of(values) for values in f.values]) for f in kept]
+    return [SettingSpreads(f.metric, f.model, f.goal, [spread_of(values) for values in f.values]) for f in kept]
 
 
-def best(line: Line) -> int | None:
+def best(line: SettingSpreads) -> int | None:
     """Index of the group whose mean is best; None where the metric has no direction."""
     known = [(spread.mean, index) for index, spread in enumerate(line.groups) if spread.mean is not None]
     if not known or line.goal not in ("max", "min"):
@@ -42,7 +42,7 @@ def best(line: Line) -> int | None:
     return (max if line.goal == "max" else min)(known, key=lambda pair: pair[0])[1]
 
 
-def text(groups: Sequence[Group], lines: Sequence[Line]) -> str:
+def text(groups: Sequence[Group], lines: Sequence[SettingSpreads]) -> str:
     """A table per model, one line per group; a star marks the group that is best on validation rows."""
     parts = []
     for model in dict.fromkeys(line.model for line in lines):

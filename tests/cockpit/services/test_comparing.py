@@ -15,10 +15,11 @@ class Engine:
     """Answers ``engine compare`` with the verdict that names its arguments."""
 
     def __init__(self):
-        self.asked, self.work, self.during = [], [], None
+        self.asked, self.work, self.known, self.during = [], [], [], None
 
     async def ask(self, arguments, root):
         self.asked.append(arguments[1:])
+        self.known.append(self.comparing.answer)
         during, self.during = self.during, None
         if during:
             during()
@@ -36,7 +37,8 @@ def engine():
 
 @pytest.fixture
 def comparing(engine, tmp_path):
-    return Comparing(tmp_path, engine.ask, engine.work.append)
+    engine.comparing = Comparing(tmp_path, engine.ask, engine.work.append)
+    return engine.comparing
 
 
 async def test_the_same_groups_are_compared_once_until_their_facts_change_or_again(comparing, engine):
@@ -56,6 +58,7 @@ async def test_a_request_that_changes_while_it_runs_is_sent_again_and_its_answer
     assert comparing.busy
     await engine.done()
     assert engine.asked == [["a", "b"], ["c", "d"]] and not comparing.busy
+    assert engine.known == [None, None]  # the first answer was not shown while the second request ran
     assert comparing.known_for(["a", "b"]) is None and comparing.known_for(["c", "d"]) is not None
 
 

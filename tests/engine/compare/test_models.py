@@ -44,41 +44,6 @@ def test_the_distilled_student_is_held_against_its_baseline_over_seeds_and_over_
     assert f"({by_seed.percent:+.1f} %)" in sentence
 
 
-def test_parts_of_the_rows_are_held_against_each_other_over_seeds(world: Any) -> None:
-    for seed in (1, 2, 3):
-        world.evaluate("taught", seed, ranks=world.ranks(seed), distilled=world.ranks(seed, 0.5))
-    (found,) = standings(world)
-    assert [part.name for part in found.parts] == ["head", "tail"]
-    p = []
-    for part, rows in zip(found.parts, (slice(0, 30), slice(30, 60)), strict=True):
-        a, b = (
-            [per_row(world.ranks(seed, better))["ndcg@10"][rows].mean() for seed in (1, 2, 3)] for better in (0.0, 0.5)
-        )
-        (own,) = [one for one in part.versus if (one.baseline, one.model) == ("student", "distilled")]
-        t = paired_t(a, b)
-        assert (own.mean, own.low, own.high, own.p) == pytest.approx((t.mean, t.low, t.high, t.p), rel=1e-6, abs=1e-9)
-        assert part.spreads["distilled"].mean == pytest.approx(np.mean(b)) and part.rows == 30
-        p.append(own)
-    assert [own.p_holm for own in p] == holm([own.p for own in p])
-    assert [own.verdict for own in p] == ["better", "undecided"]
-    (sentence,) = [line for line in found.verdict if line.startswith("distilled is better than student")]
-    assert sentence.endswith(" Over seeds better on head; undecided on tail.")
-
-
-def test_one_seed_says_nothing_about_parts(world: Any) -> None:
-    world.evaluate("once", 1, ranks=world.ranks(1), distilled=world.ranks(1, 0.9))
-    (found,) = standings(world)
-    assert found.parts and not any(part.versus for part in found.parts)
-    assert not any("Over seeds" in line for line in found.verdict)
-
-
-def test_an_evaluation_without_a_table_of_parts_is_told_without_them(world: Any) -> None:
-    run = world.evaluate("once", 1, ranks=world.ranks(1))
-    (world.store.root / run / "artifacts" / "slices.csv").unlink()
-    (found,) = standings(world)
-    assert found.parts == [] and " on " not in text(found).split("targets")[0]
-
-
 def test_every_model_has_its_baseline() -> None:
     assert pairs(["popularity", "student", "teacher", "distilled"]) == [
         ("popularity", "student"),

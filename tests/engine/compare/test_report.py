@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import shutil
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,6 @@ import pytest
 
 from engine.compare.groups import resolve
 from engine.compare.report import build, csv_rows, write_csv
-from engine.compare.table import text
 from engine.evaluate.figures import per_row
 from engine.metrics.statistics import holm, paired_rows, paired_t
 from engine.wire import Comparison, plain, read
@@ -97,64 +94,6 @@ def test_other_seeds_pair_no_seed_but_the_rows_that_all_of_them_ranked(world: An
     assert [(d.over, d.n) for d in metric.differences] == [("seeds", 0), ("rows", 60)]
 
 
-def test_other_test_rows_decide_nothing(world: Any) -> None:
-    for seed in (1, 2, 3):
-        world.evaluate("a", seed, ranks=world.ranks(seed))
-        world.evaluate("b", seed, ranks=world.ranks(seed, 0.9), targets=7)
-    comparison = compared(world, "a", "b")
-    metric = next(m for m in comparison.metrics if (m.model, m.metric) == ("student", "ndcg@10"))
-    assert [(d.over, d.verdict) for d in metric.differences] == [("seeds", "undecided")]
-    assert "targets-differ" in codes(comparison)
-
-
-def test_two_protocols_are_compared_under_the_first_one_and_told(world: Any) -> None:
-    a = world.evaluate("a", 1, ranks=world.ranks(1))
-    b = world.evaluate("b", 1, "evaluate.hide_seen=false", ranks=world.ranks(1))
-    comparison = compared(world, a, b)
-    metric = next(m for m in comparison.metrics if (m.model, m.metric) == ("student", "ndcg@10"))
-    assert metric.groups[0].mean == metric.groups[1].mean
-    assert "protocol-differs" in codes(comparison)
-
-
-def test_other_data_seeds_and_mixed_settings_are_told(world: Any) -> None:
-    other = world.other_data()
-    for seed in (1, 2):
-        world.student("a", seed)
-    world.student("b", 1, "student.dropout=0.11", data=other)
-    world.student("b", 3, "student.dropout=0.12", data=other)
-    assert codes(compared(world, "a", "b")) >= {"data-differs", "unequal-seeds", "mixed-settings"}
-
-
-def test_uncommitted_code_and_an_early_end_are_told_with_the_run(world: Any) -> None:
-    a, b = world.student("a", 1, dirty=True), world.student("b", 1, stopped=True)
-    notes = {note.code: note.text for note in compared(world, a, b).notes}
-    assert a in notes["dirty"] and b not in notes["dirty"]
-    assert f"{b} (STOPPED)" in notes["stopped-early"]
-
-
-def test_what_a_run_was_made_from_may_be_gone(world: Any) -> None:
-    a, b = world.student("a", 1), world.student("b", 1)
-    shutil.rmtree(world.store.root / world.data)
-    assert codes(compared(world, a, b)) >= {"made-from-gone", "data-unknown"}
-
-
-def test_many_groups_stand_below_each_other_where_a_terminal_has_no_room(world: Any) -> None:
-    for number in range(9):
-        for seed in (1, 2):
-            world.student("sweep", seed, f"student.dropout=0.1{number}", values=(0.1, 0.2 + seed / 100, 0.1))
-    lines = text(compared(world, "sweep")).splitlines()
-    table = [line for line in lines if line.startswith(("training", "val_", "setting", "student.dropout  "))]
-    assert max(map(len, table)) <= 80
-    assert sum(line.startswith("training") for line in table) > 1
-
-
-def test_a_training_that_was_still_improving_is_told(world: Any) -> None:
-    a, b = world.student("a", 1), world.student("b", 1, values=(0.1, 0.2, 0.3))
-    (note,) = [note for note in compared(world, a, b).notes if note.code == "still-improving"]
-    assert b in note.text
-    assert a not in note.text
-
-
 def test_trainings_are_compared_by_the_checkpoint_that_was_kept(world: Any) -> None:
     for seed in (1, 2, 3):
         world.student("a", seed, values=(0.1, 0.2 + seed / 100, 0.15))
@@ -226,14 +165,3 @@ def test_no_cell_of_the_csv_is_a_formula(seeds: Any) -> None:
     write_csv(compared(seeds, f"@SUM(1)={ids[0]}", f"-2+3={ids[3]}"), file)
     row = next(csv.DictReader(io.StringIO(file.getvalue())))
     assert (row["base"], row["other"]) == ("'@SUM(1)", "'-2+3")
-
-
-def test_the_text_hides_equal_settings_unless_asked_and_nothing_of_it_is_obeyed(seeds: Any) -> None:
-    ids = [entry.id for entry in seeds.store.scan() if entry.info.stage == "evaluate"]
-    comparison = compared(seeds, f"\x1b[31mred={ids[0]}", ids[3])
-    short, long = text(comparison), text(comparison, every=True)
-    assert "\x1b" not in short
-    assert "student.dropout" in short
-    assert "data.window" not in short
-    assert "data.window" in long
-    assert not any(first == second == "" for first, second in pairwise(short.splitlines()))

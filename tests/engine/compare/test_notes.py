@@ -1,0 +1,64 @@
+"""Caveats of a comparison."""
+
+import shutil
+from typing import Any
+
+from engine.compare.groups import resolve
+from engine.compare.report import build
+from engine.wire import Comparison
+
+
+def compared(world: Any, *groups: str) -> Comparison:
+    return build(resolve(groups, world.store))
+
+
+def codes(comparison: Comparison) -> set[str]:
+    return {note.code for note in comparison.notes}
+
+
+def test_other_test_rows_decide_nothing(world: Any) -> None:
+    for seed in (1, 2, 3):
+        world.evaluate("a", seed, ranks=world.ranks(seed))
+        world.evaluate("b", seed, ranks=world.ranks(seed, 0.9), targets=7)
+    comparison = compared(world, "a", "b")
+    metric = next(m for m in comparison.metrics if (m.model, m.metric) == ("student", "ndcg@10"))
+    assert [(d.over, d.verdict) for d in metric.differences] == [("seeds", "undecided")]
+    assert "targets-differ" in codes(comparison)
+
+
+def test_two_protocols_are_compared_under_the_first_one_and_noted(world: Any) -> None:
+    a = world.evaluate("a", 1, ranks=world.ranks(1))
+    b = world.evaluate("b", 1, "evaluate.hide_seen=false", ranks=world.ranks(1))
+    comparison = compared(world, a, b)
+    metric = next(m for m in comparison.metrics if (m.model, m.metric) == ("student", "ndcg@10"))
+    assert metric.groups[0].mean == metric.groups[1].mean
+    assert "protocol-differs" in codes(comparison)
+
+
+def test_other_data_seeds_and_mixed_settings_are_noted(world: Any) -> None:
+    other = world.other_data()
+    for seed in (1, 2):
+        world.student("a", seed)
+    world.student("b", 1, "student.dropout=0.11", data=other)
+    world.student("b", 3, "student.dropout=0.12", data=other)
+    assert codes(compared(world, "a", "b")) >= {"data-differs", "unequal-seeds", "mixed-settings"}
+
+
+def test_uncommitted_code_and_an_early_end_are_noted_with_the_run(world: Any) -> None:
+    a, b = world.student("a", 1, dirty=True), world.student("b", 1, stopped=True)
+    notes = {note.code: note.text for note in compared(world, a, b).notes}
+    assert a in notes["dirty"] and b not in notes["dirty"]
+    assert f"{b} (STOPPED)" in notes["stopped-early"]
+
+
+def test_what_a_run_was_made_from_may_be_gone(world: Any) -> None:
+    a, b = world.student("a", 1), world.student("b", 1)
+    shutil.rmtree(world.store.root / world.data)
+    assert codes(compared(world, a, b)) >= {"made-from-gone", "data-unknown"}
+
+
+def test_a_training_that_was_still_improving_is_noted(world: Any) -> None:
+    a, b = world.student("a", 1), world.student("b", 1, values=(0.1, 0.2, 0.3))
+    (note,) = [note for note in compared(world, a, b).notes if note.code == "still-improving"]
+    assert b in note.text
+    assert a not in note.text

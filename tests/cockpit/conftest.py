@@ -302,6 +302,14 @@ def press():
 
 
 @pytest.fixture
+def live(context, ready, world, press):
+    """The live screen on the teacher that is at work."""
+    ready(context).list.go_to(world["live"])
+    press(context, "enter")
+    return ready(context)
+
+
+@pytest.fixture
 def snapshot():
     """Compares a picture with the one kept under ``snapshots/``; COCKPIT_SNAPSHOTS=write keeps a new one."""
 

@@ -173,16 +173,3 @@ def test_a_hostile_paste_is_typed_as_plain_text(context, ready, world, press):
     paste(context, "a\x1b]52;c;aGk=\x07b\x1b[2J\nc")
     assert context.prompt.edit.text == "ab c"
     assert_harmless(draw(context, 80, 24))
-
-
-def test_a_paste_outside_of_a_prompt_does_nothing(context, ready, world):
-    paste(ready(context), "Qxyes\r")
-    assert not context.effects.left and context.menu is None
-
-
-def test_what_slips_through_is_stopped_at_the_frame():
-    from cockpit.frame import Frame
-    from cockpit.theme import palette
-
-    strip = Frame(palette(256))._strip([("a\x1b]0;x\x07\u202eb", "bold")])
-    assert strip.text == "a\ufffd]0;x\ufffd\ufffdb"

@@ -1,23 +1,11 @@
 """Screen 2: curves, gradients and gates of a run that the engine's own writer wrote."""
 
-from itertools import product
-
-import numpy as np
 import pytest
 
 from cockpit.compose import draw
 from cockpit.render.lines import plain, width
-from cockpit.screens.live_layout import arrange, panes
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
-
-
-@pytest.fixture
-def live(context, ready, world, press):
-    """The live screen on the teacher that is at work."""
-    ready(context).list.go_to(world["live"])
-    press(context, "enter")
-    return ready(context)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -29,22 +17,6 @@ def test_it_shows_curves_gradients_gates_health_and_console(live, ready, snapsho
     lines = draw(live, *size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
     snapshot(f"live-{size[0]}x{size[1]}", plain(lines))
-
-
-@pytest.mark.parametrize("size", [(60, 18), (80, 24), (100, 30), (159, 50), (160, 45), (200, 60)])
-@pytest.mark.parametrize("gates", [False, True])
-@pytest.mark.parametrize("grads", [False, True])
-@pytest.mark.parametrize("count", [1, 2, 8])
-def test_the_panes_fill_the_screen_and_the_focused_one_is_among_them(size, gates, grads, count):
-    charts = [f"m{i}" for i in range(count)]
-    for focus, side in product(panes(charts, gates, grads), (True, False)):
-        shown = arrange(*size, charts, gates=gates, grads=grads, side=side, focus=focus)
-        covered = np.zeros(size, int)
-        for pane in shown:
-            assert pane.x >= 0 and pane.y >= 0
-            covered[pane.x : pane.x + pane.across, pane.y : pane.y + pane.down] += 1
-        assert (covered == 1).all() and sum(pane.across * pane.down for pane in shown) == covered.size
-        assert focus in [pane.name for pane in shown]
 
 
 def test_every_pane_can_be_reached_with_tab_at_every_size(live, press):
@@ -69,33 +41,6 @@ def test_zoom_fills_the_screen_and_escape_goes_out_one_layer_at_a_time(live, pre
     assert not live.screens["live"].zoomed and live.screen.name == "live"
     press(live, "escape")
     assert live.screen.name == "runs"
-
-
-def test_the_cursor_reads_values(live, press):
-    live.view.cursor = 0.3
-    assert "@120" in plain(draw(live, 200, 60)).split("loss")[1]
-
-
-def test_the_x_axis_is_looked_at_closely_and_given_back_layer_by_layer(live, press):
-    press(live, "minus")
-    assert "the whole x axis is shown" in live.message[0]
-    press(live, "h", "plus", "plus")
-    text = plain(draw(live, 200, 60))
-    assert ".25 of x" in text and "@120" in text.split("loss")[1]
-    left = live.view.left
-    press(live, "greater_than_sign")
-    assert live.view.left > left
-    press(live, "escape")
-    assert live.view.cursor is None and live.view.part
-    press(live, "escape")
-    assert not live.view.part and live.screen.name == "live"
-    press(live, "plus", "0")
-    assert not live.view.part
-
-
-def test_another_run_is_shown_whole(live, press):
-    press(live, "plus", "k")
-    assert not live.view.part
 
 
 def test_a_second_metric_lies_over_the_chart_of_every_run(live, ready, world, press):
@@ -216,9 +161,3 @@ def test_difference_to_the_best_run_and_lineage_stand_at_the_side(context, ready
     assert "lineage" in plain(draw(context, 200, 60))
     press(context, "left_square_bracket")
     assert "lineage" not in plain(draw(context, 200, 60))
-
-
-def test_curves_are_exported(live, press, tmp_path, monkeypatch, world):
-    monkeypatch.chdir(tmp_path)
-    press(live, "e", "enter")
-    assert (tmp_path / f"{world['live']}-curves.csv").read_text().count("val_recall@10") == 6

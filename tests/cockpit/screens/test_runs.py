@@ -9,7 +9,6 @@ from cockpit.dispatch import click
 from cockpit.models.rows import Row
 from cockpit.render.lines import plain, width
 from cockpit.screens import Screens
-from engine.runs.schema import Meta
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -76,67 +75,6 @@ def test_marked_runs_are_laid_over_the_preview(context, ready, world, press):
     assert "── 0003  ── 0002" in plain(draw(context, 80, 24))
 
 
-def test_tags_note_pin_and_archive_are_written_and_undone(context, ready, world, press, maker):
-    run = world["student"]
-    ready(context).list.go_to(run)
-    press(context, "t", '"good seed1"', "enter", "i", '"keep this"', "enter", "p")
-    meta = Meta.read(maker.root / run)
-    assert (meta.tags, meta.note, meta.pinned) == (["good", "seed1"], "keep this", True)
-    assert context.list.shown[0].id == run
-    press(context, "u", "u", "u")
-    meta = Meta.read(maker.root / run)
-    assert (meta.tags, meta.note, meta.pinned) == ([], "", False)
-    press(context, "A")
-    assert run not in [row.id for row in context.list.shown]
-    press(context, "H")
-    assert run in [row.id for row in context.list.shown]
-    press(context, "u")
-    assert not Meta.read(maker.root / run).archived
-
-
-def test_tags_of_marked_runs_are_written_to_all(context, ready, world, press, maker):
-    ready(context).list.marks = [world["student"], world["second"]]
-    press(context, "t", '"pair"', "enter")
-    assert all(Meta.read(maker.root / world[name]).tags == ["pair"] for name in ("student", "second"))
-
-
-def test_archiving_several_runs_needs_a_typed_yes(context, ready, world, press, maker):
-    ready(context).list.marks = [world["student"], world["second"]]
-    press(context, "A", '"no"', "enter")
-    assert context.prompt is not None and not Meta.read(maker.root / world["student"]).archived
-    press(context, "ctrl+u", '"yes"', "enter")
-    assert Meta.read(maker.root / world["student"]).archived and context.prompt is None
-
-
-async def test_stopping_asks_how_and_tells_engine(context, ready, world, press):
-    ready(context).list.go_to(world["live"])
-    press(context, "x")
-    assert "after evaluation" in plain(draw(context, 80, 24))
-    press(context, "enter")
-    await context.effects.run_pending()
-    assert context.ask.asked[-1] == ["stop", world["live"], "--after-evaluation"]
-
-
-async def test_stopping_several_runs_needs_a_typed_yes(context, ready, world, press):
-    ready(context).list.marks = [world["live"], world["queued"], world["student"]]
-    press(context, "x", "down", "down", "enter")
-    assert not context.effects.work and "stop 2 runs" in plain(draw(context, 80, 24))
-    press(context, '"yes"', "enter")
-    await context.effects.run_pending()
-    assert [words[0:1] + words[2:] for words in context.ask.asked] == [["stop", "--kill"]] * 2
-
-
-async def test_resuming_tells_engine_and_a_refusal_is_shown(context, ready, world, press):
-    from cockpit.services.engine import CommandResult
-
-    ready(context).list.go_to(world["stopped"])
-    context.ask.answers["resume"] = CommandResult(2, None, "error: the disk is full")
-    press(context, "R")
-    await context.effects.run_pending()
-    assert context.ask.asked[-1] == ["resume", world["stopped"], "--detach"]
-    assert "the disk is full" in plain(draw(context, 80, 24))
-
-
 @pytest.mark.parametrize(
     ("run", "key", "reason"),
     [
@@ -164,24 +102,6 @@ def test_grouping_and_what_a_head_cannot_do(context, ready, world, press):
     assert "heading of a group" in context.message[0]
 
 
-def test_export_and_copy(context, ready, world, press, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    ready(context).list.go_to(world["student"])
-    press(context, "y", "e", "enter")
-    assert context.effects.copied == [world["student"]]
-    assert (tmp_path / "runs.csv").read_text().count("\n") == 2
-    press(context, "e", "enter")
-    assert "exists already" in plain(draw(context, 80, 24))
-
-
-def test_the_metric_of_the_preview_and_its_view_can_be_chosen(context, ready, world, press):
-    ready(context).list.go_to(world["student"])
-    ready(context)
-    press(context, "m", '"loss"', "enter", "s", "o", "X")
-    text = plain(draw(context, 80, 24))
-    assert "  loss" in text and "ema .6" in text and "  log" in text and "epoch" in text
-
-
 def test_the_preview_can_be_put_away(context, ready, world, press):
     press(ready(context), "left_square_bracket")
     assert "preview" not in plain(draw(context, 80, 24))
@@ -193,20 +113,6 @@ def test_a_click_puts_the_cursor_on_a_run_and_a_click_on_the_bottom_line_acts(co
     assert context.list.cursor == 3
     click(context, 2, 23, 80, 24)
     assert context.screen.name == "live"
-
-
-def test_the_last_action_can_be_repeated(context, ready, world, press):
-    press(ready(context), "space", "full_stop", "full_stop")
-    assert len(context.list.marks) == 3
-
-
-def test_a_run_that_turns_bad_is_announced_once(context, ready, world, maker, press):
-    ready(context)
-    maker.ended(maker.root / world["live"], 1, reason="CUDA error")
-    ready(context)
-    assert "FAILED CUDA error" in context.message[0]
-    press(context, "exclamation_mark")
-    assert context.screen.name == "live" and context.screens["live"].run == world["live"]
 
 
 def test_a_read_only_cockpit_writes_nothing(maker, world, opened, ready, press):

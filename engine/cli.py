@@ -156,7 +156,11 @@ def parser() -> argparse.ArgumentParser:
     recommend.add_argument("--csv", type=Path, metavar="FILE", help="write user,rank,item,raw,title,score to FILE")
     recommend.add_argument("--vectors", type=Path, metavar="FILE", help="write user and item vectors as Parquet")
     recommend.add_argument("--count", type=int, default=10, metavar="N", help="list length (default: 10)")
-    recommend.add_argument("--show-seen", action="store_true", help="also recommend items of the history")
+    recommend.add_argument(
+        "--show-seen",
+        action=argparse.BooleanOptionalAction,
+        help="also recommend items of the history (default: where the data repeat them, as evaluate.hide_seen=auto)",
+    )
 
     command(
         "serve-local",

@@ -138,7 +138,7 @@ _TABLE = (
         metrics=TRAINED,
         groups=("embedding", "blocks", "output"),
         gates=False,
-        version=3,
+        version=2,
         work=POSITIONS,
     ),
     Stage(
@@ -155,7 +155,7 @@ _TABLE = (
     Stage(
         "teacher",
         "trains iLoRA on the frozen backbone, gated by the frozen student's user vectors",
-        needs=(ITEMS, SEQUENCES, VALIDATION, STUDENT_MODEL, LANGUAGE_MODEL, TEXT_VECTORS),
+        needs=(PROFILE, ITEMS, SEQUENCES, VALIDATION, STUDENT_MODEL, LANGUAGE_MODEL, TEXT_VECTORS),
         makes=(ADAPTER,),
         metrics=TRAINED,
         groups=("lora_a", "lora_b", "gate", "projector", "head"),
@@ -166,7 +166,17 @@ _TABLE = (
     Stage(
         "knowledge",
         "ranks the catalogue for every training row with the teacher, once, and stores the rankings",
-        needs=(ITEMS, SEQUENCES, VALIDATION, TEST_HISTORIES, STUDENT_MODEL, LANGUAGE_MODEL, TEXT_VECTORS, ADAPTER),
+        needs=(
+            PROFILE,
+            ITEMS,
+            SEQUENCES,
+            VALIDATION,
+            TEST_HISTORIES,
+            STUDENT_MODEL,
+            LANGUAGE_MODEL,
+            TEXT_VECTORS,
+            ADAPTER,
+        ),
         makes=(RANKINGS, LAST_POSITION, ITEM_VECTORS, GATE_WEIGHTS, TEACHER_HELD_OUT),
         metrics=(VAL_RECALL, VAL_NDCG),
         groups=(),
@@ -182,7 +192,7 @@ _TABLE = (
         metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),
         gates=False,
-        version=4,
+        version=3,
         work=POSITIONS,
     ),
     Stage(

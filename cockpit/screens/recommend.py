@@ -54,7 +54,7 @@ class RecommendScreen(Screen):
             line.append(("  loading", "warn"))
         if not session.live:
             line.append(("  teacher: stored rankings only", "warn"))
-        return [*line, ("  with seen items", "warn")] if session.seen else line
+        return [*line, ("  with seen items", "warn")] if session.shows_seen else line
 
     def poll(self) -> bool:
         """Whether an answer has arrived since the last poll."""
@@ -174,7 +174,7 @@ class RecommendScreen(Screen):
         session.ask()
 
     def do_seen(self) -> None:
-        self.session.seen = not self.session.seen
+        self.session.seen = not self.session.shows_seen
         self.session.ask()
 
     def do_live_teacher(self) -> None:
@@ -284,5 +284,10 @@ class RecommendScreen(Screen):
         if session.row is not None:
             whom = ["--user", session.answer.user]
         words = ["recommend", session.server.run, *whom, "--count", str(session.length)]
-        words += [*(["--show-seen"] if session.seen else []), *([] if session.live else ["--no-live"])]
+        words += [*_seen_option(session.seen), *([] if session.live else ["--no-live"])]
         self.context.copy(engine.shown(words, self.context.root), "the command")
+
+
+def _seen_option(seen: bool | None) -> list[str]:
+    """The option of ``engine recommend`` for the same lists; none where the data decide."""
+    return [] if seen is None else ["--show-seen" if seen else "--no-show-seen"]

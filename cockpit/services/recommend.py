@@ -26,7 +26,8 @@ class RecommendSession:
         self.trouble = ""
         self.row: int | None = None
         self.typed: list[ItemNames] = []
-        self.length, self.seen, self.live = LENGTHS[0], False, True
+        self.length, self.live = LENGTHS[0], True
+        self.seen: bool | None = None  # whether items of the history are listed; None: as the data suit
         self.order, self._position = "row", 0  # of the held-out users, and the position in it
         self.changed = False  # since the screen was drawn last
         self._asked = 0
@@ -53,6 +54,11 @@ class RecommendSession:
         if self.row is None:
             return self.typed
         return list(self.answer.history) if self.answer else []
+
+    @property
+    def shows_seen(self) -> bool:
+        """Whether the lists may hold items of the history."""
+        return not self.about.get("hide_seen", True) if self.seen is None else self.seen
 
     @property
     def loading(self) -> bool:
@@ -122,7 +128,7 @@ class RecommendSession:
         subject: dict[str, Any] = {"row": self.row}
         if self.row is None:
             subject = {"history": [item.item for item in self.typed]}
-        more = {"count": self.length, "hide_seen": not self.seen, "live": self.live}
+        more = {"count": self.length, "hide_seen": None if self.seen is None else not self.seen, "live": self.live}
         self._receive(
             asked, await server.ask("recommend", lambda reply: self._receive(asked, reply), **subject, **more)
         )

@@ -18,7 +18,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging
 
-from engine.backbone.heads import check, logits
 from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PADDING_TOKEN, PLAIN_SLOT, SPECIALS, Vocabulary
 from engine.errors import RunError, UserError
 from engine.training import memory
@@ -85,9 +84,7 @@ def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[A
     equip(model, tokenizer)
     if quantise == "none":
         model = model.to(device)
-    model.eval().requires_grad_(False)
-    check(model, folder)
-    return model, tokenizer
+    return model.eval().requires_grad_(False), tokenizer
 
 
 def _too_large(folder: str) -> UserError:
@@ -147,6 +144,12 @@ def states(model: Any, embeddings: Tensor, mask: Tensor | None = None) -> Tensor
     )
     hidden: Tensor = output.last_hidden_state
     return hidden
+
+
+def logits(model: Any, states: Tensor) -> Tensor:  # [N, H] -> [N, V]
+    """Scores of the next token."""
+    scores: Tensor = model.get_output_embeddings()(states)
+    return scores.float()
 
 
 @torch.no_grad()

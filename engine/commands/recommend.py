@@ -36,6 +36,11 @@ def recommend(options: argparse.Namespace) -> int:
     return _one_model(entry, options) if options.file is not None or written else _side_by_side(entry, options)
 
 
+def _hide_seen(options: argparse.Namespace) -> bool | None:
+    """What the command line says; None leaves it to the data."""
+    return None if options.show_seen is None else not options.show_seen
+
+
 def _side_by_side(entry: Entry, options: argparse.Namespace) -> int:
     from engine.recommend import histories
     from engine.recommend.panel import TEACHER, Panel, RecommendRequest
@@ -48,7 +53,7 @@ def _side_by_side(entry: Entry, options: argparse.Namespace) -> int:
         history = panel.users.history(row)
     else:
         history = histories.of_titles(panel.catalogue, options.history).items
-    question = RecommendRequest(history, row, options.count, not options.show_seen, not options.no_live)
+    question = RecommendRequest(history, row, options.count, _hide_seen(options), not options.no_live)
     for name in panel.needs(question):
         if name == TEACHER:
             print("loading the teacher's language model; use --no-live to skip it", file=sys.stderr)
@@ -78,7 +83,9 @@ def table(run: str, split: str, answer: "Recommendations", width: int) -> list[s
         lines.append("")
     if answer.next is not None:
         ranks = ", ".join(f"{c.model} {c.next_rank:,.10g}" for c in ready if c.next_rank is not None)
-        lines.append(short(f"{NEXT} next was {answer.next.title}; rank by {ranks}", width))
+        why = next((c.note for c in ready if c.note), "")
+        about = f"rank by {ranks}" if ranks or not why else why.replace("the next item", "it")
+        lines += wrapped(f"{NEXT} next was {answer.next.title}; {about}", width)
     if answer.overlap:
         pairs = ", ".join(f"{one} and {other} {count}" for one, other, count in answer.overlap)
         in_all = f"; {COMMON} in all of them: {len(common)}" if len(ready) > 2 else ""
@@ -117,7 +124,10 @@ def _one_model(entry: Entry, options: argparse.Namespace) -> int:
     if options.vectors is not None:
         recommendations.write_vectors(options.vectors, recommender, asked)
         print(f"vectors of {len(asked.users):,} users in {options.vectors}", file=sys.stderr)
-    rows = recommendations.rows(recommender, asked, options.count, not options.show_seen)
+    hide_seen = _hide_seen(options)
+    if hide_seen is None:
+        hide_seen = recommender.hide_seen
+    rows = recommendations.rows(recommender, asked, options.count, hide_seen)
     if options.csv is not None:
         written = recommendations.write_csv(options.csv, rows)
         print(f"{written:,} rows in {options.csv}", file=sys.stderr)

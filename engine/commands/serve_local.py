@@ -97,6 +97,7 @@ class Server:
             "split": panel.users.split,
             "items": len(panel.catalogue.titles) - 1,
             "rows": len(panel.users),
+            "hide_seen": panel.hide_seen,
             "models": {name: panel.run_of(name) for name in MAKERS},
         }
 
@@ -149,9 +150,7 @@ class Server:
         else:
             raise UserError(f"there is no row {row!r}", location="row", remedy=f"Rows are 0 to {len(users) - 1}.")
         count = _count(request, "count", 10)
-        return RecommendRequest(
-            history, row, count, request.get("hide_seen", True) is True, request.get("live", True) is True
-        )
+        return RecommendRequest(history, row, count, _truth(request, "hide_seen"), request.get("live", True) is True)
 
     # -- the thread that loads -------------------------------------------------------------------------------------
 
@@ -198,6 +197,14 @@ def _text(request: Record, name: str) -> str:
     if not isinstance(value, str):
         raise UserError(f"{name} must be a string, not {value!r}", location=name)
     return value[:1000]
+
+
+def _truth(request: Record, name: str) -> bool | None:
+    """true or false; None where the request leaves the choice to the data."""
+    value = request.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise UserError(f"{name} must be true, false or null, not {value!r}", location=name)
+    return value
 
 
 def _count(request: Record, name: str, default: int, most: int = MOST) -> int:

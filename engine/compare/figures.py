@@ -132,7 +132,7 @@ def overlaps_of(member: Member) -> dict[tuple[str, str], float]:
     """(model, model) -> share of common first items on test rows; empty where the evaluation wrote no overlaps."""
     if not (member.entry.folder / ARTIFACTS / OVERLAPS.file).exists():  # an evaluation of an older version
         return {}
-    hide_seen = "true" if member.settings["evaluate.hide_seen"] else "false"
+    hide_seen = evaluated(member, None).main["hide_seen"]
     return {
         (row["model"], row["other"]): float(row["overlap"])
         for row in read(member.entry.folder, OVERLAPS)

@@ -17,6 +17,7 @@ RENAMED = {  # old name -> new name
     "distill.ends": "distill.last_position",
 }
 FIRST_NAMES = {new: old for old, new in RENAMED.items()}
+WORDS = {"evaluate.hide_seen", "knowledge.hide_seen"}  # once true or false, now words of which these are two
 
 
 def translated(tree: Any, prefix: str = "", names: dict[str, str] = RENAMED) -> Any:
@@ -26,5 +27,11 @@ def translated(tree: Any, prefix: str = "", names: dict[str, str] = RENAMED) -> 
     found = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
+        if name in WORDS:
+            value = {"true": True, "false": False}.get(value, value) if names is FIRST_NAMES else _word(value)
         found[names.get(name, name).rpartition(".")[2]] = translated(value, f"{name}.", names)
     return found
+
+
+def _word(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value

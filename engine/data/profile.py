@@ -9,6 +9,7 @@ import pyarrow as pa
 from engine.config.settings.data import DataSettings
 from engine.data.catalogue import repeated_titles
 from engine.data.interactions import Interactions
+from engine.data.repeated_targets import PROFILED, repeated
 from engine.data.sequences import Rows
 from engine.data.splits import Events, Split
 
@@ -47,6 +48,9 @@ def profile(
             "test": int(tested.sum()),
             "trained on only": int((trained & ~held_out).sum()),
             "in no part": int((~trained & ~held_out).sum()),
+        },
+        PROFILED: {
+            name: int(repeated(part).sum()) for name, part in (("validation", split.validation), ("test", split.test))
         },
         "split": settings.split,
         "window": settings.window,

@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 from engine.config import Config
 from engine.config.settings.distill import DistillSettings
 from engine.data import ids
+from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.module import DistillModule
@@ -43,7 +44,7 @@ def run(config: Config, run: Run) -> None:
         config.trainer.report_every,
         last_position,
     ).to(device)
-    validation = Validation(rows, device)
+    validation = Validation(rows, device, protocol_of(run))
     fit.fit(
         module,
         plan_of(student, sampler.per_epoch),

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from engine.config import Config, dump
 from engine.data import catalogue
+from engine.data.repeated_targets import hides_seen, validation_share
 from engine.data.sequences import Rows, Sequences
 from engine.doctor import subset
 from engine.doctor.check import Unavailable
@@ -212,6 +213,10 @@ class Case:
     def rows(self) -> dict[str, Rows]:
         """Held-out rows by split. The doctor may read test rows: it trains and selects nothing."""
         return {"validation": Rows.load(self.artifact(VALIDATION)), "test": Rows.load(self.artifact(TEST))}
+
+    def hides_seen(self, setting: str) -> bool:
+        """What ``auto``, ``true`` or ``false`` means for these data."""
+        return hides_seen(setting, validation_share(self.profile, self.artifact(VALIDATION)))
 
     @cached_property
     def titles(self) -> list[str]:

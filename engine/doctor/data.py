@@ -4,13 +4,11 @@ Letters: E events, U users, R rows, n items.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.data import ids
-from engine.data.sequences import Rows, Sequences
+from engine.data.sequences import Rows
 from engine.doctor.case import Case
 from engine.doctor.check import FAIL, WARN, Outcome, check, failed, judged, passed, without
 from engine.stages import ITEMS
@@ -18,7 +16,6 @@ from engine.student.training_plan import sampler_of
 
 SHOWN, LATEST = 3, 4  # windows of the first batch that are shown, and positions of each
 BATCHES = 4  # first batches that are compared with the sequences
-REPEATS = 0.05  # share of held-out targets found in their history beyond the share of repeated training events
 UNTITLED = 0.5  # share of items without a title above which titles are missing
 
 
@@ -107,27 +104,6 @@ def _validation_after_test(validation: Rows, test: Rows) -> Counter[str]:
 
 
 @check(
-    "target-not-in-history",
-    "data",
-    detects="a held-out target inside its own history",
-    cause="the target's own event is part of the history: it ends one event too late",
-    remedy="A row's history is items[start:stop], its target items[stop]: see engine/data/splits.py.",
-)
-def target_not_in_history(case: Case) -> Outcome:
-    """Held-out targets occur in their history no more often than training events repeat earlier ones."""
-    repeated = _repeats(case.sequences)
-    shares = {split: _in_history(rows) for split, rows in case.rows.items()}
-    worst = max(shares, key=lambda split: shares[split][0])
-    share, row = shares[worst]
-    rows = case.rows[worst]
-    evidence = f"{share:.1%} of {worst} targets are in their history, {repeated:.1%} of training events repeat one"
-    if share <= repeated + REPEATS:
-        return passed(evidence)
-    history = case.titled(rows.items[max(rows.start[row], rows.stop[row] - LATEST) : rows.stop[row]])
-    return failed(f"{evidence}: {history} → {case.titled([rows.targets[row]])}")
-
-
-@check(
     "ids",
     "data",
     detects="ids shifted by one, padding used as an item, ids out of range",
@@ -172,23 +148,3 @@ def titles(case: Case) -> Outcome:
         f"{missing:,} of {case.items:,} items have no title, {shared:,} share theirs; first: {case.titled([1, 2])}"
     )
     return judged(missing <= UNTITLED * case.items, evidence, FAIL if "teacher" in case.inputs else WARN)
-
-
-def _repeats(sequences: Sequences) -> float:
-    """Share of training events, without each user's first, whose item the user had before."""
-    again = sum(len(part) - len(np.unique(part)) for part in _parts(sequences))
-    return again / max(1, len(sequences.items) - len(sequences))
-
-
-def _parts(sequences: Sequences) -> Iterator[NDArray[np.int32]]:
-    for start, stop in zip(sequences.offsets[:-1], sequences.offsets[1:], strict=True):
-        yield sequences.items[start:stop]
-
-
-def _in_history(rows: Rows) -> tuple[float, int]:
-    """Share of rows whose target is in their history, and the first of them."""
-    inside = [
-        bool((rows.items[start:stop] == target).any())
-        for start, stop, target in zip(rows.start, rows.stop, rows.targets, strict=True)
-    ]
-    return sum(inside) / max(1, len(rows)), inside.index(True) if any(inside) else 0

@@ -60,7 +60,7 @@ def rankings_match_rows(case: Case) -> Outcome:
 
 def _seen(case: Case, rankings: Rankings, first: NDArray[np.int64], sequences: Sequences) -> list[str]:
     """The fault that rankings of histories, which begin at ``first`` [R], hold items of these histories."""
-    if not case.config.knowledge.hide_seen:
+    if not case.hides_seen(case.config.knowledge.hide_seen):
         return []
     rows, ranked = rankings.rows[:ROWS].tolist(), rankings.items[:ROWS].numpy()
     finite = torch.isfinite(rankings.distances[:ROWS]).numpy()

@@ -1,4 +1,4 @@
-"""Checks of the metrics of trained models on held-out rows: full ranking, seen items hidden."""
+"""Checks of the metrics of trained models on held-out rows: full ranking, by the protocol of evaluate.hide_seen."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,7 +42,9 @@ def values(case: Case, model: str) -> dict[str, Ranked]:
     """By split. Unavailable when the model is not trained."""
 
     def make() -> dict[str, Ranked]:
-        return {split: _ranked(score, case.rows[split], case.device) for split, score in _scorers(case, model).items()}
+        hide_seen = case.hides_seen(case.config.evaluate.hide_seen)
+        scorers = _scorers(case, model).items()
+        return {split: _ranked(score, case.rows[split], case.device, hide_seen) for split, score in scorers}
 
     if model != "popularity":
         case.trained(MODELS[model].stage)
@@ -177,11 +179,11 @@ def _scorers(case: Case, model: str) -> dict[str, Scorer]:
 
 
 @torch.no_grad()
-def _ranked(score: Scorer, rows: Rows, device: str) -> Ranked:
+def _ranked(score: Scorer, rows: Rows, device: str, hide_seen: bool) -> Ranked:
     rows = subset.rows(rows, ROWS)
     seen = ranking.on_device(rows.items, rows.start, rows.stop, device)
     columns = int(score(slice(0, 1)).shape[1])
-    whole = ranking.ranks_of(score, columns, seen[0][seen[2]], seen).cpu()
+    whole = ranking.ranks_of(score, columns, seen[0][seen[2]], seen if hide_seen else None).cpu()
     return Ranked(whole.numpy(), ranking.ndcg(whole, 10).numpy())
 
 

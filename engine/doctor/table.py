@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from engine.doctor import data, distill, knowledge, learning, quality, student, teacher
+from engine.doctor import data, distill, knowledge, learning, quality, student, targets, teacher
 from engine.doctor.case import DEFECTS, Case
 from engine.doctor.check import FAIL, SKIP, WARN, Check, Outcome, Unavailable
 from engine.errors import UserError
@@ -17,7 +17,7 @@ from engine.stages import STAGES
 _DECLARED = (
     *data.first_batches,
     *data.no_leak,
-    *data.target_not_in_history,
+    *targets.target_not_in_history,
     *data.ids_fit,
     *data.titles,
     *student.padding_is_ignored,

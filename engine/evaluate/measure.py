@@ -36,7 +36,7 @@ class Measured:
     model: str
     split: str
     protocol: Protocol
-    ranks: NDArray[np.float64]  # [R]
+    ranks: NDArray[np.float64]  # [R] infinite where the target is hidden
     tied: NDArray[np.int64]  # [R] other items with the target's score
     lists: NDArray[np.int32] | None  # [R, K] best items, the padding where there are no more; None of candidates
 
@@ -61,7 +61,7 @@ def measure(
     protocols = [Protocol(False, ALL), Protocol(True, ALL)]
     if candidates is not None:
         protocols.append(Protocol(False, str(candidates.shape[1])))
-    counts = np.zeros((len(protocols), 2, len(rows)), dtype=np.int64)
+    counts = np.zeros((len(protocols), 2, len(rows)))
     lists = np.zeros((2, len(rows), min(LIST, items)), dtype=np.int32)
     for block in blocks(len(rows), ids.rows(items), device):
         scores, truth = score(block), targets[block]
@@ -74,14 +74,14 @@ def measure(
         for index, (above, equal) in enumerate(found):
             counts[index, 0, block], counts[index, 1, block] = above.cpu(), equal.cpu()
         lists[0, block] = best(scores)
-        kept = scores.gather(1, truth[:, None])  # a seen target is ranked, so it may be listed too
         scores[pairs] = -torch.inf
-        scores.scatter_(1, truth[:, None], kept)
         lists[1, block] = best(scores)
         done(block.stop)
     ranks = average_rank(torch.from_numpy(counts[:, 0]), torch.from_numpy(counts[:, 1])).numpy()
     shown = [lists[0], lists[1], None]
-    return [Measured(model, split, p, ranks[k], counts[k, 1], shown[k]) for k, p in enumerate(protocols)]
+    return [
+        Measured(model, split, p, ranks[k], counts[k, 1].astype(np.int64), shown[k]) for k, p in enumerate(protocols)
+    ]
 
 
 def best(scores: Tensor, count: int = LIST) -> NDArray[np.int32]:

@@ -2,7 +2,8 @@
 
 By the target's popularity: items in order of their training events, the most popular ones that make up the share
 ``head`` of all events are the head, the least popular ones that make up ``tail`` the tail, items never trained on are
-cold. By the length of the row's history. Letters: R rows, n items.
+cold. By the length of the row's history. Where some targets are in their own history, those apart from new items.
+Letters: R rows, n items.
 """
 
 import itertools
@@ -12,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data import ids
+from engine.data.repeated_targets import repeated
 from engine.data.sequences import Rows
 
 MANY = sys.maxsize  # longer than any history
 HEAD, MIDDLE, TAIL, COLD = "head", "middle", "tail", "cold"
+REPEATS, NEW = "repeats", "new items"
 
 
 def item_classes(counts: NDArray[np.int64], head: float, tail: float) -> NDArray[np.str_]:
@@ -42,6 +45,9 @@ def slices(
     for low, high in itertools.pairwise([0, *lengths, MANY]):
         name = f"history {low}-{high - 1}" if high < MANY else f"history {low}+"
         result[name] = (size >= low) & (size < high)
+    again = repeated(rows)
+    if again.any():
+        result |= {REPEATS: again, NEW: ~again}
     return {name: mask for name, mask in result.items() if mask.any()}
 
 

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from engine.config import Config
 from engine.config.settings.evaluate import EvaluateSettings
+from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
 from engine.evaluate import generative, tables
 from engine.evaluate.figures import closer, comparisons, overlaps
@@ -19,6 +20,7 @@ from engine.evaluate.measure import ALL, Measured, Protocol, best, measure
 from engine.evaluate.models import Model, models, training_counts
 from engine.evaluate.slices import percentiles, slices
 from engine.metrics import candidates
+from engine.report.evaluation import repeats
 from engine.runs.run import Run, Stopped
 from engine.stages import (
     CANDIDATES,
@@ -59,8 +61,8 @@ def run(config: Config, run: Run) -> None:
     tick(0, 1)
     times = {model.name: _milliseconds(model, len(splits[TESTED]), settings.timed_requests) for model in ranked}
     masks = slices(splits[TESTED], counts, settings.head, settings.tail, settings.lengths)
-    main = Protocol(settings.hide_seen, ALL)
-    facts = tables.TableFacts(run.info, profile, ranked, times, main)
+    main = Protocol(protocol_of(run, settings.hide_seen), ALL)
+    facts = tables.TableFacts(run.info, profile, ranked, times, main, settings.hide_seen)
     metrics = tables.metrics(facts, results, splits, percentiles(counts))
     for model in ranked:
         if MODELS[model.name] is TEACHER_HELD_OUT and drawn:
@@ -155,3 +157,6 @@ def _report(run: Run, metrics: list[tables.Row], profile: dict[str, Any]) -> Non
     if chosen is not None:
         run.evaluation(1, figures[chosen], best=True, split=TESTED)
     run.note(model=chosen, figures=figures, targets_hash=profile["targets_hash"], split=profile["split"])
+    repeated = next((repeats(row) for row in metrics if row["main"] and row["split"] == TESTED), "")
+    if repeated:
+        run.note(repeated_targets=repeated)

@@ -10,12 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from engine.config.settings.evaluate import HIDE
 from engine.data.profile import targets_hash
+from engine.data.repeated_targets import repeated
 from engine.data.sequences import Rows
 from engine.evaluate.figures import means, of_lists
 from engine.evaluate.measure import Measured, Protocol
 from engine.evaluate.models import Model
 from engine.report.csv_files import write_rows
+from engine.report.evaluation import REPEATED, SEEN_SETTING
 from engine.runs.schema import RunInfo
 
 Row = dict[str, Any]
@@ -30,14 +33,19 @@ class TableFacts:
     models: list[Model]
     milliseconds: dict[str, float | None]  # by model
     main: Protocol
+    seen_setting: str = HIDE  # evaluate.hide_seen
 
 
 def metrics(
     facts: TableFacts, results: Sequence[Measured], splits: dict[str, Rows], popularity: NDArray[np.float64]
 ) -> list[Row]:
-    """One row per model, split and protocol; ``main`` marks the protocol of the settings."""
+    """One row per model, split and protocol; ``main`` marks the protocol of the settings.
+
+    Where some targets are in their own history, ``repeated_targets`` counts them and ``seen_setting`` is the setting.
+    """
     made = {model.name: model for model in facts.models}
     hashes = {split: targets_hash(rows) for split, rows in splits.items()}
+    again = {split: int(repeated(rows).sum()) for split, rows in splits.items()}
     order = {True: 0, False: 1}
     rows = [
         {
@@ -61,6 +69,7 @@ def metrics(
             "targets_hash": hashes[result.split],
             "train_seconds": made[result.model].train_seconds,
             "ms_per_request": facts.milliseconds[result.model],
+            **({REPEATED: again[result.split], SEEN_SETTING: facts.seen_setting} if any(again.values()) else {}),
         }
         for result in results
     ]
@@ -93,7 +102,10 @@ def write(path: Path, rows: Sequence[Row]) -> None:
 
 
 def write_ranks(path: Path, results: Sequence[Measured], splits: dict[str, Rows]) -> None:
-    """model, split, hide_seen, candidates, row, user, target, rank: one line per row, model and protocol."""
+    """model, split, hide_seen, candidates, row, user, target, rank: one line per row, model and protocol.
+
+    The rank is infinite where the protocol hides the target itself.
+    """
     parts = []
     for result in results:
         rows = splits[result.split]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.config.settings.knowledge import KnowledgeSettings
 from engine.data import catalogue, ids
+from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Sequences
 from engine.knowledge import files
 from engine.knowledge.rankings import Rankings
@@ -31,7 +32,7 @@ def import_files(settings: KnowledgeSettings, run: Run) -> None:
     items = len(catalogue.titles(run.input(ITEMS))) - 1
     run.progress(0, 1, "read", unit="folders")
     found, vectors = files.read(Path(settings.files).expanduser(), sequences, items)
-    if settings.hide_seen:
+    if protocol_of(run, settings.hide_seen):
         found = without_seen(found, sequences, ids.rows(items))
     ranked, distances = found.items[:, : settings.top], found.distances[:, : settings.top]
     if settings.spread:

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.config.settings.knowledge import KnowledgeSettings
+from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
 from engine.knowledge import query_selection
 from engine.knowledge.scorers import Scorer
@@ -32,8 +33,14 @@ REQUESTS = 20  # rows predicted one by one to measure the time of a request
 class TeacherInference:
     """One teacher, one template, and the shards of its rankings."""
 
-    def __init__(self, settings: KnowledgeSettings, setup: TeacherSetup, scorers: Sequence[Scorer], run: Run) -> None:
-        """``scorers`` read the same query vectors differently; ``held_out`` chooses one on validation rows."""
+    def __init__(
+        self, settings: KnowledgeSettings, setup: TeacherSetup, scorers: Sequence[Scorer], run: Run, hide_seen: bool
+    ) -> None:
+        """``scorers`` read the same query vectors differently; ``held_out`` chooses one on validation rows.
+
+        ``hide_seen``: what ``settings.hide_seen`` means for these data.
+        """
+        self.hide_seen = hide_seen
         self.settings, self.scorers, self.scorer, self.run = settings, scorers, scorers[0], run
         self.student, self.history, self.device = setup.student, setup.settings.history, setup.device
 
@@ -67,7 +74,7 @@ class TeacherInference:
             queries, gates = self.scorer.queries(spans.some(chosen), states, last[positions], tick)
             kept = selected[positions]
             ends = last[positions][kept]
-            seen = self._histories(sequences, ends) if settings.hide_seen else None
+            seen = self._histories(sequences, ends) if self.hide_seen else None
             items, distances = self.scorer.first(queries[torch.from_numpy(kept)].to(self.device), seen)
             seconds, rows = seconds + time.monotonic() - since, rows + len(ends)
             weights = gates.repeat_interleave(torch.from_numpy(spans.count[chosen]), dim=0)[torch.from_numpy(kept)]
@@ -113,7 +120,8 @@ class TeacherInference:
             found |= {name: whole, f"{name}_gates": gates}
         self._time_requests(validation)
         targets = torch.from_numpy(validation.targets.astype(np.int64)).to(self.device)
-        seen = ranking.on_device(validation.items, validation.start, validation.stop, self.device)
+        own = validation.items, validation.start, validation.stop
+        seen = ranking.on_device(*own, self.device) if protocol_of(self.run) else None
         queries = found["validation"].to(self.device)
         metrics = [ranking.validation_metrics(scorer.ranks(queries, targets, seen)) for scorer in self.scorers]
         best = max(range(len(metrics)), key=lambda index: metrics[index][VAL_NDCG.name])

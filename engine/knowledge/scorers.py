@@ -36,8 +36,8 @@ class Scorer:
     item_vectors: Tensor  # [n + 1, K] of the teacher
     targets: int  # rows predicted in one prompt
 
-    def ranks(self, queries: Tensor, targets: Tensor, seen: Histories) -> Tensor:  # [R, W], [R] -> [R]
-        """Rank of each row's target among the items that the row has not seen."""
+    def ranks(self, queries: Tensor, targets: Tensor, seen: Histories | None) -> Tensor:  # [R, W], [R] -> [R]
+        """Rank of each row's target, among the items that the row has not seen where ``seen`` is given."""
         return ranking.ranks_of(lambda block: self.scores(queries[block]), len(self.item_vectors), targets, seen)
 
 

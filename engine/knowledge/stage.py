@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.config import Config
+from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
 from engine.knowledge import imported
 from engine.knowledge.inference import TeacherInference
@@ -45,7 +46,7 @@ def run(config: Config, run: Run) -> None:
         backbone, counts = config.backbone, np.bincount(sequences.items, minlength=len(text))
         common = (backbone.pooling, backbone.text_tokens, torch.from_numpy(counts).float())
         scorers = [generative_scorer(setup, settings, text, *common, gamma) for gamma in settings.gammas]
-    inference = TeacherInference(settings, setup, scorers, run)
+    inference = TeacherInference(settings, setup, scorers, run, protocol_of(run, settings.hide_seen))
     with memory.enough(lambda: memory.smaller("knowledge.batch", settings.batch, "prompt")):
         held_out = inference.held_out(Rows.load(run.input(VALIDATION)), Sequences.load(run.input(TEST_HISTORIES)))
         shards = inference.shards(sequences, text)

@@ -3,7 +3,8 @@
 The same formulas as ``ranking`` and ``grounding``. Letters: n items, W width of an answer. Entry 0 is the padding.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -19,10 +20,12 @@ def first_items(scores: Scores, seen: Iterable[int], count: int) -> list[tuple[i
     return [(item, float(left[item])) for item in order.tolist() if left[item] != -np.inf]
 
 
-def rank_of(scores: Scores, seen: Iterable[int], item: int) -> float:
-    """Rank of ``item`` among the items not seen and itself; ties share their average rank."""
+def rank_of(scores: Scores, seen: Collection[int], item: int) -> float:
+    """Rank of ``item`` among the items not seen, infinite where it is seen itself; ties share their average rank."""
     left = _without(scores, seen)
     own = scores[item]
+    if item in seen:
+        return math.inf
     left[item] = -np.inf
     return 1.0 + float((left > own).sum()) + float((left == own).sum()) / 2
 

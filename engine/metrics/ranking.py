@@ -27,7 +27,9 @@ _EXACT = 1 << 24  # float32 counts whole numbers exactly up to here
 def target_counts(scores: Tensor, targets: Tensor, seen: Pairs | None = None) -> tuple[Tensor, Tensor]:
     """How many other items score above the target, and how many the same: scores [B, n + 1], targets [B] -> [B], [B].
 
-    Items of ``seen`` are left out for their row, except the target itself. ValueError where a score is NaN.
+    Items of ``seen`` are left out for their row. A target among them can be in no list, however long: infinitely many
+    items are above it, so that rank <= k exactly where the first k items hold the target. ValueError where a score is
+    NaN.
     """
     if scores.ndim != 2 or scores.shape[1] < 2 or scores.shape[1] > _EXACT:
         raise ValueError(f"scores of {tuple(scores.shape)} are not [rows, items + 1] with 1 to {_EXACT - 1} items")
@@ -35,7 +37,7 @@ def target_counts(scores: Tensor, targets: Tensor, seen: Pairs | None = None) ->
         raise ValueError(f"{tuple(targets.shape)} targets do not fit scores of {tuple(scores.shape)}")
     rows = torch.arange(len(targets), device=scores.device)
     if len(rows) == 0:
-        return rows, rows
+        return rows.double(), rows
     if targets.min() < 1 or targets.max() >= scores.shape[1]:
         raise ValueError(
             f"targets must be item ids 1..{scores.shape[1] - 1}: {targets.min()}..{targets.max()} were given"
@@ -53,13 +55,18 @@ def target_counts(scores: Tensor, targets: Tensor, seen: Pairs | None = None) ->
         found[rows, targets] = 0
         return found.sum(dim=1).long()
 
-    return count(torch.gt), count(torch.eq)
+    above, equal = count(torch.gt).double(), count(torch.eq)
+    if seen is not None:
+        hidden = seen[0][seen[1] == targets[seen[0]]]
+        above[hidden], equal[hidden] = torch.inf, 0
+    return above, equal
 
 
 def target_ranks(scores: Tensor, targets: Tensor, seen: Pairs | None = None) -> Tensor:
     """Rank of the target, items of equal score sharing their average: [B, n + 1], [B] -> [B] float64.
 
-    rank = 1 + #{i: s_i > s_target} + #{i != target: s_i = s_target} / 2, over items that are not hidden by ``seen``.
+    rank = 1 + #{i: s_i > s_target} + #{i != target: s_i = s_target} / 2, over items that are not hidden by ``seen``;
+    infinite where the target itself is hidden.
     """
     above, equal = target_counts(scores, targets, seen)
     return average_rank(above, equal)

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.config.settings.evaluate import AUTO
 from engine.data.catalogue import column, titles
+from engine.data.repeated_targets import hides_seen, validation_share
 from engine.errors import UserError
 from engine.metrics.lists import first_items, rank_of, shared
 from engine.recommend.heldout_users import HeldOutUsers, held_out
@@ -21,7 +23,7 @@ from engine.recommend.per_user_gain import ORDERS, Ranks, evaluated_ranks, order
 from engine.recommend.predictions import Predictor, StoredAnswers
 from engine.recommend.titles import Titles
 from engine.runs.text import clean
-from engine.stages import ADAPTER, DISTILLED_MODEL, ITEMS, LANGUAGE_MODEL, PROFILE, STUDENT_MODEL
+from engine.stages import ADAPTER, DISTILLED_MODEL, ITEMS, LANGUAGE_MODEL, PROFILE, STUDENT_MODEL, VALIDATION
 from engine.wire import FAILED, LOADING, MISSING_MODEL, READY, ItemNames, ModelList, RankedItem, Recommendations
 
 STUDENTS = {"student": STUDENT_MODEL, "distilled": DISTILLED_MODEL}
@@ -29,6 +31,7 @@ TEACHER = "teacher"
 # Model -> stage that trains it, in the order in which they stand beside each other.
 MAKERS = {"student": STUDENT_MODEL.stage, TEACHER: ADAPTER.stage, "distilled": DISTILLED_MODEL.stage}
 MODELS = tuple(MAKERS)
+HIDDEN = "the next item is in the history, whose items are hidden: it has no rank"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class RecommendRequest:
     history: NDArray[np.int32]
     row: int | None = None
     count: int = 10
-    hide_seen: bool = True
+    hide_seen: bool | None = None  # None: as evaluate.hide_seen=auto does for these data
     live: bool = True  # the teacher may be asked on the spot where it has not answered before
 
 
@@ -52,7 +55,9 @@ class Panel:
         items = made(self.runs, ITEMS)
         names = [clean(title, 200) for title in titles(items)]
         self.catalogue = Titles(names, ["", *column(items, "raw")])
-        self.data: str = json.loads(made(self.runs, PROFILE).read_text(encoding="utf-8"))["name"]
+        profile = json.loads(made(self.runs, PROFILE).read_text(encoding="utf-8"))
+        self.data: str = profile["name"]
+        self.hide_seen = hides_seen(AUTO, validation_share(profile, made(self.runs, VALIDATION)))
         self.users: HeldOutUsers = held_out(folder, self.runs)
         self._predictors: dict[str, Predictor | UserError] = {}
         self._stored: StoredAnswers | UserError = self._read_answers()
@@ -175,16 +180,18 @@ class Panel:
     ) -> ModelList:
         since = time.perf_counter()
         prediction = predict(request.history)
-        seen = request.history.tolist() if request.hide_seen else []
+        hide_seen = self.hide_seen if request.hide_seen is None else request.hide_seen
+        seen = request.history.tolist() if hide_seen else []
         try:
             best = first_items(prediction.scores, seen, request.count)
-            rank = None if target is None else rank_of(prediction.scores, seen, target)
+            rank = None if target is None or target in seen else rank_of(prediction.scores, seen, target)
         except ValueError as error:
             return ModelList(name, folder.name, FAILED, f"{error}: engine doctor {folder.name} says why", source)
+        note = HIDDEN if target is not None and target in seen else ""
         items = []
         for position, (item, score) in enumerate(best, start=1):
             names = self.named(item)
             items.append(RankedItem(position, item, names.raw, names.title, round(score, 5), item == target))
         gates = None if prediction.gates is None else [round(float(weight), 4) for weight in prediction.gates]
         milliseconds = 1000 * (time.perf_counter() - since)
-        return ModelList(name, folder.name, READY, "", source, items, rank, gates, round(milliseconds, 2))
+        return ModelList(name, folder.name, READY, note, source, items, rank, gates, round(milliseconds, 2))

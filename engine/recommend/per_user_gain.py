@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from engine.errors import RunError
+from engine.report.evaluation import read
 from engine.runs.schema import ARTIFACTS
-from engine.stages import ROW_RANKS
+from engine.stages import METRICS_TABLE, ROW_RANKS
 
 BASELINE = "student"
 COMPARED = ("distilled", "teacher")  # the first that was evaluated
@@ -23,7 +24,7 @@ Ranks = NDArray[np.float64]  # [R]
 
 
 def evaluated_ranks(folder: Path) -> dict[str, Ranks]:
-    """Model -> rank of each test row's target among all items not seen. RunError where no evaluation wrote any."""
+    """Model -> rank of each test row's target by the main protocol. RunError where no evaluation wrote any."""
     path = folder / ARTIFACTS / ROW_RANKS.file
     if not path.is_file():
         raise RunError(
@@ -31,9 +32,10 @@ def evaluated_ranks(folder: Path) -> dict[str, Ranks]:
             location=folder.name,
             remedy="Choose an evaluate run.",
         )
+    hidden = next(row for row in read(folder, METRICS_TABLE) if row["main"] == "true")["hide_seen"] == "true"
     table = pq.ParquetFile(path).read(columns=["model", "split", "candidates", "hide_seen", "row", "rank"])
-    fits = pc.and_(pc.equal(table["split"], "test"), pc.and_(table["hide_seen"], pc.equal(table["candidates"], "all")))
-    table = table.filter(fits)
+    full = pc.and_(pc.equal(table["split"], "test"), pc.equal(table["candidates"], "all"))
+    table = table.filter(pc.and_(full, pc.equal(table["hide_seen"], hidden)))
     found = {}
     for model in pc.unique(table["model"]).to_pylist():
         own = table.filter(pc.equal(table["model"], model))

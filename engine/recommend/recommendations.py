@@ -3,6 +3,7 @@
 Letters: U users, D width, n items.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,10 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
+from engine.config.settings.evaluate import AUTO
 from engine.data import ids
 from engine.data.catalogue import column, titles
+from engine.data.repeated_targets import hides_seen, validation_share
 from engine.metrics.ranking import blocks, history_pairs, score_items
 from engine.recommend.histories import Histories
 from engine.recommend.lineage import lineage, made
@@ -22,7 +25,7 @@ from engine.recommend.predictions import Prediction, Predictor
 from engine.recommend.titles import Titles
 from engine.report.csv_files import write_rows
 from engine.runs.files import refused
-from engine.stages import DISTILLED_MODEL, ITEMS, STUDENT_MODEL
+from engine.stages import DISTILLED_MODEL, ITEMS, PROFILE, STUDENT_MODEL, VALIDATION
 from engine.student.batches import stretches
 from engine.student.model import SequenceModel, load_student
 
@@ -37,6 +40,7 @@ class Recommender:
     name: str  # the run that trained it
     model: SequenceModel
     catalogue: Titles
+    hide_seen: bool = True  # what suits the data, as evaluate.hide_seen=auto
 
 
 def load(folder: Path, device: str = "cpu") -> Recommender:
@@ -44,7 +48,9 @@ def load(folder: Path, device: str = "cpu") -> Recommender:
     runs = lineage(folder)
     artifact = next((artifact for artifact in TRAINED if artifact.stage in runs), STUDENT_MODEL)
     model, items = load_student(made(runs, artifact), device), made(runs, ITEMS)
-    return Recommender(runs[artifact.stage].name, model, Titles(titles(items), ["", *column(items, "raw")]))
+    profile = json.loads(made(runs, PROFILE).read_text(encoding="utf-8"))
+    hide_seen = hides_seen(AUTO, validation_share(profile, made(runs, VALIDATION)))
+    return Recommender(runs[artifact.stage].name, model, Titles(titles(items), ["", *column(items, "raw")]), hide_seen)
 
 
 def student_predictor(path: Path, device: str = "cpu") -> Predictor:

@@ -4,9 +4,11 @@ Reads the CSV files of a run and needs nothing but the standard library.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from engine.config.settings.evaluate import AUTO
 from engine.errors import RunError
 from engine.report.numbers import NOTHING, Z, fixed, interval, probability, with_margin
 from engine.report.tables import align, wrapped
@@ -16,6 +18,7 @@ from engine.stages import BASELINE, COMPARISONS, FLOOR, METRICS_TABLE, MODELS, S
 
 WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
 GENERATIVE = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of generative evaluation
+REPEATED, SEEN_SETTING = "repeated_targets", "hide_seen_setting"  # columns of data whose targets are repeated
 NEARER = "overlap with teacher"  # metric of a comparison: share of a model's first items that the teacher lists too
 
 Row = dict[str, str]
@@ -34,6 +37,7 @@ def render(folder: Path) -> str:
         f"{clean(head['data'])}: {_count(head['users'])} users, {_count(head['items'])} items, "
         f"{_count(head['rows'])} test rows ({rule}), targets {head['targets_hash']}",
         f"{_seen(head)}, ranked among all items, ties share their average rank",
+        *wrapped(repeats(head)),
         "",
         *_block(main, ("hr@10", "ndcg@10"), ("mrr",), costs=True),
         "",
@@ -150,6 +154,17 @@ def _order(row: Row) -> int:
 
 def _seen(row: Row) -> str:
     return "seen items hidden" if row["hide_seen"] == "true" else "seen items not hidden"
+
+
+def repeats(row: Mapping[str, Any]) -> str:
+    """How many of a row's targets are in their own history, and what ``auto`` chose; "" where none is."""
+    if not int(row.get(REPEATED) or 0):
+        return ""
+    hidden = str(row["hide_seen"]).lower() == "true"
+    found = f"{int(row[REPEATED]):,} of {int(row['rows']):,} {row['split']} targets repeat an item of their history"
+    if str(row[SEEN_SETTING]) == AUTO:
+        found += f"; evaluate.hide_seen=auto {'hides' if hidden else 'does not hide'} seen items"
+    return found + (", so these targets count as missed" if hidden else "")
 
 
 def _count(text: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.report.csv_files import write_rows
-from engine.report.evaluation import read
+from engine.report.evaluation import SEEN_SETTING, read, repeats
 from engine.report.numbers import with_margin
 from engine.report.settings import differing, settings_of
 from engine.report.tables import align, wrapped
@@ -16,7 +16,18 @@ FIRST = (
     *("experiment", "run", "data", "split", "seed", "model", "rows", "hide_seen"),
     *("hr@1", "hr@5", "hr@10", "hr@20", "ndcg@5", "ndcg@10", "ndcg@20", "mrr", "train_seconds"),
 )
-TEXTS = {"experiment", "run", "made_by", "data", "split", "split_rule", "model", "candidates", "targets_hash"}
+TEXTS = {
+    "experiment",
+    "run",
+    "made_by",
+    "data",
+    "split",
+    "split_rule",
+    "model",
+    "candidates",
+    "targets_hash",
+    SEEN_SETTING,
+}
 
 
 def rows(folders: Sequence[Path], every: bool = False) -> list[dict[str, Any]]:
@@ -68,10 +79,12 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
 
 def protocol(row: dict[str, Any]) -> str:
     """The protocol of a row in one line."""
+    repeated = repeats(row)
     return (
         f"{row['data']}: {row['users']:,} users, {row['items']:,} items, {row['rows']:,} {row['split']} rows "
         f"({row['split_rule']}), seen items {'hidden' if row['hide_seen'] else 'not hidden'}, "
         f"among {row['candidates']} items, ties averaged, targets {row['targets_hash']}"
+        + (f"; {repeated}" if repeated else "")
     )
 
 

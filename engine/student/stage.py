@@ -3,6 +3,7 @@
 import torch
 
 from engine.config import Config
+from engine.data.repeated_targets import protocol_of
 from engine.runs.run import Run
 from engine.stages import STUDENT_MODEL
 from engine.student.model import SequenceModel, save_student
@@ -24,7 +25,7 @@ def run(config: Config, run: Run) -> None:
         model.replay = for_gpu(
             model.network, model.network.inputs(), config.trainer, settings.batch, settings.max_length
         )
-    validation = Validation(rows, device)
+    validation = Validation(rows, device, protocol_of(run))
     fit.fit(
         StudentModule(model, settings, sampler),
         plan_of(settings, sampler.per_epoch),

@@ -1,4 +1,4 @@
-"""Ranking metrics on held-out rows: full ranking with seen items hidden, in blocks.
+"""Ranking metrics on held-out rows: full ranking, in blocks, with seen items hidden or not.
 
 Letters: E events, R rows, D width of a state, n items.
 """
@@ -24,8 +24,8 @@ Tick = Callable[[], None]  # called after every block: a heartbeat
 class Validation:
     """The validation rows on a device, ready to be ranked again and again."""
 
-    def __init__(self, rows: Rows, device: str) -> None:
-        self._rows, self._device = rows, device
+    def __init__(self, rows: Rows, device: str, hide_seen: bool = True) -> None:
+        self._rows, self._device, self._hide_seen = rows, device, hide_seen
         self._items, self._start, self._stop = ranking.on_device(rows.items, rows.start, rows.stop, device)
         self._targets = self._items[self._stop]
 
@@ -41,7 +41,7 @@ class Validation:
         step = max(1, SCORES_AT_ONCE // len(table))
         for first in range(0, len(rows), step):
             some = slice(first, first + step)
-            seen = (self._items, self._start[some], self._stop[some])
+            seen = (self._items, self._start[some], self._stop[some]) if self._hide_seen else None
             found.append(ranking.ranks_in_blocks(users[some], table, self._targets[some], bias, seen))
             if tick:
                 tick()

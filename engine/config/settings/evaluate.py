@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from engine.config.settings import setting
 from engine.stages import MODELS
 
+SEEN = AUTO, HIDE, SHOW = "auto", "true", "false"  # whether the items of a history are left out of a ranking
+
 
 @dataclass
 class EvaluateSettings:
@@ -14,7 +16,11 @@ class EvaluateSettings:
     models: list[str] = setting(
         "what is ranked; popularity is the floor, oracle the ceiling where the data knows one", choices=tuple(MODELS)
     )
-    hide_seen: bool = setting("the main figures leave out items of the row's own history; both are always computed")
+    hide_seen: str = setting(
+        "whether the main figures leave out items of the row's own history; both are always computed; auto: unless "
+        "more than 1 % of the validation targets repeat an item of their history",
+        choices=SEEN,
+    )
     candidates: int = setting("items of a candidate ranking: the target and drawn negatives; 0: none", low=0)
     candidate_history: int = setting("latest items of the history that are drawn as no negative", low=0)
     candidate_seed: int = setting("seed of the negatives; not the run's, so that runs share them", low=0)

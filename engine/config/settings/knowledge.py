@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.config.settings import setting
+from engine.config.settings.evaluate import SEEN
 
 CHOICES = ("all", "random", "uncertain", "disagreement")
 
@@ -16,7 +17,9 @@ class KnowledgeSettings:
     spread: bool = setting("files: bring each row's distances to 0..1, as raw distances say nothing about confidence")
     seed: int = setting("seed of the rows chosen at random", low=0, high=2**31 - 1)
     top: int = setting("items written down for each row", low=1)
-    hide_seen: bool = setting("leave out items of the row's own history, which evaluation hides too")
+    hide_seen: str = setting(
+        "leave out items of the row's own history; auto: where evaluate.hide_seen=auto leaves them out", choices=SEEN
+    )
     query_selection: str = setting(
         "training rows to ask about, chosen by whole prompts, which are what asking costs; uncertain: where the "
         "student's scores are most even; disagreement: where its first items differ most from those of like text",

@@ -8,6 +8,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from engine.errors import ConfigError
 
+TRUTH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -58,13 +60,12 @@ def parse(item: Setting, text: str) -> Any:
         inner = Setting(item.key, get_args(kind)[0], {})
         body = text.strip().removeprefix("[").removesuffix("]").strip()
         return [parse(inner, part.strip().strip("'\"")) for part in body.split(",")] if body else []
+    truth = TRUTH.get(text.strip().lower())
     if kind is str:
-        return text
+        return text if truth is None else _word(item, truth, text)
     if kind is bool:
-        if text.strip().lower() in ("true", "yes", "on", "1"):
-            return True
-        if text.strip().lower() in ("false", "no", "off", "0"):
-            return False
+        if truth is not None:
+            return truth
     elif kind in (int, float):
         try:
             number = float(text)
@@ -130,6 +131,8 @@ def _leaf(kind: Any, value: Any, item: Setting, location: str) -> Any:
         value = float(value)
     if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
         value = parse(Setting(item.key, float, item.meta), value)
+    if kind is str and isinstance(value, bool):  # YAML reads true as a truth value
+        value = _word(item, value, value)
     wrong = not isinstance(value, kind) or (kind is int and isinstance(value, bool))
     if wrong or not _within(value, item.meta):
         raise ConfigError(
@@ -138,6 +141,12 @@ def _leaf(kind: Any, value: Any, item: Setting, location: str) -> Any:
             remedy=_allowed(item),
         )
     return value
+
+
+def _word(item: Setting, truth: bool, otherwise: Any) -> Any:
+    """The choice ``true`` or ``false`` where a setting has it among other words."""
+    word = str(truth).lower()
+    return word if word in (item.meta.get("choices") or ()) else otherwise
 
 
 def _within(value: Any, meta: dict[str, Any]) -> bool:

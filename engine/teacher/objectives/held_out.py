@@ -1,4 +1,4 @@
-"""Quality of a rank teacher on the validation rows beside its controls: full ranking, seen items hidden.
+"""Quality of a rank teacher on the validation rows beside its controls: full ranking, seen items hidden or not.
 
 Letters: R rows, R' rows with a history, D width of the student, K' of a correction, n items.
 """
@@ -37,7 +37,7 @@ def _ndcg(mixture: Mixture) -> float:
 class RankEvaluation:
     """Ranks the validation rows, or ``settings.evaluate_rows`` of them, and chooses the head's mixture on them."""
 
-    def __init__(self, setup: TeacherSetup, rows: Rows, tick: Tick) -> None:
+    def __init__(self, setup: TeacherSetup, rows: Rows, tick: Tick, hide_seen: bool = True) -> None:
         settings, device = setup.settings, setup.device
         if settings.evaluate_rows is not None and settings.evaluate_rows < len(rows):
             rows = rows.some(np.random.default_rng(settings.seed).permutation(len(rows))[: settings.evaluate_rows])
@@ -49,7 +49,7 @@ class RankEvaluation:
         self.states = setup.student.after_rows(rows, device, tick)  # [R, D]
         self._targets = torch.from_numpy(rows.targets.astype(np.int64)).to(device)
         self._text_alone: list[Mixture] = []  # the best mixture without the language model, where it stays fixed
-        self._seen = ranking.on_device(rows.items, rows.start, rows.stop, device)
+        self._seen = ranking.on_device(rows.items, rows.start, rows.stop, device) if hide_seen else None
 
     def __call__(self, tick: Tick) -> dict[str, float]:
         """val_recall@10 and val_ndcg@10 with the best student_weight and lm_weight, which the head keeps."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.backbone.pieces import Ints
 from engine.data.ids import PADDING
+from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
 from engine.runs.read_only import rank
 from engine.runs.run import Run
@@ -61,7 +62,7 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
         return training_spans(sequences, settings.history, rules.targets, offsets)
 
     sampler = SpanSampler(cut, settings.batch, settings.seed)
-    evaluate = RankEvaluation(setup, rows, tick)
+    evaluate = RankEvaluation(setup, rows, tick, protocol_of(run))
     if rules.pretrain_epochs:
         rate = rules.pretrain_learning_rate
         pretrain_head(teacher.head, cut, rules.pretrain_epochs, rate, settings.seed, device, tick)

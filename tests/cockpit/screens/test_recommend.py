@@ -143,7 +143,7 @@ def test_typed_titles_become_the_history_and_the_teacher_follows(recommend, pres
         press(recommend, "enter")
     press(recommend, "escape")
     text = run_pending(recommend)
-    assert server.asked[-1] == ("recommend", {"history": [1, 8], "count": 10, "hide_seen": True, "live": True})
+    assert server.asked[-1] == ("recommend", {"history": [1, 8], "count": 10, "hide_seen": None, "live": True})
     assert "your history  2" in text and "loading the language model" in text and "  loading" in text
     server.later(Reply(server.answer({"history": [1, 8], "count": 10}, live=True)))
     assert recommend.tick() and not recommend.tick()

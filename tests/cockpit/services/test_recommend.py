@@ -103,3 +103,15 @@ async def test_a_server_that_ended_is_replaced_at_the_next_request(session):
     assert session.server is not first and session.server.run == "evaluate-1"
     session.close()
     assert session.server.ended == "closed"
+
+
+async def test_the_data_decide_about_seen_items_until_a_person_does(session):
+    session.open("evaluate-1")
+    await settled(session)
+    assert session.server.sent[-1][1]["hide_seen"] is None and not session.shows_seen
+    session.about["hide_seen"] = False  # users of these data take items again
+    assert session.shows_seen
+    session.seen = False
+    session.ask()
+    await settled(session)
+    assert session.server.sent[-1][1]["hide_seen"] is True and not session.shows_seen

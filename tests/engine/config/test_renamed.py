@@ -10,6 +10,7 @@ from engine import config
 from engine.cli import main
 from engine.config.renamed import FIRST_NAMES, RENAMED, translated
 from engine.config.settings.tree import settings
+from engine.errors import ConfigError
 from engine.experiments.plan import fingerprints, pipeline
 
 OLD, NEW = "teacher.rank.trusts", "teacher.rank.student_weights"
@@ -60,3 +61,21 @@ def test_a_rename_keeps_the_fingerprint(tmp_path: Path, monkeypatch: pytest.Monk
     before = teacher()
     monkeypatch.setitem(FIRST_NAMES, NEW, "teacher.rank.another")
     assert teacher() != before  # the hash is made under the first names
+
+
+def test_truth_values_that_became_words_read_from_old_runs_and_keep_their_fingerprint(tmp_path: Path) -> None:
+    tree = asdict(config.load())
+    assert (tree["evaluate"]["hide_seen"], tree["knowledge"]["hide_seen"]) == ("auto", "auto")
+    for word, truth in (("true", True), ("false", False)):
+        path = tmp_path / f"{word}.yaml"
+        tree["evaluate"]["hide_seen"] = tree["knowledge"]["hide_seen"] = truth
+        path.write_text(yaml.safe_dump(tree))
+        loaded = config.read(path)
+        assert loaded.evaluate.hide_seen == loaded.knowledge.hide_seen == word
+        assert config.tree_at(path)["evaluate"]["hide_seen"] == word
+        assert config.load([f"evaluate.hide_seen={word.capitalize()}"]).evaluate.hide_seen == word
+        old = translated(asdict(loaded), names=FIRST_NAMES)
+        assert old["knowledge"]["hide_seen"] is truth
+    with pytest.raises(ConfigError, match="not allowed"):
+        config.load(["evaluate.hide_seen=sometimes"])
+    assert config.load(["data.name=true"]).data.name == "true"  # a text that no choice limits stays as typed

@@ -43,25 +43,6 @@ def test_ids_from_zero_are_named(doctor: Doctor) -> None:
     assert "validation ids go from 0" in doctor.fault("ids", altered={"data": folder}).evidence
 
 
-def test_a_target_inside_its_history_is_named(doctor: Doctor) -> None:
-    folder = doctor.copy("data")
-    path = artifact(folder, "test.safetensors")
-    rows = Rows.load(path)
-    stretches = [
-        [*rows.items[a:b], target, target] for a, b, target in zip(rows.start, rows.stop, rows.targets, strict=True)
-    ]
-    starts = np.cumsum([0, *map(len, stretches)])
-    Rows(np.concatenate(stretches).astype(np.int32), starts[:-1], starts[1:] - 1, rows.users).save(path)
-    found = doctor.outcomes(
-        ("target-not-in-history", "no-leak", "ids"),
-        altered={"data": folder},
-    )
-    assert {name: outcome.verdict for name, outcome in found.items()} == {
-        "target-not-in-history": "fail", "no-leak": "pass", "ids": "pass",
-    }  # fmt: skip
-    assert found["target-not-in-history"].evidence.startswith("100.0% of test targets")
-
-
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_held_out_rows_in_training_are_named(doctor: Doctor, split: str) -> None:
     folder = doctor.copy("data")

@@ -29,6 +29,14 @@ def test_every_row_is_in_one_slice_of_each_kind() -> None:
     }
 
 
+def test_repeated_targets_are_a_slice_of_their_own_where_there_are_any() -> None:
+    items = np.array([1, 2, 1, 3], dtype=np.int32)
+    rows = Rows(items, np.zeros(2, dtype=np.int64), np.array([2, 3]), np.arange(2))  # targets 1 (again) and 3
+    found = {name: mask.tolist() for name, mask in slices(rows, np.array([0, 5, 5, 5]), 0.5, 0.2, [9]).items()}
+    assert (found["repeats"], found["new items"]) == ([True, False], [False, True])
+    assert not {"repeats", "new items"} & slices(rows.some(np.array([1])), np.array([0, 5, 5, 5]), 0.5, 0.2, [9]).keys()
+
+
 def test_percentiles_put_the_most_popular_item_near_one_and_ties_together() -> None:
     assert percentiles(np.array([0, 9, 5, 5, 0]))[1:].tolist() == [7 / 8, 4 / 8, 4 / 8, 1 / 8]
     assert percentiles(np.array([0, 2, 2, 2, 2]))[1:].tolist() == [0.5] * 4

@@ -16,6 +16,7 @@ from engine.runs.run import Run, Stopped
 from engine.runs.schema import ARTIFACTS, CONTROL, STOP, Summary
 from engine.student.batches import histories
 from engine.student.model import load_student
+from tests.fixtures.evaluations import Pipeline
 
 TIMES = ("ms_per_request",)
 MAIN = ("test", "true")
@@ -209,3 +210,56 @@ def test_a_model_that_was_not_made_is_an_error_that_names_its_maker(
     settings, folder = pipeline.plan("evaluate.models=[popularity,distilled]")
     with pytest.raises(RunError, match="distill"), Run.open(folder) as run:
         evaluate(settings, run)
+
+
+def habit(rows: Rows, people: int) -> Rows:
+    """The same rows, in which the first ``people`` targets are the first items of their histories."""
+    items = rows.items.copy()
+    items[rows.stop[:people]] = items[rows.start[:people]]
+    return Rows(items, rows.start, rows.stop, rows.users)
+
+
+def test_people_who_take_items_again_are_ranked_with_seen_items_and_the_table_says_so(
+    tmp_path: Path, sequences: Sequences, held_out: Rows, validation_rows: Rows
+) -> None:
+    test = habit(held_out, 30)
+    pipeline = Pipeline(tmp_path, sequences, test, habit(validation_rows, 10))
+    folder = pipeline.evaluate()
+    rows = table(folder, "metrics.csv")
+    main = [row for row in rows if row["main"] == "true"]
+    shown = {(row["hide_seen"], row["candidates"], row["hide_seen_setting"]) for row in main}
+    assert shown == {("false", "all", "auto")}
+    assert {(row["split"], row["repeated_targets"]) for row in rows} == {("test", "30"), ("validation", "10")}
+    words = " ".join(render(folder).split())
+    assert "30 of 40 test targets repeat an item of their history; evaluate.hide_seen=auto does not hide" in words
+    slices = {(row["slice"], row["hide_seen"]): row for row in table(folder, "slices.csv") if row["model"] == "student"}
+    assert (slices["repeats", "false"]["rows"], slices["new items", "true"]["rows"]) == ("30", "10")
+    assert float(slices["repeats", "true"]["hr@20"]) == float(slices["repeats", "true"]["mrr"]) == 0.0
+    listed = [r for r in pq.read_table(folder / ARTIFACTS / "ranks.parquet").to_pylist() if r["split"] == "test"]
+    hidden = {r["row"] for r in listed if r["hide_seen"] and r["model"] == "student" and np.isinf(r["rank"])}
+    assert hidden == set(range(30))
+
+
+@pytest.mark.parametrize(("word", "hidden"), [("auto", "true"), ("true", "true"), ("false", "false")])
+def test_without_repeats_the_tables_have_no_new_columns_or_slices(pipeline: Any, word: str, hidden: str) -> None:
+    folder = pipeline.evaluate(f"evaluate.hide_seen={word}")
+    rows = table(folder, "metrics.csv")
+    assert {row["hide_seen"] for row in rows if row["main"] == "true"} == {hidden}
+    assert not {"repeated_targets", "hide_seen_setting"} & rows[0].keys()
+    assert not {"repeats", "new items"} & {row["slice"] for row in table(folder, "slices.csv")}
+    assert "repeat" not in render(folder)
+
+
+def test_seen_items_stay_hidden_when_it_is_asked_for(
+    tmp_path: Path, sequences: Sequences, held_out: Rows, validation_rows: Rows
+) -> None:
+    folder = Pipeline(tmp_path, sequences, habit(held_out, 30), habit(validation_rows, 30)).evaluate(
+        "evaluate.hide_seen=true"
+    )
+    (student,) = [
+        row
+        for row in table(folder, "metrics.csv")
+        if (row["model"], row["split"], row["main"]) == ("student", "test", "true")
+    ]
+    assert student["hide_seen"] == "true" and float(student["hr@20"]) <= 10 / 40
+    assert "so these targets count as missed" in " ".join(render(folder).split())

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -21,8 +23,8 @@ def test_a_rank_counts_what_scores_above_and_shares_ties() -> None:
     assert rank_of(SCORES, [], 3) == 1.5
 
 
-def test_a_true_item_is_ranked_even_if_it_was_seen_before() -> None:
-    assert rank_of(SCORES, [1, 2], 1) == 3.0
+def test_a_true_item_that_is_hidden_has_no_rank_that_a_list_reaches() -> None:
+    assert rank_of(SCORES, [1, 2], 1) == math.inf
 
 
 def test_scores_that_are_not_numbers_are_refused() -> None:

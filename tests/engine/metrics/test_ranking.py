@@ -3,13 +3,17 @@ import math
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from engine.data.sequences import Rows
+from engine.evaluate.measure import measure
 from engine.metrics import ranking
+from engine.metrics.lists import first_items, rank_of
 from engine.metrics.ranking import (
     history_pairs,
     hit_rate,
@@ -23,8 +27,10 @@ from engine.metrics.ranking import (
 
 
 def slow_rank(scores: list[float], target: int, hidden: set[int]) -> float:
-    """Average rank of the target over all orders of equal scores, found by sorting."""
-    shown = [i for i in range(1, len(scores)) if i not in hidden or i == target]
+    """Average rank of the target over all orders of equal scores, found by sorting; none where it is hidden itself."""
+    if target in hidden:
+        return math.inf
+    shown = [i for i in range(1, len(scores)) if i not in hidden]
     ordered = sorted(shown, key=lambda i: -scores[i])
     ranks = [rank for rank, i in enumerate(ordered, start=1) if scores[i] == scores[target]]
     return sum(ranks) / len(ranks)
@@ -68,10 +74,32 @@ def test_items_of_equal_score_share_their_average_rank() -> None:
     assert target_ranks(constant, torch.tensor([17])).item() == 50.5
 
 
-def test_a_seen_target_stays_in_the_ranking() -> None:
-    scores = torch.tensor([[-torch.inf, 3.0, 2.0, 1.0]])
-    seen = torch.tensor([0, 0, 0]), torch.tensor([1, 2, 2])
-    assert target_ranks(scores, torch.tensor([2]), seen).item() == 1.0
+def test_a_seen_target_is_hidden_as_any_other_item_and_counts_for_nothing() -> None:
+    scores = torch.tensor([[-torch.inf, 3.0, 2.0, 1.0]]).repeat(3, 1)
+    seen = torch.tensor([0, 0, 0, 1, 2]), torch.tensor([1, 2, 2, 1, 2])  # row 1 hides another item, row 2 the target
+    ranks = target_ranks(scores, torch.tensor([2, 2, 2]), seen)
+    assert ranks.tolist() == [math.inf, 1.0, math.inf]
+    for metric in (hit_rate(ranks, 20), ndcg(ranks, 20), mrr(ranks)):
+        assert metric.tolist() == [0.0, 1.0, 0.0]
+
+
+@given(st.integers(2, 14), st.data())
+def test_a_rank_reaches_k_exactly_where_the_first_k_items_hold_the_target(n: int, data: st.DataObject) -> None:
+    """The rank of evaluation, of ``recommend`` and the lists of both, with scores that all differ."""
+    scores = torch.tensor([[-math.inf, *data.draw(st.permutations([float(i) for i in range(n)]))]])
+    seen = data.draw(st.lists(st.integers(1, n), max_size=n + 3))
+    target = data.draw(st.integers(1, n))
+    pairs = torch.zeros(len(seen), dtype=torch.long), torch.tensor(seen, dtype=torch.long)
+    rank = target_ranks(scores, torch.tensor([target]), pairs).item()
+    history = np.array([*seen, target], dtype=np.int32)
+    rows = Rows(history, np.array([0]), np.array([len(seen)]), np.array([0]))
+    _, hidden = measure("m", "test", lambda block: scores.clone(), rows, n, None, "cpu", lambda done: None)
+    assert hidden.ranks.tolist() == [rank] == [rank_of(scores[0].numpy(), seen, target)]
+    assert hidden.lists is not None
+    assert (rank <= hidden.lists.shape[1]) == (target in hidden.lists[0].tolist())
+    for k in range(1, n + 4):
+        shown = [item for item, _ in first_items(scores[0].numpy(), seen, k)]
+        assert (rank <= k) == (target in shown)
 
 
 def test_minus_infinity_is_a_score_and_infinity_too() -> None:

@@ -1,5 +1,6 @@
 """Validation ranks all items but those seen, whatever the size of its blocks."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -27,13 +28,13 @@ def model(settings: Callable[..., StudentSettings]) -> SequenceModel:
     return SequenceModel(20, settings(initial=1.0)).eval()
 
 
-@pytest.mark.parametrize("at_once", [1, 100, 1 << 27])
+@pytest.mark.parametrize(("at_once", "hide_seen"), [(1, True), (100, True), (1 << 27, True), (100, False)])
 def test_ranks_are_those_of_a_loop_over_rows(
-    monkeypatch: pytest.MonkeyPatch, rows: Rows, model: SequenceModel, at_once: int
+    monkeypatch: pytest.MonkeyPatch, rows: Rows, model: SequenceModel, at_once: int, hide_seen: bool
 ) -> None:
     monkeypatch.setattr(validation, "SCORES_AT_ONCE", at_once)
     ticks: list[None] = []
-    ranks = Validation(rows, "cpu").ranks(model, lambda: ticks.append(None))
+    ranks = Validation(rows, "cpu", hide_seen).ranks(model, lambda: ticks.append(None))
     table, _ = model.item_table()
     for row in range(len(rows)):
         history = rows.items[rows.start[row] : rows.stop[row]].tolist()
@@ -41,7 +42,11 @@ def test_ranks_are_those_of_a_loop_over_rows(
         with torch.no_grad():
             state = model.user_vectors(torch.tensor([history[-8:] or [0]]))[0]
             scores = (table @ state).tolist()
-        others = [item for item in range(1, 21) if item != target and item not in history]
+        hidden = history if hide_seen else []
+        if target in hidden:
+            assert ranks[row].item() == math.inf
+            continue
+        others = [item for item in range(1, 21) if item != target and item not in hidden]
         above = sum(scores[item] > scores[target] + 1e-6 for item in others)
         equal = sum(abs(scores[item] - scores[target]) <= 1e-6 for item in others)
         assert ranks[row].item() == 1 + above + equal / 2

@@ -23,6 +23,7 @@ class Source:
     path: Path
     member: str = ""
     watch: Callable[[int], None] | None = None  # called with the number of bytes read, by the reading thread
+    warn: Callable[[str], None] | None = None  # called with what a person should look at
 
     def __str__(self) -> str:
         return f"{self.path}:{self.member}" if self.member else str(self.path)
@@ -41,7 +42,7 @@ class Sources:
     parts: dict[str, Source]
 
 
-def watched(sources: Sources, report: Callable[[int, int], None]) -> Sources:
+def watched(sources: Sources, report: Callable[[int, int], None], warn: Callable[[str], None] | None = None) -> Sources:
     """The same files, whose reading is reported as bytes done of bytes in all, as they lie on the disk."""
     total = sum(path.stat().st_size for path in {source.path for source in sources.parts.values()})
     done = 0
@@ -51,7 +52,9 @@ def watched(sources: Sources, report: Callable[[int, int], None]) -> Sources:
         done += count
         report(min(done, total), total)
 
-    return Sources(sources.format, {role: replace(part, watch=watch) for role, part in sources.parts.items()})
+    return Sources(
+        sources.format, {role: replace(part, watch=watch, warn=warn) for role, part in sources.parts.items()}
+    )
 
 
 def files(settings: DataSettings) -> list[Path]:

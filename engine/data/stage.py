@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def run(config: Config, run: Run) -> None:
         source: dict[str, Any] = {"format": "demo", "version": demo.VERSION, "seed": settings.world.seed, "files": {}}
     else:
         root = fetched(settings, report) if settings.path is None and settings.fetch else folder_of(settings)
-        sources = watched(find(settings, root), lambda done, total: report(done, total, "reading", "bytes"))
+        progress = partial(report, phase="reading", unit="bytes")
+        sources = watched(find(settings, root), progress, partial(run.log, "warning"))
         interactions = read(settings, sources)
         names = {role: part.name for role, part in sources.parts.items()}
         source = {"format": sources.format, "version": LAYOUTS[sources.format].version, "files": names}

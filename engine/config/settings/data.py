@@ -70,6 +70,7 @@ class DataSettings:
     catalogue: str | None = setting("name of the file with titles; null: the format's usual name")
     item_map: str | None = setting("file with lines 'id in the interactions, id in the catalogue'; null: same ids")
     separator: str | None = setting("what stands between the columns of a table; null: told from the file's name")
+    quoted: bool = setting("whether quotes around a field of CSV and TSV files are left out; false: they are text")
     columns: ColumnsSettings | None = setting("names of the columns, where the format is a table")
     encoding: str | None = setting("encoding of all text files; null: the format's own")
     duplicates: str = setting(

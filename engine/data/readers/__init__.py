@@ -6,6 +6,7 @@ from engine.config.settings.data import DataSettings
 from engine.data.interactions import Interactions
 from engine.data.layouts import INTERACTIONS, LAYOUTS
 from engine.data.readers import amazon, lines, llara, movielens, recbole, table
+from engine.data.readers.delimited import Dialect
 from engine.data.sources import Sources
 from engine.errors import DataError
 
@@ -15,6 +16,7 @@ def read(settings: DataSettings, sources: Sources) -> Interactions:
     encodings = LAYOUTS[sources.format].encodings
     if settings.encoding is not None:
         try:
+            "".encode(settings.encoding)  # a codec of bytes is no encoding
             encodings = (codecs.lookup(settings.encoding).name,)
         except LookupError as error:
             raise DataError(
@@ -37,7 +39,7 @@ def _read(settings: DataSettings, sources: Sources, encodings: tuple[str, ...]) 
         case "ml-dat":
             return movielens.read_dat(sources, encodings)
         case "ml-csv":
-            return movielens.read_csv(sources, encodings)
+            return movielens.read_csv(sources, Dialect(",", quoted=settings.quoted, encoding=encodings[0]))
         case "pairs":
             return lines.read_pairs(sources, encodings)
         case "sequences":
@@ -53,5 +55,6 @@ def _read(settings: DataSettings, sources: Sources, encodings: tuple[str, ...]) 
                     location="data.columns",
                     remedy="Set data=table data.columns.user=... data.columns.item=...",
                 )
-            return table.read(sources, settings.columns, settings.separator, encodings[0])
+            dialect = Dialect(settings.separator or "", quoted=settings.quoted, encoding=encodings[0])
+            return table.read(sources, settings.columns, dialect)
     return amazon.read(sources)

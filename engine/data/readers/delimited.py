@@ -6,6 +6,7 @@ Letters: E events.
 import csv
 import io
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,17 +19,20 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from engine.data.readers.opened import binary, broken_line, empty_file, no_column, not_decodable
+from engine.data.readers.quoting import quoted_breaks
 from engine.data.sources import Source
 from engine.errors import DataError
 from engine.runs.text import clean
 
 ID, NUMBER, TIME, TEXT = "id", "number", "time", "text"
 BLOCK = 1 << 24  # bytes that pyarrow parses at a time
+UNIX_DIGITS = 9  # of a time in seconds since March 1973
 TIME_REMEDY = (
     "Correct these times, or leave the column out: the order of the file then counts (data.columns.time=null)."
 )
 # Seconds, milliseconds, microseconds and nanoseconds of the years up to 5138: a set is in one of them.
 _UNITS = np.array([1e11, 1e14, 1e17, 1e19])
+csv.field_size_limit(sys.maxsize)  # a long field is no fault
 _CODES = pa.dictionary(pa.int32(), pa.string())
 # A time is a whole number, else a number, else a date: the first of these that the whole column is.
 _TYPES = {ID: (_CODES,), NUMBER: (pa.float32(),), TEXT: (_CODES,), TIME: (pa.int64(), pa.float64(), pa.timestamp("us"))}
@@ -47,12 +51,18 @@ class Dialect:
 def table(source: Source, dialect: Dialect, kinds: Mapping[str, str]) -> pa.Table:
     """The columns in ``kinds`` (name -> ID, NUMBER, TIME or TEXT).
 
-    Raises DataError with the line of the first value that is not of its kind.
+    Raises DataError with the line of the first value that is not of its kind, or of a quote that is not sound.
     """
+    breaks, line = quoted_breaks(source, dialect.separator, dialect.encoding) if dialect.quoted else (0, 0)
+    if breaks and source.warn is not None:
+        source.warn(
+            f"{source}:{line}: the first of {breaks:,} line breaks inside quotes. If a quote is there by mistake, the "
+            "lines after it are lost: set data.quoted=false"
+        )
     for time in _TYPES[TIME]:
         types = {name: time if kind == TIME else _TYPES[kind][0] for name, kind in kinds.items()}
         try:
-            result = _read(source, dialect, types)
+            result = _read(source, dialect, types, breaks > 0)
         except pa.ArrowInvalid as error:
             if "CSV conversion error" in str(error) and time is not _TYPES[TIME][-1] and TIME in kinds.values():
                 continue
@@ -107,7 +117,7 @@ def time_problem(time: NDArray[Any]) -> tuple[int, str] | None:
     return None
 
 
-def _read(source: Source, dialect: Dialect, types: Mapping[str, pa.DataType]) -> pa.Table:
+def _read(source: Source, dialect: Dialect, types: Mapping[str, pa.DataType], breaks: bool) -> pa.Table:
     names = [name or f"unused {number}" for number, name in enumerate(dialect.names)]
     with binary(source) as file:
         return pyarrow.csv.read_csv(
@@ -116,7 +126,9 @@ def _read(source: Source, dialect: Dialect, types: Mapping[str, pa.DataType]) ->
                 block_size=BLOCK, encoding=dialect.encoding, column_names=names or None, use_threads=True
             ),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=dialect.separator, quote_char='"' if dialect.quoted else False
+                delimiter=dialect.separator,
+                quote_char='"' if dialect.quoted else False,
+                newlines_in_values=breaks,  # twice as slow
             ),
             convert_options=pyarrow.csv.ConvertOptions(column_types=dict(types), include_columns=list(types)),
         )
@@ -137,6 +149,25 @@ def _refuse_gaps(source: Source, dialect: Dialect, kinds: Mapping[str, str], rea
             if found:
                 index, cause = found
                 raise DataError(cause, location=f"{source}:{_line_of(source, dialect, index)}", remedy=TIME_REMEDY)
+            _refuse_cut(source, dialect, times(column))
+
+
+def _refuse_cut(source: Source, dialect: Dialect, time: NDArray[Any]) -> None:
+    """A time at the end of a file that was cut short: it lacks the line's end, and digits that all others have."""
+    if len(time) < 2 or time.dtype.kind != "i" or not 0 < time[-1] < time[:-1].min():
+        return
+    digits = len(str(time[:-1].min()))
+    if digits < UNIX_DIGITS or len(str(time[-1])) == digits:
+        return
+    with binary(source) as file:
+        decoded = _decoded(file.read(), dialect)
+    *_, (line, row) = _rows(decoded, dialect)
+    if not decoded.endswith(("\n", "\r")) and row[-1].startswith(str(time[-1])):
+        raise DataError(
+            f"the last line has no line end, and its time {time[-1]} has fewer digits than every other: it was cut",
+            location=f"{source}:{line}",
+            remedy="Fetch or copy the file again; if the line is whole, end it with a line break.",
+        )
 
 
 def _explained(source: Source, dialect: Dialect, kinds: Mapping[str, str], reason: str) -> DataError:
@@ -146,7 +177,7 @@ def _explained(source: Source, dialect: Dialect, kinds: Mapping[str, str], reaso
     if not content.strip():
         return empty_file(source)
     try:
-        decoded = content.decode(dialect.encoding)
+        decoded = _decoded(content, dialect)
     except UnicodeDecodeError:
         return not_decodable(content, source, (dialect.encoding,))
     rows = _rows(decoded, dialect)
@@ -168,20 +199,26 @@ def _explained(source: Source, dialect: Dialect, kinds: Mapping[str, str], reaso
 def _line_of(source: Source, dialect: Dialect, index: int) -> int:
     """The line of the event with that index."""
     with binary(source) as file:
-        decoded = file.read().decode(dialect.encoding)
+        decoded = _decoded(file.read(), dialect)
     return next(islice(_rows(decoded, dialect), index + (0 if dialect.names else 1), None))[0]
 
 
+def _decoded(content: bytes, dialect: Dialect) -> str:
+    return content.decode(dialect.encoding).removeprefix("\ufeff")
+
+
 def _rows(decoded: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """Line number and fields of every line that is not empty."""
+    """First line and fields of every record that is not empty."""
     text = io.StringIO(decoded, newline="")
     if dialect.quoted:
         reader = csv.reader(text, delimiter=dialect.separator)
     else:
         reader = csv.reader(text, delimiter=dialect.separator, quoting=csv.QUOTE_NONE)
+    line = 1
     for row in reader:
         if row:
-            yield reader.line_num, row
+            yield line, row
+        line = reader.line_num + 1
 
 
 def _problem(row: Sequence[str], names: Sequence[str], kinds: Mapping[str, str], separator: str) -> str:

@@ -1,12 +1,10 @@
 """MovieLens in its three published layouts: 100K (tab, bar), 1M and 10M ('::'), 20M, 25M, 32M and latest (CSV)."""
 
-import csv
-
 import pyarrow as pa
 
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
-from engine.data.readers.delimited import ID, NUMBER, TIME, Dialect, codes, numbers, table, times
+from engine.data.readers.delimited import ID, NUMBER, TEXT, TIME, Dialect, codes, numbers, table, times
 from engine.data.readers.opened import broken_line, lines
 from engine.data.sources import Source, Sources
 from engine.data.titles import film
@@ -43,20 +41,14 @@ def read_dat(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
     )
 
 
-def read_csv(sources: Sources, encodings: tuple[str, ...]) -> Interactions:
+def read_csv(sources: Sources, dialect: Dialect) -> Interactions:
     """``ratings.csv`` and ``movies.csv``."""
     kinds = {"userId": ID, "movieId": ID, "rating": NUMBER, "timestamp": TIME}
-    source = sources.parts[CATALOGUE]
-    films = []
-    rows = csv.reader(lines(source, encodings))
-    for row in rows:
-        if len(row) != 3:
-            raise _broken(source, rows.line_num, ",".join(row), "movieId,title,genres")
-        if rows.line_num > 1:
-            films.append((row[0], row[1], _genres(row[2])))
-    return _interactions(
-        sources.parts[INTERACTIONS], Dialect(",", encoding=encodings[0]), kinds, _catalogue(films, complete=False)
-    )
+    columns = {"movieId": ID, "title": TEXT, "genres": TEXT}
+    read = table(sources.parts[CATALOGUE], dialect, columns)
+    rows = zip(*(read[name].to_pylist() for name in columns), strict=True)
+    films = [(raw, title, _genres(genres)) for raw, title, genres in rows]
+    return _interactions(sources.parts[INTERACTIONS], dialect, kinds, _catalogue(films, complete=False))
 
 
 def films_100k(source: Source, encodings: tuple[str, ...]) -> Catalogue:

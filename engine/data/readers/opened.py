@@ -105,17 +105,17 @@ def no_column(name: str, names: Iterable[str], location: str, alternative: str =
 
 def not_decodable(content: bytes, source: Source, encodings: tuple[str, ...]) -> DataError:
     """Names the first line that is in none of the encodings."""
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        try:
-            line.decode(encodings[0])
-        except UnicodeDecodeError as error:
-            return DataError(
-                f"a byte 0x{line[error.start]:02x} is no {encodings[0]}",
-                location=f"{source}:{number}",
-                remedy="If the whole file has another encoding, name it, for example data.encoding=latin-1; "
-                "if only some lines have, convert them to UTF-8.",
-            )
-    raise ValueError(f"{source} is {encodings[0]} line by line but not as a whole")
+    try:
+        content.decode(encodings[0])
+    except UnicodeDecodeError as error:
+        number = content[: error.start].decode(encodings[0], errors="replace").count("\n") + 1
+        return DataError(
+            f"a byte 0x{content[error.start]:02x} is no {encodings[0]}",
+            location=f"{source}:{number}",
+            remedy="If the whole file has another encoding, name it, for example data.encoding=latin-1; "
+            "if only some lines have, convert them to UTF-8.",
+        )
+    raise ValueError(f"{source} is {encodings[0]}")
 
 
 def _refuse_mixture(content: bytes, source: Source) -> None:

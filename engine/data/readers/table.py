@@ -1,5 +1,7 @@
 """Any CSV, TSV or Parquet table whose columns the settings name, with a catalogue beside it or titles inside it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,18 +30,21 @@ from engine.errors import DataError
 from engine.runs.text import clean
 
 
-def read(sources: Sources, columns: ColumnsSettings, separator: str | None, encoding: str) -> Interactions:
-    """Titles come from the catalogue if there is one, else from the title and text columns of the interactions."""
+def read(sources: Sources, columns: ColumnsSettings, dialect: Dialect) -> Interactions:
+    """Titles come from the catalogue if there is one, else from the title and text columns of the interactions.
+
+    A ``dialect`` without a separator has the one of the file's name.
+    """
     source, apart = sources.parts[INTERACTIONS], sources.parts.get(CATALOGUE)
     kinds = {columns.user: ID, columns.item: ID}
     kinds |= {columns.time: TIME} if columns.time else {}
     kinds |= {columns.rating: NUMBER} if columns.rating else {}
     titles = {name: TEXT for name in (columns.title, columns.text) if name}
-    read = _table(source, kinds | ({} if apart else titles), separator, encoding)
+    read = _table(source, kinds | ({} if apart else titles), dialect)
     item, items = codes(read[columns.item])
     catalogue = None
     if apart is not None:
-        catalogue = _catalogue(_table(apart, {columns.item: ID} | titles, separator, encoding), columns)
+        catalogue = _catalogue(_table(apart, {columns.item: ID} | titles, dialect), columns)
     elif titles and len(read):
         events = np.unique(item, return_index=True)[1]  # the first event of every item gives its title
         catalogue = _catalogue(read.select([columns.item, *titles]).take(pa.array(events)), columns)
@@ -61,11 +66,11 @@ def _catalogue(read: pa.Table, columns: ColumnsSettings) -> Catalogue:
     return Catalogue(column(columns.item), column(columns.title), column(columns.text), complete=False)
 
 
-def _table(source: Source, kinds: dict[str, str], separator: str | None, encoding: str) -> pa.Table:
+def _table(source: Source, kinds: dict[str, str], dialect: Dialect) -> pa.Table:
     if source.name.endswith((".parquet", ".pq")):
         return _parquet(source, kinds)
     usual = "\t" if source.name.endswith((".tsv", ".tab")) else ","
-    return table(source, Dialect(separator or usual, encoding=encoding), kinds)
+    return table(source, replace(dialect, separator=dialect.separator or usual), kinds)
 
 
 def _parquet(source: Source, kinds: dict[str, str]) -> pa.Table:

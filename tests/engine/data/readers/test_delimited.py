@@ -45,3 +45,32 @@ def test_whole_numbers_written_with_a_point_are_whole(sets: Any) -> None:
     source = Source(sets.write("a.csv", "t\n881250949.0\n5\n"))
     found = times(table(source, Dialect(","), {"t": TIME})["t"])
     assert found.dtype == np.int64 and found.tolist() == [881250949, 5]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_byte_order_mark_and_long_fields_do_not_hide_a_fault(sets: Any, mark: str) -> None:
+    source = Source(sets.write("a.csv", f"{mark}x,y\n" + f"{'long' * 50_000},1\n" + "b,soon\n"))
+    with pytest.raises(DataError, match="y is 'soon'") as error:
+        table(source, Dialect(","), {"x": ID, "y": TIME})
+    assert error.value.location.endswith("a.csv:3")
+
+
+@pytest.mark.parametrize(
+    ("last", "cut"),
+    [("160226977", True), ("1602269", True), ("160226977\n", False), ("1602269771", False), ("16022697723", False)],
+)
+def test_a_time_that_lost_its_last_digits_is_refused(sets: Any, last: str, cut: bool) -> None:
+    source = Source(sets.write("a.csv", f"x,t\na,1602269772\nb,1602269773\nc,{last}"))
+    if cut:
+        with pytest.raises(DataError, match="it was cut") as error:
+            table(source, Dialect(","), {"x": ID, "t": TIME})
+        assert error.value.location.endswith("a.csv:4")
+    else:
+        assert len(table(source, Dialect(","), {"x": ID, "t": TIME})) == 3
+
+
+def test_small_counters_as_times_and_a_time_before_another_column_may_be_smaller_at_the_end(sets: Any) -> None:
+    counters = Source(sets.write("a.csv", "x,t\na,10\nb,11\nc,9"))
+    inner = Source(sets.write("b.csv", "t,x\n1602269772,a\n1602269773,b\n160226977,c"))
+    for source in (counters, inner):
+        assert len(table(source, Dialect(","), {"x": ID, "t": TIME})) == 3

@@ -151,6 +151,18 @@ def test_csv_files_are_read_with_quoted_titles(sets: Any) -> None:
     assert read.catalogue.text.to_pylist() == ["1994, Comedy, Crime", ""]
 
 
+@pytest.mark.parametrize("file", ["ratings.csv", "movies.csv"])
+def test_a_stray_quote_in_either_csv_file_is_refused_or_read_as_text(sets: Any, file: str) -> None:
+    sets.write("ratings.csv", "userId,movieId,rating,timestamp\n1,296,5.0,1147880044\n2,306,5.0,1147880044\n")
+    sets.write("movies.csv", "movieId,title,genres\n296,Pulp,Crime\n306,Red,Drama\n")
+    content = (sets.folder / file).read_text().replace(",306,", ',"306,').replace(",Red,", ',"Red,')
+    sets.write(file, content)
+    with pytest.raises(DataError, match="none closes it") as error:
+        sets.read("ml-20m")
+    assert error.value.location.endswith(f"{file}:3")
+    assert len(sets.read("ml-20m", quoted=False)) == 2
+
+
 def test_csv_columns_may_stand_in_any_order(sets: Any) -> None:
     sets.write("ratings.csv", "timestamp,rating,extra,movieId,userId\n1147880044,5.0,x,296,1\n")
     sets.write("movies.csv", "movieId,title,genres\n")

@@ -62,3 +62,8 @@ def test_a_training_that_was_still_improving_is_noted(world: Any) -> None:
     (note,) = [note for note in compared(world, a, b).notes if note.code == "still-improving"]
     assert b in note.text
     assert a not in note.text
+
+
+def test_one_evaluation_alone_is_no_sign_of_improvement(world: Any) -> None:
+    a, b = world.student("a", 1), world.student("b", 1, values=(0.1,))
+    assert "still-improving" not in codes(compared(world, a, b))

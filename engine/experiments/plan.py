@@ -16,15 +16,14 @@ from typing import Any
 from engine.config import Config, tree_at
 from engine.config.renamed import FIRST_NAMES, translated
 from engine.errors import RunError
+from engine.experiments.digests import digests
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
-from engine.runs.files import read_json, write_json
 from engine.runs.schema import CONFIG
 from engine.stages import STAGES, Stage
 
 REUSE, JOIN, RESUME, NEW = "reuse", "join", "resume", "new"
 PAST = {REUSE: "reused", JOIN: "joined", RESUME: "resumed", NEW: "new"}  # of an action, in a line of a plan
-DIGESTS = ".digests.json"  # <runs>/: digests of data files, by path, size and time of change
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def fingerprints(order: list[Stage], config: Config, root: Path) -> dict[str, st
         if content is not None:
             parts["settings"], paths = content(config, settings)
             if paths is not None:
-                parts["files"] = _digests(paths, root)
+                parts["files"] = digests(paths, root)
         text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
         result[stage.name] = hashlib.sha256(text.encode()).hexdigest()[:16]
     return result
@@ -181,21 +180,3 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
             yield from differences(before, after, f"{prefix}{key}.")
         elif before != after:
             yield f"{prefix}{key}", before, after
-
-
-def _digests(paths: list[Path], root: Path) -> dict[str, str]:
-    """File name -> SHA-256 of its content, remembered by path, size and time of change."""
-    cache_file = root / DIGESTS
-    known = read_json(cache_file) or {}
-    fresh: dict[str, str] = {}
-    result: dict[str, str] = {}
-    for path in paths:
-        facts = path.stat()
-        key = f"{path.resolve()}|{facts.st_size}|{facts.st_mtime_ns}"
-        with path.open("rb") as file:
-            digest = known.get(key) or hashlib.file_digest(file, "sha256").hexdigest()
-        result[path.name] = fresh[key] = digest
-    if fresh.keys() - known.keys():
-        root.mkdir(parents=True, exist_ok=True)
-        write_json(cache_file, known | fresh)
-    return result

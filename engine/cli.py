@@ -10,14 +10,40 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.errors import UserError
 from engine.runs.text import clean_lines
 from engine.stages import STAGES
 
-SETTINGS = "stage and settings: group=choice, key=value"
-RUN_IDS = "run ids; a unique prefix or 'last' is enough"
-RUN_ID = "run id; a unique prefix or 'last' is enough"
+
+class Positional(NamedTuple):
+    """The positional arguments of a command: attribute of the options, name in the usage, help."""
+
+    dest: str
+    metavar: str
+    help: str
+
+
+KEYS = "stage and settings: group=choice, key=value"
+SETTINGS = Positional("overrides", "[STAGE] [KEY=VALUE]", KEYS)
+GRID = Positional(
+    "overrides", "[STAGE] [KEY=A,B,C]", f"{KEYS}; KEY=A,B,C lists values, KEY=1..5 counts, [A,B] is one value"
+)
+SPACE = Positional(
+    "overrides",
+    "[STAGE] [KEY=SPACE]",
+    "KEY=LOW..HIGH, KEY=log:LOW..HIGH and KEY=A,B are searched; other settings are fixed",
+)
+EXAMINED = Positional("overrides", "[STAGE|ID] [KEY=VALUE]", f"{KEYS}; or a run id")
+RUNS = Positional("ids", "ID", "run ids; a unique prefix or 'last' is enough")
+RUN = Positional("ids", "ID", "run id; a unique prefix or 'last' is enough")
+FILTERS = Positional("filters", "[TEXT]", "only runs whose id, stage, state or label has TEXT")
+EVALUATIONS = Positional("filters", "[TEXT]", "only evaluations whose id or label has TEXT")
+GROUPS = Positional(
+    "groups", "GROUP", "run id, name=ID,ID,... or label of an experiment; a single label is split by its settings"
+)
+ACTION = Positional("arguments", "[ACTION] [ID]", "first, sooner, later, last, pause or unpause, then run ids")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,93 +60,54 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--json", action="store_true", help="print the result as one JSON value")
 
     def command(
-        name: str, function: str, summary: str, dest: str, metavar: str, help: str, details: str = ""
+        name: str, function: str, positional: Positional, summary: str, details: str = ""
     ) -> argparse.ArgumentParser:
-        """A command whose positional arguments are collected in ``dest``, wherever they stand among the options."""
         description = f"{summary[0].upper()}{summary[1:]}. {details}"
         sub = commands.add_parser(name, help=summary, description=description, parents=[shared])
-        sub.set_defaults(function=function, positional=dest)
-        sub.add_argument(dest, nargs="*", metavar=metavar, help=help)
+        sub.set_defaults(function=function, positional=positional.dest)
+        sub.add_argument(positional.dest, nargs="*", metavar=positional.metavar, help=positional.help)
         return sub
 
-    def start_options(sub: argparse.ArgumentParser) -> None:
+    run = command("run", "run:run", SETTINGS, "run a stage and every stage it depends on")
+    sweep = command(
+        "sweep",
+        "sweep:sweep",
+        GRID,
+        "run every combination of the given values as one experiment",
+        "Runs that several combinations share are made once. A failed combination does not stop the others.",
+    )
+    for sub in (run, sweep):
         sub.add_argument("--experiment", metavar="NAME", help="label that groups the runs")
         sub.add_argument("--again", action="store_true", help="run the stage anew even if a finished run can be reused")
         sub.add_argument("--plan", action="store_true", help="print what would run and what is reused; start nothing")
         sub.add_argument("--detach", action="store_true", help="start the runs and return at once")
-
-    run = command(
-        "run", "run:run", "run a stage and every stage it depends on", "overrides", "[STAGE] [KEY=VALUE]", SETTINGS
-    )
-    start_options(run)
-    sweep = command(
-        "sweep",
-        "sweep:sweep",
-        "run every combination of the given values as one experiment",
-        "overrides",
-        "[STAGE] [KEY=A,B,C]",
-        f"{SETTINGS}; KEY=A,B,C lists values, KEY=1..5 counts, [A,B] is one value",
-        "Runs that several combinations share are made once. A failed combination does not stop the others.",
-    )
-    start_options(sweep)
-    tune = command(
-        "tune",
-        "tune:tune",
-        "search settings by a metric on validation rows",
-        "overrides",
-        "[STAGE] [KEY=SPACE]",
-        "KEY=LOW..HIGH, KEY=log:LOW..HIGH and KEY=A,B are searched; other settings are fixed",
-        "The same command continues an interrupted search.",
-    )
+    summary = "search settings by a metric on validation rows"
+    tune = command("tune", "tune:tune", SPACE, summary, "The same command continues an interrupted search.")
     tune.add_argument("--trials", type=int, default=20, metavar="N", help="total number of trials (default: 20)")
     tune.add_argument("--metric", metavar="NAME", help="validation metric to optimise (default: val_ndcg@10)")
     tune.add_argument("--experiment", metavar="NAME", help="label of the search and its runs")
 
-    command(
-        "runs", "inspect:runs", "list the runs", "filters", "[TEXT]", "only runs whose id, stage, state or label has it"
-    )
-    command("show", "inspect:show", "facts, metrics and the main curve of runs", "ids", "ID", RUN_IDS)
-    logs = command("logs", "inspect:logs", "print the console output of a run", "ids", "ID", RUN_ID)
+    command("runs", "inspect:runs", FILTERS, "list the runs")
+    command("show", "inspect:show", RUNS, "facts, metrics and the main curve of runs")
+    logs = command("logs", "inspect:logs", RUN, "print the console output of a run")
     logs.add_argument("-f", "--follow", action="store_true", help="keep printing until the run ends")
 
-    stop = command("stop", "control:stop", "ask runs to write a checkpoint and end", "ids", "ID", RUN_IDS)
+    stop = command("stop", "control:stop", RUNS, "ask runs to write a checkpoint and end")
     when = stop.add_mutually_exclusive_group()
     when.add_argument("--after-evaluation", action="store_true", help="stop after the next validation")
     when.add_argument("--kill", action="store_true", help="end the process at once, without a checkpoint")
-    resume = command("resume", "control:resume", "continue interrupted runs", "ids", "ID", RUN_IDS)
+    resume = command("resume", "control:resume", RUNS, "continue interrupted runs")
     resume.add_argument("--detach", action="store_true", help="start the runs and return at once")
-    rm = command("rm", "control:remove", "delete runs", "ids", "ID", RUN_IDS)
+    rm = command("rm", "control:remove", RUNS, "delete runs")
     rm.add_argument("--force", action="store_true", help="also delete runs that are inputs of other runs")
+    command("queue", "queue:queue", ACTION, "list running and waiting runs; reorder or pause waiting ones")
 
-    command(
-        "queue",
-        "queue:queue",
-        "list running and waiting runs; reorder or pause waiting ones",
-        "arguments",
-        "[ACTION] [ID]",
-        "first, sooner, later, last, pause or unpause, then run ids",
-    )
-
-    results = command(
-        "results",
-        "results:results",
-        "one row per model and finished evaluation",
-        "filters",
-        "[TEXT]",
-        "only evaluations whose id or label has it",
-    )
+    results = command("results", "results:results", EVALUATIONS, "one row per model and finished evaluation")
     results.add_argument("--csv", type=Path, metavar="FILE", help="write the table to FILE (- for stdout)")
     results.add_argument("--seeds", action="store_true", help="mean and spread over seeds, and tests between models")
     results.add_argument("--all", action="store_true", help="every protocol and split, not only the main one")
 
-    compare = command(
-        "compare",
-        "compare:compare",
-        "compare runs or groups of seeds, with significance tests",
-        "groups",
-        "GROUP",
-        "run id, name=ID,ID,... or label of an experiment; a single label is split by its settings",
-    )
+    compare = command("compare", "compare:compare", GROUPS, "compare runs or groups of seeds, with significance tests")
     compare.add_argument("--csv", type=Path, metavar="FILE", help="write the metric rows to FILE (- for stdout)")
     compare.add_argument("--curve", metavar="METRIC", help="also plot a metric over steps, with the range over seeds")
     compare.add_argument("--all", action="store_true", help="also list the settings that are equal")
@@ -131,24 +118,16 @@ def parser() -> argparse.ArgumentParser:
     doctor = command(
         "doctor",
         "doctor:doctor",
+        EXAMINED,
         "check an experiment or a run for common faults",
-        "overrides",
-        "[STAGE|ID] [KEY=VALUE]",
-        f"{SETTINGS}; or a run id",
         "Stages without a finished run are executed for a few steps on a subset of the data.",
     )
     doctor.add_argument("--only", action="append", metavar="TEXT", help="checks whose name has TEXT; may be repeated")
     doctor.add_argument("--list", action="store_true", help="print every check, the fault it detects and its test")
 
-    recommend = command(
-        "recommend",
-        "recommend:recommend",
-        "recommendations of baseline, teacher and student side by side",
-        "ids",
-        "ID",
-        RUN_ID,
-        "With --file, --csv or --vectors only the best student is used.",
-    )
+    summary = "recommendations of baseline, teacher and student side by side"
+    details = "With --file, --csv or --vectors only the best student is used."
+    recommend = command("recommend", "recommend:recommend", RUN, summary, details)
     recommend.add_argument("--history", nargs="+", metavar="TITLE", help="titles or raw ids, oldest first")
     recommend.add_argument("--user", metavar="ID", help="raw id of a held-out user; the true next item is marked")
     recommend.add_argument("--no-live", action="store_true", help="show only stored teacher rankings; load no teacher")
@@ -161,45 +140,16 @@ def parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="also recommend items of the history (default: where the data repeat them, as evaluate.hide_seen=auto)",
     )
+    summary = "answer recommendation requests over stdin and stdout"
+    command("serve-local", "serve_local:serve", RUN, summary, "One JSON object per line; it ends with its input.")
 
-    command(
-        "serve-local",
-        "serve_local:serve",
-        "answer recommendation requests over stdin and stdout",
-        "ids",
-        "ID",
-        RUN_ID,
-        "One JSON object per line; the process ends with its input.",
-    )
-    export = command(
-        "export",
-        "export:export",
-        "write a data or knowledge run as files of the published DLLM2Rec",
-        "ids",
-        "ID",
-        RUN_ID,
-    )
+    summary = "write a data or knowledge run as files of the published DLLM2Rec"
+    export = command("export", "export:export", RUN, summary)
     export.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write the files into")
-
-    config = command(
-        "config",
-        "config:show",
-        "list every setting: value, type, limits, meaning",
-        "overrides",
-        "[STAGE] [KEY=VALUE]",
-        SETTINGS,
-    )
+    config = command("config", "config:show", SETTINGS, "list every setting: value, type, limits, meaning")
     config.add_argument("--yaml", action="store_true", help="print the resolved configuration")
     config.add_argument("--save", metavar="NAME", help="save these settings as a named experiment")
-
-    command(
-        "bench",
-        "bench:bench",
-        "measure the speed of each stage against the hardware limit",
-        "overrides",
-        "[STAGE] [KEY=VALUE]",
-        SETTINGS,
-    )
+    command("bench", "bench:bench", SETTINGS, "measure the speed of each stage against the hardware limit")
 
     stage = commands.add_parser("stage", description="Execute a planned run (started by the supervisor).")
     stage.add_argument("folder", type=Path)

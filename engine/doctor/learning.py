@@ -1,17 +1,14 @@
 """Checks of training: the module before its first step, and the reports of its steps."""
 
 import math
-from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 
 from engine.config.settings.student import StudentSettings
 from engine.doctor.case import Case
 from engine.doctor.check import FAIL, WARN, Outcome, Unavailable, check, failed, judged, passed, without
-from engine.runs.events import Event
-from engine.runs.reader import Tail, history
-from engine.runs.schema import ARTIFACTS, EVENTS
+from engine.runs.reader import events, history
+from engine.runs.schema import ARTIFACTS
 from engine.stages import ADAPTER, DISTILLED_MODEL, LANGUAGE_MODEL, LEARNING_RATE, LOSS, STAGES, STUDENT_MODEL, makes
 from engine.student.losses import chance_loss
 from engine.training import health
@@ -173,7 +170,7 @@ def reported_health(case: Case, stage: str) -> Outcome:
     """The reports of the finished run, evaluated again: NaN, gradients, gates, progress, speed."""
     folder = case.trained(stage)
     watch = health.HealthMonitor(case.config.health)
-    for event in events_of(folder):
+    for event in events(folder):
         watch.feed(event)
     lasting = [finding for finding in watch.current.values() if finding.level != health.INFO]
     errors = [finding for finding in lasting if finding.level == health.ERROR]
@@ -224,11 +221,3 @@ def _student_chance(student: StudentSettings, items: int) -> tuple[float, str]:
 
 def _listed(names: list[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def events_of(folder: Path) -> Iterator[Event]:
-    """Every event of a run."""
-    tail = Tail(folder / EVENTS)
-    yield from tail.read()
-    while tail.behind:
-        yield from tail.read()

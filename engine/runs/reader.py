@@ -229,12 +229,18 @@ class History(Fold[MetricSeries]):
         self.evaluations = [evaluation for evaluation in self.evaluations if evaluation.step <= step]
 
 
-def history(folder: Path) -> History:
-    """Everything that the run at ``folder`` has reported so far."""
-    found, tail = History(), Tail(folder / schema.EVENTS)
-    found.add(tail.read())
+def events(folder: Path) -> Iterator[Event]:
+    """Every event that the run at ``folder`` has reported so far."""
+    tail = Tail(folder / schema.EVENTS)
+    yield from tail.read()
     while tail.behind:
-        found.add(tail.read())
+        yield from tail.read()
+
+
+def history(folder: Path) -> History:
+    """The fold of all events of the run at ``folder``."""
+    found = History()
+    found.add(events(folder))
     return found
 
 

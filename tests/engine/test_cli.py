@@ -1,9 +1,8 @@
-"""The command line: what it prints, where, and with which exit status."""
+"""The command line: output, streams and exit statuses."""
 
 import json
 import os
 import resource
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -22,14 +21,14 @@ def engine(*arguments: str, runs: Path | None = None) -> subprocess.CompletedPro
     )
 
 
-def test_help_takes_under_three_tenths_of_a_second_of_cpu() -> None:
+def test_help_takes_under_fifteen_hundredths_of_a_second_of_cpu() -> None:
     def cpu() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert "COMMAND" in engine("--help").stdout
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert statistics.median(cpu() for _ in range(3)) < 0.3
+    assert min(cpu() for _ in range(3)) < 0.15  # the least: another process may share the core
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
+from engine.jobs.store import Store
 from engine.knowledge.rankings import Rankings
+from engine.runs.schema import RunInfo, new_id
 from engine.stages import RANKINGS
 
 Captured = pytest.CaptureFixture[str]
@@ -37,6 +39,10 @@ def test_other_stages_and_files_in_place_of_a_folder_are_errors(
     runs = ["--runs", str(seven_stages)]
     assert main(["export", "student", "--to", str(tmp_path), *runs]) == 2
     assert "is a student run" in capsys.readouterr().err
+    store = Store(tmp_path / "runs")
+    waiting = store.create(RunInfo(new_id("data"), "data", "test", 1, "f" * 8), "")
+    assert main(["export", waiting.name, "--to", str(tmp_path), "--runs", str(store.root)]) == 2
+    assert "WAITING" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main(["export", "data", "--to", str(tmp_path / "file"), *runs]) == 2
     assert "not a folder" in capsys.readouterr().err

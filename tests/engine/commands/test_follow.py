@@ -66,6 +66,20 @@ def test_a_line_is_printed_when_an_evaluation_is_new_and_overwritten_in_a_termin
         assert len(lines) == 3 and "0.2500" not in lines[0] and "0.2500" in lines[1] and "DONE" in lines[2]
 
 
+@pytest.mark.parametrize(("every", "lines"), [(0.0, 4), (60.0, 2)])
+def test_a_line_without_news_is_printed_when_the_last_one_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: float, lines: int
+) -> None:
+    store, out = Store(tmp_path), io.StringIO()
+    folder, polls, stack = planned(store), iter(range(100)), ExitStack()
+    monkeypatch.setattr(following, "LINE_EVERY", every)
+    monkeypatch.setattr(following.time, "sleep", lambda seconds: stack.close() if next(polls) == 2 else None)
+    with stack:
+        stack.enter_context(Run.open(folder)).note(parameters=1)
+        follow(store, [folder.name], out)
+    assert len(out.getvalue().splitlines()) == lines
+
+
 def test_a_run_that_waits_is_not_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, out = Store(tmp_path), io.StringIO()
     folder = planned(store)

@@ -9,9 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from engine.commands.serve_local import Server
+from engine.wire import Recommendations
 
 Record = dict[str, Any]
 PATIENCE = 60.0
@@ -129,6 +133,43 @@ def test_a_newer_request_supersedes_the_one_before(server: Client) -> None:
     old = [line for line in lines if line["id"] == "old"]
     assert not old[-1]["more"]
     assert old[-1].get("superseded") or columns(old[-1])["teacher"]["state"] == "ready"
+
+
+def test_the_late_answer_to_a_superseded_request_is_not_sent() -> None:
+    """A newer request arrives while the models of an older one are loaded."""
+
+    class Ended(Exception):
+        pass
+
+    class Panel:
+        students, catalogue = (), SimpleNamespace(prepare=lambda: None)
+        loads = 0
+
+        def needs(self, question: Any) -> list[str]:
+            return ["teacher"]
+
+        def asks_live(self, question: Any) -> bool:
+            return True
+
+        def answer(self, question: Any, later: bool = False) -> Recommendations:
+            return Recommendations([], str(question.row), None, [], [])
+
+        def load(self, name: str) -> None:
+            self.loads += 1
+            if self.loads == 2:
+                raise Ended
+            server.handle(b'{"id": "new", "method": "recommend", "row": 1}')
+
+    sent: list[Record] = []
+    panel: Any = Panel()
+    panel.users = type("Users", (), {"__len__": lambda self: 2, "history": lambda self, row: row})()
+    server = Server(panel, sent.append)
+    server.handle(b'{"id": "old", "method": "recommend", "row": 0}')
+    with pytest.raises(Ended):
+        server.load_models()
+    old = [line for line in sent if line["id"] == "old"]
+    assert old[-1] == {"id": "old", "superseded": True, "more": False}
+    assert [line["result"]["user"] for line in old[:-1]] == ["0", "0"]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 """Rankings that are about other rows, in another numbering, or not this teacher's."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from engine.data import ids
+from engine.data.sequences import Sequences
 from engine.knowledge.rankings import Rankings
+from engine.stages import SEQUENCES
 from tests.fixtures.doctor import Doctor
 
 BEFORE = ("data", "student", "backbone", "teacher")
@@ -44,6 +47,19 @@ def test_rankings_misaligned_by_one_row_are_named(doctor: Doctor, shift: int) ->
         altered=altered(doctor, moved),
     )
     assert {outcome.verdict for outcome in found.values()} == {"fail"}
+
+
+def test_rankings_that_hold_the_next_event_are_named(doctor: Doctor) -> None:
+    sequences = Sequences.load(doctor.finished["data"] / "artifacts" / SEQUENCES.file)
+
+    def one_late(found: Rankings) -> Rankings:
+        items, events = found.items.clone(), (found.rows + 1).clamp(max=len(sequences.items) - 1)
+        items[:, 0] = torch.from_numpy(sequences.items)[events]
+        return Rankings(found.rows, items, found.distances)
+
+    kept = replace(doctor.settings, knowledge=replace(doctor.settings.knowledge, hide_seen=False))
+    evidence = doctor.fault("rankings-match-rows", *BEFORE, altered=altered(doctor, one_late), config=kept).evidence
+    assert "hold the next event more often than their own" in evidence
 
 
 def test_rows_that_are_users_first_events_are_named(doctor: Doctor) -> None:

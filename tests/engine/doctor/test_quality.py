@@ -69,6 +69,7 @@ def test_a_teacher_that_has_nothing_to_teach_is_told(
     monkeypatch.setattr("engine.doctor.quality.values", values)
     found = doctor.outcomes(("teacher-beats-student",), *BEFORE)["teacher-beats-student"]
     assert found.verdict == verdict and "95 % interval" in found.evidence
+    assert bool(found.cause and found.remedy) is (verdict == "warn")
 
 
 @pytest.mark.parametrize(("best", "verdict"), [(0.3, "pass"), (0.2, "warn")])

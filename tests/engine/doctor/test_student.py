@@ -58,7 +58,7 @@ def test_score_columns_without_the_padding_are_named(doctor: Doctor, monkeypatch
 
 
 def test_a_table_a_row_too_short_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.student.sasrec.rows", lambda items: items)
+    monkeypatch.setattr("engine.student.network.rows", lambda items: items)
     assert "Error" in doctor.fault("student-dry-run", "data").evidence
 
 

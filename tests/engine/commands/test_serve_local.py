@@ -148,7 +148,7 @@ def test_the_late_answer_to_a_superseded_request_is_not_sent() -> None:
         def needs(self, question: Any) -> list[str]:
             return ["teacher"]
 
-        def asks_live(self, question: Any) -> bool:
+        def asks_teacher_live(self, question: Any) -> bool:
             return True
 
         def answer(self, question: Any, later: bool = False) -> Recommendations:

@@ -9,7 +9,7 @@ from cockpit.keys import TABLE
 def test_the_key_table_has_a_line_for_every_key(capsys):
     assert main(["--keys"]) == 0
     out = capsys.readouterr().out
-    assert out.count("\n") == len(TABLE) + 2 and "| `space` | Runs, Live | mark a run" in out
+    assert out.count("\n") == len(TABLE) + 2 and "| `space` | Runs, Live | mark the run" in out
 
 
 def test_a_screen_is_printed_without_a_terminal(capsys, maker, world):

@@ -3,10 +3,10 @@
 ``python tests/benchmarks/fuzz_data.py --files 2000 [--seed 1] [--cli 100]``
 
 Each file is a small table of one format whose bytes are flipped, whose lines are cut, into which quotes, separators,
-line breaks and foreign encodings are inserted. The data stage has to end in one of two ways: with a DataError (or another
-error a person can fix) that has a cause, a location and a remedy, or with a profile whose counts add up to the records that a strict
-reader of this file counts. ``--cli N`` sends the first N files through ``engine run data`` as a process instead, and also looks for
-tracebacks in what it prints. Exit status 1 when a file breaks the rule; the file is kept below ``--keep DIR``.
+line breaks and foreign encodings are inserted. The data stage has to end in one of two ways: with an error that a
+person can fix, which has a cause, a location and a remedy, or with a profile whose counts add up to the records that a
+strict reader of the file counts. ``--cli N`` sends the first N files through ``engine run data`` as a process instead,
+and also looks for tracebacks in what it prints. Exit status 1 when a file breaks the rule; ``--keep DIR`` keeps it.
 """
 
 import argparse
@@ -98,9 +98,11 @@ def mutated(content: bytes, separator: str, chance: random.Random) -> bytes:
             case 4:
                 content = content[:at] + chance.choice([b"\n", b"\r", b"\r\n", b"\n\n"]) + content[at:]
             case 5:
-                content = content[:at] + chance.choice(["é", "中", "Ω"]).encode(
-                    chance.choice(["utf-8", "utf-16-le", "gb18030"])
-                ) + content[at:]
+                content = (
+                    content[:at]
+                    + chance.choice(["é", "中", "Ω"]).encode(chance.choice(["utf-8", "utf-16-le", "gb18030"]))
+                    + content[at:]
+                )
             case 6:
                 content = b"\xef\xbb\xbf" + content
             case 7:
@@ -118,7 +120,7 @@ def mutated(content: bytes, separator: str, chance: random.Random) -> bytes:
 
 
 def records(text: str, separator: str, quoted: bool) -> tuple[int, bool]:
-    """Records that are not empty, and whether the quoting is sound (RFC 4180: closed, and nothing behind a closing quote)."""
+    """Records that are not empty, and whether the quoting is sound: closed, nothing behind a closing quote."""
     count, filled, position, whole = 0, False, 0, True
     start = True
     while position < len(text):
@@ -141,7 +143,7 @@ def records(text: str, separator: str, quoted: bool) -> tuple[int, bool]:
 
 
 def verdict(kind: Kind, content: bytes, folder: Path) -> str:
-    """"read", "refused", or what is wrong."""
+    """ "read", "refused", or what is wrong."""
     root = folder / "runs"
     overrides = [*kind.overrides, f"data.path={folder}", "data.core_users=0", "data.core_items=0"]
     info = RunInfo(new_id("data"), "data", "fuzz", 1, "fuzz")

@@ -79,18 +79,18 @@ def commands() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("document", "command"), commands())
 def test_an_engine_command_is_one_that_the_program_takes(document: str, command: str) -> None:
-    words = shlex.split(command)[1:]
-    options, rest = parser().parse_known_args(words)
-    assert not [word for word in rest if word.startswith("-")]
-    if options.command in ("sweep", "tune", "run", "config"):
-        stage, settings = stage_and_settings([*options.overrides, *rest])
-        assert stage in STAGES
-        if options.command == "sweep":
-            assert len(combinations(settings)) > 1
-        elif options.command == "tune":
-            assert space(settings).searched
-        else:
-            load(settings)
+    options, rest = parser().parse_known_args(shlex.split(command)[1:])
+    assert not [argument for argument in rest if argument.startswith("-")]
+    if options.command not in ("run", "sweep", "tune", "config", "bench"):
+        return
+    stage, settings = stage_and_settings([*options.overrides, *rest])
+    assert stage in STAGES
+    if options.command == "sweep":
+        assert len(combinations(settings)) > 1
+    elif options.command == "tune":
+        assert space(settings).searched
+    else:
+        load(settings)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -120,7 +120,7 @@ def test_the_stage_table_is_the_table() -> None:
             f"`{stage.name}`",
             stage.help,
             ", ".join(stage.inputs) or "-",
-            ", ".join(artifact.name.replace("_", " ") for artifact in stage.makes),
+            ", ".join(artifact.file.split(".")[0].replace("_", " ") for artifact in stage.makes),
         )
         for stage in STAGES.values()
     ]

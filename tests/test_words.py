@@ -55,7 +55,7 @@ INSTEAD = {
     "rung": "nice_step",
 }
 # Names of libraries, and words that mean what they say.
-ALLOWED = {"JournalStorage", "JournalFileBackend"}
+ALLOWED = {"JournalStorage", "JournalFileBackend", "journal"}
 
 
 def parts(name: str) -> set[str]:

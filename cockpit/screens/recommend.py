@@ -83,7 +83,7 @@ class RecommendScreen(Screen):
     def draw(self, across: int, down: int) -> Lines:
         answer = self.session.answer
         below: Lines = panes.verdict(answer, self.chosen, across) if answer else []
-        teacher = next((told for told in answer.columns if told.gates), None) if answer else None
+        teacher = next((column for column in answer.columns if column.gates), None) if answer else None
         if teacher is not None:
             below += panes.gate(teacher, across, down // 4) if down >= HIGH else [panes.brief_gate(teacher, across)]
         high = down - len(below)

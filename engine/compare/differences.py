@@ -39,7 +39,7 @@ def common_seeds(a: Group, b: Group) -> list[tuple[int, int]]:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Uncorrected:
     """A difference before the correction for multiple tests."""
 
     base: int
@@ -61,9 +61,9 @@ def compare(
     ``rows`` gives the values per test row of a member of a group, None for trainings. ``targets`` are the hashes of the
     members' test targets, empty for trainings: where those of a pair are not the same, nothing is decided.
     """
-    raw: list[list[_Found]] = []
+    raw: list[list[_Uncorrected]] = []
     for figure in figures:
-        found: list[_Found] = []
+        found: list[_Uncorrected] = []
         for base, other in pairs(groups) if figure.tested else ():
             sides = figure.values[base], figure.values[other]
             both = [
@@ -74,11 +74,11 @@ def compare(
             fair = not targets or all(targets[base][i] == targets[other][j] for i, j in both)
             seeds = _over_seeds(sides, both)
             if seeds is not None:
-                found.append(_Found(base, other, *seeds, figure.goal if fair else ""))
+                found.append(_Uncorrected(base, other, *seeds, figure.goal if fair else ""))
             parts = _row_pairs(figure, rows, targets, (base, other), both) if rows is not None else None
             if parts is not None:
                 difference = paired_rows(*parts, sampling.samples, sampling.seed)
-                found.append(_Found(base, other, difference, float(parts[0].mean()), figure.goal))
+                found.append(_Uncorrected(base, other, difference, float(parts[0].mean()), figure.goal))
         raw.append(found)
     return _corrected(figures, raw)
 
@@ -129,7 +129,7 @@ def _row_pairs(
     return (np.mean(whole[0], axis=0), np.mean(whole[1], axis=0)) if all(whole) else None
 
 
-def _corrected(figures: Sequence[Figure], raw: Sequence[Sequence[_Found]]) -> list[list[GroupDifference]]:
+def _corrected(figures: Sequence[Figure], raw: Sequence[Sequence[_Uncorrected]]) -> list[list[GroupDifference]]:
     """Holm's correction within each model and each kind of pairing; the verdict follows the corrected p."""
     families: dict[tuple[str | None, str], list[tuple[int, int]]] = {}
     for index, found in enumerate(raw):
@@ -146,7 +146,7 @@ def _corrected(figures: Sequence[Figure], raw: Sequence[Sequence[_Found]]) -> li
     ]
 
 
-def _decided(found: _Found, p_holm: float) -> GroupDifference:
+def _decided(found: _Uncorrected, p_holm: float) -> GroupDifference:
     d = found.difference
     certain = math.isfinite(d.low) and math.isfinite(d.high)
     return GroupDifference(

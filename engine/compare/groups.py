@@ -67,7 +67,7 @@ class Group:
 
 
 @dataclass
-class _Found:
+class _NamedRuns:
     """The runs that an argument names, before a stage is chosen."""
 
     name: str
@@ -99,24 +99,24 @@ def resolve(words: Sequence[str], store: Store, stage: str | None = None) -> lis
     return groups
 
 
-def _find(word: str, entries: Sequence[Entry], store: Store) -> _Found:
+def _find(word: str, entries: Sequence[Entry], store: Store) -> _NamedRuns:
     name, equals, listed = word.rpartition("=")  # a name may itself hold '='
     if not equals:
         labelled = [entry for entry in entries if entry.info.experiment == word]
         if labelled and word not in {entry.id for entry in entries}:
-            return _Found(word, labelled, labelled=True)
+            return _NamedRuns(word, labelled, labelled=True)
         try:
             entry = store.find(word)
         except RunError as error:
             raise RunError(
                 error.cause, location=error.location, remedy=error.remedy + _labels(word, entries)
             ) from error
-        return _Found(entry.id, [entry], labelled=False)
+        return _NamedRuns(entry.id, [entry], labelled=False)
     parts = [_find(part, entries, store) for part in listed.split(",") if part]
     if not name or not parts:
         raise UserError(f"'{word}' names no group of runs", remedy=HOW)
     runs = list({run.id: run for part in parts for run in part.runs}.values())
-    return _Found(name, runs, labelled=all(part.labelled for part in parts))
+    return _NamedRuns(name, runs, labelled=all(part.labelled for part in parts))
 
 
 def _labels(word: str, entries: Sequence[Entry]) -> str:
@@ -126,7 +126,7 @@ def _labels(word: str, entries: Sequence[Entry]) -> str:
     return f"; experiments: {', '.join(shown)}" if shown else ""
 
 
-def _stage(found: Sequence[_Found]) -> str:
+def _stage(found: Sequence[_NamedRuns]) -> str:
     """The last stage that every label has runs of; that of a run named by its id where the labels have it."""
     labelled = [{run.info.stage for run in one.runs} for one in found if one.labelled]
     common = [name for name in STAGES if all(name in stages for stages in labelled)]
@@ -137,7 +137,7 @@ def _stage(found: Sequence[_Found]) -> str:
     return wanted
 
 
-def _of_stage(one: _Found, stage: str) -> list[Entry]:
+def _of_stage(one: _NamedRuns, stage: str) -> list[Entry]:
     """The newest run of each fingerprint: finished runs where there are any, else all runs."""
     own = [run for run in one.runs if run.info.stage == stage]
     if not own:

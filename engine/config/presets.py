@@ -29,12 +29,12 @@ def names() -> list[str]:
 
 def read(name: str) -> list[str]:
     """The words of a saved experiment."""
-    place = folder() / (name + SUFFIX)
+    path = folder() / (name + SUFFIX)
     try:
-        lines = place.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"the saved experiment cannot be read ({error})", location=str(place), remedy="Mend or remove the file."
+            f"the saved experiment cannot be read ({error})", location=str(path), remedy="Mend or remove the file."
         ) from error
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
@@ -49,18 +49,18 @@ def save(name: str, words: Sequence[str], taken: Sequence[str]) -> Path:
     broken = next((word for word in words if "\n" in word or "\r" in word), None)
     if broken is not None:
         raise ConfigError(f"{broken!r} holds a line break, which a saved experiment cannot", location="--save")
-    place = folder() / (name + SUFFIX)
-    scratch = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    path = folder() / (name + SUFFIX)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     text = f"# Chosen with: experiment={name}\n" + "".join(f"{word}\n" for word in words)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         scratch.write_text(text, encoding="utf-8")
-        scratch.replace(place)
+        scratch.replace(path)
     except OSError as error:
         with suppress(OSError):  # it is not there, or its folder is none
             scratch.unlink()
-        raise refused(error, place) from error
-    return place
+        raise refused(error, path) from error
+    return path
 
 
 def expanded(words: Sequence[str], built_in: Sequence[str]) -> list[str]:

@@ -43,7 +43,7 @@ SHORT = {
     "distill.student.epochs": "2",
 }
 # The counter has no formula for the product that is added in place: shapes [N, D] x [D, M].
-IN_PLACE = {torch.ops.aten.addmm_: lambda total, left, right, **_: 2 * math.prod(left) * right[1]}
+INPLACE_FLOPS = {torch.ops.aten.addmm_: lambda total, left, right, **_: 2 * math.prod(left) * right[1]}
 SIDE, PRODUCTS = 1024, 7  # of the product that shows what the machine can do
 
 
@@ -127,7 +127,7 @@ def speeds(
         say(stage.name)
         ids[stage.name], seconds, done = once()
         if target in (None, stage.name):
-            with FlopCounterMode(display=False, custom_mapping=IN_PLACE) as counter:
+            with FlopCounterMode(display=False, custom_mapping=INPLACE_FLOPS) as counter:
                 once()
             operations = int(counter.get_total_flops())
             floor = operations / most if operations else None

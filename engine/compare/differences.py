@@ -55,11 +55,13 @@ def compare(
     rows: Callable[[int, int], RowValues] | None,
     targets: Sequence[Sequence[str]],
     sampling: Sampling,
+    together: bool = False,
 ) -> list[list[GroupDifference]]:
     """The differences of every figure, in order of the figures.
 
     ``rows`` gives the values per test row of a member of a group, None for trainings. ``targets`` are the hashes of the
     members' test targets, empty for trainings: where those of a pair are not the same, nothing is decided.
+    ``together``: the figures' models are pairs of models that are printed together: Holm's correction covers them all.
     """
     raw: list[list[_Uncorrected]] = []
     for figure in figures:
@@ -80,7 +82,7 @@ def compare(
                 difference = paired_rows(*parts, sampling.samples, sampling.seed)
                 found.append(_Uncorrected(base, other, difference, float(parts[0].mean()), figure.goal))
         raw.append(found)
-    return _corrected(figures, raw)
+    return _corrected([None if together else figure.model for figure in figures], raw)
 
 
 def _over_seeds(
@@ -129,13 +131,13 @@ def _row_pairs(
     return (np.mean(whole[0], axis=0), np.mean(whole[1], axis=0)) if all(whole) else None
 
 
-def _corrected(figures: Sequence[Figure], raw: Sequence[Sequence[_Uncorrected]]) -> list[list[GroupDifference]]:
+def _corrected(models: Sequence[str | None], raw: Sequence[Sequence[_Uncorrected]]) -> list[list[GroupDifference]]:
     """Holm's correction within each model and each kind of pairing; the verdict follows the corrected p."""
     families: dict[tuple[str | None, str], list[tuple[int, int]]] = {}
     for index, found in enumerate(raw):
         for number, one in enumerate(found):
             if one.difference.n > 0:
-                families.setdefault((figures[index].model, one.difference.over), []).append((index, number))
+                families.setdefault((models[index], one.difference.over), []).append((index, number))
     corrected: dict[tuple[int, int], float] = {}
     for keys in families.values():
         adjusted = holm([raw[index][number].difference.p for index, number in keys])

@@ -11,10 +11,10 @@ from engine.compare.groups import Group
 from engine.compare.report import DRAWN, spread_of
 from engine.compare.slices import METRIC, SliceComparison
 from engine.report.csv_files import write_rows
-from engine.report.evaluation import WORDS
+from engine.report.evaluation import WORDS, shown
 from engine.report.numbers import NOTHING, fixed, mean_sd
 from engine.report.tables import align, wrapped
-from engine.stages import BASELINE, FLOOR, MODELS, TEACHER
+from engine.stages import MODELS
 from engine.wire import GroupDifference, Spread
 
 
@@ -56,21 +56,22 @@ def compare_models(group: Group, protocol: str) -> ModelComparison:
     spreads: dict[str, dict[str, Spread]] = {}
     for figure in of_evaluations([found]):
         spreads.setdefault(str(figure.model), {})[figure.metric] = spread_of(figure.values[0])
-    versus: list[ModelDifference] = []
-    for baseline, model in pairs([model for model in spreads if model != "oracle"]):
-        figures = [_figure(metric, baseline, model, found) for metric in TESTED]
-        sampling = Sampling(*(group.members[0].settings[f"evaluate.{name}"] for name in DRAWN))
-        targets = [[one.targets for one in found]] * 2
+    compared = pairs([model for model in spreads if model != "oracle"])
+    keys = [(pair, metric) for pair in compared for metric in TESTED]
+    sampling = Sampling(*(group.members[0].settings[f"evaluate.{name}"] for name in DRAWN))
+    targets = [[one.targets for one in found]] * 2
 
-        def rows_of(side: int, index: int, pair: tuple[str, str] = (baseline, model)) -> RowValues:
-            return {(pair[1], metric): values(index)[pair[side], metric] for metric in TESTED}
+    def rows_of(side: int, index: int) -> RowValues:
+        own = values(index)
+        return {(_name(pair), metric): own[key] for pair, metric in keys if (key := (pair[side], metric)) in own}
 
-        differences = compare([group, group], figures, rows_of, targets, sampling)
-        versus += [
-            ModelDifference(model, baseline, metric, own)
-            for metric, own in zip(TESTED, differences, strict=True)
-            if own
-        ]
+    figures = [_figure(metric, pair, found) for pair, metric in keys]
+    differences = compare([group, group], figures, rows_of, targets, sampling, together=True)
+    versus = [
+        ModelDifference(pair[1], pair[0], metric, own)
+        for (pair, metric), own in zip(keys, differences, strict=True)
+        if own
+    ]
     parts = slices.compare_slices(
         group, list(spreads), list(dict.fromkeys((one.baseline, one.model) for one in versus)), hide_seen
     )
@@ -87,23 +88,23 @@ def compare_models(group: Group, protocol: str) -> ModelComparison:
 
 
 def pairs(models: Sequence[str]) -> list[tuple[str, str]]:
-    """(baseline, model): each model against the student, the student against popularity, distilled against the teacher.
-
-    Without a student, popularity is the baseline of every model.
-    """
+    """(baseline, model): the pairs that get a sentence, baselines first."""
     order = [model for model in MODELS if model in models]
-    first = BASELINE if BASELINE in order else FLOOR
     return [
         (baseline, model)
         for index, baseline in enumerate(order)
         for model in order[index + 1 :]
-        if baseline == TEACHER or baseline == (first if model != BASELINE else FLOOR)
+        if shown(model, baseline, models)
     ]
 
 
-def _figure(metric: str, baseline: str, model: str, found: Sequence[Evaluated]) -> Figure:
-    sides = [[_value(one, side, metric) for one in found] for side in (baseline, model)]
-    return Figure(metric, model, "max", sides, tested=True)
+def _name(pair: tuple[str, str]) -> str:
+    return " ".join(pair)
+
+
+def _figure(metric: str, pair: tuple[str, str], found: Sequence[Evaluated]) -> Figure:
+    sides = [[_value(one, side, metric) for one in found] for side in pair]
+    return Figure(metric, _name(pair), "max", sides, tested=True)
 
 
 def _value(one: Evaluated, model: str, metric: str) -> float | None:

@@ -20,7 +20,7 @@ VERDICTS = ("better", "worse", "undecided")
 
 @dataclass(frozen=True)
 class SliceDifference:
-    """``model`` minus ``baseline`` on one slice, over seeds. ``p_holm``: corrected for the slices of this pair."""
+    """``model`` minus ``baseline`` on one slice, over seeds. ``p_holm``: corrected for all slices and pairs."""
 
     model: str
     baseline: str
@@ -50,15 +50,16 @@ def compare_slices(
     tables = [_table(member, hide_seen) for member in group.members]
     names = list(dict.fromkeys(name for table in tables for name in table))
     versus: dict[str, list[SliceDifference]] = {name: [] for name in names}
+    found: dict[tuple[tuple[str, str], str], PairedDifference] = {}
     for baseline, model in pairs:
-        found: dict[str, PairedDifference] = {}
         for name in names:
             both = [own for table in tables if {baseline, model} <= (own := table.get(name, {})).keys()]
             if len(both) > 1:
-                found[name] = paired_t([own[baseline].value for own in both], [own[model].value for own in both])
-        for (name, d), p in zip(found.items(), holm([d.p for d in found.values()]), strict=True):
-            verdict = replace(d, p=p).verdict()
-            versus[name].append(SliceDifference(model, baseline, d.mean, d.low, d.high, d.p, p, d.n, verdict))
+                a, b = ([own[side].value for own in both] for side in (baseline, model))
+                found[(baseline, model), name] = paired_t(a, b)
+    for (((baseline, model), name), d), p in zip(found.items(), holm([d.p for d in found.values()]), strict=True):
+        verdict = replace(d, p=p).verdict()
+        versus[name].append(SliceDifference(model, baseline, d.mean, d.low, d.high, d.p, p, d.n, verdict))
     made = []
     for name in names:
         cells = [table.get(name, {}) for table in tables]

@@ -11,12 +11,14 @@ from engine.data import ids
 from engine.evaluate.measure import Measured
 from engine.metrics import ranking
 from engine.metrics.statistics import PairedDifference, corrected, paired_rows, standard_error
-from engine.report.evaluation import NEARER
+from engine.report.evaluation import NEARER, shown
 
 CUTOFFS = (1, 5, 10, 20)
 COMPARED = ("ndcg@10", "hr@10")
 UNCERTAIN = ("hr@1", "hr@10", "ndcg@10", "mrr")  # metrics with a standard error
 ALL_ROWS = "all"
+
+_Key = tuple[tuple[str, str], str, str]  # (baseline, model), metric, slice
 
 
 def per_row(ranks: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -101,29 +103,33 @@ def comparisons(
 ) -> Iterator[dict[str, Any]]:
     """The difference of each model from every model before it, on all rows and on every slice.
 
-    Bootstrap interval and sign-flip p-value of the mean difference. Holm's correction holds for the metrics of a pair
-    over all rows, and separately for its slices, so that slices do not widen the result on all rows.
-    ``tick`` receives the number of computed differences and their total.
+    Interval and sign-flip p-value of the mean difference over rows. Holm's correction holds for all metrics and pairs
+    that ``engine show`` prints together (for any other pair: its metrics), and separately for their slices, so that
+    slices do not widen the result on all rows. ``tick`` receives the number of computed differences and their total.
     """
     pairs = [(a, b) for index, a in enumerate(ranks) for b in list(ranks)[index + 1 :]]
     if not pairs:
         return
     values = {model: per_row(own) for model, own in ranks.items()}
-    rows = len(next(iter(ranks.values())))
-    whole = {ALL_ROWS: np.ones(rows, dtype=bool)}
-    total, known = len(pairs) * len(COMPARED) * len(whole | slices), 0
-    for baseline, model in pairs:
-        for masks in (whole, slices):
-            keys = [(metric, name) for metric in COMPARED for name in masks]
-            found = []
-            for metric, name in keys:
-                tick(known, total)
-                a, b = values[baseline][metric][masks[name]], values[model][metric][masks[name]]
-                found.append(paired_rows(a, b, samples, seed))
-                known += 1
-            for (metric, name), difference in zip(keys, corrected(found), strict=True):
-                base = float(values[baseline][metric][masks[name]].mean())
-                yield _comparison(model, baseline, metric, name, base, difference)
+    whole = {ALL_ROWS: np.ones(len(next(iter(ranks.values()))), dtype=bool)}
+    keys = [
+        (pair, metric, name) for pair in pairs for masks in (whole, slices) for metric in COMPARED for name in masks
+    ]
+    found: dict[_Key, PairedDifference] = {}
+    families: dict[tuple[tuple[str, str] | None, bool], list[_Key]] = {}
+    for known, key in enumerate(keys):
+        tick(known, len(keys))
+        (baseline, model), metric, name = key
+        mask = (whole | slices)[name]
+        found[key] = paired_rows(values[baseline][metric][mask], values[model][metric][mask], samples, seed)
+        together = None if shown(model, baseline, ranks) else key[0]
+        families.setdefault((together, name == ALL_ROWS), []).append(key)
+    for family in families.values():
+        found |= zip(family, corrected([found[key] for key in family]), strict=True)
+    for key in keys:
+        (baseline, model), metric, name = key
+        base = float(values[baseline][metric][(whole | slices)[name]].mean())
+        yield _comparison(model, baseline, metric, name, base, found[key])
 
 
 def _comparison(model: str, baseline: str, metric: str, name: str, base: float, d: PairedDifference) -> dict[str, Any]:

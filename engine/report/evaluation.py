@@ -4,7 +4,7 @@ Reads the CSV files of a run and needs nothing but the standard library.
 """
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
 GENERATIVE = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of generative evaluation
 REPEATED, SEEN_SETTING = "repeated_targets", "hide_seen_setting"  # columns of data whose targets are repeated
 NEARER = "overlap with teacher"  # metric of a comparison: share of a model's first items that the teacher lists too
+SEEDS = "engine sweep seed=1..3"  # trains every model again with other seeds
 
 Row = dict[str, str]
 
@@ -107,31 +108,46 @@ def _slices(rows: list[Row], main: Row, metric: str = "ndcg@10") -> list[str]:
     return align([f"{metric} on", "rows", *models], cells)
 
 
+def shown(model: str, baseline: str, models: Collection[str]) -> bool:
+    """Whether this pair gets a sentence: models against student and teacher, the student against popularity.
+
+    Without a student, popularity is the baseline of every model. Pairs with a sentence are corrected together.
+    """
+    first = BASELINE if BASELINE in models and model != BASELINE else FLOOR
+    return baseline in (first, TEACHER)
+
+
 def _verdicts(rows: list[Row], metric: str = "ndcg@10") -> Iterator[str]:
-    """A sentence per model against the student (popularity where there is none) and against the teacher."""
+    """A sentence per pair: how these models, trained once, rank these rows. It claims nothing about other trainings."""
     found = {(row["model"], row["baseline"], row["slice"]): row for row in rows if row["metric"] == metric}
     known = {name for model, baseline, _ in found for name in (model, baseline)}
-    for model, baseline in dict.fromkeys((model, baseline) for model, baseline, _ in found):
-        first = BASELINE if BASELINE in known and model != BASELINE else FLOOR
-        if baseline not in (first, TEACHER):
-            continue
-        row = found[model, baseline, "all"]
-        parts = {name: one for (m, b, name), one in found.items() if (m, b) == (model, baseline) and name != "all"}
-        by = f" ({100 * float(row['relative']):+.1f} %)" if row["relative"] else ""
-        verdict = {
-            "better": f"{model} is better than {baseline}",
-            "worse": f"{model} is worse than {baseline}",
-            "undecided": f"{model} and {baseline} cannot be told apart",
-        }[row["verdict"]]
-        text = (
-            f"{verdict}: {metric} {float(row['difference']):+.4f}{by}, 95 % interval "
-            f"{interval(float(row['low']), float(row['high']))}, Holm's p {probability(float(row['p']))}, "
-            f"paired over {_count(row['rows'])} rows."
-        )
-        for word in ("better", "worse", "undecided"):
-            names = [name for name, one in parts.items() if one["verdict"] == word]
-            text += f" {word.capitalize()} on {', '.join(names)}." if names else ""
-        yield from wrapped(text)
+    pairs = dict.fromkeys((model, baseline) for model, baseline, _ in found)
+    sentences = [_verdict(found, *pair, metric) for pair in pairs if shown(*pair, known)]
+    if sentences:
+        yield "on these rows, one training of each:"
+        for text in sentences:
+            yield from wrapped(text)
+        yield f"Whether another training would agree needs seeds: {SEEDS}"
+
+
+def _verdict(found: dict[tuple[str, str, str], Row], model: str, baseline: str, metric: str) -> str:
+    row = found[model, baseline, "all"]
+    parts = {name: one for (m, b, name), one in found.items() if (m, b) == (model, baseline) and name != "all"}
+    by = f" ({100 * float(row['relative']):+.1f} %)" if row["relative"] else ""
+    claim = {
+        "better": f"{model} > {baseline}",
+        "worse": f"{model} < {baseline}",
+        "undecided": f"{model} and {baseline} cannot be told apart",
+    }[row["verdict"]]
+    text = (
+        f"{claim}: {metric} {float(row['difference']):+.4f}{by}, 95 % interval "
+        f"{interval(float(row['low']), float(row['high']))}, Holm's p {probability(float(row['p']))}, "
+        f"paired over {_count(row['rows'])} rows."
+    )
+    for verdict, word in (("better", "Higher"), ("worse", "Lower"), ("undecided", "Undecided")):
+        names = [name for name, one in parts.items() if one["verdict"] == verdict]
+        text += f" {word} on {', '.join(names)}." if names else ""
+    return text
 
 
 def _nearer(rows: list[Row]) -> Iterator[str]:

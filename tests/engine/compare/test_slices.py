@@ -7,6 +7,7 @@ import pytest
 
 from engine.compare.groups import by_experiment, member_of
 from engine.compare.models import ModelComparison, compare_models, text
+from engine.compare.slices import SliceDifference
 from engine.evaluate.figures import per_row
 from engine.metrics.statistics import holm, paired_t
 
@@ -18,12 +19,20 @@ def compared(world: Any) -> ModelComparison:
     return compare_models(group, "protocol")
 
 
+PAIRS = [("popularity", "student"), ("student", "distilled")]
+
+
+def asked(one: SliceDifference) -> tuple[str, str]:
+    return one.baseline, one.model
+
+
 def test_models_are_compared_on_every_slice_over_seeds(world: Any) -> None:
     for seed in (1, 2, 3):
         world.evaluate("taught", seed, ranks=world.ranks(seed), distilled=world.ranks(seed, 0.5))
     found = compared(world)
     assert [part.name for part in found.parts] == ["head", "tail"]
-    p = []
+    p, every = [], [one for pair in PAIRS for part in found.parts for one in part.versus if asked(one) == pair]
+    assert len(every) == 4 and [one.p_holm for one in every] == holm([one.p for one in every])  # printed together
     for part, rows in zip(found.parts, (slice(0, 30), slice(30, 60)), strict=True):
         a, b = (
             [per_row(world.ranks(seed, better))["ndcg@10"][rows].mean() for seed in (1, 2, 3)] for better in (0.0, 0.5)
@@ -33,7 +42,6 @@ def test_models_are_compared_on_every_slice_over_seeds(world: Any) -> None:
         assert (own.mean, own.low, own.high, own.p) == pytest.approx((t.mean, t.low, t.high, t.p), rel=1e-6, abs=1e-9)
         assert part.spreads["distilled"].mean == pytest.approx(np.mean(b)) and part.rows == 30
         p.append(own)
-    assert [own.p_holm for own in p] == holm([own.p for own in p])
     assert [own.verdict for own in p] == ["better", "undecided"]
     (sentence,) = [line for line in found.verdict if line.startswith("distilled is better than student")]
     assert sentence.endswith(" Over seeds better on head; undecided on tail.")

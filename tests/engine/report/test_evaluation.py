@@ -1,3 +1,4 @@
+import csv
 import re
 import shutil
 from pathlib import Path
@@ -6,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.errors import RunError
-from engine.report.evaluation import read, render
+from engine.report.evaluation import read, render, shown
 from engine.report.tables import WIDTH
 from engine.runs.schema import ARTIFACTS
 from engine.stages import COMPARISONS, METRICS_TABLE, OVERLAPS
@@ -38,11 +39,49 @@ def test_figures_stand_beside_half_their_interval_and_their_cost(finished: Path)
 
 
 def test_a_difference_is_a_sentence_with_its_interval(finished: Path) -> None:
-    (row,) = [r for r in read(finished, COMPARISONS) if (r["metric"], r["slice"]) == ("ndcg@10", "all")]
-    words = {"better": "is better than", "worse": "is worse than", "undecided": "cannot be told apart"}
+    (row,) = [r for r in read(finished, COMPARISONS) if (r["metric"], r["slice"]) == ("ndcg@10", "all") and asked(r)]
+    words = {"better": "student > popularity", "worse": "student < popularity", "undecided": "cannot be told apart"}
     text = " ".join(render(finished).split())
     assert words[row["verdict"]] in text
     assert f"95 % interval {float(row['low']):+.4f} to {float(row['high']):+.4f}" in text
+
+
+def asked(row: dict[str, str]) -> bool:
+    return (row["model"], row["baseline"]) == ("student", "popularity")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "claim"),
+    [
+        ("better", "student > popularity: ndcg@10"),
+        ("worse", "student < popularity: ndcg@10"),
+        ("undecided", "student and popularity cannot be told apart: ndcg@10"),
+    ],
+)
+def test_one_training_says_how_these_models_rank_these_rows_and_no_more(
+    finished: Path, tmp_path: Path, verdict: str, claim: str
+) -> None:
+    folder = tmp_path / "evaluate-9"
+    shutil.copytree(finished, folder)
+    path = folder / ARTIFACTS / COMPARISONS.file
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(row | {"verdict": verdict} for row in rows)
+    text = " ".join(render(folder).split())
+    assert f"on these rows, one training of each: {claim}" in text
+    assert text.endswith("Whether another training would agree needs seeds: engine sweep seed=1..3")
+    assert not re.search("better|worse", text, flags=re.IGNORECASE)
+
+
+def test_pairs_with_a_sentence_have_the_student_the_floor_or_the_teacher_as_baseline() -> None:
+    models = ["popularity", "student", "teacher", "distilled"]
+    told = [(b, m) for i, b in enumerate(models) for m in models[i + 1 :] if shown(m, b, models)]
+    student, teacher = ("student", "teacher"), ("teacher", "distilled")
+    assert told == [("popularity", "student"), student, ("student", "distilled"), teacher]
+    assert shown("distilled", "popularity", ["popularity", "distilled"])
 
 
 def test_it_says_whether_teaching_brought_the_student_nearer_to_its_teacher(

@@ -15,11 +15,12 @@ from engine.config import Config
 from engine.errors import UserError
 from engine.experiments.launch import Request, start
 from engine.experiments.plan import pipeline
+from engine.experiments.trial_log import repair
 from engine.experiments.tune import DONE, FAILED, FOLDER, Search, Space, Trial
 from engine.experiments.tune import space as space_of
 from engine.jobs.state import State
 from engine.jobs.store import Store
-from engine.runs.files import hold
+from engine.runs.files import hold, make_folder
 from engine.stages import STAGES, VAL_NDCG, Metric
 
 FIRST = "student"  # what is tuned when no stage is named
@@ -40,11 +41,15 @@ def tune(options: argparse.Namespace) -> int:
     label = options.experiment or repeatable_label("tune", target, overrides, metric.name)
     asked = {"words": shlex.join([target, *overrides]), "metric": metric.name}
     name = re.sub(r"[^\w.-]+", "-", label)  # a label may hold characters that a file's name cannot
-    search = Search(store.root / FOLDER / f"{name}.journal", asked, space, metric.goal, first.seed)
-    lock = hold(store.root / FOLDER / f"{name}.lock")
+    folder = make_folder(store.root / FOLDER)
+    lock = hold(folder / f"{name}.lock")
     if lock is None:
         raise UserError(f"another process runs the search {label}", remedy="Wait for its end, or name another one.")
     try:
+        note = repair(folder / f"{name}.journal")
+        if note:
+            print(note, file=sys.stderr)
+        search = Search(folder / f"{name}.journal", asked, space, metric.goal, first.seed)
         return _search(search, space, target, metric, label, store, options)
     finally:
         os.close(lock)

@@ -5,7 +5,8 @@ proposal depends only on the trial's number and the trials before it, so an inte
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from engine.config import Config
 from engine.config.grammar import values_of
 from engine.config.settings.tree import Setting, parse, settings
 from engine.errors import ConfigError, UserError
+from engine.experiments.trial_log import damaged
 from engine.runs.files import refused
 
 if TYPE_CHECKING:
@@ -156,18 +158,18 @@ class Search:
         from optuna.storages.journal import JournalFileBackend, JournalStorage
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._path, self._space, self._seed = path, space, seed
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            storage = JournalStorage(JournalFileBackend(str(path)))
-        except OSError as error:
-            raise refused(error, path) from error
-        self._study: Study = optuna.create_study(
-            storage=storage,
-            study_name=path.stem,
-            direction="minimize" if goal == "min" else "maximize",
-            load_if_exists=True,
-        )
-        before = self._study.user_attrs.get("asked")
+            with self._disk():
+                self._study: Study = optuna.create_study(
+                    storage=JournalStorage(JournalFileBackend(str(path))),
+                    study_name=path.stem,
+                    direction="minimize" if goal == "min" else "maximize",
+                    load_if_exists=True,
+                )
+                before = self._study.user_attrs.get("asked")
+        except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:  # of the replay
+            raise damaged(path, f"{type(error).__name__}: {error}") from error
         if before is not None and before != dict(asked):
             raise UserError(
                 f"the experiment {path.stem} is a search for something else",
@@ -175,8 +177,8 @@ class Search:
                 remedy=f"Name another one: --experiment NAME; or type its own words again: {before.get('words')}",
             )
         if before is None:
-            self._study.set_user_attr("asked", dict(asked))
-        self._space, self._seed = space, seed
+            with self._disk():
+                self._study.set_user_attr("asked", dict(asked))
 
     def trials(self) -> list[Trial]:
         """All trials so far, in order."""
@@ -202,24 +204,34 @@ class Search:
             if trial.state == OPEN:  # interrupted while it was drawn
                 self.tell(trial, None, [])
         self._study.sampler = TPESampler(seed=(self._seed * 1_000_003 + len(known)) % 2**32)
-        asked = self._study.ask({key: _distribution(domain) for key, domain in self._space.searched.items()})
+        with self._disk():
+            asked = self._study.ask({key: _distribution(domain) for key, domain in self._space.searched.items()})
         return Trial(asked.number, asked.params, OPEN, None, [])
 
     def tell(self, trial: Trial, value: float | None, runs: Sequence[str]) -> None:
         """Record the result of a trial; None where it failed."""
         from optuna.trial import TrialState
 
-        self._study.set_user_attr(RUNS.format(trial.number), list(runs))
-        if value is None or not math.isfinite(value):
-            self._study.tell(trial.number, state=TrialState.FAIL)
-        else:
-            self._study.tell(trial.number, value)
+        with self._disk():
+            self._study.set_user_attr(RUNS.format(trial.number), list(runs))
+            if value is None or not math.isfinite(value):
+                self._study.tell(trial.number, state=TrialState.FAIL)
+            else:
+                self._study.tell(trial.number, value)
 
     def best(self) -> Trial | None:
         """The trial with the best value; None where none is done."""
         done = [trial for trial in self.trials() if trial.value is not None and trial.state == DONE]
         sign = -1.0 if self._study.direction.name == "MINIMIZE" else 1.0
         return max(done, key=lambda trial: (sign * (trial.value or 0.0), -trial.number), default=None)
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        """Name the file where the disk does not allow it to be read or written."""
+        try:
+            yield
+        except OSError as error:
+            raise refused(error, self._path) from error
 
 
 def _distribution(domain: Range | Categorical) -> "BaseDistribution":

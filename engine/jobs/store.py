@@ -20,7 +20,7 @@ from engine.jobs.slurm import SlurmJob
 from engine.jobs.starter import launch
 from engine.jobs.state import QUEUED, WAITING, State, Status, status
 from engine.runs import schema
-from engine.runs.files import discard, hold, refused
+from engine.runs.files import discard, hold, make_folder, refused
 from engine.runs.identity import Identity
 from engine.runs.schema import Exit, Meta, Process, RunInfo, Summary
 
@@ -130,10 +130,7 @@ class Store:
     @contextmanager
     def planning(self) -> Iterator[None]:
         """Hold the lock of planning: one process at a time decides what is run and what is reused."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise refused(error, self.root) from error
+        make_folder(self.root)
         deadline = time.monotonic() + PATIENCE
         while (lock := hold(self.root / schema.PLANNING)) is None:
             if time.monotonic() > deadline:

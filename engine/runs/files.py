@@ -49,6 +49,15 @@ def refused(error: BaseException, path: Path) -> RunError:
     return RunError(f"cannot be written: {what}", location=str(path), remedy=remedy)
 
 
+def make_folder(path: Path) -> Path:
+    """``path``, a folder that now exists."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(error, path) from error
+    return path
+
+
 def finite(value: Any) -> Any:
     """``value`` with NaN and infinities as the strings "nan", "inf" and "-inf", which JSON can hold."""
     if isinstance(value, float):

@@ -37,6 +37,24 @@ def test_a_search_that_makes_no_sense_is_one_message_and_status_2(
     assert Store(tmp_path).scan() == []
 
 
+def test_a_search_whose_last_write_was_interrupted_goes_on_with_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.commands.tune._try", lambda *_: (0.5, ["student-1"]))
+    words = ["tune", "student.dropout=0.1..0.5", "--trials", "3", "--experiment", "try", "--runs", str(tmp_path)]
+    assert main(words) == 0
+    path = tmp_path / ".tune" / "try.journal"
+    path.write_bytes(path.read_bytes()[:-5])  # within the result of the third trial
+    capsys.readouterr()
+    assert main(words) == 0
+    err = capsys.readouterr().err
+    assert "last write was interrupted" in err
+    assert "goes on: 2 of 3 trials are known" in err
+    path.write_bytes(b"{}\n" + path.read_bytes())
+    assert main(words) == 2
+    assert "line 1 of" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_search_that_is_killed_and_typed_again_repeats_no_finished_trial(tmp_path: Path) -> None:
     words = ["tune", *TINY, "student.dropout=0.1..0.5", "student.learning_rate=log:1e-4..1e-2", "--trials", "3"]

@@ -61,6 +61,7 @@ def test_a_space_that_cannot_be_searched_is_an_error_with_a_remedy(words: list[s
 
 
 def opened(path: Path, goal: str = "max", words: list[str] = WORDS, **asked: str) -> Search:
+    path.mkdir(exist_ok=True)
     return Search(path / "try.journal", ASKED | asked, space(words), goal, seed=4)
 
 

@@ -1,12 +1,14 @@
 """The content of ``profile.json``: counts, split, order and a hash of the test targets."""
 
 import hashlib
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from engine.config.settings.data import DataSettings
+from engine.data import ties
 from engine.data.catalogue import repeated_titles
 from engine.data.interactions import Interactions
 from engine.data.repeated_targets import PROFILED, repeated
@@ -52,6 +54,7 @@ def profile(
         PROFILED: {
             name: int(repeated(part).sum()) for name, part in (("validation", split.validation), ("test", split.test))
         },
+        **({} if interactions.time is None else {ties.PROFILED: asdict(ties.ties(events, split.test))}),
         "split": settings.split,
         "window": settings.window,
         "order": ORDER_OF_FILE if interactions.time is None else ORDER_BY_TIME,

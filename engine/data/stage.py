@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
 from engine.config import Config
-from engine.data import demo
+from engine.data import demo, ties
 from engine.data.download import fetched
 from engine.data.layouts import LAYOUTS
 from engine.data.prepare import Prepared, prepare
@@ -53,6 +53,9 @@ def run(config: Config, run: Run) -> None:
     _save(prepared, source, run)
     noted = ("name", "users", "items", "interactions", "rows", "split", "order", "targets_hash", "dropped")
     run.note(**{key: prepared.profile[key] for key in noted})
+    tied = ties.remark(prepared.profile)
+    if tied:
+        run.log("warning", f"{tied}; give finer times, or shuffle what is sorted by item")
     for line in examples(prepared):
         run.log("info", line)
     report(1, 1, "done", "sets")

@@ -18,6 +18,7 @@ _DECLARED = (
     *data.first_batches,
     *data.no_leak,
     *targets.target_not_in_history,
+    *targets.test_order,
     *data.ids_fit,
     *data.titles,
     *student.padding_is_ignored,

@@ -1,4 +1,4 @@
-"""Checks of the held-out targets against their own histories.
+"""Checks of the held-out targets against their own histories and times.
 
 Letters: E events, R rows, L lengths of a history.
 """
@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data import ties
+from engine.data.profile import ORDER_OF_FILE
 from engine.data.repeated_targets import repeated
 from engine.data.sequences import Rows, Sequences
 from engine.doctor.case import Case
-from engine.doctor.check import Outcome, check, failed, passed
+from engine.doctor.check import WARN, Outcome, Unavailable, check, failed, passed
 
 LATEST = 4  # items of a history that are shown
 ODDS = 3.0  # ratio of the odds that a held-out target repeats and that a training event does, from which one may leak
@@ -54,6 +56,36 @@ def target_not_in_history(case: Case) -> Outcome:
                 return failed(f"{evidence} after as long a history: {history} → {case.titled([rows.targets[row]])}")
             shown += [evidence] if name == "anywhere" else []
     return passed("; ".join(shown))
+
+
+@check(
+    "test-order",
+    "data",
+    detects="test targets picked by the order of the file, because events of one user share their time",
+    cause="times are too coarse: the last of a user's events of one time is the target only because of its line",
+    remedy="Give finer times. Where there are none, events of one time have no order that a model could learn.",
+)
+def test_order(case: Case) -> Outcome:
+    """Few test targets share their time with other events of their user, and no order of items decides among them."""
+    found, rows = ties.of_profile(case.profile), len(case.rows["test"])
+    if found is None:
+        if case.profile["order"] == ORDER_OF_FILE:
+            return passed("events have no times: the order of the file is theirs")
+        raise Unavailable("an older version prepared these data: engine run data --again")
+    evidence = (
+        f"{ties.sentence(found, rows)}; shuffled, {found.shuffled:,.0f} of them would be another event"
+        if found.test
+        else f"no test target of {rows:,} shares its time with another event of its user"
+    )
+    if not ties.many(found, rows):
+        return passed(evidence)
+    if not ties.by_item(found):
+        return Outcome(WARN, evidence)
+    return failed(
+        evidence,
+        "the file is sorted by item inside a time, so ids say which event is the target: figures measure the sorting",
+        "Give finer times, or shuffle the events of one user and time before they are read.",
+    )
 
 
 def _repeats(rows: Rows) -> Repeats:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from engine.config.settings.evaluate import HIDE
+from engine.data import ties
 from engine.data.profile import targets_hash
 from engine.data.repeated_targets import repeated
 from engine.data.sequences import Rows
@@ -18,7 +19,7 @@ from engine.evaluate.figures import means, of_lists
 from engine.evaluate.measure import Measured, Protocol
 from engine.evaluate.models import Model
 from engine.report.csv_files import write_rows
-from engine.report.evaluation import REPEATED, SEEN_SETTING
+from engine.report.evaluation import REPEATED, SEEN_SETTING, TIED
 from engine.runs.schema import RunInfo
 
 Row = dict[str, Any]
@@ -41,10 +42,12 @@ def metrics(
 ) -> list[Row]:
     """One row per model, split and protocol; ``main`` marks the protocol of the settings.
 
+    Where many test targets share their time with other events, ``tied_targets`` says so.
     Where some targets are in their own history, ``repeated_targets`` counts them and ``seen_setting`` is the setting.
     """
     made = {model.name: model for model in facts.models}
     hashes = {split: targets_hash(rows) for split, rows in splits.items()}
+    tied = ties.remark(facts.profile)
     again = {split: int(repeated(rows).sum()) for split, rows in splits.items()}
     order = {True: 0, False: 1}
     rows = [
@@ -69,6 +72,7 @@ def metrics(
             "targets_hash": hashes[result.split],
             "train_seconds": made[result.model].train_seconds,
             "ms_per_request": facts.milliseconds[result.model],
+            **({TIED: tied if result.split == "test" else ""} if tied else {}),
             **({REPEATED: again[result.split], SEEN_SETTING: facts.seen_setting} if any(again.values()) else {}),
         }
         for result in results

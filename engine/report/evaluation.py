@@ -19,6 +19,7 @@ from engine.stages import BASELINE, COMPARISONS, FLOOR, METRICS_TABLE, MODELS, S
 WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
 GENERATIVE = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of generative evaluation
 REPEATED, SEEN_SETTING = "repeated_targets", "hide_seen_setting"  # columns of data whose targets are repeated
+TIED = "tied_targets"  # column of data in which the order of the file picks many test targets: a sentence
 NEARER = "overlap with teacher"  # metric of a comparison: share of a model's first items that the teacher lists too
 SEEDS = "engine sweep seed=1..3"  # trains every model again with other seeds
 
@@ -39,6 +40,7 @@ def render(folder: Path) -> str:
         f"{_count(head['rows'])} test rows ({rule}), targets {head['targets_hash']}",
         f"{_seen(head)}, ranked among all items, ties share their average rank",
         *wrapped(repeats(head)),
+        *wrapped(clean(head.get(TIED) or "", 300)),
         "",
         *_block(main, ("hr@10", "ndcg@10"), ("mrr",), costs=True),
         "",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.report.csv_files import write_rows
-from engine.report.evaluation import SEEN_SETTING, read, repeats
+from engine.report.evaluation import SEEN_SETTING, TIED, read, repeats
 from engine.report.numbers import with_margin
 from engine.report.settings import differing, settings_of
 from engine.report.tables import align, wrapped
@@ -26,7 +26,7 @@ TEXTS = {
     "model",
     "candidates",
     "targets_hash",
-    SEEN_SETTING,
+    *(SEEN_SETTING, TIED),
 }
 
 
@@ -79,12 +79,11 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
 
 def protocol(row: dict[str, Any]) -> str:
     """The protocol of a row in one line."""
-    repeated = repeats(row)
     return (
         f"{row['data']}: {row['users']:,} users, {row['items']:,} items, {row['rows']:,} {row['split']} rows "
         f"({row['split_rule']}), seen items {'hidden' if row['hide_seen'] else 'not hidden'}, "
         f"among {row['candidates']} items, ties averaged, targets {row['targets_hash']}"
-        + (f"; {repeated}" if repeated else "")
+        + "".join(f"; {part}" for part in (repeats(row), row.get(TIED)) if part)
     )
 
 

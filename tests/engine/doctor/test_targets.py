@@ -1,15 +1,19 @@
-"""Held-out targets inside their histories: leaks that are planted, and habits that are none."""
+"""``target-not-in-history``: leaks that are planted, and habits that are none. ``test-order``: ties of time."""
 
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from engine.data.sequences import Rows, Sequences
-from engine.doctor.targets import target_not_in_history
+from engine.data.ties import PROFILED, Ties
+from engine.doctor.check import Unavailable
+from engine.doctor.targets import target_not_in_history, test_order
 from tests.fixtures.doctor import Doctor
 
 CHECK = target_not_in_history[0].run
+ORDER = test_order[0].run
 
 
 def test_a_target_inside_its_history_is_named(doctor: Doctor) -> None:
@@ -96,3 +100,24 @@ def test_longer_histories_repeat_more_and_are_compared_with_long_ones() -> None:
 def test_habits_give_no_false_alarm_in_two_hundred_sets() -> None:
     verdicts = [CHECK(case(users(40, 3 + seed % 9, 60, seed % 10 / 10, seed))).verdict for seed in range(200)]
     assert verdicts.count("pass") == 200
+
+
+def timed(found: Ties | None, order: str = "time, ties by position in the file") -> SimpleNamespace:
+    profile = {"order": order} | ({} if found is None else {PROFILED: asdict(found)})
+    return SimpleNamespace(profile=profile, rows={"test": range(100)})
+
+
+def test_an_order_of_items_inside_a_time_fails_a_chance_order_warns_and_few_ties_pass() -> None:
+    verdicts = {
+        ascending: ORDER(timed(Ties(60, 40.0, 200, ascending))).verdict for ascending in (200, 180, 179, 100, 0)
+    }
+    assert verdicts == {200: "fail", 180: "fail", 179: "warn", 100: "warn", 0: "warn"}
+    assert "shuffled, 40 of them would be another event" in ORDER(timed(Ties(60, 40.0, 200, 100))).evidence
+    assert ORDER(timed(Ties(5, 2.5, 200, 200))).verdict == "pass"  # few targets, whatever orders the rest
+    assert ORDER(timed(Ties(0, 0.0, 0, 0))).verdict == "pass"
+
+
+def test_data_without_times_pass_and_older_data_are_skipped() -> None:
+    assert ORDER(timed(None, "position in the file")).verdict == "pass"
+    with pytest.raises(Unavailable):
+        ORDER(timed(None))

@@ -1,4 +1,5 @@
 import csv
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -264,3 +265,14 @@ def test_seen_items_stay_hidden_when_it_is_asked_for(
     ]
     assert student["hide_seen"] == "true" and float(student["hr@20"]) <= 10 / 40
     assert "so these targets count as missed" in " ".join(render(folder).split())
+
+
+def test_ties_of_many_test_targets_stand_in_the_protocol_and_few_do_not(pipeline: Any) -> None:
+    path = pipeline.root / "data-1" / ARTIFACTS / "profile.json"
+    profile = json.loads(path.read_text()) | {"rows": {"test": 40}}
+    for tied, words in ((2, False), (3, True)):
+        path.write_text(json.dumps(profile | {"ties": {"test": tied, "shuffled": 1.5, "pairs": 9, "ascending": 9}}))
+        folder = pipeline.evaluate(name=f"evaluate-{tied}")
+        assert ("3 of 40 test targets share their time" in " ".join(render(folder).split())) == words
+        assert ("tied_targets" in table(folder, "metrics.csv")[0]) == words
+        assert max(map(len, render(folder).splitlines())) <= 80

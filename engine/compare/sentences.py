@@ -44,6 +44,7 @@ def _claim(base: str, other: str, of: str, seeds: GroupDifference | None, rows: 
 
 def _certainty(one: GroupDifference) -> str:
     if one.low is None or one.high is None:
-        return "one seed says nothing about other seeds" if one.n == 1 else "they share no seed, so nothing is certain"
+        one_pair = f"one {one.over[:-1]} says nothing about other {one.over}"
+        return one_pair if one.n == 1 else "they share no seed, so nothing is certain"
     pairs = f"{one.n:,} {one.over}"
     return f"95 % interval over {pairs} {interval(one.low, one.high)}, Holm's p {probability(one.p_holm)}"

@@ -55,7 +55,12 @@ def render(folder: Path) -> str:
             *_block(few, ("hr@1", "ndcg@10"), ("mrr",)),
             *(_generative(row) for row in few if row.get("valid_ratio")),
         ]
-    lines += ["", *_slices(read(folder, SLICES_TABLE), head), "", f"± {Z} standard errors: the 95 % interval over rows"]
+    lines += [
+        "",
+        *_slices(read(folder, SLICES_TABLE), head),
+        "",
+        f"± {Z} standard errors over rows: 95 % where 30 rows or more hit",
+    ]
     compared = read(folder, COMPARISONS)
     verdicts = [*_verdicts(compared), *_nearer(compared)]
     return "\n".join([*lines, *([""] if verdicts else []), *verdicts])

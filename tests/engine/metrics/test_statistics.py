@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from engine.metrics.statistics import (
     PairedDifference,
-    bootstrap_interval,
+    bca_interval,
     corrected,
     holm,
+    mean_interval,
     paired_rows,
     paired_t,
     sign_flip,
@@ -113,15 +115,20 @@ def test_the_paired_t_test_of_random_pairs_is_scipys() -> None:
         assert (found.p, found.low, found.high) == pytest.approx((level.pvalue, *interval), rel=1e-8)
 
 
-def test_the_bootstrap_interval_of_random_data_is_scipys_with_the_same_draws() -> None:
+def test_the_bca_interval_of_random_data_is_scipys_with_the_same_draws() -> None:
     draw = np.random.default_rng(32)
     for seed in range(30):
-        x = draw.exponential(size=draw.integers(2, 90)) * draw.integers(0, 2)
+        x = draw.exponential(size=draw.integers(20, 90))
+        x[::3] *= draw.integers(0, 2)  # some are zero
         x[0] += 1.0
-        found = stats.bootstrap(
-            (x,), np.mean, n_resamples=500, method="percentile", rng=np.random.default_rng(seed), confidence_level=0.95
-        )
-        assert bootstrap_interval(x, 500, seed) == pytest.approx(tuple(found.confidence_interval), rel=1e-9)
+        assert bca_interval(x, 500, seed) == pytest.approx(scipys_bca(x, seed, 0.95), rel=1e-9)
+
+
+def scipys_bca(x: ArrayLike, seed: int, level: float) -> tuple[float, float]:
+    """SciPy's interval of 500 resamples."""
+    rng = np.random.default_rng(seed)
+    found = stats.bootstrap((x,), np.mean, n_resamples=500, method="BCa", rng=rng, confidence_level=level)
+    return tuple(found.confidence_interval)
 
 
 def test_the_exact_sign_flip_test_of_random_differences_is_scipys() -> None:
@@ -152,25 +159,45 @@ def test_equal_values_differ_by_nothing() -> None:
     assert paired_rows([1, 2, 3], [1, 2, 3], samples=50, seed=0).p == 1.0
 
 
-@pytest.mark.parametrize(
-    ("level", "low", "high"),
-    [(0.95, -0.09792599999999992, 0.5488119999999999), (0.9, -0.039280000000000016, 0.5088399999999998)],
-)
-def test_the_bootstrap_interval_is_scipys_percentile_interval_of_the_same_draws(
-    level: float, low: float, high: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for at_once in (1, 300, 1 << 22):  # the size of a block changes nothing
+@pytest.mark.parametrize("level", [0.95, 0.9])
+def test_the_size_of_a_block_changes_no_interval(level: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at_once in (1, 300, 1 << 22):
         monkeypatch.setattr("engine.metrics.statistics._AT_ONCE", at_once)
-        assert bootstrap_interval(SAMPLE, 999, 11, level) == pytest.approx((low, high), rel=1e-12)
+        assert bca_interval(SAMPLE, 500, 11, level) == pytest.approx(scipys_bca(SAMPLE, 11, level), rel=1e-9)
 
 
-def test_the_bootstrap_interval_covers_the_mean_as_often_as_it_says() -> None:
+def test_the_interval_of_a_mean_is_the_union_of_students_and_bca() -> None:
+    for x in (SAMPLE, np.abs(SAMPLE), [0.0] * 60 + [1.0, 0.5]):
+        half = t_quantile(0.975, len(x) - 1) * standard_error(x)
+        mean, (low, high) = float(np.mean(x)), bca_interval(x, 400, 3)
+        assert mean_interval(x, 400, 3) == (min(low, mean - half), max(high, mean + half))
+
+
+def test_the_interval_of_equal_values_has_no_width_and_that_of_one_value_no_end() -> None:
+    for interval in (mean_interval, bca_interval):
+        assert interval([0.0] * 50, 200, 1) == (0.0, 0.0)
+        assert interval([0.1] * 50, 200, 1) == pytest.approx((0.1, 0.1))
+    assert mean_interval([0.4], 200, 1) == (-math.inf, math.inf)
+    assert paired_rows([0.0], [1.0], 200, 1).verdict() == "undecided"
+
+
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.3, 1.0, -0.5]), min_size=2, max_size=60), st.integers(0, 50))
+def test_the_interval_of_sparse_values_is_finite_and_holds_their_mean(x: list[float], seed: int) -> None:
+    low, high = mean_interval(x, 50, seed)
+    assert math.isfinite(low) and math.isfinite(high)
+    assert low - 1e-12 <= np.mean(x) <= high + 1e-12
+
+
+@pytest.mark.parametrize(("gain", "loss"), [(0.05, 0.0), (0.05, 0.02), (0.05, 0.05)])
+def test_the_interval_covers_the_mean_of_sparse_rows(gain: float, loss: float) -> None:
     draw = np.random.default_rng(5)
-    covered = 0
-    for trial in range(300):
-        low, high = bootstrap_interval(draw.exponential(1.0, 80), 300, trial)
-        covered += low <= 1.0 <= high
-    assert 0.89 <= covered / 300 <= 0.98
+    levels = 1 / np.log2(np.arange(1, 11) + 1)
+    truth, covered, trials = (gain - loss) * levels.mean(), 0, 600
+    for trial in range(trials):
+        u, size = draw.random(95), draw.choice(levels, 95)
+        low, high = mean_interval(np.where(u < gain, size, np.where(u < gain + loss, -size, 0.0)), 400, trial)
+        covered += low <= truth <= high
+    assert 0.92 <= covered / trials <= 0.985
 
 
 def test_the_exact_sign_flip_test_is_scipys_permutation_test() -> None:
@@ -192,8 +219,8 @@ def test_random_sign_flips_do_not_depend_on_the_size_of_a_block(monkeypatch: pyt
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
-    assert bootstrap_interval(SAMPLE, 200, 1) == bootstrap_interval(SAMPLE, 200, 1)
-    assert bootstrap_interval(SAMPLE, 200, 1) != bootstrap_interval(SAMPLE, 200, 2)
+    assert mean_interval(SAMPLE, 200, 1) == mean_interval(SAMPLE, 200, 1)
+    assert bca_interval(SAMPLE, 200, 1) != bca_interval(SAMPLE, 200, 2)
 
 
 def test_looking_at_many_metrics_makes_a_verdict_harder() -> None:
@@ -233,7 +260,7 @@ def test_pairs_of_different_length_or_not_finite_are_errors() -> None:
     with pytest.raises(ValueError, match="finite"):
         paired_t([math.nan], [1.0])
     with pytest.raises(ValueError, match="at least one"):
-        bootstrap_interval([], 10, 0)
+        mean_interval([], 10, 0)
 
 
 def test_the_standard_error_is_that_of_a_mean() -> None:

@@ -63,7 +63,7 @@ ITEMS = Artifact("data", "items.parquet", "one row per item id 1..n: raw id, tit
 USERS = Artifact("data", "users.parquet", "one row per user index 0..m-1: raw id")
 SEQUENCES = Artifact("data", "sequences.safetensors", "training sequences: flat item ids and offsets")
 VALIDATION = Artifact("data", "validation.safetensors", "validation rows: histories and targets")
-TEST_HISTORIES = Artifact("data", "test_histories.safetensors", "latest items before each test row, without the target")
+TEST_HISTORIES = Artifact("data", "test_histories.safetensors", "history of each test row, without the target")
 TEST = Artifact("data", "test.safetensors", "held-out test rows: only evaluate may open them")
 ORACLE = Artifact("data", "oracle.safetensors", "demo world only: the generator's own scores of the test rows")
 
@@ -127,7 +127,7 @@ _TABLE = (
         metrics=(),
         groups=(),
         gates=False,
-        version=1,
+        version=2,
         work=("interactions", "events"),
     ),
     Stage(
@@ -181,7 +181,7 @@ _TABLE = (
         metrics=(VAL_RECALL, VAL_NDCG),
         groups=(),
         gates=True,
-        version=3,
+        version=4,
         work=("rows", "rows"),
     ),
     Stage(

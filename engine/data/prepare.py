@@ -67,7 +67,7 @@ def prepare(
         users=users,
         sequences=split.sequences,
         validation=split.validation,
-        test_histories=histories(split.test, settings.window),
+        test_histories=histories(split.test),
         test=split.test,
         oracle=None if oracle is None else ids.with_padding(oracle[user_codes[split.test.users]], item_codes),
         profile=profile(settings, interactions, events, split, items, dropped),

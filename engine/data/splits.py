@@ -92,9 +92,9 @@ def temporal(events: Events, window: int) -> Split:
     return _build(events, trained, *((user[part], position[part]) for part in held))
 
 
-def histories(rows: Rows, window: int) -> Sequences:
-    """The latest ``window`` items of every row's history, without its target."""
-    begin = np.maximum(rows.start, rows.stop - window)
+def histories(rows: Rows, latest: int | None = None) -> Sequences:
+    """Every row's history without its target: whole, as each model cuts it by its own settings, or the latest items."""
+    begin = rows.start if latest is None else np.maximum(rows.start, rows.stop - latest)
     lengths = rows.stop - begin
     offsets = _offsets(lengths)
     index = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], lengths)

@@ -80,7 +80,9 @@ class DataSettings:
     core_users: int = setting("users with fewer events are left out, repeatedly", low=0)
     core_items: int = setting("items with fewer events are left out, repeatedly", low=0)
     split: str = setting("how held-out rows are chosen (engine/data/splits.py)", choices=SPLITS)
-    window: int = setting("latest items kept before a test row, and the first position of a temporal row", low=1)
+    window: int = setting(
+        "position of a user's first row in a temporal split; the last event of a shorter history", low=1
+    )
     world: WorldSettings | None = setting("parameters of the demo world, where the format is demo")
 
     def check(self) -> Iterator[tuple[str, str]]:

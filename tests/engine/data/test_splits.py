@@ -122,10 +122,10 @@ def test_the_published_sizes_of_a_temporal_split_come_out() -> None:
     assert (len(split.validation), len(split.test)) == (14_980, 14_980)
 
 
-@pytest.mark.parametrize("window", [1, 3, 50])
-def test_test_histories_are_the_latest_items_without_the_target(window: int) -> None:
+@pytest.mark.parametrize("latest", [None, 1, 3, 50])
+def test_histories_are_whole_or_the_latest_items_and_never_the_target(latest: int | None) -> None:
     split = leave_one_out(events_of([3, 9, 5]))
-    kept = histories(split.test, window)
+    kept = histories(split.test, latest)
     assert kept.users.tolist() == split.test.users.tolist()
-    assert list(trained(kept).values()) == [history[-window:] for _, history, _ in rows(split.test)]
+    assert list(trained(kept).values()) == [history[-(latest or 0) :] for _, history, _ in rows(split.test)]
     assert not set(kept.items.tolist()) & set(split.test.targets.tolist())

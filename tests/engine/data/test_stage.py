@@ -70,7 +70,11 @@ def test_files_fit_together(tmp_path: Path) -> None:
     assert len(titles(folder / ITEMS.file)) == 101
     assert items["seen"].to_pylist() == np.bincount(sequences.items, minlength=101)[1:].tolist()
     assert load_file(folder / ORACLE.file)["scores"].shape == (len(test), 101)
-    assert np.diff(histories.offsets).max() == 7 and histories.users.tolist() == test.users.tolist()
+    assert histories.users.tolist() == test.users.tolist()
+    assert (
+        histories.items.tolist()
+        == np.concatenate([test.items[start:stop] for start, stop in zip(test.start, test.stop, strict=True)]).tolist()
+    )  # whole, whatever data.window says
     assert profile["rows"] == {"train": len(sequences.items), "validation": 50, "test": 50}
     assert profile["source"]["format"] == "demo" and profile["source"]["seed"] == 1
 

@@ -13,6 +13,7 @@ from engine.data.sequences import Rows
 from engine.doctor import subset
 from engine.doctor.case import Case
 from engine.doctor.check import FAIL, WARN, Outcome, Unavailable, check, judged, without
+from engine.doctor.mixture import cross_fitted, mixtures
 from engine.evaluate.models import Scorer, models
 from engine.metrics import ranking
 from engine.metrics.statistics import PairedDifference, paired_rows
@@ -90,15 +91,20 @@ def beats_popularity(case: Case, stage: str) -> Outcome:
     "model, or more steps; engine show of the teacher states what text alone reaches.",
 )
 def teacher_beats_student(case: Case) -> Outcome:
-    """The teacher ranks significantly better than the student: otherwise there is nothing to distil."""
+    """The teacher ranks significantly better than the student on rows that did not choose its mixture: else there is
+    nothing to distil."""
     if "knowledge" in case.finished:
-        difference, evidence = compared(*(values(case, name)["validation"] for name in ("student", "teacher")))
-        better = difference.low > 0
-    else:
-        best, facts = _as_trained(case)
-        better = best > facts["validation_student"]
-        evidence = f"validation ndcg@10 {facts['validation_student']:.4f} → {best:.4f}"
-    return judged(better, evidence, WARN)
+        base, own, note = values(case, "student")["validation"], values(case, "teacher")["validation"], ""
+        if (found := mixtures(case, ROWS)) is not None:
+            judged_rows, optimism = cross_fitted(*found)
+            own = Ranked(own.ranks, judged_rows)
+            note = f"; each half of the users judges the mixture that the other half chose, optimism {optimism:+.4f}"
+        difference, evidence = compared(base, own)
+        return judged(difference.low > 0, evidence + note, WARN)
+    best, facts = _as_trained(case)
+    if best > facts["validation_student"]:
+        raise Unavailable("it is ahead on the rows that chose its mixture; engine run knowledge lets others judge")
+    return judged(False, f"validation ndcg@10 {facts['validation_student']:.4f} → {best:.4f}", WARN)
 
 
 @check(

@@ -1,0 +1,75 @@
+"""The teacher judged on validation rows that did not choose its mixture of student, text and language model.
+
+Letters: M mixtures, R validation rows, n items.
+"""
+
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from engine.doctor import subset
+from engine.doctor.case import Case
+from engine.doctor.check import Unavailable
+from engine.metrics import ranking
+from engine.stages import ADAPTER, STUDENT_MODEL, TEACHER_HELD_OUT
+from engine.student.model import load_student
+from engine.teacher.build import settings_of
+from engine.teacher.frozen_student import FrozenStudent
+from engine.teacher.head import mixture_weights
+from engine.teacher.model import RENAMED
+
+Floats = NDArray[np.float64]
+Users = NDArray[np.int64]
+
+
+def cross_fitted(ndcg: Floats, users: Users) -> tuple[Floats, float]:  # [M, R], [R] -> [R]
+    """Every row under the mixture that is best on the other half of the users, and the optimism of that choice.
+
+    The optimism is the figure on the choosing rows minus the figure on the judging rows, a mean over both halves.
+    """
+    half = (users.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(63)
+    values, optimism = np.empty(len(users)), []
+    for fold in (0, 1):
+        judging = half == fold
+        if not judging.any() or judging.all():
+            raise Unavailable("its validation rows have too few users to choose and judge on different ones")
+        chosen = ndcg[ndcg[:, ~judging].mean(axis=1).argmax()]
+        values[judging] = chosen[judging]
+        optimism.append(chosen[~judging].mean() - chosen[judging].mean())
+    return values, float(np.mean(optimism))
+
+
+@torch.no_grad()
+def mixtures(case: Case, count: int) -> tuple[Floats, Users] | None:
+    """NDCG@10 [M, R] of the first ``count`` validation rows under every mixture of the teacher's settings, their users.
+
+    Formed again from the queries that ``knowledge`` stored; a part to which the teacher gave no weight is not stored
+    and has none in any mixture. None for a teacher that mixes nothing.
+    """
+    adapter, device = case.input_of("knowledge", ADAPTER), case.device
+    rules = settings_of(adapter).rank
+    if rules is None:
+        return None
+    weights = {RENAMED.get(key, key): value for key, value in load_file(adapter).items()}
+    kept = mixture_weights(weights["head.student_weight"].float(), weights["head.lm_weight"].float())[1:].tolist()
+    rows = subset.rows(case.rows["validation"], count)
+    student = FrozenStudent.of(load_student(case.artifact(STUDENT_MODEL), device))
+    held = {key: value.to(device) for key, value in load_file(case.artifact(TEACHER_HELD_OUT)).items()}
+    parts = [(student.after_rows(rows, device, lambda: None).to(device), student.table)]
+    first = student.table.shape[1]
+    width = (held["table"].shape[1] - first) // (1 + rules.states)
+    for weight in kept[: 1 + rules.states]:
+        columns = slice(first, first + width)
+        if weight:
+            parts.append((held["validation"][: len(rows), columns], held["table"][:, columns] / weight))
+        first += width
+    choices = product(rules.student_weights if kept[0] else [1.0], rules.lm_weights if len(parts) > 2 else [0.0])
+    shares = mixture_weights(*torch.tensor(list(choices), device=device).unbind(dim=1))[:, : len(parts)]
+    hide = case.hides_seen(case.config.evaluate.hide_seen)
+    seen = ranking.on_device(rows.items, rows.start, rows.stop, device) if hide else None
+    targets = torch.from_numpy(rows.targets.astype(np.int64)).to(device)
+    ranks = ranking.mixed_ranks(parts, shares, targets, student.bias, seen)
+    return ranking.ndcg(ranks, 10).cpu().numpy(), rows.users

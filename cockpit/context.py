@@ -1,6 +1,6 @@
 """The state that screens and actions share, and what a screen is.
 
-Imports neither screens nor actions: ``cockpit.dispatch`` and ``cockpit.compose`` stand above them and use all three.
+Imports neither screens nor actions: ``cockpit.dispatch`` and ``cockpit.compose`` are above and use all three.
 Knows no Textual: what needs a terminal or an event loop is requested from ``Effects``, so a test can drive the whole
 cockpit without a terminal.
 """

@@ -27,7 +27,7 @@ class DoctorScreen(Screen):
         self._arguments: list[str] = []  # of ``engine doctor``
         self._run = ""
         self._since: float | None = None  # start of the examination that is running
-        self._took = 0.0
+        self.took = 0.0
         self._second = 0
 
     @property
@@ -41,7 +41,7 @@ class DoctorScreen(Screen):
         bad = sum(one.verdict == "fail" for one in self.found)
         if self.found:
             line.append((f"  ✗ NOT SOUND: {bad} of {len(self.found)}" if bad else "  ✓ sound", "bad" if bad else "ok"))
-            line.append((f"  in {numbers.duration(self._took)}" if self._took else "", "dim"))
+            line.append((f"  in {numbers.duration(self.took)}" if self.took else "", "dim"))
         return line
 
     def poll(self) -> bool:
@@ -55,7 +55,7 @@ class DoctorScreen(Screen):
             self.context.notify("engine doctor is running already", "warn")
             return
         self.subject, self._arguments, self._run, self.scroll.top = subject, arguments, run, 0
-        self.found, self.trouble, self._took = [], "", 0.0
+        self.found, self.trouble, self.took = [], "", 0.0
         if result is not None:
             self._take(result)
         else:
@@ -65,7 +65,7 @@ class DoctorScreen(Screen):
     async def _examine(self) -> None:
         begin = time.monotonic()
         result = await self.context.ask(["doctor", *self._arguments], self.context.root)
-        self._since, self._took = None, time.monotonic() - begin
+        self._since, self.took = None, time.monotonic() - begin
         self._take(result)
         failed = [one.check for one in self.found if one.verdict == "fail"]
         outcome = f"the doctor objects: {', '.join(failed)}" if failed else self.trouble or "no check failed"

@@ -77,7 +77,7 @@ class LaunchScreen(Screen):
         return self._costs[1]
 
     def _settings(self, across: int, down: int) -> Lines:
-        keys = self._keys()
+        keys = self.shown_keys()
         cursor = self.cursors[FORM]
         top = cursor.fit(len(keys), max(1, down - 5))
         title: Line = [
@@ -90,13 +90,13 @@ class LaunchScreen(Screen):
             title.append(("  changed only", "key"))
         return panes.settings(self.planning, keys, top, cursor.line, title, self.focus == FORM, across, down)
 
-    def _keys(self) -> list[str]:
+    def shown_keys(self) -> list[str]:
         return self.form.shown_settings(self.find, self.changed_only)
 
     @property
     def key(self) -> str:
         """The setting under the cursor."""
-        keys = self._keys()
+        keys = self.shown_keys()
         return keys[min(self.cursors[FORM].line, len(keys) - 1)] if keys else ""
 
     # -- keys ----------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ class LaunchScreen(Screen):
         return self.cursors[self.focus].page
 
     def move(self, by: int) -> None:
-        self.cursors[self.focus].step(by, len(STAGES) if self.focus == GRAPH else len(self._keys()))
+        self.cursors[self.focus].step(by, len(STAGES) if self.focus == GRAPH else len(self.shown_keys()))
 
     def do_left(self) -> None:
         self.focus = GRAPH

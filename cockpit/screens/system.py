@@ -34,7 +34,7 @@ class SystemScreen(Screen):
         self.sizes = Sizes(context.root)
         self.users: list[Usage] = []
         self.biggest: list[Row] = []
-        self._boxes: dict[str, tuple[int, int, int]] = {}  # pane -> x, y and height of its lines
+        self.boxes: dict[str, tuple[int, int, int]] = {}  # pane -> x, y and height of its lines
         self._workers: dict[int, str] = {}
         self._read = -WORKERS_EVERY
         self._seen = -1.0
@@ -107,7 +107,7 @@ class SystemScreen(Screen):
 
     def _top(self, pane: str, x: int, y: int, count: int, down: int) -> int:
         """The first visible line of a pane with ``down`` cells; the rectangle of its lines is kept for the mouse."""
-        self._boxes[pane] = (x, y + 2, max(down - 3, 0))
+        self.boxes[pane] = (x, y + 2, max(down - 3, 0))
         return self.cursors[pane].fit(count, down - 3)
 
     # -- keys ----------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ class SystemScreen(Screen):
         return "" if self.row else "this process belongs to no run: the cockpit does not act on it"
 
     def click(self, x: int, y: int) -> None:
-        for pane, (left, top, lines) in self._boxes.items():
+        for pane, (left, top, lines) in self.boxes.items():
             if x >= left and top <= y < top + lines:
                 self.focus = pane
                 self.cursors[pane].line = self.cursors[pane].top + y - top

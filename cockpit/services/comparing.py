@@ -11,14 +11,13 @@ from cockpit.services import engine
 from engine.runs.text import clean
 from engine.wire import Comparison, read
 
-Ask = Callable[..., Coroutine[Any, Any, engine.CommandResult]]
 Request = tuple[tuple[str, ...], object]  # arguments of the command, and what else the answer depends on
 
 
 class Comparing:
     """``answer`` is the last comparison; ``trouble`` is why the last request has none."""
 
-    def __init__(self, root: Path, ask: Ask, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    def __init__(self, root: Path, ask: engine.Ask, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         self.root, self._ask, self._spawn = root, ask, spawn
         self.answer: Comparison | None = None
         self.trouble = ""

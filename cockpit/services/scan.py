@@ -133,7 +133,7 @@ def read_row(folder: Path, now: float) -> Row | None:
         return Row(name, name.partition("-")[0], state="LOST", reason=clean(error.cause))
     try:
         end = Exit.read(folder)
-        stands = ended(end) if end else status(folder, info, now)
+        condition = ended(end) if end else status(folder, info, now)
     except OSError as error:
         return Row(name, clean(info.stage), state="LOST", reason=f"cannot be read: {error.strerror}")
     summary, meta = Summary.read(folder), Meta.read(folder)
@@ -142,8 +142,8 @@ def read_row(folder: Path, now: float) -> Row | None:
         clean(info.stage, 40),
         experiment=clean(info.experiment, 200),
         seed=info.seed,
-        state=stands.state.value,
-        reason=clean(stands.reason),
+        state=condition.state.value,
+        reason=clean(condition.reason),
         created=info.created,
         inputs={clean(stage): clean(str(run)) for stage, run in info.inputs.items()},
         git=clean(str(info.git.get("sha") or "")),

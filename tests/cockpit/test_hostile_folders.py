@@ -51,7 +51,7 @@ def test_half_a_line_waits_for_its_other_half(context, ready, maker):
     assert data.series["loss"].count == before + 1 and data.series["loss"].last_step == 500
 
 
-def test_events_that_are_cut_or_replaced_are_told_anew(context, ready, maker):
+def test_events_that_are_cut_or_replaced_are_shown_anew(context, ready, maker):
     folder = maker.trained(maker.planned(), end="")
     events = folder / "events.jsonl"
     follower = opened(context, ready, folder.name).watch.follow(folder.name)

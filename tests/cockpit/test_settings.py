@@ -34,7 +34,7 @@ def test_every_kind_of_value_is_taken(tmp_path):
         ("symbols = ", "is not TOML"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_remedy(tmp_path, text, message):
+def test_what_is_wrong_is_reported_with_its_remedy(tmp_path, text, message):
     with pytest.raises(ConfigError, match=message):
         load(written(tmp_path, text))
 

@@ -47,12 +47,12 @@ def nearest(styles, eye):
 
 
 @pytest.mark.parametrize("eye", EYES)
-def test_curves_are_told_apart_by_every_eye(eye):
+def test_curves_differ_by_every_eye(eye):
     assert nearest([f"series{number}" for number in range(CURVES)], eye) > 25
 
 
 @pytest.mark.parametrize("eye", ["all cones", "no red cones", "no green cones"])
-def test_good_warning_bad_and_waiting_are_told_apart(eye):
+def test_good_warning_bad_and_waiting_differ(eye):
     assert nearest(["ok", "warn", "bad", "wait", "done"], eye) > 20
 
 

@@ -6,7 +6,7 @@ from cockpit.render.lines import plain
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
-async def test_stopping_asks_how_and_tells_engine(context, ready, world, press):
+async def test_stopping_offers_three_ways_and_runs_engine(context, ready, world, press):
     ready(context).list.go_to(world["live"])
     press(context, "x")
     assert "after evaluation" in plain(draw(context, 80, 24))
@@ -24,7 +24,7 @@ async def test_stopping_several_runs_needs_a_typed_yes(context, ready, world, pr
     assert [words[0:1] + words[2:] for words in context.ask.asked] == [["stop", "--kill"]] * 2
 
 
-async def test_resuming_tells_engine_and_a_refusal_is_shown(context, ready, world, press):
+async def test_resuming_runs_engine_and_a_refusal_is_shown(context, ready, world, press):
     from cockpit.services.engine import CommandResult
 
     ready(context).list.go_to(world["stopped"])

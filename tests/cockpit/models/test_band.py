@@ -39,7 +39,7 @@ def test_a_long_history_is_reduced_to_a_grid():
     assert len(found.x) == POINTS and np.allclose(found.low, found.x)
 
 
-def test_epochs_that_were_not_told_leave_no_curve():
+def test_epochs_that_were_not_shown_leave_no_curve():
     bare = Series()
     bare.append(1, 1.0, 1.0)
     assert mean_and_band([bare], "epoch") is None

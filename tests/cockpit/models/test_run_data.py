@@ -58,7 +58,7 @@ def test_nan_is_a_value_and_its_first_step_is_known(maker):
     assert data.nan_since == 50 and math.isnan(data.series["loss"].values[-1])
 
 
-def test_facts_of_a_gradient_and_what_the_watch_noted_are_told_apart(maker):
+def test_facts_of_a_gradient_and_what_the_watch_noted_differ(maker):
     def report(run, tick):
         run.describe({"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1})
         run.gradients(1, 1.0, [None, 0.0, math.nan, 0.5, 0.001, 900.0], None, False)

@@ -38,7 +38,7 @@ def test_epoch_and_time_have_axes_of_their_own():
     assert "0:02 time" in drawn([1, 2, 3], View(axis="time"))
 
 
-def test_what_was_never_reported_is_said():
+def test_what_was_never_reported_is_reported():
     assert "nothing reported yet" in plain(render(Chart("loss"), View(), 60, 14))
     without = Series()
     without.append(1, 2.0, 3.0)

@@ -64,7 +64,7 @@ def test_every_difference_has_a_line_with_its_interval_p_and_verdict():
     assert lines[3].split() == ["lr", ".1259±.0021", ".1382±.0018"]  # shown, never tested
 
 
-def test_on_a_small_screen_the_same_is_told_in_fewer_columns():
+def test_on_a_small_screen_the_same_is_shown_in_fewer_columns():
     lines = plain(metrics(comparison(), 78)).splitlines()
     assert max(map(len, lines)) <= 78
     assert lines[1].strip() == "student" and lines[3].split()[:2] == ["over", "rows"]

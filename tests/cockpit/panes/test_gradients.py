@@ -20,7 +20,7 @@ def test_a_bar_spans_six_decades_below_the_largest_norm():
     assert lengths[1] == lengths[0] // 2 and lengths[2] == 0 and "▏" in lines[3]
 
 
-def test_none_zero_and_nan_are_told_apart():
+def test_none_zero_and_nan_differ():
     text = plain(render(made({"a": None, "b": 0.0, "c": math.nan, "d": 0.5}), 60, 7))
     assert "1 None · 1 zero" in text
     rows = text.splitlines()

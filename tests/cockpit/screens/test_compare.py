@@ -256,7 +256,7 @@ async def test_a_read_only_cockpit_compares_too(maker, seeds, opened, ready, pre
     assert "val_recall@10" in plain(draw(ready(context), 120, 40)) and sorted(maker.root.rglob("*")) == before
 
 
-def test_of_many_runs_every_group_has_a_curve_and_what_is_left_out_is_told(context, ready, maker, press):
+def test_of_many_runs_every_group_has_a_curve_and_what_is_left_out_is_shown(context, ready, maker, press):
     data = maker.ended(maker.planned("data")).name
     for lr in (1e-3, 2e-3, 3e-3):
         for seed in range(1, 7):

@@ -45,7 +45,7 @@ def examined(context, ready, world, press):
 async def test_findings_are_shown_with_cause_and_remedy(examined, snapshot, monkeypatch, size):
     assert "engine doctor is running" in plain(draw(examined, *size))
     await examined.effects.run_pending()
-    examined.screens["doctor"]._took = 41.0
+    examined.screens["doctor"].took = 41.0
     lines = draw(examined, *size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
     snapshot(f"doctor-{size[0]}x{size[1]}", plain(lines))

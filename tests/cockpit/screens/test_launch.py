@@ -20,7 +20,7 @@ async def form(context, ready, press, all_built):
 def to(context, key):
     """Put the cursor on a setting."""
     context.screens["launch"].focus = "form"
-    context.screens["launch"].cursors["form"].line = context.screens["launch"]._keys().index(key)
+    context.screens["launch"].cursors["form"].line = context.screens["launch"].shown_keys().index(key)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -68,9 +68,9 @@ async def test_another_file_of_a_group_brings_its_own_values(form, press):
 async def test_undo_reset_find_and_changed_only(form, press):
     to(form, "seed")
     press(form, "enter", "ctrl+u", '"5"', "enter", "d")
-    assert form.screens["launch"]._keys() == ["seed"]
+    assert form.screens["launch"].shown_keys() == ["seed"]
     press(form, "d", "slash", '"step size"', "enter")
-    assert form.screens["launch"]._keys() == ["student.learning_rate"]
+    assert form.screens["launch"].shown_keys() == ["student.learning_rate"]
     press(form, "slash", "ctrl+u", "enter")
     to(form, "seed")
     press(form, "backspace")
@@ -79,7 +79,7 @@ async def test_undo_reset_find_and_changed_only(form, press):
     assert form.screens["launch"].form.changes == {"seed": "5"}
 
 
-async def test_starting_tells_engine_and_goes_back_to_the_list(form, press):
+async def test_starting_runs_engine_and_goes_back_to_the_list(form, press):
     press(form, "ctrl+r")
     await form.effects.run_pending()
     assert form.ask.asked[-1] == ["run", "evaluate", "--detach"] and form.screen.name == "runs"
@@ -218,7 +218,7 @@ async def test_what_cannot_be_saved_says_why(form, press):
     assert "not saved: No space left" in form.message[0] and form.screens["launch"].form.changes == {"seed": "5"}
 
 
-async def test_earlier_runs_tell_what_it_would_take(context, ready, world, press, all_built):
+async def test_the_cost_is_estimated_from_earlier_runs(context, ready, world, press, all_built):
     press(ready(context), "a")
     await context.effects.run_pending()
     assert "about 1:01 of work" in plain(draw(context, 120, 40)) and "by 2 earlier runs" in plain(

@@ -71,7 +71,7 @@ def test_all_layers_of_the_gates_stand_below_each_other_on_a_whole_screen(contex
     assert plain(draw(context, 80, 24)).count("gate weights") == 2  # as many as there is room for
 
 
-def test_none_zero_and_small_gradients_are_told_apart(context, ready, maker, press):
+def test_none_zero_and_small_gradients_differ(context, ready, maker, press):
     def report(run, tick):
         run.describe({"lora_a": 10, "lora_b": 10, "gate": 10, "head": 10})
         run.gradients(1, 1.0, [None, 0.0, 0.001, 0.5], 1.0, True)

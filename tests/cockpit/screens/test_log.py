@@ -26,14 +26,25 @@ def test_it_follows_the_end(log, snapshot, size):
     snapshot(f"log-{size[0]}x{size[1]}", plain(draw(log, *size)))
 
 
+def current(log):
+    """The line of the current match."""
+    return next(plain([line]) for line in draw(log, 80, 24) if any(style == "select" for _, style in line))
+
+
 def test_search_goes_up_from_the_end_and_round(log, press):
     press(log, "slash", '"loader"', "enter")
     assert "WARNING: slow loader" in plain(draw(log, 80, 24))
-    press(log, "slash", "ctrl+u", '"step 19"', "enter", "n", "n", "N")
-    assert log.screen._match == 19 or log.screen._lines()[log.screen._match].count("step 19")
+    press(log, "slash", "ctrl+u", '"step 19"', "enter")
+    assert " step 190 " in current(log)
+    press(log, "n", "n", "N")
+    assert " step 191 " in current(log)
+    press(log, "N", "N")
+    assert " step 19 " in current(log)
+    press(log, "N")
+    assert " step 199 " in current(log)
 
 
-def test_what_is_not_there_is_said(log, press):
+def test_what_is_not_there_is_reported(log, press):
     press(log, "slash", '"unicorn"', "enter")
     assert "'unicorn' does not occur" in log.message[0]
 

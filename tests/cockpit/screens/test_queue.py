@@ -86,7 +86,7 @@ def test_a_run_is_paused_and_goes_on(context, ready, line, press, maker):
     assert not QueueOverride.read(maker.root / line["a"]).paused
 
 
-async def test_cancelling_tells_what_ends_with_it_and_asks_engine(context, ready, line, press):
+async def test_cancelling_names_what_ends_with_it_and_runs_engine(context, ready, line, press):
     press(ready(context), "4")
     press(ready(context), "j", "x")
     assert "1 that need it end too" in plain(draw(context, 120, 40))

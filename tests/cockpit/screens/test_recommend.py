@@ -222,7 +222,7 @@ def test_nothing_is_guessed_while_the_search_has_not_caught_up(recommend, press)
     assert [one.title for one in recommend.screen.session.typed] == ["Heat"]
 
 
-def test_the_item_under_the_cursor_is_told_and_goes_into_the_history(recommend, press):
+def test_the_item_under_the_cursor_is_shown_and_goes_into_the_history(recommend, press):
     press(recommend, "l", "j", "j")
     assert "Metropolis" not in run_pending(recommend).splitlines()[-7]
     assert recommend.screen.chosen.item == 11
@@ -289,7 +289,7 @@ def test_a_server_that_died_says_why_and_the_next_question_starts_another(recomm
     assert "the model is broken [/]" in text
 
 
-def test_an_answer_of_another_shape_is_told(recommend, press):
+def test_an_answer_of_another_shape_is_shown(recommend, press):
     async def odd(method, later=None, **more):
         return Reply({"history": 5})
 

@@ -79,7 +79,7 @@ def test_the_cursor_stays_on_its_process_when_the_order_changes(system, press):
     assert screen.users[screen.cursors["users"].line].command == "firefox"
 
 
-def test_a_full_disk_is_told_with_what_helps(system):
+def test_a_full_disk_is_shown_with_what_helps(system):
     assert "full soon: engine rm ID" in plain(draw(system, 120, 40))
 
 
@@ -91,9 +91,9 @@ def test_no_gpu_is_one_line_and_no_error(system):
 def test_a_click_takes_the_line_under_it(system):
     draw(system, 200, 60)
     screen = system.screens["system"]
-    x, y, _ = screen._boxes["users"]
+    x, y, _ = screen.boxes["users"]
     screen.click(x + 5, y + 1)
     assert screen.cursors["users"].line == 1
-    x, y, _ = screen._boxes["disk"]
+    x, y, _ = screen.boxes["disk"]
     screen.click(x + 50, y)
     assert screen.focus == "disk" and screen.cursors["disk"].line == 0

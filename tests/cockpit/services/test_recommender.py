@@ -55,7 +55,7 @@ async def test_a_run_that_cannot_be_served_says_why_to_everybody_who_waits(seven
     await server._reading
 
 
-async def test_a_server_that_is_killed_is_told_of(seven_stages):
+async def test_a_server_that_is_killed_is_shown_of(seven_stages):
     server = RecommenderProcess("evaluate", seven_stages)
     await server.ask("about")
     os.kill(server._process.pid, 9)

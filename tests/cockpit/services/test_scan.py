@@ -28,7 +28,7 @@ def again(scanner):
     return scanner.poll(1.0) | scanner.poll(1.0)
 
 
-def test_every_state_is_told(maker, world):
+def test_every_state_is_shown(maker, world):
     rows = looked(maker.root).rows
     states = {name: rows[run].state for name, run in world.items()}
     assert states == {
@@ -45,7 +45,7 @@ def test_every_state_is_told(maker, world):
     }
 
 
-def test_a_row_holds_what_the_run_said_of_itself(maker, world):
+def test_a_row_holds_what_the_run_reported(maker, world):
     row = looked(maker.root).rows[world["live"]]
     assert (row.step, row.total, row.phase, row.seed, row.experiment) == (120, 400, "training", 1, "demo")
     assert row.metric == "val_recall@10" and row.score == pytest.approx(0.0818, abs=1e-4)
@@ -123,7 +123,7 @@ def test_no_folder_yet_is_an_empty_list_without_trouble(tmp_path):
     assert not scanner.rows and not scanner.trouble
 
 
-def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
+def test_a_file_in_the_place_of_the_folder_is_shown(tmp_path):
     (tmp_path / "runs").write_text("x")
     assert "cannot be read" in looked(tmp_path / "runs").trouble
 

@@ -65,7 +65,7 @@ def test_figures_that_a_gpu_refuses_are_none(tmp_path):
     assert gpu.busy is None and gpu.watts is None and gpu.total == 139e9
 
 
-def test_a_missing_driver_is_said_once_and_not_asked_every_second(tmp_path):
+def test_a_missing_driver_is_reported_once_and_not_asked_every_second(tmp_path):
     nvml = Nvml(broken=True)
     meter = Meter(tmp_path, nvml=nvml)
     assert meter.poll().gpu_note == "no GPU" and meter.poll().gpus == ()

@@ -32,7 +32,7 @@ def test_new_events_arrive_and_half_a_line_waits(tmp_path):
     assert follower.poll(0.05) and follower.data.series["loss"].count == 2 and follower.bad == 0
 
 
-def test_a_file_that_was_replaced_is_told_anew(tmp_path):
+def test_a_file_that_was_replaced_is_shown_anew(tmp_path):
     events = tmp_path / "events.jsonl"
     events.write_text(event(1) + event(2))
     follower = caught_up(RunFollower(tmp_path))

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
+from engine.report.console import make_printable
+from engine.runs.files import require_folder
 
 if TYPE_CHECKING:
     from cockpit.settings import Settings
@@ -38,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The whole program; returns the exit status."""
+    make_printable()
     options = parser().parse_args(arguments)
     if options.version:
         from importlib.metadata import version
@@ -61,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(key_table(chosen.keys, str(file)))
             return 0
         root = (options.runs or Path(os.environ.get("ENGINE_RUNS") or "runs")).absolute()
+        require_folder(root)
         if options.print:
             from cockpit.printing import screen_text
 

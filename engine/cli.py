@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import UserError
+from engine.report.console import make_printable
+from engine.runs.files import require_folder
 from engine.runs.text import clean_lines
 from engine.stages import STAGES
 
@@ -128,7 +130,9 @@ def parser() -> argparse.ArgumentParser:
     summary = "recommendations of baseline, teacher and student side by side"
     details = "With --file, --csv or --vectors only the best student is used."
     recommend = command("recommend", "recommend:recommend", RUN, summary, details)
-    recommend.add_argument("--history", nargs="+", metavar="TITLE", help="titles or raw ids, oldest first")
+    recommend.add_argument(
+        "--history", nargs="+", action="extend", metavar="TITLE", help="titles or raw ids, oldest first"
+    )
     recommend.add_argument("--user", metavar="ID", help="raw id of a held-out user; the true next item is marked")
     recommend.add_argument("--no-live", action="store_true", help="show only stored teacher rankings; load no teacher")
     recommend.add_argument("--file", type=Path, metavar="FILE", help="CSV of rows user,item (titles or raw ids)")
@@ -159,7 +163,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The whole program; returns the exit status."""
+    make_printable()
     top = parser()
+    if any("\0" in argument for argument in arguments or ()):  # no shell can pass one, a program can
+        top.error("an argument holds a NUL character")
     options, rest = top.parse_known_args(arguments)
     unknown = [argument for argument in rest if argument.startswith("-")]
     if unknown:
@@ -170,6 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.runs = Path(os.environ.get("ENGINE_RUNS") or "runs")
     module, _, name = options.function.partition(":")
     try:
+        if "runs" in options:
+            require_folder(options.runs)
         status: int = getattr(importlib.import_module(f"engine.commands.{module}"), name)(options)
     except UserError as error:
         print(clean_lines(f"error: {error}"), file=sys.stderr)  # it may quote a file

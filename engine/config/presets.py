@@ -59,7 +59,7 @@ def save(name: str, words: Sequence[str], taken: Sequence[str]) -> Path:
     except OSError as error:
         with suppress(OSError):  # it is not there, or its folder is none
             scratch.unlink()
-        raise refused(error, path) from error
+        raise refused(error, path, "choose another name") from error
     return path
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from engine import config as configuration
 from engine.config import Config
 from engine.config.settings.launcher import LauncherSettings
+from engine.errors import UserError
 from engine.experiments import provenance
 from engine.experiments.plan import NEW, RESUME, Step, inputs_of, plan, section
 from engine.jobs.starter import launch
@@ -27,7 +28,7 @@ class Request:
 def start(request: Request, config: Config, store: Store) -> list[Step]:
     """Plan under the store's lock, start whatever has to run, and return the steps with their run ids."""
     with store.planning():
-        steps = plan(request.target, config, store, request.again)
+        steps = plan(request.target, config, store, request.again, starting=True)
         made: list[Step] = []
         created: dict[str, RunInfo] = {}
         for step in steps:
@@ -36,11 +37,18 @@ def start(request: Request, config: Config, store: Store) -> list[Step]:
                 created[info.id] = info
                 step = replace(step, run=info.id)
             made.append(step)
-        for step in made:
-            if step.action == NEW:
-                launch(store.root / step.run, info=created[step.run])
-            elif step.action == RESUME:
-                store.resume(store.entry(store.root / step.run))
+        for index, step in enumerate(made):
+            try:
+                if step.action == NEW:
+                    launch(store.root / step.run, info=created[step.run])
+                elif step.action == RESUME:
+                    store.resume(store.entry(store.root / step.run))
+            except BaseException as error:
+                reason = error.cause if isinstance(error, UserError) else "its start was interrupted"
+                for left in made[index:]:
+                    if left.action == NEW:
+                        store.refuse(store.root / left.run, reason)
+                raise
     return made
 
 

@@ -17,7 +17,7 @@ from engine.config import Config, tree_at
 from engine.config.renamed import FIRST_NAMES, translated
 from engine.errors import RunError
 from engine.experiments.digests import digests
-from engine.jobs.state import State
+from engine.jobs.state import State, Status
 from engine.jobs.store import Entry, Store
 from engine.runs.schema import CONFIG
 from engine.stages import STAGES, Stage
@@ -107,14 +107,18 @@ def section(config: Config, stage: str) -> dict[str, Any]:
     return asdict(getattr(config, stage))
 
 
-def plan(target: str, config: Config, store: Store, again: bool = False) -> list[Step]:
+def plan(target: str, config: Config, store: Store, again: bool = False, starting: bool = False) -> list[Step]:
     """The steps that give the target, makers first; only what is needed beyond finished runs.
 
-    ``again`` makes the target anew from whatever is there already.
+    ``again`` makes the target anew from whatever is there already. ``starting``: the lock of planning is held, so a run
+    that no supervisor has taken up was left by a starter that is gone, and is started now.
     """
     order = pipeline(target, config)
     prints = fingerprints(order, config, store.root)
     entries = store.scan()
+    if starting:
+        gone = Status(State.LOST, "planned, but never started")
+        entries = [replace(entry, status=gone) if entry.status.unstarted else entry for entry in entries]
     info = {entry.id: entry.info for entry in entries}
     steps: dict[str, Step] = {}
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from engine.errors import RunError
-from engine.runs.files import refused
+from engine.runs.files import refused, unreadable
 
 RECORD = b'{"op_code":'  # how Optuna begins every line
 
@@ -25,7 +25,7 @@ def repair(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise refused(error, path) from error
+        raise unreadable(error, path) from error
     lines = data.splitlines(keepends=True)
     bad = next((index for index, line in enumerate(lines) if not _is_record(line)), None)
     if bad is None:

@@ -41,19 +41,10 @@ def launch(
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "engine.jobs.supervisor", str(folder), f"--ready={writer}", f"--grace={grace}"]
     try:
-        with (folder / schema.CONSOLE).open("ab") as console:
-            helper = subprocess.Popen(
-                [*command, "--", *(argv or [])],
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                pass_fds=[writer],
-                start_new_session=True,
-                env=stage_environment(os.environ if environment is None else environment),
-            )
-    except OSError as error:
+        helper = _helper([*command, "--", *(argv or [])], folder, writer, environment)
+    except RunError:
         os.close(reader)
-        raise refused(error, folder / schema.CONSOLE) from error
+        raise
     finally:
         os.close(writer)
     helper.wait()  # it forks and exits at once, so the supervisor is no child of this process
@@ -67,6 +58,32 @@ def launch(
         )
     if answer:
         raise RunError(answer["cause"], location=answer["location"], remedy=answer["remedy"])
+
+
+def _helper(
+    command: Sequence[str], folder: Path, writer: int, environment: Mapping[str, str] | None
+) -> subprocess.Popen[bytes]:
+    try:
+        console = (folder / schema.CONSOLE).open("ab")
+    except OSError as error:
+        raise refused(error, folder / schema.CONSOLE) from error
+    with console:
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                pass_fds=[writer],
+                start_new_session=True,
+                env=stage_environment(os.environ if environment is None else environment),
+            )
+        except OSError as error:  # of the system, not of the disk
+            raise RunError(
+                f"no process can be started for it: {error.strerror}",
+                location=str(folder),
+                remedy="End other processes, or raise the limits of this machine (ulimit -a), then try again.",
+            ) from error
 
 
 def _submit(folder: Path, info: RunInfo, argv: Sequence[str], environment: Mapping[str, str], grace: float) -> None:

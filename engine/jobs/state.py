@@ -17,6 +17,7 @@ UNSTARTED = 10.0  # seconds in which a supervisor has to take up a planned run
 SILENT = 30.0  # seconds without a heartbeat after which a living run is stalled
 SILENT_ELSEWHERE = 120.0  # the same on another machine, whose clock and file cache may lag behind
 STOPPED = 143  # exit status of a stage that was asked to stop and wrote its checkpoint
+STARTING = "is being started"
 WAITING, QUEUED, RUNNING = "waiting", "queued", "running"  # phases in process.json
 
 
@@ -46,6 +47,11 @@ class Status:
     state: State
     reason: str = ""
 
+    @property
+    def unstarted(self) -> bool:
+        """Whether it was created a moment ago and no supervisor has taken it up yet."""
+        return self.state is State.WAITING and self.reason == STARTING
+
 
 def status(folder: Path, info: RunInfo, now: float | None = None) -> Status:
     """The status of the run at ``folder``. ``now``: unix seconds."""
@@ -62,7 +68,7 @@ def _examine(folder: Path, info: RunInfo, now: float) -> Status:
     job = None if info.sbatch is None else SlurmJob.read(folder)
     if process is None and summary is None and job is None:
         if now - info.created < UNSTARTED:
-            return Status(State.WAITING, "is being started")
+            return Status(State.WAITING, STARTING)
         return Status(State.LOST, "planned, but never started")
     attempt = max(process.attempt if process else 0, summary.attempt if summary else 0)
     if job and job.attempt > attempt:

@@ -9,7 +9,7 @@ import secrets
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from engine.jobs.slurm import SlurmJob
 from engine.jobs.starter import launch
 from engine.jobs.state import QUEUED, WAITING, State, Status, status
 from engine.runs import schema
-from engine.runs.files import discard, hold, make_folder, refused
+from engine.runs.files import discard, hold, make_folder, refused, unreadable
 from engine.runs.identity import Identity
 from engine.runs.schema import Exit, Meta, Process, RunInfo, Summary
 
@@ -90,6 +90,8 @@ class Store:
                 return [Path(item.path) for item in found if not item.name.startswith(".") and item.is_dir()]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise unreadable(error, self.root) from error
 
     def _infos(self) -> Iterator[tuple[Path, RunInfo]]:
         self.unreadable = {}
@@ -188,7 +190,7 @@ class Store:
     ) -> None:
         """Begin another attempt of a run that did not end DONE, in the same folder."""
         now = status(entry.folder, entry.info)
-        if now.state.living:
+        if now.state.living and not now.unstarted:
             raise schema.occupied(entry.folder)
         if now.state is State.DONE:
             raise RunError(
@@ -197,6 +199,19 @@ class Store:
                 remedy=f"For another run with the same settings: engine run {entry.info.stage} --again",
             )
         launch(entry.folder, argv, environment)
+
+    def refuse(self, folder: Path, reason: str) -> None:
+        """Record that the run at ``folder`` could not be started, unless a supervisor has it after all."""
+        with suppress(RunError, OSError):  # on a full disk it counts as lost a little later
+            lock = hold(folder / schema.LOCK)
+            if lock is None:
+                return
+            try:
+                if status(folder, RunInfo.read(folder)).unstarted:
+                    ending.reserve(folder)
+                    ending.record(folder, Exit(1, None, None, "supervisor", reason, 0.0, 0, False, time.time()))
+            finally:
+                os.close(lock)
 
     def users_of(self, entry: Entry) -> list[str]:
         """Ids of the runs that open this one's artifacts."""

@@ -113,7 +113,7 @@ def write_csv(path: Path, rows: Iterator[dict[str, str | int | float]]) -> int:
         with path.open("w", encoding="utf-8", newline="") as file:
             return write_rows(file, COLUMNS, (list(row.values()) for row in rows), digits=7)
     except OSError as error:
-        raise refused(error, path) from error
+        raise refused(error, path, "choose another file") from error
 
 
 def write_vectors(path: Path, recommender: Recommender, histories: Histories, device: str = "cpu") -> None:
@@ -140,7 +140,7 @@ def write_vectors(path: Path, recommender: Recommender, histories: Histories, de
             path.with_suffix(f".items{path.suffix}"),
         )
     except OSError as error:
-        raise refused(error, path) from error
+        raise refused(error, path, "choose another file") from error
 
 
 def _column(matrix: torch.Tensor) -> pa.Array:

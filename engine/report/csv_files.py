@@ -3,6 +3,7 @@
 import csv
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
@@ -37,6 +38,8 @@ def write_rows(
 def write(path: Path, fill: Callable[[IO[str]], int], example: str) -> None:
     """Have ``fill`` write its rows and return their number. UserError where the file cannot be written."""
     if str(path) == "-":
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # the same bytes as in a file
         fill(sys.stdout)
         return
     try:

@@ -21,32 +21,60 @@ from engine.runs.text import clean_values
 
 SCRATCH = ".scratch"  # folder of half-written files, beside the finished ones
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-REFUSED = (*FULL, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+OTHER_FOLDER = "choose another folder with --runs DIR"
 NO_ROOM = 1 << 20  # bytes; with less than this left, any exception of a library counts as a full disk
 
 
 def free_bytes(path: Path) -> int:
     """Free space where ``path`` is or would be."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free
+    return shutil.disk_usage(_nearest(path)).free
 
 
-def refused(error: BaseException, path: Path) -> RunError:
-    """The error of a disk, quota or permission that does not allow ``path`` to be written."""
+def refused(error: BaseException, path: Path, other: str = OTHER_FOLDER) -> RunError:
+    """The error of a disk, quota or permission that does not allow ``path`` to be written.
+
+    ``other`` is what can be chosen instead of a file outside of the runs.
+    """
     number = error.errno if isinstance(error, OSError) else errno.ENOSPC
-    what = os.strerror(number or errno.EIO)
-    free = free_bytes(path) / 2**20
+    what = _cause(error) if isinstance(error, OSError) else f"{os.strerror(errno.ENOSPC)} ({error})"
+    resume = ", then go on with: engine resume ID" if other == OTHER_FOLDER else ""
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        remedy = f"Make {path.parent} writable, or choose another folder with --runs DIR."
+        remedy = f"Make {path.parent} writable, or {other}."
     elif number == errno.EFBIG:
-        remedy = "The size of a file is limited here: raise the limit (ulimit -f), then go on with: engine resume ID"
+        remedy = f"The size of a file is limited here: raise the limit (ulimit -f){resume}"
+    elif number in FULL:
+        free = "" if number == errno.EDQUOT else f"{path.parent} has {free_bytes(path) / 2**20:,.1f} MiB free. "
+        remedy = f"{free}Make room (engine rm ID){resume}; or {other}."
     else:
-        remedy = (
-            f"{path.parent} has {free:,.1f} MiB free. Make room (engine rm ID), then go on with: engine resume ID; "
-            "or choose another folder with --runs DIR."
-        )
+        remedy = f"{other[0].upper()}{other[1:]}."
     return RunError(f"cannot be written: {what}", location=str(path), remedy=remedy)
+
+
+def unreadable(error: OSError, path: Path) -> RunError:
+    """The error of a file or folder that is there and cannot be read."""
+    return RunError(
+        f"cannot be read: {_cause(error)}", location=str(path), remedy="Choose another folder with --runs DIR."
+    )
+
+
+def require_folder(path: Path) -> None:
+    """RunError where ``path`` is, or lies below, something that is no folder; one that does not exist is fine."""
+    nearest = _nearest(path)
+    if not nearest.is_dir():
+        raise RunError(
+            "is a file, not a folder", location=str(nearest), remedy="Choose another folder with --runs DIR."
+        )
+
+
+def _nearest(path: Path) -> Path:
+    """``path``, or the nearest of its parents that exists."""
+    while not os.path.exists(path) and path != path.parent:  # unlike Path.exists it raises nothing
+        path = path.parent
+    return path
+
+
+def _cause(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
 
 
 def make_folder(path: Path) -> Path:

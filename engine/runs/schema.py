@@ -124,7 +124,7 @@ class Process(Record):
 
 @dataclass(frozen=True)
 class Exit(Record):
-    """How an attempt ended. ``by``: self, user, inputs (one was not DONE) or supervisor."""
+    """How an attempt ended. ``by``: self, user, inputs (one was not DONE) or supervisor (it did not start)."""
 
     FILE = EXIT
 

@@ -49,3 +49,10 @@ def test_an_unknown_option_is_refused():
     with pytest.raises(SystemExit) as error:
         main(["--rnus", "x"])
     assert error.value.code == 2
+
+
+@pytest.mark.parametrize("words", [[], ["--print", "runs"]], ids=" ".join)
+def test_a_file_is_no_folder_of_runs(words, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main([*words, "--runs", str(tmp_path / "file")]) == 2
+    assert "is a file, not a folder" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli import main
+from engine.cli import main, parser
 from engine.jobs.store import Store
 
 
@@ -116,3 +116,44 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
         f"'{sys.executable}' -m engine config | head -1", shell=True, capture_output=True, text=True, timeout=60
     )
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("below", ["", "below"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["run", "data"], ["run", "--plan"], ["sweep", "--plan", "student.dropout=0.1,0.2"], ["runs"], ["queue"]),
+        *(["tune", "student.dropout=0.1..0.5"], ["results"], ["compare", "a", "b"], ["doctor"], ["show", "last"]),
+        *(["logs", "last"], ["stop", "last"], ["resume", "last"], ["rm", "last"], ["recommend", "last"]),
+        *(["serve-local", "last"], ["export", "last", "--to", "x"]),
+    ],
+    ids=" ".join,
+)
+def test_a_file_is_no_folder_of_runs(
+    words: list[str], below: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main([*words, "--runs", str(tmp_path / "file" / below)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path / 'file'}: is a file, not a folder\nChoose another folder with --runs DIR.\n"
+    )
+
+
+def test_a_folder_of_runs_that_cannot_be_read_is_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", "--runs", str(tmp_path / ("x" * 300))]) == 2
+    assert "cannot be read: File name too long" in capsys.readouterr().err
+
+
+def test_histories_that_are_given_twice_are_one(tmp_path: Path) -> None:
+    words = ["recommend", "last", "--history", "A", "B", "--count", "3", "--history", "C"]
+    assert parser().parse_args(words).history == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize("words", [["runs", "--runs", "\0"], ["results", "--csv", "a\0"], ["show", "\0"]], ids=repr)
+def test_an_argument_with_a_nul_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "NUL" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.errors import RunError
 from engine.runs import files
-from engine.runs.files import Replacing, hold, read_json, refused, to_line, write_json
+from engine.runs.files import Replacing, hold, read_json, refused, require_folder, to_line, write_json
 
 
 def test_a_record_comes_back(tmp_path: Path) -> None:
@@ -129,6 +129,34 @@ def test_each_refusal_names_its_own_remedy(tmp_path: Path) -> None:
     assert "ulimit -f" in refused(OSError(errno.EFBIG, ""), path).remedy
     assert "writable" in refused(OSError(errno.EROFS, ""), path).remedy
     assert "MiB free" in refused(OSError(errno.ENOSPC, ""), path).remedy
+    assert "engine resume" not in refused(OSError(errno.ENOSPC, ""), path, "choose another file").remedy
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EIO, errno.EMFILE])
+def test_no_error_but_a_full_disk_speaks_of_room(tmp_path: Path, number: int) -> None:
+    error = refused(OSError(number, ""), tmp_path / "x")
+    assert os.strerror(number) in error.cause
+    assert "room" not in error.remedy
+    assert "MiB" not in error.remedy
+
+
+def test_an_error_without_a_number_keeps_its_own_words(tmp_path: Path) -> None:
+    assert refused(OSError("the stream was closed"), tmp_path / "x").cause == "cannot be written: the stream was closed"
+
+
+def test_a_path_that_cannot_exist_is_refused_and_not_looked_for(tmp_path: Path) -> None:
+    assert "too long" in refused(OSError(errno.ENAMETOOLONG, ""), tmp_path / ("x" * 300)).cause
+    require_folder(tmp_path / ("x" * 300))  # the error comes with the first access
+
+
+def test_a_file_or_what_lies_below_one_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below" / "it"):
+        with pytest.raises(RunError, match="is a file, not a folder") as caught:
+            require_folder(path)
+        assert caught.value.location == str(tmp_path / "file")
+    require_folder(tmp_path)
+    require_folder(tmp_path / "not" / "there")
 
 
 def test_a_lock_is_held_by_one_until_its_last_copy_is_closed(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from engine.data.titles import description, shown
 def items_table(raw: pa.Array, seen: NDArray[np.int64], catalogue: Catalogue | None) -> pa.Table:
     """One row per item id 1..n: id, raw id, title, text, times seen in training.
 
-    raw [n] in order of the ids, seen [n + 1]. Of several catalogue entries of an item the first counts.
+    raw [n] in order of the ids, seen [n + 1]. Of an item's entries the first that is not empty counts.
     """
     titles, texts = _looked_up(raw, catalogue)
     names = [shown(title, name) for title, name in zip(titles, raw.to_pylist(), strict=True)]
@@ -62,8 +62,11 @@ def _looked_up(raw: pa.Array, catalogue: Catalogue | None) -> tuple[list[str], l
     """Title and text of every raw id, '' where there is none."""
     if catalogue is None:
         return [""] * len(raw), [""] * len(raw)
-    index = pc.index_in(raw, value_set=catalogue.raw)
-    return (
-        pc.fill_null(catalogue.title.take(index), "").to_pylist(),
-        pc.fill_null(catalogue.text.take(index), "").to_pylist(),
-    )
+
+    def first(column: pa.Array) -> list[str]:
+        filled = pc.not_equal(pc.utf8_trim_whitespace(column), "")
+        index = pc.index_in(raw, value_set=catalogue.raw.filter(filled))
+        found: list[str] = pc.fill_null(column.filter(filled).take(index), "").to_pylist()
+        return found
+
+    return first(catalogue.title), first(catalogue.text)

@@ -4,7 +4,7 @@ Letters: E events, U users, N items, C catalogue entries. Codes are positions in
 ids are given when it is known which items stay (``engine.data.prepare``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from engine.data import raw_ids
+
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Titles and texts, one entry per item, in any order."""
+    """Titles and texts by item, in any order; of several entries of an item the first that is not empty counts."""
 
     raw: pa.Array  # [C] raw item ids, text
     title: pa.Array  # [C] text, as it stands in the file
@@ -47,8 +49,14 @@ def coded(
     rating: NDArray[np.float32] | None,
     catalogue: Catalogue | None,
 ) -> Interactions:
-    """Interactions of coded columns (codes [E], raw ids of the codes); a complete catalogue's items get codes, too."""
+    """Interactions of coded columns (codes [E], raw ids of the codes); a complete catalogue's items get codes, too.
+
+    An id that is written in several ways is one id, in the catalogue as well.
+    """
+    user, item = raw_ids.merged(*user), raw_ids.merged(*item)
     items = item[1]
+    if catalogue is not None:
+        catalogue = replace(catalogue, raw=raw_ids.normalised(catalogue.raw))
     if catalogue is not None and catalogue.complete:
         unseen = pc.invert(pc.is_in(catalogue.raw, value_set=items))
         items = pa.concat_arrays([items, catalogue.raw.filter(unseen)])

@@ -14,6 +14,7 @@ from engine.data.interactions import Interactions
 from engine.data.repeated_targets import PROFILED, repeated
 from engine.data.sequences import Rows
 from engine.data.splits import Events, Split
+from engine.data.untitled import untitled
 
 ORDER_BY_TIME = "time, ties by position in the file"
 ORDER_OF_FILE = "position in the file"
@@ -63,7 +64,7 @@ def profile(
         "dropped": {reason: count for reason, count in dropped.items() if count},
         "titles": {
             "given": titled,
-            "missing": sum(title == f"item {raw}" for title, raw in zip(*_columns(items, "title", "raw"), strict=True)),
+            "missing": untitled(*_columns(items, "raw", "title")),
             "shared": repeated_titles(items),
         },
         "cold_items": int((items["seen"].to_numpy() == 0).sum()),

@@ -97,7 +97,7 @@ def find(settings: DataSettings, root: Path) -> Sources:
     raise DataError(
         "the file names match no layout",
         location=str(root),
-        remedy=f"There is: {_listed(root)}. Set data.format to one of {', '.join(LAYOUTS)}.",
+        remedy=f"There is: {listed(root)}. Set data.format to one of {', '.join(LAYOUTS)}.",
     )
 
 
@@ -122,7 +122,7 @@ def _all_parts(settings: DataSettings, root: Path, format: str) -> Sources:
             raise Missing(
                 f"format {format} needs {' or '.join(names)} (also as .gz or in a .zip) for its {role}",
                 location=str(root),
-                remedy=f"There is: {_listed(root)}.{_hint(root, names)}",
+                remedy=f"There is: {listed(root)}.{_hint(root, names)}",
             )
     return Sources(format, parts)
 
@@ -185,7 +185,7 @@ def _several(names: list[str], location: str) -> DataError:
     )
 
 
-def _listed(root: Path) -> str:
+def listed(root: Path) -> str:
     """What is there, for a message."""
     if root.is_file():
         names = _members(root) if root.suffix == ".zip" else [root.name]

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
 from engine.config import Config
-from engine.data import demo, ties
+from engine.data import demo, raw_ids, ties, untitled
 from engine.data.download import fetched
+from engine.data.interactions import Interactions
 from engine.data.layouts import LAYOUTS
 from engine.data.prepare import Prepared, prepare
 from engine.data.readers import read
@@ -48,17 +49,28 @@ def run(config: Config, run: Run) -> None:
         interactions = read(settings, sources)
         names = {role: part.name for role, part in sources.parts.items()}
         source = {"format": sources.format, "version": LAYOUTS[sources.format].version, "files": names}
+        _warn_of_ids(interactions, run)
     prepared = prepare(settings, interactions, oracle, lambda phase: report(0, 1, phase, "sets"))
     report(0, 1, "writing", "sets")
     _save(prepared, source, run)
     noted = ("name", "users", "items", "interactions", "rows", "split", "order", "targets_hash", "dropped")
-    run.note(**{key: prepared.profile[key] for key in noted})
+    share = prepared.profile["titles"]["missing"] / len(prepared.items)
+    run.note(**{key: prepared.profile[key] for key in noted}, untitled_share=round(share, 4))
+    if settings.world is None and (text := untitled.warning(settings, root, sources, interactions, prepared.items)):
+        run.log("warning", text)
     tied = ties.remark(prepared.profile)
     if tied:
         run.log("warning", f"{tied}; give finer times, or shuffle what is sorted by item")
     for line in examples(prepared):
         run.log("info", line)
     report(1, 1, "done", "sets")
+
+
+def _warn_of_ids(interactions: Interactions, run: Run) -> None:
+    for what, raw in (("users", interactions.users), ("items", interactions.items)):
+        if padded := raw_ids.padded(raw):
+            text = f"{len(padded)} {what} differ from others only in leading zeros, for example '{padded[0]}'"
+            run.log("warning", f"{text}: they are kept apart. Write every id in one way if they are the same")
 
 
 def examples(prepared: Prepared) -> list[str]:

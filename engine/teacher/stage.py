@@ -1,27 +1,33 @@
 """The ``teacher`` stage: trains experts, gate, projector and head around a frozen language model."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from engine.config import Config
 from engine.config.settings.teacher import TeacherSettings
+from engine.data.catalogue import column, titles
 from engine.data.sequences import Rows, Sequences
+from engine.data.untitled import untitled
 from engine.errors import DataError, UserError
 from engine.runs import read_only
 from engine.runs.run import Run
-from engine.stages import ADAPTER, SEQUENCES, VALIDATION
+from engine.stages import ADAPTER, ITEMS, SEQUENCES, VALIDATION
 from engine.teacher.build import build
 from engine.teacher.module import TeacherModule
 from engine.teacher.objectives import generate, rank
 from engine.training import fit, memory
 from engine.training.schedule import warmup_cosine
 
+MOST_UNTITLED = 0.5  # share of items without a title
+
 
 def run(config: Config, run: Run) -> None:
     """Train to the best evaluation, then write the adapter."""
     settings = config.teacher
+    _refuse_untitled(settings, run.input(ITEMS))
     setup = build(settings, run, fit.device(config.trainer))
     sequences, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
     if len(rows) == 0 or not (np.diff(sequences.offsets) > 1).any():
@@ -64,6 +70,19 @@ def run(config: Config, run: Run) -> None:
     setup.teacher.eval()
     with run.output(ADAPTER) as path:
         setup.teacher.save(path, {"settings": asdict(settings)})
+
+
+def _refuse_untitled(settings: TeacherSettings, items: Path) -> None:
+    """A language model learns nothing from prompts of ids."""
+    raw, names = column(items, "raw"), titles(items)[1:]
+    count = untitled(raw, names)
+    if count > MOST_UNTITLED * len(raw) and not settings.without_titles:
+        raise DataError(
+            f"{count:,} of {len(raw):,} items have no title: the teacher would read ids instead",
+            location=str(items),
+            remedy="Name the file with titles, data.catalogue=FILE, or their column, data.columns.title=COLUMN; "
+            "to train without titles set teacher.without_titles=true.",
+        )
 
 
 def _too_large(settings: TeacherSettings) -> UserError:

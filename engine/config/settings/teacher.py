@@ -86,6 +86,7 @@ class TeacherSettings:
     slots: bool = setting("item vectors stand in the prompt's slots; false: a text-only teacher")
     history: int = setting("latest items before the first one asked for that a prompt shows", low=1)
     context: int = setting("tokens of a prompt at most; older items give way", low=16)
+    without_titles: bool = setting("train although more than half of the items have no title but their id")
     title_tokens: int = setting("tokens of a title at most", low=1)
     projector: str = setting(
         "slot vectors start at the slot token's embedding, or at random", choices=("slot", "random")

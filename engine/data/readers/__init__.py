@@ -47,7 +47,7 @@ def _read(settings: DataSettings, sources: Sources, encodings: tuple[str, ...]) 
         case "llara":
             return llara.read(sources, encodings)
         case "recbole":
-            return recbole.read(sources, settings.columns, encodings)
+            return recbole.read(sources, settings.columns, encodings, settings.min_rating is not None)
         case "table":
             if settings.columns is None:
                 raise DataError(
@@ -56,5 +56,5 @@ def _read(settings: DataSettings, sources: Sources, encodings: tuple[str, ...]) 
                     remedy="Set data=table data.columns.user=... data.columns.item=...",
                 )
             dialect = Dialect(settings.separator or "", quoted=settings.quoted, encoding=encodings[0])
-            return table.read(sources, settings.columns, dialect)
+            return table.read(sources, settings.columns, dialect, settings.min_rating is not None)
     return amazon.read(sources)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
+from engine.data.raw_ids import missing
 from engine.data.readers import json_lines
 from engine.data.readers.delimited import TIME_REMEDY, codes, numbers, time_problem, times
 from engine.data.sources import Source, Sources
@@ -30,21 +32,26 @@ def read(sources: Sources) -> Interactions:
     problem = time_problem(times(time))
     if problem:
         raise DataError(problem[1], location=f"{source}, event {problem[0] + 1}", remedy=TIME_REMEDY)
-    items = codes(item)
+    users, items = codes(user), codes(item)
+    for name, (code, raw) in ((fields[0], users), (fields[1], items)):
+        bad = np.asarray(missing(raw), dtype=bool)
+        if bad.any():
+            raise json_lines.lacking(source, name, int(np.argmax(bad[code])))
     catalogue = None
     if CATALOGUE in sources.parts:
         known = set(items[1].to_pylist())
         catalogue = _catalogue(sources.parts[CATALOGUE], fields[1], known, loose)
-    return coded(codes(user), items, times(time), numbers(rating), catalogue)
+    return coded(users, items, times(time), numbers(rating), catalogue)
 
 
 def _catalogue(source: Source, key: str, known: set[str], loose: bool) -> Catalogue:
-    """Titles and texts of the ``known`` items; the first entry of an item counts."""
+    """Titles and texts of the ``known`` items; the first entry of an item that is not empty counts."""
     entries: dict[str, tuple[str, str]] = {}
     for _, entry in json_lines.objects(source, loose):
         raw = entry.get(key) or entry.get("asin")
-        if raw in known and raw not in entries:
-            entries[raw] = (_text(entry.get("title")), _about(entry))
+        if isinstance(raw, str) and raw in known:
+            title, text = entries.get(raw, ("", ""))
+            entries[raw] = (title or _text(entry.get("title")).strip(), text or _about(entry))
     return Catalogue(
         raw=pa.array(list(entries), pa.string()),
         title=pa.array([title for title, _ in entries.values()], pa.string()),

@@ -18,13 +18,14 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from numpy.typing import NDArray
 
+from engine.data.raw_ids import MISSING, missing
 from engine.data.readers.opened import binary, broken_line, empty_file, no_column, not_decodable
 from engine.data.readers.quoting import quoted_breaks
 from engine.data.sources import Source
 from engine.errors import DataError
 from engine.runs.text import clean
 
-ID, NUMBER, TIME, TEXT = "id", "number", "time", "text"
+ID, NUMBER, GAPPY, TIME, TEXT = "id", "number", "number or nothing", "time", "text"
 BLOCK = 1 << 24  # bytes that pyarrow parses at a time
 UNIX_DIGITS = 9  # of a time in seconds since March 1973
 TIME_REMEDY = (
@@ -34,8 +35,20 @@ TIME_REMEDY = (
 _UNITS = np.array([1e11, 1e14, 1e17, 1e19])
 csv.field_size_limit(sys.maxsize)  # a long field is no fault
 _CODES = pa.dictionary(pa.int32(), pa.string())
+_DATES = {
+    "a date": (pa.timestamp("us"), pa.timestamp("ns")),
+    "a date with a zone": (pa.timestamp("us", "UTC"), pa.timestamp("ns", "UTC")),
+}
 # A time is a whole number, else a number, else a date: the first of these that the whole column is.
-_TYPES = {ID: (_CODES,), NUMBER: (pa.float32(),), TEXT: (_CODES,), TIME: (pa.int64(), pa.float64(), pa.timestamp("us"))}
+TYPES = {
+    ID: (_CODES,),
+    NUMBER: (pa.float32(),),
+    GAPPY: (pa.float32(),),
+    TEXT: (_CODES,),
+    TIME: (pa.int64(), pa.float64(), *_DATES["a date"], *_DATES["a date with a zone"]),
+}
+_EMPTY = frozenset(pyarrow.csv.ConvertOptions().null_values)  # spellings of a number that is not there
+_NO_ID = frozenset(MISSING.to_pylist())
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class Dialect:
 
 
 def table(source: Source, dialect: Dialect, kinds: Mapping[str, str]) -> pa.Table:
-    """The columns in ``kinds`` (name -> ID, NUMBER, TIME or TEXT).
+    """The columns in ``kinds`` (name -> ID, NUMBER, GAPPY, TIME or TEXT).
 
     Raises DataError with the line of the first value that is not of its kind, or of a quote that is not sound.
     """
@@ -59,12 +72,12 @@ def table(source: Source, dialect: Dialect, kinds: Mapping[str, str]) -> pa.Tabl
             f"{source}:{line}: the first of {breaks:,} line breaks inside quotes. If a quote is there by mistake, the "
             "lines after it are lost: set data.quoted=false"
         )
-    for time in _TYPES[TIME]:
-        types = {name: time if kind == TIME else _TYPES[kind][0] for name, kind in kinds.items()}
+    for time in TYPES[TIME]:
+        types = {name: time if kind == TIME else TYPES[kind][0] for name, kind in kinds.items()}
         try:
             result = _read(source, dialect, types, breaks > 0)
         except pa.ArrowInvalid as error:
-            if "CSV conversion error" in str(error) and time is not _TYPES[TIME][-1] and TIME in kinds.values():
+            if "CSV conversion error" in str(error) and time is not TYPES[TIME][-1] and TIME in kinds.values():
                 continue
             raise _explained(source, dialect, kinds, str(error)) from error
         except pa.ArrowKeyError as error:
@@ -88,14 +101,14 @@ def codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
 
 
 def numbers(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    """A NUMBER column [E]."""
+    """A NUMBER or GAPPY column [E]; NaN where there is nothing."""
     return np.asarray(column.to_numpy(), dtype=np.float32)
 
 
 def times(column: pa.ChunkedArray) -> NDArray[np.int64] | NDArray[np.float64]:
     """A TIME column [E]; floats that are whole numbers, and dates, as int64."""
     if pa.types.is_temporal(column.type):
-        column = column.cast(pa.timestamp("us")).cast(pa.int64())
+        column = column.cast(pa.timestamp("us"), safe=not str(column.type).startswith("timestamp[ns")).cast(pa.int64())
     values = column.to_numpy()
     if values.dtype.kind == "f":
         whole = bool(np.all(np.abs(values) < 2**53)) and bool(np.all(values == np.floor(values)))
@@ -138,7 +151,9 @@ def _refuse_gaps(source: Source, dialect: Dialect, kinds: Mapping[str, str], rea
     for name, kind in kinds.items():
         column = read[name]
         if kind == ID:
-            bad = any(pc.any(pc.equal(chunk.dictionary, "")).as_py() for chunk in column.chunks)
+            bad = any(pc.any(missing(chunk.dictionary)).as_py() for chunk in column.chunks)
+        elif kind == GAPPY:
+            bad = pc.any(pc.is_inf(column)).as_py()
         else:
             infinite = pa.types.is_floating(column.type) and not pc.all(pc.is_finite(column)).as_py()
             bad = kind != TEXT and (column.null_count > 0 or infinite)
@@ -184,11 +199,12 @@ def _explained(source: Source, dialect: Dialect, kinds: Mapping[str, str], reaso
     names = list(dialect.names)
     if not names:
         _, names = next(rows)
-        missing = [name for name in kinds if name not in names]
-        if missing:
-            return no_column(missing[0], names, f"{source}:1", ", or set data.separator")
+        absent = [name for name in kinds if name not in names]
+        if absent:
+            return no_column(absent[0], names, f"{source}:1", ", or set data.separator")
+    forms: dict[str, str] = {}
     for number, row in rows:
-        problem = _problem(row, names, kinds, dialect.separator)
+        problem = _problem(row, names, kinds, dialect.separator, forms)
         if problem:
             return broken_line(source, number, problem)
     return DataError(
@@ -221,17 +237,27 @@ def _rows(decoded: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
         line = reader.line_num + 1
 
 
-def _problem(row: Sequence[str], names: Sequence[str], kinds: Mapping[str, str], separator: str) -> str:
+def _problem(
+    row: Sequence[str], names: Sequence[str], kinds: Mapping[str, str], separator: str, forms: dict[str, str]
+) -> str:
+    """``forms``: how the times of every column were written so far."""
     if len(row) != len(names):
         return f"the line '{clean(separator.join(row), 60)}' is not '{clean(separator.join(names))}'"
     for name, value in zip(names, row, strict=True):
         kind = kinds.get(name, TEXT)
-        if kind == ID and not value:
-            return f"{name} is empty"
-        if kind == NUMBER and not _is_number(value):
-            return f"{name} is '{clean(value, 60)}', not a number"
-        if kind == TIME and not _is_time(value):
-            return f"{name} is '{clean(value, 60)}', neither a number of 64 bits nor a date like 2024-05-31 12:00:00"
+        if kind == ID and value.strip() in _NO_ID:
+            return f"{name} is {clean(repr(value), 60) if value.strip() else 'empty'}: there is no id"
+        if kind == NUMBER or (kind == GAPPY and value not in _EMPTY):
+            if not _is_number(value):
+                return f"{name} is '{clean(value, 60)}', not a number"
+        elif kind == TIME:
+            form = _form(value)
+            if not form:
+                return (
+                    f"{name} is '{clean(value, 60)}', neither a number of 64 bits nor a date like 2024-05-31 12:00:00"
+                )
+            if form != forms.setdefault(name, form):
+                return f"{name} is '{clean(value, 60)}', {form}, and those before are each {forms[name]}"
     return ""
 
 
@@ -242,11 +268,15 @@ def _is_number(value: str) -> bool:
         return False
 
 
-def _is_time(value: str) -> bool:
+def _form(value: str) -> str:
+    """How a time is written; '' when it is none."""
     if _is_number(value):
-        return abs(float(value)) < 2**63
-    try:
-        pa.array([value]).cast(pa.timestamp("us"))
-    except pa.ArrowInvalid:
-        return False
-    return True
+        return "a number" if abs(float(value)) < 2**63 else ""
+    for form, types in _DATES.items():
+        for type in types:
+            try:
+                pa.array([value]).cast(type)
+            except pa.ArrowInvalid:
+                continue
+            return form
+    return ""

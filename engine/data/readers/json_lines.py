@@ -33,9 +33,9 @@ def table(source: Source, schema: pa.Schema | None, needed: Sequence[str], loose
         result = _line_by_line(source, schema, loose, str(error))
     for name in needed:
         if name not in result.column_names:
-            raise _lacking(source, name, 0)
+            raise lacking(source, name, 0)
         if result[name].null_count:
-            raise _lacking(source, name, int(np.argmax(result[name].is_null().to_numpy())))
+            raise lacking(source, name, int(np.argmax(result[name].is_null().to_numpy())))
     return result
 
 
@@ -100,7 +100,8 @@ def _line_by_line(source: Source, schema: pa.Schema | None, loose: bool, reason:
     return pa.table(columns)
 
 
-def _lacking(source: Source, name: str, index: int) -> DataError:
+def lacking(source: Source, name: str, index: int) -> DataError:
+    """The error of an event without a field that it needs."""
     number = next(number for row, (number, _) in enumerate(objects(source, loose=True)) if row == index)
     return DataError(
         f"the line has no {name}",

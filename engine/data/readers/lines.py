@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS, ITEM_MAP
+from engine.data.raw_ids import missing, normalised
 from engine.data.readers.delimited import ID, Dialect, codes, table
 from engine.data.readers.movielens import catalogue_dat
 from engine.data.readers.opened import binary, broken_line, empty_file, lines
@@ -43,6 +44,11 @@ def read_sequences(sources: Sources, encodings: tuple[str, ...]) -> Interactions
     first[np.cumsum(lengths + 1) - lengths - 1] = True
     user = np.repeat(users.indices.to_numpy(), lengths).astype(np.int32)
     item = codes(pa.chunked_array([tokens.filter(pa.array(~first))]))
+    for raw in (users.dictionary, item[1]):
+        if pc.any(missing(raw)).as_py():
+            word = raw.filter(missing(raw))[0].as_py()
+            row = next(number for number, words in enumerate(fields.to_pylist()) if word in words)
+            raise broken_line(source, int(np.flatnonzero(~empty)[row]) + 1, f"an id is '{word}': there is no id")
     return coded((user, users.dictionary), item, None, None, _catalogue(sources, encodings))
 
 
@@ -55,7 +61,8 @@ def _catalogue(sources: Sources, encodings: tuple[str, ...]) -> Catalogue | None
     if ITEM_MAP not in sources.parts:
         return catalogue
     pairs = _pairs(sources.parts[ITEM_MAP], encodings)
-    index = pc.index_in(pa.array([foreign for _, foreign in pairs], pa.string()), value_set=catalogue.raw)
+    foreign = normalised(pa.array([foreign for _, foreign in pairs], pa.string()))
+    index = pc.index_in(foreign, value_set=normalised(catalogue.raw))
     return Catalogue(
         raw=pa.array([own for own, _ in pairs], pa.string()),
         title=pc.fill_null(catalogue.title.take(index), ""),
@@ -66,7 +73,7 @@ def _catalogue(sources: Sources, encodings: tuple[str, ...]) -> Catalogue | None
 
 def _texts(source: Source, encodings: tuple[str, ...]) -> Catalogue:
     """``id text`` lines: the text is the title."""
-    pairs = _pairs(source, encodings)
+    pairs = _pairs(source, encodings, "")
     return Catalogue(
         raw=pa.array([raw for raw, _ in pairs], pa.string()),
         title=pa.array([title for _, title in pairs], pa.string()),
@@ -75,13 +82,13 @@ def _texts(source: Source, encodings: tuple[str, ...]) -> Catalogue:
     )
 
 
-def _pairs(source: Source, encodings: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The first word and the rest of every line that is not empty."""
+def _pairs(source: Source, encodings: tuple[str, ...], usual: str | None = None) -> list[tuple[str, str]]:
+    """The first word and the rest of every line that is not empty; ``usual``: the rest of a line that has none."""
     result = []
     for number, line in enumerate(lines(source, encodings), start=1):
         if line.strip():
             first, *rest = line.split(maxsplit=1)
-            if not rest:
+            if not rest and usual is None:
                 raise broken_line(source, number, f"the line '{clean(line, 60)}' has an id and nothing else")
-            result.append((first, rest[0].strip()))
+            result.append((first, rest[0].strip() if rest else usual or ""))
     return result

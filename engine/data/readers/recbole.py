@@ -5,15 +5,18 @@ import pyarrow as pa
 from engine.config.settings.data import ColumnsSettings
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
-from engine.data.readers.delimited import ID, NUMBER, TIME, Dialect, codes, numbers, table, times
+from engine.data.readers.delimited import GAPPY, ID, NUMBER, TIME, Dialect, codes, numbers, table, times
 from engine.data.readers.opened import binary, broken_line, empty_file, lines, no_column
 from engine.data.sources import Source, Sources
 from engine.errors import DataError
 from engine.runs.text import clean
 
 
-def read(sources: Sources, columns: ColumnsSettings | None, encodings: tuple[str, ...]) -> Interactions:
-    """Columns are user_id, item_id and, where there are any, rating and timestamp, unless data.columns names others."""
+def read(sources: Sources, columns: ColumnsSettings | None, encodings: tuple[str, ...], rated: bool) -> Interactions:
+    """Columns are user_id, item_id and, where there are any, rating and timestamp, unless data.columns names others.
+
+    ``rated``: no rating may be missing.
+    """
     source = sources.parts[INTERACTIONS]
     header = _header(source)
     wanted = columns or ColumnsSettings("user_id", "item_id", "timestamp", "rating", None, None)
@@ -22,7 +25,7 @@ def read(sources: Sources, columns: ColumnsSettings | None, encodings: tuple[str
         (wanted.user, ID, True),
         (wanted.item, ID, True),
         (wanted.time, TIME, columns is not None),
-        (wanted.rating, NUMBER, columns is not None),
+        (wanted.rating, NUMBER if rated else GAPPY, columns is not None),
     ):
         if name in header:
             kinds[f"{name}:{header[name]}"] = kind
@@ -38,7 +41,7 @@ def read(sources: Sources, columns: ColumnsSettings | None, encodings: tuple[str
         codes(user),
         codes(item),
         times(by_kind[TIME]) if TIME in by_kind else None,
-        numbers(by_kind[NUMBER]) if NUMBER in by_kind else None,
+        next((numbers(by_kind[kind]) for kind in (NUMBER, GAPPY) if kind in by_kind), None),
         catalogue,
     )
 
@@ -65,6 +68,8 @@ def _catalogue(source: Source, wanted: ColumnsSettings, encodings: tuple[str, ..
     rows = []
     for number, line in enumerate(lines(source, encodings)[1:], start=2):
         fields = line.split("\t")
+        if not line:
+            continue
         if len(fields) != len(header):
             raise broken_line(source, number, f"the line has {len(fields)} columns instead of {len(header)}")
         rows.append(fields)

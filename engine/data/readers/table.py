@@ -9,14 +9,17 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from engine.config.settings.data import ColumnsSettings
+from engine.data import raw_ids
 from engine.data.interactions import Catalogue, Interactions, coded
 from engine.data.layouts import CATALOGUE, INTERACTIONS
 from engine.data.readers.delimited import (
+    GAPPY,
     ID,
     NUMBER,
     TEXT,
     TIME,
     TIME_REMEDY,
+    TYPES,
     Dialect,
     codes,
     numbers,
@@ -30,24 +33,28 @@ from engine.errors import DataError
 from engine.runs.text import clean
 
 
-def read(sources: Sources, columns: ColumnsSettings, dialect: Dialect) -> Interactions:
+def read(sources: Sources, columns: ColumnsSettings, dialect: Dialect, rated: bool) -> Interactions:
     """Titles come from the catalogue if there is one, else from the title and text columns of the interactions.
 
-    A ``dialect`` without a separator has the one of the file's name.
+    A ``dialect`` without a separator has the one of the file's name; ``rated``: no rating may be missing.
     """
     source, apart = sources.parts[INTERACTIONS], sources.parts.get(CATALOGUE)
     kinds = {columns.user: ID, columns.item: ID}
     kinds |= {columns.time: TIME} if columns.time else {}
-    kinds |= {columns.rating: NUMBER} if columns.rating else {}
+    kinds |= {columns.rating: NUMBER if rated else GAPPY} if columns.rating else {}
     titles = {name: TEXT for name in (columns.title, columns.text) if name}
     read = _table(source, kinds | ({} if apart else titles), dialect)
     item, items = codes(read[columns.item])
     catalogue = None
     if apart is not None:
-        catalogue = _catalogue(_table(apart, {columns.item: ID} | titles, dialect), columns)
+        entries = _table(apart, {columns.item: ID} | titles, dialect)
+        raw = entries[columns.item].cast(pa.string()).combine_chunks()
+        catalogue = _catalogue(raw, *(_filled(entries, name) for name in (columns.title, columns.text)))
     elif titles and len(read):
-        events = np.unique(item, return_index=True)[1]  # the first event of every item gives its title
-        catalogue = _catalogue(read.select([columns.item, *titles]).take(pa.array(events)), columns)
+        found = [_filled(read, name) for name in (columns.title, columns.text)]
+        events = np.unique(np.concatenate([_first(item, texts) for texts in found]))  # in order of the file
+        chosen = (None if texts is None else texts.take(pa.array(events)) for texts in found)
+        catalogue = _catalogue(items.take(pa.array(item[events])), *chosen)
     return coded(
         codes(read[columns.user]),
         (item, items),
@@ -57,13 +64,23 @@ def read(sources: Sources, columns: ColumnsSettings, dialect: Dialect) -> Intera
     )
 
 
-def _catalogue(read: pa.Table, columns: ColumnsSettings) -> Catalogue:
-    def column(name: str | None) -> pa.Array:
-        if name is None:
-            return pa.array([""] * len(read), pa.string())
-        return pc.fill_null(read[name].cast(pa.string()), "").combine_chunks()
+def _filled(read: pa.Table, name: str | None) -> pa.Array | None:  # [E] text
+    """A column of texts, '' where the file has a word for nothing; None without a column."""
+    if name is None:
+        return None
+    code, texts = codes(pc.fill_null(read[name].cast(pa.string()), ""))
+    return pc.if_else(raw_ids.missing(texts), "", texts).take(pa.array(code))
 
-    return Catalogue(column(columns.item), column(columns.title), column(columns.text), complete=False)
+
+def _first(item: NDArray[np.int32], texts: pa.Array | None) -> NDArray[np.int64]:  # [E], [E]
+    """The first event of every item that has a text."""
+    filled = np.zeros(0, dtype=np.int64) if texts is None else np.flatnonzero(np.asarray(pc.not_equal(texts, "")))
+    return filled[np.unique(item[filled], return_index=True)[1]]
+
+
+def _catalogue(raw: pa.Array, title: pa.Array | None, text: pa.Array | None) -> Catalogue:
+    nothing = pa.array([""] * len(raw), pa.string())
+    return Catalogue(raw, nothing if title is None else title, nothing if text is None else text, complete=False)
 
 
 def _table(source: Source, kinds: dict[str, str], dialect: Dialect) -> pa.Table:
@@ -93,31 +110,66 @@ def _parquet(source: Source, kinds: dict[str, str]) -> pa.Table:
 
 def _of_kind(column: pa.ChunkedArray, name: str, kind: str, source: Source) -> pa.ChunkedArray:
     """The column as its kind's type. Raises DataError with the row of the first value that is missing or not of it."""
-    types = {ID: (pa.string(),), TEXT: (pa.string(),), NUMBER: (pa.float32(),), TIME: (pa.int64(), pa.timestamp("us"))}
-    if kind != TEXT and column.null_count:
-        raise _wrong(source, np.asarray(column.is_null()), f"{name} is empty")
-    if kind in (ID, TEXT) and not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if kind == ID and pa.types.is_floating(column.type):
+        column = _whole_ids(column, name, source)
     if kind in (ID, TEXT):
-        return column.cast(pa.dictionary(pa.int32(), pa.string()))
-    if kind == TIME and (pa.types.is_temporal(column.type) or pa.types.is_floating(column.type)):
-        found = column
-    else:
-        found = None
-        for type in types[kind]:
-            try:
-                found = column.cast(type, safe=kind == TIME)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                continue
-            break
-        if found is None:
-            bad = np.array([not _castable(value, types[kind]) for value in column])
-            raise _wrong(source, bad, f"{name} is '{clean(str(column[int(np.argmax(bad))]), 60)}', not a {kind}")
-    if pa.types.is_floating(found.type) and not pc.all(pc.is_finite(found)).as_py():
-        raise _wrong(source, ~np.asarray(pc.is_finite(found)), f"{name} is not a finite number")
-    problem = time_problem(times(found)) if kind == TIME else None
-    if problem:
-        raise DataError(problem[1], location=f"{source}, row {problem[0] + 1}", remedy=TIME_REMEDY)
+        return _texts(column, name, kind, source)
+    if kind != GAPPY and column.null_count:
+        raise _wrong(source, np.asarray(column.is_null()), f"{name} is empty")
+    if pa.types.is_time(column.type) or pa.types.is_duration(column.type):
+        raise _wrong(source, np.ones(1, dtype=bool), f"{name} holds times of day or durations ({column.type})")
+    found = (
+        column if kind == TIME and (pa.types.is_temporal(column.type) or pa.types.is_floating(column.type)) else None
+    )
+    for type in () if found is not None else TYPES[kind]:
+        try:
+            found = column.cast(type, safe=kind == TIME)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            continue
+        break
+    if found is None:
+        bad = np.array([not _castable(value, TYPES[kind]) for value in column])
+        if not bad.any():
+            raise _wrong(source, bad, f"{name} holds times of several kinds, such as '{clean(str(column[0]), 60)}'")
+        raise _wrong(source, bad, f"{name} is '{clean(str(column[int(np.argmax(bad))]), 60)}', not a {kind}")
+    if pa.types.is_floating(found.type):
+        bad = np.asarray(pc.fill_null(pc.is_inf(found), False) if kind == GAPPY else pc.invert(pc.is_finite(found)))
+        if bad.any():
+            raise _wrong(source, bad, f"{name} is not a finite number")
+    if kind == TIME:
+        try:
+            problem = time_problem(times(found))
+        except pa.ArrowInvalid as error:
+            raise _wrong(source, np.ones(1, dtype=bool), f"{name} has times that do not fit ({error})") from error
+        if problem:
+            raise DataError(problem[1], location=f"{source}, row {problem[0] + 1}", remedy=TIME_REMEDY)
+    return found
+
+
+def _whole_ids(column: pa.ChunkedArray, name: str, source: Source) -> pa.ChunkedArray:
+    """Floats that are ids, as integers where all are whole. Above 2^53 several ids are the same float."""
+    values = np.asarray(column.to_numpy(), dtype=np.float64)
+    bad = ~(np.abs(values) < 2**53)
+    if bad.any():
+        where = values[int(np.argmax(bad))]
+        cause = "empty" if np.isnan(where) else f"{where}, a float too large to be an exact id"
+        raise _wrong(source, bad, f"{name} is {cause}")
+    return column.cast(pa.int64()) if bool((values == np.floor(values)).all()) else column
+
+
+def _texts(column: pa.ChunkedArray, name: str, kind: str, source: Source) -> pa.ChunkedArray:
+    """Ids or texts as dictionaries of texts."""
+    try:
+        found = column.dictionary_encode().cast(pa.dictionary(pa.int32(), pa.string()))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise _wrong(source, np.ones(1, dtype=bool), f"{name} holds {column.type}, not texts or numbers") from None
+    if kind == ID:
+        bad = np.asarray(pc.or_(found.is_null(), raw_ids.missing(found.cast(pa.string()))))
+        if bad.any():
+            word = column[int(np.argmax(bad))].as_py()
+            raise _wrong(source, bad, f"{name} is {'empty' if word in (None, '') else repr(word)}: there is no id")
     return found
 
 

@@ -101,6 +101,16 @@ def test_a_set_from_files_has_no_oracle_and_names_its_files(tmp_path: Path, sets
     assert source == {"format": "pairs", "version": 1, "files": {"interactions": "a.txt"}}
 
 
+def test_items_without_titles_and_ids_with_leading_zeros_are_warned_of(tmp_path: Path, sets: Any) -> None:
+    sets.write("a.txt", "1 07\n1 7\n1 c\n01 c\n")
+    folder = finished(tmp_path, "data=pairs", f"data.path={sets.folder}", "data.file=a.txt", name="untitled").parent
+    facts = Summary.read(folder)
+    assert facts is not None and facts.facts["untitled_share"] == 1
+    heard = [event["msg"] for event in history(folder).notices if event.get("level") == "warning"]
+    assert len(heard) == 3 and "users differ" in heard[0] and "items differ" in heard[1] and "'07'" in heard[1]
+    assert "3 of 3 items have no title" in heard[2] and "a.txt" in heard[2]
+
+
 def test_a_stage_that_is_asked_to_stop_stops_before_it_writes(tmp_path: Path) -> None:
     folder = tmp_path / "data-1"
     (folder / CONTROL).mkdir(parents=True)

@@ -5,8 +5,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -18,7 +21,7 @@ from engine.runs.reader import history
 from engine.runs.schema import Summary
 from engine.stages import ADAPTER
 from engine.teacher.model import Teacher
-from engine.teacher.stage import _too_large
+from engine.teacher.stage import _refuse_untitled, _too_large
 
 RANK = ["teacher.rank.dropout=0.0", "teacher.steps=6"]
 GENERATE = [
@@ -128,3 +131,26 @@ def test_out_of_memory_fails_the_run_with_the_split_to_try(
 def test_a_step_that_cannot_be_split_names_the_other_ways() -> None:
     error: UserError = _too_large(replace(load([]).teacher, batch=1, accumulate=1))
     assert "accumulate" not in error.remedy and "checkpointing" in error.remedy
+
+
+@pytest.mark.parametrize(("lacking", "heard"), [(3, True), (2, False)])
+def test_a_teacher_refuses_items_without_titles_unless_they_are_asked_for(
+    tmp_path: Path, lacking: int, heard: bool
+) -> None:
+    raw, items = [str(number) for number in range(5)], tmp_path / "items.parquet"
+    names = [f"item {name}" if int(name) < lacking else f"Film {name}" for name in raw]
+    pq.write_table(pa.table({"raw": raw, "title": names}), items)
+    settings = load(["teacher=rank"]).teacher
+    _refuse_untitled(replace(settings, without_titles=True), items)
+    if heard:
+        with pytest.raises(UserError, match="3 of 5 items have no title") as error:
+            _refuse_untitled(settings, items)
+        assert "teacher.without_titles=true" in error.value.remedy and "data.catalogue" in error.value.remedy
+    else:
+        _refuse_untitled(settings, items)
+
+
+def test_the_stage_looks_at_the_titles_before_it_trains(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.teacher.stage.MOST_UNTITLED", -1.0)
+    with pytest.raises(UserError, match="have no title"):
+        chain.perform("teacher", "untitled", OBJECTIVES["rank"])

@@ -45,12 +45,27 @@ def test_titles_without_a_map_stand_under_the_same_ids(sets: Any) -> None:
     assert sets.titles(sets.read("pairs", file="a.txt", catalogue="names.txt"))["x7"] == "a quiet   harbour"
 
 
-def test_an_id_without_a_text_is_named(sets: Any) -> None:
-    sets.write("a.txt", "1 x7\n")
-    sets.write("names.txt", "x7 fine\nx8\n")
+def test_an_id_without_a_text_is_an_item_without_a_title(sets: Any) -> None:
+    sets.write("a.txt", "1 x7 x8\n")
+    sets.write("names.txt", "x7 fine\nx8 \n")
+    read = sets.read("sequences", file="a.txt", catalogue="names.txt")
+    assert sets.titles(read) == {"x7": "fine", "x8": ""}
+
+
+def test_an_id_without_another_is_named(sets: Any) -> None:
+    sets.write("ml-1m.txt", "1 2\n")
+    sets.write("movies.dat", "7::Fine (1990)::Drama\n")
+    sets.write("sas_to_original_items.txt", "2 7\n3\n")
     with pytest.raises(DataError) as error:
-        sets.read("pairs", file="a.txt", catalogue="names.txt")
-    assert error.value.location.endswith("names.txt:2")
+        sets.read("pairs")
+    assert error.value.location.endswith("sas_to_original_items.txt:2")
+
+
+def test_a_word_for_no_id_among_sequences_is_named(sets: Any) -> None:
+    sets.write("user_sequence.txt", "A b1 b2\n\nB b2 NULL\n")
+    with pytest.raises(DataError, match="'NULL'") as error:
+        sets.read("sequences")
+    assert error.value.location.endswith("user_sequence.txt:3")
 
 
 def test_sequences_are_read_user_by_user(sets: Any) -> None:

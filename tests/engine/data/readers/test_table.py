@@ -1,6 +1,7 @@
 """Any table with named columns."""
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -45,7 +46,7 @@ def test_another_separator_can_be_set_and_a_tsv_has_tabs(sets: Any) -> None:
 def test_titles_inside_the_interactions_are_those_of_the_first_event(sets: Any) -> None:
     sets.write("x.csv", "who,what,when,name,about\nu,b,1,Bee,buzz\nu,a,2,,\nv,b,3,Other,\n")
     read = sets.read("table", **columns(title="name", text="about"))
-    assert sets.titles(read) == {"b": "Bee", "a": ""}
+    assert sets.titles(read) == {"b": "Bee"}
 
 
 def test_titles_may_come_from_a_catalogue_beside(sets: Any) -> None:
@@ -62,7 +63,7 @@ def test_a_parquet_file_is_read_like_a_table(sets: Any) -> None:
     read = sets.read("table", **columns(rating="stars", title="name"))
     assert sets.events(read) == [("10", "a"), ("9", "b")] and read.rating.tolist() == [1.5, 2.0]
     assert read.time.tolist() == [1717156800000000, 1717113600000000]
-    assert sets.titles(read) == {"a": "A", "b": ""}
+    assert sets.titles(read) == {"a": "A"}
 
 
 def test_text_numbers_in_a_parquet_file_are_numbers(sets: Any) -> None:
@@ -85,7 +86,7 @@ def test_a_value_that_cannot_be_is_named_with_its_row(sets: Any, values: dict[st
     usual = {"who": ["u", "v"], "what": ["a", "b"], "when": [1, 2], "stars": [1.0, 2.0]}
     pq.write_table(pa.table(usual | values), sets.folder / "x.parquet")
     with pytest.raises(DataError) as error:
-        sets.read("table", **columns(rating="stars"))
+        sets.read("table", min_rating=0.0, **columns(rating="stars"))
     assert cause in error.value.cause and error.value.location.endswith("x.parquet, row 2") and error.value.remedy
 
 
@@ -120,3 +121,159 @@ def test_a_latin_1_table_is_read_when_it_is_said_to_be_one(sets: Any) -> None:
         sets.read("table", **columns(title="name"))
     assert error.value.location.endswith("x.csv:2") and "data.encoding=latin-1" in error.value.remedy
     assert sets.titles(sets.read("table", encoding="latin-1", **columns(title="name"))) == {"a": "Café"}
+
+
+def test_the_first_title_that_is_not_empty_counts(sets: Any) -> None:
+    sets.write("x.csv", "who,what,when,name,about\nu,b,1,,\nu,a,2, ,\nv,b,3,Bee,\nv,b.,4,Wasp,buzz\nv,a,5,nan,\n")
+    read = sets.read("table", **columns(title="name", text="about"))
+    assert sets.titles(read) == {"b": "Bee", "b.": "Wasp"}
+    sets.write("x.csv", "who,what,when,name\nu,7.0,1,\nu, 7,2,Seven\nu,7,3,Other\nu,8,3,\n")
+    items = sets.prepare("table", **columns(title="name")).items
+    assert items["raw"].to_pylist() == ["7", "8"] and items["title"].to_pylist() == ["Seven", "item 8"]
+
+
+def test_ids_of_the_catalogue_are_those_of_the_interactions_however_they_are_written(sets: Any) -> None:
+    sets.write("x.csv", "who,what,when\nu,7.0,1\nu,8.0,2\nu, 7,3\nu,9,4\n")
+    sets.write("items.csv", "what,name\n7,\n7,Seven\n 8,Eight\n09,Nine\n")
+    prepared = sets.prepare("table", file="x.csv", catalogue="items.csv", **columns(title="name"))
+    assert prepared.items["title"].to_pylist() == ["Seven", "Eight", "item 9"]
+
+
+@pytest.mark.parametrize("word", ["", "nan", "NULL", " "])
+@pytest.mark.parametrize("where", ["who", "what", "catalogue"])
+def test_a_word_for_no_id_is_refused_with_its_line(sets: Any, word: str, where: str) -> None:
+    user, item, entry = (word if where == name else "1" for name in ("who", "what", "catalogue"))
+    sets.write("x.csv", f"who,what,when\nu,a,1\n{user},{item},2\nNan,none,3\n")
+    sets.write("items.csv", f"what,name\na,A\n{entry},B\n")
+    with pytest.raises(DataError, match="there is no id") as error:
+        sets.read("table", file="x.csv", catalogue="items.csv", **columns(title="name"))
+    assert error.value.location.endswith("items.csv:3" if where == "catalogue" else "x.csv:3")
+
+
+def test_empty_ratings_are_read_where_no_rating_is_looked_at(sets: Any) -> None:
+    sets.write("x.csv", "who,what,when,stars\nu,a,1,4.5\nu,b,2,\nu,c,3,nan\n")
+    read = sets.read("table", **columns(rating="stars"))
+    assert len(read) == 3 and read.rating[0] == 4.5 and str(read.rating[1]) == "nan"
+    with pytest.raises(DataError, match="stars is '', not a number") as error:
+        sets.read("table", min_rating=1.0, **columns(rating="stars"))
+    assert error.value.location.endswith("x.csv:3")
+    sets.write("x.csv", "who,what,when,stars\nu,a,1,\nu,b,2,good\n")
+    with pytest.raises(DataError, match="stars is 'good', not a number"):
+        sets.read("table", **columns(rating="stars"))
+
+
+NOON = 1717156800000000  # 2024-05-31 12:00:00 UTC in microseconds
+
+
+@pytest.mark.parametrize(
+    ("written", "later"),
+    [
+        ("2024-05-31T12:00:00Z", 0),
+        ("2024-05-31T14:00:00+02:00", 0),
+        ("2024-05-31 07:30:00-0430", 0),
+        ("2024-05-31T12:00:00.5Z", 500_000),
+        ("2024-05-31T12:00:00.123456789Z", 123_456),
+    ],
+)
+def test_times_with_a_zone_are_the_moments_they_mean(sets: Any, written: str, later: int) -> None:
+    sets.write("x.csv", f"who,what,when\nu,a,{written}\nu,b,2024-05-31T12:00:00Z\n")
+    assert sets.read("table", **columns()).time.tolist() == [NOON + later, NOON]
+
+
+def test_times_without_a_zone_may_have_nanoseconds(sets: Any) -> None:
+    sets.write("x.csv", "who,what,when\nu,a,2024-05-31 12:00:00.000001999\nu,b,2024-05-31\n")
+    assert sets.read("table", **columns()).time.tolist() == [NOON + 1, NOON - 43_200_000_000]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "cause"),
+    [
+        ("2024-05-31T12:00:00Z", "2024-05-31T12:00:00", "a date, and those before are each a date with a zone"),
+        ("1717156800", "2024-05-31", "a date, and those before are each a number"),
+        ("12:00:00", "13:00:00", "neither a number"),
+    ],
+)
+def test_times_of_several_kinds_are_refused_with_the_line(sets: Any, first: str, second: str, cause: str) -> None:
+    sets.write("x.csv", f"who,what,when\nu,a,{first}\nu,b,{second}\n")
+    with pytest.raises(DataError, match=cause) as error:
+        sets.read("table", **columns())
+    assert error.value.location.endswith("x.csv:2" if first == "12:00:00" else "x.csv:3")
+
+
+@pytest.mark.parametrize(
+    ("type", "value"),
+    [
+        (pa.timestamp("ns"), NOON * 1000 + 999),
+        (pa.timestamp("us", "Europe/Berlin"), NOON),
+        (pa.timestamp("ns", "UTC"), NOON * 1000 + 1),
+        (pa.timestamp("s"), NOON // 10**6),
+        (pa.string(), "2024-05-31T14:00:00+02:00"),
+        (pa.string(), "2024-05-31 12:00:00.000000999"),
+        (pa.dictionary(pa.int8(), pa.string()), "2024-05-31 12:00:00"),
+    ],
+)
+def test_a_moment_in_a_parquet_file_is_the_same_in_any_type(sets: Any, type: pa.DataType, value: Any) -> None:
+    when = pa.array([value], type.value_type).dictionary_encode() if pa.types.is_dictionary(type) else None
+    when = pa.array([value]).cast(type) if when is None else when
+    pq.write_table(pa.table({"who": ["u"], "what": ["a"], "when": when}), sets.folder / "x.parquet")
+    assert sets.read("table", **columns()).time.tolist() == [NOON]
+
+
+@pytest.mark.parametrize(
+    ("type", "values", "wanted"),
+    [
+        (pa.date32(), [date(2024, 5, 31), date(2024, 6, 1)], [NOON - 43_200_000_000, NOON + 43_200_000_000]),
+        (pa.decimal128(20, 2), [Decimal("17.00"), Decimal("18.00")], [17, 18]),
+        (pa.decimal128(20, 2), [Decimal("17.50"), Decimal("18.00")], [17.5, 18.0]),
+    ],
+)
+def test_dates_and_decimals_in_a_parquet_file_are_times(sets: Any, type: pa.DataType, values: Any, wanted: Any) -> None:
+    table = pa.table({"who": ["u", "u"], "what": ["a", "b"], "when": pa.array(values).cast(type)})
+    pq.write_table(table, sets.folder / "x.parquet")
+    assert sets.read("table", **columns()).time.tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "cause"),
+    [
+        ("when", pa.array([1, 2], pa.time64("us")), "times of day"),
+        ("when", pa.array([1, 2], pa.duration("us")), "times of day or durations"),
+        ("when", pa.array([1, 2**60], pa.timestamp("ms")), "times that do not fit"),
+        ("when", pa.array(["5", "2024-05-31"]), "of several kinds"),
+        ("who", pa.array([1.0, 2.0**60]), "too large to be an exact id"),
+        ("who", pa.array([1.0, float("nan")]), "who is empty"),
+        ("who", pa.array(["a", "NULL"]), "'NULL': there is no id"),
+        ("who", pa.array([[1], [2]]), "holds list"),
+        ("name", pa.array([[1], [2]]), "holds list"),
+    ],
+)
+def test_values_of_a_parquet_file_that_cannot_be_are_refused(sets: Any, name: str, values: Any, cause: str) -> None:
+    usual = {"who": ["u", "v"], "what": ["a", "b"], "when": [1, 2], "name": ["A", "B"]}
+    pq.write_table(pa.table(usual | {name: values}), sets.folder / "x.parquet")
+    with pytest.raises(DataError, match=cause) as error:
+        sets.read("table", **columns(title="name"))
+    assert "x.parquet, row" in error.value.location and error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        (pa.array([1019.0, 7.0]), ["1019", "7"]),
+        (pa.array([1e15, 7.0]), ["1000000000000000", "7"]),
+        (pa.array([1.5, 7.0]), ["1.5", "7"]),
+        (pa.array([Decimal("1019.00"), Decimal("7.00")]), ["1019", "7"]),
+        (pa.array([" 1019", "7.0"]), ["1019", "7"]),
+        (pa.array(["007", "7"]), ["007", "7"]),
+    ],
+)
+def test_ids_of_any_type_of_a_parquet_file_have_one_spelling(sets: Any, values: Any, wanted: list[str]) -> None:
+    pq.write_table(pa.table({"who": values, "what": ["a", "b"], "when": [1, 2]}), sets.folder / "x.parquet")
+    assert sets.read("table", **columns()).users.to_pylist() == wanted
+
+
+def test_missing_ratings_of_a_parquet_file_are_read_where_none_is_looked_at(sets: Any) -> None:
+    table = pa.table({"who": ["u", "u"], "what": ["a", "b"], "when": [1, 2], "stars": [None, 2.0]})
+    pq.write_table(table, sets.folder / "x.parquet")
+    assert sets.read("table", **columns(rating="stars")).rating[1] == 2
+    with pytest.raises(DataError, match="stars is empty"):
+        sets.read("table", min_rating=1.0, **columns(rating="stars"))

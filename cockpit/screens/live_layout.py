@@ -46,6 +46,16 @@ def _row(names: Sequence[str], x: int, y: int, across: int, down: int) -> list[P
     return boxes
 
 
+def _grid(rows: Sequence[Sequence[str]], x: int, y: int, across: int, down: int) -> list[Pane]:
+    """Rows of panes; the remainder of the height goes to the first ones."""
+    boxes: list[Pane] = []
+    for index, names in enumerate(rows):
+        size = down // len(rows) + (index < down % len(rows))
+        boxes += _row(names, x, y, across, size)
+        y += size
+    return boxes
+
+
 def _window(charts: Sequence[str], count: int, focus: str) -> list[str]:
     """``count`` charts, so that the focused one is among them."""
     if focus in charts[count:]:
@@ -73,12 +83,8 @@ def _medium(across: int, down: int, charts: Sequence[str], lower: list[str], gat
     bottom = max(8, down // 4)
     third = max(8, min(14, (down - bottom) // 2)) if lower else 0
     top = down - bottom - third
-    boxes: list[Pane] = []
-    y = 0
-    for index, names in enumerate(rows):
-        size = top // len(rows) + (index < top % len(rows))
-        boxes += _row(names, 0, y, across, size)
-        y += size
+    boxes = _grid(rows, 0, 0, across, top)
+    y = top if rows else 0
     if not rows:
         third += top
     if lower:
@@ -109,11 +115,8 @@ def _large(
     if not first and not middle:
         health, rest = health + rest, 0
     rows = [names for names in (first, middle) if names]
-    y = 0
-    for index, names in enumerate(rows):
-        size = rest // len(rows) + (index < rest % len(rows))
-        boxes += _row(names, left, y, inner, size)
-        y += size
+    boxes += _grid(rows, left, 0, inner, rest)
+    y = rest
     boxes.append(Pane(HEALTH, left, y, inner, health))
     y += health
     if strip:

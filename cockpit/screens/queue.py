@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partialmethod
 
 from cockpit.actions import control
 from cockpit.actions.about import NO_RUN
@@ -107,22 +108,13 @@ class QueueScreen(Screen):
             self._do(lambda: queue.pause(self.context.root, entry.run.id, not entry.paused))
             self.context.notify(f"{short(entry.run)} {'resumed' if entry.paused else 'paused: others overtake it'}")
 
-    def do_sooner(self) -> None:
-        self._change("sooner")
-
-    def do_later(self) -> None:
-        self._change("later")
-
-    def do_front(self) -> None:
-        self._change("first")
-
-    def do_end(self) -> None:
-        self._change("last")
-
     def _change(self, to: str) -> None:
         row = self.row
         if row is not None:
             self._do(lambda: queue.move(self.context.root, row.id, to))
+
+    do_sooner, do_later = partialmethod(_change, "sooner"), partialmethod(_change, "later")
+    do_front, do_end = partialmethod(_change, "first"), partialmethod(_change, "last")
 
     def _do(self, what: Callable[[], None]) -> None:
         """Write a change, and read its effect at once."""

@@ -43,16 +43,6 @@ class RunFollower:
         """Whether ``data`` is still a sample of a long history."""
         return self._reading is not self.data
 
-    @property
-    def bad(self) -> int:
-        """Lines that were no events."""
-        return self._tail.bad
-
-    @property
-    def rewritten(self) -> int:
-        """How often the file was replaced or cut while it was read."""
-        return self._tail.rewritten
-
     def poll(self, budget: float) -> bool:
         """Read for about ``budget`` seconds; returns whether there were new events."""
         start = time.perf_counter()
@@ -108,7 +98,6 @@ class Console:
         self._carry = b""
         self._cut = self.skipped > 0  # the first line begins in its middle
         self.lines: deque[str] = deque(maxlen=KEPT)
-        self.dropped = 0  # lines that fell out at the front
         self.version = 0
 
     def poll(self, budget: float) -> bool:
@@ -140,7 +129,6 @@ class Console:
             self._carry = b""
 
     def _add(self, line: str) -> None:
-        self.dropped += len(self.lines) == KEPT
         self.lines.append(line)
         self.version += 1
 

@@ -5,6 +5,7 @@ consoles and settings of those that are shown, the machine.
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from cockpit.models.run_list import RunList
 from cockpit.models.series import Series
@@ -19,6 +20,7 @@ ARRANGE_EVERY = 0.2  # seconds between two sorts of the list while it changes
 FIRST_ARRANGE_EVERY = 0.6  # the same while it is read for the first time
 AGES_EVERY = 10.0  # the same while nothing changes but the ages of runs
 CONSOLE_EVERY = 0.5  # seconds between two reads of a console: a scrolling log costs the most bytes
+T = TypeVar("T")
 
 
 class RunWatcher:
@@ -67,19 +69,11 @@ class RunWatcher:
 
     def follow(self, run: str) -> RunFollower:
         """The events of a run; only the latest ``FOLLOWED`` runs are kept."""
-        follower = self.followers.pop(run, None) or RunFollower(self.root / run)
-        self.followers[run] = follower
-        while len(self.followers) > FOLLOWED:
-            del self.followers[next(iter(self.followers))]
-        return follower
+        return _latest(self.followers, run, FOLLOWED, lambda: RunFollower(self.root / run))
 
     def console(self, run: str) -> Console:
         """The end of a run's console."""
-        console = self.consoles.pop(run, None) or Console(self.root / run)
-        self.consoles[run] = console
-        while len(self.consoles) > CONSOLES:
-            del self.consoles[next(iter(self.consoles))]
-        return console
+        return _latest(self.consoles, run, CONSOLES, lambda: Console(self.root / run))
 
     def _read_configs(self, watched: Sequence[str]) -> bool:
         """Read the settings that the screens or the filter need, some at a time."""
@@ -117,3 +111,11 @@ class RunWatcher:
             if share is not None:
                 series = self.use.setdefault(name, Series())
                 series.append(series.count, share * 100, machine.time)
+
+
+def _latest(kept: dict[str, T], run: str, most: int, make: Callable[[], T]) -> T:
+    """The value of a run, which becomes the latest; the oldest above ``most`` are dropped."""
+    value = kept[run] = kept.pop(run, None) or make()
+    while len(kept) > most:
+        del kept[next(iter(kept))]
+    return value

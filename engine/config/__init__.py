@@ -31,16 +31,16 @@ class Config:
     """One section per group of ``conf/``; a stage's fingerprint is made of its own section alone."""
 
     seed: int = setting("seed of everything random, unless a section sets its own", low=0, high=2**31 - 1)
-    data: DataSettings = setting("what is learned from")
+    data: DataSettings = setting("the interactions and their splits")
     student: StudentSettings = setting("the small sequential recommender")
     backbone: BackboneSettings = setting("the frozen language model")
     teacher: TeacherSettings = setting("the teacher: prompts, experts, gate, objective")
-    knowledge: KnowledgeSettings = setting("which rows the teacher is asked about, and what is written down")
-    distill: DistillSettings = setting("the student that is trained again, and what it takes from the teacher")
+    knowledge: KnowledgeSettings = setting("which rows the teacher ranks, and what is stored")
+    distill: DistillSettings = setting("the student that is trained again, and what of the teacher it is trained with")
     evaluate: EvaluateSettings = setting("which models are ranked, and how")
     trainer: TrainerSettings = setting("where and how fast training runs")
-    launcher: LauncherSettings = setting("who starts the processes")
-    health: HealthSettings = setting("what is called a fault while a run is at work")
+    launcher: LauncherSettings = setting("what starts the processes")
+    health: HealthSettings = setting("limits of the health checks of a running stage")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Experiments of a person's own: words saved under a name, chosen like those of ``conf/experiment/``.
+"""Saved experiments: overrides under a name, chosen like those of ``conf/experiment/``.
 
 ``<XDG config>/recdistill/experiments/<name>.txt`` holds one ``key=value`` a line, on top of the experiment or data set
-that it names; ``#`` begins a comment. They are checked like words that were typed.
+that it names; ``#`` begins a comment. They are checked like typed overrides.
 """
 
 import os
@@ -18,7 +18,7 @@ SUFFIX = ".txt"
 
 
 def folder() -> Path:
-    """Where they lie: beside a person's other settings, so that every checkout and every runs/ knows them."""
+    """The folder of saved experiments: among the user's settings, shared by all checkouts and folders of runs."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "recdistill" / "experiments"
 
 
@@ -28,7 +28,7 @@ def names() -> list[str]:
 
 
 def read(name: str) -> list[str]:
-    """The words of a saved experiment."""
+    """The overrides of a saved experiment."""
     path = folder() / (name + SUFFIX)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -39,19 +39,19 @@ def read(name: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
-def save(name: str, words: Sequence[str], taken: Sequence[str]) -> Path:
-    """Keep words under a name; one that was saved before is replaced, the names ``taken`` belong to the program."""
+def save(name: str, overrides: Sequence[str], taken: Sequence[str]) -> Path:
+    """Save overrides under a name that is not one of ``taken``; replaces an earlier one."""
     if not NAME.fullmatch(name) or name in taken:
         cause = f"'{name}' is the name of a built-in experiment" if name in taken else f"'{name}' is not a name"
         raise ConfigError(
             cause, location="--save", remedy="Small letters, digits, dots and dashes: --save wide-student."
         )
-    broken = next((word for word in words if "\n" in word or "\r" in word), None)
+    broken = next((one for one in overrides if "\n" in one or "\r" in one), None)
     if broken is not None:
         raise ConfigError(f"{broken!r} holds a line break, which a saved experiment cannot", location="--save")
     path = folder() / (name + SUFFIX)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    text = f"# Chosen with: experiment={name}\n" + "".join(f"{word}\n" for word in words)
+    text = f"# Chosen with: experiment={name}\n" + "".join(f"{one}\n" for one in overrides)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch.write_text(text, encoding="utf-8")
@@ -63,10 +63,10 @@ def save(name: str, words: Sequence[str], taken: Sequence[str]) -> Path:
     return path
 
 
-def expanded(words: Sequence[str], built_in: Sequence[str]) -> list[str]:
-    """The words with a saved experiment replaced by its own, which go first: what was typed beside it wins."""
-    own = [word for word in words if word.startswith("experiment=")]
+def expanded(overrides: Sequence[str], built_in: Sequence[str]) -> list[str]:
+    """The overrides with a saved experiment replaced by its own, which come first, so that typed ones win."""
+    own = [one for one in overrides if one.startswith("experiment=")]
     chosen = own[-1].partition("=")[2] if own else ""
     if not chosen or chosen in built_in or chosen not in names():
-        return list(words)
-    return [*read(chosen), *(word for word in words if word not in own)]
+        return list(overrides)
+    return [*read(chosen), *(one for one in overrides if one not in own)]

@@ -1,4 +1,4 @@
-"""How fast every stage is on this machine, beside the least time that its arithmetic would take here.
+"""The speed of every stage on this machine, beside the least time of its arithmetic here.
 
 A stage does its real work, in this process, on a shortened course: once for the time, once more under a counter of the
 floating point operations of its matrix products. The floor is their number over what this machine reaches in one large
@@ -26,7 +26,7 @@ from engine.runs.run import Run
 from engine.runs.schema import RunInfo, Summary, new_id
 from engine.stages import Stage
 
-# Few steps are enough for a speed. What a person asks for comes after these.
+# Few steps are enough for a speed. The given overrides come after these.
 SHORT = {
     "evaluate.models": "[popularity,student,teacher,distilled]",
     "evaluate.samples": "100",
@@ -69,12 +69,12 @@ class Speed:
         return None if self.floor is None else self.floor / self.seconds
 
 
-def shortened(words: Sequence[str]) -> list[str]:
-    """``words`` after the short course, without what they say themselves or what their choices do not have."""
-    typed = {word.partition("=")[0] for word in words}
-    tree = asdict(configuration.load(words))
+def shortened(overrides: Sequence[str]) -> list[str]:
+    """Overrides of a short training, then the given ones; without those given, or of sections that are null."""
+    typed = {one.partition("=")[0] for one in overrides}
+    tree = asdict(configuration.load(overrides))
     short = [f"{name}={value}" for name, value in SHORT.items() if name not in typed and _has(tree, name)]
-    return [*short, *words]
+    return [*short, *overrides]
 
 
 def _has(tree: Any, name: str) -> bool:
@@ -107,7 +107,7 @@ def clock(device: str) -> float:
 
 
 def speeds(
-    target: str | None, config: Config, folder: Path, device: str, say: Callable[[str], None]
+    target: str | None, config: Config, folder: Path, device: str, report: Callable[[str], None]
 ) -> Iterator[Speed]:
     """Run the stages up to ``target`` below ``folder``, every one measured unless a target is named."""
     store, ids, most = Store(folder), dict[str, str](), peak(device)
@@ -124,7 +124,7 @@ def speeds(
                 seconds = clock(device) - since
             return info.id, seconds, _done(path, stage)
 
-        say(stage.name)
+        report(stage.name)
         ids[stage.name], seconds, done = once()
         if target in (None, stage.name):
             with FlopCounterMode(display=False, custom_mapping=INPLACE_FLOPS) as counter:

@@ -17,7 +17,7 @@ from engine.runs.schema import RunInfo, Slots, new_id
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for."""
+    """The arguments of ``engine run``, or of one combination of a sweep or search."""
 
     target: str
     overrides: Sequence[str]

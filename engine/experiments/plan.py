@@ -49,7 +49,7 @@ def inputs_of(stage: Stage, config: Config) -> list[str]:
 
 
 def rule(stage: Stage, name: str) -> Callable[..., Any] | None:
-    """A function of ``engine/<stage>/planning.py``, which a stage has where the table does not say everything.
+    """A function of ``engine/<stage>/planning.py``, which a stage has where the table is not enough.
 
     ``inputs(stage, config)`` gives the stages it opens; ``content(config, settings)`` the settings and files of its
     fingerprint; ``work_done(folder)`` how many units of work a run did.
@@ -143,7 +143,7 @@ def _step(stage: Stage, fingerprint: str, config: Config, entries: list[Entry], 
     own = [entry for entry in entries if entry.info.stage == stage.name]
     same = [entry for entry in own if entry.info.fingerprint == fingerprint]
     if again:
-        return Step(stage, fingerprint, NEW, "", "asked for again")
+        return Step(stage, fingerprint, NEW, "", "requested by --again")
     for states, action, why in (
         ((State.DONE,), REUSE, "finished with the same settings and inputs"),
         ((State.RUNNING, State.STALLED, State.QUEUED, State.WAITING), JOIN, "at work on the same settings and inputs"),

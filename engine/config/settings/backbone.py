@@ -27,7 +27,7 @@ class ScratchSettings:
     evaluate_every: int = setting("steps between two measurements of the held-out loss", low=1)
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """What a single limit cannot say."""
+        """Conditions between settings."""
         if self.width % self.heads or (self.width // self.heads) % 2:
             yield (
                 "width",
@@ -56,7 +56,7 @@ class BackboneSettings:
     scratch: ScratchSettings | None = setting("the model that is pre-trained here, where source is scratch")
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """What a single limit cannot say."""
+        """Conditions between settings."""
         if self.source == "scratch" and self.scratch is None:
             yield "scratch", "must have values, because backbone.source=scratch uses them"
         if self.source != "scratch" and not self.name:

@@ -59,22 +59,22 @@ class WorldSettings:
 
 @dataclass
 class DataSettings:
-    """One set of interactions and what is made of it."""
+    """One set of interactions, filtered and split."""
 
     name: str = setting("name of the set in tables")
-    format: str = setting("layout of the files; auto: told from their names", choices=FORMATS)
+    format: str = setting("layout of the files; auto: found by their names", choices=FORMATS)
     path: str | None = setting("folder or archive that holds the files in their original form; null: fetch them")
     fetch: str | None = setting("published set to fetch when path is null (engine/data/download.py lists them)")
     category: str | None = setting("category of an Amazon set, as in its file names, for example Video_Games")
     file: str | None = setting("name of the file with the interactions; null: the format's usual name")
     catalogue: str | None = setting("name of the file with titles; null: the format's usual name")
     item_map: str | None = setting("file with lines 'id in the interactions, id in the catalogue'; null: same ids")
-    separator: str | None = setting("what stands between the columns of a table; null: told from the file's name")
+    separator: str | None = setting("separator of the columns of a table; null: found by the file's name")
     quoted: bool = setting("whether quotes around a field of CSV and TSV files are left out; false: they are text")
     columns: ColumnsSettings | None = setting("names of the columns, where the format is a table")
     encoding: str | None = setting("encoding of all text files; null: the format's own")
     duplicates: str = setting(
-        "what becomes of the same user, item and time said twice", choices=("keep", "first", "error")
+        "what becomes of repeated events (same user, item and time)", choices=("keep", "first", "error")
     )
     min_rating: float | None = setting("events with a lower rating are left out")
     core_users: int = setting("users with fewer events are left out, repeatedly", low=0)
@@ -86,7 +86,7 @@ class DataSettings:
     world: WorldSettings | None = setting("parameters of the demo world, where the format is demo")
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """What a single limit cannot say."""
+        """Conditions between settings."""
         if (self.format == "demo") != (self.world is not None):
             yield "format", "must be demo with data.world and only then, because the demo world is made, not read"
         if self.world is not None:

@@ -61,8 +61,8 @@ class DistillSettings:
     seed: int = setting("seed of the positions and negatives that are drawn for teaching", low=0, high=2**31 - 1)
     as_released: bool = setting("the arithmetic of the published DLLM2Rec program, its two slips included")
     select: str = setting(
-        "positions to teach: asked, where the teacher answered; all, the same but every one has to be answered; "
-        "kl-divergence or ground-truth-error, of those the ones where the student is furthest from it",
+        "positions with teacher targets: asked, those the teacher ranked; all, the same but every one must be ranked; "
+        "kl-divergence or ground-truth-error, of those the ones where the student differs most",
         choices=SELECTIONS,
     )
     share: float = setting("part of the answered positions that a selection by the student keeps", above=0, high=1)
@@ -78,7 +78,7 @@ class DistillSettings:
     hint: float = setting("weight of 1 - cos(mapped state, vector that the teacher expects by its kl.top items)", low=0)
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """What a single limit cannot say."""
+        """Conditions between settings."""
         if self.injection.weight and self.student.model == "caser" and self.injection.tables == "both":
             yield "injection", "must have tables=inputs, because caser's states are wider than its item vectors"
         if self.select in ("all", "asked") and self.share != 1.0:

@@ -14,7 +14,7 @@ class EvaluateSettings:
     """One evaluation of several models on the same rows."""
 
     models: list[str] = setting(
-        "what is ranked; popularity is the floor, oracle the ceiling where the data knows one", choices=tuple(MODELS)
+        "what is ranked; popularity is the floor, oracle the ceiling where the data has one", choices=tuple(MODELS)
     )
     hide_seen: str = setting(
         "whether the main figures leave out items of the row's own history; both are always computed; auto: unless "
@@ -28,10 +28,12 @@ class EvaluateSettings:
     tail: float = setting("share of the training events that the least popular items (tail) make up", low=0, high=1)
     lengths: list[int] = setting("history lengths at which a new slice of rows begins", low=1)
     samples: int = setting("resamples of the rows behind an interval or p-value of a difference", low=100)
-    timed_requests: int = setting("rows that are asked one by one to tell the time of a request; 0: not told", low=0)
+    timed_requests: int = setting(
+        "rows that are ranked one by one to measure the time of a request; 0: not measured", low=0
+    )
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """What a single limit cannot say."""
+        """Conditions between settings."""
         if not self.models:
             yield "models", "must name at least one model"
         if len(set(self.models)) < len(self.models):

@@ -1,4 +1,4 @@
-"""Settings of the watch over runs at work (``engine.training.health``). They never change what a stage computes."""
+"""Settings of the health checks of a running stage (``engine.training.health``). They never change its results."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from engine.config.settings import setting
 
 @dataclass
 class HealthSettings:
-    """When something that a run reports is called a fault."""
+    """Limits beyond which a reported value is a fault."""
 
     reports: int = setting("reports in a row that must agree before anything but a NaN is called a fault", low=1)
     window: int = setting("sound reports that a group's, or the speed's, own past is made of", low=2)
@@ -15,5 +15,5 @@ class HealthSettings:
     vanish: float = setting("a group's gradient vanishes at this share of its own past", above=0, below=1)
     entropy: float = setting("a gate has collapsed below this share of the largest entropy", low=0, below=1)
     load: float = setting("an expert is dead below this share of an even load", low=0, below=1)
-    stale: int = setting("evaluations without a new best before that is told", low=1)
+    stale: int = setting("evaluations without a new best before that is reported", low=1)
     slow: float = setting("training has become slow below this share of its own past speed", low=0, below=1)

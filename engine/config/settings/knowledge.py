@@ -43,7 +43,7 @@ class KnowledgeSettings:
     shard: int = setting("prompts between two files that a stopped run goes on from", low=1)
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """What a single limit cannot say."""
+        """Conditions between settings."""
         if self.query_selection == "all" and self.budget != 1.0:
             yield "budget", "must be 1.0, because knowledge.query_selection=all asks about every row"
         if self.files is not None and self.query_selection != "all":

@@ -8,17 +8,17 @@ from engine.config.settings import setting
 
 @dataclass
 class SlurmSettings:
-    """What a run's job asks of the cluster; null leaves it to the cluster's default."""
+    """Resources of a run's job; null: the cluster's default."""
 
     partition: str | None = setting("group of machines")
-    account: str | None = setting("who pays")
+    account: str | None = setting("account that is charged")
     time: str | None = setting(
         "longest time of one attempt, as sbatch reads it: minutes, or days-hours:minutes:seconds"
     )
     memory: str | None = setting("memory of a job, as sbatch reads it, for example 32G")
     cpus: int = setting("processor cores of a job", low=1)
-    gpus: int = setting("accelerators of a job; the data stage asks for none", low=0)
-    options: list[str] = setting("any other words for sbatch, for example --constraint=h100")
+    gpus: int = setting("GPUs of a job; none for the data stage", low=0)
+    options: list[str] = setting("other options of sbatch, for example --constraint=h100")
 
 
 @dataclass
@@ -27,10 +27,10 @@ class LauncherSettings:
 
     kind: str = setting("what starts a run: this machine, or Slurm on one of its own", choices=("local", "slurm"))
     slots: int = setting("runs that may work at the same time on one device; the others wait in the queue", low=1)
-    grace: float = setting("time a stage has to write its checkpoint when it is asked to stop", above=0, unit="s")
-    slurm: SlurmSettings | None = setting("what a job asks of the cluster")
+    grace: float = setting("time that a stage is given to write its checkpoint when it is stopped", above=0, unit="s")
+    slurm: SlurmSettings | None = setting("resources of a job")
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """What a single limit cannot say."""
+        """Conditions between settings."""
         if (self.kind == "slurm") != (self.slurm is not None):
             yield "slurm", "belongs to launcher.kind=slurm: choose launcher=slurm or launcher=local as a whole"

@@ -55,7 +55,7 @@ class StudentSettings:
     patience: int = setting("evaluations without a new best before training ends; 0: never", low=0)
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """What a single limit cannot say."""
+        """Conditions between settings."""
         if self.model == "sasrec":
             for name in ("blocks", "heads", "feedforward", "activation", "norm", "gated", "positions"):
                 if getattr(self, name) is None:

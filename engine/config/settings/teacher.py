@@ -19,7 +19,7 @@ class LoraSettings:
     dropout: float = setting("share of rank channels set to zero in training", low=0, below=1)
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """What a single limit cannot say."""
+        """Conditions between settings."""
         if self.rank % self.experts:
             fits = max(1, self.rank // self.experts) * self.experts
             yield "rank", f"must be a multiple of experts={self.experts}, such as {fits}, because they share it evenly"
@@ -113,7 +113,7 @@ class TeacherSettings:
     patience: int = setting("evaluations without a new best before training ends; 0: never", low=0)
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """What a single limit cannot say."""
+        """Conditions between settings."""
         if getattr(self, self.objective) is None:
             yield self.objective, f"must have values, because teacher.objective={self.objective} uses them"
         if self.objective == "generate" and not self.templates:

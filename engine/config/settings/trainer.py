@@ -21,7 +21,7 @@ class TrainerSettings:
     report_every: int = setting("steps between two reports of loss, gradients and speed", low=1)
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """What a single limit cannot say."""
+        """Conditions between settings."""
         if self.cuda_graph and self.accelerator == "cpu":
             yield "cuda_graph", "must be false on trainer.accelerator=cpu, because only a GPU has CUDA graphs"
         if self.compile and self.accelerator == "cpu":
@@ -30,6 +30,6 @@ class TrainerSettings:
                 "must be false on trainer.accelerator=cpu, where it gains a tenth after a minute of compiling",
             )
         if self.cuda_graph and self.compile:
-            yield "cuda_graph", "must be false with trainer.compile, because each wants the network for itself"
+            yield "cuda_graph", "must be false with trainer.compile, because each replaces the network's forward pass"
         if self.cuda_graph and self.devices > 1:
-            yield "cuda_graph", "must be false with trainer.devices > 1, because processes talk within a step"
+            yield "cuda_graph", "must be false with trainer.devices > 1, because processes communicate within a step"

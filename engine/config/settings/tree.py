@@ -1,4 +1,4 @@
-"""Checks values against declarations: from text and plain trees to typed, limited settings, and back to sentences."""
+"""Checks values against declarations: from text and plain trees to typed values within their limits."""
 
 import difflib
 import types
@@ -13,7 +13,7 @@ TRUTH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false"
 
 @dataclass(frozen=True)
 class Setting:
-    """What the declarations say about one leaf of the tree."""
+    """The declaration of one leaf of the tree."""
 
     key: str
     type: Any  # int, float, bool, str, list[...] or one of them with None
@@ -42,9 +42,9 @@ def settings(section: Any, prefix: str = "") -> Iterator[Setting]:
 
 
 def unknown(cause: str, name: str, near: Sequence[str], available: Sequence[str] = ()) -> ConfigError:
-    """An error that says what was probably meant."""
+    """An error that names the likely names."""
     close = difflib.get_close_matches(name, near, n=3, cutoff=0.6)
-    if not close:  # a right last word below a wrong section
+    if not close:  # a right last name below a wrong section
         close = [other for other in near if other.rpartition(".")[2] == name.rpartition(".")[2]][:3]
     meant = f"Did you mean {' or '.join(close)}?" if close else ""
     listed = f"Available: {', '.join(available)}." if available else "`engine config` lists every setting."
@@ -165,14 +165,14 @@ def _within(value: Any, meta: dict[str, Any]) -> bool:
 
 
 def _allowed(item: Setting) -> str:
-    """What the setting means and which values it takes, in a sentence."""
+    """The meaning of a setting and the values it takes, in a sentence."""
     meta = item.meta
     parts = [_article(_without_none(item.type)[0])]
     if meta.get("choices"):
         parts = ["one of " + ", ".join(meta["choices"])]
-    for limit, words in (("low", "at least"), ("above", "more than"), ("high", "at most"), ("below", "less than")):
+    for limit, phrase in (("low", "at least"), ("above", "more than"), ("high", "at most"), ("below", "less than")):
         if meta.get(limit) is not None:
-            parts.append(f"{words} {meta[limit]:g}")
+            parts.append(f"{phrase} {meta[limit]:g}")
     if _without_none(item.type)[1]:
         parts.append("or null")
     return f"{item.key} ({meta.get('help', '')}) takes {', '.join(parts)}."

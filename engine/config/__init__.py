@@ -3,6 +3,7 @@
 An override is ``group=choice`` or ``key=value``. Beyond this package there is no Hydra.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from engine.config.settings.launcher import LauncherSettings
 from engine.config.settings.student import StudentSettings
 from engine.config.settings.teacher import TeacherSettings
 from engine.config.settings.trainer import TrainerSettings
-from engine.config.settings.tree import parse, settings, tree_of, unknown
+from engine.config.settings.tree import Setting, parse, settings, tree_of, unknown
 from engine.errors import ConfigError
 
 
@@ -41,6 +42,12 @@ class Config:
     trainer: TrainerSettings = setting("where and how fast training runs")
     launcher: LauncherSettings = setting("what starts the processes")
     health: HealthSettings = setting("limits of the health checks of a running stage")
+
+
+@functools.cache
+def declared() -> dict[str, Setting]:
+    """Every setting by its dotted name."""
+    return {item.key: item for item in settings(Config)}
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,7 @@ def build(tree: Any, location: str = "") -> Config:
 def split(overrides: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
     """Chosen files (group -> choice) and typed values (dotted name -> value). ConfigError for an unknown name."""
     known_groups = groups()
-    known = {item.key: item for item in settings(Config)}
+    known = declared()
     selected: dict[str, str] = {}
     values: dict[str, Any] = {}
     for word in presets.expanded(overrides, known_groups["experiment"]):

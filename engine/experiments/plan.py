@@ -8,7 +8,7 @@ living one is joined, an interrupted one is resumed.
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from engine.errors import RunError
 from engine.experiments.digests import digests
 from engine.jobs.state import State, Status
 from engine.jobs.store import Entry, Store
+from engine.report.settings import flat
 from engine.runs.schema import CONFIG
 from engine.stages import STAGES, Stage
 
@@ -168,19 +169,10 @@ def _why_new(stage: Stage, config: Config, own: list[Entry], failed: bool) -> st
     nearest = own[-1]
     before = tree_at(nearest.folder / CONFIG)
     known = before.get(stage.name) if isinstance(before, dict) else None
-    changes = list(differences(known or {}, section(config, stage.name)))
+    old, new = flat(known or {}), flat(section(config, stage.name))
+    changes = [(key, old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)]
     if not changes:
         return f"its inputs, files or version differ from {nearest.id}"
-    shown = ", ".join(f"{stage.name}.{key} {old!r} → {new!r}" for key, old, new in changes[:3])
+    shown = ", ".join(f"{stage.name}.{key} {before!r} → {after!r}" for key, before, after in changes[:3])
     more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
     return f"{shown}{more} (against {nearest.id})"
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted key, old and new value wherever two trees of settings differ."""
-    for key in [*old, *(key for key in new if key not in old)]:
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            yield from differences(before, after, f"{prefix}{key}.")
-        elif before != after:
-            yield f"{prefix}{key}", before, after

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from engine import config as configuration
 from engine.config import Config
 from engine.config.grammar import LIMIT, values_of
-from engine.config.settings.tree import settings
 from engine.errors import ConfigError
 from engine.experiments.plan import JOIN, NEW, RESUME, REUSE, Step, plan
 from engine.jobs.store import Store
@@ -36,8 +35,7 @@ def combinations(overrides: Sequence[str]) -> list[Combination]:
 
     ConfigError for an unknown name, a value that is not allowed, or a list without brackets, before anything runs.
     """
-    known = {item.key: item for item in settings(Config)}
-    choices = configuration.groups()
+    known, choices = configuration.declared(), configuration.groups()
     grid: dict[str, list[str]] = {}
     for word in overrides:
         key, _, text = word.partition("=")

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import config as configuration
-from engine.config import Config
 from engine.config.grammar import values_of
-from engine.config.settings.tree import Setting, parse, settings
+from engine.config.settings.tree import Setting, parse
 from engine.errors import ConfigError, UserError
 from engine.experiments.trial_log import damaged
 from engine.runs.files import refused
@@ -85,8 +84,7 @@ def space(overrides: Sequence[str]) -> Space:
     ``seed=1,2`` is not searched: every trial is run with each, and their mean counts. ConfigError for a space that is
     empty, or whose limits are not allowed values.
     """
-    known = {item.key: item for item in settings(Config)}
-    choices = configuration.groups()
+    known, choices = configuration.declared(), configuration.groups()
     searched: dict[str, Range | Categorical] = {}
     fixed: list[str] = []
     seeds: list[str] = []

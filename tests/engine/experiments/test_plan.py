@@ -8,7 +8,7 @@ import pytest
 from engine import config
 from engine.config import Config
 from engine.errors import RunError
-from engine.experiments.plan import JOIN, NEW, RESUME, REUSE, Step, differences, fingerprints, inputs_of, pipeline, plan
+from engine.experiments.plan import JOIN, NEW, RESUME, REUSE, Step, fingerprints, inputs_of, pipeline, plan
 from engine.jobs.store import Store
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import Exit, RunInfo, new_id
@@ -69,6 +69,13 @@ def test_a_changed_setting_of_the_student_reuses_the_data_alone_and_is_named(sto
     steps = plan(TARGET, changed, store)
     assert actions(steps) == {"data": REUSE, "student": NEW, "evaluate": NEW}
     assert f"student.dropout {settings.student.dropout!r} → 0.31" in steps[1].why
+
+
+def test_more_than_three_changed_settings_are_counted(store: Store, settings: Config) -> None:
+    carry_out(plan(TARGET, settings, store), store, settings)
+    changed = ["student.dropout=0.31", "student.batch=7", "student.hidden=32", "student.epochs=3", "student.clip=1"]
+    why = plan(TARGET, config.load([*OVERRIDES, *changed]), store)[1].why
+    assert "student.hidden 64 → 32, student.dropout" in why and "and 2 more (against student-" in why
 
 
 def test_a_run_of_another_version_with_other_settings_is_no_hindrance(store: Store, settings: Config) -> None:
@@ -173,9 +180,3 @@ def test_other_content_under_the_same_name_is_other_data(raw: Path, tmp_path: Pa
     before = data_print(raw, tmp_path)
     (raw / "u.data").write_text((raw / "u.data").read_text().replace("\t4\t5", "\t3\t5"))
     assert data_print(raw, tmp_path) != before
-
-
-def test_differences_are_told_with_their_dotted_keys() -> None:
-    old = {"a": 1, "b": {"c": 2, "d": 3}, "gone": 0}
-    new = {"a": 1, "b": {"c": 4, "d": 3}, "come": 5}
-    assert list(differences(old, new)) == [("b.c", 2, 4), ("gone", 0, None), ("come", None, 5)]

@@ -5,6 +5,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from engine.cli import main
 from engine.config.renamed import FIRST_NAMES, RENAMED
 from engine.experiments.plan import fingerprints, pipeline
 from engine.runs.schema import CONFIG, RunInfo
+from engine.stages import STAGES
 
 RECORDED = Path(__file__).parent / "recorded" / "first-names"
 STUDENT, EVALUATION = (next(RECORDED.glob(f"{stage}-*")).name for stage in ("student", "evaluate"))
@@ -26,6 +28,13 @@ STUDENT, EVALUATION = (next(RECORDED.glob(f"{stage}-*")).name for stage in ("stu
 def runs(tmp_path: Path) -> Path:
     shutil.copytree(RECORDED, tmp_path / "runs")
     return tmp_path / "runs"
+
+
+@pytest.fixture
+def versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The versions that the stages had then: a later one gives another fingerprint, which is meant."""
+    for stage, version in {"data": 1, "student": 2}.items():
+        monkeypatch.setitem(STAGES, stage, replace(STAGES[stage], version=version))
 
 
 def renamed_copy(runs: Path, run: str, changed: dict[str, Any]) -> str:
@@ -93,7 +102,7 @@ def test_the_cockpit_reads_them_under_the_new_names(runs: Path) -> None:
     assert not RENAMED.keys() & found.keys()
 
 
-def test_their_configuration_can_be_run_again_and_keeps_its_fingerprint(runs: Path) -> None:
+def test_their_configuration_can_be_run_again_and_keeps_its_fingerprint(runs: Path, versions: None) -> None:
     settings, info = config.read(runs / STUDENT / CONFIG), RunInfo.read(runs / STUDENT)
     assert settings.teacher.rank is not None and settings.teacher.rank.pretrain_epochs == 1
     assert fingerprints(pipeline("student", settings), settings, runs)["student"] == info.fingerprint
@@ -101,7 +110,7 @@ def test_their_configuration_can_be_run_again_and_keeps_its_fingerprint(runs: Pa
     assert config.load(typed) == settings  # the files of conf/ give the values that they gave then
 
 
-def test_a_plan_reuses_an_old_run(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_reuses_an_old_run(runs: Path, versions: None, capsys: pytest.CaptureFixture[str]) -> None:
     typed = [new_word(word) for word in RunInfo.read(runs / STUDENT).argv[3:]]
     (step,) = json.loads(printed(capsys, runs, "run", "student", *typed, "--plan", "--json"))["steps"]
     assert (step["action"], step["run"]) == ("reuse", STUDENT)

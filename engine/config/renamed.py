@@ -1,11 +1,12 @@
-"""Settings that were renamed. An old name is refused on the command line, and read from old run folders.
+"""Settings of earlier versions: what was renamed since, and what was added.
 
-Fingerprints are made under the first name of each setting, so that a rename makes no finished run obsolete.
+An old name is refused on the command line and read from old run folders. Fingerprints are made as before a rename or an
+addition, so that neither makes a finished run obsolete.
 """
 
 from typing import Any
 
-RENAMED = {  # old name -> new name
+RENAMED = {  # old name -> new name, of the same section
     "teacher.rank.trusts": "teacher.rank.student_weights",
     "teacher.rank.voices": "teacher.rank.lm_weights",
     "teacher.rank.blind": "teacher.rank.student_score_dropout",
@@ -17,21 +18,33 @@ RENAMED = {  # old name -> new name
     "distill.ends": "distill.last_position",
 }
 FIRST_NAMES = {new: old for old, new in RENAMED.items()}
-WORDS = {"evaluate.hide_seen", "knowledge.hide_seen"}  # once true or false, now words of which these are two
+ADDED = {"data.quoted": True}  # new setting -> the value that gives what earlier versions did
 
 
-def translated(tree: Any, prefix: str = "", names: dict[str, str] = RENAMED) -> Any:
-    """A copy of a tree of settings below the section ``prefix`` in which every old name is the new one."""
-    if not isinstance(tree, dict):
-        return tree
-    found = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        if name in WORDS:
-            value = {"true": True, "false": False}.get(value, value) if names is FIRST_NAMES else _word(value)
-        found[names.get(name, name).rpartition(".")[2]] = translated(value, f"{name}.", names)
+def translated(tree: Any, prefix: str = "") -> Any:
+    """A copy of the settings below ``prefix`` under today's names, with the settings that were added."""
+    found = _renamed(tree, prefix, RENAMED)
+    for key, value in ADDED.items():
+        *sections, name = key.removeprefix(prefix).split(".")
+        node = found if key.startswith(prefix) else None
+        for section in sections:
+            node = node.get(section) if isinstance(node, dict) else None
+        if isinstance(node, dict):
+            node.setdefault(name, value)
     return found
 
 
-def _word(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+def original(settings: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The settings below ``prefix`` as the first version would have named them, for fingerprints."""
+    kept = {key: value for key, value in settings.items() if ADDED.get(prefix + key, ...) != value}
+    found: dict[str, Any] = _renamed(kept, prefix, FIRST_NAMES)
+    return found
+
+
+def _renamed(tree: Any, prefix: str, names: dict[str, str]) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    return {
+        names.get(f"{prefix}{key}", str(key)).rpartition(".")[2]: _renamed(value, f"{prefix}{key}.", names)
+        for key, value in tree.items()
+    }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import Config, tree_at
-from engine.config.renamed import FIRST_NAMES, translated
+from engine.config.renamed import original
 from engine.errors import RunError
 from engine.experiments.digests import digests
 from engine.jobs.state import State, Status
@@ -86,7 +86,7 @@ def fingerprints(order: list[Stage], config: Config, root: Path) -> dict[str, st
     """Stage -> fingerprint, 16 hex digits. The keys of the hashed text belong to the format: never rename one."""
     result: dict[str, str] = {}
     for stage in order:
-        settings = translated(section(config, stage.name), f"{stage.name}.", FIRST_NAMES)
+        settings = original(section(config, stage.name), f"{stage.name}.")
         parts: dict[str, Any] = {
             "stage": stage.name,
             "version": stage.version,

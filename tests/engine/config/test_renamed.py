@@ -8,7 +8,7 @@ import yaml
 
 from engine import config
 from engine.cli import main
-from engine.config.renamed import FIRST_NAMES, RENAMED, translated
+from engine.config.renamed import ADDED, FIRST_NAMES, RENAMED, original, translated
 from engine.config.settings.tree import settings
 from engine.errors import ConfigError
 from engine.experiments.plan import fingerprints, pipeline
@@ -46,11 +46,24 @@ def test_an_old_name_in_a_saved_experiment_is_answered_with_the_new_one(
 
 def test_a_configuration_under_old_names_reads_as_one_under_new_names(tmp_path: Path) -> None:
     loaded = config.load([f"{NEW}=[0.25]", "teacher.rank.slot_dropout=0.7"])
-    old = translated(asdict(loaded), names=FIRST_NAMES)
+    old = original(asdict(loaded), "")
     assert old["teacher"]["rank"]["trusts"] == [0.25] and "student_weights" not in old["teacher"]["rank"]
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(old))
     assert config.read(path) == loaded
+
+
+def test_a_setting_that_was_added_has_its_earlier_behaviour_in_an_old_configuration() -> None:
+    known = {item.key for item in settings(config.Config)}
+    assert ADDED.keys() <= known
+    old = {"data": {"name": "x"}, "seed": 1}
+    assert translated(old) == {"data": {"name": "x", "quoted": True}, "seed": 1}
+    assert translated({"data": {"quoted": False}}) == {"data": {"quoted": False}}
+    assert translated({"name": "x"}, "data.") == {"name": "x", "quoted": True}
+    assert translated({"rank": {"trusts": [1.0]}}, "teacher.") == {"rank": {"student_weights": [1.0]}}
+    assert translated([1]) == [1] and translated({"data": None}) == {"data": None}
+    assert original({"name": "x", "quoted": True}, "data.") == {"name": "x"}
+    assert original({"quoted": False}, "data.") == {"quoted": False}
 
 
 def test_a_rename_keeps_the_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +87,7 @@ def test_truth_values_that_became_words_read_from_old_runs_and_keep_their_finger
         assert loaded.evaluate.hide_seen == loaded.knowledge.hide_seen == word
         assert config.tree_at(path)["evaluate"]["hide_seen"] == word
         assert config.load([f"evaluate.hide_seen={word.capitalize()}"]).evaluate.hide_seen == word
-        old = translated(asdict(loaded), names=FIRST_NAMES)
+        old = original(asdict(loaded), "")
         assert old["knowledge"]["hide_seen"] is truth
     with pytest.raises(ConfigError, match="not allowed"):
         config.load(["evaluate.hide_seen=sometimes"])

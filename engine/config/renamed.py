@@ -1,9 +1,10 @@
-"""Settings of earlier versions: what was renamed since, and what was added.
+"""Settings of earlier versions: what was renamed since, what became another type, and what was added.
 
 An old name is refused on the command line and read from old run folders. Fingerprints are made as before a rename or an
 addition, so that neither makes a finished run obsolete.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 RENAMED = {  # old name -> new name, of the same section
@@ -18,12 +19,13 @@ RENAMED = {  # old name -> new name, of the same section
     "distill.ends": "distill.last_position",
 }
 FIRST_NAMES = {new: old for old, new in RENAMED.items()}
+WORDS = {"evaluate.hide_seen", "knowledge.hide_seen"}  # once true or false, now words of which these are two
 ADDED = {"data.quoted": True}  # new setting -> the value that gives what earlier versions did
 
 
 def translated(tree: Any, prefix: str = "") -> Any:
     """A copy of the settings below ``prefix`` under today's names, with the settings that were added."""
-    found = _renamed(tree, prefix, RENAMED)
+    found = _renamed(tree, prefix, RENAMED, lambda value: str(value).lower() if isinstance(value, bool) else value)
     for key, value in ADDED.items():
         *sections, name = key.removeprefix(prefix).split(".")
         node = found if key.startswith(prefix) else None
@@ -34,17 +36,21 @@ def translated(tree: Any, prefix: str = "") -> Any:
     return found
 
 
-def original(settings: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """The settings below ``prefix`` as the first version would have named them, for fingerprints."""
+def original(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The settings below ``prefix`` as the first version would have written them, for fingerprints."""
     kept = {key: value for key, value in settings.items() if ADDED.get(prefix + key, ...) != value}
-    found: dict[str, Any] = _renamed(kept, prefix, FIRST_NAMES)
+    found: dict[str, Any] = _renamed(
+        kept, prefix, FIRST_NAMES, lambda word: {"true": True, "false": False}.get(word, word)
+    )
     return found
 
 
-def _renamed(tree: Any, prefix: str, names: dict[str, str]) -> Any:
+def _renamed(tree: Any, prefix: str, names: dict[str, str], word: Callable[[Any], Any]) -> Any:
     if not isinstance(tree, dict):
         return tree
-    return {
-        names.get(f"{prefix}{key}", str(key)).rpartition(".")[2]: _renamed(value, f"{prefix}{key}.", names)
-        for key, value in tree.items()
-    }
+    found = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        value = word(value) if name in WORDS else _renamed(value, f"{name}.", names, word)
+        found[names.get(name, name).rpartition(".")[2]] = value
+    return found

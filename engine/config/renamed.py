@@ -20,7 +20,10 @@ RENAMED = {  # old name -> new name, of the same section
 }
 FIRST_NAMES = {new: old for old, new in RENAMED.items()}
 WORDS = {"evaluate.hide_seen", "knowledge.hide_seen"}  # once true or false, now words of which these are two
-ADDED = {"data.quoted": True}  # new setting -> the value that gives what earlier versions did
+ADDED = {
+    "data.quoted": True,
+    "teacher.without_titles": True,
+}  # new setting -> the value that gives what earlier versions did
 
 
 def translated(tree: Any, prefix: str = "") -> Any:

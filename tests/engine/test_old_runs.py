@@ -16,7 +16,9 @@ from cockpit.services.scan import read_config
 from engine import config
 from engine.cli import main
 from engine.config.renamed import ADDED, FIRST_NAMES, RENAMED
+from engine.config.settings.tree import settings
 from engine.experiments.plan import fingerprints, pipeline
+from engine.report.settings import flat
 from engine.runs.schema import CONFIG, RunInfo
 from engine.stages import STAGES
 
@@ -66,6 +68,13 @@ def test_they_are_as_an_earlier_version_wrote_them() -> None:
     text = (RECORDED / EVALUATION / CONFIG).read_text()
     assert all(f" {old.rpartition('.')[2]}:" in text for old in RENAMED)
     assert not any(f" {new.rpartition('.')[2]}:" in text for new in [*FIRST_NAMES, *ADDED])
+
+
+def test_a_setting_that_they_lack_has_the_value_of_earlier_behaviour() -> None:
+    written = flat(yaml.safe_load((RECORDED / EVALUATION / CONFIG).read_text()))
+    lacking = {item.key for item in settings(config.Config)} - {RENAMED.get(key, key) for key in written}
+    null = ("teacher.generate.", "data.columns.", "launcher.slurm.")  # sections that the run did not have
+    assert {key for key in lacking if not key.startswith(null)} == ADDED.keys(), "see engine/config/renamed.py: ADDED"
 
 
 def test_they_are_listed_and_shown(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ FIRST_NAMES = {new: old for old, new in RENAMED.items()}
 WORDS = {"evaluate.hide_seen", "knowledge.hide_seen"}  # once true or false, now words of which these are two
 ADDED = {
     "data.quoted": True,
-    "teacher.without_titles": True,
+    "teacher.without_titles": False,
 }  # new setting -> the value that gives what earlier versions did
 
 

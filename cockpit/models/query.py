@@ -172,7 +172,7 @@ class _Parser:
             age = _seconds(value)
             if age is None:
                 raise QueryError("an age is a number with s, m, h, d or w: age<2d", at)
-            return lambda row, now: _OPS[op](now - row.created, age)
+            return lambda row, now: _OPS[op](max(now - row.created, 0.0), age)
         wanted = _number(value)
         if name.startswith("cfg."):
             self.needs_config = True

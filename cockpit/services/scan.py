@@ -175,7 +175,7 @@ def _add_summary(row: Row, summary: Summary) -> None:
     row.health = {code: note for code, note in health.items() if isinstance(note, dict)}
     row.facts = clean_values(summary.facts)
     if row.wall is None and summary.ended:
-        row.wall = summary.hb - summary.started
+        row.wall = max(summary.hb - summary.started, 0.0)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

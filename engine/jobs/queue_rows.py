@@ -109,7 +109,7 @@ def _job(run: RunFacts, done: Iterable[RunFacts], use: SlotUse | None, entry: Wa
     if run.live and run.eta is not None:
         left = run.eta
     elif run.live and left is not None:
-        left = max(left - (now - (now if run.started is None else run.started)), 0.0)
+        left = max(left - (0.0 if run.started is None else max(now - run.started, 0.0)), 0.0)
     at = entry or use
     return Job(
         run.id,

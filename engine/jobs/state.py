@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from engine.jobs.silence import age, changed_at, silence
 from engine.jobs.slurm import SlurmJob
-from engine.runs.identity import Identity, boot
-from engine.runs.schema import Exit, Process, QueueOverride, RunInfo, Summary
+from engine.runs.identity import Identity, boot, host
+from engine.runs.schema import PROCESS, RUN, SUMMARY, Exit, Process, QueueOverride, RunInfo, Summary
 
 UNSTARTED = 10.0  # seconds in which a supervisor has to take up a planned run
 SILENT = 30.0  # seconds without a heartbeat after which a living run is stalled
-SILENT_ELSEWHERE = 120.0  # the same on another machine, whose clock and file cache may lag behind
+SILENT_ELSEWHERE = 120.0  # the same on another machine, whose file cache may lag behind
 STOPPED = 143  # exit status of a stage that was asked to stop and wrote its checkpoint
 STARTING = "is being started"
 WAITING, QUEUED, RUNNING = "waiting", "queued", "running"  # phases in process.json
@@ -67,7 +68,8 @@ def _examine(folder: Path, info: RunInfo, now: float) -> Status:
     process, summary = Process.read(folder), Summary.read(folder)
     job = None if info.sbatch is None else SlurmJob.read(folder)
     if process is None and summary is None and job is None:
-        if now - info.created < UNSTARTED:
+        times = (info.created,) if info.host == host() else (info.created, changed_at(folder / RUN))
+        if age(now, *times) < UNSTARTED:
             return Status(State.WAITING, STARTING)
         return Status(State.LOST, "planned, but never started")
     attempt = max(process.attempt if process else 0, summary.attempt if summary else 0)
@@ -87,7 +89,7 @@ def _examine(folder: Path, info: RunInfo, now: float) -> Status:
     if any(alive):
         return _at_work(process, summary, now)
     if None in alive:
-        return _elsewhere(stage or supervisor, now - _last_sign(process, summary))
+        return _elsewhere(stage or supervisor, silence(folder, _beats(process, summary), now))
     return _lost(stage or supervisor)
 
 
@@ -137,7 +139,7 @@ def _submitted(job: SlurmJob) -> Status:
 
 
 def _at_work(process: Process | None, summary: Summary | None, now: float) -> Status:
-    silent = now - _last_sign(process, summary)
+    silent = min(age(now, beat) for beat in _beats(process, summary).values())
     if silent < SILENT:
         return Status(State.RUNNING, "" if process is None or process.supervisor.alive else "its supervisor is gone")
     phase = summary.phase if summary and summary.phase else "starting"
@@ -152,8 +154,12 @@ def _elsewhere(identity: Identity | None, silent: float) -> Status:
     return Status(State.STALLED, f"on {machine}, silent for {silent:.0f} s; only that machine knows whether it lives")
 
 
-def _last_sign(process: Process | None, summary: Summary | None) -> float:
-    return max(process.t if process else 0.0, summary.hb if summary else 0.0)
+def _beats(process: Process | None, summary: Summary | None) -> dict[str, float]:
+    """File -> the time that its writer recorded in it."""
+    return {
+        **({PROCESS: process.t} if process else {}),
+        **({SUMMARY: summary.hb} if summary else {}),
+    }
 
 
 def _ended_unrecorded(summary: Summary) -> Status:

@@ -217,7 +217,7 @@ class Supervisor:
 
     def _end(self, by: str, reason: str, code: int | None = None, number: int | None = None, oom: bool = False) -> None:
         now = time.time()
-        wall = round(now - self.started, 3) if self.stage else 0.0
+        wall = round(max(now - self.started, 0.0), 3) if self.stage else 0.0
         if self.entry is not None:
             self.entry.leave()
         end = Exit(self.attempt, code, number, by, reason[:REASON], wall, self.max_rss, oom, now)

@@ -90,7 +90,8 @@ def test_times_follow_from_the_slot_the_inputs_and_earlier_durations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("started", "wall", "ends"), [(NOW - 20, 60.0, 40.0), (NOW - 90, 60.0, 0.0), (None, 60.0, 60.0), (NOW, None, None)]
+    ("started", "wall", "ends"),
+    [(NOW - 20, 60.0, 40.0), (NOW - 90, 60.0, 0.0), (NOW + 600, 60.0, 60.0), (None, 60.0, 60.0), (NOW, None, None)],
 )
 def test_a_run_that_reports_no_eta_ends_after_the_rest_of_the_expected_duration(
     started: float | None, wall: float | None, ends: float | None

@@ -20,10 +20,10 @@ RENAMED = {  # old name -> new name, of the same section
 }
 FIRST_NAMES = {new: old for old, new in RENAMED.items()}
 WORDS = {"evaluate.hide_seen", "knowledge.hide_seen"}  # once true or false, now words of which these are two
-ADDED = {
+ADDED = {  # new setting -> the value that gives what earlier versions did
     "data.quoted": True,
     "teacher.without_titles": False,
-}  # new setting -> the value that gives what earlier versions did
+}
 
 
 def translated(tree: Any, prefix: str = "") -> Any:

@@ -164,8 +164,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The whole program; returns the exit status."""
     make_printable()
+    if arguments is None:  # a locale without UTF-8 decodes what a person typed to surrogates
+        arguments = [os.fsencode(argument).decode("utf-8", "surrogateescape") for argument in sys.argv[1:]]
     top = parser()
-    if any("\0" in argument for argument in arguments or ()):  # no shell can pass one, a program can
+    if any("\0" in argument for argument in arguments):  # no shell can pass one, a program can
         top.error("an argument holds a NUL character")
     options, rest = top.parse_known_args(arguments)
     unknown = [argument for argument in rest if argument.startswith("-")]

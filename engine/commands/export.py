@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 from engine.commands.run_ids import run_of
@@ -23,7 +24,7 @@ def export(options: argparse.Namespace) -> int:
             remedy="Name a finished data or knowledge run: engine runs DONE.",
         )
     data = entry if makes(entry.info.stage, SEQUENCES) else store.find(entry.info.inputs[SEQUENCES.stage])
-    if options.to.exists() and not options.to.is_dir():
+    if os.path.exists(options.to) and not options.to.is_dir():  # unlike Path.exists it raises nothing
         raise UserError("this is not a folder", location=str(options.to), remedy="Choose another one: --to DIR.")
     from engine.data import catalogue
     from engine.data.sequences import Sequences

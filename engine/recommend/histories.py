@@ -79,8 +79,9 @@ def read_histories(path: Path, catalogue: Titles) -> Histories:
                     unknown.append(f"{path.name}, line {number}: {problem}")
                 else:
                     own.append(item)
-    except FileNotFoundError as error:
-        raise DataError("there is no such file", location=str(path), remedy="Give a CSV of lines user,item.") from error
+    except OSError as error:
+        cause = "there is no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+        raise DataError(cause, location=str(path), remedy="Give a CSV of lines user,item.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             f"this is not a CSV in UTF-8 ({error})", location=str(path), remedy="Save it as UTF-8."

@@ -157,3 +157,14 @@ def test_an_argument_with_a_nul_is_refused(words: list[str], capsys: pytest.Capt
         main(words)
     assert ended.value.code == 2
     assert "NUL" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("environment", [{}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}], ids=str)
+def test_arguments_are_utf8_whatever_the_locale(environment: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "engine", "show", "Amélie", "--runs", str(tmp_path)],
+        capture_output=True,
+        env={**os.environ, **environment, "PYTHONIOENCODING": "utf-8"},
+    )
+    assert done.returncode == 2
+    assert "Amélie" in done.stderr.decode()

@@ -39,6 +39,8 @@ def test_other_stages_and_files_in_place_of_a_folder_are_errors(
     runs = ["--runs", str(seven_stages)]
     assert main(["export", "student", "--to", str(tmp_path), *runs]) == 2
     assert "is a student run" in capsys.readouterr().err
+    assert main(["export", "data", "--to", str(tmp_path / ("x" * 300)), *runs]) == 2
+    assert "File name too long" in capsys.readouterr().err
     store = Store(tmp_path / "runs")
     waiting = store.create(RunInfo(new_id("data"), "data", "test", 1, "f" * 8), "")
     assert main(["export", waiting.name, "--to", str(tmp_path), "--runs", str(store.root)]) == 2

@@ -62,6 +62,11 @@ def test_a_file_that_cannot_be_used_says_where_and_what_helps(
     assert caught.value.remedy
 
 
+def test_a_folder_is_no_file(tmp_path: Path, catalogue: Titles) -> None:
+    with pytest.raises(DataError, match="cannot be read: Is a directory"):
+        read_histories(tmp_path, catalogue)
+
+
 def test_a_missing_file_is_an_error(tmp_path: Path, catalogue: Titles) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_histories(tmp_path / "none.csv", catalogue)

@@ -4,6 +4,7 @@ A file counts under its own name, with ``.gz``, with ``.zip``, or as a member of
 comes before the packed one.
 """
 
+import glob
 import os
 import zipfile
 from collections.abc import Callable
@@ -66,6 +67,8 @@ def files(settings: DataSettings) -> list[Path]:
 
 def folder_of(settings: DataSettings) -> Path:
     """Where the files are. Raises DataError when no path is set and none may be fetched."""
+    if settings.path is None and settings.file is not None and Path(settings.file).expanduser().is_absolute():
+        return Path(settings.file).expanduser().parent
     if settings.path is None:
         raise DataError(
             f"the set '{settings.name}' may not be fetched, and its files are not named",
@@ -115,7 +118,7 @@ def _all_parts(settings: DataSettings, root: Path, format: str) -> Sources:
         names = (named,) if named else tuple(name.format(settings.category) for name in usual)
         if not names:
             continue
-        source = _locate(root, names, role)
+        source = _locate(root, names, role, bool(named))
         if source is not None:
             parts[role] = source
         elif named or role in layout.needed:
@@ -127,22 +130,48 @@ def _all_parts(settings: DataSettings, root: Path, format: str) -> Sources:
     return Sources(format, parts)
 
 
-def _locate(root: Path, names: tuple[str, ...], role: str) -> Source | None:
-    """The first of ``names`` that is there."""
+def _locate(root: Path, names: tuple[str, ...], role: str, named: bool) -> Source | None:
+    """The first of ``names`` that is there. ``named`` by a person: it may be a path, and comes before a pattern."""
+    if named and Path(names[0]).expanduser().is_absolute():
+        path = Path(names[0]).expanduser()
+        if path.suffix == ".zip" and path.is_file():
+            members = _members(path)
+            if len(members) > 1:
+                raise _several(members, str(path))
+            return Source(path, members[0]) if members else None
+        return _locate(path.parent, (path.name,), role, named) if path.parent.is_dir() else None
     if root.is_file():
         if root.suffix == ".zip":
             return _member([root], names)
-        if role == INTERACTIONS:
+        if role == INTERACTIONS and (not named or root.match(glob.escape(names[0]))):
             return Source(root)
         root = root.parent
     for name in names:
-        for suffix in ("", ".gz"):
-            candidates = [path for path in sorted(root.glob(name + suffix)) if path.is_file()]
-            if len(candidates) > 1:
-                raise _several([str(path.name) for path in candidates], str(root))
-            if candidates:
-                return Source(candidates[0])
+        for exact in (True, False):
+            for suffix in ("", ".gz"):
+                candidates = _found(root, name + suffix, exact)
+                if len(candidates) > 1:
+                    raise _several([str(path.name) for path in candidates], str(root))
+                if candidates:
+                    return Source(candidates[0])
     return _member(sorted(path for path in root.glob("*.zip") if path.is_file()), names)
+
+
+def _found(root: Path, name: str, exact: bool) -> list[Path]:
+    """The file of that very name, or those that it is a pattern of."""
+    if exact:
+        return [root / name] if (root / name).is_file() else []
+    try:
+        return [path for path in sorted(root.glob(name)) if path.is_file()]
+    except (ValueError, NotImplementedError):  # no pattern, or an absolute path
+        return []
+
+
+def _fitting(members: list[str], name: str) -> list[str]:
+    """The members whose path ends with that very name, else those that it is a pattern of."""
+    names = (name, name + ".gz")
+    exact = [member for member in members if f"/{member}".endswith(tuple(f"/{name}" for name in names))]
+    return exact or [member for member in members if any(PurePosixPath(member).match(name) for name in names if name)]
 
 
 def _member(archives: list[Path], names: tuple[str, ...]) -> Source | None:
@@ -151,12 +180,8 @@ def _member(archives: list[Path], names: tuple[str, ...]) -> Source | None:
         candidates = []
         for archive in archives:
             members = _members(archive)
-            fitting = [
-                member
-                for member in members
-                if PurePosixPath(member).match(name) or PurePosixPath(member).match(name + ".gz")
-            ]
-            if not fitting and archive.match(name + ".zip") and members:
+            fitting = _fitting(members, name)
+            if not fitting and _fitting([archive.name], name + ".zip") and members:
                 fitting = members
             candidates += [Source(archive, member) for member in fitting]
         if len(candidates) > 1:
@@ -197,6 +222,7 @@ def listed(root: Path) -> str:
 def _hint(root: Path, names: tuple[str, ...]) -> str:
     """The folder below that has the file, if one has."""
     for folder in sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []:
-        if any(list(folder.glob(name)) + list(folder.glob(name + ".gz")) for name in names):
+        packed = [name + suffix for name in names for suffix in ("", ".gz")]
+        if any(_found(folder, name, exact) for name in packed for exact in (True, False)):
             return f" It is in {folder.name}: set data.path={folder}."
     return ""

@@ -1,5 +1,6 @@
 """Settings of the ``data`` stage: where interactions come from, which of them count, how they are split."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,12 +21,13 @@ FORMATS = (
     "recbole",
     "table",
 )
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "}
 SPLITS = ("leave-one-out", "users", "temporal", "given")
 
 
 @dataclass
 class ColumnsSettings:
-    """Names of the columns of a CSV or Parquet table, and of its catalogue."""
+    """Names of the columns of a CSV or Parquet table, and of its catalogue; a number counts columns from 1."""
 
     user: str = setting("column with the user's id")
     item: str = setting("column with the item's id, of the same name in the catalogue")
@@ -69,7 +71,9 @@ class DataSettings:
     file: str | None = setting("name of the file with the interactions; null: the format's usual name")
     catalogue: str | None = setting("name of the file with titles; null: the format's usual name")
     item_map: str | None = setting("file with lines 'id in the interactions, id in the catalogue'; null: same ids")
-    separator: str | None = setting("separator of the columns of a table; null: found by the file's name")
+    separator: str | None = setting(
+        "between the columns of a table: a character, comma, semicolon, tab, pipe or space; null: found by the file's name"
+    )
     quoted: bool = setting("whether quotes around a field of CSV and TSV files are left out; false: they are text")
     columns: ColumnsSettings | None = setting("names of the columns, where the format is a table")
     encoding: str | None = setting("encoding of all text files; null: the format's own")
@@ -94,6 +98,9 @@ class DataSettings:
                 yield "split", "must be leave-one-out, because the demo's oracle scores the last event of each user"
             if self.core_users > 1 or self.core_items > 1 or self.min_rating is not None:
                 yield "core_users", "and core_items must be 0 and min_rating null: the demo world has no such files"
+        own = self.separator is None or self.separator in SEPARATORS
+        if not own and not re.fullmatch(r'[^"\r\n\0\x80-\U0010ffff]', self.separator or ""):
+            yield "separator", f"must be one ASCII character but no quote, or one of {', '.join(SEPARATORS)}"
         if self.format == "table" and self.columns is None:
             yield "format", "needs data.columns: the names of the user and item columns"
         if self.format.startswith("amazon") and self.category is None:

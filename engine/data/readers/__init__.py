@@ -2,7 +2,7 @@
 
 import codecs
 
-from engine.config.settings.data import DataSettings
+from engine.config.settings.data import SEPARATORS, DataSettings
 from engine.data.interactions import Interactions
 from engine.data.layouts import INTERACTIONS, LAYOUTS
 from engine.data.readers import amazon, lines, llara, movielens, recbole, table
@@ -55,6 +55,7 @@ def _read(settings: DataSettings, sources: Sources, encodings: tuple[str, ...]) 
                     location="data.columns",
                     remedy="Set data=table data.columns.user=... data.columns.item=...",
                 )
-            dialect = Dialect(settings.separator or "", quoted=settings.quoted, encoding=encodings[0])
+            separator = settings.separator or ""
+            dialect = Dialect(SEPARATORS.get(separator, separator), quoted=settings.quoted, encoding=encodings[0])
             return table.read(sources, settings.columns, dialect, settings.min_rating is not None)
     return amazon.read(sources)

@@ -7,10 +7,10 @@ import csv
 import io
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ from engine.runs.text import clean
 
 ID, NUMBER, GAPPY, TIME, TEXT = "id", "number", "number or nothing", "time", "text"
 BLOCK = 1 << 24  # bytes that pyarrow parses at a time
+WITHOUT_HEADER = ", or set data.separator; if the file has no header line, give numbers: data.columns.user=1"
 UNIX_DIGITS = 9  # of a time in seconds since March 1973
 TIME_REMEDY = (
     "Correct these times, or leave the column out: the order of the file then counts (data.columns.time=null)."
@@ -85,6 +86,15 @@ def table(source: Source, dialect: Dialect, kinds: Mapping[str, str]) -> pa.Tabl
         _refuse_gaps(source, dialect, kinds, result)
         return result
     raise AssertionError("the last type of a time returns or raises")
+
+
+def first_row(source: Source, dialect: Dialect) -> list[str]:
+    """The fields of the first line that is not empty; none of an empty file."""
+    with binary(source) as file:
+        text = io.TextIOWrapper(cast(io.BufferedReader, file), dialect.encoding, "replace", newline="")
+        _, row = next(_rows(text, dialect), (0, []))
+        text.detach()
+    return [field.removeprefix("\ufeff") if not number else field for number, field in enumerate(row)]
 
 
 def codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
@@ -177,7 +187,7 @@ def _refuse_cut(source: Source, dialect: Dialect, time: NDArray[Any]) -> None:
     with binary(source) as file:
         decoded = _decoded(file.read(), dialect)
     *_, (line, row) = _rows(decoded, dialect)
-    if not decoded.endswith(("\n", "\r")) and row[-1].startswith(str(time[-1])):
+    if not decoded.getvalue().endswith(("\n", "\r")) and row[-1].startswith(str(time[-1])):
         raise DataError(
             f"the last line has no line end, and its time {time[-1]} has fewer digits than every other: it was cut",
             location=f"{source}:{line}",
@@ -201,7 +211,7 @@ def _explained(source: Source, dialect: Dialect, kinds: Mapping[str, str], reaso
         _, names = next(rows)
         absent = [name for name in kinds if name not in names]
         if absent:
-            return no_column(absent[0], names, f"{source}:1", ", or set data.separator")
+            return no_column(absent[0], names, f"{source}:1", WITHOUT_HEADER)
     forms: dict[str, str] = {}
     for number, row in rows:
         problem = _problem(row, names, kinds, dialect.separator, forms)
@@ -219,13 +229,12 @@ def _line_of(source: Source, dialect: Dialect, index: int) -> int:
     return next(islice(_rows(decoded, dialect), index + (0 if dialect.names else 1), None))[0]
 
 
-def _decoded(content: bytes, dialect: Dialect) -> str:
-    return content.decode(dialect.encoding).removeprefix("\ufeff")
+def _decoded(content: bytes, dialect: Dialect) -> io.StringIO:
+    return io.StringIO(content.decode(dialect.encoding).removeprefix("\ufeff"), newline="")
 
 
-def _rows(decoded: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+def _rows(text: Iterable[str], dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """First line and fields of every record that is not empty."""
-    text = io.StringIO(decoded, newline="")
     if dialect.quoted:
         reader = csv.reader(text, delimiter=dialect.separator)
     else:

@@ -1,6 +1,7 @@
 """Any CSV, TSV or Parquet table whose columns the settings name, with a catalogue beside it or titles inside it."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ from engine.data.readers.delimited import (
     TYPES,
     Dialect,
     codes,
+    first_row,
     numbers,
     table,
     time_problem,
@@ -84,20 +86,57 @@ def _catalogue(raw: pa.Array, title: pa.Array | None, text: pa.Array | None) -> 
 
 
 def _table(source: Source, kinds: dict[str, str], dialect: Dialect) -> pa.Table:
+    """The columns under the names that were asked for.
+
+    A number that is no name counts the columns from 1. Where numbers alone are asked for there is no header, unless
+    the first line counts the columns itself, from 0.
+    """
     if source.name.endswith((".parquet", ".pq")):
         return _parquet(source, kinds)
     usual = "\t" if source.name.endswith((".tsv", ".tab")) else ","
-    return table(source, replace(dialect, separator=dialect.separator or usual), kinds)
+    dialect = replace(dialect, separator=dialect.separator or usual)
+    if not any(name.isdecimal() for name in kinds):
+        return table(source, dialect, kinds)
+    first = first_row(source, dialect)
+    position = {name: _position(name, len(first)) for name in kinds}
+    if None in position.values() or first == [str(number) for number in range(len(first))]:
+        own = {name: name if name in first or at is None else first[at] for name, at in position.items()}
+        read = table(source, dialect, {own[name]: kind for name, kind in kinds.items()})
+        return read.select([own[name] for name in kinds]).rename_columns([*kinds])
+    read = table(source, replace(dialect, names=tuple(str(number + 1) for number in range(len(first)))), kinds)
+    for name, kind in kinds.items():
+        if kind == ID and len(read) > 1 and _is_header(read[name]):
+            raise DataError(
+                f"the first line has '{clean(read[name][0].as_py(), 60)}' where all others have whole numbers",
+                location=f"{source}:1",
+                remedy="If it is a header, name the columns as it does: data.columns.user=NAME.",
+            )
+    return read
+
+
+def _position(name: str, count: int) -> int | None:
+    """Where column number ``name`` of ``count`` stands, counted from 0; None when it is no such number."""
+    return int(name) - 1 if name.isdecimal() and str(int(name)) == name and 0 < int(name) <= count else None
+
+
+def _is_header(ids: pa.ChunkedArray) -> bool:
+    """Whether the first id is the only one that is no whole number."""
+    code, raw = codes(ids)
+    other = np.flatnonzero(~np.asarray(pc.match_substring_regex(raw, r"^\s*-?\d+(\.0*)?\s*$"), dtype=bool))
+    return len(other) == 1 and code[0] == other[0] and int((code == other[0]).sum()) == 1
 
 
 def _parquet(source: Source, kinds: dict[str, str]) -> pa.Table:
     try:
         with binary(source) as file:
             stored = pq.ParquetFile(file)
-            missing = [name for name in kinds if name not in stored.schema_arrow.names]
+            names = stored.schema_arrow.names
+            chosen = {name: _position(name, len(names)) if name not in names else names.index(name) for name in kinds}
+            missing = [name for name, position in chosen.items() if position is None]
             if missing:
-                raise no_column(missing[0], stored.schema_arrow.names, str(source))
-            read = stored.read(list(kinds))
+                raise no_column(missing[0], names, str(source))
+            own = [names[cast(int, position)] for position in chosen.values()]
+            read = stored.read(own).select(own).rename_columns([*kinds])
     except pa.ArrowInvalid as error:
         raise DataError(
             f"the file is no whole Parquet file ({error})", location=str(source), remedy="Fetch or copy it again."

@@ -156,3 +156,49 @@ def test_asking_for_files_imports_the_standard_library_only() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["ratings[1].csv", "ratings[1].csv.gz", "a b*.csv", "q?.csv"])
+def test_a_name_with_brackets_is_that_file_and_not_a_pattern(sets: Any, name: str) -> None:
+    path = sets.write(name, "x")
+    sets.write("ratings1.csv", "another")
+    sets.write("a bc.csv", "another")
+    found = find(sets.settings("table", file=name.removesuffix(".gz")), sets.folder)
+    assert found.parts["interactions"].path == path
+
+
+def test_a_name_with_brackets_may_be_a_member_of_a_zip(sets: Any) -> None:
+    sets.write_zip("a.zip", {"in/ratings[1].csv": "x", "in/ratings1.csv": "y"})
+    found = find(sets.settings("table", file="ratings[1].csv"), sets.folder)
+    assert found.parts["interactions"].member == "in/ratings[1].csv"
+
+
+def test_a_pattern_still_finds_a_file(sets: Any) -> None:
+    path = sets.write("ratings1.csv", "x")
+    assert find(sets.settings("table", file="ratings[12].csv"), sets.folder).parts["interactions"].path == path
+
+
+def test_absolute_paths_name_files_outside_of_the_folder(sets: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("out [1]")
+    for name in ("x.csv", "items.csv.gz"):
+        (outside / name).write_bytes(b"x")
+    names = {"file": str(outside / "x.csv"), "catalogue": str(outside / "items.csv")}
+    settings = sets.settings("table", **names)
+    for given in (settings, sets.settings("table", path=None, **names)):
+        parts = find(given, folder_of(given)).parts
+        assert parts["interactions"].path == outside / "x.csv" and parts["catalogue"].path == outside / "items.csv.gz"
+
+
+@pytest.mark.parametrize("name", ["gone/x.csv", "/gone/x.csv", "**x", "[", "x.csv/y.csv", "../x[.csv"])
+def test_a_named_file_that_is_not_there_lists_those_there_are(sets: Any, name: str) -> None:
+    sets.write("x.csv", "x")
+    with pytest.raises(DataError, match="needs") as error:
+        find(sets.settings("table", file=name), sets.folder)
+    assert "There is: x.csv" in error.value.remedy
+
+
+def test_a_named_file_comes_before_the_file_that_the_path_is(sets: Any) -> None:
+    one, other = sets.write("x.csv", "x"), sets.write("y.csv", "y")
+    for name, path in (("y.csv", other), ("x.csv", one), (None, one)):
+        settings = sets.settings("table", file=name, path=str(one))
+        assert find(settings, folder_of(settings)).parts["interactions"].path == path

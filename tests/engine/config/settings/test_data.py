@@ -37,6 +37,17 @@ def test_settings_that_cannot_be_are_refused_by_name(words: list[str], about: st
     assert about in str(error.value)
 
 
+@pytest.mark.parametrize("wrong", ["::", "", "é", '"', "tabs"])
+def test_a_separator_that_pyarrow_cannot_take_is_refused(wrong: str) -> None:
+    with pytest.raises(ConfigError, match="separator"):
+        load(["data=table", "data.path=x", f"data.separator={wrong}"])
+
+
+@pytest.mark.parametrize("right", ["tab", r"\t", "'|'", "'#'"])
+def test_separators_by_name_and_single_characters_are_taken(right: str) -> None:
+    assert load(["data=table", "data.path=x", f"data.separator={right}"]).data.separator == right
+
+
 def test_columns_are_named_on_the_command_line() -> None:
     words: list[Any] = ["data=table", "data.columns.user=who", "data.columns.time=null", "data.min_rating=3"]
     settings = load(words).data

@@ -277,3 +277,57 @@ def test_missing_ratings_of_a_parquet_file_are_read_where_none_is_looked_at(sets
     assert sets.read("table", **columns(rating="stars")).rating[1] == 2
     with pytest.raises(DataError, match="stars is empty"):
         sets.read("table", min_rating=1.0, **columns(rating="stars"))
+
+
+@pytest.mark.parametrize(
+    ("name", "mark"),
+    [("comma", ","), ("semicolon", ";"), ("tab", "\t"), ("\\t", "\t"), ("pipe", "|"), ("space", " "), ("#", "#")],
+)
+def test_a_separator_may_be_spelt_out(sets: Any, name: str, mark: str) -> None:
+    sets.write("x.csv", mark.join(("who", "what", "when")) + "\n" + mark.join(("u", "a", "1")) + "\n")
+    assert sets.events(sets.read("table", separator=name, **columns())) == [("u", "a")]
+
+
+NUMBERED = {"user": "3", "item": "1", "time": "2", "rating": None, "title": "4", "text": None}
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff", "\n"])
+def test_a_file_without_a_header_has_its_columns_by_number(sets: Any, mark: str) -> None:
+    sets.write("x.csv", mark + 'a,5,u,"Ant, red"\nb,6,v,Bee\n')
+    read = sets.read("table", columns=NUMBERED)
+    assert sets.events(read) == [("u", "a"), ("v", "b")] and read.time.tolist() == [5, 6]
+    assert sets.titles(read) == {"a": "Ant, red", "b": "Bee"}
+
+
+def test_a_column_of_that_name_comes_before_a_number(sets: Any) -> None:
+    sets.write("x.csv", "0,1,2,3\nAnt,a,5,u\n")
+    read = sets.read("table", columns=NUMBERED | {"title": "0"})
+    assert sets.events(read) == [("u", "a")] and sets.titles(read) == {"a": "Ant"}
+    sets.write("x.csv", "3,1,2,4\na,5,u,Ant\n")  # no header: nobody counts so
+    assert sets.events(sets.read("table", columns=NUMBERED)) == [("2", "3"), ("u", "a")]
+
+
+def test_numbers_count_the_columns_of_a_header_where_others_are_named(sets: Any) -> None:
+    sets.write("x.csv", "what,when,who,4th\na,5,u,Ant\n")
+    read = sets.read("table", columns=NUMBERED | {"time": "when"})
+    assert sets.events(read) == [("u", "a")] and sets.titles(read) == {"a": "Ant"}
+    pq.write_table(pa.table({"what": ["a"], "when": [5], "who": ["u"], "x": ["Ant"]}), sets.folder / "y.parquet")
+    assert sets.events(sets.read("table", file="y.parquet", columns=NUMBERED)) == [("u", "a")]
+
+
+@pytest.mark.parametrize("wrong", ["5", "0", "01"])
+def test_a_number_without_a_column_is_refused(sets: Any, wrong: str) -> None:
+    sets.write("x.csv", "a,15,u,Ant\nb,16,v,Bee\n")
+    with pytest.raises(DataError, match=f"no column '{wrong}'") as error:
+        sets.read("table", columns=NUMBERED | {"user": wrong})
+    assert "data.columns.user=1" in error.value.remedy
+
+
+def test_a_header_that_would_be_an_event_is_refused(sets: Any) -> None:
+    without = NUMBERED | {"time": None, "title": None}
+    sets.write("x.csv", "what,when,who\n1,2,3\n4,5,6\n")
+    with pytest.raises(DataError, match="where all others have whole numbers") as error:
+        sets.read("table", columns=without)
+    assert error.value.location.endswith("x.csv:1")
+    sets.write("x.csv", "a,2,u\n4,5,6\nb,5,v\n")
+    assert len(sets.read("table", columns=without)) == 3

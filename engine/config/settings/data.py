@@ -72,7 +72,7 @@ class DataSettings:
     catalogue: str | None = setting("name of the file with titles; null: the format's usual name")
     item_map: str | None = setting("file with lines 'id in the interactions, id in the catalogue'; null: same ids")
     separator: str | None = setting(
-        "between the columns of a table: a character, comma, semicolon, tab, pipe or space; null: found by the file's name"
+        "between the columns of a table: a character, comma, semicolon, tab, pipe or space; null: by its name"
     )
     quoted: bool = setting("whether quotes around a field of CSV and TSV files are left out; false: they are text")
     columns: ColumnsSettings | None = setting("names of the columns, where the format is a table")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.data.readers.delimited import ID, TEXT, Dialect, table
@@ -38,6 +38,8 @@ def slowly(text: str) -> tuple[int, tuple[int, int | None] | None]:
 
 
 @given(PIECES, st.integers(1, 7))
+@example(['"', "\r\n", '"'], 1)
+@example(['"', '"', "a"], 1)
 def test_blocks_of_any_size_have_the_faults_of_a_reader_of_characters(pieces: list[str], size: int) -> None:
     text = "".join(pieces)
     content, quotes = text.encode("latin-1"), Quotes(",")  # one byte a character

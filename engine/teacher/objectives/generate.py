@@ -47,8 +47,7 @@ class GenerateCollator:
     """Turns histories, candidates and answers into batches."""
 
     def __init__(self, setup: TeacherSetup) -> None:
-        self.tokenizer, self.slots, self.device = setup.tokenizer, setup.settings.slots, setup.device
-        self._table = setup.student.table.cpu()
+        self._setup, self._table = setup, setup.student.table.cpu()
 
     def __call__(
         self,
@@ -60,15 +59,16 @@ class GenerateCollator:
         hybrid: bool = True,
         left: bool = False,
     ) -> GenerateBatch:
-        prompts = self.tokenizer.assemble(
-            template, history, candidates, answers, slots=self.slots and hybrid, left=left
+        prompts = self._setup.tokenizer.assemble(
+            template, history, candidates, answers, slots=self._setup.settings.slots and hybrid, left=left
         )
         filled = np.flatnonzero(prompts.items)
         ids, labels, mask, slots = (
-            torch.from_numpy(part).to(self.device) for part in (prompts.ids, prompts.labels, prompts.mask, filled)
+            torch.from_numpy(part).to(self._setup.device)
+            for part in (prompts.ids, prompts.labels, prompts.mask, filled)
         )
-        vectors = self._table[torch.from_numpy(prompts.items.reshape(-1)[filled])].to(self.device)
-        inputs = Inputs(ids, slots, vectors, users.to(self.device), mask if left else None)
+        vectors = self._table[torch.from_numpy(prompts.items.reshape(-1)[filled])].to(self._setup.device)
+        inputs = Inputs(ids, slots, vectors, users.to(self._setup.device), mask if left else None)
         return GenerateBatch(inputs, labels, int(prompts.length.sum()), prompts.padding_share)
 
 

@@ -145,11 +145,15 @@ class Context:
         return self.screen.row
 
     def show(self, name: str, *subject: Any, **options: Any) -> None:
-        """Put a screen on top and open it on ``subject``. Main screens replace each other, others are stacked."""
+        """Put a screen on top and open it on ``subject``.
+
+        A main screen closes the others above the runs list and keeps the way back through main screens.
+        """
         if subject or options:
             self.screens[name].open(*subject, **options)
         if name in MAIN:
-            self.stack = [RUNS] if name == RUNS else [RUNS, name]
+            way = [one for one in self.stack if one in MAIN]
+            self.stack = [*(way[: way.index(name)] if name in way else way), name]
         elif self.stack[-1] != name:
             self.stack.append(name)
 

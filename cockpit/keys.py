@@ -188,7 +188,7 @@ TABLE: tuple[Key, ...] = (
     Key("show_system", ("5",), "System", "GPUs, processes and their runs, disk", EVERYWHERE),
     Key("show_recommend", ("6",), "Recommend", "recommendations of models, side by side", EVERYWHERE),
     Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, QUEUE, SYSTEM)),
-    Key("attention", ("exclamation_mark",), "warnings", "open the run of the last warning", (RUNS, LIVE)),
+    Key("attention", ("exclamation_mark",), "warnings", "open the last run that failed or has a warning", (RUNS, LIVE)),
     Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", EVERYWHERE),
     Key("help", ("question_mark",), "help", "this page", _besides(HELP)),
     Key("repaint", ("ctrl+l",), "repaint", "draw the whole screen again", EVERYWHERE),

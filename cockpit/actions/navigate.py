@@ -61,14 +61,23 @@ def do_open(context: Context) -> None:
 def do_filter(context: Context) -> None:
     """Filter the list of runs while the text is typed."""
     context.show(RUNS)
-    before = context.list.text
+    runs = context.list
+    before, here = runs.text, runs.current
 
     def take(text: str) -> None:
-        context.list.filter(text)
-        context.list.arrange(context.clock())
+        runs.filter(text)
+        runs.arrange(context.clock())
 
-    hint = "state:run val_recall@10>.08 sort:-age"
-    context.open_prompt("filter", before, take, live=take, cancel=lambda: take(before), hint=hint)
+    def cancel() -> None:
+        take(before)
+        if here is not None:
+            runs.go_to(here.id)
+
+    def check(text: str) -> str:
+        return "not a filter: see above" if runs.error else ""
+
+    hint = "state:run metric>.08 sort:-age"
+    context.open_prompt("filter", before, take, live=take, cancel=cancel, check=check, hint=hint)
 
 
 def why_not_show_live(context: Context) -> str:
@@ -76,6 +85,14 @@ def why_not_show_live(context: Context) -> str:
 
 
 why_not_show_recommend = why_not_show_live
+
+
+def do_show_live(context: Context) -> None:
+    """Show the run under the cursor; from a screen without one, the run that was shown last."""
+    if context.row is not None and context.screen.name != LIVE:
+        context.show(LIVE, context.row.id)
+    else:
+        context.show(LIVE)
 
 
 def do_show_recommend(context: Context) -> None:
@@ -92,7 +109,10 @@ def do_repaint(context: Context) -> None:
 
 
 def do_back(context: Context) -> None:
-    """One layer back: cursor of the charts, range of the x axis, zoomed pane, screen, marks, filter."""
+    """One layer back: cursor of the charts, range of the x axis, zoomed pane, screen, marks, filter.
+
+    From a main screen the way leads to the one that it was opened from.
+    """
     screen, view = context.screen, context.view
     if screen.name in ZOOMED and view.cursor is not None:
         view.cursor = None
@@ -116,11 +136,23 @@ def do_quit(context: Context) -> None:
     context.effects.leave()
 
 
+def _troubled(context: Context) -> list[str]:
+    """Runs with a fault: the one of the latest warning, then the newest first."""
+    rows = [row for row in context.list.rows.values() if row.troubled and not row.archived]
+    runs = [row.id for row in sorted(rows, key=lambda row: (row.created, row.id), reverse=True)]
+    latest = [context.attention] if context.attention in context.list.rows else []
+    return list(dict.fromkeys([*latest, *runs]))
+
+
 def why_not_attention(context: Context) -> str:
-    return "" if context.attention in context.list.rows else "no warning yet"
+    return "" if _troubled(context) else "no run has failed or has a warning"
 
 
 def do_attention(context: Context) -> None:
-    """Open the run of the last warning."""
-    context.list.go_to(context.attention)
-    context.show(LIVE, context.attention)
+    """Open the run of the last warning or the newest one with a fault; again, the next one."""
+    runs = _troubled(context)
+    here = context.row.id if context.screen.name == LIVE and context.row else ""
+    run = runs[(runs.index(here) + 1) % len(runs)] if here in runs else runs[0]
+    context.list.go_to(run)
+    context.show(LIVE, run)
+    context.notify(f"{runs.index(run) + 1} of {len(runs)} runs that failed or have a warning")

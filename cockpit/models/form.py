@@ -8,11 +8,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_origin
 
 from engine.config import Config
 from engine.config.grammar import LIMIT, values_of
-from engine.config.settings.tree import Setting, checked, settings
+from engine.config.settings.tree import Setting, checked, parse, settings
 from engine.errors import ConfigError
 from engine.stages import STAGES, pipeline
 
@@ -32,6 +32,19 @@ class FormField:
     @property
     def choices(self) -> tuple[str, ...]:
         return tuple(self.setting.meta.get("choices") or ())
+
+    @property
+    def listed(self) -> bool:
+        """Whether the value is a list."""
+        return get_origin(self.setting.kind) is list
+
+    def parts(self, text: str) -> list[str]:
+        """The parts of a list; of several lists, those of the first."""
+        try:
+            value = parse(self.setting, self.values(text)[0])
+        except ConfigError:
+            return []
+        return [str(part) for part in value or ()]
 
     @property
     def limits(self) -> str:

@@ -3,9 +3,10 @@
 student -tag:old                      bare words match id, experiment, tags and note; - is NOT
 state:running,stalled  stage:teacher  fields: state stage tag name id exp git needs seed note has health
 val_recall@10>.08  last(loss)<.5      metrics: the best value, else the last; best(...) and last(...) choose one
+metric>.08  eta<10m                   the columns of the list: metric is the main one of each stage
 cfg.student.lr>=1e-3  cfg.data.name=ml-1m
 age<2d  seed:1..3  (a OR b) AND NOT c
-sort:-val_recall@10 (also age state stage seed name progress experiment)
+sort:-val_recall@10 (also metric age eta state stage seed name progress experiment)
 group:experiment (also stage, state, cfg-seed: runs that differ only in the seed)
 """
 
@@ -23,6 +24,9 @@ Test = Callable[[Row, float], bool]  # a run and the time now
 FIELDS = ("state", "stage", "tag", "name", "id", "exp", "git", "needs", "seed", "note", "has", "health")
 STATES = ("waiting", "queued", "running", "stalled", "done", "failed", "stopped", "killed", "lost", "open")
 PRESENT = ("note", "tag", "warning", "error", "pin", "metric")
+MAIN = "metric"  # the main metric of each run's stage, as the column is called
+TEXT_SORTS = ("state", "stage", "name", "experiment")
+SORTS = (*TEXT_SORTS, "age", "seed", "progress", "eta", MAIN)  # anything else is the name of a metric
 GROUPS = ("experiment", "stage", "state", "cfg-seed")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -55,6 +59,7 @@ class Query:
     sort: str = ""
     group: str = ""
     needs_config: bool = False
+    metrics: tuple[tuple[str, int], ...] = ()  # names that have to be metrics of some run, and their positions
 
 
 def parse(text: str) -> Query:
@@ -72,12 +77,13 @@ class _Parser:
         self.length = len(text)
         self.sort = self.group = ""
         self.needs_config = False
+        self.metrics: list[tuple[str, int]] = []
 
     def query(self) -> Query:
         test = self._either() if self.tokens else _always
         if self.at < len(self.tokens):
             raise QueryError("this ) has no (", self.tokens[self.at][1])
-        return Query(test, self.sort, self.group, self.needs_config)
+        return Query(test, self.sort, self.group, self.needs_config, tuple(self.metrics))
 
     def _peek(self) -> str:
         return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
@@ -137,6 +143,8 @@ class _Parser:
             raise QueryError(f"{field}: needs a value", at)
         if field == "sort":
             self.sort = value
+            if value.lstrip("-") not in SORTS:
+                self.metrics.append((value.lstrip("-"), at + value.startswith("-")))
             return _always
         if field == "group":
             if value not in GROUPS:
@@ -173,6 +181,11 @@ class _Parser:
             if age is None:
                 raise QueryError("an age is a number with s, m, h, d or w: age<2d", at)
             return lambda row, now: _OPS[op](max(now - row.created, 0.0), age)
+        if name == "eta":
+            left = _seconds(value)
+            if left is None:
+                raise QueryError("a time is a number with s, m, h, d or w: eta<10m", at)
+            return lambda row, now: row.open and row.eta is not None and _OPS[op](row.eta, left)
         wanted = _number(value)
         if name.startswith("cfg."):
             self.needs_config = True
@@ -188,7 +201,14 @@ class _Parser:
             raise QueryError(f"{value} is not a number (settings are compared as cfg.{name}{op}{value})", at)
         call = _CALL.match(name)
         which, metric = (call[1], call[2]) if call else ("", name)
-        return lambda row, now: (found := row.value(metric, which)) is not None and _OPS[op](found, wanted)
+        if metric != MAIN:
+            self.metrics.append((metric, position + (len(which) + 1 if call else 0)))
+        return lambda row, now: (found := value_of(row, metric, which)) is not None and _OPS[op](found, wanted)
+
+
+def value_of(row: Row, metric: str, which: str = "") -> float | None:
+    """The value of a metric by the name that a filter has for it."""
+    return row.value(row.metric if metric == MAIN else metric, which)
 
 
 def _always(row: Row, now: float) -> bool:

@@ -82,6 +82,11 @@ class Row(RunFacts):
         return max(levels, key=lambda level: WORST.get(level, 1), default="")
 
     @property
+    def troubled(self) -> bool:
+        """Whether it failed, or notes a fault."""
+        return self.state in ("FAILED", "KILLED", "LOST") or self.level in ("warning", "error")
+
+    @property
     def share(self) -> float | None:
         """Progress, 0..1; None while the total is not known."""
         if self.state == "DONE":

@@ -1,8 +1,9 @@
 """The list of runs: filtered, sorted and grouped; cursor and marks stay on their runs."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
-from cockpit.models.query import Query, QueryError, parse
+from cockpit.models.query import SORTS, TEXT_SORTS, Query, QueryError, parse, value_of
 from cockpit.models.rows import Peers, Row, best_rows
 
 GROUPINGS = ("", "experiment", "stage")
@@ -28,12 +29,16 @@ class RunList:
         self.marks: list[str] = []  # ids in the order of marking
         self.text = ""
         self.error: QueryError | None = None
+        self.unknown: QueryError | None = None  # a metric of the filter that no run has reported
         self.grouping = ""
         self.archived = False
         self.cursor = 0
         self.working = True  # some run is at work or waits
         self.best: dict[Peers, Row] = {}  # stage and data -> the best run
+        self.placed = False  # the cursor was put on a run; until then it stays on the first line
         self._query: Query = parse("")
+        self._sorted_by = ""  # at the last arrangement
+        self.awaited = ""  # a run that the cursor goes to as soon as it is listed, unless it is moved before
 
     @property
     def current(self) -> Row | None:
@@ -60,6 +65,15 @@ class RunList:
         else:
             self.error = None
 
+    def _unknown_metric(self) -> QueryError | None:
+        """The first metric of the filter that no run has reported."""
+        for name, position in self._query.metrics:
+            if self.rows and not any(name in row.best or name in row.last for row in self.rows.values()):
+                known = {metric for row in self.rows.values() for metric in (*row.best, *row.last)}
+                near = get_close_matches(name, [*known, *SORTS], 1)
+                return QueryError(f"no run reports {name}" + (f": did you mean {near[0]}?" if near else ""), position)
+        return None
+
     def arrange(self, now: float) -> None:
         """Filter, sort and group; the cursor stays on its run while that is shown."""
         here = self.current
@@ -75,7 +89,11 @@ class RunList:
             if row.state == "WAITING":
                 row.waits = self._waits(row)
         self.marks = [run for run in self.marks if run in self.rows]
-        self._keep_cursor(here)
+        self.unknown = self._unknown_metric()
+        if self._query.sort != self._sorted_by or not self.placed:
+            self._sorted_by, self.cursor, here = self._query.sort, 0, None  # the first lines of a new order
+        if not self.awaited or not self.go_to(self.awaited):
+            self._keep_cursor(here)
 
     def _waits(self, row: Row) -> str:
         """The unfinished inputs of a waiting run, or why it waits."""
@@ -91,7 +109,7 @@ class RunList:
         if not key:
             return
         down = self._query.sort.startswith("-")
-        if key in ("state", "stage", "name", "experiment"):
+        if key in TEXT_SORTS:
             rows.sort(key=lambda row: str(getattr(row, key)), reverse=down)
             return
         values = {row.id: _sort_value(row, key) for row in rows}
@@ -111,13 +129,14 @@ class RunList:
             self.cursor += 1
 
     def move(self, by: int) -> None:
+        self.placed, self.awaited = True, ""
         self.cursor = min(max(self.cursor + by, 0), max(len(self.entries) - 1, 0))
 
     def go_to(self, run: str) -> bool:
         """Put the cursor on a run; returns whether it is shown."""
         for index, entry in enumerate(self.entries):
             if isinstance(entry, Row) and entry.id == run:
-                self.cursor = index
+                self.cursor, self.placed, self.awaited = index, True, ""
                 return True
         return False
 
@@ -154,7 +173,9 @@ def _sort_value(row: Row, key: str) -> float | None:
             return row.seed
         case "progress":
             return row.share
-    value = row.value(key)
+        case "eta":
+            return row.eta if row.open else None
+    value = value_of(row, key)
     return None if value is None or value != value else value
 
 

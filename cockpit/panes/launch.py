@@ -84,7 +84,8 @@ def settings(
             line = selected(line, across - 2)
         lines.append(line)
     if not keys:
-        text = planning.trouble or planning.busy or ("nothing fits" if form.settings else "no settings yet")
+        hidden = "no setting fits: esc shows all" if form.settings else "no settings yet"
+        text = planning.trouble or planning.busy or hidden
         lines = [[(part, "bad" if planning.trouble else "dim")] for part in text.splitlines()]
     lines += [[] for _ in range(rows - len(lines))]
     if keys:

@@ -41,7 +41,7 @@ STATE, STAGE = TableColumn("state", 5, 0), TableColumn("stage", 9, 0)
 RUN, SHORT_RUN = TableColumn("run", 18, NARROW), TableColumn("run ", 11, 0)
 AGE, EXPERIMENT, SEED = TableColumn("age", 4, 100), TableColumn("experiment", 16, 110), TableColumn("seed", 4, 96)
 PROGRESS, METRIC, DELTA = TableColumn("progress", 11, 0), TableColumn("metric", 7, 0), TableColumn("Δbest", 7, 0)
-HEALTH, ETA, GIT = TableColumn("health", 7, 76), TableColumn("eta", 7, 0), TableColumn("git", 8, 150)
+HEALTH, ETA, GIT = TableColumn("health", 7, 76), TableColumn("eta/took", 8, 0), TableColumn("git", 8, 150)
 NUMBERS = (PROGRESS, METRIC, DELTA, HEALTH, ETA)
 COLUMNS = (STATE, STAGE, RUN, SHORT_RUN, AGE, EXPERIMENT, SEED, *NUMBERS, GIT)
 

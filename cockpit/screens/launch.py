@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 
+from cockpit.actions import navigate
 from cockpit.context import Context, Screen
 from cockpit.keys import DOCTOR, LAUNCH, LIVE, RUNS
 from cockpit.models.estimate import Estimate, estimate
-from cockpit.models.form import Form
+from cockpit.models.form import Form, FormField, shown
 from cockpit.models.rows import Row
 from cockpit.models.scroll import Cursor
 from cockpit.panes import launch as panes
@@ -54,6 +55,7 @@ class LaunchScreen(Screen):
 
     def open(self, row: Row | None = None, preset: str = "") -> None:
         """Open a form: the previous one, one of a preset, or one with the settings of a run."""
+        self.find, self.changed_only = "", False
         self.planning.open(row, preset)
 
     # -- drawing -------------------------------------------------------------------------------------------------
@@ -101,6 +103,13 @@ class LaunchScreen(Screen):
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
+    def do_back(self) -> None:
+        """One layer back: what hides settings first, then the screen."""
+        if self.find or self.changed_only:
+            self.find, self.changed_only = "", False
+        else:
+            navigate.do_back(self.context)
+
     def panes(self) -> Sequence[str]:
         return (GRAPH, FORM)
 
@@ -135,19 +144,40 @@ class LaunchScreen(Screen):
             return
         key = self.key
         setting = self.form.settings.get(key)
-        if setting is not None and (setting.choices or setting.setting.type is bool):
+        if setting is not None and setting.choices and setting.listed:
+            self._open_list(key, setting)
+        elif setting is not None and (setting.choices or setting.setting.type is bool):
             values = setting.choices or ("true", "false")
             items = [MenuItem(value, "", value) for value in values]
             here = values.index(self.form.text(key)) if self.form.text(key) in values else 0
             self.context.open_menu(f"{key}: {setting.help}", items, lambda text: self.planning.change(key, text), here)
         else:
-            self.context.open_prompt(
-                key,
-                self.form.text(key),
-                lambda text: self.planning.change(key, text),
-                check=setting.fault if setting else lambda text: "",
-                hint="commas sweep: 1e-3,9e-4   1..5" if setting and setting.setting.type is not str else "",
-            )
+            self._open_text(key, setting)
+
+    def _open_text(self, key: str, setting: FormField | None) -> None:
+        self.context.open_prompt(
+            key,
+            self.form.text(key),
+            lambda text: self.planning.change(key, text),
+            check=setting.fault if setting else lambda text: "",
+            hint="commas sweep: 1e-3,9e-4   1..5" if setting and setting.setting.type is not str else "",
+        )
+
+    def _open_list(self, key: str, setting: FormField, cursor: int = 0) -> None:
+        """Boxes for a list of fixed choices, in the order in which they are ticked; the last line takes a text."""
+        chosen = setting.parts(self.form.text(key))
+
+        def take(value: str) -> None:
+            if not value:
+                self._open_text(key, setting)
+                return
+            left = [one for one in chosen if one != value] if value in chosen else [*chosen, value]
+            self.planning.change(key, shown(left))
+            self._open_list(key, setting, setting.choices.index(value))
+
+        items = [MenuItem(f"[{'✓' if value in chosen else ' '}] {value}", "", value) for value in setting.choices]
+        items.append(MenuItem("as text", "several lists sweep: [a,b],[a]", ""))
+        self.context.open_menu(f"{key}: enter ticks, esc closes", items, take, cursor)
 
     def why_not_mark(self) -> str:
         return self._why_not_target() if self.focus == GRAPH else ""
@@ -258,7 +288,9 @@ class LaunchScreen(Screen):
             return
         for run in started:
             self.context.watch.scanner.again(run)
-        self.context.show(LIVE, started[-1] if started else "")
+        if started:
+            self.context.list.awaited = started[-1]
+            self.context.show(LIVE, started[-1])
         self.context.show(RUNS)
         self.context.notify(f"started {self.form.count} × {self.form.target}: closing the cockpit does not stop them")
 

@@ -62,7 +62,7 @@ class RunsScreen(Screen):
     def _trouble(self) -> Lines:
         if self.context.watch.scanner.trouble:
             return [[(" ✗ " + self.context.watch.scanner.trouble, "bad")]]
-        error = self.context.list.error
+        error = self.context.list.error or self.context.list.unknown
         if error is None:
             return []
         arrow = " " * (error.position + 3) + "^ "
@@ -182,4 +182,4 @@ class RunsScreen(Screen):
 
     def click(self, x: int, y: int) -> None:
         if 1 <= y <= len(self.context.list.entries) - self.scroll.top:
-            self.context.list.cursor = self.scroll.top + y - 1
+            self.context.list.move(self.scroll.top + y - 1 - self.context.list.cursor)

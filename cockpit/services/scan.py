@@ -143,7 +143,7 @@ def read_row(folder: Path, now: float) -> Row | None:
         experiment=clean(info.experiment, 200),
         seed=info.seed,
         state=condition.state.value,
-        reason=clean(condition.reason),
+        reason=clean(condition.reason).removeprefix(f"{name}: "),  # the cause; every line shows the id already
         created=info.created,
         inputs={clean(stage): clean(str(run)) for stage, run in info.inputs.items()},
         git=clean(str(info.git.get("sha") or "")),

@@ -54,6 +54,7 @@ class RunWatcher:
         if since > AGES_EVERY or (self._unarranged and since > pause):
             self._arranged, self._unarranged, changed = time.monotonic(), False, True
             self.runs.arrange(now)
+            self.runs.placed |= self.scanner.complete
             self.warnings += self._problems()
         for run in reversed(watched[:FOLLOWED]):
             changed |= self.follow(run).poll(SLICE)

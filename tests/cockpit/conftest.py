@@ -179,6 +179,7 @@ CONFIG_ANSWER = {
         {"key": "student.loss", "value": "cross-entropy"},
         {"key": "student.blocks", "value": None},
         {"key": "trainer.devices", "value": 1},
+        {"key": "evaluate.models", "value": ["student"]},
     ],
     "experiments": ["demo", "ml-100k", "wide"],
     "saved": ["wide"],

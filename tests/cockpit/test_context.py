@@ -14,12 +14,17 @@ def test_a_run_that_turns_bad_is_announced_once(context, ready, world, maker, pr
     assert context.screen.name == "live" and context.screens["live"].run == world["live"]
 
 
-def test_main_screens_replace_each_other_and_others_are_stacked(context):
+def test_main_screens_close_others_and_keep_the_way_back_to_where_they_were_opened(context, press):
     for name in ("live", "log", "doctor", "doctor"):
         context.show(name)
     assert context.stack == ["runs", "live", "log", "doctor"]
     context.show("queue")
-    assert context.stack == ["runs", "queue"]
+    assert context.stack == ["runs", "live", "queue"]
+    press(context, "escape")
+    assert context.screen.name == "live"
+    for name in ("compare", "queue", "compare"):
+        context.show(name)
+    assert context.stack == ["runs", "live", "compare"]
     context.show("runs")
     assert context.stack == ["runs"]
 

@@ -94,3 +94,66 @@ def test_archived_runs_are_hidden_until_asked_for():
 
 def test_the_best_run_of_each_stage_is_known():
     assert listed(A, B, C).best["student", ""].id == "b"
+
+
+def test_a_new_order_shows_its_first_lines_and_a_changed_run_moves_no_cursor():
+    runs = listed(A, B, C)
+    runs.go_to("c")
+    runs.filter("sort:-val_recall@10")
+    runs.arrange(1000.0)
+    assert runs.current.id == "b" and runs.cursor == 0
+    runs.go_to("a")
+    runs.rows["d"] = run("d", 4, score=0.9)
+    runs.arrange(1001.0)
+    assert runs.current.id == "a"
+
+
+def test_until_it_is_placed_the_cursor_stays_on_the_first_line():
+    runs = listed(A)
+    runs.rows["b"] = B
+    runs.arrange(1000.0)
+    assert runs.current.id == "b"
+    runs.placed = True
+    runs.rows["c"] = C
+    runs.arrange(1000.0)
+    assert runs.current.id == "b"
+
+
+def test_the_cursor_goes_to_an_awaited_run_unless_it_was_moved_before():
+    for moved, at in ((False, "c"), (True, "a")):
+        runs = listed(A, B)
+        runs.placed, runs.awaited = True, "c"
+        if moved:
+            runs.move(1)
+        runs.rows["c"] = C
+        runs.arrange(1000.0)
+        assert runs.current.id == at
+        runs.rows["d"] = run("d", 4)
+        runs.arrange(1000.0)
+        assert runs.current.id == at
+
+
+def test_the_column_metric_is_a_name_in_filters_and_an_unknown_metric_is_an_error():
+    runs = listed(A, B, C)
+    runs.filter("metric>0.2")
+    runs.arrange(1000.0)
+    assert ids(runs) == ["b"] and runs.unknown is None
+    runs.filter("sort:metric")
+    runs.arrange(1000.0)
+    assert ids(runs) == ["a", "b", "c"]
+    for text in ("best(val_recal@10)>.1", "sort:-val_recal@10", "stage:student val_recal@10>.1"):
+        runs.filter(text)
+        runs.arrange(1000.0)
+        assert str(runs.unknown) == "no run reports val_recal@10: did you mean val_recall@10?"
+        assert text[runs.unknown.position :].startswith("val_recal@10")
+
+
+def test_runs_are_found_and_sorted_by_their_remaining_time():
+    short, long = run("s", 1, state="RUNNING", eta=60.0), run("l", 2, state="RUNNING", eta=900.0)
+    runs = listed(A, short, long)
+    runs.filter("eta<5m")
+    runs.arrange(1000.0)
+    assert ids(runs) == ["s"]
+    runs.filter("sort:-eta")
+    runs.arrange(1000.0)
+    assert ids(runs) == ["l", "s", "a"]

@@ -228,3 +228,35 @@ async def test_the_cost_is_estimated_from_earlier_runs(context, ready, world, pr
 
 async def test_a_stage_that_never_ran_is_named_as_unknown(form):
     assert "no earlier run tells of student" in plain(draw(form, 120, 40))
+
+
+async def test_a_list_of_fixed_choices_is_edited_with_boxes_or_as_text(form, press):
+    launch = form.screens["launch"]
+    to(form, "evaluate.models")
+    press(form, "enter")
+    assert "[✓] student" in plain(draw(form, 80, 24)) and "[ ] popularity" in plain(draw(form, 80, 24))
+    press(form, '"popul"', "enter", '"student"', "enter", "escape")
+    assert launch.form.changes == {"evaluate.models": "[popularity]"} and not launch.form.faults
+    press(form, "enter", '"as text"', "enter", "ctrl+u", '"[student],[popularity]"', "enter")
+    assert launch.form.count == 2
+    press(form, "enter", '"as text"', "enter", "ctrl+u", '"[studnt]"', "enter")
+    assert form.prompt is not None and "studnt" in form.prompt.fault
+
+
+async def test_what_hides_settings_is_dropped_by_escape_and_by_the_next_form(form, press):
+    press(form, "slash", '"no such thing"', "enter")
+    assert "no setting fits: esc shows all" in plain(draw(form, 80, 24))
+    press(form, "escape")
+    assert form.screen.name == "launch" and len(form.screens["launch"].shown_keys()) > 5
+    press(form, "slash", '"no such thing"', "enter", "1", "a")
+    await form.effects.run_pending()
+    assert len(form.screens["launch"].shown_keys()) > 5
+
+
+async def test_the_cursor_goes_to_the_run_that_was_started(form, press, ready, maker):
+    ready(form)
+    form.list.placed = True
+    press(form, "ctrl+r")
+    await form.effects.run_pending()
+    maker.planned(name="student-20260921-133320-0002")
+    assert ready(form).list.current.id == "student-20260921-133320-0002"

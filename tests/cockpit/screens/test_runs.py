@@ -85,7 +85,6 @@ def test_marked_runs_are_laid_over_the_preview(context, ready, world, press):
         ("data", "v", "mark one end"),
         ("data", "u", "nothing to undo"),
         ("data", "n", "not here"),
-        ("data", "exclamation_mark", "no warning yet"),
         ("data", "f5", "has no meaning here"),
     ],
 )
@@ -153,3 +152,57 @@ def test_a_note_that_is_no_alarm_leaves_a_run_in_order(context, ready, maker):
     rows = {run: next(line for line in plain(draw(ready(context), 200, 60)).splitlines() if run[-11:] in line)
             for run in (calm, alarmed)}  # fmt: skip
     assert " ok " in rows[calm] and "stagn" not in rows[calm] and "stagn" in rows[alarmed]
+
+
+def test_the_key_of_the_live_screen_opens_the_run_under_the_cursor(context, ready, world, press):
+    ready(context).list.go_to(world["student"])
+    press(context, "enter", "1")
+    context.list.go_to(world["second"])
+    press(context, "2")
+    assert context.screen.name == "live" and context.row.id == world["second"]
+
+
+def test_the_first_start_puts_the_cursor_on_the_first_line_however_the_folder_is_read(context, world, ready):
+    context.watch.scanner.rows.clear()
+    while not context.watch.scanner.complete:
+        context.watch._arranged = -20.0  # arrange after every piece that was read
+        context.tick()
+    ready(context)
+    assert context.list.cursor == 0
+
+
+def test_without_a_fault_the_warning_key_says_so(context, ready, maker, press):
+    maker.ended(maker.planned("data"))
+    press(ready(context), "exclamation_mark")
+    assert "no run has failed or has a warning" in context.message[0]
+
+
+def test_the_warning_key_goes_through_the_runs_that_failed(context, ready, world, press):
+    press(ready(context), "exclamation_mark")
+    seen = [context.row.id]
+    while True:
+        press(context, "exclamation_mark")
+        if context.row.id in seen:
+            break
+        seen.append(context.row.id)
+    assert {world["failed"], world["killed"], world["lost"]} <= set(seen)
+    assert f"of {len(seen)} runs" in context.message[0]
+
+
+def test_a_wrong_filter_is_not_accepted_and_a_cancelled_one_gives_the_cursor_back(context, ready, world, press):
+    ready(context).list.go_to(world["second"])
+    press(context, "slash", '"sort:age state:foo"', "enter")
+    assert context.prompt is not None and "unknown state foo" in plain(draw(context, 80, 24))
+    press(context, "escape")
+    assert context.prompt is None and context.list.current.id == world["second"]
+
+
+def test_an_unknown_metric_in_a_filter_is_explained(context, ready, world, press):
+    press(ready(context), "slash", '"val_recal@10>.01"', "enter")
+    assert "no run reports val_recal@10: did you mean val_recall@10?" in plain(draw(context, 80, 24))
+
+
+def test_the_reason_of_a_failed_run_does_not_begin_with_its_own_id(context, ready, maker):
+    folder = maker.planned("student")
+    maker.ended(folder, 2, reason=f"{folder.name}: the loss is not finite")
+    assert ready(context).list.rows[folder.name].reason == "the loss is not finite"

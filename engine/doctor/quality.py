@@ -44,7 +44,7 @@ def values(case: Case, model: str) -> dict[str, Ranked]:
 
     def make() -> dict[str, Ranked]:
         hide_seen = case.hides_seen(case.config.evaluate.hide_seen)
-        scorers = _scorers(case, model).items()
+        scorers = scorers_of(case, model).items()
         return {split: _ranked(score, case.rows[split], case.device, hide_seen) for split, score in scorers}
 
     if model != "popularity":
@@ -142,7 +142,7 @@ def validation_and_test_agree(case: Case) -> Outcome:
 def padding_never_ranked(case: Case) -> Outcome:
     """Column 0 of every model's scores is minus infinity, and no list of best items holds the padding."""
     faults, examined = [], []
-    for model, scorers in _of_models(case, _scorers):
+    for model, scorers in _of_models(case, scorers_of):
         for split, score in scorers.items():
             some = slice(0, min(32, len(case.rows[split]), subset.ROWS))
             scores = score(some)
@@ -165,7 +165,7 @@ def _of_models(case: Case, compute: Callable[[Case, str], dict[str, T]]) -> Iter
         yield model, found
 
 
-def _scorers(case: Case, model: str) -> dict[str, Scorer]:
+def scorers_of(case: Case, model: str) -> dict[str, Scorer]:
     """The model's scores of the data's held-out rows, by split."""
 
     def make() -> dict[str, Scorer]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from engine.doctor import data, distill, knowledge, learning, quality, student, targets, teacher
+from engine.doctor import data, distill, evaluations, knowledge, learning, quality, student, targets, teacher
 from engine.doctor.case import DEFECTS, Case
 from engine.doctor.check import FAIL, SKIP, WARN, Check, Outcome, Unavailable
 from engine.errors import UserError
@@ -42,6 +42,8 @@ _DECLARED = (
     *distill.targets_match_positions,
     *distill.distilled_differs,
     *distill.distilled_not_worse,
+    *evaluations.ranks_reproducible,
+    *evaluations.metrics_match_ranks,
     *quality.padding_never_ranked,
     *quality.validation_and_test_agree,
 )

@@ -193,10 +193,16 @@ class Case:
                 link.symlink_to(one.absolute(), target_is_directory=True)
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
-        """The value of ``make``, computed once for all checks."""
+        """The value of ``make``, computed once for all checks, or the reason why there is none."""
         if key not in self._cache:
-            self._cache[key] = make()
-        return self._cache[key]
+            try:
+                self._cache[key] = make()
+            except Unavailable as reason:
+                self._cache[key] = reason
+        value = self._cache[key]
+        if isinstance(value, Unavailable):
+            raise value
+        return value
 
     # -- data ----------------------------------------------------------------------------------------------------
 

@@ -203,10 +203,10 @@ def _candidates(case: Case) -> dict[str, NDArray[np.int64]]:
 
 def _metrics(ranks: Floats) -> dict[str, float]:
     """Hit rate, recall, NDCG and reciprocal rank of one target a row."""
-    found = {}
+    found: dict[str, float] = {}
     gain, reciprocal = 1 / np.log2(ranks + 1), 1 / ranks
     for k in CUTOFFS:
         inside = ranks <= k
-        found |= {f"hr@{k}": inside.mean(), f"recall@{k}": inside.mean()}
-        found |= {f"ndcg@{k}": (gain * inside).mean(), f"mrr@{k}": (reciprocal * inside).mean()}
-    return {name: float(value) for name, value in (found | {"mrr": reciprocal.mean()}).items()}
+        found |= {f"hr@{k}": float(inside.mean()), f"recall@{k}": float(inside.mean())}
+        found |= {f"ndcg@{k}": float((gain * inside).mean()), f"mrr@{k}": float((reciprocal * inside).mean())}
+    return found | {"mrr": float(reciprocal.mean())}

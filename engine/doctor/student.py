@@ -5,12 +5,11 @@ import torch
 
 from engine.data.ids import PADDING
 from engine.doctor.case import Case
-from engine.doctor.check import Outcome, check, judged, without
+from engine.doctor.check import Outcome, Unavailable, check, judged, without
+from engine.doctor.noise import SAME, difference, noise_of, silenced
 from engine.metrics import ranking
 from engine.stages import STUDENT_MODEL
 from engine.student.model import SequenceModel, load_student
-
-SAME = 1e-4  # largest relative difference between two states that should be equal
 
 
 @check(
@@ -56,12 +55,21 @@ def causal_mask(case: Case) -> Outcome:
     first, second = (torch.tensor([[*items[:4], last]]) for last in items[4:])
     with torch.no_grad():
         before, after = (model(history.to(_device(model)))[0, :4] for history in (first, second))
-    gap = float((before - after).abs().max() / before.abs().max().clamp(min=1e-9))
+    gap = difference(before, after)
     return judged(gap <= SAME, f"relative change of earlier states by another last item: {gap:.1g}")
 
 
 def _model(case: Case) -> SequenceModel:
-    model: SequenceModel = case.once("student", lambda: load_student(case.artifact(STUDENT_MODEL), case.device))
+    """Without dropout, whose own check is ``student-evaluation-mode``."""
+
+    def make() -> SequenceModel:
+        model: SequenceModel = silenced(load_student(case.artifact(STUDENT_MODEL), case.device))
+        history = torch.tensor([_some(case, 4)]).to(case.device)
+        if noise_of(model, lambda: model.user_vectors(history)) > SAME:
+            raise Unavailable("the student has dropout that cannot be switched off: see student-evaluation-mode")
+        return model
+
+    model: SequenceModel = case.once("student", make)
     return model
 
 
@@ -81,4 +89,4 @@ def _device(model: SequenceModel) -> torch.device:
 
 
 def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return float((a - b).abs().max()) <= SAME * float(a.abs().max().clamp(min=1e-9))
+    return difference(a, b) <= SAME

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from engine.doctor import data, distill, evaluations, knowledge, learning, quality, student, targets, teacher
+from engine.doctor import data, distill, evaluations, knowledge, learning, modes, quality, student, targets, teacher
 from engine.doctor.case import DEFECTS, Case
 from engine.doctor.check import FAIL, SKIP, WARN, Check, Outcome, Unavailable
 from engine.errors import UserError
@@ -21,6 +21,8 @@ _DECLARED = (
     *targets.test_order,
     *data.ids_fit,
     *data.titles,
+    *modes.evaluation_mode,
+    *modes.positions,
     *student.padding_is_ignored,
     *student.causal_mask,
     *teacher.prompt_titles,

@@ -4,7 +4,7 @@ Letters: Q prompts, L positions of a history, E experts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from engine.backbone.pieces import Ints
 from engine.data.ids import PADDING
 from engine.doctor.case import Case
 from engine.doctor.check import Outcome, Unavailable, check, judged, without
+from engine.doctor.noise import SAME, difference, noise_of, silenced
 from engine.metrics.candidates import offered
 from engine.stages import ADAPTER
 from engine.teacher.build import TeacherSetup, build
@@ -25,7 +26,6 @@ from engine.teacher.prompting.prompts import item_name
 from engine.teacher.prompting.spans import PromptSpans, heldout_spans
 
 PROMPTS = 6
-SAME = 1e-4  # largest relative difference of states that should be equal
 STRONG = 0.05  # standard deviation of untrained experts, so that their effect is visible
 SHOWN = 160  # characters of a prompt in the evidence
 
@@ -37,6 +37,7 @@ class Probe:
     setup: TeacherSetup
     spans: PromptSpans
     states: Tensor  # [Q, D] the student's states at the targets
+    noise: float  # relative difference of two evaluations before its dropout was switched off for good
 
     @property
     def template(self) -> str:
@@ -54,7 +55,7 @@ class Probe:
 )
 def prompt_titles(case: Case) -> Outcome:
     """The prompt holds the title of every item of the history."""
-    probe, missing = _probe(case), []
+    probe, missing = probe_of(case), []
     ids, length, shown = _assembled(case, probe)
     vocabulary, settings = probe.setup.tokenizer.vocabulary, case.config.teacher
     for prompt in range(len(ids)):
@@ -83,14 +84,14 @@ def prompt_slots(case: Case) -> Outcome:
     settings = case.config.teacher
     if not settings.slots:
         raise Unavailable("this teacher reads text only: teacher.slots=false")
-    probe, faults = _probe(case), []
+    probe, faults = probe_of(case), []
     ids, _, shown = _assembled(case, probe)
     for prompt in range(len(ids)):
         items = (shown[prompt] != PADDING).sum()
         slots = (ids[prompt] == probe.setup.tokenizer.vocabulary.history_slot).sum()
         if slots != items:
             faults.append(f"prompt {prompt} has {slots} slots for {items} items")
-    inputs = _inputs(case, probe, probe.spans)
+    inputs = inputs_of(case, probe, probe.spans)
     expected = shown[shown != PADDING]
     rank = settings.objective == "rank"  # with the generate objective, candidates have slots too
     if rank and len(inputs.slots) != len(expected):
@@ -115,13 +116,13 @@ def gate_affects_output(case: Case) -> Outcome:
     """Other expert weights give other states."""
     if case.config.teacher.lora.experts < 2:
         raise Unavailable("there is one expert only")
-    probe = _probe(case)
-    inputs = _inputs(case, probe, probe.spans)
+    probe = probe_of(case)
+    inputs = inputs_of(case, probe, probe.spans)
     with torch.no_grad():
         gates = probe.setup.teacher.gates(inputs.users)
         only = torch.eye(gates.shape[1]).to(gates)  # [E, E] all weight on one expert
         states = [probe.setup.teacher.states(inputs, row.expand_as(gates)) for row in only[:2]]
-    change = _difference(*states)
+    change = difference(*states)
     return judged(change > SAME, f"relative change of the states from expert 0 alone to expert 1 alone: {change:.2g}")
 
 
@@ -137,8 +138,8 @@ def gate_per_user(case: Case) -> Outcome:
     settings = case.config.teacher
     if settings.gate.kind == "uniform" or settings.lora.experts < 2:
         raise Unavailable("this teacher has no gate: teacher.gate.kind=uniform, or one expert")
-    probe = _probe(case)
-    teacher, inputs = probe.setup.teacher, _inputs(case, probe, probe.spans)
+    probe = probe_of(case)
+    teacher, inputs = probe.setup.teacher, inputs_of(case, probe, probe.spans)
     with torch.no_grad():
         gates = teacher.gates(inputs.users)
         together = teacher.states(inputs, gates)
@@ -146,10 +147,10 @@ def gate_per_user(case: Case) -> Outcome:
         sums = float((gates.sum(dim=1) - 1).abs().max())
         worst = 0.0
         for prompt in range(len(gates)):
-            alone = _inputs(case, probe, probe.spans.some(np.array([prompt])))
+            alone = inputs_of(case, probe, probe.spans.some(np.array([prompt])))
             own = teacher.states(alone, teacher.gates(alone.users))
             real = int((alone.ids[0] != probe.setup.tokenizer.vocabulary.padding).sum())
-            worst = max(worst, _difference(own[0, :real], together[prompt, :real]))
+            worst = max(worst, difference(own[0, :real], together[prompt, :real]))
     faults = [f"{len(gates)} users get the same mixture"] if spread < 1e-7 else []
     faults += [f"a user's states change by {worst:.2g} with the other rows of the batch"] if worst > 10 * SAME else []
     faults += [f"weights sum to 1 ± {sums:.2g}"] if sums > 1e-3 else []
@@ -188,7 +189,9 @@ def frozen_weights(case: Case) -> Outcome:
     )
 
 
-def _probe(case: Case) -> Probe:
+def probe_of(case: Case) -> Probe:
+    """The teacher as later stages load it, then without dropout, whose own check is ``teacher-evaluation-mode``."""
+
     def make() -> Probe:
         settings = case.config.teacher
         run = case.scratch_run("teacher", {maker: case.run_of(maker).name for maker in case.inputs["teacher"]}, "probe")
@@ -204,7 +207,17 @@ def _probe(case: Case) -> Probe:
         if not len(rows):
             raise Unavailable("no validation row has a history of two items")
         states = setup.student.after_rows(rows, case.device, lambda: None)
-        return Probe(setup, heldout_spans(rows, settings.history + 1), states)
+        probe = Probe(setup, heldout_spans(rows, settings.history + 1), states, 0.0)
+        inputs = inputs_of(case, probe, probe.spans)
+        teacher = setup.teacher
+
+        def compute() -> Tensor:
+            gates = teacher.gates(inputs.users)
+            return torch.cat([gates.flatten(), teacher.states(inputs, gates).flatten()])
+
+        noise = noise_of(teacher, compute)
+        silenced(teacher)
+        return replace(probe, noise=noise)
 
     probe: Probe = case.once("teacher probe", make)
     return probe
@@ -218,7 +231,7 @@ def _assembled(case: Case, probe: Probe) -> tuple[Ints, Ints, Ints]:
     return prompts.ids, prompts.length, prompts.history
 
 
-def _inputs(case: Case, probe: Probe, spans: PromptSpans) -> Inputs:
+def inputs_of(case: Case, probe: Probe, spans: PromptSpans) -> Inputs:
     """The inputs of the language model for some of the prompts, made by the objective's own collator."""
     settings, history = case.config.teacher, spans.history
     index = np.searchsorted(probe.spans.stop, spans.stop)
@@ -241,11 +254,6 @@ def _within(part: Sequence[int], whole: Sequence[int]) -> bool:
     """Whether ``whole`` contains ``part`` as a contiguous sequence."""
     size = len(part)
     return bool(size) and any(list(whole[at : at + size]) == list(part) for at in range(len(whole) - size + 1))
-
-
-def _difference(a: Tensor, b: Tensor) -> float:
-    """Largest difference relative to the largest value."""
-    return float((a.float() - b.float()).abs().max() / a.float().abs().max().clamp(min=1e-9))
 
 
 def _sum(value: Tensor) -> tuple[float, float]:

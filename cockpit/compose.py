@@ -5,10 +5,11 @@ import time
 from cockpit.context import Context
 from cockpit.keys import RUNS, SCREENS
 from cockpit.panes.system import summary
-from cockpit.render.lines import Line, Lines, block, ends, fit, overlay
+from cockpit.render.lines import Line, Lines, block, ends, fit, overlay, width, wrap
 from engine.report.tables import cells
 
 SMALLEST = (60, 18)
+MESSAGE_LINES = 3  # at most
 TALL = 30  # lines from which on messages have a line of their own
 
 
@@ -17,14 +18,12 @@ def draw(context: Context, across: int, down: int) -> Lines:
     if across < SMALLEST[0] or down < SMALLEST[1]:
         text = f"cockpit needs {SMALLEST[0]} x {SMALLEST[1]} cells; this is {across} x {down}"
         return block([[], [(text, "warn")], [("Q quits; runs continue", "dim")]], across, down)
-    own_line = down >= TALL
-    body = context.screen.draw(across, down - 2 - own_line)
-    lines = [_header(context, across), *block(body, across, down - 2 - own_line)]
-    message = _message_line(context, across)
-    if own_line:
-        lines += [fit(message, across), fit(_footer(context, across), across)]
-    else:
-        lines.append(fit(message or _footer(context, across), across))
+    below = _message(context, across)
+    if down >= TALL or not below:
+        below = [*(below or ([[]] if down >= TALL else [])), _footer(context, across)]
+    room = down - 1 - len(below)
+    lines = [_header(context, across), *block(context.screen.draw(across, room), across, room)]
+    lines += [fit(line, across) for line in below]
     if context.menu is not None:
         over = context.menu.draw(across, down - 2)
         left = max(0, (across - sum(cells(text) for text, _ in over[0])) // 2)
@@ -51,14 +50,16 @@ def _header(context: Context, across: int) -> Line:
     return ends(left, [*right, (" ", "")], across)
 
 
-def _message_line(context: Context, across: int) -> Line:
-    """The prompt, or the latest message."""
+def _message(context: Context, across: int) -> Lines:
+    """The prompt, below its error or hint where both do not fit in a line, or the latest message."""
     if context.prompt is not None:
-        line = context.prompt.draw(across)
-        fault = context.prompt.fault
-        return [*line, ("  ✗ " + fault, "bad") if fault else ("  " + context.prompt.hint, "dim")]
+        line, fault = context.prompt.draw(across), context.prompt.fault
+        about: Line = [("  ✗ " + fault, "bad") if fault else ("  " + context.prompt.hint, "dim")]
+        if width(line) + width(about) <= across:
+            return [[*line, *about]]
+        return [*wrap(about, across)[:MESSAGE_LINES], line]
     text, style, _ = context.message
-    return [(" " + text.replace("\n", "  "), style)] if text else []
+    return wrap([(" " + text.replace("\n", "  "), style)], across, 1)[:MESSAGE_LINES] if text else []
 
 
 def _footer(context: Context, across: int) -> Line:
@@ -79,13 +80,20 @@ def footer_action(context: Context, x: int, across: int) -> str:
     return ""
 
 
+def _position(context: Context) -> str:
+    """Which of the panes has the focus, and how many there are."""
+    screen = context.screen
+    names = list(screen.panes())
+    return f" {names.index(screen.focus) + 1 if screen.focus in names else 1}/{len(names)}" if names else ""
+
+
 def _footer_parts(context: Context, across: int) -> list[tuple[str, str]]:
     """(text, action) of the bottom line; help and commands are kept when there is no room for all."""
     last = [(f" {key.shown} {key.label} ", key.action) for key in context.keys.always(context.screen.name)]
     room = across - sum(cells(text) for text, _ in last)
     parts: list[tuple[str, str]] = []
     for key in context.keys.footer(context.screen.name):
-        text = f" {key.shown} {key.label} "
+        text = f" {key.shown} {key.label}{_position(context) if key.action == 'pane' else ''} "
         if cells(text) > room:
             break
         parts.append((text, key.action))

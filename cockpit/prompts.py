@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from cockpit.models.line_edit import LineEdit
 from cockpit.models.scroll import STEPS
-from cockpit.render.lines import Line, Lines, block, box
+from cockpit.render.lines import Line, Lines, block, box, wrap
 from engine.report.tables import cells, column, short
+
+HELP_LINES = 2  # of a menu whose lines are wider than the screen
 
 
 @dataclass
@@ -80,8 +82,10 @@ class Menu:
         size = min(
             across - 4, max(label + 4 + max((cells(c.help) for c in self.items), default=0), 30, len(self.title) + 8)
         )
-        height = min(down - 2, len(self.items) + 3)
-        rows = max(1, height - 3)
+        cut = any(label + 3 + cells(one.help) > size - 2 for one in self.items)
+        below = HELP_LINES if cut else 0  # the whole help of the line under the cursor
+        height = min(down - 2, len(self.items) + 3 + below)
+        rows = max(1, height - 3 - below)
         top = min(max(0, self.cursor - rows // 2), max(0, len(shown) - rows))
         lines: Lines = [[("› ", "key"), (self.find.text, ""), (" ", "select")]]
         for index, choice in enumerate(shown[top : top + rows], top):
@@ -90,4 +94,7 @@ class Menu:
             lines.append([(f" {text}  {choice.help}".ljust(size), "select")] if index == self.cursor else line)
         if not shown:
             lines.append([(" no match", "dim")])
+        elif below:
+            lines += [[] for _ in range(rows + 1 - len(lines))]
+            lines += wrap([(f" {shown[min(self.cursor, len(shown) - 1)].help}", "dim")], size - 2, 1)[:HELP_LINES]
         return box([(self.title, "title")], block(lines, size - 2, height - 2), size, height, focused=True)

@@ -12,6 +12,7 @@ from engine.runs.events import number
 NONE, ZERO, NAN, HIGH, LOW, STILL, OK = "None", "zero", "NaN", "high", "low", "still", "ok"
 
 FAULTS = {"grad_none": NONE, "grad_zero": ZERO, "nan_loss": NAN, "explode": HIGH, "grad_small": LOW, "still": STILL}
+CLIP_REPORTS, CLIP_SHARE = 20, 0.9  # reports, and the share of cut ones among them, from which clipping is a fault
 OVER = (None, "info")  # levels of a note whose fault is over
 
 
@@ -66,6 +67,11 @@ class Gradients:
     def clip_share(self) -> float:
         """Share of reports in which the total norm was cut to ``clip``."""
         return self.clipped / self.reports if self.reports else 0.0
+
+    @property
+    def always_clipped(self) -> bool:
+        """Whether nearly every step was cut, so that the clip and not the gradient sets the size of a step."""
+        return self.reports >= CLIP_REPORTS and self.clip_share >= CLIP_SHARE
 
     def groups(self) -> list[ParameterGroup]:
         """Every group with its verdict, in the order of the schema."""

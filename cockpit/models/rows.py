@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from engine.jobs.queue_rows import RunFacts
+from engine.runs.schema import STOP_AFTER_EVALUATION
 from engine.stages import STAGES
 
 OPEN = ("WAITING", "QUEUED", "RUNNING", "STALLED")
@@ -24,6 +25,7 @@ class Row(RunFacts):
 
     seed: int | None = None
     attempt: int = 1
+    request: str = ""  # a person's: the name of the file in control/ that asks a run at work to end
     phase: str = ""
     step: int = 0
     total: int = 0
@@ -48,6 +50,19 @@ class Row(RunFacts):
     def name(self) -> str:
         """The id without the stage and the century."""
         return self.id.removeprefix(self.stage + "-").removeprefix("20")
+
+    def shortened(self, size: int) -> str:
+        """The name in at most ``size`` cells: the end, which tells runs apart, is kept; the date gives way."""
+        return (
+            self.name if len(self.name) <= size else "…" + self.name[-(size - 1) :] if size > 1 else self.name[-size:]
+        )
+
+    @property
+    def state_text(self) -> str:
+        """The state, and whether a person has asked the run to end."""
+        if not (self.live and self.request):
+            return self.state
+        return "STOPPING after its next evaluation" if self.request == STOP_AFTER_EVALUATION else "STOPPING"
 
     @property
     def peers(self) -> Peers:

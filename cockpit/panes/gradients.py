@@ -23,8 +23,10 @@ def render(gradients: Gradients, across: int, down: int, focused: bool = False) 
         (f"  {none} None", "bad" if NONE in bad else "dim"),
         (f" · {zero} zero", "bad" if ZERO in bad else "dim"),
     ]
+    title.append(("  log bars", "dim"))
     if gradients.clip:
-        title.append((f"  clip {gradients.clip:g} hit {gradients.clip_share:.0%}", "dim"))
+        style = "warn" if gradients.always_clipped else "dim"
+        title.append((f"  clip {gradients.clip:g} hit {gradients.clip_share:.0%}", style))
     top = max((group.norm for group in groups if group.norm and math.isfinite(group.norm)), default=1.0)
     name_size = min(max(len(group.name) for group in groups), 14)
     bar_size = max(4, across - 2 - name_size - 1 - 9 - 10)

@@ -31,6 +31,10 @@ def lines(row: Row, data: RunData) -> Lines:
         bad.append([(f"{glyph} ", style), (message, "")])
     if data.nan_since is not None:
         bad.append([("✗ ", "bad"), (f"NaN since step {data.nan_since:,.0f}", "bad")])
+    gradients = data.gradients
+    if gradients.always_clipped:
+        text = f"{gradients.clip_share:.0%} of the gradients were cut to {gradients.clip:g}: "
+        bad.append([("⚠ clip: ", "warn"), (text + "raise the clip, or lower the learning rate", "")])
     return bad + _passed(data)
 
 

@@ -21,6 +21,7 @@ ACTIONS = {  # what a plan does with a stage -> glyph, word, style
     "resume": ("↻", "resumed", "warn"),
     "new": ("+", "new", "mark"),
 }
+WIDE_HELP = 80  # cells from which on most helps fit in a line
 CHECKS = {
     DOCTOR: "before the start: are data, ids, losses and gradients sound, can one batch be learnt (a minute)",
     BATCH: "before the start: can one batch be learnt by heart (half a minute)",
@@ -72,7 +73,7 @@ def settings(
 ) -> Lines:
     """The settings ``keys`` from the one at ``top`` on, and the help of the one under the cursor."""
     form = planning.form
-    rows = max(1, down - 5)
+    rows = field_rows(across, down)
     name = min(max((len(key) for key in keys), default=12), across // 2)
     lines: Lines = []
     for index, key in enumerate(keys[top : top + rows], top):
@@ -89,7 +90,7 @@ def settings(
         lines = [[(part, "bad" if planning.trouble else "dim")] for part in text.splitlines()]
     lines += [[] for _ in range(rows - len(lines))]
     if keys:
-        lines += [[("─" * (across - 2), "border")], *_about(form, keys[cursor], across - 2)]
+        lines += [[("─" * (across - 2), "border")], *_about(form, keys[cursor], across - 2, down - 3 - rows)]
     return box(title, lines, across, down, focused)
 
 
@@ -113,11 +114,20 @@ def _help(form: Form, key: str) -> str:
     return f"{setting.help}  {'' if setting.choices else setting.limits}" if setting else ""
 
 
-def _about(form: Form, key: str, across: int) -> Lines:
+def field_rows(across: int, down: int) -> int:
+    """Lines for settings above the help of one, which takes more lines in a narrow box."""
+    return max(1, down - (5 if across >= WIDE_HELP else 7))
+
+
+def _about(form: Form, key: str, across: int, down: int) -> Lines:
+    """Help and limits of a setting, in at most ``down`` lines."""
     setting = form.settings.get(key)
     if setting is None:
         return [[("this engine has no such setting: backspace takes it away", "warn")]]
-    return [[(short(setting.help, across), "")], [(short(setting.limits, across), "dim")]]
+    help_lines, limits = (
+        wrap([(text, style)], across, 0) for text, style in ((setting.help, ""), (setting.limits, "dim"))
+    )
+    return [*help_lines[: max(1, down - len(limits))], *limits][:down]
 
 
 def preview(planning: Planning, root: Path, cost: Estimate | None, free: float | None, across: int, down: int) -> Lines:

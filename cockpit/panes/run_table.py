@@ -25,6 +25,7 @@ STATES = {  # state -> glyph, word, style
     "LOST": ("?", "LOST", "warn"),
 }
 UNKNOWN = ("?", "?", "warn")
+STOPPING = ("◍", "STOP…", "warn")  # asked to end, and still at work
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def render(runs: RunList, top: int, now: float, across: int, down: int) -> Lines
 
 def appearance(row: Row) -> tuple[str, str, str]:
     """Glyph, word and style of a run's state."""
-    return STATES.get(row.state, UNKNOWN)
+    return STOPPING if row.live and row.request else STATES.get(row.state, UNKNOWN)
 
 
 def _heading(columns: Sequence[TableColumn]) -> Line:
@@ -107,7 +108,7 @@ def _cell(row: Row, one: TableColumn, runs: RunList, now: float) -> tuple[str, s
     if one is SHORT_RUN:
         return column(row.name[-size:], size), "bold" if row.live else ""
     if one is RUN:
-        return column(row.name, size), "bold" if row.live else ""
+        return column(row.shortened(size), size), "bold" if row.live else ""
     if one is AGE:
         return right(numbers.age(now - row.created), size), "dim"
     if one is EXPERIMENT:

@@ -6,10 +6,11 @@ from cockpit.models.rows import Row
 from cockpit.models.run_list import RunList
 from cockpit.panes.run_table import appearance, progress
 from cockpit.render.heat import bar
-from cockpit.render.lines import Line, Lines, box, ends, selected
+from cockpit.render.lines import Line, Lines, box, ends, selected, width
 from engine.report import numbers
+from engine.report.settings import SEED, differing
 from engine.report.tables import column, right
-from engine.stages import STAGES
+from engine.stages import STAGES, pipeline
 
 
 def heading(name: str, across: int) -> Line:
@@ -28,31 +29,53 @@ def run_lines(runs: RunList, current: str, across: int, down: int) -> Lines:
         line: Line = [
             ("▸" if row.id in runs.marks else " ", "mark"),
             (mark + " ", style),
-            (column(f"{row.stage} {row.name}", max(6, across - 11)), "bold" if row.live else ""),
+            (column(f"{row.stage} {row.shortened(max(5, across - 12 - len(row.stage)))}", across - 11), _weight(row)),
             (right(numbers.figure(row.score) if scored else word.lower(), 7) + " ", "dim"),
         ]
         lines.append(selected(line, across) if row.id == current else line)
     return lines
 
 
+def _weight(row: Row) -> str:
+    return "bold" if row.live else ""
+
+
 def progress_lines(row: Row, across: int) -> Lines:
     """Phase, bar, steps, speed and remaining time."""
-    _, word, style = appearance(row)
-    lines: Lines = [
-        [(word, style), ("  " + (row.phase or row.reason.splitlines()[0] if row.reason else row.phase), "")]
-    ]
+    style = appearance(row)[2]
+    reason = "" if row.phase or not row.reason else row.reason.splitlines()[0]
+    lines: Lines = [[(row.state_text, style), ("  " + (row.phase or reason), "")]]
     if row.share is not None:
         percent = f" {row.share:4.0%}"
         lines.append([(bar(row.share, max(4, across - len(percent) - 1)), style), (percent, "")])
     steps = f"{row.unit} {progress(row)}" if row.total or row.step else ""
     epoch = f"  epoch {row.epoch:.4g}" if row.epoch is not None else ""
     lines.append([(steps + epoch, "")])
-    rate = f"{numbers.figure(row.rate, 3)} {row.unit}/s" if row.rate and row.live else ""
-    left = f"eta {numbers.duration(row.eta)}" if row.open else f"took {numbers.duration(row.wall)}"
-    lines.append(ends([(rate, "dim")], [(left, "")], across))
+    lines.append(ends([(_speed(row), "dim")], [(_time(row), "")], across))
     if row.attempt > 1:
         lines.append([(f"attempt {row.attempt}", "dim")])
     return lines
+
+
+def progress_line(row: Row, across: int) -> Line:
+    """The same in one line, for screens without room for a side bar."""
+    end: Line = [(part, "") for part in (f"{_speed(row)}  ", _time(row)) if part.strip()]
+    share = "" if row.share is None else f"{row.share:.0%}"
+    line: Line = [(f" {row.phase or row.state_text.lower()}  ", ""), (f"{share} ", "bold")]
+    line.append((f" {row.unit} {progress(row)}" if row.total or row.step else "", ""))
+    line.append((f"  epoch {row.epoch:.4g}  " if row.epoch is not None else "  ", ""))
+    room = across - width(line) - width(end) - 2
+    if row.share is not None and row.live and room >= 8:
+        line.append((bar(row.share, min(room, 40)), appearance(row)[2]))
+    return ends(line, [*end, (" ", "")], across)
+
+
+def _speed(row: Row) -> str:
+    return f"{numbers.figure(row.rate, 3)} {row.unit}/s" if row.rate and row.live else ""
+
+
+def _time(row: Row) -> str:
+    return f"eta {numbers.duration(row.eta)}" if row.open else f"took {numbers.duration(row.wall)}"
 
 
 def lineage_lines(row: Row, rows: Mapping[str, Row], across: int) -> Lines:
@@ -72,19 +95,30 @@ def _relative(row: Row) -> Line:
 
 
 def difference(row: Row, best: Row | None) -> Lines:
-    """Settings that differ from the best run of the stage, whose value comes first."""
+    """Settings that can have an effect and differ from the best run of the stage, whose value comes first."""
     if best is None or best.id == row.id:
         return [[("this is the best run of its stage" if best else "no other run to compare with", "dim")]]
     if row.config is None or best.config is None:
         return [[("reading settings", "dim")]]
     lines: Lines = []
-    for key in sorted({*row.config, *best.config}):
-        old, new = best.config.get(key, "-"), row.config.get(key, "-")
-        if old != new:
-            lines.append([(key + "  ", ""), (f"{old} → ", "dim"), (str(new), "bold")])
+    keys = [key for key in differing([best.config, row.config]) if _has_effect(key, row.stage)]
+    keys.sort(key=lambda key: not key.startswith(row.stage + "."))  # its own first
+    for key in [*([SEED] if row.seed != best.seed else []), *keys]:
+        old, new = numbers.setting(best.config.get(key)), numbers.setting(row.config.get(key))
+        lines.append([(key + "  ", ""), (f"{old} → ", "dim"), (new, "bold")])
     if row.git != best.git or row.dirty != best.dirty:
         lines.append([("git  ", ""), (f"{best.git[:7]} → ", "dim"), (row.git[:7] + "*" * row.dirty, "bold")])
     return lines or [[("same settings", "dim")]]
+
+
+def _most(lines: Lines, count: int) -> Lines:
+    """At most ``count`` lines; the last one says how many more there are."""
+    return lines if len(lines) <= count else [*lines[: count - 1], [(f"and {len(lines) - count + 1} more", "dim")]]
+
+
+def _has_effect(key: str, stage: str) -> bool:
+    """Whether a setting is one of the stage or of a stage that it is made from."""
+    return key.partition(".")[0] in {maker.name for maker in pipeline(stage)} if stage in STAGES else True
 
 
 def render(row: Row, runs: RunList, across: int, down: int, focused: bool = False) -> Lines:
@@ -95,7 +129,7 @@ def render(row: Row, runs: RunList, across: int, down: int, focused: bool = Fals
         heading("progress", inside),
         *progress_lines(row, inside),
         heading(f"diff to best{' ' + best.name if best and best.id != row.id else ''}", inside),
-        *difference(row, best)[:8],
+        *_most(difference(row, best), 8),
         heading("lineage", inside),
         *lineage_lines(row, runs.rows, inside),
     ]

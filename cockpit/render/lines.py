@@ -58,6 +58,8 @@ def box(title: Line, lines: Iterable[Line], across: int, down: int, focused: boo
     """Lines in a frame with a title: ``across`` x ``down`` cells, frame included."""
     style = "focus" if focused else "border"
     inside = max(0, across - 2)
+    if focused:
+        title = [(text, "here" if name == "title" else name) for text, name in title]
     head = fit(title, min(width(title), max(0, inside - 3)))
     used = width(head)
     if used:

@@ -81,7 +81,7 @@ class LaunchScreen(Screen):
     def _settings(self, across: int, down: int) -> Lines:
         keys = self.shown_keys()
         cursor = self.cursors[FORM]
-        top = cursor.fit(len(keys), max(1, down - 5))
+        top = cursor.fit(len(keys), panes.field_rows(across, down))
         title: Line = [
             ("settings", "title"),
             (f"  {len(self.form.changes)} changed", "mark" if self.form.changes else "dim"),

@@ -1,6 +1,7 @@
 """Screen 2: one run while it trains, with the curves of marked runs for comparison."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cockpit.context import Context, Screen
 from cockpit.keys import LIVE, LOG
@@ -14,7 +15,6 @@ from cockpit.render.lines import Line, Lines
 from cockpit.screens import live_layout as layout
 from cockpit.screens.live_charts import Charts
 from cockpit.screens.live_layout import Pane, arrange
-from engine.report import numbers
 
 OVERLAID = 5  # marked runs beside the one that is shown
 
@@ -50,11 +50,7 @@ class LiveScreen(Screen):
         if row is None:
             return []
         mark, _, style = appearance(row)
-        line: Line = [(f"  {row.stage} {row.name}  ", "bold"), (f"{mark} {row.state}", style)]
-        if row.epoch is not None:
-            line.append((f"  ep {row.epoch:.3g}", ""))
-        if row.open and row.eta is not None:
-            line.append((f"  eta {numbers.duration(row.eta)}", ""))
+        line: Line = [(f"  {row.stage} {row.name}  ", "bold"), (f"{mark} {row.state_text}", style)]
         if self.context.watch.follow(row.id).loading:
             line.append(("  reading", "dim"))
         return line
@@ -74,7 +70,16 @@ class LiveScreen(Screen):
         return self.charts.names(self.row, self.data) if self.row else []
 
     def panes(self) -> Sequence[str]:
-        return layout.panes(self.metrics(), bool(self.data.gates.layers), bool(self.data.gradients.norms))
+        data = self.data
+        return layout.panes(self.metrics(), bool(data.gates.layers), bool(data.gradients.norms), self._empty(data))
+
+    def _empty(self, data: RunData) -> frozenset[str]:
+        """Panes with nothing to show, which give their room to others."""
+        row = self.row
+        if row is None:
+            return frozenset()
+        blank = {layout.LOG: self.context.watch.console(row.id).blank, layout.HEALTH: not health.lines(row, data)}
+        return frozenset(name for name, nothing in blank.items() if nothing)
 
     # -- drawing -------------------------------------------------------------------------------------------------
 
@@ -84,20 +89,25 @@ class LiveScreen(Screen):
             return [[], [("  no runs yet: a launches one", "dim")]]
         data, charts = self.data, self.metrics()
         have_gates, have_grads = bool(data.gates.layers), bool(data.gradients.norms)
-        names = layout.panes(charts, have_gates, have_grads)
+        above: Lines = [] if across >= layout.WIDE and self.side else [side.progress_line(row, across)]
+        down -= len(above)
+        empty = self._empty(data)
+        names = layout.panes(charts, have_gates, have_grads, empty)
         if self.focus not in names:
             self.focus = ""
-        focus = self.focus or charts[0]
+        focus = self.focus or names[0]
         if self.zoomed:
             shown = [Pane(focus, 0, 0, across, down)]
         else:
-            shown = arrange(across, down, charts, gates=have_gates, grads=have_grads, side=self.side, focus=focus)
-        self.shown = shown
+            shown = arrange(
+                across, down, charts, gates=have_gates, grads=have_grads, side=self.side, focus=focus, empty=empty
+            )
+        self.shown = [replace(pane, y=pane.y + len(above)) for pane in shown]
         rows: Lines = [[] for _ in range(down)]
         for pane in sorted(shown, key=lambda pane: pane.x):
             for offset, line in enumerate(self._pane(pane, row, data, pane.name == focus)):
                 rows[pane.y + offset].extend(line)
-        return rows
+        return [*above, *rows]
 
     def _pane(self, pane: Pane, row: Row, data: RunData, focused: bool) -> Lines:
         """A pane's lines; drawn again only when something that it shows has changed."""
@@ -171,7 +181,7 @@ class LiveScreen(Screen):
         if row is None:
             return
         charts = self.metrics()
-        index = charts.index(self.focus) if self.focus else 0
+        index = charts.index(self.focus) if self.focus in charts else 0
 
         def take(name: str) -> None:
             rest = [metric for metric in charts if metric != name]
@@ -191,7 +201,7 @@ class LiveScreen(Screen):
         row = self.row
         if row is None:
             return
-        chart = self.focus or self.metrics()[0]
+        chart = self.focus if self.focus in self.metrics() else self.metrics()[0]
         overlaid = self.charts.beside.setdefault((row.stage, chart), [])
 
         def take(name: str) -> None:

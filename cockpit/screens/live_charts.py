@@ -28,7 +28,8 @@ class Charts:
         """Metrics that have a chart: those chosen by hand, then the usual ones, then all others."""
         usual = [*([row.metric] if row.metric else []), *FIRST, *data.series]
         present = [name for name in usual if name in data.series or (name == ENTROPY and data.gates.layers)]
-        return list(dict.fromkeys([*self.chosen.get(row.stage, []), *present])) or [row.metric or "loss"]
+        expected = [row.metric or "loss"] if row.open else []  # an ended run reports nothing any more
+        return list(dict.fromkeys([*self.chosen.get(row.stage, []), *present])) or expected
 
     def known(self, data: RunData) -> list[str]:
         """Everything that a chart can show."""
@@ -51,7 +52,8 @@ class Charts:
         drawn.note = [(f"  best {numbers.figure(best[0])}@{numbers.count(best[1])}", "dim")] if best else []
         if metric == TOTAL and data.gradients.clip:
             drawn.line = data.gradients.clip
-            drawn.note = [(f"  clip {drawn.line:g} hit {data.gradients.clip_share:.0%}", "dim")]
+            style = "warn" if data.gradients.always_clipped else "dim"
+            drawn.note = [(f"  clip {drawn.line:g} hit {data.gradients.clip_share:.0%}", style)]
         elif not best and drawn.traces and drawn.traces[0].series.count:
             drawn.note = [(f"  now {numbers.figure(float(drawn.traces[0].series.values[-1]))}", "dim")]
         return drawn

@@ -1,6 +1,6 @@
 """The layout of the Live screen: a pure function of the size, the focus and what the run reports."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 
 SIDE, HEALTH, GRADS, GATES, STRIP, LOG, SYSTEM = "side", "health", "grads", "gates", "strip", "log", "system"
@@ -20,20 +20,34 @@ class Pane:
 
 
 def arrange(
-    across: int, down: int, charts: Sequence[str], *, gates: bool, grads: bool, side: bool, focus: str
+    across: int,
+    down: int,
+    charts: Sequence[str],
+    *,
+    gates: bool,
+    grads: bool,
+    side: bool,
+    focus: str,
+    empty: Collection[str] = (),
 ) -> list[Pane]:
-    """Panes that fill ``across`` x ``down`` cells without gap or overlap. The focused pane is always among them."""
-    if across < SMALL:
-        return _small(across, down, charts, gates, grads, focus)
+    """Panes that fill ``across`` x ``down`` cells without gap or overlap. The focused pane is always among them.
+
+    ``empty``: those of HEALTH and LOG that have nothing to show; they are left out where another pane is there.
+    """
+    hidden = {name for name in empty if name != focus}
     lower = [*([GRADS] if grads else []), *([GATES] if gates else [])]
+    if across < SMALL:
+        return _small(across, down, charts, hidden, focus)
     if across < WIDE:
-        return _medium(across, down, charts, lower, gates, focus)
-    return _large(across, down, charts, lower, gates, side, focus)
+        return _medium(across, down, charts, lower, hidden, focus)
+    return _large(across, down, charts, lower, gates, side, hidden, focus)
 
 
-def panes(charts: Sequence[str], gates: bool, grads: bool) -> list[str]:
+def panes(charts: Sequence[str], gates: bool, grads: bool, empty: Collection[str] = ()) -> list[str]:
     """Every pane that can have the focus, in the order of tab."""
-    return [*charts, *([GRADS] if grads else []), *([GATES, STRIP] if gates else []), HEALTH, LOG, SYSTEM, SIDE]
+    found = [*charts, *([GRADS] if grads else []), *([GATES, STRIP] if gates else []), HEALTH, LOG]
+    shown = [name for name in found if name not in empty]
+    return [*(shown or [HEALTH]), SYSTEM, SIDE]
 
 
 def _row(names: Sequence[str], x: int, y: int, across: int, down: int) -> list[Pane]:
@@ -63,43 +77,57 @@ def _window(charts: Sequence[str], count: int, focus: str) -> list[str]:
     return list(charts[:count])
 
 
-def _small(across: int, down: int, charts: Sequence[str], gates: bool, grads: bool, focus: str) -> list[Pane]:
+def _small(across: int, down: int, charts: Sequence[str], hidden: Set[str], focus: str) -> list[Pane]:
     """Two charts, a health box, and one slot for the focused pane, or else the console."""
-    slot = focus if focus not in (*charts, HEALTH) else LOG
     shown = _window(charts, 2, focus)
-    health = min(6, max(4, down // 4))
-    top = max(6, (down - health) * 9 // 16) if shown else 0
+    slot = [name for name in (focus if focus not in (*charts, HEALTH) else LOG,) if name not in hidden]
+    health = min(6, max(4, down // 4)) if HEALTH not in hidden or not (shown or slot) else 0
+    if not shown:
+        top = 0
+    elif slot:
+        top = max(6, (down - health) * 9 // 16)
+    else:
+        top = down - health
     boxes = _row(shown, 0, 0, across, top)
-    boxes.append(Pane(HEALTH, 0, top, across, health))
-    boxes.append(Pane(slot, 0, top + health, across, down - top - health))
-    return boxes
+    if health:
+        health = health if slot else down - top
+        boxes.append(Pane(HEALTH, 0, top, across, health))
+    return boxes + _row(slot, 0, top + health, across, down - top - health)
 
 
-def _medium(across: int, down: int, charts: Sequence[str], lower: list[str], gates: bool, focus: str) -> list[Pane]:
+def _medium(
+    across: int, down: int, charts: Sequence[str], lower: list[str], hidden: Set[str], focus: str
+) -> list[Pane]:
     """Two columns of charts, gradients and gates below, health and one slot at the bottom."""
-    slot = focus if focus in (STRIP, SYSTEM, SIDE) else LOG
+    last = [name for name in (HEALTH, focus if focus in (STRIP, SYSTEM, SIDE) else LOG) if name not in hidden]
     shown = _window(charts, 2 if lower else 4, focus)
     rows = [shown[i : i + 2] for i in range(0, len(shown), 2)]
-    bottom = max(8, down // 4)
+    if not (rows or lower or last):
+        last = [HEALTH]
+    bottom = max(8, down // 4) if last else 0
     third = max(8, min(14, (down - bottom) // 2)) if lower else 0
     top = down - bottom - third
-    boxes = _grid(rows, 0, 0, across, top)
-    y = top if rows else 0
     if not rows:
-        third += top
-    if lower:
-        boxes += _row(lower, 0, y, across, third)
-        y += third
-    elif not rows:
-        bottom = down
-    half = across // 2
-    return [*boxes, Pane(HEALTH, 0, y, half, bottom), Pane(slot, half, y, across - half, bottom)]
+        third, bottom = (third + top, bottom) if lower else (0, down)
+        top = 0
+    boxes = _grid(rows, 0, 0, across, top) + _row(lower, 0, top, across, third)
+    return boxes + _row(last, 0, top + third, across, bottom)
 
 
 def _large(
-    across: int, down: int, charts: Sequence[str], lower: list[str], gates: bool, side: bool, focus: str
+    across: int,
+    down: int,
+    charts: Sequence[str],
+    lower: list[str],
+    gates: bool,
+    side: bool,
+    hidden: Set[str],
+    focus: str,
 ) -> list[Pane]:
-    """A side bar, three columns of charts, gradients and gates below, health, heat strip, console and machine."""
+    """A side bar, three columns of charts, gradients and gates below, health, heat strip, console and machine.
+
+    Without a console the health box takes its place beside the machine, without both the machine is as wide as all.
+    """
     boxes: list[Pane] = []
     left = 0
     bottom = max(8, min(16, down // 4))
@@ -109,18 +137,21 @@ def _large(
     inner = across - left
     middle = [*lower, *charts[3 : 6 - len(lower)]]
     first = _window(charts, 3, focus) if focus in charts and focus not in middle else list(charts[:3])
-    strip = (max(4, min(10, down // 6))) if gates else 0
-    health = max(5, min(8, down // 8))
-    rest = down - bottom - strip - health
-    if not first and not middle:
-        health, rest = health + rest, 0
     rows = [names for names in (first, middle) if names]
+    strip = (max(4, min(10, down // 6))) if gates else 0
+    between = not rows or not hidden & {LOG, HEALTH}
+    health = max(5, min(8, down // 8)) if between else 0
+    rest = down - bottom - strip - health
+    if not rows:
+        health, rest = health + rest, 0
     boxes += _grid(rows, left, 0, inner, rest)
     y = rest
-    boxes.append(Pane(HEALTH, left, y, inner, health))
-    y += health
+    if between:
+        boxes.append(Pane(HEALTH, left, y, inner, health))
+        y += health
     if strip:
         boxes.append(Pane(STRIP, left, y, inner, strip))
         y += strip
-    system = across * 2 // 5
-    return [*boxes, Pane(LOG, 0, y, across - system, bottom), Pane(SYSTEM, across - system, y, system, bottom)]
+    beside = [name for name in (LOG, *(() if between else (HEALTH,))) if name not in hidden]
+    system = across * 2 // 5 if beside else across
+    return [*boxes, *_row(beside, 0, y, across - system, bottom), Pane(SYSTEM, across - system, y, system, bottom)]

@@ -156,6 +156,10 @@ def read_row(folder: Path, now: float) -> Row | None:
     )
     if end:
         row.wall = end.wall
+    if row.live:
+        control = folder / schema.CONTROL
+        asked = (schema.STOP, schema.STOP_AFTER_EVALUATION)
+        row.request = next((name for name in asked if (control / name).exists()), "")
     if summary:
         _add_summary(row, summary)
     return row

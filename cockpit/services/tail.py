@@ -97,6 +97,7 @@ class Console:
         self._growing.offset = self.skipped
         self._carry = b""
         self._cut = self.skipped > 0  # the first line begins in its middle
+        self._begun = size > 0
         self.lines: deque[str] = deque(maxlen=KEPT)
         self.version = 0
 
@@ -131,6 +132,11 @@ class Console:
     def _add(self, line: str) -> None:
         self.lines.append(line)
         self.version += 1
+
+    @property
+    def blank(self) -> bool:
+        """Whether the run has printed nothing."""
+        return not (self._begun or self.lines or self._carry)
 
     @property
     def unfinished(self) -> str:

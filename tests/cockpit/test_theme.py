@@ -73,3 +73,18 @@ def test_sixteen_colours_and_none_use_no_others():
     assert all(style.color is None or style.color.number < 16 for style in palette(16).values())
     assert all(style.color is None for style in palette(0).values())
     assert set(palette(0)) == set(palette(16)) == set(palette(256))
+
+
+def test_the_focused_pane_differs_in_every_palette():
+    from cockpit.render.lines import box
+
+    def looks(focused, colours):
+        return [
+            (text, palette(colours).get(style))
+            for line in box([("a", "title")], [], 9, 3, focused)
+            for text, style in line
+        ]
+
+    for colours in (256, 16, 0):
+        assert looks(True, colours) != looks(False, colours)
+    assert palette(0)["here"] != palette(0)["title"]

@@ -49,3 +49,16 @@ def test_clipping_is_shown_with_its_share():
 def test_without_gradients_it_says_so_and_fills_its_pane():
     lines = render(Gradients(), 40, 5)
     assert "no gradients reported" in plain(lines) and len(lines) == 5 and all(width(line) == 40 for line in lines)
+
+
+def test_bars_are_named_logarithmic_and_steps_that_are_always_cut_warn():
+    gradients = made({"a": 1.0}, clip=1.0, clipped=True)
+    assert "log bars" in plain(render(gradients, 60, 5))
+    styles = {style for text, style in render(gradients, 60, 5)[0] if "clip" in text}
+    assert styles == {"dim"} and not gradients.always_clipped
+    for _ in range(30):
+        gradients.feed({"g": [1.0], "total": 2.0, "clip": 1.0, "clipped": True})
+    assert {style for text, style in render(gradients, 60, 5)[0] if "clip" in text} == {"warn"}
+    for _ in range(10):
+        gradients.feed({"g": [1.0], "total": 0.5, "clip": 1.0, "clipped": False})
+    assert not gradients.always_clipped

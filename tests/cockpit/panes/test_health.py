@@ -72,3 +72,11 @@ def test_long_hints_wrap_and_events_that_were_not_understood_are_counted():
     data.feed({"k": "health", "code": "still", "level": "warning", "hint": "word " * 20})
     text = plain(render(row(), data, 40, 8))
     assert "3 events not understood" in text and text.count("word word") >= 3
+
+
+def test_a_training_whose_every_step_is_cut_is_warned_of():
+    data = RunData()
+    data.gradients.schema([{"name": "a", "numel": 1}])
+    for _ in range(30):
+        data.gradients.feed({"g": [1.0], "total": 2.0, "clip": 1.0, "clipped": True})
+    assert "⚠ clip: 100% of the gradients were cut to 1" in plain(lines(row(), data))

@@ -61,8 +61,8 @@ def test_a_field_shows_its_value_change_sweep_or_fault(planning):
 
 def test_the_help_of_the_setting_under_the_cursor_stands_below(planning):
     rows = fields(planning, cursor=1, across=50).splitlines()
-    assert "model width D" in rows[-3] and "int ≥ 1 ≤ 4096" in rows[-2]
-    assert "nothing fits" in fields(planning, [])
+    assert "model width D" in rows[-5] and "int ≥ 1 ≤ 4096" in rows[-4]
+    assert "no setting fits: esc shows all" in fields(planning, [])
 
 
 def preview(planning, cost=None, free=None, down=12):

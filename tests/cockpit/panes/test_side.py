@@ -22,7 +22,7 @@ def listed(*rows):
 def test_progress_shows_phase_bar_steps_speed_and_remaining_time():
     row = run("1", state="RUNNING", phase="training", step=50, total=200, epoch=2.5, rate=12.0, eta=61.0, attempt=2)
     text = plain(side.progress_lines(row, 40))
-    for part in ("RUN  training", "25%", "steps 50/200", "epoch 2.5", "12.0 steps/s", "eta 1:01", "attempt 2"):
+    for part in ("RUNNING  training", "25%", "steps 50/200", "epoch 2.5", "12.0 steps/s", "eta 1:01", "attempt 2"):
         assert part in text
     assert plain(side.progress_lines(run("2", wall=61.0), 40)).splitlines()[-1].split() == ["took", "1:01"]
 
@@ -68,3 +68,39 @@ def test_the_side_bar_fills_its_pane_and_gives_the_list_what_is_left():
         lines = side.render(row, runs, 40, down)
         assert len(lines) == down and all(width(line) == 40 for line in lines)
     assert "a note" in plain(side.render(row, runs, 40, 30)) and "── lineage" in plain(side.render(row, runs, 40, 30))
+
+
+def test_a_difference_lists_only_settings_that_can_have_an_effect_its_own_first():
+    best = run("1", seed=1, config={"seed": 1, "student.epochs": 9, "teacher.rank": 4, "data.name": "a"})
+    row = run("2", seed=2, config={"seed": 2, "student.epochs": 2, "teacher.rank": 8, "data.name": "b"})
+    best.config |= {"launcher.slots": 1, "trainer.devices": 1, "student.dropout": None}
+    row.config |= {"launcher.slots": 2, "trainer.devices": 2, "student.dropout": 0.1}
+    assert plain(side.difference(row, best)).splitlines() == [
+        "seed  1 → 2",
+        "student.epochs  9 → 2",
+        "student.dropout  - → 0.1",
+        "data.name  a → b",
+    ]
+
+
+def test_the_side_bar_says_how_many_differences_it_leaves_out():
+    best = run("1", best={METRIC: (0.9, 1.0)}, config={f"student.s{n}": 0 for n in range(12)})
+    row = run("2", best={METRIC: (0.1, 1.0)}, config={f"student.s{n}": 1 for n in range(12)})
+    assert "and 5 more" in plain(side.render(row, listed(best, row), 40, 40))
+
+
+def test_a_line_of_the_list_keeps_the_end_of_the_id():
+    row = run("9a7b")
+    text = plain(side.run_lines(listed(row), "", 34, 4))
+    assert "student …921-141320-9a7b" in text or "141320-9a7b" in text
+    assert row.shortened(9) == "…320-9a7b" and row.shortened(4) == "…a7b" and row.shortened(99) == row.name
+
+
+def test_progress_fits_in_one_line_with_step_speed_and_remaining_time():
+    row = run("1", state="RUNNING", phase="train", step=50, total=200, epoch=2.5, rate=12.0, eta=61.0)
+    for across in (80, 120, 159):
+        line = side.progress_line(row, across)
+        assert width(line) == across
+        for part in ("train", "25%", "steps 50/200", "epoch 2.5", "12.0 steps/s", "eta 1:01", "█"):
+            assert part in plain([line])
+    assert plain([side.progress_line(run("2", wall=61.0), 80)]).split()[-2:] == ["took", "1:01"]

@@ -161,3 +161,29 @@ def test_difference_to_the_best_run_and_lineage_stand_at_the_side(context, ready
     assert "lineage" in plain(draw(context, 200, 60))
     press(context, "left_square_bracket")
     assert "lineage" not in plain(draw(context, 200, 60))
+
+
+def test_a_run_that_was_asked_to_end_is_shown_as_stopping(live, ready, world, press):
+    control = live.root / world["live"] / "control"
+    control.mkdir(exist_ok=True)
+    (control / "stop-after-evaluation").touch()
+    ready(live)
+    assert "STOPPING after its next evaluation" in plain(draw(live, 120, 40))
+    (control / "stop").touch()
+    ready(live)
+    press(live, "1")
+    assert "STOP…" in plain(draw(live, 80, 24)) and live.list.rows[world["live"]].state_text == "STOPPING"
+    assert live.list.rows[world["student"]].request == ""
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 35)])
+def test_step_speed_and_remaining_time_are_shown_without_a_side_bar(live, size):
+    line = plain(draw(live, *size)[1:2])
+    assert "steps 120/400" in line and "steps/s" in line and "eta " in line
+
+
+def test_a_run_that_printed_nothing_has_no_console_pane(context, ready, world, press):
+    ready(context).list.go_to(world["second"])
+    press(context, "enter")
+    for size in SIZES:
+        assert "console" not in plain(draw(ready(context), *size))

@@ -216,13 +216,13 @@ _TABLE = (
 )
 
 # What can be ranked against each other, and the artifact it is ranked by: popularity is the floor, oracle the ceiling.
-FLOOR, BASELINE, TEACHER = "popularity", "student", "teacher"
+FLOOR, BASELINE, TEACHER, DISTILLED = "popularity", "student", "teacher", "distilled"
 MODELS: dict[str, Artifact] = {
     FLOOR: SEQUENCES,
     "oracle": ORACLE,
     BASELINE: STUDENT_MODEL,
     TEACHER: TEACHER_HELD_OUT,
-    "distilled": DISTILLED_MODEL,
+    DISTILLED: DISTILLED_MODEL,
 }
 
 STAGES: dict[str, Stage] = {stage.name: stage for stage in _TABLE}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cockpit.models.rows import Row
-from engine.report.settings import MACHINE, differing
+from engine.report.settings import ASIDE, differing
 from engine.runs.lineage import lineage
 from engine.stages import STAGES
 
@@ -72,7 +72,7 @@ def own_settings(row: Row, everything: Mapping[str, Row]) -> dict[str, object]:
     return {
         name: value
         for name, value in (row.config or {}).items()
-        if not name.startswith(MACHINE) and ((part := name.partition(".")[0]) in stages or part not in STAGES)
+        if not name.startswith(ASIDE) and ((part := name.partition(".")[0]) in stages or part not in STAGES)
     }
 
 

@@ -4,16 +4,21 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from engine import config as configuration
 from engine.commands.follow import follow
 from engine.commands.overrides import stage_and_settings
 from engine.commands.run_text import facts, result_text
+from engine.config import Config
 from engine.experiments.launch import Request, start
-from engine.experiments.plan import NEW, PAST, Step, plan
+from engine.experiments.plan import NEW, PAST, REUSE, Step, plan
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
+from engine.report.numbers import setting
+from engine.report.settings import flat, settings_of
 from engine.runs.text import clean_lines
+from engine.stages import METRICS_TABLE, makes
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
     steps = start(request, resolved.config, store)
     for step in steps:
         print(_line(step), file=sys.stderr)
+    _note_search(steps[-1], resolved.config, store)
     ids = [step.run for step in steps]
     if options.detach:
         print(json.dumps({"runs": _by_stage(steps)}) if options.json else "\n".join(ids))
@@ -46,6 +52,17 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(result_text(final))
     return 0
+
+
+def _note_search(target: Step, config: Config, store: Store) -> None:
+    """A reused evaluation keeps the counts of trials that it was made with: say so where others are given."""
+    if target.action != REUSE or not makes(target.stage.name, METRICS_TABLE):
+        return
+    kept, given = settings_of(store.root / target.run), flat({"search": asdict(config.search)})
+    changes = [f"{key} {setting(kept[key])} → {setting(value)}" for key, value in given.items() if kept[key] != value]
+    if changes:
+        text = f"{target.run} keeps the counts of trials that it was made with ({', '.join(changes)}); --again: the new"
+        print(text, file=sys.stderr)
 
 
 def _line(step: Step) -> str:

@@ -64,7 +64,8 @@ def _search(
     while sum(trial.state in (DONE, FAILED) for trial in search.trials()) < options.trials:
         trial = search.next()
         print(f"trial {trial.number + 1}/{options.trials}: {' '.join(space.drawn(trial.params))}", file=sys.stderr)
-        value, runs = _try(target, space.overrides(trial.params), space, metric, label, store)
+        overrides = [*space.overrides(trial.params), *space.counts(target, options.trials)]
+        value, runs = _try(target, overrides, space, metric, label, store)
         search.tell(trial, value, runs)
     return _print_result(search, space, target, metric, label, options.json)
 
@@ -105,7 +106,7 @@ def _print_result(search: Search, space: Space, target: str, metric: Metric, lab
     """The best trial with its command, and the next best ones; 1 where none is done."""
     best, trials = search.best(), search.trials()
     failed = sum(trial.state == FAILED for trial in trials)
-    command = [] if best is None else _command(target, space, best)
+    command = [] if best is None else _command(target, space, best, sum(t.state in (DONE, FAILED) for t in trials))
     if as_json:
         chosen = {**_row(best, space), "command": command} if best else None
         facts = {"experiment": label, "metric": metric.name, "goal": metric.goal, "seeds": space.seeds}
@@ -124,11 +125,11 @@ def _print_result(search: Search, space: Space, target: str, metric: Metric, lab
     return 0
 
 
-def _command(target: str, space: Space, best: Trial) -> list[str]:
-    """The command that makes the very runs of the best trial."""
+def _command(target: str, space: Space, best: Trial, trials: int) -> list[str]:
+    """The command that makes the very runs of the best trial, and records that it is the best of so many."""
     verb = "sweep" if len(space.seeds) > 1 else "run"
     seeds = [f"seed={','.join(space.seeds)}"] if space.seeds else []
-    return ["engine", verb, target, *space.overrides(best.params), *seeds]
+    return ["engine", verb, target, *space.overrides(best.params), *seeds, *space.counts(target, trials)]
 
 
 def _row(trial: Trial, space: Space) -> dict[str, Any]:

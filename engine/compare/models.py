@@ -10,6 +10,7 @@ from engine.compare.figures import COSTS, TESTED, Evaluated, Figure, evaluated, 
 from engine.compare.groups import Group
 from engine.compare.report import DRAWN, spread_of
 from engine.compare.slices import METRIC, SliceComparison
+from engine.report import searches
 from engine.report.csv_files import write_rows
 from engine.report.evaluation import WORDS, shown
 from engine.report.numbers import NOTHING, fixed, mean_sd
@@ -36,6 +37,7 @@ class ModelComparison:
     seeds: list[int]
     runs: list[str]
     protocol: str
+    search: str  # how many trials chose the settings
     spreads: dict[str, dict[str, Spread]]  # model -> metric
     versus: list[ModelDifference]
     parts: list[SliceComparison]  # slices of the test rows: head, tail, short histories, ...
@@ -80,10 +82,18 @@ def compare_models(group: Group, protocol: str) -> ModelComparison:
         group.seeds,
         [member.entry.id for member in group.members],
         protocol,
+        _search(group, list(spreads)),
         spreads,
         versus,
         parts,
         [_sentence(one) + slices.sentence(parts, one.baseline, one.model) for one in versus if one.metric == TESTED[0]],
+    )
+
+
+def _search(group: Group, models: Sequence[str]) -> str:
+    """The trials behind the models; every count where the runs were made with different ones."""
+    return " / ".join(
+        dict.fromkeys(searches.sentence(searches.trials(member.settings, models)) for member in group.members)
     )
 
 
@@ -132,7 +142,7 @@ def text(found: ModelComparison) -> str:
     n = f"mean ± standard deviation over seeds {seeds}" if len(found.seeds) > 1 else f"seed {seeds}"
     table = align(["model", "hr@10", "ndcg@10", "mrr", "train s", "ms/request"], cells)
     sliced = [*slices.lines(found.parts), ""] if found.parts else []
-    lines = [*wrapped(f"{found.name}: {n}"), *wrapped(found.protocol), *table, "", *sliced]
+    lines = [*wrapped(f"{found.name}: {n}"), *wrapped(found.protocol), *table, *wrapped(found.search), "", *sliced]
     return "\n".join([*lines, *(line for sentence in found.verdict for line in wrapped(sentence))])
 
 

@@ -1,6 +1,7 @@
 """Reasons why a comparison may mislead: one function per caveat."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from engine.compare.differences import common_seeds
 from engine.compare.figures import Evaluated, shared
@@ -161,6 +162,24 @@ def _listed(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, sorted(set(seeds))))
 
 
+def _searches(groups: Groups) -> Iterator[Caveat]:
+    """Sides whose settings were chosen from different numbers of trials: the more are tried, the better the best."""
+    for base, other in pairs(groups):
+        a, b = groups[base], groups[other]
+        for stage in sections(a) & sections(b) & STAGES.keys():
+            counts = a.value(f"search.{stage}"), b.value(f"search.{stage}")
+            if counts[0] != counts[1] and any(counts):
+                sides = (f"{group.name} {_trials(count)}" for group, count in zip((a, b), counts, strict=True))
+                yield Caveat(
+                    "unequal-search",
+                    f"{stage} was not searched alike, which favours the longer search: {', '.join(sides)}",
+                )
+
+
+def _trials(count: Any) -> str:
+    return "not recorded" if count is None else f"{count} trials"
+
+
 CAVEATS: tuple[Callable[[Groups], Iterator[Caveat]], ...] = (
-    *(_stages, _missing, _data, _code, _ends, _converged, _seeds, _mixed, _gone),
+    *(_stages, _missing, _data, _code, _ends, _converged, _seeds, _mixed, _gone, _searches),
 )

@@ -20,6 +20,7 @@ from engine.config.settings.evaluate import EvaluateSettings
 from engine.config.settings.health import HealthSettings
 from engine.config.settings.knowledge import KnowledgeSettings
 from engine.config.settings.launcher import LauncherSettings
+from engine.config.settings.search import SearchSettings
 from engine.config.settings.student import StudentSettings
 from engine.config.settings.teacher import TeacherSettings
 from engine.config.settings.trainer import TrainerSettings
@@ -42,6 +43,7 @@ class Config:
     trainer: TrainerSettings = setting("where and how fast training runs")
     launcher: LauncherSettings = setting("what starts the processes")
     health: HealthSettings = setting("limits of the health checks of a running stage")
+    search: SearchSettings = setting("how many trials chose the settings of each model")
 
 
 @functools.cache

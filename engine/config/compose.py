@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 SAME = {"distill.student": "student"}  # a section -> the section whose values it has where it states no other
+SEARCHED = {  # setting of the section search -> the sections whose settings it is about
+    "search.student": ("student",),
+    "search.teacher": ("teacher",),
+    "search.distill": ("student", "distill"),
+}
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # a value in conf/ that is another setting's, or choices.<group>
 
 
@@ -48,7 +53,7 @@ def compose(selected: Mapping[str, str], values: Mapping[str, Any]) -> Composed:
         files.append("~experiment")  # the default experiment is about its own data
     found = _files(tuple(files))
     tree = copy.deepcopy(found.tree)
-    for key, value in values.items():
+    for key, value in {**dict.fromkeys(unrecorded(selected, values)), **values}.items():
         *sections, name = key.split(".")
         section = functools.reduce(_section, sections, tree)
         section[name] = value
@@ -58,6 +63,12 @@ def compose(selected: Mapping[str, str], values: Mapping[str, Any]) -> Composed:
         own = functools.reduce(_section, parents, tree)
         own[name] = tree[source] | own.get(name, {})
     return Composed(tree, found.choices)
+
+
+def unrecorded(selected: Mapping[str, str], values: Mapping[str, Any]) -> list[str]:
+    """Counts of trials that the files state about other settings than these: a person gave some of their own."""
+    given = {key.partition(".")[0] for key in values if not key.endswith(".seed")} | selected.keys()
+    return [key for key, sections in SEARCHED.items() if key not in values and given.intersection(sections)]
 
 
 def _section(tree: dict[str, Any], name: str) -> dict[str, Any]:

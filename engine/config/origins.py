@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.config import label_of, split
-from engine.config.compose import REFERENCE, SAME, compose, folder
+from engine.config.compose import REFERENCE, SAME, compose, folder, unrecorded
 
 TYPED = "command line"
+OTHERS = "other settings of its model are given"  # origin of a count of trials that no longer holds
 
 
 def origins(overrides: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
@@ -24,6 +25,7 @@ def origins(overrides: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
     typed = {word.partition("=")[0] for word in overrides}
     saved = f"experiment={label_of(overrides)} (saved)"
     found |= {key: TYPED if key in typed else saved for key in values}
+    found |= dict.fromkeys(unrecorded(selected, values), OTHERS)
     for section, source in SAME.items():
         inherited = {key: origin for key, origin in found.items() if key.startswith(source + ".")}
         found = {section + key.removeprefix(source): origin for key, origin in inherited.items()} | found

@@ -23,12 +23,19 @@ WORDS = {"evaluate.hide_seen", "knowledge.hide_seen"}  # once true or false, now
 ADDED = {  # new setting -> the value that gives what earlier versions did
     "data.quoted": True,
     "teacher.without_titles": False,
+    "search.student": None,
+    "search.teacher": None,
+    "search.distill": None,
 }
+ADDED_SECTIONS = ("search",)
 
 
 def translated(tree: Any, prefix: str = "") -> Any:
     """A copy of the settings below ``prefix`` under today's names, with the settings that were added."""
     found = _renamed(tree, prefix, RENAMED, lambda value: str(value).lower() if isinstance(value, bool) else value)
+    if isinstance(found, dict) and not prefix:
+        for section in ADDED_SECTIONS:
+            found.setdefault(section, {})
     for key, value in ADDED.items():
         *sections, name = key.removeprefix(prefix).split(".")
         node = found if key.startswith(prefix) else None

@@ -3,6 +3,7 @@
 import json
 import statistics
 import time
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from engine.evaluate.measure import ALL, Measured, Protocol, best, measure
 from engine.evaluate.models import Model, models, training_counts
 from engine.evaluate.slices import percentiles, slices
 from engine.metrics import candidates
+from engine.report import searches
 from engine.report.evaluation import repeats
+from engine.report.settings import flat
 from engine.runs.run import Run, Stopped
 from engine.stages import (
     CANDIDATES,
@@ -84,6 +87,7 @@ def run(config: Config, run: Run) -> None:
     with run.output(ROW_RANKS) as path:
         tables.write_ranks(path, results, splits)
     _report(run, metrics, profile)
+    run.note(trials=searches.trials(flat({"search": asdict(config.search)}), settings.models))
     tick(1, 1)
 
 

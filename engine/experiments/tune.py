@@ -7,7 +7,7 @@ proposal depends only on the trial's number and the trials before it, so an inte
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,12 @@ class Space:
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
         """The overrides of a trial, without a seed."""
         return [*self.fixed, *self.drawn(params)]
+
+    def counts(self, target: str, trials: int) -> list[str]:
+        """The overrides that record the search: its trials, added to those that chose the settings it began from."""
+        sections = {target, *(key.partition(".")[0] for key in self.searched)}
+        begun = asdict(configuration.load(self.fixed).search)
+        return [f"search.{name}={(count or 0) + trials}" for name, count in begun.items() if name in sections]
 
     def drawn(self, params: Mapping[str, Any]) -> list[str]:
         """Those of the settings that are searched."""

@@ -1,6 +1,6 @@
 """The result table of an evaluation as plain text of 80 columns: metrics with their protocol and uncertainty.
 
-Reads the CSV files of a run and needs nothing but the standard library.
+Reads the CSV files and the configuration of a run; standard library and PyYAML alone.
 """
 
 import csv
@@ -10,7 +10,9 @@ from typing import Any
 
 from engine.config.settings.evaluate import AUTO
 from engine.errors import RunError
+from engine.report import searches
 from engine.report.numbers import NOTHING, Z, fixed, interval, probability, with_margin
+from engine.report.settings import settings_of
 from engine.report.tables import align, wrapped
 from engine.runs.schema import ARTIFACTS
 from engine.runs.text import clean
@@ -43,6 +45,7 @@ def render(folder: Path) -> str:
         *wrapped(clean(head.get(TIED) or "", 300)),
         "",
         *_block(main, ("hr@10", "ndcg@10"), ("mrr",), costs=True),
+        *wrapped(searches.sentence(searches.trials(settings_of(folder), [row["model"] for row in main]))),
         "",
         f"{_seen(full[0])}:",
         *_block(full, ("hr@10", "ndcg@10"), ("mrr",)),

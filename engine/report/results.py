@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from engine.report import searches
 from engine.report.csv_files import write_rows
 from engine.report.evaluation import SEEN_SETTING, TIED, read, repeats
 from engine.report.numbers import with_margin
@@ -33,8 +34,8 @@ TEXTS = {
 def rows(folders: Sequence[Path], every: bool = False) -> list[dict[str, Any]]:
     """One row per model of the evaluations at ``folders``: test rows under the main protocol, or ``every`` one.
 
-    After the metrics come the settings that differ between these runs. Texts are cleaned, numbers are numbers,
-    missing values are None.
+    After the metrics come the trials that chose the model's settings, and the settings that differ between these runs.
+    Texts are cleaned, numbers are numbers, missing values are None.
     """
     settings = [settings_of(folder) for folder in folders]
     different = differing(settings)
@@ -47,6 +48,7 @@ def rows(folders: Sequence[Path], every: bool = False) -> list[dict[str, Any]]:
     columns = list(dict.fromkeys([*FIRST, *(name for _, row in found for name in row)]))
     return [
         {name: _value(name, row.get(name, "")) for name in columns}
+        | {searches.COLUMN: settings[index].get(searches.COUNTS.get(row["model"], ""))}
         | {name: settings[index].get(name) for name in different}
         for index, row in found
     ]
@@ -59,10 +61,14 @@ def write_csv(rows: Sequence[dict[str, Any]], file: IO[str]) -> int:
 
 
 def text(rows: Sequence[dict[str, Any]]) -> str:
-    """The table for a terminal: each protocol above the rows that share it."""
-    blocks: dict[str, list[list[str]]] = {}
+    """The table for a terminal: each protocol above the rows that share it, the size of the search below."""
+    counts: dict[str, dict[str, int | None]] = {}  # run -> model -> trials
     for row in rows:
-        blocks.setdefault(protocol(row), []).append(
+        if row["model"] in searches.COUNTS:
+            counts.setdefault(row["run"], {})[row["model"]] = row[searches.COLUMN]
+    blocks: dict[tuple[str, str], list[list[str]]] = {}
+    for row in rows:
+        blocks.setdefault((protocol(row), searches.sentence(counts.get(row["run"], {}))), []).append(
             [
                 row["run"],
                 str(row["seed"]),
@@ -71,9 +77,9 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
             ]
         )
     lines: list[str] = []
-    for rule, cells in blocks.items():
+    for (rule, search), cells in blocks.items():
         aligned = align(["run", "seed", "model", "hr@10", "ndcg@10"], cells)
-        lines += [*([""] if lines else []), *wrapped(rule), *aligned]
+        lines += [*([""] if lines else []), *wrapped(rule), *aligned, *wrapped(search)]
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from engine.runs.schema import CONFIG
 from engine.runs.text import clean
 
 SEED = "seed"
-MACHINE = ("launcher.", "trainer.")  # settings of where a run works
+ASIDE = ("launcher.", "trainer.", "search.")  # where a run works, and how many trials chose its settings
 
 
 def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -23,13 +23,13 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names of settings that are not the same everywhere, without the seed, what follows it, and where a run worked."""
+    """Names of settings that are not the same everywhere, without the seed, what follows it, and ``ASIDE``."""
     seeds = [own.get(SEED) for own in settings]
     return [
         name
         for name in dict.fromkeys(name for own in settings for name in own)
         if name != SEED
-        and not name.startswith(MACHINE)
+        and not name.startswith(ASIDE)
         and len({repr(own.get(name)) for own in settings}) > 1
         and [own.get(name) for own in settings] != seeds
     ]

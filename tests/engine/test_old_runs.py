@@ -15,7 +15,7 @@ import yaml
 from cockpit.services.scan import read_config
 from engine import config
 from engine.cli import main
-from engine.config.renamed import ADDED, FIRST_NAMES, RENAMED
+from engine.config.renamed import ADDED, ADDED_SECTIONS, FIRST_NAMES, RENAMED
 from engine.config.settings.tree import settings
 from engine.experiments.plan import fingerprints, pipeline
 from engine.report.settings import flat
@@ -67,7 +67,9 @@ def printed(capsys: pytest.CaptureFixture[str], runs: Path, *words: str) -> str:
 def test_they_are_as_an_earlier_version_wrote_them() -> None:
     text = (RECORDED / EVALUATION / CONFIG).read_text()
     assert all(f" {old.rpartition('.')[2]}:" in text for old in RENAMED)
-    assert not any(f" {new.rpartition('.')[2]}:" in text for new in [*FIRST_NAMES, *ADDED])
+    added = [key for key in ADDED if key.partition(".")[0] not in ADDED_SECTIONS]
+    assert not any(f" {new.rpartition('.')[2]}:" in text for new in [*FIRST_NAMES, *added])
+    assert not any(f"\n{section}:" in text for section in ADDED_SECTIONS)
 
 
 def test_a_setting_that_they_lack_has_the_value_of_earlier_behaviour() -> None:

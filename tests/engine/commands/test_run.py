@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.cli import main
+from engine.experiments.plan import REUSE, Step
 from engine.jobs.store import Store
 
 TINY = ["data.world.users=60", "data.world.items=80", "data.world.series=20"]
@@ -40,3 +42,17 @@ def test_a_failure_that_the_user_can_fix_is_explained_with_status_2(
     message = capsys.readouterr().err
     (entry,) = Store(tmp_path / "runs").scan()
     assert f"error: {entry.id} FAILED" in message and "core_users" in message
+
+
+def test_a_reused_evaluation_says_that_it_keeps_its_counts_of_trials(
+    world: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = world.evaluate("try", 1, "search.student=20", ranks=world.ranks(1))
+    monkeypatch.setattr(
+        "engine.experiments.plan._step", lambda stage, *_, **__: Step(stage, "", REUSE, run, "finished")
+    )
+    words = ["run", "evaluate", "evaluate.models=[popularity,student]", "--json", "--runs", str(world.store.root)]
+    assert main([*words, "search.student=20"]) == 0
+    assert "counts of trials" not in capsys.readouterr().err
+    assert main([*words, "search.student=30"]) == 0
+    assert f"{run} keeps the counts of trials that it was made with (search.student 20 → 30)" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import config
 from engine.cli import main
 from engine.jobs.store import Store
 
@@ -53,6 +54,25 @@ def test_a_search_whose_last_write_was_interrupted_goes_on_with_a_note(
     path.write_bytes(b"{}\n" + path.read_bytes())
     assert main(words) == 2
     assert "line 1 of" in capsys.readouterr().err
+
+
+def test_the_runs_of_a_search_and_its_winner_record_its_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[list[str]] = []
+
+    def attempt(target: str, overrides: list[str], *_: object) -> tuple[float, list[str]]:
+        given.append(overrides)
+        return 0.5, ["student-1"]
+
+    monkeypatch.setattr("engine.commands.tune._try", attempt)
+    words = ["tune", "student.dropout=0.1..0.5", "search.student=2", "--experiment", "try", "--runs", str(tmp_path)]
+    assert main([*words, "--trials", "3", "--json"]) == 0
+    assert {overrides[-1] for overrides in given} == {"search.student=5"}  # those before, and three
+    command = json.loads(capsys.readouterr().out)["best"]["command"]
+    assert config.load(command[3:]).search.student == 5
+    assert main([*words, "--trials", "1", "--json"]) == 0  # no more are tried, and three were
+    assert config.load(json.loads(capsys.readouterr().out)["best"]["command"][3:]).search.student == 5
 
 
 @pytest.mark.slow

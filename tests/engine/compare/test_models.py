@@ -85,3 +85,12 @@ def test_the_text_fits_a_terminal_and_the_csv_has_its_numbers(world: Any) -> Non
         spread.sd,
     )
     assert f"{spread.mean:.4f} ±{spread.sd:.4f}" in printed
+
+
+def test_the_size_of_the_search_stands_below_the_table_and_separates_no_seeds(world: Any) -> None:
+    for seed in (1, 2):
+        world.evaluate("try", seed, f"search.student={10 * seed}", ranks=world.ranks(seed))
+    (found,) = standings(world)
+    same = "settings chosen on validation rows: student"
+    assert found.seeds == [1, 2] and found.search == f"{same} 10 trials / {same} 20 trials"
+    assert found.search in " ".join(text(found).split())

@@ -3,6 +3,8 @@
 import shutil
 from typing import Any
 
+import pytest
+
 from engine.compare.groups import resolve
 from engine.compare.report import build
 from engine.wire import Comparison
@@ -67,3 +69,21 @@ def test_a_training_that_was_still_improving_is_noted(world: Any) -> None:
 def test_one_evaluation_alone_is_no_sign_of_improvement(world: Any) -> None:
     a, b = world.student("a", 1), world.student("b", 1, values=(0.1,))
     assert "still-improving" not in codes(compared(world, a, b))
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ((20, 3), "student was not searched alike, which favours the longer search: a 20 trials, b 3 trials"),
+        ((20, None), "student was not searched alike, which favours the longer search: a 20 trials, b not recorded"),
+        ((20, 20), ""),
+        ((0, None), ""),
+        ((None, None), ""),
+    ],
+)
+def test_sides_that_were_not_searched_alike_are_noted(world: Any, counts: tuple[int | None, ...], text: str) -> None:
+    for name, count in zip("ab", counts, strict=True):
+        word = "search.student=" + ("null" if count is None else str(count))
+        world.student(name, 1, word, "search.distill=99" if name == "a" else "search.distill=0")  # no distill here
+    found = [note.text for note in compared(world, "a", "b").notes if note.code == "unequal-search"]
+    assert found == ([text] if text else [])

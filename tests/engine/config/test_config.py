@@ -17,6 +17,7 @@ from engine.config.settings import setting
 from engine.config.settings.data import DataSettings
 from engine.config.settings.tree import settings, tree_of
 from engine.errors import ConfigError
+from engine.experiments.plan import fingerprints, pipeline
 from engine.report.settings import flat
 
 
@@ -195,3 +196,36 @@ def test_no_setting_has_a_default_in_code() -> None:
 
 def test_every_setting_says_what_it_means() -> None:
     assert [item.key for item in settings(config.Config) if not item.meta.get("help")] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "counts"),
+    [
+        ([], (1, 2, 3)),
+        (["seed=4", "student.seed=5", "data.window=20", "trainer.report_every=5"], (1, 2, 3)),
+        (["student.dropout=0.35"], (None, 2, None)),  # distillation begins from the student's settings
+        (["student=gru4rec"], (None, 2, None)),
+        (["distill.kl.weight=0.1", "teacher.steps=9"], (1, None, None)),
+        (["student.dropout=0.35", "search.student=8", "search.distill=0"], (8, 2, 0)),
+    ],
+)
+def test_trials_that_chose_settings_are_not_claimed_for_others(
+    words: list[str], counts: tuple[int | None, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "conf"
+    shutil.copytree(compose.folder(), folder)
+    demo = folder / "experiment" / "demo.yaml"
+    tree = yaml.safe_load(demo.read_text(encoding="utf-8")) | {"search": {"student": 1, "teacher": 2, "distill": 3}}
+    demo.write_text("# @package _global_\n" + yaml.safe_dump(tree))
+    monkeypatch.setattr(compose, "folder", lambda: folder)
+    monkeypatch.setattr(compose, "_files", compose._files.__wrapped__)
+    found = config.load(words).search
+    assert (found.student, found.teacher, found.distill) == counts
+
+
+def test_the_size_of_a_search_makes_nothing_anew(tmp_path: Path) -> None:
+    def prints(*words: str) -> dict[str, str]:
+        loaded = config.load(words)
+        return fingerprints(pipeline("evaluate", loaded), loaded, tmp_path)
+
+    assert prints() == prints("search.student=7", "search.teacher=8", "search.distill=null")

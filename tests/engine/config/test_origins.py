@@ -33,6 +33,12 @@ def test_each_kind_of_origin_is_named() -> None:
     assert origin("teacher.gate.kind", "experiment=text-only") == "conf/experiment/no-gate.yaml"
 
 
+def test_a_count_of_trials_that_no_longer_holds_has_no_file() -> None:
+    assert origin("search.teacher") == "conf/search/default.yaml"
+    assert origin("search.teacher", "teacher.steps=3") == "other settings of its model are given"
+    assert origin("search.teacher", "teacher.steps=3", "search.teacher=3") == "command line"
+
+
 def test_a_distilled_student_has_the_origins_of_the_student_it_follows() -> None:
     assert origin("distill.student.dropout", "student.dropout=0.2") == "command line"
     assert origin("distill.student.loss", "distill=as-released") == "conf/distill/as-released.yaml"

@@ -127,3 +127,22 @@ def test_a_journal_of_an_earlier_version_gives_the_runs_of_its_trials(tmp_path: 
     study.tell(trial, 0.5)
     (known,) = Search(path, ASKED, found, "max", 1).trials()
     assert (known.state, known.value, known.runs) == (DONE, 0.5, ["student-1"])
+
+
+@pytest.mark.parametrize(
+    ("target", "words", "counts"),
+    [
+        ("student", ["student.dropout=0.1..0.5", "search.student=5"], ["search.student=12"]),
+        ("student", ["student.dropout=0.1..0.5", "student.epochs=2"], ["search.student=7"]),  # 5 were for other epochs
+        (
+            "distill",
+            ["student.dropout=0.1..0.5", "search.distill=2", "search.student=1"],
+            ["search.student=8", "search.distill=9"],
+        ),
+        ("knowledge", ["teacher.weight_decay=0.1..0.5", "search.teacher=0"], ["search.teacher=7"]),
+    ],
+)
+def test_the_trials_of_a_search_are_added_to_those_that_chose_the_settings_it_began_from(
+    target: str, words: list[str], counts: list[str]
+) -> None:
+    assert space(words).counts(target, 7) == counts

@@ -1,15 +1,17 @@
 import csv
+import json
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from engine.errors import RunError
 from engine.report.evaluation import read, render, shown
 from engine.report.tables import WIDTH
-from engine.runs.schema import ARTIFACTS
+from engine.runs.schema import ARTIFACTS, CONFIG, SUMMARY
 from engine.stages import COMPARISONS, METRICS_TABLE, OVERLAPS
 
 
@@ -114,3 +116,20 @@ def test_hostile_names_reach_the_terminal_as_text(finished: Path, tmp_path: Path
 def test_an_unfinished_evaluation_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="engine resume"):
         render(tmp_path / "evaluate-2")
+
+
+def test_the_size_of_the_search_stands_under_the_table_and_in_the_facts_of_the_run(pipeline: Any) -> None:
+    folder = pipeline.evaluate("search.student=20")
+    lines = render(folder).splitlines()
+    line = lines.index("settings chosen on validation rows: student 20 trials")
+    assert lines[line - 1].startswith("oracle (ceiling)") and lines[line + 1] == ""
+    assert json.loads((folder / SUMMARY).read_text())["facts"]["trials"] == {"student": 20}
+
+
+def test_an_evaluation_of_an_earlier_version_has_no_size_of_the_search(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "evaluate-9"
+    shutil.copytree(finished, folder)
+    tree = yaml.safe_load((folder / CONFIG).read_text())
+    del tree["search"]
+    (folder / CONFIG).write_text(yaml.safe_dump(tree))
+    assert "search not recorded: student" in render(folder).splitlines()

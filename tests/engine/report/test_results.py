@@ -111,3 +111,15 @@ def test_reading_results_loads_no_heavy_library() -> None:
     heavy = {"torch", "numpy", "pandas", "pyarrow", "yaml"}
     code = f"import sys, engine.report.results; print(*sorted(set(sys.modules) & {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == []
+
+
+def test_every_row_has_the_trials_of_its_model_and_runs_with_other_counts_stand_apart(tmp_path: Path) -> None:
+    folders = [evaluation(tmp_path / f"evaluate-{seed}", seed=seed) for seed in (1, 2, 3)]
+    for folder, count in zip(folders, (20, 20, 5), strict=True):
+        with (folder / CONFIG).open("a") as file:
+            file.write(f"search: {{student: {count}, teacher: 0, distill: 0}}\n")
+    rows = results.rows(folders)
+    assert [row["trials"] for row in rows] == [None, 20, None, 20, None, 5]
+    assert "search.student" not in rows[0]  # not a setting that gives other results
+    lines = [line for line in results.text(rows).splitlines() if line.startswith("settings chosen")]
+    assert lines == [f"settings chosen on validation rows: student {count} trials" for count in (20, 5)]

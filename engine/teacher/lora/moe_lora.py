@@ -1,79 +1,21 @@
 """The mixture-of-experts LoRA layer of iLoRA (REFERENCE c.5). It knows no language model and no recommender.
 
-Letters: B sequences, T positions, N = B T, I inputs, O outputs, R total rank, E experts.
+Letters: B sequences, T positions, N = B T, I inputs, O outputs, R total rank, M maps that read one input, E experts.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from engine.errors import ConfigError
+from engine.teacher.lora.fused import Copies, Fused, plain
 from engine.teacher.lora.routing import Routing
 
-
-class _Fused(torch.autograd.Function):
-    """y = W x + b + s B (g * A x) with both products added into one buffer, forward and backward.
-
-    g repeats each expert's weight over its R / E channels, so nothing of size [B, T, E, O] exists and the number of
-    experts costs nothing. No gradient of W is computed and nothing of size N x O is kept.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,  # [B, T, I]
-        gate: Tensor,  # [B, E]
-        a: Tensor,  # [R, I]
-        b: Tensor,  # [O, R]
-        keep: Tensor | None,  # [N, R] dropout mask, already divided by the share kept
-        weight: Tensor,  # [O, I] frozen
-        bias: Tensor | None,  # [O] frozen
-        scale: float,
-    ) -> Tensor:  # [B, T, O]
-        rank, experts = len(a), gate.shape[1]
-        flat = x.reshape(-1, x.shape[-1])
-        a, scaled = a.to(x.dtype), (b * scale).to(x.dtype)
-        channels = gate.to(x.dtype).repeat_interleave(rank // experts, dim=1)  # [B, R]
-        low = flat @ a.T  # [N, R]
-        if keep is not None:
-            low = low * keep
-        mixed = (low.view(len(x), -1, rank) * channels[:, None]).view(-1, rank)
-        y = F.linear(flat, weight, bias)
-        y.addmm_(mixed, scaled.T)
-        ctx.save_for_backward(flat, low, channels, a, scaled, weight, keep)
-        ctx.shape, ctx.experts, ctx.scale = x.shape, experts, scale
-        ctx.dtypes = gate.dtype, b.dtype
-        return y.view(*x.shape[:-1], -1)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        flat, low, channels, a, scaled, weight, keep = ctx.saved_tensors
-        batch, rank = len(channels), len(a)
-        gate_dtype, adapter_dtype = ctx.dtypes
-        dy = dy.reshape(-1, dy.shape[-1])
-        dmixed = dy @ scaled  # [N, R]
-        mixed = (low.view(batch, -1, rank) * channels[:, None]).view(-1, rank)
-        db = (dy.T @ mixed).to(adapter_dtype) * ctx.scale if ctx.needs_input_grad[3] else None
-        dgate = None
-        if ctx.needs_input_grad[1]:
-            dchannels = dmixed.float() * low.float() if low.dtype == torch.bfloat16 else dmixed * low
-            dgate = dchannels.view(batch, -1, ctx.experts, rank // ctx.experts).sum(dim=(1, 3)).to(gate_dtype)
-        dlow = (dmixed.view(batch, -1, rank) * channels[:, None]).view(-1, rank)
-        if keep is not None:
-            dlow = dlow * keep
-        da = (dlow.T @ flat).to(adapter_dtype) if ctx.needs_input_grad[2] else None
-        dx = None
-        if ctx.needs_input_grad[0]:
-            dx = dy @ weight
-            dx.addmm_(dlow, a)
-            dx = dx.view(ctx.shape)
-        return dx, dgate, da, db, None, None, None, None
+SHARED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # maps of one block that read the same input
 
 
 class MoELoRALinear(nn.Module):
@@ -103,30 +45,112 @@ class MoELoRALinear(nn.Module):
         self.lora_a = nn.Parameter(torch.empty(rank, inputs, device=device))
         self.lora_b = nn.Parameter(torch.zeros(outputs, rank, device=device))
         nn.init.kaiming_uniform_(self.lora_a, a=math.sqrt(5))
+        self.fuses = type(base) is nn.Linear  # a quantised map has no plain weight
+        self.group: SharedInput
+        if self.fuses:
+            SharedInput([self]).register()
 
     def forward(self, x: Tensor) -> Tensor:  # [B, T, I] -> [B, T, O]
         if x.dim() != 3:
             raise ValueError(f"a layer with expert weights needs [batch, positions, width], not {list(x.shape)}")
-        gate = self.routing.weights(len(x))
-        if gate is None:
+        weights = self.routing.weights(len(x))
+        if weights is None:
             return self.base(x)  # type: ignore[no-any-return]
-        keep = None
-        if self.training and self.dropout:
-            keep = torch.empty(x.shape[0] * x.shape[1], len(self.lora_a), device=x.device, dtype=x.dtype)
-            keep = keep.bernoulli_(1 - self.dropout).div_(1 - self.dropout)
-        if type(self.base) is nn.Linear:
-            x = x.to(self.base.weight.dtype)
-            weight, bias = self.base.weight, self.base.bias
+        if self.fuses and not torch.compiler.is_compiling():
+            return self.group.output(self, x, weights)
+        batch = self.routing.batch
+        assert batch is not None
+        channels, keep = batch.channels(weights, len(self.lora_a), self.scale), self.mask(x)
+        if self.fuses:
             with torch.autocast(x.device.type, enabled=False):
-                fused: Callable[..., Tensor] = _Fused.apply
-                return fused(x, gate, self.lora_a, self.lora_b, keep, weight, bias, self.scale)
+                x = x.to(self.base.weight.dtype)
+                return plain(x, channels, keep, self.lora_a, self.lora_b, self.base.weight, self.base.bias)
         # A quantised layer has no plain weight: its own product, and the correction beside it.
         low = F.linear(x, self.lora_a.to(x.dtype))
         if keep is not None:
             low = low * keep.view_as(low)
-        channels = gate.to(x.dtype).repeat_interleave(len(self.lora_a) // gate.shape[1], dim=1)
-        correction = F.linear(low * channels[:, None], self.lora_b.to(x.dtype) * self.scale)
+        correction = F.linear(low * channels.to(x.dtype)[:, None], self.lora_b.to(x.dtype))
         return self.base(x) + correction  # type: ignore[no-any-return]
+
+    def mask(self, x: Tensor) -> Tensor | None:  # -> [N, R]
+        """The dropout mask of x's tokens, divided by the share kept; None where nothing is dropped."""
+        if not (self.training and self.dropout):
+            return None
+        keep = torch.empty(x.shape[0] * x.shape[1], len(self.lora_a), device=x.device, dtype=x.dtype)
+        return keep.bernoulli_(1 - self.dropout).div_(1 - self.dropout)
+
+
+class SharedInput:
+    """Layers that read the same input, such as q, k and v: the first one that is called computes the outputs of all.
+
+    A layer that turns out to be called with another input than the first one is parted from its group.
+    """
+
+    def __init__(self, layers: Sequence[MoELoRALinear]) -> None:
+        self.layers = list(layers)
+        self._waiting: tuple[Tensor, dict[int, Tensor]] | None = None  # an input, and outputs not yet taken
+
+    def output(self, layer: MoELoRALinear, x: Tensor, weights: Tensor) -> Tensor:  # [B, T, I], [B, E] -> [B, T, O]
+        """The output of one of the layers."""
+        if len(self.layers) == 1:
+            return self._compute(x, weights)[0]
+        at = next(k for k, other in enumerate(self.layers) if other is layer)
+        if at == 0:
+            found = self._compute(x, weights)
+            self._waiting = x, dict(enumerate(found[1:], 1))
+            return found[0]
+        if self._waiting is None or self._waiting[0] is not x or at not in self._waiting[1]:
+            return self._part(layer, x, weights)
+        y = self._waiting[1].pop(at)
+        if not self._waiting[1]:
+            self._waiting = None
+        return y
+
+    def register(self) -> None:
+        """Puts the group in place of those that its layers were in."""
+        groups = self.layers[0].routing.groups
+        before = [layer.group for layer in self.layers if hasattr(layer, "group")]
+        groups[:] = [group for group in groups if group not in before] + [self]
+        for layer in self.layers:
+            layer.group = self
+
+    def _part(self, layer: MoELoRALinear, x: Tensor, weights: Tensor) -> Tensor:
+        """Gives every layer a group of its own."""
+        for other in self.layers:
+            SharedInput([other]).register()
+        if layer.routing.batch is not None:
+            layer.routing.batch.copies = None
+        return layer.group.output(layer, x, weights)
+
+    def _compute(self, x: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+        """The outputs of all layers."""
+        first, maps = self.layers[0], len(self.layers)
+        batch, frozen = first.routing.batch, [layer.base for layer in self.layers]
+        assert batch is not None
+        if batch.copies is None:
+            batch.copies = copies(first.routing.groups)
+        a, *bs = batch.copies[self]
+        channels = batch.channels(weights, len(first.lora_a), first.scale)
+        x = x.to(a.dtype)
+        factor = batch.factor(channels, x.shape[1], maps, a.dtype)
+        masks = [mask for layer in self.layers if (mask := layer.mask(x)) is not None]
+        keep = None if not masks else masks[0] if maps == 1 else torch.cat(masks, dim=1)
+        with torch.autocast(x.device.type, enabled=False):
+            fused: Callable[..., tuple[Tensor, ...]] = Fused.apply
+            tensors = [*bs, *(base.weight for base in frozen), *(base.bias for base in frozen)]
+            return fused(x, channels, factor, keep, a, maps, *tensors)
+
+
+def copies(groups: Sequence[SharedInput]) -> dict[SharedInput, Sequence[Tensor]]:
+    """The experts of all groups in the dtype of their frozen maps: A's [I, M R] and M times B [O, R]."""
+    parameters: list[Tensor] = []
+    for group in groups:
+        parameters += [layer.lora_a for layer in group.layers]
+        parameters += [layer.lora_b for layer in group.layers]
+    made: Callable[..., tuple[Tensor, ...]] = Copies.apply
+    counts = [len(group.layers) for group in groups]
+    tensors = iter(made(counts, [group.layers[0].base.weight.dtype for group in groups], *parameters))
+    return {group: [next(tensors) for _ in range(1 + count)] for group, count in zip(groups, counts, strict=True)}
 
 
 def adapt(
@@ -151,7 +175,21 @@ def adapt(
         parent, _, name = path.rpartition(".")
         layer = MoELoRALinear(linears[path], rank, experts, alpha, dropout, routing)
         setattr(model.get_submodule(parent), name, layer)
+    _share_inputs(model)
     return chosen
+
+
+def _share_inputs(model: nn.Module) -> None:
+    """Groups the layers of each block that read the same input."""
+    siblings: dict[str, dict[str, MoELoRALinear]] = defaultdict(dict)
+    for path, layer in adapters(model):
+        parent, _, name = path.rpartition(".")
+        siblings[parent][name] = layer
+    for layers in siblings.values():
+        for names in SHARED:
+            found = [layers[name] for name in names if name in layers and layers[name].fuses]
+            if len(found) > 1 and len({layer.base.weight.dtype for layer in found}) == 1:
+                SharedInput(found).register()
 
 
 def adapters(model: nn.Module) -> Iterator[tuple[str, MoELoRALinear]]:

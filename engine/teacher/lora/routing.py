@@ -1,12 +1,40 @@
 """Expert weights of the current batch: passed explicitly, checked against every batch, removed afterwards.
 
-Letters: B sequences, E experts.
+Letters: B sequences, T positions, N = B T, E experts, R total rank, M maps that read one input.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
+import torch
 from torch import Tensor
+
+
+class RoutedBatch:
+    """The expert weights of one batch, and what all layers make of them once."""
+
+    def __init__(self, weights: Tensor) -> None:  # [B, E]
+        self.weights = weights
+        self.copies: dict[Any, Sequence[Tensor]] | None = None  # of the layers' experts, by their group
+        self._channels: tuple[Tensor, Tensor] | None = None  # of which weights, and what was made of them
+        self._factors: dict[Any, Tensor] = {}
+
+    def channels(self, weights: Tensor, rank: int, scale: float) -> Tensor:  # [B, E] -> [B, R]
+        """Each expert's scaled weight, repeated over its channels. Another layer's rank or scale is not expected."""
+        if self._channels is None or self._channels[0] is not weights:
+            self._factors.clear()
+            self._channels = weights, weights.repeat_interleave(rank // weights.shape[1], dim=1) * scale
+        return self._channels[1]
+
+    def factor(self, channels: Tensor, positions: int, maps: int, dtype: torch.dtype) -> Tensor:  # [B, R] -> [N, M R]
+        """The channels of every token and map, without a gradient."""
+        key = positions, maps, dtype
+        found = self._factors.get(key)
+        if found is None:
+            rows = channels.detach().to(dtype)[:, None, None].expand(-1, positions, maps, -1)
+            found = self._factors[key] = rows.reshape(len(channels) * positions, -1)
+        return found
 
 
 class Routing:
@@ -16,18 +44,23 @@ class Routing:
     """
 
     def __init__(self) -> None:
-        self._weights: Tensor | None = None
+        self.batch: RoutedBatch | None = None
+        self.groups: list[Any] = []  # of layers that read one input
         self._off = False
 
     @contextmanager
     def of(self, weights: Tensor, beams: int = 1) -> Iterator[None]:  # [B, E]
         """Sets the expert weights inside the block; each row is repeated ``beams`` times, as in generation."""
-        before = self._weights
-        self._weights = weights if beams == 1 else weights.repeat_interleave(beams, dim=0)
+        with self._held(RoutedBatch(weights if beams == 1 else weights.repeat_interleave(beams, dim=0))):
+            yield
+
+    @contextmanager
+    def _held(self, batch: RoutedBatch) -> Iterator[None]:
+        before, self.batch = self.batch, batch
         try:
             yield
         finally:
-            self._weights = before
+            self.batch = before
 
     @contextmanager
     def off(self) -> Iterator[None]:
@@ -42,7 +75,7 @@ class Routing:
         """The expert weights of a batch of ``sequences`` rows; None while the experts are off."""
         if self._off:
             return None
-        held = self._weights
+        held = None if self.batch is None else self.batch.weights
         if held is None or len(held) != sequences:
             have = "none were" if held is None else f"{len(held)} were"
             raise RuntimeError(
@@ -53,5 +86,5 @@ class Routing:
 
     def checkpoint_contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         """``context_fn`` of gradient checkpointing: a block recomputed in backward uses the weights of its forward."""
-        held = self._weights
-        return nullcontext(), nullcontext() if held is None else self.of(held)
+        batch = self.batch
+        return nullcontext(), nullcontext() if batch is None else self._held(batch)

@@ -6,7 +6,8 @@ This is the only package that imports transformers; it returns modules, strings 
 import copy
 import importlib.util
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging
 
@@ -27,6 +29,10 @@ FEW_BITS = ("bitsandbytes", "accelerate")  # what reading weights in 8 or 4 bits
 ALTERNATIVES = (
     "Without it: backbone=scratch pre-trains a small one here; backbone=path backbone.name=DIR takes a folder."
 )
+
+CAUSAL = "causal-sdpa"  # of this name the library knows no mask, so it makes none
+WINDOWS = ("sliding_window", "attention_chunk_size")  # settings that limit how far back a token sees
+AttentionInterface.register(CAUSAL, sdpa_attention_forward)
 
 _logging: Any = logging
 _logging.disable_progress_bar()
@@ -139,11 +145,31 @@ def states(model: Any, embeddings: Tensor, mask: Tensor | None = None) -> Tensor
     Prompts padded on the right need no ``mask`` [B, T]: no real token can see what stands behind it.
     """
     positions = None if mask is None else (mask.cumsum(dim=1) - 1).clamp(min=0)
-    output = model.base_model(
-        inputs_embeds=embeddings, attention_mask=mask, position_ids=positions, use_cache=False, return_dict=True
-    )
+    with _without_masks(model, embeddings.shape[1]) if mask is None else nullcontext():
+        output = model.base_model(
+            inputs_embeds=embeddings, attention_mask=mask, position_ids=positions, use_cache=False, return_dict=True
+        )
     hidden: Tensor = output.last_hidden_state
     return hidden
+
+
+@contextmanager
+def _without_masks(model: Any, tokens: int) -> Iterator[None]:
+    """Inside, scaled-dot-product attention is causal by itself wherever that is exact.
+
+    The library would find out anew in every pass whether it needs a mask, which waits for the device, and would make
+    one while a CUDA graph is captured.
+    """
+    config = model.base_model.config
+    before, reach = config._attn_implementation, [getattr(config, name, None) for name in WINDOWS]
+    if before != "sdpa" or any(size is not None and size < tokens for size in reach):
+        yield
+        return
+    config._attn_implementation = CAUSAL
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
 
 
 def logits(model: Any, states: Tensor) -> Tensor:  # [N, H] -> [N, V]

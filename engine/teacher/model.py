@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from engine.backbone import language
 from engine.errors import RunError
+from engine.teacher.captured_passes import CapturedPasses
 from engine.teacher.head import RankHead
 from engine.teacher.lora.moe_lora import adapters
 from engine.teacher.lora.projector import Projector, inject
@@ -48,6 +49,7 @@ class Teacher(nn.Module):
         super().__init__()
         self.language_model, self.routing = model, routing
         self.gate, self.projector, self.head = gate, projector, head
+        self.passes: CapturedPasses | None = None  # the language model's, where they are replayed
 
     def train(self, mode: bool = True) -> "Teacher":
         super().train(mode)
@@ -68,8 +70,22 @@ class Teacher(nn.Module):
 
     def states(self, inputs: Inputs, gates: Tensor) -> Tensor:  # -> [B, T, H]
         """Last hidden states."""
+        embeddings = self.embed(inputs)
+        if self.passes is not None and inputs.mask is None:
+            return self.passes(embeddings, gates)
         with self.routing.of(gates):
-            return language.states(self.language_model, self.embed(inputs), inputs.mask)
+            return language.states(self.language_model, embeddings, inputs.mask)
+
+    def capture(self) -> None:
+        """From now on the language model's passes are captured once for every shape of a batch, and replayed."""
+        experts = [value for _, layer in adapters(self.language_model) for value in (layer.lora_a, layer.lora_b)]
+        self.passes = CapturedPasses(self._body, experts)
+
+    def _body(self, embeddings: Tensor, gates: Tensor) -> Tensor:  # [B, T, H], [B, E] -> [B, T, H]
+        kind = embeddings.device.type
+        # Casts that were cached outside of a graph would be those of old weights.
+        with self.routing.of(gates), torch.autocast(kind, None, torch.is_autocast_enabled(kind), cache_enabled=False):
+            return language.states(self.language_model, embeddings, None)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """The trained parameters by the stage table's groups."""

@@ -16,12 +16,15 @@ from collections.abc import Callable, Iterator
 import torch
 from gpu_counting import Row
 from gpu_student import distill, first_step, student
+from gpu_teacher import layer, teacher
 
 Section = Callable[[bool], Iterator[Row]]  # receives whether there is a CUDA device
 
 SECTIONS: dict[str, Section] = {
     "student": student,
     "distill": distill,
+    "layer": layer,
+    "teacher": teacher,
     "first-step": first_step,
 }
 

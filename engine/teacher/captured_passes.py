@@ -95,7 +95,7 @@ class _Graphs(_Pass):
 
     def __init__(self, body: Body, inputs: tuple[Tensor, ...], parameters: Sequence[nn.Parameter], pool: Any) -> None:
         super().__init__(body, inputs, parameters, pool)
-        aside = torch.cuda.Stream()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(WARM_UPS):

@@ -143,8 +143,8 @@ class Copies(torch.autograd.Function):
 
 
 def _parts(wide: Tensor, maps: int) -> Sequence[Tensor]:  # [N, M R] -> M times [N, R]
-    return (wide,) if maps == 1 else wide.split(wide.shape[1] // maps, dim=1)
+    return (wide,) if maps == 1 else torch.split(wide, wide.shape[1] // maps, dim=1)
 
 
 def _rows(stacked: Tensor, maps: int) -> Sequence[Tensor]:  # [M R, I] -> M times [R, I]
-    return (stacked,) if maps == 1 else stacked.split(len(stacked) // maps)
+    return (stacked,) if maps == 1 else torch.split(stacked, len(stacked) // maps)

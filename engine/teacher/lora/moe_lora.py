@@ -61,7 +61,7 @@ class MoELoRALinear(nn.Module):
         batch = self.routing.batch
         assert batch is not None
         channels, keep = batch.channels(weights, len(self.lora_a), self.scale), self.mask(x)
-        if self.fuses:
+        if type(self.base) is nn.Linear:
             with torch.autocast(x.device.type, enabled=False):
                 x = x.to(self.base.weight.dtype)
                 return plain(x, channels, keep, self.lora_a, self.lora_b, self.base.weight, self.base.bias)

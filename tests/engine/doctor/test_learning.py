@@ -15,7 +15,7 @@ from engine.student import training_plan
 from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
-from engine.teacher.lora.moe_lora import _Fused
+from engine.teacher.lora.fused import Copies
 from tests.fixtures.doctor import Doctor
 
 CHECKS = ("dry-run", "initial-loss", "overfits", "gradients", "learning-rate")
@@ -123,8 +123,8 @@ def test_a_detached_part_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_detached_adapter_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = _Fused.apply
-    monkeypatch.setattr(_Fused, "apply", lambda x, gate, a, b, *rest: sound(x, gate, a.detach(), b.detach(), *rest))
+    sound = Copies.apply
+    monkeypatch.setattr(Copies, "apply", lambda *given: tuple(copy.detach() for copy in sound(*given)))
     evidence = doctor.fault("teacher-gradients", "data", "student", "backbone").evidence
     assert "no gradient" in evidence and "lora_a" in evidence
 

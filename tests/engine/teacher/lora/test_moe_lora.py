@@ -3,15 +3,17 @@
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from engine.errors import ConfigError
-from engine.teacher.lora.moe_lora import MoELoRALinear, adapt, adapters
+from engine.teacher.lora.moe_lora import MoELoRALinear, SharedInput, adapt, adapters
 from engine.teacher.lora.routing import Routing
 
 GOLDEN = os.environ.get("ENGINE_GOLDEN")
@@ -89,6 +91,139 @@ def test_a_batch_of_two_equals_two_batches_of_one() -> None:
     made, (x, gate) = layer(), batch(2)
     alone = [run(made, x[k : k + 1], gate[k : k + 1]) for k in range(2)]
     torch.testing.assert_close(run(made, x, gate), torch.cat(alone))
+
+
+class Dispatches(TorchDispatchMode):
+    """The operations inside, and those among them that compute something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[str] = []
+        self.kernels: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.all.append(func.__name__)
+        if not func.is_view:
+            self.kernels.append(func.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_layer_dispatches_at_most_8_and_16_operations_of_which_4_and_9_compute(bias: bool) -> None:
+    made, (x, gate) = layer(bias=bias), batch()
+    with made.routing.of(gate.requires_grad_()):
+        made(x)  # makes what all layers of a step share
+        held = made.routing.batch
+        assert held is not None and held.copies is not None
+        with Dispatches() as forward:
+            y = made(x.requires_grad_())
+        inputs = [x, held.channels(held.weights, 4, 4.0), *held.copies[made.group]]
+        with Dispatches() as backward:
+            gradients = torch.autograd.grad(y, inputs, torch.ones_like(y))
+    assert all(gradient.abs().sum() > 0 for gradient in gradients)
+    assert len(forward.all) <= 8 and len(forward.kernels) <= 4, forward.all
+    assert len(backward.all) <= 16 and len(backward.kernels) <= 9, backward.all
+
+
+def test_the_experts_of_all_layers_are_cast_at_once_and_once_a_step() -> None:
+    routing, model = Routing(), nn.Sequential(*(nn.Linear(6, 6) for _ in range(5))).bfloat16()
+    adapt(model, ["all"], 4, 2, 8.0, 0.0, routing)
+    x, gate = torch.randn(3, 4, 6).bfloat16(), batch()[1].float()
+    with routing.of(gate), Dispatches() as twice:
+        model(model(x)).float().sum().backward()
+    assert twice.all.count("_foreach_copy_.default") == 2  # the casts, and those of their gradients
+
+
+def old_formula(made: MoELoRALinear, x: Tensor, gate: Tensor) -> Tensor:
+    channels = gate.repeat_interleave(len(made.lora_a) // gate.shape[1], dim=1)[:, None]
+    return made.base(x) + (x @ made.lora_a.T * channels) @ (made.scale * made.lora_b).T
+
+
+NAMES = ("q_proj", "k_proj", "v_proj")
+
+
+class Attention(nn.Module):
+    """Three maps that read the same input, or the first one another input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, width in zip(NAMES, (5, 3, 4), strict=True):
+            self.add_module(name, nn.Linear(6, width))
+
+    def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
+        first = x if other is None else other
+        return torch.cat([self.q_proj(first), self.k_proj(x), self.v_proj(x)], dim=2)
+
+
+def attention(dropout: float = 0.0) -> tuple[Attention, Routing, list[MoELoRALinear]]:
+    torch.manual_seed(0)
+    model, routing = Attention(), Routing()
+    adapt(model, ["all"], 4, 2, 8.0, dropout, routing)
+    layers = [made for _, made in adapters(model)]
+    for made in layers:
+        nn.init.normal_(made.lora_b)
+    return model.double(), routing, layers
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["one input", "two inputs"])
+def test_maps_with_a_shared_input_equal_maps_one_by_one_in_outputs_and_gradients(other: bool) -> None:
+    model, routing, layers = attention()
+    x, gate = batch()
+    inputs = [x.requires_grad_(), gate.requires_grad_()]
+    first = x * 2 if other else None
+    with routing.of(gate):
+        got = model(x, first)
+    expected = torch.cat(
+        [old_formula(made, x if k or first is None else first, gate) for k, made in enumerate(layers)], 2
+    )
+    torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-9)
+    learned = [value for made in layers for value in (made.lora_a, made.lora_b)]
+    weights = torch.randn_like(got)
+    for one, two in zip(
+        torch.autograd.grad((got * weights).sum(), inputs + learned, retain_graph=True),
+        torch.autograd.grad((expected * weights).sum(), inputs + learned),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-9)
+    assert len({id(made.group) for made in layers}) == (3 if other else 1)
+
+
+def test_maps_with_a_shared_input_take_one_product_of_their_as_and_an_unused_output_no_gradient() -> None:
+    model, routing, layers = attention()
+    x, gate = batch()
+    with routing.of(gate), Dispatches() as forward:
+        model.q_proj(x), model.k_proj(x), model.v_proj(x)
+    assert forward.all.count("mm.default") + forward.all.count("addmm.default") == 1 + 3  # A's, and each B
+    with routing.of(gate):
+        y = model.q_proj(x)
+        model.k_proj(x)
+    y.sum().backward()
+    assert layers[0].lora_b.grad is not None and layers[1].lora_b.grad is None
+
+
+def test_each_map_of_a_group_drops_out_channels_of_its_own_in_the_order_of_the_maps() -> None:
+    model, routing, layers = attention(dropout=0.5)
+    x, gate = batch()
+    torch.manual_seed(5)
+    with routing.of(gate):
+        together = model.train()(x)
+    for made in layers:
+        SharedInput([made]).register()
+    torch.manual_seed(5)
+    with routing.of(gate):
+        alone = model(x)
+    torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
+
+
+def test_a_compiler_sees_plain_operations_with_the_same_result() -> None:
+    made, (x, gate) = layer(), batch()
+    inputs = [x.requires_grad_(), gate.requires_grad_(), made.lora_a, made.lora_b]
+    expected = torch.autograd.grad(run(made, x, gate).square().sum(), inputs)
+    compiled = torch.compile(made, backend="aot_eager", fullgraph=True)
+    with made.routing.of(gate):
+        got = torch.autograd.grad(compiled(x).square().sum(), inputs)
+    for one, two in zip(got, expected, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-9)
 
 
 def test_uniform_gates_equal_plain_lora() -> None:

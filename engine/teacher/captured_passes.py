@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 MOST = 8  # shapes that are captured; batches of further shapes run as they are
-WARM_UPS = 2  # runs before a capture: libraries allocate and choose algorithms in the first one
+TRIAL_RUNS = 2  # runs before a capture: libraries allocate and choose algorithms in the first one
 
 Body = Callable[[Tensor, Tensor], Tensor]  # embeddings [B, T, H], expert weights [B, E] -> states [B, T, H]
 
@@ -98,7 +98,7 @@ class _Graphs(_Pass):
         aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
-            for _ in range(WARM_UPS):
+            for _ in range(TRIAL_RUNS):
                 super()._run_forward()
                 if self._learns:
                     super()._run_backward(torch.zeros_like(self._out))

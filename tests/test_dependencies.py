@@ -12,8 +12,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 OWN = {"engine", "cockpit", "tests"}
 NOT_IMPORTED = {"pandas": "fixed by the user: the notebook interface will return its tables"}
 TOOLS = {"ruff", "mypy", "pytest-asyncio", "pytest-xdist"}  # of development: commands and plugins, beside stubs
-# A module that is in no package here, because an optional group holds it.
-ELSEWHERE = {"pynvml": "nvidia-ml-py"}
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -33,9 +31,9 @@ def imported(*folders: str) -> set[str]:
                 modules.add(node.module.split(".")[0])
             elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 called = ast.unparse(node.func).rpartition(".")[2]
-                if called in ("import_module", "_library", "importorskip"):
+                if called in ("import_module", "_installed", "importorskip"):
                     modules.add(str(node.args[0].value).split(".")[0])
-    known = {name: found[0].lower() for name, found in packages_distributions().items()} | ELSEWHERE
+    known = {name: found[0].lower() for name, found in packages_distributions().items()}
     return {known.get(name, name) for name in modules - OWN - set(sys.stdlib_module_names)}
 
 
@@ -44,13 +42,12 @@ OPTIONAL = {name: names(found) for name, found in PROJECT["optional-dependencies
 
 
 def test_everything_the_program_imports_is_declared() -> None:
-    assert imported("engine", "cockpit") - DECLARED - OPTIONAL["gpu"] == set()
+    assert imported("engine", "cockpit") - DECLARED == set()
 
 
 def test_everything_that_is_declared_is_imported_but_for_the_named_exceptions() -> None:
     used = imported("engine", "cockpit")
     assert DECLARED - used == NOT_IMPORTED.keys()
-    assert OPTIONAL["gpu"] - used == set()
 
 
 def test_everything_the_tests_import_is_declared_and_used() -> None:

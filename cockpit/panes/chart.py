@@ -86,12 +86,17 @@ class Trace:
 
 @dataclass
 class Chart:
-    """The contents of a chart. ``total``: planned number of steps; ``line``: level of a horizontal line."""
+    """The contents of a chart.
+
+    ``total``: planned number of steps; ``line``: level of a horizontal line; ``floor``: a value that a linear y axis
+    always shows.
+    """
 
     title: str
     traces: list[Trace] = field(default_factory=list)
     total: float = 0.0
     line: float | None = None
+    floor: float | None = None
     note: Line = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     log_limits: Limits = field(default_factory=Limits)
@@ -165,6 +170,8 @@ def _curves(chart: Chart, view: View, columns: int) -> tuple[list[Curve | Area],
         )
     if chart.line is not None and not view.log and chart.line <= 4 * high:
         low, high = min(low, chart.line), max(high, chart.line)
+    if chart.floor is not None and not view.log:
+        low = min(low, chart.floor)
     bottom, top = (chart.log_limits if view.log else chart.limits).follow(low, high)
     window = Window(start, stop, bottom, top)
     if view.log:

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from cockpit.context import Context, Screen
 from cockpit.keys import LIVE, LOG
+from cockpit.models.devices import longest
 from cockpit.models.rows import Row
 from cockpit.models.run_data import TOTAL, RunData
-from cockpit.panes import gates, gradients, health, log, side, system
+from cockpit.panes import devices, gates, gradients, health, log, side, system
 from cockpit.panes.chart import render as chart
 from cockpit.panes.run_table import appearance
 from cockpit.prompts import MenuItem
@@ -119,7 +120,10 @@ class LiveScreen(Screen):
             console = self.context.watch.console(row.id)
             key = (pane, focused, self.run, console.version, console.unfinished)
         elif pane.name == layout.SYSTEM:
-            key = (pane, focused, self.context.watch.machine)
+            read = self.context.watch.follow(row.id).devices
+            key = (pane, focused, read, read.count, read.problem, version, repr(view))
+            if not read.machine:
+                key = (pane, focused, self.context.watch.machine)
         elif pane.name in (layout.SIDE, layout.HEALTH):
             key = None  # short texts that depend on many values: cheap to draw
         elif pane.name in data.series:
@@ -148,6 +152,8 @@ class LiveScreen(Screen):
                 console = context.watch.console(row.id)
                 lines = [*list(console.lines)[-down:], *([console.unfinished] if console.unfinished else [])]
                 return log.tail(lines, across, down, [("  L whole screen", "dim")], focused)
+            case layout.SYSTEM if (read := context.watch.follow(row.id).devices).machine:
+                return devices.render(read, longest(data.series), context.view, across, down, focused)
             case layout.SYSTEM:
                 return system.render(context.watch.machine, context.watch.use, across, down, focused)
             case layout.SIDE:

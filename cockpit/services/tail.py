@@ -9,6 +9,7 @@ import time
 from collections import deque
 from pathlib import Path
 
+from cockpit.models.devices import Devices
 from cockpit.models.run_data import RunData
 from engine.runs import schema
 from engine.runs.reader import Growing, Tail
@@ -29,6 +30,9 @@ class RunFollower:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data = RunData()
+        self.devices = Devices()
+        self._readings = Tail(folder / schema.DEVICES, PIECE)
+        self._thinned = 0
         self._tail = Tail(folder / schema.EVENTS, PIECE)
         self._reading = self.data
         self._rewritten = 0
@@ -46,7 +50,7 @@ class RunFollower:
     def poll(self, budget: float) -> bool:
         """Read for about ``budget`` seconds; returns whether there were new events."""
         start = time.perf_counter()
-        changed = False
+        changed = self._read_devices()
         while True:
             try:
                 events = self._tail.read()
@@ -67,6 +71,19 @@ class RunFollower:
                 break
         self.version += changed
         return changed
+
+    def _read_devices(self) -> bool:
+        """The next readings of devices; returns whether there are any. A file that was thinned out starts again."""
+        try:
+            events = self._readings.read()
+        except OSError:
+            return False
+        if self._readings.rewritten != self._thinned:
+            self._thinned = self._readings.rewritten
+            self.devices = Devices()
+        for event in events:
+            self.devices.feed(event)
+        return bool(events)
 
 
 def sample(path: Path, size: int) -> RunData:

@@ -2,36 +2,12 @@
 
 from pathlib import Path
 
-PROC_CGROUP = Path("/proc/self/cgroup")
-CGROUPS = Path("/sys/fs/cgroup")
+from engine.jobs.cgroup import CGROUPS, PROC_CGROUP, facts_in, memory_groups
+
+COUNTERS = {1: "memory.oom_control", 2: "memory.events"}  # version of control groups -> file
 
 
 def oom_kills(own: Path = PROC_CGROUP, root: Path = CGROUPS) -> int | None:
-    """Processes of this process's memory group that were killed for lack of memory so far; None when not readable.
-
-    Version 2 of control groups keeps the number in ``memory.events``, version 1 in ``memory.oom_control``.
-    """
-    try:
-        lines = own.read_text().splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        below = path.lstrip("/")
-        if "memory" in controllers.split(","):
-            count = _count(root / "memory" / below / "memory.oom_control")
-        elif not controllers:
-            count = _count(root / below / "memory.events")
-        else:
-            continue
-        if count is not None:
-            return count
-    return None
-
-
-def _count(file: Path) -> int | None:
-    try:
-        facts = dict(line.split(maxsplit=1) for line in file.read_text().splitlines() if " " in line)
-    except OSError:
-        return None
-    return int(facts["oom_kill"]) if facts.get("oom_kill", "").isdigit() else None
+    """Processes of this process's memory group that were killed for lack of memory so far; None when not readable."""
+    counts = (facts_in(folder / COUNTERS[version]).get("oom_kill") for version, _, folder in memory_groups(own, root))
+    return next((count for count in counts if count is not None), None)

@@ -20,6 +20,7 @@ from types import FrameType
 
 from engine.errors import RunError, UserError
 from engine.jobs import ending
+from engine.jobs.device_log import DeviceRecorder
 from engine.jobs.environment import stage_environment
 from engine.jobs.oom import oom_kills
 from engine.jobs.queue import QueueEntry
@@ -74,7 +75,10 @@ class Supervisor:
             return
         kills = oom_kills()
         self._start(slot)
+        devices = DeviceRecorder(self.folder)
+        devices.start()
         wait_status, usage = self._await_stage()
+        devices.stop()
         self._collect_strays()
         exit_code = os.waitstatus_to_exitcode(wait_status)
         code, number = (exit_code, None) if exit_code >= 0 else (None, -exit_code)

@@ -1,8 +1,8 @@
 """The kinds of events and their fields. Writer, reader and tests are derived from this table.
 
-Every event is one line of JSON in ``events.jsonl`` with ``v`` (version), ``t`` (unix seconds), ``q`` (sequence), ``k``
-(kind), the kind's own fields, and ``step`` and ``ep`` (epoch) where they apply. Unknown kinds and fields are ignored.
-A number may be the string "nan", "inf" or "-inf".
+Every event is one line of JSON in ``events.jsonl`` (``machine`` and ``sys``: ``devices.jsonl``) with ``v`` (version),
+``t`` (unix seconds), ``q`` (sequence), ``k`` (kind), the kind's own fields, and ``step`` and ``ep`` (epoch) where they
+apply. Unknown kinds and fields are ignored. A number may be the string "nan", "inf" or "-inf".
 """
 
 import base64
@@ -76,6 +76,24 @@ _TABLE = (
     Kind("health", "a suspected problem", {"code": TEXT, "level": TEXT, "hint": TEXT}, {"groups": LIST}),
     Kind("log", "a line for people", {"level": TEXT, "msg": TEXT}, {}, rate=20),
     Kind("end", "the attempt ends: done, stopped or failed", {"status": TEXT}, {"reason": TEXT, "trace": TEXT}),
+    Kind(
+        "machine",
+        "what later readings refer to: usable cores, bytes of the memory limit and of the disk, GPUs (or why there is "
+        "none), seconds between two readings",
+        {"every": NUMBER},
+        {"cores": NUMBER, "limit": NUMBER, "disk": NUMBER, "gpus": LIST, "note": TEXT},
+    ),
+    Kind(
+        "sys",
+        "use by the run's n processes: cores in all and of the busiest process, resident bytes, bytes a second read "
+        "and written; of the machine: busy share of all cores, bytes used of the limit, free disk; of each GPU i: busy "
+        "share, bytes used and the run's own, watts, degrees Celsius",
+        {"n": INTEGER},
+        {
+            **{name: NUMBER for name in ("cpu", "top", "mem", "rd", "wr", "busy", "used", "free")},
+            "gpus": LIST,
+        },
+    ),
 )
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _TABLE}

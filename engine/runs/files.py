@@ -109,10 +109,15 @@ def write_json(path: Path, value: Any, *, sync: bool = True) -> None:
 
     ``sync=False`` for records that are rewritten every second: after a power cut the last ones may be missing.
     """
+    replace(path, to_line(value) + b"\n", sync=sync)
+
+
+def replace(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """The same with a file's bytes."""
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with scratch.open("wb") as file:
-            file.write(to_line(value) + b"\n")
+            file.write(data)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())

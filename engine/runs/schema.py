@@ -25,6 +25,7 @@ CONFIG = "config.yaml"  # planner, once
 PROCESS = "process.json"  # supervisor: which processes work on the run
 EXIT = "exit.json"  # supervisor: how the latest attempt ended; exit-<attempt>.json of earlier ones
 EVENTS = "events.jsonl"  # the stage
+DEVICES = "devices.jsonl"  # supervisor: events about what the stage's processes use of the machine
 SUMMARY = "summary.json"  # the stage, at most once a second
 CONSOLE = "console.log"  # supervisor: stdout and stderr of the stage
 META = "meta.json"  # people

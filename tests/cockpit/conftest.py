@@ -15,9 +15,10 @@ from cockpit.screens import Screens
 from cockpit.services.engine import CommandResult
 from cockpit.settings import Settings
 from engine.jobs.store import Store
+from engine.runs.event_writer import EventWriter
 from engine.runs.identity import Identity
 from engine.runs.run import Run
-from engine.runs.schema import Exit, Process, RunInfo
+from engine.runs.schema import DEVICES, Exit, Process, RunInfo
 from engine.stages import Stage
 
 NOW = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
@@ -105,6 +106,25 @@ class Maker:
         self.reported(folder, report, end)
         if end == "done":
             self.ended(folder)
+        return folder
+
+    def devices(self, folder, readings=60, gpus=0, now=NOW):
+        """Readings of a supervisor, ten seconds apart, the last one at the time of the run's last report."""
+        clock = [now - 10.0 * readings]
+        writer = EventWriter(folder / DEVICES, lambda: clock[0])
+        cards = [{"i": index, "name": "H200", "mem": 139 << 30} for index in range(gpus)]
+        note = None if gpus else "no GPU: this machine has no NVIDIA driver"
+        writer.write("machine", every=10.0, cores=16, limit=128 << 30, disk=4e12, gpus=cards, note=note)
+        for number in range(readings):
+            clock[0] += 10.0
+            wave = 0.5 + 0.4 * math.sin(number / 9)
+            memory = (2 << 30) + number * (32 << 20)
+            machine = {"busy": wave / 2, "used": 2 * memory, "free": 1e12}
+            card = {"busy": wave, "own": 19 << 30, "w": 400, "c": 54}
+            read = [{"i": index, "mem": (20 + index) << 30} | card for index in range(gpus)]
+            use = {"n": 3, "cpu": 4 * wave, "top": 0.98, "mem": memory, "rd": 5e6 * wave, "wr": 1e6}
+            writer.write("sys", **use, **machine, gpus=read or None)
+        writer.close()
         return folder
 
     def console(self, folder, text):

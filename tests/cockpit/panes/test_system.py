@@ -3,15 +3,16 @@
 from cockpit.models.series import Series
 from cockpit.panes.system import render, summary
 from cockpit.render.lines import plain, width
-from cockpit.services.system import Gpu, Machine
+from cockpit.services.system import Machine
+from engine.jobs.nvml import Gpu
 
-GPU = Gpu("H100", 0.5, float(20 << 30), float(80 << 30), 61.0, 300.0)
+GPU = Gpu(0, "H100", "", 0.5, float(20 << 30), float(80 << 30), 61.0, 300.0)
 MACHINE = Machine(0.25, float(4 << 30), float(16 << 30), 10e9, 100e9, (GPU,))
 
 
 def test_the_summary_names_the_busiest_gpu_processor_and_memory():
     assert summary(MACHINE) == "GPU 50% 20G  CPU 25%  MEM 4G/16G"
-    idle = Gpu("H100", 0.1, None, None, None, None)
+    idle = Gpu(0, "H100", "", 0.1, None, None, None, None)
     assert summary(Machine(gpus=(idle, GPU))) == "GPU of 2 50% 20G"
     assert summary(Machine()) == ""
 

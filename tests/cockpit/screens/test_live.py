@@ -187,3 +187,14 @@ def test_a_run_that_printed_nothing_has_no_console_pane(context, ready, world, p
     press(context, "enter")
     for size in SIZES:
         assert "console" not in plain(draw(ready(context), *size))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 35), (200, 60)])
+def test_devices_of_a_run_are_drawn_over_its_steps_also_after_its_end(context, ready, maker, snapshot, size):
+    folder = maker.devices(maker.trained(maker.planned("teacher"), gates=True), gpus=1)
+    context.show("live", folder.name)
+    ready(context)
+    context.screens["live"].focus = "system"
+    text = plain(draw(context, *size))
+    assert "gpu0" in text and "cpu" in text
+    snapshot(f"live-devices-{size[0]}x{size[1]}", text)

@@ -9,14 +9,15 @@ from cockpit.compose import draw
 from cockpit.models.processes import ProcessSample
 from cockpit.render.lines import plain, width
 from cockpit.services import sizes
-from cockpit.services.system import Gpu, Machine
+from cockpit.services.system import Machine
+from engine.jobs.nvml import Gpu
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 NOW = 1_790_000_000.0
 
 
 def machine(*processes, gpu=True):
-    card = Gpu("NVIDIA H200", 0.87, 61e9, 139e9, 54, 412, ((os.getpid(), 60e9),))
+    card = Gpu(0, "NVIDIA H200", "", 0.87, 61e9, 139e9, 54, 412, ((os.getpid(), 60e9),))
     return Machine(0.4, 8e9, 64e9, 5e9, 400e9, (card,) if gpu else (), "" if gpu else "no GPU", 8, processes, NOW)
 
 

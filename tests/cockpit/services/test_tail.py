@@ -122,3 +122,15 @@ def test_a_console_that_was_replaced_says_so(tmp_path):
     (tmp_path / "console.log").write_text("x\n")
     console.poll(0.05)
     assert list(console.lines)[-2:] == ["-- the console was replaced --", "x"]
+
+
+def test_readings_of_devices_are_followed_and_start_again_when_they_were_thinned_out(maker):
+    folder = maker.devices(maker.planned("teacher"), readings=10)
+    follower = RunFollower(folder)
+    follower.poll(1.0)
+    assert follower.devices.count == 10 and follower.devices.machine["cores"] == 16
+    lines = (folder / "devices.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "thinner").write_bytes(b"".join(lines[::2]))
+    (folder / "thinner").replace(folder / "devices.jsonl")
+    assert follower.poll(1.0) and follower.devices.count == 5
+    assert not follower.poll(1.0)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOW = 9  # lines below which there are no charts
 NARROWEST = 36  # columns of a chart
 MEGA, GIGA = 1e-6, 1 / (1 << 30)
-NAME, COURSE = 7, 12  # cells of a device's name, and at least of its course over time
+NAME, SPARKLINE = 7, 12  # cells of a device's name, and at least of its readings over time
 
 
 def render(devices: Devices, steps: Series | None, view: View, across: int, down: int, focused: bool = False) -> Lines:
@@ -31,7 +31,7 @@ def render(devices: Devices, steps: Series | None, view: View, across: int, down
     rows = _rows(devices)
     title: Line = [("devices", "title"), *_processes(devices)]
     if devices.count < 2 or down < LOW or across < NARROWEST:
-        size = max(10, min(max(len(text) for _, text, _ in rows), across - 2 - NAME - COURSE))
+        size = max(10, min(max(len(text) for _, text, _ in rows), across - 2 - NAME - SPARKLINE))
         return box(title, [_row(*row, size, across - 2) for row in rows], across, down, focused)
     charts = _charts(devices, steps, view)
     most = max(1, (down - 1) // (LOW - 3)) * (across // NARROWEST)

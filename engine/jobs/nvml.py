@@ -71,7 +71,10 @@ class Nvml:
             raise NoGpu("no GPU: the NVIDIA driver lists none")
 
     def _handle(self, index: int) -> ctypes.c_void_p | None:
-        return self._value("nvmlDeviceGetHandleByIndex_v2", ctypes.c_void_p(), ctypes.c_uint(index))
+        handle: ctypes.c_void_p | None = self._value(
+            "nvmlDeviceGetHandleByIndex_v2", ctypes.c_void_p(), ctypes.c_uint(index)
+        )
+        return handle
 
     def read(self) -> tuple[Gpu, ...]:
         """A reading of every GPU."""

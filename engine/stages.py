@@ -181,7 +181,7 @@ _TABLE = (
         metrics=(VAL_RECALL, VAL_NDCG),
         groups=(),
         gates=True,
-        version=4,
+        version=5,
         work=("rows", "rows"),
     ),
     Stage(

@@ -185,6 +185,10 @@ class Case:
         """The data run with the first users and rows only."""
         return subset.data(self.run_of("data"), self.scratch / SUBSET)
 
+    def small_artifact(self, artifact: Artifact) -> Path:
+        """An artifact of the data run with the first users and rows."""
+        return artifact_of(self.small, artifact)
+
     def _link(self, folder: Path) -> None:
         """Links the run and everything it was made from into the temporary folder."""
         for one in folders(folder):

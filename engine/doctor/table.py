@@ -8,7 +8,19 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from engine.doctor import data, distill, evaluations, knowledge, learning, modes, quality, student, targets, teacher
+from engine.doctor import (
+    data,
+    distill,
+    evaluations,
+    knowledge,
+    learning,
+    modes,
+    quality,
+    reading,
+    student,
+    targets,
+    teacher,
+)
 from engine.doctor.case import DEFECTS, Case
 from engine.doctor.check import FAIL, SKIP, WARN, Check, Outcome, Unavailable
 from engine.errors import UserError
@@ -27,6 +39,9 @@ _DECLARED = (
     *student.causal_mask,
     *teacher.prompt_titles,
     *teacher.prompt_slots,
+    *reading.prompt_order,
+    *reading.reads_no_later_items,
+    *reading.teacher_positions,
     *teacher.gate_affects_output,
     *teacher.gate_per_user,
     *teacher.frozen_weights,
@@ -74,8 +89,9 @@ def examine(case: Case, checks: Sequence[Check]) -> Iterator[CheckResult]:
         begin = time.monotonic()
         try:
             outcome = check.run(case)
-            if outcome.verdict in (WARN, FAIL) and not outcome.cause:
-                outcome = replace(outcome, cause=check.cause, remedy=check.remedy)
+            if outcome.verdict in (WARN, FAIL):
+                cause, remedy = outcome.cause or check.cause, outcome.remedy or check.remedy
+                outcome = replace(outcome, cause=cause, remedy=remedy)
         except Unavailable as reason:
             outcome = Outcome(SKIP, str(reason))
         except UserError as error:

@@ -226,7 +226,7 @@ def probe_of(case: Case) -> Probe:
 def _assembled(case: Case, probe: Probe) -> tuple[Ints, Ints, Ints]:
     """Token ids [Q, T] and lengths [Q] of the prompts, and the items that fit into them [Q, L]."""
     history = probe.spans.history
-    candidates = _candidates(case, history) if case.config.teacher.objective == "generate" else None
+    candidates = candidates_of(case, history) if case.config.teacher.objective == "generate" else None
     prompts = probe.setup.tokenizer.assemble(probe.template, history, candidates, slots=case.config.teacher.slots)
     return prompts.ids, prompts.length, prompts.history
 
@@ -238,10 +238,10 @@ def inputs_of(case: Case, probe: Probe, spans: PromptSpans) -> Inputs:
     if settings.objective == "rank":
         return RankCollator(probe.setup)(probe.template, spans, probe.states, index).inputs
     generate = GenerateCollator(probe.setup)
-    return generate(probe.template, history, probe.states[torch.from_numpy(index)], _candidates(case, history)).inputs
+    return generate(probe.template, history, probe.states[torch.from_numpy(index)], candidates_of(case, history)).inputs
 
 
-def _candidates(case: Case, history: Ints) -> Ints:
+def candidates_of(case: Case, history: Ints) -> Ints:
     """Candidates of each prompt, independent of the batch that it is in."""
     rules = case.config.teacher.generate
     assert rules is not None  # TeacherSettings.check

@@ -44,10 +44,11 @@ class TeacherInference:
         self.settings, self.scorers, self.scorer, self.run = settings, scorers, scorers[0], run
         self.student, self.history, self.device = setup.student, setup.settings.history, setup.device
 
-    def shards(self, sequences: Sequences, text: Tensor) -> list[Path]:
+    def shards(self, sequences: Sequences, text: Tensor, test: Sequences) -> list[Path]:
         """A file of rankings and expert weights for every ``settings.shard`` prompts; existing files are kept.
 
-        Rows of ``settings.last_position`` are among the others, behind those of the same user.
+        Rows of ``settings.last_position`` are among the others, behind those of the same user; none of them follows a
+        whole history of ``test``.
         """
         settings, run = self.settings, self.run
 
@@ -58,6 +59,11 @@ class TeacherInference:
         spans = training_spans(sequences, self.history, self.scorer.targets, last_position=settings.last_position)
         prompt, last = spans.positions
         selected = np.isin(np.arange(len(last)), self.selected(sequences, states, spans, text))
+        tested = np.isin(last, query_selection.ends_before_tests(sequences, test))
+        if tested.any():
+            run.log("info", f"{int(tested.sum())} histories end where a test row begins: what follows is not asked")
+            run.note(test_histories_left_out=int(tested.sum()))
+            selected &= ~tested
         wanted = np.flatnonzero(np.bincount(prompt[selected], minlength=len(spans)))
         files, resumed, seconds, rows = [], 0, 0.0, 0
         for start in range(0, len(wanted), settings.shard):

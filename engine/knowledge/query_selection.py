@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.data.sequences import Sequences
 from engine.metrics import ranking
 from engine.metrics.ranking import Histories
 
@@ -35,6 +36,18 @@ def select(
         rank[np.argsort(-mean, kind="stable")] = np.arange(prompts)
     order = np.argsort(rank[prompt], kind="stable")
     return np.sort(order[: max(1, round(budget * len(prompt)))])
+
+
+def ends_before_tests(sequences: Sequences, test: Sequences) -> NDArray[np.int64]:
+    """Last events of the training sequences that are the whole history of a test row: only evaluate asks what follows.
+
+    In a temporal split a user without a validation row has such a row. Both begin at the user's first event.
+    """
+    lengths = np.diff(test.offsets)
+    longest = np.zeros(max(sequences.users.max(initial=-1), test.users.max(initial=-1)) + 1, dtype=np.int64)
+    longest[sequences.users] = np.diff(sequences.offsets)
+    users = test.users[lengths == longest[test.users]]
+    return sequences.offsets[1:][np.isin(sequences.users, users)] - 1
 
 
 @torch.no_grad()

@@ -21,6 +21,7 @@ from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
 from engine.teacher.objectives.generate import generate_titles
 from engine.teacher.objectives.rank_collator import all_queries
+from engine.teacher.prompting.prompts import predicts_each_item
 from engine.teacher.prompting.spans import PromptSpans
 
 
@@ -58,7 +59,9 @@ def catalogue_scorer(setup: TeacherSetup, settings: KnowledgeSettings) -> Scorer
         return ranking.score_items(found, table, student.bias)
 
     stored = {"table": table} if student.bias is None else {"table": table, "bias": student.bias}
-    return Scorer(queries, first, scores, stored, table.shape[1], item_vectors.cpu(), settings.targets)
+    # Where text follows the history, a prompt of several rows would read the targets of all but the last one.
+    targets = settings.targets if predicts_each_item(setup.templates[0]) else 1
+    return Scorer(queries, first, scores, stored, table.shape[1], item_vectors.cpu(), targets)
 
 
 def generative_scorer(

@@ -48,8 +48,9 @@ def run(config: Config, run: Run) -> None:
         scorers = [generative_scorer(setup, settings, text, *common, gamma) for gamma in settings.gammas]
     inference = TeacherInference(settings, setup, scorers, run, protocol_of(run, settings.hide_seen))
     with memory.enough(lambda: memory.smaller("knowledge.batch", settings.batch, "prompt")):
-        held_out = inference.held_out(Rows.load(run.input(VALIDATION)), Sequences.load(run.input(TEST_HISTORIES)))
-        shards = inference.shards(sequences, text)
+        test = Sequences.load(run.input(TEST_HISTORIES))
+        held_out = inference.held_out(Rows.load(run.input(VALIDATION)), test)
+        shards = inference.shards(sequences, text, test)
     parts = [load_file(shard) for shard in shards]
     whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     rankings = Rankings(whole["rows"], whole["items"], whole["distances"])

@@ -16,7 +16,7 @@ from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
 from engine.teacher.head import VisibleHistory
 from engine.teacher.model import Inputs, Teacher
-from engine.teacher.prompting.prompts import COMMA, HISTORY
+from engine.teacher.prompting.prompts import COMMA, predicts_each_item
 from engine.teacher.prompting.spans import PromptSpans, length_batches, within
 
 Flags = NDArray[np.bool_]
@@ -86,7 +86,7 @@ class RankCollator:
     def _supervised(self, template: str, spans: PromptSpans, ids: Ints, length: Ints) -> Ints:  # [Q, T], [Q] -> [P]
         """Flat index of the token after which each target is predicted: a slot, its comma, or the prompt's end."""
         words, columns = self.tokenizer.vocabulary, ids.shape[1]
-        if not template.endswith((HISTORY, HISTORY + COMMA)):
+        if not predicts_each_item(template):
             prompt, _ = spans.positions
             ends: Ints = prompt * columns + length[prompt] - 1
             return ends

@@ -51,6 +51,11 @@ def pieces(template: str) -> list[str]:
     return [piece for piece in re.split(r"(\[HistoryHere\]|\[CansHere\])", template) if piece]
 
 
+def predicts_each_item(template: str) -> bool:
+    """Whether a prompt can predict after each of its items: nothing but a comma follows its history."""
+    return template.endswith((HISTORY, HISTORY + COMMA))
+
+
 def item_name(title: str, item: int) -> str:
     """An item's name in a prompt; an item without a title gets a unique one."""
     return " ".join(title.split()) or f"untitled item {item}"

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.knowledge.query_selection import disagreement, select, uncertainty
+from engine.data.sequences import Sequences
+from engine.data.splits import Events, histories, leave_one_out, temporal
+from engine.knowledge.query_selection import disagreement, ends_before_tests, select, uncertainty
 
 PROMPT = np.repeat(np.arange(10), 4)  # ten prompts of four rows
 
@@ -52,3 +54,24 @@ def test_disagreement_is_the_share_of_first_items_that_text_does_not_rank_first(
     seen = (torch.tensor([41]), torch.tensor([0, 0]), torch.tensor([1, 1]))
     found = disagreement(torch.tensor([[1.0], [-1.0]]), order, None, text, seen)
     assert found.tolist() == [0.0, 1.0]
+
+
+def test_ends_of_training_that_are_whole_test_histories_are_found_in_a_temporal_split_and_nowhere_else() -> None:
+    lengths = np.array([4, 6, 5, 3])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    # The last user's third event is the latest of all: a test row without a validation row before it.
+    time = np.concatenate([[0, 1, 2, 3], [10, 11, 12, 13, 14, 15], [20, 21, 22, 23, 24], [1, 2, 99]])
+    events = Events(np.arange(1, 19, dtype=np.int32), offsets, time, np.arange(18))
+    split = temporal(events, window=1)
+    found = ends_before_tests(split.sequences, histories(split.test))
+    ends = dict(zip(split.sequences.users.tolist(), (split.sequences.offsets[1:] - 1).tolist(), strict=True))
+    assert len(split.test) > 0 and found.tolist() == [ends[3]]
+    apart = leave_one_out(events)
+    assert ends_before_tests(apart.sequences, histories(apart.test)).tolist() == []
+
+
+def test_users_that_are_tested_and_never_trained_on_are_no_fault() -> None:
+    sequences = Sequences(np.array([1, 2, 3], dtype=np.int32), np.array([0, 3]), np.array([0]))
+    test = Sequences(np.array([1, 2, 3], dtype=np.int32), np.array([0, 3]), np.array([7]))
+    assert ends_before_tests(sequences, test).tolist() == []
+    assert ends_before_tests(sequences, Sequences(test.items, test.offsets, np.array([0]))).tolist() == [2]

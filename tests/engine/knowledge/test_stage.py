@@ -94,6 +94,35 @@ def test_ranking_last_positions_changes_no_other_ranking(chain: Any) -> None:
     torch.testing.assert_close(without.distances, whole.distances, rtol=1e-4, atol=1e-4)
 
 
+def test_what_follows_a_whole_test_history_is_not_asked(chain: Any) -> None:
+    shutil.copytree(chain.runs / "data", chain.runs / "tested", symlinks=True)
+    sequences, own = Sequences.load(chain.made("tested", SEQUENCES)), [2, 11, 40]  # users tested after all of theirs
+    rows = [sequences.items[sequences.offsets[user] : sequences.offsets[user + 1]] for user in range(len(sequences))]
+    rows = [row if user in own else np.append(row, row[:1]) for user, row in enumerate(rows)]
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    Sequences(np.concatenate(rows), offsets, sequences.users).save(chain.made("tested", TEST_HISTORIES))
+    chain.perform("knowledge", "tested-knowledge", [], {"data": "tested"})
+    last, whole = (Rankings.load(chain.made(name, LAST_POSITION)) for name in ("tested-knowledge", "knowledge"))
+    kept = ~torch.isin(whole.rows, torch.from_numpy(sequences.offsets[1:][own]))
+    assert torch.equal(last.rows, whole.rows[kept]) and int(kept.sum()) == len(sequences) - 3
+    assert torch.equal(
+        Rankings.load(chain.made("tested-knowledge", RANKINGS)).rows,
+        Rankings.load(chain.made("knowledge", RANKINGS)).rows,
+    )
+    summary = Summary.read(chain.runs / "tested-knowledge")
+    assert summary is not None and summary.facts["test_histories_left_out"] == 3
+
+
+def test_a_template_that_goes_on_behind_the_history_ranks_one_row_a_prompt(chain: Any) -> None:
+    overrides = ["teacher.rank.targets=1", "teacher.templates=[Seen [HistoryHere]. Next:]", "teacher.steps=4"]
+    chain.perform("teacher", "behind", overrides)
+    for targets in (1, 8):
+        wanted = [f"knowledge.targets={targets}", "knowledge.last_position=false"]
+        chain.perform("knowledge", f"behind-{targets}", wanted, {"teacher": "behind"})
+    one, eight = (Rankings.load(chain.made(f"behind-{targets}", RANKINGS)) for targets in (1, 8))
+    assert torch.equal(one.rows, eight.rows) and torch.equal(one.distances, eight.distances)
+
+
 def test_the_loaded_teacher_is_as_good_as_when_it_was_saved(chain: Any) -> None:
     facts, asked = Summary.read(chain.runs / "teacher"), Summary.read(chain.runs / "knowledge")
     assert facts is not None and asked is not None

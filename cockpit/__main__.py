@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--settings", action="store_true", help="print the path of the settings file, check it, and exit")
     top.add_argument(
         "--print",
-        choices=("runs", "live", "compare", "queue", "system", "help"),
+        choices=("runs", "live", "result", "compare", "queue", "system", "help"),
         help="print a screen as text and exit",
     )
     top.add_argument("--size", default="120x40", metavar="WxH", help="size in cells of a printed screen (120x40)")

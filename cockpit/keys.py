@@ -11,12 +11,15 @@ from difflib import get_close_matches
 from engine.errors import ConfigError
 
 RUNS, LIVE, COMPARE, QUEUE, SYSTEM, RECOMMEND = "runs", "live", "compare", "queue", "system", "recommend"
+RESULT, MODELS = "result", "models"
 LAUNCH, LOG, DOCTOR, HELP = "launch", "log", "doctor", "help"
 # Every screen and its title in the top line; the class is ``<Name>Screen`` in cockpit/screens/<name>.py.
 SCREENS = {
     RUNS: "1 Runs",
     LIVE: "2 Live",
+    RESULT: "2 Result",
     COMPARE: "3 Compare",
+    MODELS: "3 Models",
     QUEUE: "4 Queue",
     SYSTEM: "5 System",
     RECOMMEND: "6 Recommend",
@@ -27,10 +30,11 @@ SCREENS = {
 }
 MAIN = tuple(name for name, title in SCREENS.items() if title[0].isdigit())  # these replace each other
 EVERYWHERE = tuple(SCREENS)
-OF_RUNS = (RUNS, LIVE, QUEUE, SYSTEM, LOG)  # screens with a run to act on
+OF_RUNS = (RUNS, LIVE, RESULT, QUEUE, SYSTEM, LOG)  # screens with a run to act on
 CHARTS = (RUNS, LIVE, COMPARE)
 ZOOMED = (LIVE, COMPARE)  # screens whose panes and x axis can be zoomed
-PANES = (LIVE, COMPARE, SYSTEM, LAUNCH)
+RESULTS = (RESULT, MODELS)  # screens of one evaluation
+PANES = (LIVE, *RESULTS, COMPARE, SYSTEM, LAUNCH)
 
 
 def _besides(*screens: str) -> tuple[str, ...]:
@@ -97,8 +101,8 @@ TABLE: tuple[Key, ...] = (
     Key("right", ("l", "right"), "right", "list of the next model", (RECOMMEND,)),
     Key("pane", ("tab",), "pane", "next pane", PANES),
     Key("pane_back", ("shift+tab",), "pane back", "previous pane", PANES),
-    Key("open", ("enter",), "open", "open the run on the Live screen", (RUNS, QUEUE, SYSTEM)),
-    Key("open", ("enter",), "zoom", "focused pane on the whole screen, and back", ZOOMED),
+    Key("open", ("enter",), "open", "open the run, or an evaluation's result", (RUNS, QUEUE, SYSTEM)),
+    Key("open", ("enter",), "zoom", "focused pane on the whole screen, and back", (*ZOOMED, *RESULTS)),
     Key("open", ("enter",), "edit", "edit the setting, or choose the target stage", (LAUNCH,)),
     Key("open", ("enter",), "add", "add the item under the cursor to the history", (RECOMMEND,)),
     Key("filter", ("slash",), "filter", "filter the runs", (RUNS, LIVE)),
@@ -114,8 +118,9 @@ TABLE: tuple[Key, ...] = (
     Key("mark", ("space",), "target", "choose the target stage, or edit the setting", (LAUNCH,)),
     Key("range", ("v",), "mark range", "mark all runs from the last mark to here", (RUNS,)),
     Key("metric", ("m",), "metric", "choose the metric of the chart", CHARTS),
+    Key("metric", ("m",), "metric", "metric of the intervals and slices", RESULTS),
     Key("beside", ("B",), "second metric", "overlay a second metric, or remove it", (LIVE,)),
-    Key("zoom", ("z",), "zoom", "focused pane on the whole screen, and back", ZOOMED),
+    Key("zoom", ("z",), "zoom", "focused pane on the whole screen, and back", (*ZOOMED, *RESULTS)),
     Key("closer", ("plus", "equals_sign"), "zoom in", "halve the range of the x axis at the cursor", ZOOMED),
     Key("farther", ("minus",), "zoom out", "double the range of the x axis", ZOOMED),
     Key("pan_left", ("less_than_sign",), "pan left", "shift the range of the x axis left", ZOOMED),
@@ -142,7 +147,7 @@ TABLE: tuple[Key, ...] = (
     Key("errors", ("E",), "errors", "show only lines with errors and warnings", (LOG,)),
     Key("launch", ("a",), "launch", "launch runs: stage graph and settings form", OF_RUNS),
     Key("rerun", ("r",), "re-run", "launch again with this run's settings", OF_RUNS),
-    Key("stop", ("x",), "stop", "stop the run: after evaluation, now, or kill", (RUNS, LIVE, SYSTEM, LOG)),
+    Key("stop", ("x",), "stop", "stop the run: after evaluation, now, or kill", (RUNS, LIVE, RESULT, SYSTEM, LOG)),
     Key("stop", ("x",), "cancel", "remove the run from the queue, or stop it", (QUEUE,)),
     Key("pause", ("p",), "pause", "pause the run in the queue, or continue it", (QUEUE,)),
     Key("later", ("J",), "later", "swap with the next run in the queue", (QUEUE,)),
@@ -150,19 +155,20 @@ TABLE: tuple[Key, ...] = (
     Key("front", ("T",), "front", "move to the front of the queue", (QUEUE,)),
     Key("end", ("B",), "end", "move to the end of the queue", (QUEUE,)),
     Key("resume", ("R",), "resume", "resume a run that ended early", OF_RUNS),
-    Key("doctor", ("D",), "doctor", "examine the run with engine doctor", (RUNS, LIVE, LOG)),
+    Key("doctor", ("D",), "doctor", "examine the run with engine doctor", (RUNS, LIVE, RESULT, LOG)),
     Key("doctor", ("D",), "doctor", "examine the form with engine doctor", (LAUNCH,)),
     Key("doctor", ("D",), "repeat", "run engine doctor again", (DOCTOR,)),
-    Key("pin", ("p",), "pin", "pin the run to the top of the list, or unpin", (RUNS, LIVE)),
-    Key("tags", ("t",), "tags", "edit the tags of the marked runs, or of this", (RUNS, LIVE)),
-    Key("note", ("i",), "note", "edit the note of the run", (RUNS, LIVE)),
+    Key("pin", ("p",), "pin", "pin the run to the top of the list, or unpin", (RUNS, LIVE, RESULT)),
+    Key("tags", ("t",), "tags", "edit the tags of the marked runs, or of this", (RUNS, LIVE, RESULT)),
+    Key("note", ("i",), "note", "edit the note of the run", (RUNS, LIVE, RESULT)),
     Key("archive", ("A",), "archive", "hide the marked runs, or this one", (RUNS,)),
-    Key("undo", ("u",), "undo", "undo the last change of annotations or form", (RUNS, LIVE, LAUNCH)),
+    Key("undo", ("u",), "undo", "undo the last change of annotations or form", (RUNS, LIVE, RESULT, LAUNCH)),
     Key("export", ("e",), "export", "write the marked runs, or this one, to CSV", (RUNS,)),
     Key("export", ("e",), "export", "write the curves of the run to CSV", (LIVE,)),
     Key("export", ("e",), "export", "write the metrics as engine compare --csv", (COMPARE,)),
+    Key("export", ("e",), "export", "write the tables as CSV", RESULTS),
     Key("copy", ("y",), "copy", "copy the id of the run", (RUNS, LIVE, QUEUE, SYSTEM)),
-    Key("copy", ("y",), "copy", "copy the equivalent engine command", (COMPARE, RECOMMEND, LAUNCH)),
+    Key("copy", ("y",), "copy", "copy the equivalent engine command", (*RESULTS, COMPARE, RECOMMEND, LAUNCH)),
     Key("refresh", ("ctrl+r",), "refresh", "run engine compare again", (COMPARE,)),
     Key("start", ("ctrl+r",), "start", "start the runs that the form describes", (LAUNCH,)),
     Key("preset", ("p",), "preset", "start from a named experiment", (LAUNCH,)),
@@ -181,14 +187,22 @@ TABLE: tuple[Key, ...] = (
     Key("check", ("c",), "checks", "checks before the start: doctor, one batch", (LAUNCH,)),
     Key("repeat", ("full_stop",), "repeat", "repeat the last action", (RUNS, LIVE)),
     Key("show_runs", ("1",), "Runs", "all runs", EVERYWHERE),
-    Key("show_live", ("2",), "Live", "curves, gradients and gates of one run", EVERYWHERE),
-    Key("show_compare", ("3", "c"), "Compare", "marked runs side by side", (RUNS, LIVE)),
-    Key("show_compare", ("3",), "Compare", "groups of runs side by side", _besides(RUNS, LIVE)),
+    Key("show_live", ("2",), "Live", "a run's curves, or an evaluation's result", _besides(RESULT)),
+    Key("show_live", ("2",), "curves", "the curves of the evaluation", (RESULT,)),
+    Key("show_compare", ("3", "c"), "Compare", "marked runs, or an evaluation's models", (RUNS, LIVE)),
+    Key("show_compare", ("3",), "Models", "the models of the evaluation side by side", (RESULT,)),
+    Key("show_compare", ("3",), "Compare", "groups of runs side by side", _besides(RUNS, LIVE, RESULT)),
     Key("show_queue", ("4",), "Queue", "slots, and the runs that wait for them", EVERYWHERE),
     Key("show_system", ("5",), "System", "GPUs, processes and their runs, disk", EVERYWHERE),
     Key("show_recommend", ("6",), "Recommend", "recommendations of models, side by side", EVERYWHERE),
-    Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, QUEUE, SYSTEM)),
-    Key("attention", ("exclamation_mark",), "warnings", "open the last run that failed or has a warning", (RUNS, LIVE)),
+    Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, RESULT, QUEUE, SYSTEM)),
+    Key(
+        "attention",
+        ("exclamation_mark",),
+        "warnings",
+        "open the last run that failed or has a warning",
+        (RUNS, LIVE, RESULT),
+    ),
     Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", EVERYWHERE),
     Key("help", ("question_mark",), "help", "this page", _besides(HELP)),
     Key("repaint", ("ctrl+l",), "repaint", "draw the whole screen again", EVERYWHERE),
@@ -211,6 +225,8 @@ FOOTER = {
     for screen, actions in {
         RUNS: "show_live open filter mark launch rerun stop tags show_log export group",
         LIVE: "show_runs metric zoom pane stop launch rerun smooth log_scale axis show_log",
+        RESULT: "show_runs pane show_compare metric zoom show_live launch rerun export show_log stop copy",
+        MODELS: "show_runs show_live pane metric zoom export show_compare copy",
         COMPARE: "show_runs pane zoom changed metric group base bands export copy smooth log_scale axis refresh",
         QUEUE: "show_runs open sooner later front end pause stop show_log launch copy",
         SYSTEM: "show_runs open pane stop show_log launch rerun copy",

@@ -132,6 +132,17 @@ class Comparison:
     verdict: list[str]
 
 
+# -- engine show --json ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ShownRun:
+    """What the cockpit reads of a shown run: its settings that differ from the defaults."""
+
+    run: str
+    changed: dict[str, list[Any]] | None  # name -> [value, default]; None where its configuration cannot be read
+
+
 # -- engine recommend --json, engine serve-local -----------------------------------------------------------------------
 
 READY, LOADING, MISSING_MODEL, FAILED = "ready", "loading", "missing", "failed"

@@ -2,7 +2,8 @@
 
 from cockpit.actions.about import needs_run
 from cockpit.context import Context
-from cockpit.keys import HELP, LIVE, RECOMMEND, RUNS, ZOOMED
+from cockpit.keys import COMPARE, HELP, LIVE, MODELS, RECOMMEND, RESULT, RUNS, ZOOMED
+from cockpit.models.rows import Row
 from cockpit.models.scroll import FAR
 
 
@@ -53,9 +54,15 @@ why_not_open = why_not_show_log = needs_run
 
 
 def do_open(context: Context) -> None:
-    """Show the run on the Live screen."""
+    """Show the run: an evaluation by its result, any other by its curves."""
     if context.row is not None:
-        context.show(LIVE, context.row.id)
+        open_run(context, context.row)
+
+
+def open_run(context: Context, row: Row, curves: bool = False) -> None:
+    """Show a run: an evaluation by its result unless ``curves`` are wanted."""
+    context.screens[LIVE].open(row.id)  # where 2 returns to
+    context.show(LIVE) if curves or not row.has_result else context.show(RESULT, row.id)
 
 
 def do_filter(context: Context) -> None:
@@ -88,11 +95,20 @@ why_not_show_recommend = why_not_show_live
 
 
 def do_show_live(context: Context) -> None:
-    """Show the run under the cursor; from a screen without one, the run that was shown last."""
-    if context.row is not None and context.screen.name != LIVE:
-        context.show(LIVE, context.row.id)
+    """Show the run of the screen, else the last one; the curves of an evaluation where its result is shown."""
+    row = context.row or context.screens[LIVE].row
+    if row is not None:
+        open_run(context, row, curves=context.screen.name == RESULT)
+
+
+def do_show_compare(context: Context) -> None:
+    """Compare marked runs, or the models of the one evaluation on the screen."""
+    row = context.row
+    finished = row is not None and row.has_result and row.state == "DONE"
+    if row is not None and finished and len(context.list.marks) < 2 and context.screen.name in (RUNS, LIVE, RESULT):
+        context.show(MODELS, row.id)
     else:
-        context.show(LIVE)
+        context.show(COMPARE)
 
 
 def do_show_recommend(context: Context) -> None:

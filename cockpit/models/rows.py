@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.jobs.queue_rows import RunFacts
 from engine.runs.schema import STOP_AFTER_EVALUATION
-from engine.stages import STAGES
+from engine.stages import METRICS_TABLE, STAGES, makes
 
 OPEN = ("WAITING", "QUEUED", "RUNNING", "STALLED")
 WORST = {"": 0, "info": 1, "warning": 2, "error": 3}
@@ -34,6 +34,7 @@ class Row(RunFacts):
     unit: str = "steps"
     last: dict[str, float] = field(default_factory=dict)
     best: dict[str, tuple[float, float]] = field(default_factory=dict)  # metric -> (value, step)
+    kept: dict[str, tuple[float, float]] = field(default_factory=dict)  # the same of the checkpoint that was kept
     health: dict[str, dict[str, Any]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     git: str = ""
@@ -80,15 +81,28 @@ class Row(RunFacts):
         return main_metric(self.stage)[1]
 
     def value(self, metric: str, which: str = "") -> float | None:
-        """A metric's best value, or its last where none was kept; ``which`` restricts it to "best" or "last"."""
+        """A metric of the kept checkpoint, else its best value, else its last; ``which``: only the "best" or "last"."""
+        if not which and metric in self.kept:
+            return self.kept[metric][0]
         if which != "last" and metric in self.best:
             return self.best[metric][0]
         return None if which == "best" else self.last.get(metric)
 
     @property
     def score(self) -> float | None:
-        """The best value of the main metric."""
+        """The main metric of the kept checkpoint."""
         return self.value(self.metric) if self.metric else None
+
+    @property
+    def model(self) -> str:
+        """The model that an evaluation's figures are of; empty for a training, whose figures are its own."""
+        model = self.facts.get("model")
+        return model if isinstance(model, str) and self.has_result else ""
+
+    @property
+    def has_result(self) -> bool:
+        """Whether runs of this stage end with a table of models."""
+        return makes(self.stage, METRICS_TABLE)
 
     @property
     def level(self) -> str:

@@ -132,7 +132,11 @@ HEALTH_STYLES = {"warning": "warn", "error": "bad", "info": "ok", "": "ok"}
 
 
 def progress(row: Row) -> str:
-    """Steps of the total, or how much when the total is not known; of a finished run what its training took."""
+    """Steps of the total, or how much when the total is not known; of a finished run what its training took, and of
+    an evaluation the model that its figure is of.
+    """
+    if row.state == "DONE" and row.model:
+        return row.model
     if row.state == "DONE" and isinstance(row.facts.get("steps"), int):
         return f"{numbers.brief(row.facts['steps'])} steps"
     if not row.total:

@@ -94,6 +94,16 @@ def _relative(row: Row) -> Line:
     return [(mark + " ", style), (column(row.stage, 10), ""), (row.name[-11:] + "  ", "dim"), (word.lower(), style)]
 
 
+def kept_and_best(row: Row, metric: str) -> str:
+    """A metric of the checkpoint that was kept, and its best value where that is another one, with their steps."""
+    best, kept = row.best.get(metric), row.kept.get(metric)
+    texts = [("kept", kept)] if kept else []
+    if best and (kept is None or best[0] != kept[0]):
+        goals = {one.name: one.goal for one in STAGES[row.stage].metrics} if row.stage in STAGES else {}
+        texts.append(({"max": "max", "min": "min"}.get(goals.get(metric, ""), "best"), best))
+    return "".join(f"  {word} {numbers.figure(value)}@{numbers.count(step)}" for word, (value, step) in texts)
+
+
 def difference(row: Row, best: Row | None) -> Lines:
     """Settings that can have an effect and differ from the best run of the stage, whose value comes first."""
     if best is None or best.id == row.id:

@@ -18,8 +18,9 @@ from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside, box
 from cockpit.screens.compare_curves import Curves
 from cockpit.services import engine
-from cockpit.services.comparing import Comparing
+from cockpit.services.answers import EngineAnswer
 from cockpit.services.scan import read_config
+from engine.wire import Comparison
 
 CURVE, METRICS, SETTING, MEMBERS, NOTES = "curves", "metrics", "settings", "runs", "verdict"
 PANES = (METRICS, NOTES, SETTING, MEMBERS, CURVE)
@@ -35,7 +36,7 @@ class CompareScreen(Screen):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.curves = Curves(context)
-        self.comparing = Comparing(context.root, context.ask, context.effects.spawn)
+        self.comparing = EngineAnswer(Comparison, context.root, context.ask, context.effects.spawn)
         self.groups: list[RunGroup] = []
         self.by = SETTINGS
         self.base = 0  # index of the group that is the baseline
@@ -51,7 +52,7 @@ class CompareScreen(Screen):
         return self.groups[0].rows[0] if self.groups else None
 
     def title(self) -> Line:
-        comparison = self.comparing.known_for(self.arguments)
+        comparison = self.comparing.known_for(self.words)
         line: Line = []
         for index, group in enumerate(self.groups if len(self.groups) > 1 else []):
             label = group_name(comparison, index) if comparison else group.rows[0].experiment
@@ -63,9 +64,9 @@ class CompareScreen(Screen):
         return self.curves.watched(self.groups)
 
     @property
-    def arguments(self) -> list[str]:
-        """The arguments of ``engine compare``."""
-        return [group.argument for group in self.groups]
+    def words(self) -> list[str]:
+        """The command that compares the groups."""
+        return ["compare", *(group.argument for group in self.groups)]
 
     def poll(self) -> bool:
         """Choose the runs, read their settings, and request their comparison; returns whether anything changed."""
@@ -76,9 +77,9 @@ class CompareScreen(Screen):
         found = self._grouped(rows)
         self.groups = _turned(found if len(marked) > 1 else found[:MOST_GROUPS], self.base)
         if len(self.groups) > 1 and complete:
-            self.comparing.want(self.arguments, [(row.id, row.state) for group in self.groups for row in group.rows])
+            self.comparing.want(self.words, [(row.id, row.state) for group in self.groups for row in group.rows])
         seen = (
-            self.arguments,
+            self.words,
             self.comparing.version,
             [(row.state, row.step) for group in self.groups for row in group.rows],
         )
@@ -178,7 +179,7 @@ class CompareScreen(Screen):
     def _body(self, name: str, across: int) -> Lines:
         if name == MEMBERS:
             return texts.runs(self.groups, self.groups[0].rows[0].metric, across)
-        comparison = self.comparing.known_for(self.arguments)
+        comparison = self.comparing.known_for(self.words)
         if comparison is None:
             if self.comparing.trouble and not self.comparing.busy:
                 lines = self.comparing.trouble.splitlines()
@@ -240,16 +241,16 @@ class CompareScreen(Screen):
         self.comparing.again()
 
     def do_copy(self) -> None:
-        command = engine.shown(["compare", *self.arguments], self.context.root)
+        command = engine.shown(self.words, self.context.root)
         self.context.copy(command, f"{command[:60]}…" if len(command) > 60 else "")
 
     def do_export(self) -> None:
         """Have ``engine compare --csv`` write the metrics: the same numbers, to the last digit."""
-        arguments = self.arguments
-        prompt_file(self.context, "compare.csv", lambda file: self.context.effects.spawn(self._write(arguments, file)))
+        words = self.words
+        prompt_file(self.context, "compare.csv", lambda file: self.context.effects.spawn(self._write(words, file)))
 
-    async def _write(self, arguments: list[str], file: Path) -> None:
-        result = await self.context.ask(["compare", *arguments, "--csv", str(file)], self.context.root)
+    async def _write(self, words: list[str], file: Path) -> None:
+        result = await self.context.ask([*words, "--csv", str(file)], self.context.root)
         message = result.message if result.status else f"metrics written to {file}"
         self.context.notify(message, "bad" if result.status else "")
 

@@ -38,7 +38,8 @@ class HelpScreen(Screen):
         for screen in SCREENS:
             if screen == HELP:
                 continue
-            opens = next(key.shown for key in self.context.keys.table if key.action in (screen, f"show_{screen}"))
+            keys = (key for key in self.context.keys.table if key.action in (screen, f"show_{screen}"))
+            opens = next((key.shown for key in keys), SCREENS[screen][0])  # one screen's key opens two
             out += [[], [(f" {caption(screen)} ({opens})", "header")]]
             for key in self.context.keys.of(screen):
                 shown = " ".join(SHOWN.get(name, name) for name in key.keys)

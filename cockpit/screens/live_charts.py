@@ -7,6 +7,7 @@ from cockpit.models.run_data import TOTAL, RunData
 from cockpit.models.series import Series
 from cockpit.panes import gates
 from cockpit.panes.chart import Chart, Trace
+from cockpit.panes.side import kept_and_best
 from cockpit.theme import CURVES
 from engine.report import numbers
 
@@ -48,8 +49,8 @@ class Charts:
                 if series is not None and run in self.context.list.rows:
                     label = self.context.list.rows[run].name[-4:]
                     drawn.traces.append(Trace(f"{label} {name}" if more else label, series, colour + CURVES * dash))
-        best = row.best.get(metric)
-        drawn.note = [(f"  best {numbers.figure(best[0])}@{numbers.count(best[1])}", "dim")] if best else []
+        best = kept_and_best(row, metric)
+        drawn.note = [(best, "dim")] if best else []
         if metric == TOTAL and data.gradients.clip:
             drawn.line = data.gradients.clip
             style = "warn" if data.gradients.always_clipped else "dim"

@@ -9,9 +9,12 @@ from cockpit.models.run_list import GROUPINGS, GroupHeading
 from cockpit.panes import run_table
 from cockpit.panes.chart import Chart, Trace
 from cockpit.panes.chart import render as chart
+from cockpit.panes.side import kept_and_best
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, box
 from engine.report import numbers
+from engine.report.tables import column, right
+from engine.runs.events import number
 
 PREVIEWED = 6  # runs in the preview: the one under the cursor and marked ones
 
@@ -74,6 +77,8 @@ class RunsScreen(Screen):
             entry = self.context.list.entries[self.context.list.cursor] if self.context.list.entries else None
             text = f"{len(entry.rows)} runs of {entry.title}" if isinstance(entry, GroupHeading) else "no run here"
             return box([("preview", "title")], [[(text, "dim")]], across, down)
+        if row.has_result and row.state == "DONE":
+            return box([(f"preview: {row.stage} {row.name[-11:]}", "title")], _figures(row), across, down)
         metric = self.metric or row.metric or next(iter(row.last), "")
         drawn = self._charts.setdefault((row.id, metric), Chart(""))
         if len(self._charts) > 64:
@@ -91,9 +96,7 @@ class RunsScreen(Screen):
         if not drawn.traces:
             title = f"preview: {row.stage} {row.name[-11:]}"
             return box([(title, "title")], self._facts(row), across, down)
-        best = row.best.get(metric)
-        alone = best is not None and len(drawn.traces) == 1
-        drawn.note = [(f"  best {numbers.figure(best[0])}@{numbers.count(best[1])}", "dim")] if best and alone else []
+        drawn.note = [(kept_and_best(row, metric), "dim")] if len(drawn.traces) == 1 else []
         return chart(drawn, self.context.view, across, down)
 
     def _facts(self, row: Row) -> Lines:
@@ -183,3 +186,15 @@ class RunsScreen(Screen):
     def click(self, x: int, y: int) -> None:
         if 1 <= y <= len(self.context.list.entries) - self.scroll.top:
             self.context.list.move(self.scroll.top + y - 1 - self.context.list.cursor)
+
+
+def _figures(row: Row) -> Lines:
+    """The metrics of an evaluation's models, as it noted them; the one that the list shows in bold."""
+    figures = row.facts.get("figures")
+    known = {str(name): own for name, own in figures.items() if isinstance(own, dict)} if figures else {}
+    metrics = list(dict.fromkeys(metric for own in known.values() for metric in own))
+    lines: Lines = [[(column("model", 20), "dim"), *((right(metric, 10), "dim") for metric in metrics)]]
+    for name, own in known.items():
+        cells = [right(numbers.figure(number(own.get(metric))), 10) for metric in metrics]
+        lines.append([(column(name, 20), ""), ("".join(cells), "bold" if name == row.model else "")])
+    return [*lines, [], [("enter ", "key"), ("the whole result   ", "dim"), ("3 ", "key"), ("its models", "dim")]]

@@ -175,6 +175,12 @@ def _add_summary(row: Row, summary: Summary) -> None:
         value = number(best.get("v")) if isinstance(best, dict) else None
         if value is not None:
             row.best[clean(metric)] = (value, number(best.get("step")) or 0.0)
+    kept, step = summary.kept, float(summary.kept_step)
+    noted = summary.facts.get("best")  # runs of versions whose summary did not have what was kept
+    if not kept and isinstance(noted, dict):
+        kept = {name: v for name, value in noted.items() if (v := number(value)) is not None}
+        step = number(summary.facts.get("best_step")) or 0.0
+    row.kept = {clean(metric): (value, step) for metric, value in kept.items()}
     health = clean_values(summary.health)
     row.health = {code: note for code, note in health.items() if isinstance(note, dict)}
     row.facts = clean_values(summary.facts)

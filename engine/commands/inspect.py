@@ -18,6 +18,7 @@ from engine.commands.run_text import (
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
 from engine.report.numbers import age, duration, fixed
+from engine.report.settings import changed
 from engine.report.tables import column
 from engine.runs.reader import History, follow, history
 from engine.runs.schema import CONSOLE
@@ -52,7 +53,11 @@ def show(options: argparse.Namespace) -> int:
     store = Store(options.runs)
     entries = [store.find(run) for run in options.ids or ["last"]]
     if options.json:
-        print(json.dumps([_row(entry) | facts(entry) for entry in entries]))
+        print(
+            json.dumps(
+                [_row(entry) | facts(entry) | {"changed": changed(entry.folder, entry.info.stage)} for entry in entries]
+            )
+        )
         return 0
     for entry in entries:
         info, record = entry.info, history(entry.folder)

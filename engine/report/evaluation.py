@@ -5,6 +5,7 @@ Reads the CSV files and the configuration of a run; standard library and PyYAML 
 
 import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,53 +29,98 @@ SEEDS = "engine sweep seed=1..3"  # trains every model again with other seeds
 Row = dict[str, str]
 
 
+@dataclass(frozen=True)
+class EvaluationTables:
+    """The tables of a finished evaluation. Test rows: floor first, ceiling last."""
+
+    main: list[Row]  # under the protocol of the settings
+    full: list[Row]  # ranked among all items, seen ones treated the other way
+    few: list[Row]  # ranked among candidates; empty where there are none
+    slices: list[Row]  # of the main protocol
+    compared: list[Row]
+    searched: str  # how many trials chose the settings of the models
+
+    @classmethod
+    def read(cls, folder: Path) -> "EvaluationTables":
+        """The tables of the run at ``folder``; RunError where there are none."""
+        tested = sorted((row for row in read(folder, METRICS_TABLE) if row["split"] == "test"), key=_order)
+        main = [row for row in tested if row["main"] == "true"]
+        protocol = main[0]["hide_seen"], main[0]["candidates"]
+        return cls(
+            main,
+            [row for row in tested if row["main"] != "true" and row["candidates"] == "all"],
+            [row for row in tested if row["candidates"] != "all"],
+            [r for r in read(folder, SLICES_TABLE) if (r["hide_seen"], r["candidates"]) == protocol],
+            read(folder, COMPARISONS),
+            searches.sentence(searches.trials(settings_of(folder), [row["model"] for row in main])),
+        )
+
+    @property
+    def protocol(self) -> list[str]:
+        """What was ranked and how, in two lines."""
+        head = self.main[0]
+        return [
+            f"{clean(head['data'])}: {_count(head['users'])} users, {_count(head['items'])} items, "
+            f"{_count(head['rows'])} test rows ({clean(head['split_rule'])}), targets {clean(head['targets_hash'])}",
+            f"{seen(head)}, ranked among all items, ties share their average rank",
+        ]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the protocol has to say about repeated and about tied targets; a sentence each."""
+        head = self.main[0]
+        return [text for text in (repeats(head), clean(head.get(TIED) or "", 300)) if text]
+
+    @property
+    def among(self) -> str:
+        """Among how many candidates ``few`` are ranked."""
+        count = int(self.few[0]["candidates"])
+        return f"ranked among {count} candidates (the target and {count - 1} fixed random negatives)"
+
+    @property
+    def generative(self) -> list[str]:
+        """A sentence per teacher that names one of the candidates in its prompt."""
+        return [_generative(row) for row in self.few if row.get("valid_ratio")]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """How the models differ on these rows, and how near they are to the teacher: a sentence each."""
+        return [*_verdicts(self.compared), *_nearer(self.compared)]
+
+
 def render(folder: Path) -> str:
     """The table of the finished evaluation at ``folder``."""
-    metrics = read(folder, METRICS_TABLE)
-    tested = sorted((row for row in metrics if row["split"] == "test"), key=_order)
-    main = [row for row in tested if row["main"] == "true"]
-    full = [row for row in tested if row["main"] != "true" and row["candidates"] == "all"]
-    few = [row for row in tested if row["candidates"] != "all"]
-    head = main[0]
-    rule = clean(head["split_rule"])
+    found = EvaluationTables.read(folder)
     lines = [
-        f"{clean(head['data'])}: {_count(head['users'])} users, {_count(head['items'])} items, "
-        f"{_count(head['rows'])} test rows ({rule}), targets {head['targets_hash']}",
-        f"{_seen(head)}, ranked among all items, ties share their average rank",
-        *wrapped(repeats(head)),
-        *wrapped(clean(head.get(TIED) or "", 300)),
+        *found.protocol,
+        *(line for text in found.warnings for line in wrapped(text)),
         "",
-        *_block(main, ("hr@10", "ndcg@10"), ("mrr",), costs=True),
-        *wrapped(searches.sentence(searches.trials(settings_of(folder), [row["model"] for row in main]))),
+        *block(found.main, ("hr@10", "ndcg@10"), ("mrr",), costs=True),
+        *wrapped(found.searched),
         "",
-        f"{_seen(full[0])}:",
-        *_block(full, ("hr@10", "ndcg@10"), ("mrr",)),
+        f"{seen(found.full[0])}:",
+        *block(found.full, ("hr@10", "ndcg@10"), ("mrr",)),
     ]
-    if few:
-        negatives = int(few[0]["candidates"]) - 1
+    if found.few:
         lines += [
             "",
-            f"ranked among {few[0]['candidates']} candidates (the target and {negatives} fixed random negatives):",
-            *_block(few, ("hr@1", "ndcg@10"), ("mrr",)),
-            *(_generative(row) for row in few if row.get("valid_ratio")),
+            f"{found.among}:",
+            *block(found.few, ("hr@1", "ndcg@10"), ("mrr",)),
+            *(line for text in found.generative for line in wrapped(text)),
         ]
-    lines += [
-        "",
-        *_slices(read(folder, SLICES_TABLE), head),
-        "",
-        f"± {Z} standard errors over rows: 95 % where 30 rows or more hit",
-    ]
-    compared = read(folder, COMPARISONS)
-    verdicts = [*_verdicts(compared), *_nearer(compared)]
-    return "\n".join([*lines, *([""] if verdicts else []), *verdicts])
+    lines += ["", *_slices(found.slices), "", f"± {Z} standard errors over rows: 95 % where 30 rows or more hit"]
+    verdicts = found.verdicts
+    if verdicts:
+        lines += ["", *(line for text in verdicts for line in wrapped(text))]
+    return "\n".join(lines)
 
 
 def _generative(row: Row) -> str:
     """Generative evaluation of a teacher: it names one of the candidates in its prompt."""
     right, valid, ratio, likeliest = (float(row[name]) for name in GENERATIVE)
     return (
-        f"{row['model']} in its own words: hr@1 {right:.4f} ({valid:.4f} of valid answers, valid ratio {ratio:.4f}),\n"
-        f"  by the likeliest title {likeliest:.4f}"
+        f"{clean(row['model'])} in its own words: hr@1 {right:.4f} ({valid:.4f} of valid answers, "
+        f"valid ratio {ratio:.4f}), by the likeliest title {likeliest:.4f}"
     )
 
 
@@ -92,7 +138,8 @@ def read(folder: Path, artifact: Artifact) -> list[Row]:
         ) from error
 
 
-def _block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str], costs: bool = False) -> list[str]:
+def block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str], costs: bool = False) -> list[str]:
+    """A line per model under a header: metrics with their margins, metrics without, and costs."""
     header = ["model", *uncertain, *plain, *(["train s", "ms/request"] if costs else [])]
     cells = [
         [
@@ -106,9 +153,8 @@ def _block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str], cost
     return align(header, cells)
 
 
-def _slices(rows: list[Row], main: Row, metric: str = "ndcg@10") -> list[str]:
+def _slices(shown: list[Row], metric: str = "ndcg@10") -> list[str]:
     """One line per part of the rows, one column per model."""
-    shown = [row for row in rows if (row["hide_seen"], row["candidates"]) == (main["hide_seen"], main["candidates"])]
     models = list(dict.fromkeys(row["model"] for row in sorted(shown, key=_order)))
     value = {(row["slice"], row["model"]): fixed(float(row[metric])) for row in shown}
     counts = {row["slice"]: row["rows"] for row in shown}
@@ -135,8 +181,7 @@ def _verdicts(rows: list[Row], metric: str = "ndcg@10") -> Iterator[str]:
     sentences = [_verdict(found, *pair, metric) for pair in pairs if shown(*pair, known)]
     if sentences:
         yield "on these rows, one training of each:"
-        for text in sentences:
-            yield from wrapped(text)
+        yield from sentences
         yield f"Whether another training would agree needs seeds: {SEEDS}"
 
 
@@ -165,12 +210,11 @@ def _nearer(rows: list[Row]) -> Iterator[str]:
     for row in rows:
         if row["metric"] == NEARER:
             before, points = 100 * float(row["baseline value"]), 100 * float(row["difference"])
-            text = (
+            yield (
                 f"of their first items {row['baseline']} and teacher share {before:.1f} %, {row['model']} and teacher "
                 f"{before + points:.1f} %: {points:+.1f} points, 95 % interval {100 * float(row['low']):+.1f} to "
                 f"{100 * float(row['high']):+.1f}, over {_count(row['rows'])} rows."
             )
-            yield from wrapped(text)
 
 
 def _order(row: Row) -> int:
@@ -178,7 +222,8 @@ def _order(row: Row) -> int:
     return len(MODELS) if row["model"] == "oracle" else list(MODELS).index(row["model"])
 
 
-def _seen(row: Row) -> str:
+def seen(row: Row) -> str:
+    """How items of a row's own history are treated."""
     return "seen items hidden" if row["hide_seen"] == "true" else "seen items not hidden"
 
 

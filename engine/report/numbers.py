@@ -52,7 +52,12 @@ def mean_sd(mean: float | None, sd: float | None) -> str:
 
 def with_margin(value: float, error: float) -> str:
     """A mean with half its 95 % interval, from its standard error: 0.1234 ±0.0024."""
-    return f"{value:.4f} ±{Z * error:.4f}"
+    return f"{value:.4f} ±{margin(error):.4f}"
+
+
+def margin(error: float) -> float:
+    """Half the 95 % interval of a mean, from its standard error."""
+    return Z * error
 
 
 def interval(low: float, high: float, between: str = " to ") -> str:
@@ -118,4 +123,6 @@ def clock(seconds: float) -> str:
 
 def setting(value: object) -> str:
     """A setting's value as it is typed; a dash where there is none."""
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(setting, value))}]"
     return NOTHING if value is None else str(value).lower() if isinstance(value, bool) else str(value)

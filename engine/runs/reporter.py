@@ -52,6 +52,8 @@ class Reporter:
             self._summary.facts = dict(self._earlier.facts)
         for evaluation in history(self._folder).evaluations:  # cut at ``step`` by the event just written
             self._keep_best(evaluation.step, evaluation.values)
+            if evaluation.best:
+                self._summary.kept, self._summary.kept_step = dict(evaluation.values), int(evaluation.step)
 
     def watch(self, watcher: Callable[[Mapping[str, Any]], None]) -> None:
         """Call ``watcher`` with the fields of every event before events are thinned out; it may report too."""
@@ -97,6 +99,8 @@ class Reporter:
         """Numbers of an evaluation; ``best`` when the model of this step is the one to keep. Never thinned out."""
         numbers = {name: float(value) for name, value in values.items()}
         self._keep(step, numbers)
+        if best:
+            self._summary.kept, self._summary.kept_step = numbers, int(step)
         self._events.flush()
         self._report("val", step=step, epoch=epoch, m=numbers, split=split, best=bool(best))
 

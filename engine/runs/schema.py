@@ -159,6 +159,8 @@ class Summary(Record):
     rate: float | None = None  # units a second
     eta: float | None = None  # seconds
     best: dict[str, dict[str, float]] = field(default_factory=dict)  # metric -> {v, step}, by the stage table's goal
+    kept: dict[str, float] = field(default_factory=dict)  # metrics of the evaluation whose weights are kept
+    kept_step: int = 0
     last: dict[str, float] = field(default_factory=dict)
     health: dict[str, dict[str, Any]] = field(default_factory=dict)  # code -> {level, hint, groups, step, count}
     facts: dict[str, Any] = field(default_factory=dict)
@@ -170,7 +172,10 @@ class Summary(Record):
     def read(cls, folder: Path) -> Self | None:
         summary = super().read(folder)
         if summary:
-            summary.last = {name: value for name, item in summary.last.items() if (value := number(item)) is not None}
+            for values in (summary.last, summary.kept):
+                known = {name: value for name, item in values.items() if (value := number(item)) is not None}
+                values.clear()
+                values.update(known)
             summary.best = {
                 name: {"v": value, "step": best["step"]}
                 for name, best in summary.best.items()

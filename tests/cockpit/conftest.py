@@ -20,8 +20,10 @@ from engine.runs.identity import Identity
 from engine.runs.run import Run
 from engine.runs.schema import DEVICES, Exit, Process, RunInfo
 from engine.stages import Stage
+from tests.fixtures.evaluation_tables import write_evaluation
 
 NOW = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
+CHANGED_ANSWER = [("evaluate", {"evaluate.models": [["student"], ["popularity", "student"]]}), ("student", {})]
 
 
 @pytest.fixture(autouse=True)
@@ -163,6 +165,39 @@ def world(maker):
     maker.trained(live, steps=120, total=400, end="", gates=True)
     maker.console(live, "".join(f"12:0{i}:00 step {i}0 loss 1.{9 - i}\n" for i in range(9)))
     return runs
+
+
+@pytest.fixture
+def evaluated(maker):
+    """A finished evaluation of five models, with the runs that it was made from: its folder."""
+    data = maker.ended(maker.planned("data"))
+    student = maker.trained(maker.planned(inputs={"data": data.name}))
+    folder = maker.planned("evaluate", inputs={"data": data.name, "student": student.name})
+    write_evaluation(folder)
+
+    def report(run, tick):
+        figures = {"popularity": {"ndcg@10": 0.031}, "distilled": {"ndcg@10": 0.179}}
+        run.evaluation(1, {"ndcg@10": 0.179, "hr@10": 0.29}, best=True, split="test")
+        run.note(model="distilled", figures=figures)
+
+    return maker.ended(maker.reported(folder, report, "done"))
+
+
+@pytest.fixture
+def opened_result(context, ready, evaluated, press):
+    """The result screen, with the settings of the lineage known."""
+    rows = {row.stage: row.id for row in ready(context).list.rows.values()}
+    answer = [{"run": rows[stage], "changed": changed} for stage, changed in CHANGED_ANSWER]
+    context.ask.answers["show"] = CommandResult(0, [*answer, {"run": rows["data"], "changed": None}], "")
+
+    async def run():
+        context.list.go_to(evaluated.name)
+        press(context, "enter")
+        ready(context)
+        await context.effects.run_pending()
+        return ready(context)
+
+    return run
 
 
 class Recorder:

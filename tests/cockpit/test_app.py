@@ -53,9 +53,9 @@ async def test_new_events_appear_by_themselves(maker):
     app = Cockpit(maker.root, Settings())
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: folder.name[-4:] in screen_text(app))
-        assert "best" not in screen_text(app).split("preview")[1]
+        assert "kept" not in screen_text(app).split("preview")[1]
         maker.trained(folder, end="")
-        await until(pilot, lambda: "val_recall@10  best .0884@200" in screen_text(app) and "⠉" in screen_text(app))
+        await until(pilot, lambda: "val_recall@10  kept .0884@200" in screen_text(app) and "⠉" in screen_text(app))
 
 
 async def test_a_terminal_that_is_too_small_says_so_and_grows(maker, world):

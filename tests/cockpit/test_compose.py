@@ -23,6 +23,8 @@ def test_the_bottom_line_always_ends_with_the_way_to_all_others(context, ready, 
 WITHOUT_RUNS = {
     "runs": "No runs in",
     "live": "no runs yet: a launches one",
+    "result": "no evaluation yet: a launches one",
+    "models": "open an evaluation first",
     "compare": "there are no runs yet: a launches one",
     "queue": "no run has asked for a slot yet",
     "system": "disk  runs 0B",

@@ -71,8 +71,8 @@ def test_a_run_outlives_the_cockpit_that_started_it(cockpit, tmp_path):
     first.shows("closing the cockpit does not stop them", seconds=120)
     first.type("g2")
     first.shows("2 Live", "student")
-    # The curve arrives by itself: a best value in the title and dots below it.
-    first.shows("val_recall@10  best .", seconds=180)
+    # The curve arrives by itself: the kept value in the title and dots below it.
+    first.shows("val_recall@10  kept .", seconds=180)
     first.until(lambda: any("\u2801" <= letter <= "\u28ff" for letter in first.text), 60)
 
     assert first.hang_up() == -signal.SIGHUP or first.exit is not None

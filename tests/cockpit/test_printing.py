@@ -13,7 +13,12 @@ def test_the_key_table_has_a_line_for_every_key(capsys):
 
 
 def test_a_screen_is_printed_without_a_terminal(capsys, maker, world):
-    for screen, words in (("runs", world["data"][-4:]), ("live", "health"), ("help", "Runs (1)")):
+    for screen, words in (
+        ("runs", world["data"][-4:]),
+        ("live", "health"),
+        ("help", "Runs (1)"),
+        ("result", "no evaluation yet"),
+    ):
         assert main(["--runs", str(maker.root), "--print", screen, "--size", "120x40"]) == 0
         assert words in capsys.readouterr().out
 

@@ -52,3 +52,8 @@ def test_progress_is_a_share_of_the_total_and_whole_when_the_run_is_done() -> No
 
 def test_the_short_name_has_neither_stage_nor_century() -> None:
     assert Row("student-20260921-141320-0001", "student").name == "260921-141320-0001"
+
+
+def test_the_figure_of_a_run_is_that_of_its_kept_checkpoint():
+    row = Row("student-1", "student", best={"val_recall@10": (0.09, 30)}, kept={"val_recall@10": (0.08, 20)})
+    assert row.score == 0.08 and row.value("val_recall@10", "best") == 0.09

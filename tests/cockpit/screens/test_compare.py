@@ -54,7 +54,7 @@ def answered(ready):
         for _ in range(100):
             ready(context)
             await context.effects.run_pending()
-            if comparing._answered == comparing._wanted and comparing._answered[0] == tuple(context.screen.arguments):
+            if comparing._answered == comparing._wanted and comparing._answered[0] == tuple(context.screen.words):
                 return ready(context)
         raise AssertionError("no answer")
 

@@ -53,6 +53,23 @@ def test_a_row_holds_what_the_run_reported(maker, world):
     assert row.value("loss", "last") > 1 and row.share == 0.3
 
 
+def test_the_kept_checkpoint_is_known_also_of_runs_whose_summary_did_not_have_it(maker):
+    def report(run, tick):
+        run.evaluation(10, {"val_recall@10": 0.2}, best=True)
+        run.evaluation(20, {"val_recall@10": 0.3})
+        run.note(best={"val_recall@10": 0.2, "odd": "x"}, best_step=10)
+
+    folder = maker.ended(maker.reported(maker.planned(), report, "done"))
+    for old in (False, True):
+        summary = json.loads((folder / "summary.json").read_text())
+        if old:
+            del summary["kept"], summary["kept_step"]
+        (folder / "summary.json").write_text(json.dumps(summary))
+        row = looked(maker.root).rows[folder.name]
+        assert row.kept == {"val_recall@10": (0.2, 10.0)} and row.best == {"val_recall@10": (0.3, 20.0)}
+        assert row.score == 0.2
+
+
 def test_only_what_changed_is_read_again(maker, world):
     scanner = looked(maker.root)
     before = scanner.rows[world["student"]]

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from engine import config
 from engine.cli import main
 from engine.jobs.store import Store
 from engine.runs.run import Run
-from engine.runs.schema import CONSOLE, RunInfo, new_id
+from engine.runs.schema import CONFIG, CONSOLE, RunInfo, new_id
+from engine.wire import ShownRun, read
 
 Captured = pytest.CaptureFixture[str]
 
@@ -28,6 +30,18 @@ def test_states_and_facts_are_shown_and_control_sequences_are_not(tmp_path: Path
     printed = capsys.readouterr().out
     assert all(part in printed for part in (run, "DONE", "items: 3"))
     assert "\x1b" not in printed
+
+
+def test_the_settings_of_a_shown_run_that_are_no_defaults_are_read_by_the_cockpit(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    run = finished(Store(tmp_path))
+    assert main(["show", run, "--runs", str(tmp_path), "--json"]) == 0
+    assert read(list[ShownRun], json.loads(capsys.readouterr().out))[0].changed is None  # its file is empty
+    (tmp_path / run / CONFIG).write_text(config.dump(config.load(["data.world.users=77"])))
+    assert main(["show", run, "--runs", str(tmp_path), "--json"]) == 0
+    (shown,) = read(list[ShownRun], json.loads(capsys.readouterr().out))
+    assert (shown.run, shown.changed) == (run, {"data.world.users": [77, config.load().data.world.users]})
 
 
 def test_filters_keep_the_runs_that_contain_them_all(tmp_path: Path, capsys: Captured) -> None:

@@ -68,6 +68,8 @@ def test_a_large_count_is_brief(value: float, text: str) -> None:
     assert numbers.brief(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, "-"), (True, "true"), (0.1, "0.1"), ([1, 2], "[1, 2]"), ("a", "a")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "-"), (True, "true"), (0.1, "0.1"), ([1, True], "[1,true]"), ("a", "a")]
+)
 def test_a_setting_reads_as_it_is_typed(value: object, text: str) -> None:
     assert numbers.setting(value) == text

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from engine import config
 from engine.errors import UserError
-from engine.report.settings import differing, flat, settings_of
+from engine.report.settings import changed, differing, flat, settings_of
 from engine.runs.schema import CONFIG
 
 
@@ -33,3 +34,21 @@ def test_what_differs_leaves_out_the_seed_what_follows_it_and_where_a_run_worked
     assert differing([one, other]) == ["student.lr", "student.tied"]
     assert differing([one, {**one, "extra.x": None}]) == []
     assert differing([one, one]) == []
+
+
+def test_only_the_own_settings_that_differ_from_the_defaults_are_changed(tmp_path: Path) -> None:
+    loaded = config.load(["student.dropout=0.45", "evaluate.models=[student]", "seed=7", "distill.ranking.top=9"])
+    (tmp_path / CONFIG).write_text(config.dump(loaded))
+    default = config.load()
+    assert changed(tmp_path, "student") == {
+        "seed": [7, default.seed],
+        "student.dropout": [0.45, default.student.dropout],
+    }
+    assert changed(tmp_path, "evaluate") == {
+        "seed": [7, default.seed],
+        "evaluate.models": [["student"], list(default.evaluate.models)],
+    }
+
+
+def test_of_a_configuration_that_cannot_be_read_nothing_is_known(tmp_path: Path) -> None:
+    assert changed(tmp_path, "student") is None

@@ -19,6 +19,7 @@ def test_best_follows_the_goal_in_the_table(folder: Path) -> None:
         run.evaluation(step, {"val_recall@10": recall, "unknown": 1.0})
     run.note()
     assert summary(folder).best == {"loss": {"v": 1.0, "step": 1}, "val_recall@10": {"v": 0.3, "step": 1}}
+    assert summary(folder).kept == {}
     assert math.isnan(summary(folder).last["loss"])
     assert summary(folder).last["unknown"] == 1.0
 
@@ -37,6 +38,20 @@ def test_a_resumed_attempt_keeps_the_facts_and_the_best_up_to_its_step(folder: P
     assert summary(folder).best == {"val_recall@10": {"v": 0.3, "step": 20}}
     assert summary(folder).facts == {"train_seconds": 7.5}
     assert [evaluation.step for evaluation in history(folder).evaluations] == [10, 20, 30]
+
+
+def test_the_metrics_of_the_kept_weights_are_those_of_their_evaluation_also_after_a_resume(folder: Path) -> None:
+    with pytest.raises(Stopped), Run.open(folder) as run:
+        for step, recall, ndcg, best in [(10, 0.1, 0.1, True), (20, 0.2, 0.3, True), (30, 0.3, 0.2, False)]:
+            run.evaluation(step, {"val_recall@10": recall, "val_ndcg@10": ndcg}, best=best)
+        run.evaluation(40, {"val_recall@10": 0.5, "val_ndcg@10": 0.5}, best=True)
+        raise Stopped
+    assert (summary(folder).kept["val_recall@10"], summary(folder).kept_step) == (0.5, 40)
+    again = Run.open(folder)
+    again.resumed(30)
+    again.note()
+    assert summary(folder).kept == {"val_recall@10": 0.2, "val_ndcg@10": 0.3} and summary(folder).kept_step == 20
+    assert summary(folder).best["val_recall@10"] == {"v": 0.3, "step": 30}
 
 
 def test_the_summary_is_written_at_most_once_a_second_and_whole_at_the_end(folder: Path, clock: Clock) -> None:

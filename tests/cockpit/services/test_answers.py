@@ -1,10 +1,10 @@
-"""The comparison behind screen 3: one process at a time, and only the newest request counts."""
+"""The answer behind a screen: one process at a time, and only the newest request counts."""
 
 import asyncio
 
 import pytest
 
-from cockpit.services.comparing import Comparing
+from cockpit.services.answers import EngineAnswer
 from cockpit.services.engine import CommandResult
 from engine.wire import Comparison, plain
 
@@ -18,8 +18,8 @@ class Engine:
         self.asked, self.work, self.known, self.during = [], [], [], None
 
     async def ask(self, arguments, root):
-        self.asked.append(arguments[1:])
-        self.known.append(self.comparing.answer)
+        self.asked.append(arguments)
+        self.known.append(self.answer.answer)
         during, self.during = self.during, None
         if during:
             during()
@@ -36,30 +36,30 @@ def engine():
 
 
 @pytest.fixture
-def comparing(engine, tmp_path):
-    engine.comparing = Comparing(tmp_path, engine.ask, engine.work.append)
-    return engine.comparing
+def answer(engine, tmp_path):
+    engine.answer = EngineAnswer(Comparison, tmp_path, engine.ask, engine.work.append)
+    return engine.answer
 
 
-async def test_the_same_groups_are_compared_once_until_their_facts_change_or_again(comparing, engine):
+async def test_the_same_command_is_run_once_until_their_facts_change_or_again(answer, engine):
     for facts in (1, 1, 2):
-        comparing.want(["a", "b"], facts)
+        answer.want(["compare", "a"], facts)
         await engine.done()
-    comparing.again()
-    comparing.want(["a", "b"], 2)
+    answer.again()
+    answer.want(["compare", "a"], 2)
     await engine.done()
-    assert engine.asked == [["a", "b"]] * 3
-    assert comparing.known_for(["a", "b"]).verdict == ["compare a b"] and comparing.known_for(["a"]) is None
+    assert engine.asked == [["compare", "a"]] * 3
+    assert answer.known_for(["compare", "a"]).verdict == ["compare a"] and answer.known_for(["compare"]) is None
 
 
-async def test_a_request_that_changes_while_it_runs_is_sent_again_and_its_answer_discarded(comparing, engine):
-    engine.during = lambda: comparing.want(["c", "d"], 1)
-    comparing.want(["a", "b"], 1)
-    assert comparing.busy
+async def test_a_request_that_changes_while_it_runs_is_sent_again_and_its_answer_discarded(answer, engine):
+    engine.during = lambda: answer.want(["compare", "c"], 1)
+    answer.want(["compare", "a"], 1)
+    assert answer.busy
     await engine.done()
-    assert engine.asked == [["a", "b"], ["c", "d"]] and not comparing.busy
+    assert engine.asked == [["compare", "a"], ["compare", "c"]] and not answer.busy
     assert engine.known == [None, None]  # the first answer was not shown while the second request ran
-    assert comparing.known_for(["a", "b"]) is None and comparing.known_for(["c", "d"]) is not None
+    assert answer.known_for(["compare", "a"]) is None and answer.known_for(["compare", "c"]) is not None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_an_error_or_an_answer_of_another_form_is_the_trouble(tmp_path, re
         return result
 
     work = []
-    comparing = Comparing(tmp_path, ask, work.append)
-    comparing.want(["a", "b"], 1)
+    answer = EngineAnswer(Comparison, tmp_path, ask, work.append)
+    answer.want(["compare", "a"], 1)
     await asyncio.gather(*work)
-    assert trouble in comparing.trouble and comparing.known_for(["a", "b"]) is None
+    assert trouble in answer.trouble and answer.known_for(["compare", "a"]) is None

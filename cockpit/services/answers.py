@@ -1,25 +1,28 @@
-"""The comparison of the groups on the screen: ``engine compare`` runs when they change, one process at a time.
+"""The JSON answer of an ``engine`` command that a screen shows, one process at a time.
 
 Knows no screen. The answer to a request that is no longer the newest is discarded.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from cockpit.services import engine
 from engine.runs.text import clean
-from engine.wire import Comparison, read
+from engine.wire import read
 
-Request = tuple[tuple[str, ...], object]  # arguments of the command, and what else the answer depends on
+T = TypeVar("T")
+Request = tuple[tuple[str, ...], object]  # words of the command, and what else the answer depends on
 
 
-class Comparing:
-    """``answer`` is the last comparison; ``trouble`` is why the last request has none."""
+class EngineAnswer(Generic[T]):
+    """``answer`` is the last one; ``trouble`` is why the last request has none."""
 
-    def __init__(self, root: Path, ask: engine.Ask, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
-        self.root, self._ask, self._spawn = root, ask, spawn
-        self.answer: Comparison | None = None
+    def __init__(
+        self, kind: type[T], root: Path, ask: engine.Ask, spawn: Callable[[Coroutine[Any, Any, None]], None]
+    ) -> None:
+        self.kind, self.root, self._ask, self._spawn = kind, root, ask, spawn
+        self.answer: T | None = None
         self.trouble = ""
         self.busy = False
         self.version = 0  # grows with every change
@@ -27,27 +30,27 @@ class Comparing:
         self._wanted: Request = ((), None)
         self._answered: Request = ((), None)
 
-    def want(self, arguments: Sequence[str], facts: object) -> None:
-        """Compare these groups unless they were compared since ``facts`` last changed."""
-        self._wanted = (tuple(arguments), facts)
+    def want(self, words: Sequence[str], facts: object) -> None:
+        """Run this command unless it was answered since ``facts`` last changed."""
+        self._wanted = (tuple(words), facts)
         if self._wanted != self._answered and not self.busy:
             self.busy = True
             self.version += 1
             self._spawn(self._work())
 
     def again(self) -> None:
-        """Compare again at the next ``want``."""
+        """Ask again at the next ``want``."""
         self._answered = ((), None)
 
-    def known_for(self, arguments: Sequence[str]) -> Comparison | None:
-        """The comparison of these groups, also while a new one runs."""
-        return self.answer if tuple(arguments) == self._answered_for else None
+    def known_for(self, words: Sequence[str]) -> T | None:
+        """The answer to this command, also while a new one is computed."""
+        return self.answer if tuple(words) == self._answered_for else None
 
     async def _work(self) -> None:
         try:
             while self._wanted != self._answered:
                 request = self._wanted
-                answer = await self._ask(["compare", *request[0]], self.root)
+                answer = await self._ask(list(request[0]), self.root)
                 if request == self._wanted:
                     self._answered, self._answered_for = request, request[0]
                     self._take(answer)
@@ -61,6 +64,6 @@ class Comparing:
             self.trouble = answer.message
             return
         try:
-            self.answer = read(Comparison, answer.value, clean)
+            self.answer = read(self.kind, answer.value, clean)
         except ValueError as error:
-            self.trouble = f"the answer of engine compare cannot be read: {error}"
+            self.trouble = f"the answer of engine {self._answered_for[0]} cannot be read: {error}"

@@ -157,6 +157,7 @@ def parser() -> argparse.ArgumentParser:
 
     stage = commands.add_parser("stage", description="Execute a planned run (started by the supervisor).")
     stage.add_argument("folder", type=Path)
+    stage.add_argument("--gate", type=int, help="descriptor of a socket: import first, begin when it says so")
     stage.set_defaults(function="stage:stage", positional="")
     return top
 

@@ -110,6 +110,10 @@ class QueueEntry:
                 return False
         return True
 
+    def line(self) -> list[str]:
+        """Ids of the runs that wait for this device and are not paused, in order."""
+        return [waiting.run for waiting in _entries(self._folder) if not waiting.paused]
+
     def leave(self) -> None:
         self._path.unlink(missing_ok=True)
         os.close(self._handle)

@@ -24,6 +24,7 @@ from engine.jobs.device_log import DeviceRecorder
 from engine.jobs.environment import stage_environment
 from engine.jobs.oom import oom_kills
 from engine.jobs.queue import QueueEntry
+from engine.jobs.stage_process import SIGNALS, StageProcess, memory_to_prepare
 from engine.jobs.state import QUEUED, RUNNING, WAITING, State, status
 from engine.runs import schema
 from engine.runs.identity import Identity
@@ -41,12 +42,15 @@ class Supervisor:
 
     def __init__(self, folder: Path, argv: Sequence[str], grace: float | None) -> None:
         self.folder = folder
+        self.own = not argv  # a stage of this program, which can be prepared
         self.argv = list(argv) or [sys.executable, "-m", "engine", "stage", str(folder)]
         self.info = RunInfo.read(folder)
         self.grace = self.info.grace if grace is None else grace
         self.request = ""  # stop or kill, once a person requested it
         self.overdue = False  # the grace is over
-        self.stage = 0  # pid and process group
+        self.process: StageProcess | None = None
+        self.stage = 0  # pid and process group, once it has begun
+        self._look = 0.0  # time.monotonic() of the next look at the queue
         self.started = time.time()
         self.max_rss = 0
         self.me = Identity.of(os.getpid())
@@ -66,12 +70,11 @@ class Supervisor:
     def work(self) -> None:
         """Wait for inputs and a slot, run the stage, record how it ended."""
         reason = self._await_inputs()
-        if reason:
-            self._end("inputs", reason)
-            return
-        slot = self._await_slot()
-        if self.request:
-            self._end("user", "stopped before it began")
+        slot = None if reason else self._await_slot()
+        if reason or self.request:
+            if self.process is not None:
+                self.process.discard()
+            self._end(*(("inputs", reason) if reason else ("user", "stopped before it began")))
             return
         kills = oom_kills()
         self._start(slot)
@@ -95,6 +98,7 @@ class Supervisor:
         """Wait until every input run is DONE; the reason when that has become impossible, else nothing."""
         left = dict(self.info.inputs)
         while left and not self._requested():
+            running = True
             for stage, run in list(left.items()):
                 folder = self.folder.parent / run
                 try:
@@ -105,7 +109,11 @@ class Supervisor:
                     del left[stage]
                 elif not now.state.living:
                     return f"needs {run}, which is {now.state}" + (f": {now.reason}" if now.reason else "")
+                else:
+                    running &= now.state is State.RUNNING
             if left:
+                if running:
+                    self._prepare()
                 time.sleep(POLL)
         return ""
 
@@ -120,6 +128,7 @@ class Supervisor:
                 self.entry.leave()
                 self.entry = None
                 return slot
+            self._prepare()
             time.sleep(POLL)
         return None
 
@@ -131,42 +140,25 @@ class Supervisor:
 
     # -- the stage -----------------------------------------------------------------------------------------------
 
+    def _prepare(self) -> None:
+        """Let the stage import its libraries meanwhile, when this run is among the next to work and memory allows."""
+        if self.process is not None or not self.own or self.entry is None or time.monotonic() < self._look:
+            return
+        line = self.entry.line()
+        self._look = time.monotonic() + POLL * len(line)  # every run in a long line looks, and reads all of it
+        if self.info.id in line[: self.entry.count] and memory_to_prepare():
+            self.process = StageProcess(self.argv, self.info.cwd, self.lock, prepared=True)
+
     def _start(self, slot: int | None) -> None:
-        """Fork the stage into a process group of its own; it begins only after it has been recorded."""
-        reader, writer = os.pipe()
-        signals = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM, signal.SIGPIPE)
-        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-        self.stage = os.fork()
-        if self.stage == 0:
-            os.close(writer)
-            self._become_stage(reader, slot, signals)
-        os.close(reader)
-        with suppress(PermissionError):  # the child has done so itself and runs the stage already
-            os.setpgid(self.stage, self.stage)
+        """Begin the stage in a process group of its own, once it has been recorded."""
+        if self.process is None or self.process.ended():
+            self.process = StageProcess(self.argv, self.info.cwd, self.lock, prepared=False)
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        self.stage = self.process.pid
         self.started = time.time()
         self._record(RUNNING, Identity.of(self.stage))
-        with suppress(BrokenPipeError):  # it was killed before it began, which wait4 reports
-            os.write(writer, b"!")
-        os.close(writer)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-
-    def _become_stage(self, reader: int, slot: int | None, signals: Sequence[signal.Signals]) -> None:
-        os.setpgid(0, 0)
-        for number in signals:
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-        if not os.read(reader, 1):
-            os._exit(1)  # the supervisor died before it could record this process
-        for handle in (self.lock, slot):
-            if handle is not None:
-                os.set_inheritable(handle, True)
-        try:
-            if os.path.isdir(self.info.cwd):
-                os.chdir(self.info.cwd)
-            os.execvp(self.argv[0], self.argv)
-        except OSError as error:
-            os.write(2, f"{self.argv[0]}: {error.strerror}\n".encode())
-            os._exit(127)
+        self.process.begin(slot)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     def _await_stage(self) -> tuple[int, resource.struct_rusage]:
         if self.request and not self._armed():  # requested before the stage's process group existed

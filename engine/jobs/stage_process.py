@@ -8,7 +8,6 @@ libraries and waits at the gate only then (``pass_gate``); any other command wai
 import os
 import signal
 import socket
-from collections.abc import Sequence
 from contextlib import suppress
 
 PREPARED_MEMORY = 2 * 2**30  # bytes that must be available before a process is prepared; one takes about 0.5 GB
@@ -19,7 +18,7 @@ MEMORY = "/proc/meminfo"
 class StageProcess:
     """A forked stage in a process group of its own. ``lock``: the run's lock, which it shares."""
 
-    def __init__(self, argv: Sequence[str], cwd: str, lock: int, prepared: bool) -> None:
+    def __init__(self, argv: list[str], cwd: str, lock: int, prepared: bool) -> None:
         """``prepared``: ``argv`` is a stage of this program, which takes ``--gate``."""
         ours, theirs = socket.socketpair()
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -68,7 +67,7 @@ def memory_to_prepare() -> bool:
     return False
 
 
-def _become_stage(gate: socket.socket, argv: Sequence[str], cwd: str, lock: int, prepared: bool) -> None:
+def _become_stage(gate: socket.socket, argv: list[str], cwd: str, lock: int, prepared: bool) -> None:
     """In the fork: wait at the gate, now or after the imports, and execute ``argv``. Does not return."""
     os.setpgid(0, 0)
     for number in SIGNALS:

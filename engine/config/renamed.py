@@ -23,6 +23,8 @@ WORDS = {"evaluate.hide_seen", "knowledge.hide_seen"}  # once true or false, now
 ADDED = {  # new setting -> the value that gives what earlier versions did
     "data.quoted": True,
     "teacher.without_titles": False,
+    "health.gpu_idle": 0.0,
+    "health.memory": 1.0,
     "search.student": None,
     "search.teacher": None,
     "search.distill": None,

@@ -7,11 +7,12 @@ import torch
 from engine.config.settings.student import StudentSettings
 from engine.doctor.case import Case
 from engine.doctor.check import FAIL, WARN, Outcome, Unavailable, check, failed, judged, passed, without
+from engine.runs.events import number
 from engine.runs.reader import events, history
-from engine.runs.schema import ARTIFACTS
+from engine.runs.schema import ARTIFACTS, DEVICES
 from engine.stages import ADAPTER, DISTILLED_MODEL, LANGUAGE_MODEL, LEARNING_RATE, LOSS, STAGES, STUDENT_MODEL, makes
 from engine.student.losses import chance_loss
-from engine.training import health
+from engine.training import device_health, health
 
 TRAINING = ("student", "backbone", "teacher", "distill")
 # Largest ratio of the initial loss to that of uniform guessing. A distilled student starts with its teacher's vectors
@@ -180,6 +181,35 @@ def reported_health(case: Case, stage: str) -> Outcome:
     hint = (errors or lasting)[0].hint
     evidence = ", ".join(f"{f.code} ({', '.join(f.groups)})" if f.groups else f.code for f in lasting)
     return Outcome(FAIL if errors else WARN, evidence, hint, f"Look at the run: engine show {folder.name}")
+
+
+@check(
+    "devices",
+    *TRAINING,
+    "knowledge",
+    detects="a GPU that waits for the CPU or for a disk, memory near its limit",
+    cause="the GPU waits: for work on the CPU where a process there is busy all the time, else for a disk or a network",
+    remedy="Look at the devices over time: cockpit, screen 2. A larger batch, or trainer=cpu for a small {stage}.",
+)
+def use_of_devices(case: Case, stage: str) -> Outcome:
+    """GPUs compute most of the time, and memory stays below its limit, while the finished run trains."""
+    folder = case.trained(stage)
+    read = list(events(folder, DEVICES))
+    steps = [event["t"] for event in events(folder) if event["k"] in ("s", "prog")]
+    work = [event for event in read if event["k"] == "sys" and steps and steps[0] <= event["t"] <= steps[-1]]
+    machines = [event for event in read if event["k"] == "machine"]
+    if not work or not machines:
+        raise Unavailable(f"{stage} ran too short, or where devices cannot be read")
+    busy, fullest = device_health.mean_busy(work), device_health.fullest(work, machines[-1])
+    rules = case.config.health
+    evidence = [f"gpu{index} computes {share:.0%} of the time" for index, share in busy.items()] or ["no GPU in use"]
+    if fullest is not None:
+        evidence.append(f"memory at most {fullest:.0%} full")
+    most = max((number(event.get("top")) or 0.0 for event in work), default=0.0)
+    evidence.append(f"busiest process on the CPU {most:.1f} cores, {len(work)} readings")
+    if fullest is not None and fullest > rules.memory:
+        return Outcome(WARN, ", ".join(evidence), health.CAUSES[device_health.MEMORY], f"engine show {folder.name}")
+    return judged(all(share >= rules.gpu_idle for share in busy.values()), ", ".join(evidence), WARN)
 
 
 def _chance(case: Case, stage: str) -> tuple[float, str]:

@@ -51,6 +51,7 @@ _DECLARED = (
     *learning.gradients,
     *learning.learning_rate,
     *learning.reported_health,
+    *learning.use_of_devices,
     *quality.beats_popularity,
     *quality.teacher_beats_student,
     *knowledge.rankings_match_rows,

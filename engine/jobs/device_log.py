@@ -7,7 +7,7 @@ doubles. Nothing here can end or delay the run: NVML may hang in a broken driver
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from engine.jobs.devices import DeviceReader, Fields, merged, rounded
 from engine.runs.event_writer import EventWriter
 from engine.runs.events import Event
 from engine.runs.files import replace, to_line
-from engine.runs.reader import Tail
+from engine.runs.reader import events
 from engine.runs.schema import DEVICES
 
 EVERY = 2.0  # seconds between two readings, and between two events while the file is short
@@ -31,7 +31,7 @@ class DeviceLog:
     def __init__(self, folder: Path, machine: Fields, limit: int = LIMIT) -> None:
         self._path, self._limit = folder / DEVICES, limit
         self._waiting: list[Fields] = []  # readings since the last event
-        earlier = [event for event in self._events() if event["k"] == "machine"]
+        earlier = [event for event in events(folder, DEVICES) if event["k"] == "machine"]
         self.every = float(earlier[-1]["every"]) if earlier else EVERY  # seconds between two events
         self._writer = EventWriter(self._path)
         self._writer.write("machine", every=self.every, **rounded(machine))
@@ -54,27 +54,20 @@ class DeviceLog:
 
     def _thin(self) -> None:
         self.every *= 2
-        events = thinned(self._events())
-        for event in events:
+        kept = thinned(events(self._path.parent, DEVICES))
+        for event in kept:
             if event["k"] == "machine":
                 event["every"] = self.every
-        replace(self._path, b"".join(to_line(event) + b"\n" for event in events), sync=False)
+        replace(self._path, b"".join(to_line(event) + b"\n" for event in kept), sync=False)
         self._writer.close()
         self._writer = EventWriter(self._path)
 
-    def _events(self) -> list[Event]:
-        tail = Tail(self._path)
-        events = tail.read()
-        while tail.behind:
-            events += tail.read()
-        return events
 
-
-def thinned(events: list[Event]) -> list[Event]:
+def thinned(written: Iterable[Event]) -> list[Event]:
     """Every two neighbouring readings as one at the time of the later; a ``machine`` without readings is left out."""
     out: list[Event] = []
     pair: Event | None = None
-    for event in events:
+    for event in written:
         if event["k"] == "sys" and pair is not None:
             common = {name: event[name] for name in ("v", "t", "q", "k")}
             out[-1] = common | rounded(merged([_fields(pair), _fields(event)]))

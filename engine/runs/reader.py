@@ -229,9 +229,9 @@ class History(Fold[MetricSeries]):
         self.evaluations = [evaluation for evaluation in self.evaluations if evaluation.step <= step]
 
 
-def events(folder: Path) -> Iterator[Event]:
-    """Every event that the run at ``folder`` has reported so far."""
-    tail = Tail(folder / schema.EVENTS)
+def events(folder: Path, file: str = schema.EVENTS) -> Iterator[Event]:
+    """Every event that the stage (``file`` = DEVICES: the supervisor) has written at ``folder`` so far."""
+    tail = Tail(folder / file)
     yield from tail.read()
     while tail.behind:
         yield from tail.read()

@@ -8,6 +8,7 @@ Letters: E experts. A report is one event of its kind; the thresholds are ``engi
 """
 
 import math
+import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,10 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from engine.runs.events import expert_name, number
+from engine.runs.reader import Tail
+from engine.runs.schema import DEVICES
 from engine.stages import LOSS, SPEED
+from engine.training.device_health import GPU_IDLE, LOADER_BOUND, MEMORY, DeviceMonitor
 
 if TYPE_CHECKING:
     from engine.config.settings.health import HealthSettings
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 # Share of the total norm below which growth cannot hurt: parts that start at zero grow by nature.
 CARRIES = 0.1
 INFO, WARNING, ERROR = "info", "warning", "error"
+READINGS_EVERY = 5.0  # seconds between two looks at the readings of devices
 
 # What each code means: likely cause and next step. ``engine doctor`` looks closer.
 CAUSES = {
@@ -37,6 +42,10 @@ CAUSES = {
     "gate_collapse": "the gate's learning rate is too high: lower teacher.gate_rate, or another teacher.gate",
     "dead_expert": "the gate never chose it: fewer teacher.lora.experts, or a lower teacher.gate_rate",
     "stagnation": "learning is stuck or the rest is learned by heart: set a patience; engine doctor overfits one batch",
+    GPU_IDLE: "the process waits for a disk, a network or another process: engine logs, and the rates of the disk",
+    LOADER_BOUND: "a step's work on the CPU (its batch, starting kernels) takes longer than the GPU's: a larger batch, "
+    "or trainer=cpu where the model is small",
+    MEMORY: "the kernel ends a process of the run when it is full: a smaller batch or window, fewer runs at a time",
     "slow": "other work on the machine, a hot or shared device, a slow disk: engine runs, and the machine's own tools",
 }
 
@@ -55,9 +64,21 @@ def monitor(run: "Run", rules: "HealthSettings") -> None:
     """Monitor what ``run`` reports from now on and write the findings into its summary and events."""
     watch = HealthMonitor(rules)
 
+    tail, looked, newest = Tail(run.folder / DEVICES), 0.0, 0.0
+
+    def readings() -> list[Mapping[str, Any]]:
+        """Those of the run's devices that are new: the supervisor writes them, and repeats some when it thins out."""
+        nonlocal looked, newest
+        if time.monotonic() - looked < READINGS_EVERY:
+            return []
+        found = [event for event in tail.read() if event["t"] > newest]
+        looked, newest = time.monotonic(), max((event["t"] for event in found), default=newest)
+        return list(found)
+
     def look(event: Mapping[str, Any]) -> None:
-        for finding in watch.feed(event):
-            run.health(finding.code, finding.level, finding.hint, finding.groups)
+        for one in (*readings(), event):
+            for finding in watch.feed(one):
+                run.health(finding.code, finding.level, finding.hint, finding.groups)
 
     run.watch(look)
 
@@ -123,6 +144,7 @@ class HealthMonitor:
         self._speed: Baseline = Baseline(rules.window, few)
         self._collapsed: dict[str, int] = {}  # layer -> reports in a row
         self._dead: dict[tuple[str, int], int] = {}  # layer, expert -> reports in a row
+        self._devices = DeviceMonitor(rules)
 
     def feed(self, event: Mapping[str, Any]) -> list[HealthFinding]:
         """What changed with this event. Other kinds are ignored."""
@@ -139,6 +161,15 @@ class HealthMonitor:
                 return self._turned(*self._gradients(event))
             case "gate":
                 return self._turned(*self._gate(event))
+            case "prog":
+                self._devices.phase(str(event["phase"]))
+            case "machine":
+                self._devices.machine(event)
+            case "sys":
+                judged, seen = self._devices.feed(event)
+                levels = {LOADER_BOUND: INFO}  # nothing is broken
+                found = [_finding(code, levels.get(code, WARNING), text, groups) for code, text, groups in seen]
+                return self._turned(judged, found)
         return []
 
     def _turned(self, judged: Sequence[str], found: Sequence[HealthFinding]) -> list[HealthFinding]:

@@ -16,4 +16,6 @@ class HealthSettings:
     entropy: float = setting("a gate has collapsed below this share of the largest entropy", low=0, below=1)
     load: float = setting("an expert is dead below this share of an even load", low=0, below=1)
     stale: int = setting("evaluations without a new best before that is reported", low=1)
+    gpu_idle: float = setting("a GPU is idle below this share of the time in which it computes", low=0, below=1)
+    memory: float = setting("memory is near its limit above this share of it", above=0, high=1)
     slow: float = setting("training has become slow below this share of its own past speed", low=0, below=1)

@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from engine import config
+from engine.runs.event_writer import EventWriter
 from engine.runs.run import Run
-from engine.runs.schema import CONFIG, EVENTS
+from engine.runs.schema import CONFIG, DEVICES, EVENTS
 from engine.stages import STAGES
 from engine.student import training_plan
 from engine.student.batches import BatchSampler
@@ -180,6 +182,46 @@ def test_what_needs_a_broken_stage_is_skipped_with_the_reason(doctor: Doctor, mo
 
 def test_a_finished_run_that_reported_nothing_wrong_is_sound(doctor: Doctor) -> None:
     assert doctor.outcomes(("student-health",), "data", "student")["student-health"].verdict == "pass"
+
+
+def with_devices(folder: Path, *cards: dict[str, float], top: float = 0.2, used: float = 4e9) -> Path:
+    """The run with three readings of a machine of 10 GB while it trained."""
+    times = [json.loads(line)["t"] for line in (folder / EVENTS).read_text().splitlines() if '"k":"s"' in line]
+    writer = EventWriter(folder / DEVICES, clock=lambda: times[-1])
+    writer.write("machine", every=2.0, cores=4, limit=10e9)
+    for _ in range(3):
+        writer.write(
+            "sys", n=1, cpu=top, top=top, used=used, gpus=[{"i": 0, "own": 1e9, "mem": 2e9} | c for c in cards]
+        )
+    writer.close()
+    return folder
+
+
+def test_devices_that_were_in_use_are_sound_and_counted(doctor: Doctor) -> None:
+    folder = with_devices(doctor.copy("student"), {"busy": 0.87})
+    (found,) = doctor.outcomes(("student-devices",), "data", altered={"student": folder}).values()
+    assert found.verdict == "pass", found
+    assert found.evidence.startswith("gpu0 computes 87% of the time, memory at most 40% full, busiest process")
+
+
+@pytest.mark.parametrize(
+    ("busy", "used", "evidence", "cause"),
+    [
+        (0.05, 4e9, "gpu0 computes 5% of the time", "the GPU waits"),
+        (0.9, 9.9e9, "memory at most 99% full", "the kernel"),
+    ],
+)
+def test_a_gpu_that_waits_and_full_memory_are_warnings(
+    doctor: Doctor, busy: float, used: float, evidence: str, cause: str
+) -> None:
+    folder = with_devices(doctor.copy("student"), {"busy": busy}, used=used)
+    (found,) = doctor.outcomes(("student-devices",), "data", altered={"student": folder}).values()
+    assert found.verdict == "warn" and evidence in found.evidence and found.cause.startswith(cause) and found.remedy
+
+
+def test_devices_that_were_not_read_are_skipped(doctor: Doctor) -> None:
+    (found,) = doctor.outcomes(("student-devices",), "data", "student").values()
+    assert found.verdict == "skip"
 
 
 def test_a_group_without_gradient_in_a_finished_run_is_named(doctor: Doctor) -> None:

@@ -70,7 +70,7 @@ class PretrainModule(pl.LightningModule):
         return F.cross_entropy(self.model.lm_head(states[real]).float(), labels[real], reduction="none")
 
     @torch.no_grad()
-    def held_out(self, tick: Callable[[], None]) -> dict[str, float]:
+    def held_out(self, tick: Callable[[int, int], None]) -> dict[str, float]:
         """Mean loss of a title's token over held-out histories, and over the first title of each, which has no history.
 
         Slots and commas do not count: they are certain. A model that uses the history has a smaller first loss.
@@ -86,7 +86,7 @@ class PretrainModule(pl.LightningModule):
                 losses = self.losses(tokens, counted)
                 sums[index] += losses.double().sum().cpu()
                 sums[index + 1] += len(losses)
-            tick()
+            tick(min(start + TEXTS_AT_ONCE, len(users)), len(users))
         return {
             "val_loss": float(sums[0] / sums[1].clamp(min=1)),
             "val_loss_without_history": float(sums[2] / sums[3].clamp(min=1)),

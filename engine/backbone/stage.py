@@ -102,7 +102,8 @@ def _read(config: Config, run: Run, device: str) -> tuple[Any, Any]:
         run.progress(0, 1, "fetch", unit="models")
         folder, commit = hub.fetch(settings.name, settings.revision)
     dtype = torch.bfloat16 if settings.precision == "bf16-mixed" else torch.float32
-    model, tokenizer = language.read(str(folder), dtype, settings.quantise, device)
+    with run.loading("load the model"):
+        model, tokenizer = language.read(str(folder), dtype, settings.quantise, device)
     with run.output(LANGUAGE_MODEL) as path:
         if settings.copy and settings.quantise == "none":
             language.save(model, tokenizer, path)

@@ -23,7 +23,7 @@ def stage(options: argparse.Namespace) -> int:
         return 1
     try:
         with ReadOnlyRun(options.folder) if rank() else Run.open(options.folder) as run:
-            with _no_collection():  # inside: a broken configuration or library is recorded as the run's end
+            with run.loading("import"), _no_collection():  # inside: a broken library is recorded as the run's end
                 from engine import config
                 from engine.training import health
 

@@ -58,7 +58,7 @@ def mixtures(case: Case, count: int) -> tuple[Floats, Users] | None:
     rows = subset.rows(case.rows["validation"], count)
     student = FrozenStudent.of(load_student(case.artifact(STUDENT_MODEL), device))
     held = {key: value.to(device) for key, value in load_file(case.artifact(TEACHER_HELD_OUT)).items()}
-    parts = [(student.after_rows(rows, device, lambda: None).to(device), student.table)]
+    parts = [(student.after_rows(rows, device, lambda done, total: None).to(device), student.table)]
     first = student.table.shape[1]
     width = (held["table"].shape[1] - first) // (1 + rules.states)
     for weight in kept[: 1 + rules.states]:

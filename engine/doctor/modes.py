@@ -94,7 +94,7 @@ def positions(case: Case, stage: str) -> Outcome:
         found = {
             "validation": user_vectors(model, rows.items, rows.start, rows.stop, device),
             "evaluation": model.user_vectors(histories(rows, slice(None), model.max_length).to(device)),
-            "the teacher": FrozenStudent.of(model).after_events(sequences, device, lambda: None)[rows.stop - 1],
+            "the teacher": FrozenStudent.of(model).after_events(sequences, device, lambda *_: None)[rows.stop - 1],
         }
     changes = {name: difference(windows.states.cpu(), states.cpu()) for name, states in found.items()}
     return without(

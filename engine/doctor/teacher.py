@@ -206,7 +206,7 @@ def probe_of(case: Case) -> Probe:
         rows = type(rows)(rows.items, rows.start[chosen], rows.stop[chosen], rows.users[chosen])
         if not len(rows):
             raise Unavailable("no validation row has a history of two items")
-        states = setup.student.after_rows(rows, case.device, lambda: None)
+        states = setup.student.after_rows(rows, case.device, lambda done, total: None)
         probe = Probe(setup, heldout_spans(rows, settings.history + 1), states, 0.0)
         inputs = inputs_of(case, probe, probe.spans)
         teacher = setup.teacher

@@ -38,17 +38,20 @@ def measure(
     rules = settings.generate
     if settings.objective != "generate" or rules is None:
         return {}
-    setup = build(settings, RunFiles(folder), device)
-    setup.teacher.load(adapter)
+    with run.loading("load models"):
+        setup = build(settings, RunFiles(folder), device)
+        setup.teacher.load(adapter)
     found = {}
-
-    def tick() -> None:
-        run.progress(0, 1, "ask the teacher", unit="splits")
-        if run.stop_requested:
-            raise Stopped("stopped while the teacher was asked; an evaluation starts over")
 
     for split, candidates in drawn.items():
         rows = splits[split]
+
+        def tick(done: int, total: int, split: str = split) -> None:
+            run.progress(done, total, f"ask the teacher about {split}", unit="prompts")
+            if run.stop_requested:
+                raise Stopped("stopped while the teacher was asked; an evaluation starts over")
+
+        tick(0, len(rows))
         mixed = np.random.default_rng(settings.seed).permuted(candidates.astype(np.int64), axis=1)
         generated, likeliest = (
             CandidateEvaluation(setup, replace(rules, scoring=how), rows, mixed, tick)(tick)

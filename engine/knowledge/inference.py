@@ -20,6 +20,7 @@ from engine.data.sequences import Rows, Sequences
 from engine.knowledge import query_selection
 from engine.knowledge.scorers import Scorer
 from engine.metrics import ranking
+from engine.runs.reporter import counted
 from engine.runs.run import Run, Stopped
 from engine.stages import VAL_NDCG
 from engine.teacher.build import TeacherSetup
@@ -51,11 +52,7 @@ class TeacherInference:
         whole history of ``test``.
         """
         settings, run = self.settings, self.run
-
-        def tick() -> None:
-            run.progress(0, 1, "read student", unit="tables")
-
-        states = self.student.after_events(sequences, self.device, tick)  # [E, D]
+        states = self.student.after_events(sequences, self.device, counted(run, "read student", "rows"))  # [E, D]
         spans = training_spans(sequences, self.history, self.scorer.targets, last_position=settings.last_position)
         prompt, last = spans.positions
         selected = np.isin(np.arange(len(last)), self.selected(sequences, states, spans, text))
@@ -77,7 +74,12 @@ class TeacherInference:
             chosen = wanted[start : start + settings.shard]
             positions = spans.positions_of(chosen)
             since = time.monotonic()
-            queries, gates = self.scorer.queries(spans.some(chosen), states, last[positions], tick)
+
+            def asked(done: int, total: int, start: int = start) -> None:
+                run.progress(start + done, len(wanted), "ask", unit="prompts")
+
+            asked(0, len(chosen))
+            queries, gates = self.scorer.queries(spans.some(chosen), states, last[positions], asked)
             kept = selected[positions]
             ends = last[positions][kept]
             seen = self._histories(sequences, ends) if self.hide_seen else None
@@ -113,14 +115,12 @@ class TeacherInference:
         found: dict[str, Tensor] = {}
         histories = Rows(test.items, test.offsets[:-1], test.offsets[1:], test.users)
         for name, rows in (("validation", validation), ("test", histories)):
-
-            def tick(name: str = name) -> None:
-                self.run.progress(0, 1, f"ask about {name}", unit="sets")
-
+            asked = counted(self.run, f"ask about {name}", "prompts")
             spans = heldout_spans(rows, self.history + 1)
             nonempty = np.flatnonzero(spans.count)  # there is no prompt for an empty history
-            states = self.student.after_rows(rows, self.device, tick)
-            queries, gates = self.scorer.queries(spans, states, nonempty, tick)
+            states = self.student.after_rows(rows, self.device, counted(self.run, "read student", "rows"))
+            asked(0, len(nonempty))
+            queries, gates = self.scorer.queries(spans, states, nonempty, asked)
             whole = torch.zeros(len(rows), self.scorer.width)
             whole[torch.from_numpy(nonempty)] = queries
             found |= {name: whole, f"{name}_gates": gates}
@@ -140,9 +140,9 @@ class TeacherInference:
         taken = []
         for index in np.flatnonzero(rows.stop > rows.start)[:REQUESTS]:
             one, since = rows.some(np.array([index])), time.monotonic()
-            state = self.student.after_rows(one, self.device, lambda: None)
+            state = self.student.after_rows(one, self.device, lambda done, total: None)
             spans = heldout_spans(one, self.history + 1)
-            self.scorer.queries(spans, state, np.zeros(1, dtype=np.int64), lambda: None)
+            self.scorer.queries(spans, state, np.zeros(1, dtype=np.int64), lambda done, total: None)
             taken.append(time.monotonic() - since)
         if taken:
             self.run.note(ms_per_request=round(1e3 * float(np.median(taken)), 3))

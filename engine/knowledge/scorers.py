@@ -98,10 +98,11 @@ def generative_scorer(
             titles, gate = generate_titles(setup, history, users, candidates, rules.new_tokens)
             texts += titles
             gates.append(gate.float().cpu())
-            tick()
+            tick(min(start + settings.batch, len(rows)), len(rows))
         model, vocabulary = setup.teacher.language_model, setup.tokenizer.vocabulary
         with setup.teacher.routing.off():
-            vectors = text_vectors(model, vocabulary, texts, pooling, longest, 8192, lambda done: tick())
+            asked = len(rows)
+            vectors = text_vectors(model, vocabulary, texts, pooling, longest, 8192, lambda done: tick(asked, asked))
         whole = torch.zeros(len(spans), gates[0].shape[1] if gates else setup.settings.lora.experts)
         if gates:
             whole[torch.from_numpy(nonempty)] = torch.cat(gates)

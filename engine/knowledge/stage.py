@@ -37,8 +37,9 @@ def run(config: Config, run: Run) -> None:
     if settings.files is not None:
         imported.import_files(settings, run)
         return
-    setup = build(settings_of(run.input(ADAPTER)), run, fit.device(config.trainer))
-    setup.teacher.load(run.input(ADAPTER))
+    with run.loading("load models"):
+        setup = build(settings_of(run.input(ADAPTER)), run, fit.device(config.trainer))
+        setup.teacher.load(run.input(ADAPTER))
     sequences, text = Sequences.load(run.input(SEQUENCES)), load_file(run.input(TEXT_VECTORS))["vectors"]
     if setup.settings.objective == "rank":
         scorers = [catalogue_scorer(setup, settings)]

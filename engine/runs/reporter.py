@@ -6,8 +6,9 @@ newest one that was held back is written before the next evaluation, checkpoint 
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, SupportsFloat
 
@@ -18,6 +19,7 @@ from engine.runs.events import pack_counts
 from engine.runs.identity import Identity
 from engine.runs.reader import history
 from engine.runs.schema import Summary
+from engine.runs.signs_of_life import signs_of_life
 from engine.runs.throughput import Throughput
 from engine.stages import Stage
 
@@ -37,6 +39,7 @@ class Reporter:
         now = clock()
         self._summary = Summary(attempt=attempt, process=Identity.of(os.getpid()), started=now, hb=now)
         self._summary_at = 0.0
+        self._writing = threading.Lock()  # of the summary, which ``loading`` writes in a thread
         self._groups: list[str] = []
         self._watcher: Callable[[Mapping[str, Any]], None] | None = None
         self._throughput = Throughput()
@@ -156,6 +159,7 @@ class Reporter:
         """
         summary = self._summary
         new_phase = summary.phase != phase
+        complete = step == total and (summary.step, summary.total) != (step, total)  # for the first time
         measured = self._throughput.measure(self._clock(), int(step), phase)
         summary.rate = measured if rate is None else float(rate)
         summary.phase, summary.step, summary.total, summary.unit = phase, int(step), int(total), unit
@@ -165,13 +169,23 @@ class Reporter:
         self._report(
             "prog",
             step=step,
-            always=new_phase or step == total,
+            always=new_phase or complete,
             total=int(total),
             phase=phase,
             unit=unit,
             rate=_digits(summary.rate),
             eta=_digits(summary.eta),
         )
+
+    @contextmanager
+    def loading(self, phase: str) -> Iterator[None]:
+        """The block imports or loads something and reports nothing; meanwhile a thread keeps the heartbeat."""
+        before, self._summary.phase = self._summary.phase, phase
+        self._beat(force=True)
+        with signs_of_life(lambda: self._beat(force=True)):
+            yield
+        if self._summary.phase == phase:
+            self._summary.phase = before
 
     def health(self, code: str, level: str, hint: str, groups: Sequence[str] = ()) -> None:
         """A suspected problem: a short code, info / warning / error, and what to look at. Never thinned out."""
@@ -245,17 +259,30 @@ class Reporter:
 
     def _beat(self, *, force: bool = False) -> None:
         """Update the summary, at most once a second unless forced."""
-        now = self._clock()
-        self._summary.hb = now
-        if force or not 0 <= now - self._summary_at < SUMMARY_EVERY:
-            self._summary.write(self._folder, sync=False)
-            self._summary_at = now
+        with self._writing:
+            now = self._clock()
+            self._summary.hb = now
+            if force or not 0 <= now - self._summary_at < SUMMARY_EVERY:
+                self._summary.write(self._folder, sync=False)
+                self._summary_at = now
+
+
+def counted(reporter: "Reporter | SilentReporter", phase: str, unit: str) -> Callable[[int, int], None]:
+    """A function of how much is done, and of how much, that reports both as the progress of a phase."""
+
+    def tick(done: int, total: int) -> None:
+        reporter.progress(done, total, phase, unit=unit)
+
+    return tick
 
 
 class SilentReporter:
     """A reporter without effect, for a process whose reports another process of the run makes."""
 
     def _ignore(self, *given: Any, **named: Any) -> None: ...
+
+    def loading(self, phase: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     describe = resumed = scalars = evaluation = gradients = gate = progress = _ignore
     health = log = note = watch = training_begins = flush = saved = end = _ignore

@@ -18,7 +18,7 @@ from engine.student.model import SequenceModel
 POSITIONS_AT_ONCE = 1 << 15  # of histories encoded together
 SCORES_AT_ONCE = 1 << 27  # between two heartbeats
 
-Tick = Callable[[], None]  # called after every block: a heartbeat
+Tick = Callable[[int, int], None]  # called after every block with how much is done, and of how much: a heartbeat
 
 
 class Validation:
@@ -44,7 +44,7 @@ class Validation:
             seen = (self._items, self._start[some], self._stop[some]) if self._hide_seen else None
             found.append(ranking.ranks_in_blocks(users[some], table, self._targets[some], bias, seen))
             if tick:
-                tick()
+                tick(min(first + step, len(rows)), len(rows))
         return torch.cat(found)
 
     def __call__(self, model: SequenceModel, tick: Tick | None = None) -> dict[str, float]:
@@ -69,5 +69,5 @@ def user_vectors(
         some = slice(first, first + step)
         found.append(model.user_vectors(stretches(items, start[some], stop[some]).to(device)))
         if tick:
-            tick()
+            tick(min(first + step, len(start)), len(start))
     return torch.cat(found)

@@ -45,7 +45,7 @@ class FrozenStudent:
             real = torch.arange(found.shape[1]) < torch.from_numpy(length)[:, None]
             row, column = real.nonzero(as_tuple=True)
             states[torch.from_numpy(start)[row] + column] = found[row, column]
-            tick()
+            tick(min(first + SEQUENCES_AT_ONCE, len(sequences)), len(sequences))
         order = np.arange(len(sequences.items)) - np.repeat(sequences.offsets[:-1], events)
         later = np.flatnonzero(order >= longest)  # not reached by a window from the first event
         if len(later):

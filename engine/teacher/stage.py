@@ -28,7 +28,8 @@ def run(config: Config, run: Run) -> None:
     """Train to the best evaluation, then write the adapter."""
     settings = config.teacher
     _refuse_untitled(settings, run.input(ITEMS))
-    setup = build(settings, run, fit.device(config.trainer))
+    with run.loading("load models"):
+        setup = build(settings, run, fit.device(config.trainer))
     sequences, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
     if len(rows) == 0 or not (np.diff(sequences.offsets) > 1).any():
         raise DataError(

@@ -21,7 +21,7 @@ from engine.training.checkpoint import Snapshot, TrainState
 
 HEARTBEAT = 1.0  # seconds between two progress reports when steps are slow
 
-Evaluate = Callable[[Callable[[], None]], Mapping[str, float]]  # receives a heartbeat to call now and then
+Evaluate = Callable[[Callable[[int, int], None]], Mapping[str, float]]  # receives a heartbeat to call now and then
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,8 @@ class TrainingCallback(pl.Callback):
         self._progress()
         self._restart_clock()
 
-    def _alive(self) -> None:
+    def _alive(self, done: int = 0, total: int = 0) -> None:
+        """A heartbeat within a step or an evaluation."""
         if time.monotonic() - self._sign > HEARTBEAT:
             self._progress()
 

@@ -125,12 +125,12 @@ def answering(rounds: int, device: str) -> None:
     tokenizer = PromptTokenizer([f"{item:4d}" for item in range(ITEMS + 1)], words, rules.context, rules.title_tokens)
     setup = TeacherSetup(rules, teacher, student, tokenizer, ["[HistoryHere],"], [""] * (ITEMS + 1), device)
     scorer = catalogue_scorer(setup, settings.knowledge)
-    states = student.after_events(sequences, device, lambda: None)
+    states = student.after_events(sequences, device, lambda done, total: None)
     taken: dict[int, list[float]] = {8: [], 1: []}
 
     def ask(targets: int) -> None:
         spans = training_spans(sequences, rules.history, targets)
-        queries, _ = scorer.queries(spans, states, spans.positions[1], lambda: None)
+        queries, _ = scorer.queries(spans, states, spans.positions[1], lambda done, total: None)
         scorer.first(queries.to(device), None)
 
     for _ in range(rounds + 1):

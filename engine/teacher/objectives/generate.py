@@ -16,6 +16,7 @@ from engine.config.settings.teacher import GenerateSettings
 from engine.data.sequences import Rows, Sequences
 from engine.metrics.candidates import offered
 from engine.runs.read_only import rank
+from engine.runs.reporter import counted
 from engine.runs.run import Run
 from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
@@ -122,10 +123,7 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
     settings, teacher, rules, items = setup.settings, setup.teacher, setup.settings.generate, len(setup.titles) - 1
     assert rules is not None  # TeacherSettings.check
 
-    def tick() -> None:
-        run.progress(0, 1, "prepare", unit="tables")
-
-    states = setup.student.after_events(sequences, setup.device, tick)  # [E, D]
+    states = setup.student.after_events(sequences, setup.device, counted(run, "read student", "rows"))  # [E, D]
     collator, split = GenerateCollator(setup), StepSplit(settings.accumulate, rank(), processes)
     sampler = SpanSampler(lambda draw: training_spans(sequences, settings.history, 1), settings.batch, settings.seed)
     total = settings.epochs * sampler.per_epoch
@@ -148,7 +146,7 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
         weight = split.weight(len(losses), labelled, k, len(whole))
         return StepPart(losses.mean(), weight, batch.tokens, batch.padding_share, gates)
 
-    evaluate = validation(setup, rules, rows, tick)
+    evaluate = validation(setup, rules, rows, counted(run, "read student", "rows"))
     skips = rules.curriculum or not settings.slots
     return Objective(part, evaluate, lambda step: len(sampler(step)), sampler.per_epoch, METRIC, processes, skips)
 
@@ -188,7 +186,7 @@ class CandidateEvaluation:
         for start in range(0, len(self.targets), size):
             some = slice(start, start + size)
             named += self._likeliest(some) if self.rules.scoring == "likelihood" else self._generated(some)
-            tick()
+            tick(min(start + size, len(self.targets)), len(self.targets))
         right = (self.candidates == self.targets[:, None]).argmax(axis=1).tolist()
         nothing: list[int | None] = [None] * self.empty
         counted = hit_rate(named + nothing, right + [0] * self.empty)

@@ -47,6 +47,6 @@ def pretrain_head(
             loss = cross_entropy(queries, table, targets) / max(1, len(targets))
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-        tick()
+        tick(epoch + 1, epochs)
     head.zero_grad()
     head.eval()

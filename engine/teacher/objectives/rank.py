@@ -14,6 +14,7 @@ from engine.data.ids import PADDING
 from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
 from engine.runs.read_only import rank
+from engine.runs.reporter import counted
 from engine.runs.run import Run
 from engine.stages import VAL_NDCG
 from engine.student.cross_entropy import cross_entropy
@@ -51,10 +52,8 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
     rules = settings.rank
     assert rules is not None and teacher.head is not None  # TeacherSettings.check
 
-    def tick() -> None:
-        run.progress(0, 1, "prepare", unit="tables")
-
-    states = student.after_events(sequences, device, tick)  # [E, D]
+    read = counted(run, "read student", "rows")
+    states = student.after_events(sequences, device, read)  # [E, D]
     collator, split = RankCollator(setup), StepSplit(settings.accumulate, rank(), processes)
 
     def cut(draw: np.random.Generator) -> PromptSpans:
@@ -62,10 +61,11 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
         return training_spans(sequences, settings.history, rules.targets, offsets)
 
     sampler = SpanSampler(cut, settings.batch, settings.seed)
-    evaluate = RankEvaluation(setup, rows, tick, protocol_of(run))
+    evaluate = RankEvaluation(setup, rows, read, protocol_of(run))
     if rules.pretrain_epochs:
         rate = rules.pretrain_learning_rate
-        pretrain_head(teacher.head, cut, rules.pretrain_epochs, rate, settings.seed, device, tick)
+        epochs = counted(run, "pretrain head", "epochs")
+        pretrain_head(teacher.head, cut, rules.pretrain_epochs, rate, settings.seed, device, epochs)
         if rules.states:
             teacher.head.freeze_text()
     controls = evaluate.controls(np.bincount(sequences.items, minlength=len(setup.titles)))

@@ -122,6 +122,7 @@ def all_queries(
     teacher, collator, template = setup.teacher, RankCollator(setup), setup.templates[0]
     assert teacher.head is not None
     queries, gates = torch.zeros(len(state), states.shape[1] + teacher.head.width), torch.zeros(0)
+    done = 0
     for chosen in length_batches(spans.stop - spans.start, batch):
         positions = spans.positions_of(chosen)
         made = collator(template, spans.some(chosen), states, state[positions])
@@ -130,5 +131,6 @@ def all_queries(
             gates = torch.zeros(len(spans), weights.shape[1])
         queries[torch.from_numpy(positions)] = batch_queries(teacher, made, weights).float().cpu()
         gates[torch.from_numpy(chosen)] = weights.float().cpu()
-        tick()
+        done += len(chosen)
+        tick(done, len(spans))
     return queries, gates

@@ -44,7 +44,7 @@ def test_test_rows_are_read_as_the_student_reads_them(tmp_path: Path, max_length
     model = SequenceModel(items, config.load([f"student.max_length={max_length}"]).student).eval()
 
     evaluated = model.user_vectors(histories(test, slice(None), model.max_length)).detach()
-    states: Any = FrozenStudent.of(model).after_rows(asked, "cpu", lambda: None)
+    states: Any = FrozenStudent.of(model).after_rows(asked, "cpu", lambda done, total: None)
     torch.testing.assert_close(states, evaluated)
     torch.testing.assert_close(user_vectors(model, test.items, test.start, test.stop, "cpu"), evaluated)
     for history in (1, 12, 200):

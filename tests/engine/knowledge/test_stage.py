@@ -68,6 +68,22 @@ def test_rankings_are_of_unseen_items_and_nearest_first(chain: Any) -> None:
         assert min(items) >= 1 and len(set(items)) == len(items)
 
 
+@pytest.mark.parametrize("kind", ["chain", "generative"])
+def test_prompts_are_counted_while_the_teacher_is_asked(request: pytest.FixtureRequest, kind: str) -> None:
+    made = request.getfixturevalue(kind)
+    rows = Rows.load(made.made("data", VALIDATION))
+    counts: dict[str, list[tuple[int, int]]] = {}
+    for event in events(made.runs / "knowledge"):
+        if event["k"] == "prog":
+            counts.setdefault(event["phase"], []).append((event["step"], event["total"]))
+    asked = int((rows.stop > rows.start).sum())
+    assert counts["ask about validation"][-1] == (asked, asked) and len(counts["ask about validation"]) > 1
+    prompts = counts["ask"][-1][1]
+    assert [total for _, total in counts["ask"]] == [prompts] * len(counts["ask"]) and counts["ask"][-1][0] == prompts
+    assert [done for done, _ in counts["ask"]] == sorted(done for done, _ in counts["ask"])
+    assert {"read student", "ask about test"} <= set(counts)
+
+
 def test_the_last_position_of_every_history_gets_a_ranking_of_unseen_items(chain: Any) -> None:
     sequences = Sequences.load(chain.made("data", SEQUENCES))
     last_position = Rankings.load(chain.made("knowledge", LAST_POSITION))

@@ -1,5 +1,6 @@
 import math
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from engine.runs.events import unpack_counts
 from engine.runs.reader import history
-from engine.runs.reporter import Reporter, SilentReporter
+from engine.runs.reporter import Reporter, SilentReporter, counted
 from engine.runs.run import Run, Stopped
 from tests.fixtures.runs import Clock, events, summary
 
@@ -158,3 +159,39 @@ def test_a_silent_reporter_has_every_method_of_a_reporter() -> None:
         {name for name in vars(kind) if not name.startswith("_")} for kind in (Reporter, SilentReporter)
     )
     assert silent == reporter
+
+
+def test_a_phase_that_stays_complete_is_written_once(folder: Path, clock: Clock) -> None:
+    run = Run(folder, clock)
+    for _ in range(100):
+        run.progress(10, 10, "ask", unit="prompts")
+    assert len(events(folder, "prog")) < 100
+
+
+def test_loading_keeps_the_heartbeat_and_gives_the_phase_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.runs.signs_of_life.EVERY", 0.001)
+    run = Run.open(folder)
+    with run.loading("load models"):
+        assert summary(folder).phase == "load models"
+        first = summary(folder).hb
+        deadline = time.monotonic() + 20
+        while summary(folder).hb == first:
+            assert time.monotonic() < deadline
+    run.flush()
+    assert summary(folder).phase == ""
+    with SilentReporter().loading("load models"):
+        pass
+
+
+def test_a_counter_reports_how_much_of_how_much(folder: Path, clock: Clock) -> None:
+    run = Run(folder, clock)
+    tick = counted(run, "ask about test", "prompts")
+    for done in (10, 20, 30):
+        tick(done, 60)
+        clock.now += 2.0
+    tick(40, 60)
+    run.flush()
+    now = summary(folder)
+    assert (now.phase, now.unit, now.step, now.total, now.rate) == ("ask about test", "prompts", 40, 60, 5.0)
+    assert now.eta == 4.0
+    counted(SilentReporter(), "ask", "prompts")(1, 2)

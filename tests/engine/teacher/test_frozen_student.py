@@ -20,7 +20,7 @@ def test_the_state_after_each_event_is_that_of_its_own_history() -> None:
     made, draw = student(), np.random.default_rng(0)
     offsets = np.asarray([0, 12, 13, 20])
     data = Sequences(draw.integers(1, 31, 20).astype(np.int32), offsets, np.arange(3))
-    states = made.after_events(data, "cpu", lambda: None)
+    states = made.after_events(data, "cpu", lambda done, total: None)
     for user in range(3):
         for event in range(offsets[user], offsets[user + 1]):
             history = data.items[max(offsets[user], event - 4) : event + 1].astype(np.int64)
@@ -33,7 +33,7 @@ def test_a_held_out_rows_state_does_not_see_its_target() -> None:
     items = np.asarray([3, 4, 5, 6], dtype=np.int32)
     other = np.asarray([3, 4, 5, 9], dtype=np.int32)
     span = np.asarray([0]), np.asarray([3]), np.asarray([0])
-    found = [made.after_rows(Rows(kept, *span), "cpu", lambda: None) for kept in (items, other)]
+    found = [made.after_rows(Rows(kept, *span), "cpu", lambda done, total: None) for kept in (items, other)]
     assert torch.equal(*found)
 
 

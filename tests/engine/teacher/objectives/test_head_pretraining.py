@@ -26,7 +26,7 @@ def test_it_learns_the_partner_of_the_latest_item_from_their_texts() -> None:
     torch.manual_seed(0)
     head = RankHead(text, 4, 16, 0.0, True)
     read = head.read.weight.clone()
-    pretrain_head(head, lambda draw: training_spans(data, 4, 3), 40, 0.02, 1, "cpu", lambda: None)
+    pretrain_head(head, lambda draw: training_spans(data, 4, 3), 40, 0.02, 1, "cpu", lambda done, total: None)
     assert not head.training and torch.equal(head.read.weight, read)
     assert all(value.grad is None for value in head.parameters())
     new = histories(100, 2)

@@ -22,7 +22,7 @@ def held_out(made: Any, student_weights: Sequence[float] = (0.0, 0.5, 1.0)) -> R
     settings.rank.student_weights = list(student_weights)
     stop = np.asarray([3, 4, 5, 6, 7, 8, 20, 22, 24])
     rows = Rows(made.data.items, np.where(stop < 9, 0, 11), stop, np.arange(len(stop)))
-    return RankEvaluation(made.setup(TEMPLATE, settings), rows, lambda: None)
+    return RankEvaluation(made.setup(TEMPLATE, settings), rows, lambda done, total: None)
 
 
 def test_a_misleading_language_model_gets_weight_zero(tiny: Callable[[], Any]) -> None:
@@ -35,7 +35,7 @@ def test_a_misleading_language_model_gets_weight_zero(tiny: Callable[[], Any]) -
         nn.init.normal_(head.read.weight, std=10.0)
         rows = held_out(made, student_weights=(0.0, 0.1, 0.5))
         text = rows.controls(np.ones(len(made.student.table), dtype=np.int64))["student_and_text"]
-        found = rows(lambda: None)
+        found = rows(lambda done, total: None)
         assert found[VAL_NDCG.name] >= text
         assert head.lm_weight.item() == found["lm_weight"] and np.isclose(
             head.student_weight.item(), found["student_weight"]
@@ -56,7 +56,7 @@ def test_misleading_texts_get_weight_zero_too(tiny: Callable[[], Any]) -> None:
         rows = held_out(made)
         controls = rows.controls(np.ones(len(made.student.table), dtype=np.int64))
         assert controls["student_and_text"] >= controls["student"]
-        assert rows(lambda: None)[VAL_NDCG.name] >= controls["student"]
+        assert rows(lambda done, total: None)[VAL_NDCG.name] >= controls["student"]
         chosen.append(head.student_weight.item())
     assert max(chosen) == 1
 
@@ -65,4 +65,4 @@ def test_text_that_is_still_trained_is_no_fallback_for_later(tiny: Callable[[], 
     made = tiny()
     rows = held_out(made)
     rows.controls(np.ones(len(made.student.table), dtype=np.int64))
-    assert rows(lambda: None)["lm_weight"] > 0
+    assert rows(lambda done, total: None)["lm_weight"] > 0

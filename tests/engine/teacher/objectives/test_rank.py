@@ -14,7 +14,7 @@ from engine.teacher.prompting.spans import PromptSpans, training_spans
 def test_the_loss_is_that_of_a_float64_loop(tiny: Callable[[], Any]) -> None:
     made = tiny()
     spans = training_spans(made.data, 6, 4)
-    states, (_, last) = made.student.after_events(made.data, "cpu", lambda: None), spans.positions
+    states, (_, last) = made.student.after_events(made.data, "cpu", lambda done, total: None), spans.positions
     collator = RankCollator(made.setup())
     batch = collator("[HistoryHere]", spans, states, last, made.data.items[last + 1].astype(np.int64))
     dropped = torch.arange(len(batch.positions)) % 3 == 0

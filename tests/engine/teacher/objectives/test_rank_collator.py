@@ -16,7 +16,7 @@ Make = Callable[[], Any]
 
 
 def states(tiny: Any, data: Sequences) -> Tensor:
-    return tiny.student.after_events(data, "cpu", lambda: None)
+    return tiny.student.after_events(data, "cpu", lambda done, total: None)
 
 
 def batch_of(tiny: Any, spans: PromptSpans, template: str = TEMPLATE, data: Sequences | None = None) -> RankBatch:
@@ -75,7 +75,7 @@ def test_queries_do_not_depend_on_the_batch(tiny: Make) -> None:
     spans = training_spans(made.data, 6, 4)
     _, last = spans.positions
     known = states(made, made.data)
-    found = [all_queries(made.setup(), spans, known, last, size, lambda: None) for size in (1, 3, 100)]
+    found = [all_queries(made.setup(), spans, known, last, size, lambda done, total: None) for size in (1, 3, 100)]
     for queries, gates in found[1:]:
         torch.testing.assert_close(queries, found[0][0], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(gates, found[0][1])
@@ -84,11 +84,11 @@ def test_queries_do_not_depend_on_the_batch(tiny: Make) -> None:
 def test_a_row_without_a_history_is_left_out_and_the_others_stay_the_same(tiny: Make) -> None:
     made = tiny()
     rows = Rows(made.data.items, np.asarray([0, 4, 9]), np.asarray([5, 4, 12]), np.arange(3))
-    known = made.student.after_rows(rows, "cpu", lambda: None)
+    known = made.student.after_rows(rows, "cpu", lambda done, total: None)
     setup, last = made.setup(), np.asarray([0, 2])
-    queries, _ = all_queries(setup, heldout_spans(rows, 6), known, last, 8, lambda: None)
+    queries, _ = all_queries(setup, heldout_spans(rows, 6), known, last, 8, lambda done, total: None)
     alone = heldout_spans(rows.some(np.asarray([2])), 6)
-    single, _ = all_queries(setup, alone, known[2:], np.asarray([0]), 8, lambda: None)
+    single, _ = all_queries(setup, alone, known[2:], np.asarray([0]), 8, lambda done, total: None)
     assert len(queries) == 2
     torch.testing.assert_close(queries[1], single[0], rtol=1e-4, atol=1e-5)
 

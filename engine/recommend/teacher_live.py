@@ -65,5 +65,5 @@ class LiveTeacher:
         return Prediction(scores.float().cpu().numpy(), gates[0].float().numpy())
 
 
-def _no_progress() -> None:
+def _no_progress(done: int, total: int) -> None:
     """No progress is reported."""

@@ -202,7 +202,7 @@ def _held_out(case: Case, setup: TeacherSetup) -> list[tuple[str, str]]:
     items[rows.stop] = _others(rows.targets, case.items)
     other = replace(rows, items=items)
     own, changed = (heldout_spans(part, setup.settings.history + 1).history for part in (rows, other))
-    states = [setup.student.after_rows(part, case.device, lambda: None) for part in (rows, other)]
+    states = [setup.student.after_rows(part, case.device, lambda *_: None) for part in (rows, other)]
     found = [(TOKENS, "a held-out row")] if not np.array_equal(own, changed) else []
     return found + ([(STUDENT, "a held-out row")] if difference(*states) > SAME else [])
 
@@ -218,9 +218,9 @@ def _in_prompts(case: Case, setup: TeacherSetup, whole: Sequences) -> tuple[list
     queries, gates, states = [], [], []
     for events in (whole.items, items):
         _, last = spans.positions
-        states.append(setup.student.after_events(replace(whole, items=events), case.device, lambda: None))
+        states.append(setup.student.after_events(replace(whole, items=events), case.device, lambda *_: None))
         some = replace(spans, items=events)
-        query, gate = all_queries(setup, some, states[-1], last, len(spans), lambda: None)
+        query, gate = all_queries(setup, some, states[-1], last, len(spans), lambda *_: None)
         queries.append(query[torch.from_numpy(spans.first_position)])
         gates.append(gate)
     where = "a prompt of several targets"

@@ -122,7 +122,7 @@ def teacher_positions(case: Case) -> Outcome:
         return judged(change <= SAME, f"states behind prompts padded left and right differ by {change:.1g}")
     whole = subset.sequences(Sequences.load(case.small_artifact(SEQUENCES)), USERS)
     spans = _several(case, probe.setup, whole)
-    states = probe.setup.student.after_events(whole, case.device, lambda: None)
+    states = probe.setup.student.after_events(whole, case.device, lambda *_: None)
     teacher, collator = probe.setup.teacher, RankCollator(probe.setup)
     with torch.no_grad():
         prompt, last = spans.positions

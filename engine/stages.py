@@ -138,7 +138,7 @@ _TABLE = (
         metrics=TRAINED,
         groups=("embedding", "blocks", "output"),
         gates=False,
-        version=2,
+        version=3,
         work=POSITIONS,
     ),
     Stage(
@@ -192,7 +192,7 @@ _TABLE = (
         metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),
         gates=False,
-        version=3,
+        version=4,
         work=POSITIONS,
     ),
     Stage(

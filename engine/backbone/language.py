@@ -20,6 +20,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging
 
+from engine.backbone.heads import check, logits
 from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PADDING_TOKEN, PLAIN_SLOT, SPECIALS, Vocabulary
 from engine.errors import RunError, UserError
 from engine.training import memory
@@ -90,7 +91,9 @@ def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[A
     equip(model, tokenizer)
     if quantise == "none":
         model = model.to(device)
-    return model.eval().requires_grad_(False), tokenizer
+    model.eval().requires_grad_(False)
+    check(model, folder)
+    return model, tokenizer
 
 
 def _too_large(folder: str) -> UserError:
@@ -170,12 +173,6 @@ def _without_masks(model: Any, tokens: int) -> Iterator[None]:
         yield
     finally:
         config._attn_implementation = before
-
-
-def logits(model: Any, states: Tensor) -> Tensor:  # [N, H] -> [N, V]
-    """Scores of the next token."""
-    scores: Tensor = model.get_output_embeddings()(states)
-    return scores.float()
 
 
 @torch.no_grad()

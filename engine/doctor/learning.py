@@ -11,7 +11,7 @@ from engine.runs.events import number
 from engine.runs.reader import events, history
 from engine.runs.schema import ARTIFACTS, DEVICES
 from engine.stages import ADAPTER, DISTILLED_MODEL, LANGUAGE_MODEL, LEARNING_RATE, LOSS, STAGES, STUDENT_MODEL, makes
-from engine.student.losses import chance_loss
+from engine.student.losses import chance_loss, positive_weight, prior_log_odds
 from engine.training import device_health, health
 
 TRAINING = ("student", "backbone", "teacher", "distill")
@@ -242,11 +242,10 @@ def _student_chance(student: StudentSettings, items: int) -> tuple[float, str]:
     drawn = student.negatives or 1
     if student.loss == "sampled-softmax":
         return chance_loss(drawn + 1), f"ln of the target and {drawn} negatives"
-    if student.loss == "bce":
-        return (1 + drawn) * math.log(2), f"ln 2 for the target and {drawn} negatives"
-    alpha, t = drawn / max(1, items - 1), student.calibration or 0.0
-    beta = alpha * (t * (1.0 - 1.0 / alpha) + 1.0 / alpha)
-    return (beta + drawn) * math.log(2), f"ln 2 for the target (weight {beta:.2f}) and {drawn} negatives"
+    t = (student.calibration or 0.0) if student.loss == "gbce" else 0.0
+    beta, prior = positive_weight(drawn, items, t), prior_log_odds(drawn, items, t)
+    loss = beta * math.log1p(math.exp(-prior)) + drawn * math.log1p(math.exp(prior))
+    return loss, f"binary cross-entropy of the target (weight {beta:.2f}) and {drawn} negatives at their prior"
 
 
 def _listed(names: list[str], most: int = 4) -> str:

@@ -41,19 +41,31 @@ def sampled_softmax(positive: Tensor, negative: Tensor, weights: Tensor | None =
     return _weighted(torch.logsumexp(everything, dim=1) - positive, weights)
 
 
-def bce(positive: Tensor, negative: Tensor, weights: Tensor | None = None) -> Tensor:
-    """-sum_p w_p [ log sigma(s_p) + sum_k log(1 - sigma(s_pk)) ] (Kang & McAuley 2018 with K negatives)."""
-    return _weighted(F.softplus(-positive) + F.softplus(negative).sum(dim=1), weights)
-
-
 def gbce(positive: Tensor, negative: Tensor, items: int, t: float, weights: Tensor | None = None) -> Tensor:
     """-sum_p w_p [ beta log sigma(s_p) + sum_k log(1 - sigma(s_pk)) ] (Petrov & Macdonald 2023, gSASRec).
 
-    beta = a (t (1 - 1/a) + 1/a) with a = K / (n - 1): t = 0 is BCE, t = 1 gives unbiased probabilities.
+    beta is ``positive_weight``: t = 0 is BCE (Kang & McAuley 2018 with K negatives), t = 1 gives unbiased
+    probabilities.
     """
-    alpha = negative.shape[1] / max(1, items - 1)
-    beta = alpha * (t * (1.0 - 1.0 / alpha) + 1.0 / alpha)
+    beta = positive_weight(negative.shape[1], items, t)
     return _weighted(beta * F.softplus(-positive) + F.softplus(negative).sum(dim=1), weights)
+
+
+def positive_weight(negatives: int, items: int, t: float) -> float:
+    """beta = a (t (1 - 1/a) + 1/a) with a = K / (n - 1), gBCE's weight of the target; 1 for t = 0."""
+    if t == 0:
+        return 1.0
+    alpha = negatives / max(1, items - 1)
+    return alpha * (t * (1.0 - 1.0 / alpha) + 1.0 / alpha)
+
+
+def prior_log_odds(negatives: int, items: int, t: float) -> float:
+    """log(beta / K): the score that minimises (g)BCE for a model that knows nothing; 0 for BCE with one negative.
+
+    Added to every score in the loss. It changes no ranking. Without it states and item vectors have to turn towards
+    each other first until every product is that small, and training stays at popularity for thousands of steps.
+    """
+    return math.log(positive_weight(negatives, items, t) / negatives)
 
 
 def chance_loss(items: int) -> float:

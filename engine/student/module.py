@@ -53,7 +53,7 @@ def base_loss(
     positive, negative = losses.drawn_scores(states, table, batch.targets, negatives, bias)
     if settings.loss == "sampled-softmax":
         return losses.sampled_softmax(positive, negative, batch.weights)
-    if settings.loss == "bce":
-        return losses.bce(positive, negative, batch.weights)
-    assert settings.calibration is not None
-    return losses.gbce(positive, negative, items, settings.calibration, batch.weights)
+    t = settings.calibration if settings.loss == "gbce" else 0.0
+    assert t is not None
+    prior = losses.prior_log_odds(settings.negatives, items, t)
+    return losses.gbce(positive + prior, negative + prior, items, t, batch.weights)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.backbone import language
+from engine.backbone import heads, language
 from engine.backbone.pieces import Ints
 from engine.config.settings.teacher import GenerateSettings
 from engine.data.sequences import Rows, Sequences
@@ -78,7 +78,7 @@ def token_losses(teacher: Teacher, batch: GenerateBatch, gates: Tensor) -> tuple
     states = teacher.states(batch.inputs, gates)[:, :-1]
     following = batch.labels[:, 1:]
     labelled = following != NO_LABEL
-    scores = language.logits(teacher.language_model, states[labelled])
+    scores = heads.logits(teacher.language_model, states[labelled])
     return F.cross_entropy(scores, following[labelled], reduction="none"), labelled.nonzero()[:, 0]
 
 

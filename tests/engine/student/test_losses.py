@@ -7,7 +7,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.student.losses import bce, chance_loss, drawn_scores, gbce, sampled_softmax, uniform_negatives
+from engine.student.losses import (
+    chance_loss,
+    drawn_scores,
+    gbce,
+    positive_weight,
+    prior_log_odds,
+    sampled_softmax,
+    uniform_negatives,
+)
 
 P, K, N, D = 5, 4, 9, 3
 
@@ -44,7 +52,7 @@ def test_bce_is_its_formula() -> None:
         * (math.log(sigmoid(positive[p])) + sum(math.log(1 - sigmoid(negative[p, k])) for k in range(K)))
         for p in range(P)
     )
-    assert bce(positive, negative, weights).item() == pytest.approx(expected, rel=1e-12)
+    assert gbce(positive, negative, N, 0.0, weights).item() == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("t", [0.0, 0.75, 1.0])
@@ -57,8 +65,6 @@ def test_gbce_is_its_formula(t: float) -> None:
         for p in range(P)
     )
     assert gbce(positive, negative, N, t).item() == pytest.approx(expected, rel=1e-12)
-    if t == 0.0:
-        assert gbce(positive, negative, N, t).item() == pytest.approx(bce(positive, negative).item())
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -76,7 +82,7 @@ def test_drawn_scores_are_products_and_a_negative_that_is_the_target_counts_for_
             item = int(negatives[k] if shared else negatives[p, k])
             expected = -math.inf if item == targets[p] else (states[p] @ table[item] + bias[item]).item()
             assert negative[p, k].item() == pytest.approx(expected)
-    for loss in (sampled_softmax(positive, negative), bce(positive, negative), gbce(positive, negative, N, 0.5)):
+    for loss in (sampled_softmax(positive, negative), *(gbce(positive, negative, N, t) for t in (0.0, 0.5))):
         assert math.isfinite(loss.item())
 
 
@@ -88,3 +94,16 @@ def test_negatives_are_uniform_over_items_and_never_the_padding() -> None:
 
 def test_chance_is_ln_n() -> None:
     assert chance_loss(1682) == pytest.approx(7.4277, abs=1e-4)
+
+
+@pytest.mark.parametrize(("negatives", "t"), [(1, 0.0), (4, 0.0), (4, 0.75), (128, 0.75)])
+def test_the_prior_minimises_the_loss_of_a_model_that_knows_nothing(negatives: int, t: float) -> None:
+    prior, items = prior_log_odds(negatives, 1800, t), 1800
+
+    def loss(score: float) -> float:
+        positive = torch.full((1,), score, dtype=torch.float64)
+        return gbce(positive, positive.expand(1, negatives), items, t).item()
+
+    assert loss(prior) < min(loss(prior - 0.01), loss(prior + 0.01))
+    assert positive_weight(negatives, items, 0.0) == 1.0
+    assert prior_log_odds(1, items, 0.0) == 0.0

@@ -1,5 +1,6 @@
 """The loss of a step is the settings' loss over the batch's positions."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -61,3 +62,16 @@ def test_a_shared_set_of_negatives_is_drawn_for_the_sampled_softmax(
         batch = module.sampler(0)
         module.loss(batch, 0)
     assert shapes == [(5,), (len(batch.items), 5)]
+
+
+@pytest.mark.parametrize(("loss", "calibration"), [("bce", None), ("gbce", 0.75)])
+def test_scores_of_zero_have_the_loss_of_the_prior(
+    module_of: Callable[..., StudentModule], loss: str, calibration: float | None
+) -> None:
+    module = module_of(loss=loss, negatives=8, calibration=calibration)
+    batch = module.sampler(0)
+    states, table = torch.zeros(len(batch.items), 16), torch.zeros(21, 16)
+    t = calibration or 0.0
+    beta, prior = losses.positive_weight(8, 20, t), losses.prior_log_odds(8, 20, t)
+    total = base_loss(module.settings, states, table, None, batch, 0).item() / batch.positions
+    assert total <= beta * math.log1p(math.exp(-prior)) + 8 * math.log1p(math.exp(prior)) < (beta + 8) * math.log(2)

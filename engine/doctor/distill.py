@@ -1,17 +1,25 @@
-"""Checks of the distilled student: it is trained on the rankings of its own rows, and it changes for the better."""
+"""Checks of the distilled student: trained on the rankings of its own rows and on training counts, and better for it.
 
+Letters: R rows.
+"""
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data.sequences import Sequences
+from engine.data.ids import PADDING
+from engine.data.sequences import Rows, Sequences
 from engine.distill.teacher_targets import NO_TARGET, TeacherTargets
 from engine.doctor.case import Case
-from engine.doctor.check import WARN, Outcome, check, judged
+from engine.doctor.check import WARN, Outcome, check, failed, judged, passed
 from engine.doctor.quality import compared, values
 from engine.knowledge.rankings import Rankings
-from engine.stages import LAST_POSITION, RANKINGS, SEQUENCES
+from engine.stages import LAST_POSITION, RANKINGS, SEQUENCES, TEST, VALIDATION
 
 BATCHES = 4
+CLOSE = 1e-6  # relative difference of propensities that are the same
+HELD_OUT = {"validation": VALIDATION, "test": TEST}
 
 
 @check(
@@ -52,6 +60,53 @@ def _same_rankings(
     found = stored.rows == events[:, None]  # [R, rows of the subset]
     used, meant = targets.items[rows].cpu(), stored.items[found.int().argmax(dim=1)]
     return found.any(dim=1) & (used == meant[:, : used.shape[1]]).all(dim=1)
+
+
+@check(
+    "propensities-from-training",
+    "distill",
+    detects="propensities of the robust loss that count held-out rows, or other targets than those of training",
+    cause="propensities count other events than the training targets",
+    remedy="Count the training sequences without each user's first event, which is never a target.",
+)
+def propensities_from_training(case: Case) -> Outcome:
+    """An item's propensity follows from how often it is a training target."""
+    module = case.trainable("distill").module
+    sequences = Sequences.load(case.dry_input_of("distill", SEQUENCES))
+    first = np.zeros(len(sequences.items), dtype=bool)
+    first[sequences.offsets[:-1]] = True
+    power, given = case.config.distill.dro.power, module.ps.double().cpu().numpy()
+    training = np.bincount(sequences.items[~first], minlength=len(given))
+    if _close(given, training, power):
+        return passed(f"{int(training.sum()):,} training targets of {len(given) - 1:,} items, power {power:g}")
+    held = {split: Rows.load(case.dry_input_of("distill", artifact)) for split, artifact in HELD_OUT.items()}
+    counts = {split: np.bincount(rows.targets, minlength=len(given)) for split, rows in held.items()}
+    everything = np.bincount(sequences.items, minlength=len(given))
+    also = {
+        "targets of validation rows are counted too": training + counts["validation"],
+        "targets of test rows are counted too": training + counts["test"],
+        "targets of validation and test rows are counted too": training + sum(counts.values()),
+        "first events, which are never targets, are counted too": everything,
+        "first events and held-out targets are counted too": everything + sum(counts.values()),
+    }
+    why = next((words for words, count in also.items() if _close(given, count, power)), "")
+    item = int(np.abs(given - _propensities(training, power)).argmax())
+    return failed(
+        f"{case.titled([item])} has {given[item]:.3g}; from {training[item]} of {training.sum()} training targets is "
+        f"{_propensities(training, power)[item]:.3g}" + (f"; {why}" if why else "")
+    )
+
+
+def _propensities(counts: NDArray[np.int64], power: float) -> NDArray[np.float64]:
+    """((n_i + 1) / sum_j (n_j + 1))^power, the padding's 0."""
+    more = counts.astype(np.float64) + 1
+    more[PADDING] = 0
+    found: NDArray[np.float64] = np.where(more > 0, (more / more.sum()) ** power, 0.0)
+    return found
+
+
+def _close(given: NDArray[np.float64], counts: NDArray[np.int64], power: float) -> bool:
+    return bool(np.allclose(given, _propensities(counts, power), rtol=CLOSE, atol=0))
 
 
 @check(

@@ -6,14 +6,16 @@ Letters: R rows, K items of a ranking, n items.
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 
 from engine.data import ids
 from engine.data.sequences import Sequences
 from engine.doctor.case import Case, artifact_of
 from engine.doctor.check import Outcome, Unavailable, check, failed, judged, without
 from engine.knowledge.rankings import Rankings
-from engine.stages import LAST_POSITION, RANKINGS, SEQUENCES
+from engine.stages import LAST_POSITION, RANKINGS, SEQUENCES, TEACHER_HELD_OUT, Artifact
 
+GROUNDING_POPULARITY = "liking"  # key of the stored counts, as older runs wrote it
 ROWS = 4000  # rows that are examined
 AGREE = 0.9  # share of the first items that the teacher has to reproduce
 COMPARED = 10  # first items
@@ -129,21 +131,63 @@ def ranking_ids(case: Case) -> Outcome:
 )
 def rankings_reproducible(case: Case) -> Outcome:
     """The teacher ranks the first rows as stored."""
+    return _asked_again(case, RANKINGS)
+
+
+@check(
+    "last-position-reproducible",
+    "knowledge",
+    detects="last-position targets that this teacher does not give behind these histories",
+    cause="rankings of last positions belong to other users, or teacher, student or data differ from those that made "
+    "them",
+    remedy="Make them again: engine run knowledge --again",
+)
+def last_position_reproducible(case: Case) -> Outcome:
+    """The teacher ranks what follows the first users' histories as stored."""
+    return _asked_again(case, LAST_POSITION)
+
+
+def _asked_again(case: Case, artifact: Artifact) -> Outcome:
+    """Stored rankings beside those of a dry run."""
     if case.config.knowledge.files is not None:
         raise Unavailable("this knowledge was imported: there is no teacher to run")
     folder = case.trained("knowledge")
     case.trained("teacher")
-    before = Rankings.load(artifact_of(folder, RANKINGS))
-    after = Rankings.load(artifact_of(case.dry_run("knowledge").folder, RANKINGS))
+    before = Rankings.load(artifact_of(folder, artifact))
+    after = Rankings.load(artifact_of(case.dry_run("knowledge").folder, artifact))
     index = {row: at for at, row in enumerate(before.rows.tolist())}
     pairs = [(index[row], at) for at, row in enumerate(after.rows.tolist()) if row in index][:ROWS]
     if not pairs:
-        raise Unavailable("no ranking is about one of the first users")
+        raise Unavailable(f"no ranking of {artifact.file} is about one of the first users")
     old, new = (torch.tensor(side) for side in zip(*pairs, strict=True))
     first, second = before.items[old, :COMPARED], after.items[new, :COMPARED]
     shared = float((first[:, :, None] == second[:, None, :]).any(dim=2).float().mean(dim=1).mean())
     return judged(
         shared >= AGREE, f"{shared:.1%} of the first {first.shape[1]} items of {len(pairs):,} rows are the same"
+    )
+
+
+@check(
+    "popularity-from-training",
+    "knowledge",
+    detects="popularity that corrects generated titles and was not counted on training rows alone",
+    cause="held-out events were counted too, or other data",
+    remedy="Make it again: engine run knowledge --again; counts are of the training sequences.",
+)
+def popularity_from_training(case: Case) -> Outcome:
+    """The popularity stored for grounding is the number of training events of each item."""
+    stored = load_file(case.artifact(TEACHER_HELD_OUT))
+    if "gamma" not in stored:
+        raise Unavailable("this teacher scores items without their popularity")
+    counts = np.bincount(Sequences.load(case.input_of("knowledge", SEQUENCES)).items, minlength=ids.rows(case.items))
+    off = np.flatnonzero(stored[GROUNDING_POPULARITY].numpy() != counts)
+    first = int(off[0]) if len(off) else 0
+    return judged(
+        not len(off),
+        f"{len(off):,} items, first {case.titled([first])}: {float(stored[GROUNDING_POPULARITY][first]):g} stored, "
+        f"{int(counts[first])} training events"
+        if len(off)
+        else f"{int(counts.sum()):,} training events of {case.items:,} items",
     )
 
 

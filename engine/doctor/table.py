@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from engine.doctor import (
+    backbone,
     data,
     distill,
     evaluations,
@@ -20,6 +21,7 @@ from engine.doctor import (
     student,
     targets,
     teacher,
+    twins,
 )
 from engine.doctor.case import DEFECTS, Case
 from engine.doctor.check import FAIL, SKIP, WARN, Check, Outcome, Unavailable
@@ -33,6 +35,8 @@ _DECLARED = (
     *targets.test_order,
     *data.ids_fit,
     *data.titles,
+    *twins.equal_histories,
+    *backbone.text_vectors_fit,
     *modes.evaluation_mode,
     *modes.positions,
     *student.padding_is_ignored,
@@ -43,6 +47,7 @@ _DECLARED = (
     *reading.reads_no_later_items,
     *reading.teacher_positions,
     *teacher.gate_affects_output,
+    *teacher.gate_collapse,
     *teacher.gate_per_user,
     *teacher.frozen_weights,
     *learning.dry_run,
@@ -57,7 +62,10 @@ _DECLARED = (
     *knowledge.rankings_match_rows,
     *knowledge.ranking_ids,
     *knowledge.rankings_reproducible,
+    *knowledge.last_position_reproducible,
+    *knowledge.popularity_from_training,
     *distill.targets_match_positions,
+    *distill.propensities_from_training,
     *distill.distilled_differs,
     *distill.distilled_not_worse,
     *evaluations.ranks_reproducible,

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 
 from engine.backbone.pieces import Ints
 from engine.data.ids import PADDING
+from engine.doctor import subset
 from engine.doctor.case import Case
 from engine.doctor.check import Outcome, Unavailable, check, judged, without
 from engine.doctor.noise import SAME, difference, noise_of, silenced
 from engine.metrics.candidates import offered
 from engine.stages import ADAPTER
 from engine.teacher.build import TeacherSetup, build
+from engine.teacher.lora.gate import balance
 from engine.teacher.lora.moe_lora import adapters
 from engine.teacher.model import Inputs
 from engine.teacher.objectives.generate import GenerateCollator
@@ -26,6 +28,8 @@ from engine.teacher.prompting.prompts import item_name
 from engine.teacher.prompting.spans import PromptSpans, heldout_spans
 
 PROMPTS = 6
+USERS = 64  # whose expert weights are looked at
+COLLAPSED = 0.99  # share of all weight from which one expert does all the work
 STRONG = 0.05  # standard deviation of untrained experts, so that their effect is visible
 SHOWN = 160  # characters of a prompt in the evidence
 
@@ -127,6 +131,25 @@ def gate_affects_output(case: Case) -> Outcome:
 
 
 @check(
+    "gate-collapse",
+    "teacher",
+    detects="a gate that gives all users to one expert",
+    cause="the gate has collapsed: one expert does all the work, so the model is plain LoRA of a smaller rank",
+    remedy="Lower teacher.gate_rate or teacher.learning_rate, or choose another teacher.gate; engine show of the "
+    "teacher has the load of its experts over time.",
+)
+def gate_collapse(case: Case) -> Outcome:
+    """Users of validation rows do not all give their whole weight to the same expert."""
+    _gated(case)
+    load, entropy = balance(_weights(case))
+    top = int(np.argmax(load))
+    return judged(
+        load[top] < COLLAPSED,
+        f"expert {top} has {load[top]:.1%} of the weight of {len(_weights(case))} users, mean entropy {entropy:.3f}",
+    )
+
+
+@check(
     "gate-per-user",
     "teacher",
     detects="one mixture of experts for the whole batch",
@@ -135,9 +158,9 @@ def gate_affects_output(case: Case) -> Outcome:
 )
 def gate_per_user(case: Case) -> Outcome:
     """Two users get two mixtures, and a batch gives the same states as its rows one by one."""
-    settings = case.config.teacher
-    if settings.gate.kind == "uniform" or settings.lora.experts < 2:
-        raise Unavailable("this teacher has no gate: teacher.gate.kind=uniform, or one expert")
+    _gated(case)
+    if max(balance(_weights(case))[0]) >= COLLAPSED:
+        raise Unavailable("all users have the same expert: see gate-collapse")
     probe = probe_of(case)
     teacher, inputs = probe.setup.teacher, inputs_of(case, probe, probe.spans)
     with torch.no_grad():
@@ -187,6 +210,20 @@ def frozen_weights(case: Case) -> Outcome:
         if wrong
         else f"{len(frozen)} frozen parameters do not change",
     )
+
+
+def _gated(case: Case) -> None:
+    settings = case.config.teacher
+    if settings.gate.kind == "uniform" or settings.lora.experts < 2:
+        raise Unavailable("this teacher has no gate: teacher.gate.kind=uniform, or one expert")
+
+
+@torch.no_grad()
+def _weights(case: Case) -> Tensor:  # -> [R, E]
+    """Expert weights of the users of some validation rows."""
+    setup = probe_of(case).setup
+    states = setup.student.after_rows(subset.rows(case.rows["validation"], USERS), case.device, lambda: None)
+    return setup.teacher.gates(states.to(case.device))
 
 
 def probe_of(case: Case) -> Probe:

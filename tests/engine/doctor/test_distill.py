@@ -6,9 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from engine.data.sequences import Rows, Sequences
+from engine.distill import losses
 from engine.distill.teacher_targets import TeacherTargets
 from engine.doctor.quality import Ranked
+from engine.stages import SEQUENCES, TEST, VALIDATION, Artifact
 from tests.fixtures.doctor import Doctor
 
 BEFORE = ("data", "student", "backbone", "teacher", "knowledge")
@@ -42,6 +46,39 @@ def test_answers_about_other_histories_ends_are_named(doctor: Doctor, monkeypatc
     monkeypatch.setattr(TeacherTargets, "after", lambda self, batch: sound(self, batch).clamp(max=1))
     evidence = doctor.fault("targets-match-positions", *BEFORE, config=taught).evidence
     assert "that of another event" in evidence
+
+
+@pytest.mark.parametrize("power", [0.0, 0.05, 1.0])
+def test_sound_propensities_of_any_power_pass(doctor: Doctor, power: float) -> None:
+    distill = doctor.settings.distill
+    robust = replace(doctor.settings, distill=replace(distill, dro=replace(distill.dro, alpha=0.3, power=power)))
+    found = doctor.outcomes(["propensities-from-training"], *BEFORE, config=robust)["propensities-from-training"]
+    assert found.verdict == "pass" and f"power {power:g}" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("splits", "words"),
+    [
+        ([TEST], "targets of test rows are counted too"),
+        ([VALIDATION, TEST], "targets of validation and test rows are counted too"),
+        ([], "first events, which are never targets, are counted too"),
+    ],
+)
+def test_propensities_that_count_other_events_are_named(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, splits: list[Artifact], words: str
+) -> None:
+    data, sound = doctor.finished["data"] / "artifacts", losses.propensities
+
+    def counted(counts: Any, power: float) -> Any:
+        if not splits:
+            counts = torch.from_numpy(np.bincount(Sequences.load(data / SEQUENCES.file).items, minlength=81))
+        for artifact in splits:
+            targets = Rows.load(data / artifact.file).targets
+            counts = counts + torch.from_numpy(np.bincount(targets, minlength=len(counts)))
+        return sound(counts, power)
+
+    monkeypatch.setattr(losses, "propensities", counted)
+    assert words in doctor.fault("propensities-from-training", *BEFORE).evidence
 
 
 def test_a_taught_student_that_is_the_baseline_is_named(doctor: Doctor) -> None:

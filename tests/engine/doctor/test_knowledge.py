@@ -1,17 +1,20 @@
 """Rankings that are about other rows, in another numbering, or not this teacher's."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.data import ids
 from engine.data.sequences import Sequences
 from engine.knowledge.rankings import Rankings
-from engine.stages import SEQUENCES
+from engine.stages import LAST_POSITION, SEQUENCES, TEACHER_HELD_OUT
 from tests.fixtures.doctor import Doctor
+from tests.fixtures.small_runs import Chain
 
 BEFORE = ("data", "student", "backbone", "teacher")
 ALL = ("rankings-match-rows", "ranking-ids", "rankings-reproducible")
@@ -120,3 +123,66 @@ def test_answers_of_another_teacher_are_named(doctor: Doctor) -> None:
         return Rankings(found.rows, found.items[torch.randperm(len(found.rows), generator=draw)], found.distances)
 
     doctor.fault("rankings-reproducible", *BEFORE, altered=altered(doctor, others))
+
+
+def of_last_positions(doctor: Doctor, change: Callable[[Rankings], Rankings]) -> dict[str, Path]:
+    """A finished knowledge run whose last-position targets were changed."""
+    folder = doctor.copy("knowledge")
+    path = folder / "artifacts" / LAST_POSITION.file
+    change(Rankings.load(path)).save(path)
+    return {"knowledge": folder}
+
+
+def test_last_position_targets_of_other_users_are_named(doctor: Doctor) -> None:
+    def others(found: Rankings) -> Rankings:
+        draw = torch.Generator().manual_seed(0)
+        return Rankings(found.rows, found.items[torch.randperm(len(found.rows), generator=draw)], found.distances)
+
+    runs = of_last_positions(doctor, others)
+    found = doctor.outcomes([*ALL, "last-position-reproducible"], *BEFORE, altered=runs)
+    assert found["last-position-reproducible"].verdict == "fail" and found["rankings-reproducible"].verdict == "pass"
+    assert "other users" in found["last-position-reproducible"].cause
+
+
+def test_last_position_targets_that_end_one_event_early_are_named(doctor: Doctor) -> None:
+    whole = Rankings.load(doctor.finished["knowledge"] / "artifacts" / "rankings.safetensors")
+
+    def early(found: Rankings) -> Rankings:
+        row = {event: at for at, event in enumerate(whole.rows.tolist())}
+        at = torch.tensor([row[event - 1] for event in found.rows.tolist()])
+        return Rankings(found.rows, whole.items[at], whole.distances[at])
+
+    doctor.fault("last-position-reproducible", *BEFORE, altered=of_last_positions(doctor, early))
+
+
+def test_a_few_items_in_another_order_are_none(doctor: Doctor) -> None:
+    def swapped(found: Rankings) -> Rankings:
+        items = found.items.clone()
+        items[:, [2, 3]] = items[:, [3, 2]]
+        return Rankings(found.rows, items, found.distances)
+
+    runs = of_last_positions(doctor, swapped)
+    found = doctor.outcomes(["last-position-reproducible"], *BEFORE, altered=runs)
+    assert found["last-position-reproducible"].verdict == "pass"
+
+
+def test_without_last_positions_nothing_is_asked_again(doctor: Doctor) -> None:
+    runs = of_last_positions(doctor, lambda found: found.some(torch.zeros(len(found.rows), dtype=torch.bool)))
+    found = doctor.outcomes(["last-position-reproducible"], *BEFORE, altered=runs)
+    assert found["last-position-reproducible"].verdict == "skip"
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(0, "pass"), (1, "fail")])
+def test_popularity_that_counts_a_held_out_event_is_named(
+    doctor: Doctor, generative: Chain, more: int, verdict: str
+) -> None:
+    folder = Path(shutil.copytree(generative.runs / "knowledge", doctor.scratch / "altered" / "knowledge"))
+    path = folder / "artifacts" / TEACHER_HELD_OUT.file
+    stored = load_file(path)
+    name = next(name for name, value in stored.items() if value.ndim == 1 and len(value) == 81)
+    stored[name][7] += more
+    save_file(stored, path)
+    found = doctor.outcomes(["popularity-from-training"], *BEFORE, altered={"knowledge": folder})
+    outcome = found["popularity-from-training"]
+    assert outcome.verdict == verdict, outcome
+    assert not more or ("1 items, first" in outcome.evidence and "held-out events" in outcome.cause)

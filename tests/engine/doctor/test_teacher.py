@@ -97,17 +97,59 @@ def test_the_first_rows_gate_for_all_is_named(doctor: Doctor, monkeypatch: pytes
     assert "with the other rows of the batch" in doctor.fault("gate-per-user", *BEFORE).evidence
 
 
+def collapsed(monkeypatch: pytest.MonkeyPatch, kept: float = 1.0) -> None:
+    """Every user gives the share ``kept`` of the weight to expert 1."""
+
+    def gates(self: Any, users: Any) -> Any:
+        weights = torch.full((len(users), 4), (1 - kept) / 3)
+        weights[:, 1] = kept
+        return weights
+
+    monkeypatch.setattr(Teacher, "gates", gates)
+
+
+def test_a_collapsed_gate_is_named_and_not_called_a_mixture_of_the_batch(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collapsed(monkeypatch)
+    outcome = doctor.fault("gate-collapse", *BEFORE, "teacher")
+    assert outcome.evidence.startswith("expert 1 has 100.0% of the weight of 60 users") and "collapsed" in outcome.cause
+    found = doctor.outcomes(("gate-per-user", "gate-affects-output"), *BEFORE, "teacher")
+    assert [one.verdict for one in found.values()] == ["pass", "skip"]
+    assert "gate-collapse" in found["gate-per-user"].evidence
+
+
+def test_one_mixture_for_all_that_is_no_collapse_is_not_called_one(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collapsed(monkeypatch, 0.9)
+    found = doctor.outcomes(("gate-collapse", "gate-per-user"), *BEFORE, "teacher")
+    assert {name: one.verdict for name, one in found.items()} == {"gate-collapse": "pass", "gate-per-user": "fail"}
+
+
+def test_users_who_have_one_expert_each_are_no_collapse(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = Teacher.gates
+
+    def hard(self: Any, users: Any) -> Any:
+        weights = sound(self, users)
+        return torch.zeros_like(weights).scatter(1, users[:, :4].argmax(dim=1, keepdim=True), 1.0)
+
+    monkeypatch.setattr(Teacher, "gates", hard)
+    found = doctor.outcomes(("gate-collapse", "gate-per-user"), *BEFORE, "teacher")
+    assert {one.verdict for one in found.values()} == {"pass"}, found
+
+
 def test_a_teacher_without_a_gate_is_not_blamed_for_it(doctor: Doctor) -> None:
     plain = replace(
         doctor.settings,
         teacher=replace(doctor.settings.teacher, gate=replace(doctor.settings.teacher.gate, kind="uniform")),
     )
     found = doctor.outcomes(
-        ("gate-per-user", "gate-affects-output"),
+        ("gate-per-user", "gate-affects-output", "gate-collapse"),
         *BEFORE,
         config=plain,
     )
-    assert [outcome.verdict for outcome in found.values()] == ["pass", "skip"]
+    assert [outcome.verdict for outcome in found.values()] == ["pass", "skip", "skip"]
 
 
 def test_a_frozen_weight_that_learns_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def equal_histories(case: Case) -> Outcome:
 
 
 @dataclass(frozen=True)
-class Copies:
+class EqualHistories:
     """Which histories begin a training sequence, and what chance would give."""
 
     equal: NDArray[np.bool_]  # [R]
@@ -63,20 +63,20 @@ class Copies:
     beyond_chance: bool
 
 
-def _copies(sequences: Sequences, own: Sequences) -> Copies:
+def _copies(sequences: Sequences, own: Sequences) -> EqualHistories:
     """``own``: histories of held-out users."""
     from scipy import special
 
     lengths = np.diff(own.offsets)
     if not len(own.items) or not len(sequences.items):
         nothing = np.zeros(len(own), dtype=bool)
-        return Copies(nothing, nothing, np.full(len(own), -1), 0.0, False)
+        return EqualHistories(nothing, nothing, np.full(len(own), -1), 0.0, False)
     ends = np.maximum(own.offsets[1:] - 1, 0)
     event = _begins(sequences, own)
     event[lengths < SHORTEST] = -1
     equal = event >= 0
     if not equal.any():
-        return Copies(equal, equal, event, 0.0, False)
+        return EqualHistories(equal, equal, event, 0.0, False)
     others = np.setdiff1d(np.arange(len(sequences)), np.searchsorted(sequences.offsets, event[equal], side="right") - 1)
     logs = _log_probability(_some(sequences, others), own)
     whole = np.concatenate([[0.0], np.cumsum(logs)])
@@ -86,11 +86,11 @@ def _copies(sequences: Sequences, own: Sequences) -> Copies:
     expected = SAFETY * float(np.minimum(per_row, 1.0)[lengths >= SHORTEST].sum())
     impossible = equal & (SAFETY * per_row < IMPOSSIBLE)
     if int(impossible.sum()) >= FEW:
-        return Copies(equal, impossible, event, expected / SAFETY, True)
+        return EqualHistories(equal, impossible, event, expected / SAFETY, True)
     usual, count = _usual(sequences, lengths), int(equal.sum())
     unusual = count / len(own) > 3 * usual and special.bdtrc(count - 1, len(own), min(1.0, usual)) < CHANCE
     by_chance = float(special.pdtrc(count - 1, expected)) if expected else 0.0
-    return Copies(equal, equal, event, expected / SAFETY, count >= FEW and unusual and by_chance < CHANCE)
+    return EqualHistories(equal, equal, event, expected / SAFETY, count >= FEW and unusual and by_chance < CHANCE)
 
 
 def _begins(sequences: Sequences, own: Sequences) -> Ints:  # -> [R]
@@ -161,7 +161,7 @@ def _usual(sequences: Sequences, lengths: Ints) -> float:
     return float((number[inverse.reshape(-1)[ends]] > 1).mean())
 
 
-def _same_target(sequences: Sequences, rows: Rows, copies: Copies) -> NDArray[np.bool_]:  # -> [R]
+def _same_target(sequences: Sequences, rows: Rows, copies: EqualHistories) -> NDArray[np.bool_]:  # -> [R]
     """Whether the equal training sequence goes on with the row's target."""
     following = np.minimum(copies.event + 1, len(sequences.items) - 1)
     inside = ~np.isin(copies.event + 1, sequences.offsets)

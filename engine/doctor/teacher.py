@@ -222,7 +222,9 @@ def _gated(case: Case) -> None:
 def _weights(case: Case) -> Tensor:  # -> [R, E]
     """Expert weights of the users of some validation rows."""
     setup = probe_of(case).setup
-    states = setup.student.after_rows(subset.rows(case.rows["validation"], USERS), case.device, lambda: None)
+    states = setup.student.after_rows(
+        subset.rows(case.rows["validation"], USERS), case.device, lambda done, total: None
+    )
     return setup.teacher.gates(states.to(case.device))
 
 

@@ -210,7 +210,7 @@ _TABLE = (
         ),
         groups=(),
         gates=False,
-        version=2,
+        version=3,
         work=("", "rankings"),
     ),
 )

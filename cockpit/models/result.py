@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from engine.report.evaluation import WORDS, EvaluationTables, Row, shown
-from engine.report.numbers import margin
+from engine.report.evaluation import WORDS, EvaluationTables, Row, ends, shown
 from engine.stages import BASELINE, FLOOR
 
 CEILING = "oracle"
-METRICS = ("ndcg@10", "hr@10", "mrr", "hr@1")  # those with a standard error
+METRICS = ("ndcg@10", "hr@10", "mrr", "hr@1")  # those with an interval
 ALL_ROWS = "all"
 
 
@@ -65,8 +64,7 @@ class EvaluationResult:
         """A figure per model under the main protocol, floor first and ceiling last."""
         found = []
         for row in self.tables.main:
-            value, half = number(row, metric), margin(number(row, f"{metric} se"))
-            found.append(ModelFigure(row["model"], value, value - half, value + half))
+            found.append(ModelFigure(row["model"], number(row, metric), *ends(row, metric)))
         return found
 
     @property

@@ -77,7 +77,7 @@ def _table(result: EvaluationResult, metric: str, across: int) -> Lines:
         scale, marks = _scale(figures, max(drawn, 1)), _references(figures)
         lines[0] += [("  " + right(one, FIGURE), "title"), *([("  ", ""), *scale.ticks()] if drawn else [])]
         for line, row, figure in zip(lines[1:], result.tables.main, figures, strict=True):
-            text = numbers.with_margin(figure.value, number(row, f"{one} se"))
+            text = numbers.with_margin(figure.value, figure.low, figure.high)
             line.append(("  " + right(text, FIGURE), "dim" if figure.reference else "bold"))
             if drawn:
                 own = whisker(scale, figure.value, figure.low, figure.high, marks, _style(figure))

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from engine.data import ids
 from engine.evaluate.measure import Measured
 from engine.metrics import ranking
-from engine.metrics.statistics import PairedDifference, corrected, paired_rows, standard_error
+from engine.metrics.statistics import PairedDifference, corrected, metric_interval, paired_rows, standard_error
 from engine.report.evaluation import NEARER, shown
 
 CUTOFFS = (1, 5, 10, 20)
 COMPARED = ("ndcg@10", "hr@10")
 UNCERTAIN = ("hr@1", "hr@10", "ndcg@10", "mrr")  # metrics with a standard error
+PRINTED = ("hr@1", "hr@10", "ndcg@10")  # metrics with an interval
 ALL_ROWS = "all"
 
 _Key = tuple[tuple[str, str], str, str]  # (baseline, model), metric, slice
@@ -40,6 +41,14 @@ def means(ranks: NDArray[np.float64]) -> dict[str, float]:
     values = per_row(ranks)
     result = {name: float(value.mean()) for name, value in values.items()}
     return result | {f"{name} se": standard_error(values[name]) for name in UNCERTAIN}
+
+
+def intervals(ranks: NDArray[np.float64], samples: int, seed: int) -> dict[str, float]:
+    """Ends of the 95 % intervals over rows of the metrics that are printed: ``<metric> low``, ``<metric> high``."""
+    values, found = per_row(ranks), dict[str, float]()
+    for name in PRINTED:
+        found[f"{name} low"], found[f"{name} high"] = metric_interval(values[name], samples, seed)
+    return found
 
 
 def of_lists(measured: Measured, items: int, popularity: NDArray[np.float64]) -> dict[str, float]:

@@ -65,7 +65,8 @@ def run(config: Config, run: Run) -> None:
     times = {model.name: _milliseconds(model, len(splits[TESTED]), settings.timed_requests) for model in ranked}
     masks = slices(splits[TESTED], counts, settings.head, settings.tail, settings.lengths)
     main = Protocol(protocol_of(run, settings.hide_seen), ALL)
-    facts = tables.TableFacts(run.info, profile, ranked, times, main, settings.hide_seen)
+    drawn_rows = settings.samples, settings.candidate_seed
+    facts = tables.TableFacts(run.info, profile, ranked, times, main, drawn_rows, settings.hide_seen)
     metrics = tables.metrics(facts, results, splits, percentiles(counts))
     for model in ranked:
         if MODELS[model.name] is TEACHER_HELD_OUT and drawn:
@@ -74,7 +75,6 @@ def run(config: Config, run: Run) -> None:
     shown = [m for m in results if m.split == TESTED and m.protocol == main]
     ranks = {m.model: m.ranks for m in shown if m.model != "oracle"}
     lists = {m.model: m.lists for m in shown if m.lists is not None}
-    drawn_rows = settings.samples, settings.candidate_seed
     differences = [*comparisons(ranks, masks, *drawn_rows, tick), *closer(lists, *drawn_rows)]
     for artifact, table in (
         (METRICS_TABLE, metrics),

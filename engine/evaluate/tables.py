@@ -15,7 +15,7 @@ from engine.data import ties
 from engine.data.profile import targets_hash
 from engine.data.repeated_targets import repeated
 from engine.data.sequences import Rows
-from engine.evaluate.figures import means, of_lists
+from engine.evaluate.figures import intervals, means, of_lists
 from engine.evaluate.measure import Measured, Protocol
 from engine.evaluate.models import Model
 from engine.report.csv_files import write_rows
@@ -34,6 +34,7 @@ class TableFacts:
     models: list[Model]
     milliseconds: dict[str, float | None]  # by model
     main: Protocol
+    draws: tuple[int, int]  # resamples behind an interval, and their seed
     seen_setting: str = HIDE  # evaluate.hide_seen
 
 
@@ -67,6 +68,7 @@ def metrics(
             "candidates": result.protocol.candidates,
             "main": result.protocol == facts.main,
             **means(result.ranks),
+            **intervals(result.ranks, *facts.draws),
             **of_lists(result, facts.profile["items"], popularity),
             "ties": float((result.tied > 0).mean()),
             "targets_hash": hashes[result.split],

@@ -64,14 +64,50 @@ def mean_interval(values: ArrayLike, samples: int, seed: int, level: float = LEV
     interval is infinite.
     """
     x = _finite(values)
-    mean, error = float(x.mean()), standard_error(x)
     if len(x) == 1:
         return -math.inf, math.inf
     if float(np.ptp(x)) == 0.0:
-        return mean, mean
-    half = t_quantile(0.5 + level / 2, len(x) - 1) * error
-    low, high = bca_interval(x, samples, seed, level)
-    return min(low, mean - half), max(high, mean + half)
+        return float(x.mean()), float(x.mean())
+    return _with_t(x, bca_interval(x, samples, seed, level), level)
+
+
+def metric_interval(values: ArrayLike, samples: int, seed: int, level: float = LEVEL) -> tuple[float, float]:
+    """The interval of one model's metric: the mean of values from 0 to 1.
+
+    ``hit_interval`` where every value is 0 or 1, as in a hit rate and where no row hits: t and BCa would have no width
+    there. Else the union of t and BCa, cut to 0..1. Few values are distinct, so the bootstrap draws how often each of
+    them occurs, which is the same as drawing rows.
+    """
+    x = _finite(values)
+    if x.min() < 0.0 or x.max() > 1.0:
+        raise ValueError("a metric's values lie between 0 and 1")
+    if np.isin(x, (0.0, 1.0)).all():
+        return hit_interval(int(x.sum()), len(x), level)
+    if float(np.ptp(x)) == 0.0:
+        return 0.0, 1.0  # of so few rows that nothing is known of their spread
+    distinct, counts = np.unique(x, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(len(x), counts / len(x), samples)  # [S, distinct values]
+    low, high = _with_t(x, _bca(x, drawn @ distinct / len(x), level), level)
+    return max(low, 0.0), min(high, 1.0)
+
+
+def hit_interval(hits: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """The shares p under which at most, and at least, so many hits have a probability of (1 - level) / 2 or more.
+
+    Clopper and Pearson 1934, by quantiles of the beta distribution: it never covers less than its level. Wilson's
+    interval, which is a twentieth narrower, covers less than .93 at a hit rate of 1 % of 95 rows.
+    """
+    from scipy import special
+
+    tail = (1 - level) / 2
+    low = float(special.betaincinv(hits, n - hits + 1, tail)) if hits else 0.0
+    return low, float(special.betaincinv(hits + 1, n - hits, 1 - tail)) if hits < n else 1.0
+
+
+def _with_t(x: NDArray[np.float64], interval: tuple[float, float], level: float) -> tuple[float, float]:
+    """The union of an interval and Student's t interval of the mean of x."""
+    half = t_quantile(0.5 + level / 2, len(x) - 1) * standard_error(x)
+    return min(interval[0], float(x.mean()) - half), max(interval[1], float(x.mean()) + half)
 
 
 def bca_interval(values: ArrayLike, samples: int, seed: int, level: float = LEVEL) -> tuple[float, float]:
@@ -81,14 +117,18 @@ def bca_interval(values: ArrayLike, samples: int, seed: int, level: float = LEVE
     z = Phi^-1((1 -+ level) / 2); z0 = Phi^-1 of the share of means below that of x; a = sum d^3 / (6 (sum d^2)^1.5)
     with d = x - mean(x), the jackknife's acceleration of a mean. Equal values have an interval without width.
     """
+    x = _finite(values)
+    if float(np.ptp(x)) == 0.0:
+        return float(x.mean()), float(x.mean())
+    return _bca(x, _bootstrap_means(x, samples, seed), level)
+
+
+def _bca(x: NDArray[np.float64], means: NDArray[np.float64], level: float) -> tuple[float, float]:
+    """The interval of ``bca_interval`` from the means [S] of resamples."""
     from scipy import special
 
-    x = _finite(values)
-    mean = float(x.mean())
+    mean, samples = float(x.mean()), len(means)
     d = x - mean
-    if float(np.ptp(x)) == 0.0:
-        return mean, mean
-    means = _bootstrap_means(x, samples, seed)
     near = 1e-12 * float(np.abs(x).max())  # sums of the same values in another order are equal
     share = (float((means < mean - near).mean()) + float((means <= mean + near).mean())) / 2
     z0 = special.ndtri(min(max(share, 0.5 / samples), 1 - 0.5 / samples))

@@ -4,6 +4,7 @@ Reads the CSV files and the configuration of a run; standard library and PyYAML 
 """
 
 import csv
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,7 @@ def render(folder: Path) -> str:
             *block(found.few, ("hr@1", "ndcg@10"), ("mrr",)),
             *(line for text in found.generative for line in wrapped(text)),
         ]
-    lines += ["", *_slices(found.slices), "", f"± {Z} standard errors over rows: 95 % where 30 rows or more hit"]
+    lines += ["", *_slices(found.slices), "", margins(found.main[0])]
     verdicts = found.verdicts
     if verdicts:
         lines += ["", *(line for text in verdicts for line in wrapped(text))]
@@ -144,13 +145,33 @@ def block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str], costs
     cells = [
         [
             WORDS.get(row["model"], clean(row["model"])),
-            *(with_margin(float(row[name]), float(row[f"{name} se"])) for name in uncertain),
+            *(with_margin(float(row[name]), *ends(row, name)) for name in uncertain),
             *(fixed(float(row[name])) for name in plain),
             *([_cost(row["train_seconds"], 1), _cost(row["ms_per_request"], 2)] if costs else []),
         ]
         for row in rows
     ]
     return align(header, cells)
+
+
+def ends(row: Mapping[str, Any], metric: str) -> tuple[float, float]:
+    """The 95 % interval of a metric in a row of a table; not numbers where it has none."""
+    if _has_intervals(row):
+        return float(row[f"{metric} low"]), float(row[f"{metric} high"])
+    value, error = float(row[metric]), float(row.get(f"{metric} se") or math.nan)
+    return value - Z * error, value + Z * error
+
+
+def margins(row: Mapping[str, Any]) -> str:
+    """What the ± beside a metric of this table is."""
+    if _has_intervals(row):
+        return "± the farther end of the 95 % interval over rows"
+    return f"± {Z} standard errors over rows: 95 % where 30 rows or more hit"
+
+
+def _has_intervals(row: Mapping[str, Any]) -> bool:
+    """Whether a table of metrics has intervals; one of an earlier version has standard errors alone."""
+    return row.get("ndcg@10 low") not in (None, "")
 
 
 def _slices(shown: list[Row], metric: str = "ndcg@10") -> list[str]:

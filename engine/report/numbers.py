@@ -50,14 +50,9 @@ def mean_sd(mean: float | None, sd: float | None) -> str:
     return measured(mean) + (f" ±{measured(sd)}" if sd is not None else "")
 
 
-def with_margin(value: float, error: float) -> str:
-    """A mean with half its 95 % interval, from its standard error: 0.1234 ±0.0024."""
-    return f"{value:.4f} ±{margin(error):.4f}"
-
-
-def margin(error: float) -> float:
-    """Half the 95 % interval of a mean, from its standard error."""
-    return Z * error
+def with_margin(value: float, low: float, high: float) -> str:
+    """A mean with the distance to the farther end of its interval: 0.1234 ±0.0024."""
+    return f"{value:.4f} ±{max(value - low, high - value):.4f}"
 
 
 def interval(low: float, high: float, between: str = " to ") -> str:

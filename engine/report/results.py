@@ -6,8 +6,7 @@ from typing import IO, Any
 
 from engine.report import searches
 from engine.report.csv_files import write_rows
-from engine.report.evaluation import SEEN_SETTING, TIED, read, repeats
-from engine.report.numbers import with_margin
+from engine.report.evaluation import SEEN_SETTING, TIED, margin, read, repeats
 from engine.report.settings import differing, settings_of
 from engine.report.tables import align, wrapped
 from engine.runs.text import clean
@@ -73,7 +72,7 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
                 row["run"],
                 str(row["seed"]),
                 row["model"],
-                *(with_margin(row[name], row[f"{name} se"]) for name in ("hr@10", "ndcg@10")),
+                *(margin(row, name) for name in ("hr@10", "ndcg@10")),
             ]
         )
     lines: list[str] = []

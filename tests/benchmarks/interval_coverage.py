@@ -1,23 +1,28 @@
-"""How often 95 % intervals of a mean of NDCG-like rows hold the true mean, by method.
+"""How often 95 % intervals of a mean over rows hold the true mean, by method: of differences and of single models.
 
     python tests/benchmarks/interval_coverage.py [--trials 2000] [--samples 1000]
 
 A row is zero unless its target is among the first ten, at a rank drawn evenly. Rows of one model are zero or more; rows
-of a difference may be negative. Samples without any hit have no interval and are left out; their share is printed. Exit
-status 1 where ours covers less than .93 at 95 rows or .94 at 300.
+of a difference may be negative. Differences without any hit have no interval and are left out; their share is printed.
+Metrics of a single model are its hit rate (exact) and its NDCG. Exit status 1 where ours covers less than .93 at 95
+rows or .94 at 300.
 """
 
 import argparse
 import math
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from engine.metrics.statistics import bca_interval, mean_interval, standard_error, t_quantile
+from engine.metrics.statistics import bca_interval, mean_interval, metric_interval, standard_error, t_quantile
 
 LEVELS = 1 / np.log2(np.arange(1, 11) + 1)  # NDCG@10 at ranks 1 to 10
 KINDS = [(0.03, 0.0), (0.05, 0.0), (0.1, 0.0), (0.2, 0.0), (0.03, 0.01), (0.05, 0.02), (0.1, 0.05), (0.05, 0.05)]
+HITS = [0.01, 0.03, 0.05, 0.1, 0.2, 0.5]  # hit rates of one model
 TARGETS = {95: 0.93, 300: 0.94}
 
 Interval = tuple[float, float]
@@ -70,7 +75,40 @@ def main() -> int:
             missed |= shares["ours"] < target
             text = "  ".join(f"{name} {share:.3f}" for name, share in shares.items())
             print(f"{count} rows, {gain:.0%} up, {loss:.0%} down: {text}  without a hit {empty / given.trials:.3f}")
-    return int(missed)
+    return int(missed | single(given.trials, given.samples))
+
+
+def single(trials: int, samples: int) -> bool:
+    """Prints the coverage of the metrics of one model, exact for hit rates; whether ours misses a target."""
+    draw, missed = np.random.default_rng(2), False
+    for count, target in TARGETS.items():
+        for hit in HITS:
+            likely = stats.binom.pmf(np.arange(count + 1), count, hit)
+            outcomes = [np.arange(count) < hits for hits in range(count + 1)]
+            missed |= printed(f"{count} rows, hit rate of {hit:.0%}", hit, outcomes, likely, samples) < target
+        for hit in HITS:
+            drawn = [np.where(draw.random(count) < hit, draw.choice(LEVELS, count), 0.0) for _ in range(trials)]
+            even = np.full(trials, 1 / trials)
+            name = f"{count} rows, NDCG with {hit:.0%} hits"
+            missed |= printed(name, hit * LEVELS.mean(), drawn, even, samples) < target
+    return missed
+
+
+def printed(
+    name: str, truth: float, outcomes: Sequence[NDArray[Any]], likely: NDArray[np.float64], samples: int
+) -> float:
+    """Prints the coverage by method over outcomes of these probabilities; ours."""
+    covered = {"1.96 standard errors": 0.0, "t": 0.0, "ours": 0.0}
+    for seed, (rows, probability) in enumerate(zip(outcomes, likely, strict=True)):
+        if probability < 1e-9:
+            continue
+        x = rows.astype(np.float64)
+        for method, times in (("1.96 standard errors", 1.96), ("t", t_quantile(0.975, len(x) - 1))):
+            covered[method] += probability * (abs(x.mean() - truth) <= times * standard_error(x))
+        low, high = metric_interval(x, samples, seed)
+        covered["ours"] += probability * (low <= truth <= high)
+    print(f"{name}: " + "  ".join(f"{method} {share:.3f}" for method, share in covered.items()))
+    return covered["ours"]
 
 
 if __name__ == "__main__":

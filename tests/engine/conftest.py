@@ -123,7 +123,7 @@ class World:
         profile = {"name": "tiny", "users": ROWS, "items": 99, "split": "leave-one-out"}
         with Run.open(self.store.root / run) as open_run:
             times = {"popularity": 0.1, "student": 1.0} | dict.fromkeys(taught, 2.0)
-            facts = tables.TableFacts(open_run.info, profile, models, times, Protocol(hide, ALL))
+            facts = tables.TableFacts(open_run.info, profile, models, times, Protocol(hide, ALL), (300, 1))
             table = tables.metrics(facts, results, {"test": rows}, np.ones(100))
             with open_run.output(METRICS_TABLE) as path:
                 tables.write(path, table)

@@ -27,7 +27,7 @@ class EvaluateSettings:
     head: float = setting("share of the training events that the most popular items (head) make up", low=0, high=1)
     tail: float = setting("share of the training events that the least popular items (tail) make up", low=0, high=1)
     lengths: list[int] = setting("history lengths at which a new slice of rows begins", low=1)
-    samples: int = setting("resamples of the rows behind an interval or p-value of a difference", low=100)
+    samples: int = setting("resamples of the rows behind an interval or p-value", low=100)
     timed_requests: int = setting(
         "rows that are ranked one by one to measure the time of a request; 0: not measured", low=0
     )

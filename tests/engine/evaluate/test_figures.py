@@ -4,9 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.evaluate.figures import closer, comparisons, means, of_lists, overlap, overlaps, per_row
+from engine.evaluate.figures import closer, comparisons, intervals, means, of_lists, overlap, overlaps, per_row
 from engine.evaluate.measure import Measured, Protocol
-from engine.metrics.statistics import holm, paired_rows
+from engine.metrics.statistics import holm, metric_interval, paired_rows
 
 
 def test_means_are_those_of_the_formulas() -> None:
@@ -20,6 +20,14 @@ def test_means_are_those_of_the_formulas() -> None:
         assert found[f"mrr@{k}"] == pytest.approx(sum(1 / rank if rank <= k else 0 for rank in ranks) / 5)
     assert found["mrr"] == pytest.approx(sum(1 / rank for rank in ranks) / 5)
     assert found["hr@10 se"] == pytest.approx(math.sqrt(0.8 * 0.2 / 4))
+
+
+def test_printed_metrics_have_an_interval() -> None:
+    ranks = np.array([1.0, 3.0, 7.5, 10.0, 50.0, math.inf])
+    found, values = intervals(ranks, 300, 4), per_row(ranks)
+    assert list(found) == [f"{name} {end}" for name in ("hr@1", "hr@10", "ndcg@10") for end in ("low", "high")]
+    for name in ("hr@1", "hr@10", "ndcg@10"):
+        assert (found[f"{name} low"], found[f"{name} high"]) == metric_interval(values[name], 300, 4)
 
 
 def test_coverage_counts_listed_items_and_popularity_averages_them() -> None:

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from engine.data.sequences import Rows, Sequences
 from engine.errors import RunError
 from engine.evaluate.stage import run as evaluate
+from engine.metrics.statistics import metric_interval
 from engine.report.evaluation import render
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import ARTIFACTS, CONTROL, STOP, Summary
@@ -80,6 +81,8 @@ def test_a_student_is_ranked_by_its_own_scores_and_the_table_tells_their_mean(fi
     gains = [1 / np.log2(rank + 1) if rank <= 10 else 0.0 for rank in ranks]
     assert float(row["ndcg@10"]) == pytest.approx(np.mean(gains), abs=1e-9)
     assert float(row["ndcg@10 se"]) == pytest.approx(np.std(gains, ddof=1) / np.sqrt(len(gains)), abs=1e-9)
+    low, high = metric_interval(gains, 200, 1)  # evaluate.samples, evaluate.candidate_seed
+    assert (float(row["ndcg@10 low"]), float(row["ndcg@10 high"])) == pytest.approx((low, high), abs=1e-9)
     assert (row["made_by"], float(row["train_seconds"])) == ("student-1", 12.5)
     assert float(row["ms_per_request"]) > 0
 

@@ -13,8 +13,10 @@ from engine.metrics.statistics import (
     PairedDifference,
     bca_interval,
     corrected,
+    hit_interval,
     holm,
     mean_interval,
+    metric_interval,
     paired_rows,
     paired_t,
     sign_flip,
@@ -179,6 +181,53 @@ def test_the_interval_of_equal_values_has_no_width_and_that_of_one_value_no_end(
         assert interval([0.1] * 50, 200, 1) == pytest.approx((0.1, 0.1))
     assert mean_interval([0.4], 200, 1) == (-math.inf, math.inf)
     assert paired_rows([0.0], [1.0], 200, 1).verdict() == "undecided"
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 40), (1, 40), (7, 95), (40, 40), (0, 1), (1, 1), (413, 1200)])
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_the_interval_of_hits_is_scipys_exact_one(hits: int, n: int, level: float) -> None:
+    expected = stats.binomtest(hits, n).proportion_ci(level, method="exact")
+    assert hit_interval(hits, n, level) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_a_metric_of_hits_has_their_interval_also_where_no_row_hits() -> None:
+    assert metric_interval([0.0] * 38 + [1.0] * 2, 200, 1) == hit_interval(2, 40)
+    low, high = metric_interval([0.0] * 40, 200, 1)
+    assert low == 0.0 and 0.05 < high < 0.1  # t and BCa would call .0000 certain
+
+
+def test_the_interval_of_a_metric_is_the_union_of_students_and_bca_with_the_draws_of_its_distinct_values() -> None:
+    x = np.array([0.0] * 50 + [0.5] * 4 + [1.0] * 6)
+    low, high = metric_interval(x, 4000, 3)
+    other = mean_interval(x, 4000, 3)  # draws rows: the same distribution, other draws
+    assert (low, high) == pytest.approx(other, abs=0.02)
+    half = t_quantile(0.975, 59) * standard_error(x)
+    assert low <= x.mean() - half and high >= x.mean() + half
+    assert (low, high) == metric_interval(x, 4000, 3)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.3, 0.63, 1.0]), min_size=1, max_size=60), st.integers(0, 50))
+def test_the_interval_of_a_metric_is_within_0_and_1_and_holds_its_mean(x: list[float], seed: int) -> None:
+    low, high = metric_interval(x, 50, seed)
+    assert 0.0 <= low < high <= 1.0
+    assert low - 1e-12 <= np.mean(x) <= high + 1e-12
+
+
+def test_the_interval_of_a_metric_refuses_differences() -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        metric_interval([0.5, -0.5], 50, 1)
+
+
+@pytest.mark.parametrize("hit", [0.03, 0.1])
+@pytest.mark.parametrize("graded", [False, True])
+def test_the_interval_of_a_metric_covers_its_mean(hit: float, graded: bool) -> None:
+    draw = np.random.default_rng(7)
+    levels = 1 / np.log2(np.arange(1, 11) + 1) if graded else np.ones(1)
+    covered, trials = 0, 600
+    for trial in range(trials):
+        low, high = metric_interval(np.where(draw.random(95) < hit, draw.choice(levels, 95), 0.0), 400, trial)
+        covered += low <= hit * levels.mean() <= high
+    assert covered / trials >= 0.92
 
 
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.3, 1.0, -0.5]), min_size=2, max_size=60), st.integers(0, 50))

@@ -37,7 +37,26 @@ def test_figures_stand_beside_half_their_interval_and_their_cost(finished: Path)
     ]
     (line,) = [line for line in render(finished).splitlines() if line.startswith("student ") and "12.5" in line]
     for metric in ("hr@10", "ndcg@10"):
-        assert f"{float(row[metric]):.4f} ±{1.96 * float(row[f'{metric} se']):.4f}" in line
+        value, low, high = (float(row[name]) for name in (metric, f"{metric} low", f"{metric} high"))
+        assert low < value < high and f"{value:.4f} ±{max(value - low, high - value):.4f}" in line
+    assert "± the farther end of the 95 % interval over rows" in render(finished).splitlines()
+
+
+def test_figures_of_an_earlier_version_stand_beside_their_standard_errors(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "evaluate-9"
+    shutil.copytree(finished, folder)
+    path = folder / ARTIFACTS / METRICS_TABLE.file
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    kept = [name for name in rows[0] if not name.endswith((" low", " high"))]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, kept, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    (row,) = [r for r in rows if (r["model"], r["split"], r["main"]) == ("student", "test", "true")]
+    text = render(folder)
+    assert f"{float(row['hr@10']):.4f} ±{1.96 * float(row['hr@10 se']):.4f}" in text
+    assert "± 1.96 standard errors over rows: 95 % where 30 rows or more hit" in text.splitlines()
 
 
 def test_a_difference_is_a_sentence_with_its_interval(finished: Path) -> None:

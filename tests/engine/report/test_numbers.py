@@ -32,7 +32,8 @@ def test_a_mean_stands_beside_its_spread_and_half_its_interval() -> None:
     assert numbers.mean_sd(0.12345, 0.01) == "0.1235 ±0.0100"
     assert (numbers.mean_sd(0.5, None), numbers.mean_sd(None, None)) == ("0.5000", "-")
     assert numbers.mean_sd(1234.56, 100.0) == "1,234.6 ±100.0"
-    assert numbers.with_margin(0.5, 0.01) == "0.5000 ±0.0196"
+    assert numbers.with_margin(0.5, 0.48, 0.51) == "0.5000 ±0.0200"
+    assert numbers.with_margin(0.0, 0.0, 0.0123) == "0.0000 ±0.0123"
     assert numbers.interval(-0.001, 0.0042) == "-0.0010 to +0.0042"
 
 

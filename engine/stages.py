@@ -215,6 +215,10 @@ _TABLE = (
     ),
 )
 
+# Facts that a run notes about what it chose on validation rows: its figure there minus that on others.
+BEST_OPTIMISM = "best_optimism"  # of the evaluation that a training kept
+GAMMA_OPTIMISM = "gamma_optimism"  # of the gamma that knowledge chose
+
 # What can be ranked against each other, and the artifact it is ranked by: popularity is the floor, oracle the ceiling.
 FLOOR, BASELINE, TEACHER, DISTILLED = "popularity", "student", "teacher", "distilled"
 MODELS: dict[str, Artifact] = {

@@ -7,39 +7,18 @@ from itertools import product
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from engine.doctor import subset
 from engine.doctor.case import Case
-from engine.doctor.check import Unavailable
 from engine.metrics import ranking
+from engine.metrics.selection import Floats, Users
 from engine.stages import ADAPTER, STUDENT_MODEL, TEACHER_HELD_OUT
 from engine.student.model import load_student
 from engine.teacher.build import settings_of
 from engine.teacher.frozen_student import FrozenStudent
 from engine.teacher.head import mixture_weights
 from engine.teacher.model import RENAMED
-
-Floats = NDArray[np.float64]
-Users = NDArray[np.int64]
-
-
-def cross_fitted(ndcg: Floats, users: Users) -> tuple[Floats, float]:  # [M, R], [R] -> [R]
-    """Every row under the mixture that is best on the other half of the users, and the optimism of that choice.
-
-    The optimism is the figure on the choosing rows minus the figure on the judging rows, a mean over both halves.
-    """
-    half = (users.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(63)
-    values, optimism = np.empty(len(users)), []
-    for fold in (0, 1):
-        judging = half == fold
-        if not judging.any() or judging.all():
-            raise Unavailable("its validation rows have too few users to choose and judge on different ones")
-        chosen = ndcg[ndcg[:, ~judging].mean(axis=1).argmax()]
-        values[judging] = chosen[judging]
-        optimism.append(chosen[~judging].mean() - chosen[judging].mean())
-    return values, float(np.mean(optimism))
 
 
 @torch.no_grad()

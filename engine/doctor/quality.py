@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,12 +14,13 @@ from engine.data.sequences import Rows
 from engine.doctor import subset
 from engine.doctor.case import Case
 from engine.doctor.check import FAIL, WARN, Outcome, Unavailable, check, judged, without
-from engine.doctor.mixture import cross_fitted, mixtures
+from engine.doctor.mixture import mixtures
 from engine.evaluate.models import Scorer, models
 from engine.metrics import ranking
+from engine.metrics.selection import cross_fitted
 from engine.metrics.statistics import PairedDifference, paired_rows
 from engine.runs.schema import Summary
-from engine.stages import ADAPTER, MODELS, RANKINGS, SEQUENCES, makes
+from engine.stages import ADAPTER, GAMMA_OPTIMISM, MODELS, RANKINGS, SEQUENCES, makes
 
 ROWS = 2000  # held-out rows that are ranked at most
 APART, FAR_APART = (
@@ -95,12 +97,18 @@ def teacher_beats_student(case: Case) -> Outcome:
     nothing to distil."""
     if "knowledge" in case.finished:
         base, own, note = values(case, "student")["validation"], values(case, "teacher")["validation"], ""
+        optimism = 0.0
         if (found := mixtures(case, ROWS)) is not None:
-            judged_rows, optimism = cross_fitted(*found)
-            own = Ranked(own.ranks, judged_rows)
-            note = f"; each half of the users judges the mixture that the other half chose, optimism {optimism:+.4f}"
+            fitted = cross_fitted(*found)
+            if fitted is None:
+                raise Unavailable("its validation rows have too few users to choose and judge on different ones")
+            own = Ranked(own.ranks, fitted[0])
+            note = f"; each half of the users judges the mixture that the other half chose, optimism {fitted[1]:+.4f}"
+        elif (known := _facts(case.run_of("knowledge")).get(GAMMA_OPTIMISM)) is not None:
+            optimism = max(float(known), 0.0)
+            note = f"; less the optimism of having chosen gamma on these rows, {known:+.4f}"
         difference, evidence = compared(base, own)
-        return judged(difference.low > 0, evidence + note, WARN)
+        return judged(difference.low > optimism, evidence + note, WARN)
     best, facts = _as_trained(case)
     if best > facts["validation_student"]:
         raise Unavailable("it is ahead on the rows that chose its mixture; engine run knowledge lets others judge")
@@ -195,9 +203,14 @@ def _ranked(score: Scorer, rows: Rows, device: str, hide_seen: bool) -> Ranked:
 
 def _as_trained(case: Case) -> tuple[float, dict[str, float]]:
     """The teacher run's own validation metrics: its best NDCG@10, and those of the models it is compared with."""
-    summary = Summary.read(case.trained("teacher"))
-    facts = summary.facts if summary else {}
+    facts = _facts(case.trained("teacher"))
     best = facts.get("best", {}).get("val_ndcg@10")
     if best is None or "validation_popularity" not in facts:
         raise Unavailable("this teacher ranks candidates only: engine run knowledge ranks the catalogue with it")
     return float(best), {name: float(value) for name, value in facts.items() if name.startswith("validation_")}
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What the stage of a run noted."""
+    summary = Summary.read(folder)
+    return summary.facts if summary else {}

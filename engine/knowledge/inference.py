@@ -20,9 +20,10 @@ from engine.data.sequences import Rows, Sequences
 from engine.knowledge import query_selection
 from engine.knowledge.scorers import Scorer
 from engine.metrics import ranking
+from engine.metrics.selection import cross_fitted
 from engine.runs.reporter import counted
 from engine.runs.run import Run, Stopped
-from engine.stages import VAL_NDCG
+from engine.stages import GAMMA_OPTIMISM, VAL_NDCG
 from engine.teacher.build import TeacherSetup
 from engine.teacher.module import report_gate
 from engine.teacher.prompting.spans import PromptSpans, heldout_spans, training_spans
@@ -129,10 +130,15 @@ class TeacherInference:
         own = validation.items, validation.start, validation.stop
         seen = ranking.on_device(*own, self.device) if protocol_of(self.run) else None
         queries = found["validation"].to(self.device)
-        metrics = [ranking.validation_metrics(scorer.ranks(queries, targets, seen)) for scorer in self.scorers]
+        ranks = [scorer.ranks(queries, targets, seen) for scorer in self.scorers]
+        metrics = [ranking.validation_metrics(own) for own in ranks]
         best = max(range(len(metrics)), key=lambda index: metrics[index][VAL_NDCG.name])
         self.scorer = self.scorers[best]
         self.run.evaluation(0, metrics[best], best=True)
+        if len(ranks) > 1:
+            values = np.stack([ranking.ndcg(own, 10).cpu().numpy() for own in ranks])
+            fitted = cross_fitted(values, validation.users)
+            self.run.note(gamma=self.settings.gammas[best], **({GAMMA_OPTIMISM: fitted[1]} if fitted else {}))
         return found
 
     def _time_requests(self, rows: Rows) -> None:

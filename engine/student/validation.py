@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.data.sequences import Rows
 from engine.metrics import ranking
+from engine.metrics.selection import by_half
 from engine.student.batches import stretches
 from engine.student.model import SequenceModel
 
@@ -48,8 +49,9 @@ class Validation:
         return torch.cat(found)
 
     def __call__(self, model: SequenceModel, tick: Tick | None = None) -> dict[str, float]:
-        """val_recall@10 and val_ndcg@10: means over the rows."""
-        return ranking.validation_metrics(self.ranks(model, tick))
+        """val_recall@10 and val_ndcg@10: means over the rows; NDCG also by half of the users."""
+        ranks = self.ranks(model, tick)
+        return ranking.validation_metrics(ranks) | by_half(ranking.ndcg(ranks, 10).cpu().numpy(), self._rows.users)
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import UserError
+from engine.metrics.selection import HALVES
 from engine.runs.run import Run
 from engine.stages import LEARNING_RATE, LOSS, SPEED
 from engine.training import checkpoint, gradients, health, weights
@@ -21,7 +22,8 @@ from engine.training.checkpoint import Snapshot, TrainState
 
 HEARTBEAT = 1.0  # seconds between two progress reports when steps are slow
 
-Evaluate = Callable[[Callable[[int, int], None]], Mapping[str, float]]  # receives a heartbeat to call now and then
+# Receives a heartbeat to call now and then; gives metrics and, under HALVES, the deciding one on halves of the users.
+Evaluate = Callable[[Callable[[int, int], None]], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,8 @@ class TrainingCallback(pl.Callback):
             if trainer.world_size > 1:
                 values = trainer.strategy.broadcast(values)
             sign = -1.0 if self.plan.lower_is_better else 1.0
+            halves = [values.pop(name) for name in HALVES if name in values]
+            state.halves += [halves] if halves else []
             value, best = values[self.plan.metric], state.best.get(self.plan.metric)
             better = best is None or sign * value > sign * best
             if better:

@@ -30,6 +30,7 @@ class TrainState:
     best_step: int = 0
     best: dict[str, float] = field(default_factory=dict)  # metrics of the best evaluation
     stale: int = 0  # evaluations since then
+    halves: list[list[float]] = field(default_factory=list)  # of every evaluation: its figure on halves of the users
     positions: int = 0  # supervised positions trained on
     seconds: float = 0.0  # wall time of training steps alone
     cpu_seconds: float = 0.0

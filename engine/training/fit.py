@@ -16,8 +16,10 @@ from torch import nn
 
 from engine.config.settings.trainer import TrainerSettings
 from engine.errors import UserError
+from engine.metrics.selection import optimism
 from engine.runs.read_only import rank
 from engine.runs.run import Run, Stopped
+from engine.stages import BEST_OPTIMISM
 from engine.training import gradients, weights
 from engine.training.callback import Evaluate, TrainingCallback
 from engine.training.callback import TrainingPlan as TrainingPlan  # what callers of ``fit`` make
@@ -83,6 +85,7 @@ def fit(
         steps=state.step,
         best_step=state.best_step,
         best=state.best,
+        **({BEST_OPTIMISM: optimism(state.halves)} if state.halves else {}),
     )
     return state
 

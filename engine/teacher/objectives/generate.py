@@ -15,6 +15,7 @@ from engine.backbone.pieces import Ints
 from engine.config.settings.teacher import GenerateSettings
 from engine.data.sequences import Rows, Sequences
 from engine.metrics.candidates import offered
+from engine.metrics.selection import by_half
 from engine.runs.read_only import rank
 from engine.runs.reporter import counted
 from engine.runs.run import Run
@@ -176,6 +177,7 @@ class CandidateEvaluation:
         self.setup, self.rules = setup, rules
         self.spans = heldout_spans(rows, setup.settings.history)
         self.states = setup.student.after_rows(rows, setup.device, tick)
+        self._users = rows.users
         self.targets, self.candidates = rows.targets.astype(np.int64), candidates[kept]
 
     @torch.no_grad()
@@ -190,10 +192,12 @@ class CandidateEvaluation:
         right = (self.candidates == self.targets[:, None]).argmax(axis=1).tolist()
         nothing: list[int | None] = [None] * self.empty
         counted = hit_rate(named + nothing, right + [0] * self.empty)
+        hits = np.array([own == target for own, target in zip(named, right, strict=True)], dtype=np.float64)
         return {
             METRIC: counted.correct_of_total,
             "candidate_hr@1_of_valid": counted.correct_of_valid,
             "valid_ratio": counted.valid_ratio,
+            **by_half(hits, self._users),
         }
 
     def _generated(self, some: slice) -> list[int | None]:

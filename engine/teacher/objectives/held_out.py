@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from engine.backbone.pieces import Ints
 from engine.data.sequences import Rows
 from engine.metrics import ranking
+from engine.metrics.selection import by_half
 from engine.stages import VAL_NDCG
 from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
@@ -47,6 +48,7 @@ class RankEvaluation:
         self.spans = heldout_spans(rows, settings.history + 1)
         self.nonempty = np.flatnonzero(self.spans.count)  # rows with a history
         self.states = setup.student.after_rows(rows, device, tick)  # [R, D]
+        self._users = rows.users
         self._targets = torch.from_numpy(rows.targets.astype(np.int64)).to(device)
         self._text_alone: list[Mixture] = []  # the best mixture without the language model, where it stays fixed
         self._seen = ranking.on_device(rows.items, rows.start, rows.stop, device) if hide_seen else None
@@ -93,7 +95,12 @@ class RankEvaluation:
             parts.append(self._part(states, self.head.answers))
         weights = mixture_weights(*torch.tensor(choices, device=self.device).unbind(dim=1))[:, : len(parts)]
         ranks = ranking.mixed_ranks(parts, weights, self._targets, self.student.bias, self._seen)
-        return [Mixture(ranking.validation_metrics(row), *choice) for row, choice in zip(ranks, choices, strict=True)]
+        return [
+            Mixture(
+                ranking.validation_metrics(row) | by_half(ranking.ndcg(row, 10).cpu().numpy(), self._users), *choice
+            )
+            for row, choice in zip(ranks, choices, strict=True)
+        ]
 
     def _part(self, queries: Tensor, keys: nn.Linear) -> tuple[Tensor, Tensor]:  # -> [R, K'], [n + 1, K']
         """The queries of all rows, zero for an empty history, and the item vectors that they are multiplied with."""

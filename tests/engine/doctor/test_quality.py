@@ -76,6 +76,23 @@ def test_a_teacher_that_has_nothing_to_teach_is_told(
     assert bool(found.cause and found.remedy) is (verdict == "warn")
 
 
+@pytest.mark.parametrize(("optimism", "verdict"), [(0.001, "pass"), (-0.001, "pass"), (0.2, "warn")])
+def test_a_teacher_whose_gamma_was_chosen_on_the_judging_rows_has_to_be_better_than_the_optimism_of_that(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, optimism: float, verdict: str
+) -> None:
+    def values(about: Any, model: str) -> Any:
+        own = np.full(400, {"student": 0.2, "teacher": 0.3}[model]) + np.random.default_rng(0).normal(0, 0.01, 400)
+        return {"validation": Ranked(own, own)}
+
+    monkeypatch.setattr("engine.doctor.quality.values", values)
+    monkeypatch.setattr("engine.doctor.quality.mixtures", lambda *_: None)  # as of one that generates titles
+    monkeypatch.setattr("engine.doctor.quality._facts", lambda folder: {"gamma_optimism": optimism})
+    found = doctor.outcomes(("teacher-beats-student",), *BEFORE)["teacher-beats-student"]
+    assert (
+        found.verdict == verdict and f"optimism of having chosen gamma on these rows, {optimism:+.4f}" in found.evidence
+    )
+
+
 @pytest.mark.parametrize(("best", "verdict"), [(0.3, "skip"), (0.2, "warn")])
 def test_before_it_is_asked_a_teacher_that_is_ahead_on_the_rows_that_chose_it_is_not_judged(
     doctor: Doctor, best: float, verdict: str

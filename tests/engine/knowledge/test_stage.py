@@ -24,7 +24,8 @@ from engine.data.sequences import Rows, Sequences
 from engine.evaluate.models import teacher_scores
 from engine.knowledge import inference
 from engine.knowledge.rankings import Rankings, top_items
-from engine.metrics import ranking
+from engine.metrics import grounding, ranking
+from engine.metrics.selection import cross_fitted
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG, Summary
 from engine.stages import (
@@ -276,6 +277,16 @@ def test_a_teacher_that_generates_titles_is_trained_and_grounded(generative: Any
     summary = Summary.read(generative.runs / "knowledge")
     assert summary is not None  # what the stage reported is what evaluate will find
     assert summary.best["val_ndcg@10"]["v"] == pytest.approx(float(ranking.ndcg(ranks, 10).mean()))
+    every_gamma = []
+    for gamma in (0.0, 1.0, 30.0):
+        own = grounding.scores(held_out["validation"], held_out["items"], held_out["liking"], gamma)
+        own[:, 0] = -torch.inf
+        ranks = ranking.target_ranks(own, torch.from_numpy(rows.targets.astype(np.int64)), pairs)
+        every_gamma.append(ranking.ndcg(ranks, 10).numpy())
+    fitted = cross_fitted(np.stack(every_gamma), rows.users)
+    assert fitted is not None and summary.facts["gamma_optimism"] == pytest.approx(fitted[1], abs=1e-6)
+    assert summary.facts["gamma"] == float(held_out["gamma"])
+    assert "best_optimism" in facts.facts  # of the checkpoint that was kept
 
 
 @pytest.mark.real

@@ -9,6 +9,7 @@ import torch
 
 from engine.config.settings.student import StudentSettings
 from engine.data.sequences import Rows
+from engine.metrics.selection import by_half
 from engine.student import validation
 from engine.student.model import SequenceModel
 from engine.student.validation import Validation, user_vectors
@@ -56,9 +57,11 @@ def test_ranks_are_those_of_a_loop_over_rows(
 def test_the_metrics_are_the_means_over_rows(rows: Rows, model: SequenceModel) -> None:
     made = Validation(rows, "cpu")
     ranks = made.ranks(model)
+    ndcg = torch.where(ranks <= 10, 1 / torch.log2(ranks + 1), 0)
     assert made(model) == {
         "val_recall@10": pytest.approx((ranks <= 10).double().mean().item()),
-        "val_ndcg@10": pytest.approx(torch.where(ranks <= 10, 1 / torch.log2(ranks + 1), 0).mean().item()),
+        "val_ndcg@10": pytest.approx(ndcg.mean().item()),
+        **by_half(ndcg.numpy(), rows.users),
     }
     assert len(made) == 17
 

@@ -1,11 +1,15 @@
 """Training of anything: what is reported, what is kept, and what ends it."""
 
+import json
+
 import pytest
 import torch
 
 from engine import config
 from engine.errors import UserError
+from engine.metrics.selection import HALVES
 from engine.runs.run import Run, Stopped
+from engine.runs.schema import SUMMARY
 from engine.training import checkpoint, fit
 from tests.fixtures.training import Line, events, plan, train
 
@@ -91,3 +95,36 @@ def test_a_missing_gpu_is_said_with_the_remedy() -> None:
         pytest.skip("there is a GPU")
     with pytest.raises(UserError, match=r"(?s)no GPU.*trainer=cpu"):
         fit.device(config.load(["trainer=gpu"]).trainer)
+
+
+def test_the_optimism_of_the_evaluation_that_was_kept_is_noted_and_survives_a_stop(run: Run) -> None:
+    halves = iter([(0.1, 0.3), (0.5, 0.2), (0.2, 0.6)])
+    (run.folder / "control").mkdir(exist_ok=True)
+    (run.folder / "control" / "stop-after-evaluation").touch()
+
+    def train_on(run: Run) -> None:
+        module = Line()
+
+        def evaluate(_: object) -> dict[str, float]:
+            one, other = next(halves)
+            return {"val_ndcg@10": (one + other) / 2, HALVES[0]: one, HALVES[1]: other}
+
+        trainer = config.load(["trainer=cpu"]).trainer
+        fit.fit(module, plan(), trainer, run, groups=module.groups(), evaluate=evaluate, positions=lambda step: 7)
+
+    with pytest.raises(Stopped), run:
+        train_on(run)
+    (run.folder / "control" / "stop-after-evaluation").unlink()
+    with Run(run.folder) as again:
+        train_on(again)
+    facts = json.loads((run.folder / SUMMARY).read_text())["facts"]
+    assert facts["best"] == {"val_ndcg@10": pytest.approx(0.4)}  # the halves are no metrics
+    # The first half chooses the second evaluation (.5, judged .2), the second half the third (.6, judged .2).
+    assert facts["best_optimism"] == pytest.approx((0.3 + 0.4) / 2)
+    assert all(HALVES[0] not in event["m"] for event in events(run, "val"))
+
+
+def test_a_training_whose_evaluations_have_no_halves_notes_no_optimism(run: Run) -> None:
+    with run:
+        train(Line(), run)
+    assert "best_optimism" not in json.loads((run.folder / SUMMARY).read_text())["facts"]

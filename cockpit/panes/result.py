@@ -76,7 +76,7 @@ def _table(result: EvaluationResult, metric: str, across: int) -> Lines:
         figures = result.figures(one)
         scale, marks = _scale(figures, max(drawn, 1)), _references(figures)
         lines[0] += [("  " + right(one, FIGURE), "title"), *([("  ", ""), *scale.ticks()] if drawn else [])]
-        for line, row, figure in zip(lines[1:], result.tables.main, figures, strict=True):
+        for line, figure in zip(lines[1:], figures, strict=True):
             text = numbers.with_margin(figure.value, figure.low, figure.high)
             line.append(("  " + right(text, FIGURE), "dim" if figure.reference else "bold"))
             if drawn:

@@ -155,8 +155,11 @@ def block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str], costs
 
 
 def ends(row: Mapping[str, Any], metric: str) -> tuple[float, float]:
-    """The 95 % interval of a metric in a row of a table; not numbers where it has none."""
-    if _has_intervals(row):
+    """The 95 % interval of a metric in a row of a table; not numbers where it has none.
+
+    Where the table states none (mrr, whose rows are hardly ever zero; earlier versions): 1.96 standard errors.
+    """
+    if _has_interval(row, metric):
         return float(row[f"{metric} low"]), float(row[f"{metric} high"])
     value, error = float(row[metric]), float(row.get(f"{metric} se") or math.nan)
     return value - Z * error, value + Z * error
@@ -164,14 +167,13 @@ def ends(row: Mapping[str, Any], metric: str) -> tuple[float, float]:
 
 def margins(row: Mapping[str, Any]) -> str:
     """What the ± beside a metric of this table is."""
-    if _has_intervals(row):
+    if _has_interval(row, "ndcg@10"):
         return "± the farther end of the 95 % interval over rows"
     return f"± {Z} standard errors over rows: 95 % where 30 rows or more hit"
 
 
-def _has_intervals(row: Mapping[str, Any]) -> bool:
-    """Whether a table of metrics has intervals; one of an earlier version has standard errors alone."""
-    return row.get("ndcg@10 low") not in (None, "")
+def _has_interval(row: Mapping[str, Any], metric: str) -> bool:
+    return row.get(f"{metric} low") not in (None, "")
 
 
 def _slices(shown: list[Row], metric: str = "ndcg@10") -> list[str]:

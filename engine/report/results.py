@@ -6,7 +6,8 @@ from typing import IO, Any
 
 from engine.report import searches
 from engine.report.csv_files import write_rows
-from engine.report.evaluation import SEEN_SETTING, TIED, margin, read, repeats
+from engine.report.evaluation import SEEN_SETTING, TIED, ends, read, repeats
+from engine.report.numbers import with_margin
 from engine.report.settings import differing, settings_of
 from engine.report.tables import align, wrapped
 from engine.runs.text import clean
@@ -72,7 +73,7 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
                 row["run"],
                 str(row["seed"]),
                 row["model"],
-                *(margin(row, name) for name in ("hr@10", "ndcg@10")),
+                *(with_margin(row[name], *ends(row, name)) for name in ("hr@10", "ndcg@10")),
             ]
         )
     lines: list[str] = []

@@ -120,6 +120,9 @@ def test_their_configuration_can_be_run_again_and_keeps_its_fingerprint(runs: Pa
 
 
 def test_a_plan_reuses_an_old_run(runs: Path, versions: None, capsys: pytest.CaptureFixture[str]) -> None:
-    typed = [new_word(word) for word in RunInfo.read(runs / STUDENT).argv[3:]]
+    written = flat(yaml.safe_load((runs / STUDENT / CONFIG).read_text()))
+    since = ("temperature", "dropout", "learning_rate", "weight_decay")  # the demo's student has others now
+    then = [f"student.{name}={written[f'student.{name}']}" for name in since]
+    typed = then + [new_word(word) for word in RunInfo.read(runs / STUDENT).argv[3:]]
     (step,) = json.loads(printed(capsys, runs, "run", "student", *typed, "--plan", "--json"))["steps"]
     assert (step["action"], step["run"]) == ("reuse", STUDENT)

@@ -1,11 +1,12 @@
 """The command ``cockpit``. Nothing heavy is imported before the options are parsed."""
 
 import argparse
+import codecs
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from engine.errors import UserError
 from engine.report.console import make_printable
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         root = (options.runs or Path(os.environ.get("ENGINE_RUNS") or "runs")).absolute()
         require_folder(root)
+        if not _has_signs(sys.stdout if options.print else sys.stderr):  # Textual draws on stderr
+            chosen.symbols = "ascii"
         if options.print:
             from cockpit.printing import screen_text
 
@@ -77,6 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a printed screen closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _has_signs(stream: TextIO) -> bool:
+    """Whether the encoding of a stream has the signs that screens are drawn with."""
+    return codecs.lookup(stream.encoding or "ascii").name == "utf-8"
 
 
 def _run(options: argparse.Namespace, root: Path, chosen: "Settings", settings_file: str) -> int:

@@ -5,6 +5,7 @@ import time
 from cockpit.context import Context
 from cockpit.keys import RUNS, SCREENS
 from cockpit.panes.system import summary
+from cockpit.render.ascii import in_ascii
 from cockpit.render.lines import Line, Lines, block, ends, fit, overlay, width, wrap
 from engine.report.tables import cells
 
@@ -28,7 +29,7 @@ def draw(context: Context, across: int, down: int) -> Lines:
         over = context.menu.draw(across, down - 2)
         left = max(0, (across - sum(cells(text) for text, _ in over[0])) // 2)
         lines = overlay(lines, over, max(1, (down - len(over)) // 3), left)
-    return lines
+    return in_ascii(lines) if context.settings.symbols == "ascii" else lines
 
 
 def _header(context: Context, across: int) -> Line:

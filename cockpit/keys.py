@@ -109,6 +109,7 @@ TABLE: tuple[Key, ...] = (
     Key("filter", ("slash",), "find", "find a setting by name or description", (LAUNCH,)),
     Key("filter", ("slash",), "search", "search the console", (LOG,)),
     Key("filter", ("slash",), "user", "choose a held-out user by id", (RECOMMEND,)),
+    Key("filter", ("slash",), "search", "show only lines of this page with a text", (HELP,)),
     Key("title", ("t",), "titles", "type titles, with completion, as the history", (RECOMMEND,)),
     Key("next", ("n",), "next", "next match", (LOG,)),
     Key("previous", ("N",), "previous", "previous match", (LOG,)),
@@ -234,7 +235,7 @@ FOOTER = {
         LAUNCH: "start open pane preset save filter reset changed check doctor copy back",
         LOG: "back filter next errors follow last stop",
         DOCTOR: "back doctor down page_down show_runs",
-        HELP: "back down page_down show_runs",
+        HELP: "back filter down page_down show_runs",
     }.items()
 }
 

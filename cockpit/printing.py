@@ -62,7 +62,7 @@ def key_table(own: dict[str, list[str]], settings_file: str) -> str:
     names = {screen: caption(screen) for screen in SCREENS if screen != HELP}
     lines = ["| key | screens | action |", "| --- | --- | --- |"]
     for key in KeyMap(own, settings_file).table:
-        where = [name for screen, name in names.items() if screen in key.where]
+        where = [name for screen, name in names.items() if screen in key.where] or [caption(HELP)]
         shown = " ".join(f"`{SHOWN.get(name, name)}`" for name in key.keys)
         lines.append(f"| {shown} | {'all' if len(where) == len(names) else ', '.join(where)} | {key.help} |")
     return "\n".join(lines)

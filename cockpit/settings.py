@@ -21,7 +21,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 class Settings:
     """Names and defaults."""
 
-    symbols: str = "braille"  # of curves: braille, block, ascii
+    symbols: str = "braille"  # of curves: braille, block; ascii: of everything
     smoothing: float = 0.0  # weight of the previous average: 0, 0.6, 0.9, 0.98
     log_y: bool = False
     axis: str = "step"  # step, epoch, time

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from statistics import mean
 from typing import Any, get_origin
 
 from engine.config import Config
@@ -157,6 +158,16 @@ class Form:
             near = get_close_matches(key, self.settings, 1)
             return "unknown setting" + (f": did you mean {near[0]}?" if near else "")
         return self.settings[key].fault(self.changes[key]) if key in self.changes else ""
+
+    def epochs(self, stage: str) -> float | None:
+        """Passes over the data of a training stage, on average over the runs of a sweep."""
+        found = []
+        for key in (key for key in self.settings if key.startswith(stage + ".") and key.endswith(".epochs")):
+            try:
+                found.append(mean(float(value) for value in self.values(key)))
+            except ValueError:  # a text that is no number, which the form refuses elsewhere
+                return None
+        return found[0] if len(found) == 1 else None
 
     @property
     def stages(self) -> list[str]:

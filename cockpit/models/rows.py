@@ -116,6 +116,16 @@ class Row(RunFacts):
         return self.state in ("FAILED", "KILLED", "LOST") or self.level in ("warning", "error")
 
     @property
+    def work(self) -> tuple[int, int, str]:
+        """Units done, units planned and their name: of a training that ended its steps, whatever it did last."""
+        steps = self.facts.get("steps")
+        return (
+            (steps, steps, "steps")
+            if self.state == "DONE" and isinstance(steps, int)
+            else (self.step, self.total, self.unit)
+        )
+
+    @property
     def share(self) -> float | None:
         """Progress, 0..1; None while the total is not known."""
         if self.state == "DONE":

@@ -48,7 +48,7 @@ def progress_lines(row: Row, across: int) -> Lines:
     if row.share is not None:
         percent = f" {row.share:4.0%}"
         lines.append([(bar(row.share, max(4, across - len(percent) - 1)), style), (percent, "")])
-    steps = f"{row.unit} {progress(row)}" if row.total or row.step else ""
+    steps = _units(row)
     epoch = f"  epoch {row.epoch:.4g}" if row.epoch is not None else ""
     lines.append([(steps + epoch, "")])
     lines.append(ends([(_speed(row), "dim")], [(_time(row), "")], across))
@@ -62,12 +62,18 @@ def progress_line(row: Row, across: int) -> Line:
     end: Line = [(part, "") for part in (f"{_speed(row)}  ", _time(row)) if part.strip()]
     share = "" if row.share is None else f"{row.share:.0%}"
     line: Line = [(f" {row.phase or row.state_text.lower()}  ", ""), (f"{share} ", "bold")]
-    line.append((f" {row.unit} {progress(row)}" if row.total or row.step else "", ""))
+    line.append((f" {_units(row)}", ""))
     line.append((f"  epoch {row.epoch:.4g}  " if row.epoch is not None else "  ", ""))
     room = across - width(line) - width(end) - 2
     if row.share is not None and row.live and room >= 8:
         line.append((bar(row.share, min(room, 40)), appearance(row)[2]))
     return ends(line, [*end, (" ", "")], across)
+
+
+def _units(row: Row) -> str:
+    """Units of its phase that are done; of an ended evaluation, whose last phase compares models, those of no phase."""
+    known = (row.total or row.step) and not (row.state == "DONE" and row.model)
+    return f"{row.unit} {progress(row)}" if known else ""
 
 
 def _speed(row: Row) -> str:

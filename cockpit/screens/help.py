@@ -1,10 +1,11 @@
 """Every key, from the one table, and the filter language."""
 
+from cockpit.actions import navigate
 from cockpit.context import Screen
 from cockpit.keys import HELP, SCREENS, SHOWN, caption
 from cockpit.models import query
 from cockpit.panes.run_table import STATES
-from cockpit.render.lines import Line, Lines, block
+from cockpit.render.lines import Line, Lines, block, plain
 from engine.report.tables import column
 
 ABOUT = {
@@ -25,19 +26,52 @@ class HelpScreen(Screen):
 
     name = HELP
 
+    find = ""
+
     def title(self) -> Line:
-        return [("  j k scroll, q back", "dim")]
+        return [(f"  / {self.find}", "key")] if self.find else [("  j k scroll, / searches, q back", "dim")]
 
     def draw(self, across: int, down: int) -> Lines:
-        lines = self.lines()
+        lines = self._found()
         return block(lines[self.scroll.fit(len(lines), down) :], across, down)
+
+    def do_filter(self) -> None:
+        before = self.find
+
+        def take(text: str) -> None:
+            self.find, self.scroll.top = text.strip(), 0
+
+        hint = "words of a key's or a state's description"
+        self.context.open_prompt("search", before, take, live=take, cancel=lambda: take(before), hint=hint)
+
+    def do_back(self) -> None:
+        """Show the whole page again, then leave it."""
+        if self.find:
+            self.find = ""
+        else:
+            navigate.do_back(self.context)
+
+    def _found(self) -> Lines:
+        """Lines with every word of the search text below the headings of their parts."""
+        wanted = self.find.lower().split()
+        if not wanted:
+            return self.lines()
+        out: Lines = []
+        heading: Line = []
+        for line in self.lines():
+            if any(style == "header" for _, style in line):
+                heading = line
+            elif all(word in plain([line]).lower() for word in wanted):
+                if heading:
+                    out += [heading]
+                    heading = []
+                out.append(line)
+        return out or [[], [(f"  nothing here has {self.find!r} in it: esc shows the whole page", "dim")]]
 
     def lines(self) -> Lines:
         """The whole page."""
         out: Lines = []
         for screen in SCREENS:
-            if screen == HELP:
-                continue
             keys = (key for key in self.context.keys.table if key.action in (screen, f"show_{screen}"))
             opens = next((key.shown for key in keys), SCREENS[screen][0])  # one screen's key opens two
             out += [[], [(f" {caption(screen)} ({opens})", "header")]]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from cockpit.actions import navigate
 from cockpit.context import Context, Screen
@@ -16,6 +17,7 @@ from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside
 from cockpit.services import engine
 from cockpit.services.planning import Planning
+from cockpit.services.scan import read_config
 from cockpit.services.sizes import disk_use
 from engine.config.grammar import LIMIT
 from engine.stages import SEQUENCES, STAGES, makes
@@ -74,9 +76,19 @@ class LaunchScreen(Screen):
         if self._costs[0] is not steps:
             data = next((str(step.get("run") or "") for step in steps if makes(str(step.get("stage")), SEQUENCES)), "")
             rows = self.context.list.rows.values()
-            cost = estimate(self.planning.new, rows, data, lambda run: disk_use(self.context.root / run))
+            epochs = {stage: mean for stage in self.planning.new if (mean := self.form.epochs(stage)) is not None}
+            sizes, settings = self._size, self._settings_of
+            cost = estimate(self.planning.new, rows, data, sizes, epochs, settings)
             self._costs = (steps, cost if steps else None)
         return self._costs[1]
+
+    def _size(self, run: str) -> int:
+        return disk_use(self.context.root / run)
+
+    def _settings_of(self, row: Row) -> dict[str, Any]:
+        if row.config is None:
+            row.config = read_config(self.context.root / row.id)
+        return row.config
 
     def _settings(self, across: int, down: int) -> Lines:
         keys = self.shown_keys()

@@ -108,10 +108,11 @@ class RunsScreen(Screen):
 
     def _welcome(self, across: int, down: int) -> Lines:
         """Shown while there are no runs."""
+        root = self.context.root
         lines: Lines = [
             [],
             [(f"  No runs in {self.context.root} yet.", "bold")],
-            [],
+            [("" if root.is_dir() else "  There is no such folder: the first run makes it.", "warn")],
             [
                 ("  enter  ", "key"),
                 ("start the demo: small synthetic data, no download, a few minutes", ""),

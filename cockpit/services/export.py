@@ -22,17 +22,32 @@ def table(file: Path, rows: Sequence[Row], root: Path) -> int:
     keys = sorted({key for config in configs for key in config})
     differing = [key for key in keys if len({shown(config.get(key)) for config in configs}) > 1 or len(rows) == 1]
     metrics = sorted({name for row in rows for name in (*row.best, *row.last)})
-    facts = ["id", "stage", "experiment", "seed", "state", "reason", "created", "wall_seconds", "step", "total", "git"]
+    facts = [
+        "id",
+        "stage",
+        "experiment",
+        "seed",
+        "state",
+        "reason",
+        "created",
+        "wall_seconds",
+        "step",
+        "total",
+        "unit",
+        "git",
+    ]
     head = [*facts, "tags", "note", *(f"best {m}" for m in metrics), *(f"last {m}" for m in metrics), *differing]
     lines: list[list[Any]] = [head]
     for row, config in zip(rows, configs, strict=True):
+        step, total, unit = row.work
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(row.created))
         git = row.git + ("-dirty" if row.dirty else "")
-        identity = [row.id, row.stage, row.experiment, row.seed, row.state, row.reason, created, row.wall, row.step]
+        identity = [row.id, row.stage, row.experiment, row.seed, row.state, row.reason, created, row.wall, step]
         lines.append(
             [
                 *identity,
-                row.total,
+                total,
+                unit,
                 git,
                 " ".join(row.tags),
                 row.note,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,13 @@ def test_a_file_is_no_folder_of_runs(words, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main([*words, "--runs", str(tmp_path / "file")]) == 2
     assert "is a file, not a folder" in capsys.readouterr().err
+
+
+def test_a_locale_without_utf_8_gets_a_screen_in_ascii(tmp_path):
+    environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PATH": "", "HOME": str(tmp_path)}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    command = [sys.executable, "-m", "cockpit", "--runs", str(tmp_path / "runs"), "--print", "runs", "--size", "80x24"]
+    done = subprocess.run(command, capture_output=True, env=environment, check=True)
+    text = done.stdout.decode("ascii")
+    assert "+- welcome ---" in text and "\\u" not in text
+    assert "There is no such folder: the first run makes it." in text

@@ -40,3 +40,16 @@ def test_runs_that_were_cut_short_or_resumed_tell_nothing():
 def test_only_the_latest_runs_are_asked():
     rows = [run(number, wall=float(number)) for number in range(1, 20)]
     assert estimate({"student": 1}, rows, "", lambda name: 0.0).seconds == 17.0
+
+
+def test_more_epochs_take_longer_and_a_run_that_stopped_early_is_expected_to_stop_there_again():
+    settings = {"student-1": {"student.epochs": 10}, "student-2": {"student.epochs": 100}}
+
+    def seconds(row, epochs):
+        found = estimate({"student": 1}, [row], "", lambda name: 0.0, {"student": epochs}, lambda row: settings[row.id])
+        return found.seconds
+
+    whole, early = run(1, wall=60.0, epoch=10.0), run(2, wall=60.0, epoch=20.0)
+    assert seconds(whole, 10.0) == 60.0 and seconds(whole, 40.0) == 240.0 and seconds(whole, 5.0) == 30.0
+    assert seconds(early, 100.0) == 60.0 and seconds(early, 200.0) == 60.0 and seconds(early, 10.0) == 30.0
+    assert estimate({"student": 1}, [whole], "", lambda name: 0.0, {}, lambda row: {}).seconds == 60.0

@@ -151,3 +151,11 @@ def test_the_start_of_the_cockpit_loads_neither_settings_nor_answers():
     code = "import sys, cockpit.app, cockpit.screens.runs; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "cockpit.app" in loaded.split() and {"engine.config", "engine.wire", "yaml"} & {*loaded.split()} == set()
+
+
+def test_the_epochs_of_a_sweep_are_their_mean():
+    form = Form()
+    form.load({"settings": [{"key": "student.epochs", "value": 8}, {"key": "distill.student.epochs", "value": 4}]})
+    assert (form.epochs("student"), form.epochs("distill"), form.epochs("data")) == (8.0, 4.0, None)
+    form.change("student.epochs", "2,4")
+    assert form.epochs("student") == 3.0

@@ -27,3 +27,15 @@ def test_it_scrolls_to_its_end(context, ready, press):
     assert "never stops a run" in plain(draw(context, 80, 24))
     press(context, "g", "j", "k", "ctrl+d", "ctrl+u")
     assert "Runs (1)" in plain(draw(context, 80, 24))
+
+
+def test_a_search_shows_the_lines_with_its_words_below_their_headings_and_escape_shows_all(context, ready, press):
+    press(ready(context), "question_mark", "slash", '"x axis shift"', "enter")
+    text = plain(draw(context, 80, 24))
+    assert "Live (2)" in text and "shift the range of the x axis left" in text and "every action by name" not in text
+    press(context, "slash", "ctrl+u", '"no such thing"')
+    assert "nothing here has 'no such thing' in it" in plain(draw(context, 80, 24))
+    press(context, "escape", "escape")
+    assert context.screen.name == "help" and "Runs (1)" in plain(draw(context, 80, 24))
+    press(context, "escape")
+    assert context.screen.name == "runs"

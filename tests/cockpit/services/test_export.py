@@ -48,3 +48,15 @@ def test_a_file_that_is_there_is_not_written_over(maker, world, tmp_path):
     (tmp_path / "a.csv").write_text("mine")
     with pytest.raises(FileExistsError):
         export.table(tmp_path / "a.csv", [], maker.root)
+
+
+def test_the_steps_of_a_training_are_those_it_did_whatever_it_reported_last(maker, tmp_path):
+    def report(run, tick):
+        run.progress(400, 400, "train")
+        run.note(steps=400)
+        run.progress(2, 2, "compare", unit="models")
+
+    folder = maker.ended(maker.reported(maker.planned(), report, end="done"))
+    export.table(tmp_path / "a.csv", [read_row(folder, NOW)], maker.root)
+    (line,) = rows_of(tmp_path / "a.csv")
+    assert (line["step"], line["total"], line["unit"]) == ("400", "400", "steps")

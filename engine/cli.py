@@ -125,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
         "Stages without a finished run are executed for a few steps on a subset of the data.",
     )
     doctor.add_argument("--only", action="append", metavar="TEXT", help="checks whose name has TEXT; may be repeated")
+    doctor.add_argument("--lines", action="store_true", help="with --json: also a line for each check as it ends")
     doctor.add_argument("--list", action="store_true", help="print every check, the fault it detects and its test")
 
     summary = "recommendations of baseline, teacher and student side by side"

@@ -230,6 +230,17 @@ class ReportedCheck:
 
 
 @dataclass(frozen=True)
+class DoctorProgress:
+    """A line of ``engine doctor --json --lines``: what begins, or the check that has ended. The last line is the
+    Examination."""
+
+    done: int  # checks that have ended
+    total: int
+    now: str = ""  # the check, or the part of it, that begins
+    found: ReportedCheck | None = None
+
+
+@dataclass(frozen=True)
 class Examination:
     """All checks; ``sound`` where none failed."""
 

@@ -1,8 +1,9 @@
 """What ``engine doctor`` found, in the order of the page."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from engine.wire import Examination, ReportedCheck, read
+from engine.wire import DoctorProgress, Examination, ReportedCheck, read
 
 VERDICTS = {  # verdict -> glyph, word, style, order on the page
     "fail": ("✗", "FAIL", "bad", 0),
@@ -18,4 +19,16 @@ def findings(answer: Any) -> list[ReportedCheck] | None:
         checks = read(Examination, answer).checks
     except ValueError:
         return None
+    return by_gravity(checks)
+
+
+def progress(line: Any) -> DoctorProgress | None:
+    """A line that ``engine doctor`` prints while it works."""
+    try:
+        return read(DoctorProgress, line)
+    except ValueError:
+        return None
+
+
+def by_gravity(checks: Iterable[ReportedCheck]) -> list[ReportedCheck]:
     return sorted(checks, key=lambda one: VERDICTS.get(one.verdict, VERDICTS["fail"])[3])

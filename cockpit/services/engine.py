@@ -30,6 +30,7 @@ class CommandResult:
         return text or f"engine ended with status {self.status}"
 
 
+LINE_LIMIT = 1 << 24  # bytes of a line of JSON
 Ask = Callable[..., Coroutine[Any, Any, CommandResult]]  # ``ask`` below, or its stand-in in tests
 
 
@@ -38,8 +39,13 @@ def shown(arguments: Sequence[str], runs: Path) -> str:
     return clean(shlex.join(["engine", *arguments, "--runs", str(runs)]), 8000)
 
 
-async def ask(arguments: Sequence[str], runs: Path | None = None) -> CommandResult:
-    """Run ``engine`` with these arguments. It has a session of its own, so that it outlives the cockpit."""
+async def ask(
+    arguments: Sequence[str], runs: Path | None = None, each: Callable[[Any], None] | None = None
+) -> CommandResult:
+    """Run ``engine`` with these arguments. It has a session of its own, so that it outlives the cockpit.
+
+    ``each`` receives the value of every line but the last as soon as it is printed.
+    """
     folder = ["--runs", str(runs)] if runs else []
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -52,9 +58,23 @@ async def ask(arguments: Sequence[str], runs: Path | None = None) -> CommandResu
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
+        limit=LINE_LIMIT,
     )
-    out, err = await process.communicate()
+    out, err = await (_lines(process, each) if each else process.communicate())
     return CommandResult(process.returncode or 0, _json(out), clean_lines(err.decode("utf-8", "replace")))
+
+
+async def _lines(process: asyncio.subprocess.Process, each: Callable[[Any], None]) -> tuple[bytes, bytes]:
+    """The last line of stdout, and stderr."""
+    assert process.stdout is not None and process.stderr is not None
+    errors = asyncio.ensure_future(process.stderr.read())
+    last = b""
+    async for line in process.stdout:
+        if last:
+            each(_json(last))
+        last = line
+    await process.wait()
+    return last, await errors
 
 
 def _json(text: bytes) -> Any:

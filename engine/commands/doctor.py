@@ -20,7 +20,7 @@ from engine.runs.lineage import folders
 from engine.runs.schema import CONFIG
 from engine.runs.text import clean, clean_lines
 from engine.stages import STAGES
-from engine.wire import Examination, ReportedCheck, plain
+from engine.wire import DoctorProgress, Examination, ReportedCheck, plain
 
 if TYPE_CHECKING:
     from engine.doctor.table import CheckResult
@@ -46,18 +46,26 @@ def doctor(options: argparse.Namespace) -> int:
             remedy="engine doctor --list prints the names.",
         )
     results: list[CheckResult] = []
+
+    def begins(phase: str) -> None:
+        print(f"{time.monotonic() - begin:5.1f} s  {phase}", file=sys.stderr, flush=True)
+        if options.json and options.lines:
+            _line(DoctorProgress(len(results), len(checks), now=phase))
+
     with tempfile.TemporaryDirectory(prefix="engine-doctor-") as scratch:
         case = Case(
             config,
             {stage.name: inputs_of(stage, config) for stage in order},
             finished,
             Path(scratch),
-            lambda phase: print(f"{time.monotonic() - begin:5.1f} s  {phase}", file=sys.stderr, flush=True),
+            begins,
         )
         for result in table.examine(case, checks):
             results.append(result)
             if not options.json:
                 print(_text(result), flush=True)
+            elif options.lines:
+                _line(DoctorProgress(len(results), len(checks), found=_reported(result)))
     verdicts = [result.outcome.verdict for result in results]
     sound, seconds = "fail" not in verdicts, time.monotonic() - begin
     if options.json:
@@ -87,6 +95,10 @@ def _examined(store: Store, overrides: Sequence[str]) -> tuple[str, Config, dict
         if entry.state is State.DONE and prints.get(entry.info.stage) == entry.info.fingerprint
     }
     return target, config, finished
+
+
+def _line(progress: DoctorProgress) -> None:
+    print(json.dumps(plain(progress)), flush=True)
 
 
 def _reported(result: "CheckResult") -> ReportedCheck:

@@ -258,9 +258,12 @@ class Engine:
     def __init__(self):
         self.asked = []
         self.answers = {}
+        self.lines = []  # that a command prints before its answer
 
-    async def __call__(self, words, runs=None):
+    async def __call__(self, words, runs=None, each=None):
         self.asked.append(list(words))
+        for line in self.lines if each else ():
+            each(line)
         for start, answer in self.answers.items():
             if " ".join(words).startswith(start):
                 return answer

@@ -53,12 +53,12 @@ async def test_findings_are_shown_with_cause_and_remedy(examined, snapshot, monk
 
 async def test_the_run_is_named_and_can_be_looked_at_again(examined, world, press):
     await examined.effects.run_pending()
-    assert examined.ask.asked[-1] == ["doctor", world["student"]] and examined.row.id == world["student"]
+    assert examined.ask.asked[-1] == ["doctor", world["student"], "--lines"] and examined.row.id == world["student"]
     assert "the doctor objects: ids" in examined.message[0]
     press(examined, "D", "D")
     assert "running already" in examined.message[0]
     await examined.effects.run_pending()
-    assert examined.ask.asked.count(["doctor", world["student"]]) == 2
+    assert examined.ask.asked.count(["doctor", world["student"], "--lines"]) == 2
     press(examined, "escape")
     assert examined.screen.name == "runs"
 
@@ -95,3 +95,34 @@ async def test_a_verdict_that_this_cockpit_does_not_know_is_shown_as_it_is(conte
     press(context, "D")
     await context.effects.run_pending()
     assert "? new  ids" in plain(draw(context, 80, 24))
+
+
+async def test_checks_are_shown_as_they_end(context, ready, world, press):
+    seen = []
+
+    class Lines(list):
+        def __iter__(self):
+            for line in list.__iter__(self):
+                yield line
+                assert context.screen.poll()
+                seen.append(plain(draw(context, 80, 24)))
+
+    first, second = FAULTS["checks"][0], FAULTS["checks"][2]
+    context.ask.lines = Lines(
+        [
+            {"done": 0, "total": 3, "now": "no-leak", "found": None},
+            {"done": 1, "total": 3, "now": "", "found": first},
+            {"done": 1, "total": 3, "now": "dry run of data"},
+            {"done": 2, "total": 3, "now": "", "found": second},
+            {"done": 2, "total": 3, "now": "ids"},
+        ]
+    )
+    context.ask.answers["doctor"] = CommandResult(2, FAULTS, "")
+    ready(context).list.go_to(world["student"])
+    press(context, "D")
+    await context.effects.run_pending()
+    assert "now   no-leak" in seen[0] and "0 of 3 checks" in seen[0]
+    assert "pass  no-leak" in seen[1] and "now   dry run of data" in seen[2]
+    assert seen[3].index("FAIL  ids") < seen[3].index("pass  no-leak") and "2 of 3 checks" in seen[3]
+    final = plain(draw(context, 80, 24))
+    assert "NOT SOUND: 1 of 3" in final and "now " not in final

@@ -1,5 +1,7 @@
 """Answers of ``engine`` processes, and the words they are asked with."""
 
+import asyncio
+import sys
 from pathlib import Path
 
 from cockpit.services.engine import CommandResult, ask, resume_arguments, shown, stop_arguments
@@ -30,3 +32,16 @@ def test_stopping_and_resuming_use_the_documented_options():
     assert stop_arguments("a", "evaluation") == ["stop", "a", "--after-evaluation"]
     assert stop_arguments("a", "kill") == ["stop", "a", "--kill"] and stop_arguments("a", "now") == ["stop", "a"]
     assert resume_arguments("a") == ["resume", "a", "--detach"]
+
+
+async def test_lines_are_passed_on_before_the_answer(monkeypatch, tmp_path):
+    code = "import sys; print('{\"a\": 1}'); print('noise'); print('x' * 200000, file=sys.stderr); print('[2]')"
+    real = asyncio.create_subprocess_exec
+
+    async def stand_in(*command, **options):
+        return await real(sys.executable, "-c", code, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", stand_in)
+    heard = []
+    answer = await ask(["doctor"], tmp_path, heard.append)
+    assert heard == [{"a": 1}, None] and answer.value == [2] and answer.status == 0

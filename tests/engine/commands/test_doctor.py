@@ -15,7 +15,7 @@ from engine.data.sequences import Sequences
 from engine.doctor.table import CHECKS
 from engine.experiments.plan import fingerprints, pipeline
 from engine.runs.schema import Exit, RunInfo
-from engine.wire import Examination, plain, read
+from engine.wire import DoctorProgress, Examination, plain, read
 
 QUICK = ["data", "--only", "ids", "--only", "no-leak"]
 
@@ -104,3 +104,16 @@ def test_the_table_in_the_readme_is_the_printed_one(capsys: pytest.CaptureFixtur
 def test_an_unknown_check_is_an_error_with_a_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "data", "--only", "moon", "--runs", str(tmp_path)]) == 2
     assert "engine doctor --list" in capsys.readouterr().err
+
+
+def test_lines_report_checks_as_they_begin_and_end_and_the_whole_comes_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", *QUICK, "--json", "--lines", "--runs", str(tmp_path)]) == 0
+    *lines, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    progress = [read(DoctorProgress, line) for line in lines]
+    assert [plain(one) for one in progress] == lines
+    whole = read(Examination, last)
+    assert [one.found for one in progress if one.found] == whole.checks
+    assert [one.done for one in progress] == sorted(one.done for one in progress) and progress[-1].done == 2
+    assert {one.total for one in progress} == {2} and "no-leak" in [one.now for one in progress]

@@ -19,7 +19,8 @@ RENAMED = {  # old name -> new name, of the same section
     "distill.ends": "distill.last_position",
 }
 FIRST_NAMES = {new: old for old, new in RENAMED.items()}
-WORDS = {"evaluate.hide_seen", "knowledge.hide_seen"}  # once true or false, now words of which these are two
+# Once true or false, now words of which these are two.
+WORDS = {"evaluate.hide_seen", "knowledge.hide_seen", "trainer.cuda_graph"}
 ADDED = {  # new setting -> the value that gives what earlier versions did
     "data.quoted": True,
     "teacher.without_titles": False,

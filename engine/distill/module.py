@@ -21,7 +21,7 @@ from engine.distill.weights import importance
 from engine.student.batches import Batch, BatchSampler
 from engine.student.cross_entropy import cross_entropy
 from engine.student.model import SequenceModel
-from engine.student.module import base_loss
+from engine.student.module import base_loss, seed_negatives
 from engine.training.optimizer import adamw
 
 Terms = dict[str, tuple[float, Tensor]]  # name -> (weight, value) of each term of the loss

@@ -54,7 +54,7 @@ def short(config: Config) -> Config:
         teacher=teacher,
         distill=replace(config.distill, student=_short(config.distill.student)),
         evaluate=replace(config.evaluate, samples=SAMPLES, timed_requests=1),
-        trainer=replace(config.trainer, report_every=1, devices=1, compile=False, cuda_graph=False),
+        trainer=replace(config.trainer, report_every=1, devices=1, compile=False, cuda_graph="false"),
     )
 
 

@@ -1,7 +1,7 @@
 """Training batches by index arithmetic on flat tensors, each a function of (seed, step) alone.
 
 There is no loader, no worker and no position to remember: step 371 is the same batch however training got there.
-Letters: E events, U users, B histories of a batch, T length of the longest, P positions.
+Letters: E events, U users, B histories of a batch, T length of the longest, P positions, S steps of an epoch.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Batch:
     events: Tensor  # [P] indices of the targets in the sequences' items; any value in padded cells
     packed: PackedSequences
     weights: Tensor | None  # [P] 1 at positions with a target, 0 elsewhere; None: all have one
-    positions: int  # positions with a target of the whole batch, over all processes: what the loss is divided by
+    positions: int | Tensor  # with a target, in the whole batch, over all processes: what the loss is divided by
 
     @property
     def last_position(self) -> Tensor:  # [P] bool
@@ -38,9 +38,10 @@ class Batch:
 class BatchSampler:
     """One window per user and epoch, in an order drawn per epoch: inputs s..s+m-1, targets s+1..s+m.
 
-    ``same_shapes`` makes full grids of ``length`` columns, the fast form on a GPU. With several processes each computes
-    the whole batch and takes every ``world``-th window of it. With ``last_position`` windows include a history's last
-    event, which has no target.
+    ``same_shapes`` makes full grids of ``length`` columns, the fast form on a GPU: an epoch's windows move there in one
+    go, and a batch is made of its slice of them on the device. With several processes each computes the whole batch and
+    takes every ``world``-th window of it. With ``last_position`` windows include a history's last event, which has no
+    target.
     """
 
     def __init__(
@@ -73,17 +74,17 @@ class BatchSampler:
         self._last = torch.from_numpy(sequences.offsets[1:][usable]) - 1
         self._readable = self._last - self._first + last_position  # events that a window may hold
         self._taken = self._readable.clamp(max=length)  # positions of each user's window
-        self._epoch, self._order, self._start = -1, torch.empty(0), torch.empty(0)
         self.per_epoch = -(-len(usable) // batch)
+        self._epoch, self._counts = -1, list[int]()
+        self._windows, self._divisors = torch.empty(0), torch.empty(0)  # [3, U] and [S] of the epoch, on the device
 
     def __call__(self, step: int) -> Batch:
         """The batch of a step, counted from 0 over all epochs."""
-        users = self._users(step)
-        positions = self._supervised(users)
-        users = users[self.rank :: self.world]
-        lengths, start = self._taken[users], self._start[users]
+        windows, _ = self.windows(step)
+        positions = self.positions(step)
         if self.same_shapes:
-            return self._grid(start, lengths, self._last[users], positions)
+            return self.grid(windows, positions)
+        start, lengths, last = windows
         longest = int(lengths.max()) if len(lengths) else 1
         packed, rows = ragged(lengths, longest)
         indices = (start[rows] + packed.order).to(self.device)
@@ -92,44 +93,57 @@ class BatchSampler:
             packed = PackedSequences(packed.rows, longest, packed.order.to(self.device), packed.cells.to(self.device))
         if not self.last_position:
             return Batch(self._items[indices], self._items[indices + 1], indices + 1, packed, None, positions)
-        known = indices < self._last[users][rows].to(self.device)
+        known = indices < last[rows].to(self.device)
         targets = torch.where(known, self._items[indices + 1], PADDING)
         return Batch(self._items[indices], targets, indices + 1, packed, known.float(), positions)
 
     def positions(self, step: int) -> int:
         """Supervised positions of a step, over all processes."""
-        return self._supervised(self._users(step))
+        return self._counts[self._batch(step)]
 
-    def _supervised(self, users: Tensor) -> int:  # [B]
-        return int(torch.minimum(self._taken[users], self._last[users] - self._start[users]).sum())
+    def windows(self, step: int) -> tuple[Tensor, Tensor]:  # -> [3, B], []
+        """This process's windows of a step (first event, positions, history's last event), and ``positions``.
 
-    def _users(self, step: int) -> Tensor:  # [B]
-        epoch, batch = divmod(step, self.per_epoch)
-        if epoch != self._epoch:
-            self._draw(epoch)
-        return self._order[batch * self.size : (batch + 1) * self.size]
+        With ``same_shapes`` both are on the device.
+        """
+        batch = self._batch(step)
+        mine = slice(batch * self.size + self.rank, (batch + 1) * self.size, self.world)
+        return self._windows[:, mine], self._divisors[batch]
 
-    def _grid(self, start: Tensor, lengths: Tensor, last: Tensor, positions: int) -> Batch:
-        order = torch.arange(self.length)
-        real = (order < lengths[:, None]).to(self.device)  # [B, T]
-        # Places behind the end of a window point at its first item and are then blanked.
-        indices = (start[:, None] + torch.where(order < lengths[:, None], order, 0)).to(self.device)
-        known = real & (indices < last.to(self.device)[:, None])
+    def grid(self, windows: Tensor, positions: int | Tensor) -> Batch:  # [3, B]
+        """The batch of some windows as a full grid; all of it is computed on the device, in the same shapes."""
+        start, lengths, last = windows.unbind()
+        order = torch.arange(self.length, device=windows.device)
+        real = order < lengths[:, None]  # [B, T]
+        # Cells behind the end of a window point at its first item and are then blanked.
+        indices = start[:, None] + torch.where(real, order, 0)
+        known = real & (indices < last[:, None])
         items = torch.where(real, self._items[indices], PADDING).view(-1)
         targets = torch.where(known, self._items[indices + 1], PADDING).view(-1)
         packed = dense(len(start), self.length, self.device)
         return Batch(items, targets, (indices + 1).view(-1), packed, known.view(-1).float(), positions)
 
+    def _batch(self, step: int) -> int:
+        epoch, batch = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            self._draw(epoch)
+        return batch
+
     def _draw(self, epoch: int) -> None:
         generator = torch.Generator().manual_seed(int(np.random.SeedSequence((self.seed, epoch)).generate_state(1)[0]))
-        self._order = torch.randperm(len(self._first), generator=generator)
+        order = torch.randperm(len(self._first), generator=generator)
         latest = self._readable - self._taken  # the last possible start
         if self.random:
             draw = torch.rand(len(latest), generator=generator, dtype=torch.float64)
-            self._start = self._first + (draw * (latest + 1)).long()
+            start = self._first + (draw * (latest + 1)).long()
         else:
-            self._start = self._first + latest
-        self._epoch = epoch
+            start = self._first + latest
+        windows = torch.stack([start, self._taken, self._last])[:, order]
+        supervised = torch.minimum(windows[1], windows[2] - windows[0])
+        counts = F.pad(supervised, (0, self.per_epoch * self.size - len(order))).view(self.per_epoch, self.size).sum(1)
+        where = self.device if self.same_shapes else "cpu"
+        self._windows, self._divisors = windows.to(where), counts.to(where, torch.float32)
+        self._counts, self._epoch = counts.tolist(), epoch
 
 
 def histories(rows: Rows, indices: NDArray[np.int64] | slice, length: int) -> Tensor:  # -> [B, T] item ids

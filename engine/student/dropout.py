@@ -17,14 +17,17 @@ class RandomStream:
     """The numbers that all dropout of one model draws from; after ``start`` they do not depend on the past."""
 
     def __init__(self) -> None:
-        self._generator = np.random.Generator(np.random.PCG64(0))
+        self._key: tuple[int, ...] = (0,)
+        self._generator: np.random.Generator | None = None
 
     def start(self, *key: int) -> None:
         """Begin the stream that belongs to ``key``, for example (seed, step, rank)."""
-        self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+        self._key, self._generator = key, None  # made when the first number is drawn: on a GPU none is
 
     def words(self, count: int) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
         """``count`` independent uniform 16-bit numbers."""
+        if self._generator is None:
+            self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(self._key)))
         raw = self._generator.integers(0, 2**64 - 1, size=-(-count // 4), dtype=np.uint64, endpoint=True)
         return raw.view(np.uint16)[:count]
 

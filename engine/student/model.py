@@ -22,7 +22,6 @@ from engine.student.gru4rec import GRU4Rec
 from engine.student.network import Network
 from engine.student.packed_sequences import PackedSequences, of_histories
 from engine.student.reference import Reference
-from engine.student.replay import Replay
 from engine.student.sasrec import SASRec
 
 NETWORKS: dict[str, type[Network]] = {
@@ -41,7 +40,6 @@ class SequenceModel(nn.Module):
         self.items, self.settings, self.max_length = items, settings, settings.max_length
         self.stream = RandomStream()
         self.network: Network = NETWORKS[settings.model](items, settings, self.stream)
-        self.replay: Replay | None = None  # the network's training pass as a CUDA graph, where one was recorded
 
     def encode(
         self, items: Tensor, packed: PackedSequences, inputs: Tensor | None = None
@@ -53,10 +51,7 @@ class SequenceModel(nn.Module):
         if packed.longest > self.max_length:
             raise ValueError(f"a history of {packed.longest} items does not fit max_length={self.max_length}")
         read = self.network.inputs() if inputs is None else inputs
-        if self.training and self.replay is not None and self.replay.fits(packed):
-            states = self.replay(items, read)
-        else:
-            states = self.network(items, packed, read)
+        states = self.network(items, packed, read)
         if self.settings.normalise:
             states = F.normalize(states, dim=1)
         return states if self.settings.temperature == 1.0 else states / self.settings.temperature

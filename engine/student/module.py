@@ -1,9 +1,11 @@
-"""The student's Lightning module: batch, loss and optimizer of a step."""
+"""The student's Lightning module: batch, loss and optimizer of a step.
+
+Letters: P positions, D width, n items.
+"""
 
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
@@ -12,25 +14,46 @@ from engine.student import losses
 from engine.student.batches import Batch, BatchSampler
 from engine.student.cross_entropy import cross_entropy
 from engine.student.model import SequenceModel
+from engine.training.fixed_step import FixedStep
 from engine.training.optimizer import adamw
 
+NOT_CAPTURED = ("gru4rec", "caser")
 
-class StudentModule(pl.LightningModule):
+
+class StudentModule(FixedStep):
     """Trains a sequential model; batch, dropout and negatives are functions of the step's number."""
 
     def __init__(self, model: SequenceModel, settings: StudentSettings, sampler: BatchSampler) -> None:
         super().__init__()
         self.model, self.settings, self.sampler = model, settings, sampler
+        self.negatives = torch.Generator(sampler.device)
+        self.generators = [self.negatives]
+
+    def obstacle(self) -> str | None:
+        return obstacle(self.settings, self.sampler)
+
+    def start(self, step: int) -> None:
+        self.model.stream.start(self.settings.seed, step, self.sampler.rank)
+        seed_negatives(self.negatives, self.settings, step)
+
+    def inputs(self, step: int) -> tuple[Tensor, ...]:
+        return self.sampler.windows(step)
+
+    def step(self, inputs: tuple[Tensor, ...], reported: bool) -> dict[str, Tensor]:
+        return {"loss": self.loss(self.sampler.grid(*inputs))}
 
     def training_step(self, step: int, index: int) -> Tensor:
-        self.model.stream.start(self.settings.seed, step, self.sampler.rank)
-        return self.loss(self.sampler(step), step)
+        self.start(step)
+        return self.loss(self.sampler(step))
 
-    def loss(self, batch: Batch, step: int) -> Tensor:
-        """Mean loss over the positions of the whole batch; with several processes the mean of theirs is that."""
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean loss over the positions of the whole batch; with several processes the mean of theirs is that.
+
+        Random numbers are those of the step that ``start`` named last.
+        """
         states = self.model.encode(batch.items, batch.packed)
         table, bias = self.model.item_table()
-        total = base_loss(self.settings, states, table, bias, batch, step)
+        total = base_loss(self.settings, states, table, bias, batch, self.negatives)
         return total * (self.sampler.world / batch.positions)
 
     def configure_optimizers(self) -> Any:
@@ -38,18 +61,36 @@ class StudentModule(pl.LightningModule):
         return adamw(self.model.parameters(), settings.learning_rate, settings.weight_decay, settings.beta2)
 
 
+def obstacle(settings: StudentSettings, sampler: BatchSampler) -> str | None:
+    """Why steps of a student cannot be captured, None where they can."""
+    if not sampler.same_shapes:
+        return "its batches have no fixed shape"
+    if settings.model in NOT_CAPTURED:
+        return f"student.model={settings.model} calls kernels of cuDNN, which choose their algorithm while they run"
+    return None
+
+
+def seed_negatives(generator: torch.Generator, settings: StudentSettings, step: int) -> None:
+    """Begin the negatives that belong to a step, where the loss draws any."""
+    if settings.loss != "cross-entropy":
+        generator.manual_seed(int(np.random.SeedSequence((settings.seed, step, 1)).generate_state(1)[0]))
+
+
 def base_loss(
-    settings: StudentSettings, states: Tensor, table: Tensor, bias: Tensor | None, batch: Batch, step: int
+    settings: StudentSettings,
+    states: Tensor,
+    table: Tensor,
+    bias: Tensor | None,
+    batch: Batch,
+    negatives_from: torch.Generator,
 ) -> Tensor:  # states [P, D], table [n + 1, D], bias [n + 1] -> scalar
-    """Sum of the loss ``settings.loss`` over the positions; the negatives are a function of the step."""
+    """Sum of the loss ``settings.loss`` over the positions."""
     if settings.loss == "cross-entropy":
         return cross_entropy(states, table, batch.targets, bias, batch.weights)
     assert settings.negatives is not None
     items = len(table) - 1
     shape = (settings.negatives,) if settings.loss == "sampled-softmax" else (len(states), settings.negatives)
-    key = int(np.random.SeedSequence((settings.seed, step, 1)).generate_state(1)[0])
-    generator = torch.Generator(states.device).manual_seed(key)
-    negatives = losses.uniform_negatives(shape, items, generator)
+    negatives = losses.uniform_negatives(shape, items, negatives_from)
     positive, negative = losses.drawn_scores(states, table, batch.targets, negatives, bias)
     if settings.loss == "sampled-softmax":
         return losses.sampled_softmax(positive, negative, batch.weights)

@@ -8,7 +8,6 @@ from engine.runs.run import Run
 from engine.stages import STUDENT_MODEL
 from engine.student.model import SequenceModel, save_student
 from engine.student.module import StudentModule
-from engine.student.replay import for_gpu
 from engine.student.training_plan import load_inputs, plan_of, sampler_of
 from engine.student.validation import Validation
 from engine.training import fit
@@ -19,17 +18,16 @@ def run(config: Config, run: Run) -> None:
     settings, device = config.student, fit.device(config.trainer)
     items, sequences, rows = load_inputs(run)
     torch.manual_seed(settings.seed)
-    sampler = sampler_of(settings, sequences, device, config.trainer.devices)
+    trainer = config.trainer
+    sampler = sampler_of(settings, sequences, device, trainer.devices, same_shapes=trainer.cuda_graph == "true")
     model = SequenceModel(items, settings).to(device)
-    if device != "cpu":
-        model.replay = for_gpu(
-            model.network, model.network.inputs(), config.trainer, settings.batch, settings.max_length
-        )
+    if trainer.compile:
+        model.network.compile()
     validation = Validation(rows, device, protocol_of(run))
     fit.fit(
         StudentModule(model, settings, sampler),
         plan_of(settings, sampler.per_epoch),
-        config.trainer,
+        trainer,
         run,
         groups=model.groups(),
         evaluate=lambda tick: validation(model, tick),

@@ -9,7 +9,7 @@ from engine.runs.read_only import rank
 from engine.runs.run import Run
 from engine.stages import PROFILE, SEQUENCES, VAL_NDCG, VALIDATION
 from engine.student.batches import BatchSampler
-from engine.training.callback import TrainingPlan
+from engine.training.plan import TrainingPlan
 from engine.training.schedule import schedule
 
 
@@ -27,9 +27,14 @@ def load_inputs(run: Run) -> tuple[int, Sequences, Rows]:
 
 
 def sampler_of(
-    settings: StudentSettings, sequences: Sequences, device: str, processes: int = 1, last_position: bool = False
+    settings: StudentSettings,
+    sequences: Sequences,
+    device: str,
+    processes: int = 1,
+    last_position: bool = False,
+    same_shapes: bool = False,
 ) -> BatchSampler:
-    """This process's batches of a training on ``device``; ``last_position`` as in ``BatchSampler``."""
+    """This process's batches of a training on ``device``; the rest as in ``BatchSampler``."""
     return BatchSampler(
         sequences,
         length=settings.max_length,
@@ -37,7 +42,7 @@ def sampler_of(
         seed=settings.seed,
         random=settings.windows == "random",
         device=device,
-        same_shapes=device != "cpu",
+        same_shapes=same_shapes or device != "cpu",
         rank=rank() if processes > 1 else 0,
         world=processes,
         last_position=last_position,

@@ -4,9 +4,8 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
@@ -18,7 +17,9 @@ from engine.metrics.selection import HALVES
 from engine.runs.run import Run
 from engine.stages import LEARNING_RATE, LOSS, SPEED
 from engine.training import checkpoint, gradients, health, weights
+from engine.training.captured import CapturedTraining, Reading, is_reported
 from engine.training.checkpoint import Snapshot, TrainState
+from engine.training.plan import TrainingPlan
 
 HEARTBEAT = 1.0  # seconds between two progress reports when steps are slow
 
@@ -26,26 +27,11 @@ HEARTBEAT = 1.0  # seconds between two progress reports when steps are slow
 Evaluate = Callable[[Callable[[int, int], None]], Mapping[str, float]]
 
 
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How long to train, how fast, and what counts as better."""
-
-    steps: int  # optimizer steps at most
-    per_epoch: int  # steps of one pass over the data
-    evaluate_every: int  # steps between two evaluations
-    patience: int  # evaluations without a new best before the end; 0: never
-    metric: str  # the evaluated number that decides; larger is better, unless:
-    rate: Callable[[int], float]  # factor on each optimizer group's learning rate, by steps done
-    clip: float | None = None  # largest total gradient norm
-    average: float | None = None  # decay of the running mean of weights that is evaluated and kept
-    lower_is_better: bool = False
-    skips: bool = False  # some steps leave parameters without a gradient: several processes must look for them
-    precision: str | None = None  # of the forward pass; None: trainer.precision
-    resting: tuple[str, ...] = ()  # parameter groups that may go without a gradient for many steps
-
-
 class TrainingCallback(pl.Callback):
-    """Everything around the steps: learning rate, clipping, reports, evaluations, checkpoints, ends."""
+    """Everything around the steps: learning rate, clipping, reports, evaluations, checkpoints, ends.
+
+    Captured steps contain their learning rate, clipping and running mean; the callback follows chunks of them.
+    """
 
     def __init__(
         self,
@@ -67,8 +53,8 @@ class TrainingCallback(pl.Callback):
         self.stopped = False
         self._on_term = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
         self._before: list[list[Tensor]] | None = None
-        self._norms: list[float | None] = []
-        self._clipped: tuple[float, bool] | None = None
+        self._squares: list[Tensor | None] = []
+        self._norm: Tensor | None = None  # before clipping
         self._bad: Tensor | None = None  # whether a loss since the last report was not a number
         self._average: dict[str, Tensor] = {}
         self._since = (0.0, 0.0, 0)  # wall, CPU and positions at the last report
@@ -95,9 +81,13 @@ class TrainingCallback(pl.Callback):
             self.resumed = None  # its tensors are not needed twice
         elif self.plan.average is not None:
             self._average = {name: p.detach().clone() for name, p in weights.trained(self.module).items()}
+        if isinstance(pl_module, CapturedTraining):
+            pl_module.begin(trainer.optimizers[0], self._average)
         self._restart_clock()
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: int, index: int) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
+        if isinstance(pl_module, CapturedTraining):
+            return
         factor = self.plan.rate(batch)
         for group in trainer.optimizers[0].param_groups:
             group["lr"] = group["full_lr"] * factor
@@ -105,32 +95,42 @@ class TrainingCallback(pl.Callback):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        reported = self._reported(self.state.step + 1)
+        reported = is_reported(self.state.step + 1, self.every)
         if reported:
-            self._norms = gradients.norms(self.groups)
+            self._squares = gradients.squares(self.groups)
             self._before = gradients.snapshot(self.groups)
-            if not math.isfinite(gradients.total(self._norms)):
-                self._end_not_a_number("a gradient", self.state.step + 1)
+            self._check_gradients(self._squares, self.state.step + 1)
         if self.plan.clip is not None:
-            self._clipped = gradients.clip(self.groups, self.plan.clip)
+            self._norm = gradients.clip(self.groups, self.plan.clip)
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: int, batch_idx: int
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        loss: Tensor = outputs["loss"]
-        self.state.step = step = batch + 1
-        self.state.positions += self.positions(batch)
-        if self._average:
-            self._follow(step)
-        bad = ~torch.isfinite(loss)
-        self._bad = bad if self._bad is None else self._bad | bad
-        reported = self._reported(step)
-        if (reported or loss.device.type == "cpu") and _any(trainer, bool(self._bad)):
-            self._end_not_a_number("the loss", step)
-        if reported:
-            self._report(trainer, outputs)
-        self._alive()
+        captured = pl_module if isinstance(pl_module, CapturedTraining) else None
+        first, stop = batch if captured else (batch, batch + 1)
+        self.state.step = step = stop
+        self.state.positions += sum(self.positions(one) for one in range(first, stop))
+        if captured:
+            self._bad = captured.bad
+        else:
+            if self._average:
+                self._follow(step)
+            bad = ~torch.isfinite(outputs["loss"])
+            self._bad = bad if self._bad is None else self._bad | bad
+        reported = is_reported(step, self.every)
         evaluated = step % self.plan.evaluate_every == 0 or step == self.plan.steps
+        if (reported or evaluated or self._bad.device.type == "cpu") and _any(trainer, bool(self._bad)):
+            self._end_not_a_number("the loss", step)
+        if reported and captured:
+            assert captured.reading is not None
+            self._check_gradients(captured.reading.squares, step)
+            self._report(trainer, captured.reading)
+        elif reported:
+            assert self._before is not None
+            changes = gradients.changes(self.groups, self._before)
+            self._report(trainer, Reading(outputs, self._squares, self._norm, changes))
+            self._before = None
+        self._alive()
         if evaluated:
             self._stop_clock()
             self._evaluate(trainer)
@@ -146,25 +146,25 @@ class TrainingCallback(pl.Callback):
 
     # -- what they do ---------------------------------------------------------------------------------------------
 
-    def _reported(self, step: int) -> bool:
-        return step % self.every == 0 or step == 1
+    def _check_gradients(self, squares: Sequence[Tensor | None], step: int) -> None:
+        if not math.isfinite(gradients.total(gradients.norms(squares))):
+            self._end_not_a_number("a gradient", step)
 
-    def _report(self, trainer: pl.Trainer, outputs: Mapping[str, Any]) -> None:
+    def _report(self, trainer: pl.Trainer, reading: Reading) -> None:
         state, epoch = self.state, self.state.step / self.plan.per_epoch
         wall, _, positions = self._since
         self._stop_clock()
         elapsed = time.monotonic() - wall
-        numbers = {name: float(_mean(trainer, value)) for name, value in outputs.items() if name != "loss"}
-        numbers[LOSS.name] = float(_mean(trainer, outputs["loss"]))
-        numbers[LEARNING_RATE.name] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        numbers = {name: float(_mean(trainer, value)) for name, value in reading.values.items() if name != "loss"}
+        numbers[LOSS.name] = float(_mean(trainer, reading.values["loss"]))
+        numbers[LEARNING_RATE.name] = self._rates(trainer.optimizers[0])[0]
         if elapsed > 0:
             numbers[SPEED.name] = (state.positions - positions) / elapsed
         self.run.scalars(state.step, numbers, epoch)
-        assert self._before is not None
-        ratios = gradients.updates(self.groups, self._before)
-        self._before = None
-        norm, clipped = self._clipped or (gradients.total(self._norms), False)
-        self.run.gradients(state.step, norm, self._norms, self.plan.clip, clipped, ratios)
+        norms, ratios = gradients.norms(reading.squares), gradients.updates(reading.changes)
+        clipped = reading.norm is not None and bool(reading.norm > self.plan.clip)
+        norm = gradients.total(norms) if reading.norm is None else float(reading.norm)
+        self.run.gradients(state.step, norm, norms, self.plan.clip, clipped, ratios)
         self._progress()
         self._restart_clock()
 
@@ -197,13 +197,16 @@ class TrainingCallback(pl.Callback):
         self.run.evaluation(state.step, values, state.step / self.plan.per_epoch, best=better)
 
     def _follow(self, step: int) -> None:
-        """a <- d a + (1 - d) w, with d rising to its full value so that early weights are soon forgotten."""
-        assert self.plan.average is not None
-        decay = min(self.plan.average, (1 + step) / (10 + step))
+        """a <- d a + (1 - d) w, 1 - d the plan's share of the newest weights."""
         newest = weights.trained(self.module)
         torch._foreach_lerp_(
-            [self._average[name] for name in newest], [p.detach() for p in newest.values()], 1.0 - decay
+            [self._average[name] for name in newest], [p.detach() for p in newest.values()], self.plan.newest(step)
         )
+
+    def _rates(self, optimizer: torch.optim.Optimizer) -> list[float]:
+        """The learning rates of the newest step."""
+        factor = self.plan.rate(self.state.step - 1)
+        return [group["full_lr"] * factor for group in optimizer.param_groups]
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -220,12 +223,16 @@ class TrainingCallback(pl.Callback):
             part.training = training
 
     def _checkpoint(self, trainer: pl.Trainer) -> None:
+        optimizer = trainer.optimizers[0].state_dict()
+        # As numbers, and as an optimizer outside of a graph has them: the file is the same however steps were made.
+        for group, rate in zip(optimizer["param_groups"], self._rates(trainer.optimizers[0]), strict=True):
+            group |= {"lr": rate} | ({"capturable": False} if "capturable" in group else {})
         snapshot = Snapshot(
             state=self.state,
             model=weights.state(self.module),
             best=self.best,
             average=self._average,
-            optimizer=trainer.optimizers[0].state_dict(),
+            optimizer=optimizer,
             random=checkpoint.random_states(),
         )
         checkpoint.save(self.run, snapshot)
@@ -244,6 +251,8 @@ class TrainingCallback(pl.Callback):
         self._since = (time.monotonic(), time.process_time(), self.state.positions)
 
     def _stop_clock(self) -> None:
+        if self.module.device.type == "cuda":  # what was sent there is part of the time
+            torch.cuda.synchronize()
         wall, cpu, _ = self._since
         self.state.seconds += time.monotonic() - wall
         self.state.cpu_seconds += time.process_time() - cpu

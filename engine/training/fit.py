@@ -22,8 +22,11 @@ from engine.runs.run import Run, Stopped
 from engine.stages import BEST_OPTIMISM
 from engine.training import gradients, weights
 from engine.training.callback import Evaluate, TrainingCallback
-from engine.training.callback import TrainingPlan as TrainingPlan  # what callers of ``fit`` make
+from engine.training.captured import CapturedTraining, Chunks
 from engine.training.checkpoint import TrainState
+from engine.training.executors import DirectExecutor, Executor, GraphExecutor
+from engine.training.fixed_step import FixedStep
+from engine.training.plan import TrainingPlan as TrainingPlan  # what callers of ``fit`` make
 
 
 def fit(
@@ -59,12 +62,21 @@ def fit(
     )
     if state.step < plan.steps and not callback.finished:
         torch.set_float32_matmul_precision(settings.matmul)
+        precision = plan.precision or settings.precision
+        trained: pl.LightningModule = module
+        steps: range | Chunks = range(state.step, plan.steps)
+        executor = _executor(module, settings, run)
+        if executor is not None:
+            assert isinstance(module, FixedStep)
+            half = precision == "bf16-mixed"
+            trained = CapturedTraining(module, plan, groups, settings.report_every, half, executor)
+            steps, precision = Chunks(state.step, plan, settings.report_every), "32-true"
         with _quiet_lightning():
             trainer = pl.Trainer(
                 accelerator=accelerator(settings),
                 devices=settings.devices,
                 strategy=_together(plan) if settings.devices > 1 else "auto",
-                precision=plan.precision or settings.precision,  # type: ignore[arg-type]
+                precision=precision,  # type: ignore[arg-type]
                 max_epochs=1,
                 callbacks=[callback],
                 logger=False,
@@ -73,7 +85,7 @@ def fit(
                 enable_model_summary=False,
                 use_distributed_sampler=False,
             )
-            trainer.fit(module, range(state.step, plan.steps))
+            trainer.fit(trained, steps)
     if callback.stopped:
         raise Stopped(f"stopped after step {state.step}, which its checkpoint holds")
     weights.put(module, callback.best)
@@ -88,6 +100,26 @@ def fit(
         **({BEST_OPTIMISM: optimism(state.halves)} if state.halves else {}),
     )
     return state
+
+
+def _executor(module: pl.LightningModule, settings: TrainerSettings, run: Run) -> Executor | None:
+    """What executes whole steps, where they can be captured and are to be. The run's log has the choice."""
+    gpu = accelerator(settings) == "gpu"
+    if settings.cuda_graph == "false" or (settings.cuda_graph == "auto" and not gpu):
+        return None
+    if not isinstance(module, FixedStep):
+        obstacle: str | None = "its steps have no fixed shapes"
+    else:
+        obstacle = "its processes communicate within a step" if settings.devices > 1 else module.obstacle()
+    if obstacle is not None:
+        run.log("info", f"this training runs without CUDA graphs of its steps: {obstacle}")
+        return None
+    assert isinstance(module, FixedStep)
+    if not gpu:
+        run.log("info", "steps run as they would be captured on a GPU, without a graph")
+        return DirectExecutor()
+    run.log("info", "each step is replayed as one CUDA graph per shape of its batch")
+    return GraphExecutor(torch.device(device(settings)), module.generators)
 
 
 def _together(plan: TrainingPlan) -> DDPStrategy:

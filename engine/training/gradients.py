@@ -9,13 +9,18 @@ from torch import Tensor, nn
 Groups = Mapping[str, Sequence[nn.Parameter]]
 
 
-def norms(groups: Groups) -> list[float | None]:
-    """|g| of each group over the parameters that have a gradient; None where none of them has one."""
-    squares = [
+def squares(groups: Groups) -> list[Tensor | None]:
+    """|g|^2 of each group over the parameters that have a gradient; None where none of them has one."""
+    found = [
         [parameter.grad.detach().float().square().sum() for parameter in group if parameter.grad is not None]
         for group in groups.values()
     ]
-    return [math.sqrt(float(torch.stack(group).sum())) if group else None for group in squares]
+    return [torch.stack(group).sum() if group else None for group in found]
+
+
+def norms(group_squares: Sequence[Tensor | None]) -> list[float | None]:
+    """|g| of each group, read from the device."""
+    return [None if square is None else math.sqrt(float(square)) for square in group_squares]
 
 
 def total(group_norms: Sequence[float | None]) -> float:
@@ -23,13 +28,13 @@ def total(group_norms: Sequence[float | None]) -> float:
     return math.sqrt(sum(norm * norm for norm in group_norms if norm is not None))
 
 
-def clip(groups: Groups, largest: float) -> tuple[float, bool]:
-    """Scale all gradients to a total norm of at most ``largest``: the norm before, and whether it was larger."""
+def clip(groups: Groups, largest: float) -> Tensor:
+    """Scale all gradients to a total norm of at most ``largest``: the norm before, which is not read here."""
     found = [parameter.grad for group in groups.values() for parameter in group if parameter.grad is not None]
     norm = nn.utils.get_total_norm(found)
     factor = (largest / (norm + 1e-6)).clamp(max=1.0)
     torch._foreach_mul_(found, factor)  # the foreach kernels are what torch.nn.utils itself is made of
-    return float(norm), bool(norm > largest)
+    return norm
 
 
 def snapshot(groups: Groups) -> list[list[Tensor]]:
@@ -37,15 +42,24 @@ def snapshot(groups: Groups) -> list[list[Tensor]]:
     return [[parameter.detach().clone() for parameter in group] for group in groups.values()]
 
 
-def updates(groups: Groups, before: Sequence[Sequence[Tensor]]) -> list[float | None]:
+def changes(groups: Groups, before: Sequence[Sequence[Tensor]]) -> list[Tensor | None]:
+    """|w_after - w_before|^2 and |w_after|^2 of the parameters of each group [2, parameters]; None for an empty one."""
+    found: list[Tensor | None] = []
+    for group, old in zip(groups.values(), before, strict=True):
+        moved = [(new.detach() - was).square().sum() for new, was in zip(group, old, strict=True)]
+        sizes = [new.detach().square().sum() for new in group]
+        found.append(torch.stack(moved + sizes).view(2, -1) if moved else None)
+    return found
+
+
+def updates(group_changes: Sequence[Tensor | None]) -> list[float | None]:
     """|w_after - w_before| / |w_after| of each group; None for a group without parameters, 0 where nothing moved."""
     ratios: list[float | None] = []
-    for group, old in zip(groups.values(), before, strict=True):
-        if not group:
+    for group in group_changes:
+        if group is None:
             ratios.append(None)
             continue
-        moved = math.sqrt(sum(float((new.detach() - was).square().sum()) for new, was in zip(group, old, strict=True)))
-        size = math.sqrt(sum(float(new.detach().square().sum()) for new in group))
+        moved, size = (math.sqrt(sum(part)) for part in group.tolist())
         ratios.append(moved / size if size > 0 else 0.0)
     return ratios
 

@@ -109,7 +109,7 @@ class Round:
         assert isinstance(self.module.model.network, SASRec)
         self.plain_model.copy(self.module.model.network)
         self.module.eval(), self.plain_model.eval()
-        own, other = self.module.loss(self.sampler(0), 0).item(), self.plain_model.loss(*padded(self.sampler, 0)).item()
+        own, other = self.module.loss(self.sampler(0)).item(), self.plain_model.loss(*padded(self.sampler, 0)).item()
         if abs(own - other) > 1e-4:
             raise SystemExit(f"the two models are not the same: loss {own} and {other}")
         self.optimizer = self.module.configure_optimizers()

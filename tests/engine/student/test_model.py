@@ -66,7 +66,7 @@ def test_full_grids_give_the_same_loss_and_gradients_as_flat_positions(
 ) -> None:
     def gradients(same_shapes: bool) -> list[torch.Tensor]:
         sampler = BatchSampler(counting_sequences(), length=8, batch=16, seed=1, random=True, same_shapes=same_shapes)
-        loss = StudentModule(model, model.settings, sampler).loss(sampler(2), 2)
+        loss = StudentModule(model, model.settings, sampler).loss(sampler(2))
         return [loss, *torch.autograd.grad(loss, list(model.parameters()))]
 
     for flat, grid in zip(gradients(False), gradients(True), strict=True):
@@ -145,7 +145,7 @@ def test_before_training_the_loss_is_near_ln_n(
     torch.manual_seed(0)
     sampler = BatchSampler(counting_sequences(items=500), length=8, batch=64, seed=1, random=True)
     module = StudentModule(SequenceModel(500, settings(hidden=64)), settings(hidden=64), sampler)
-    assert module.loss(sampler(0), 0).item() == pytest.approx(math.log(500), abs=0.1)
+    assert module.loss(sampler(0)).item() == pytest.approx(math.log(500), abs=0.1)
 
 
 def test_a_saved_model_answers_as_it_did(model: SequenceModel, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,9 @@ from engine.runs.run import Run, Stopped
 from engine.runs.schema import CONFIG
 from engine.stages import STAGES, STUDENT_MODEL
 from engine.student.model import load_student
+from engine.student.module import StudentModule
 from engine.student.stage import run as train_student
+from tests.fixtures.training import assert_same_training, logged
 
 Settings = Callable[..., StudentSettings]
 
@@ -64,6 +67,65 @@ def test_it_writes_the_model_and_reports_what_the_table_says(
     assert all(f'"{metric.name}"' in summary for metric in reported)
     for fact in ("train_seconds", "train_cpu_seconds", "positions", "parameters", "best_step"):
         assert f'"{fact}"' in summary
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"average": 0.9, "clip": 0.5, "attention_dropout": 0.2},
+        {"loss": "sampled-softmax", "negatives": 5, "schedule": "cosine", "warmup": 3},
+        {"loss": "gbce", "negatives": 3, "calibration": 0.5, "model": "sasrec-reference"},
+    ],
+)
+def test_captured_steps_train_to_the_very_numbers_of_plain_ones(
+    configured: Callable[..., Config],
+    student_run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+) -> None:
+    """60 histories in batches of 16: the last of an epoch has another shape. Some chunks hold several steps."""
+    chosen = configured(**changes)
+    chosen.trainer.cuda_graph, chosen.trainer.report_every = "true", 3
+    captured, plain = student_run(name="captured"), student_run(name="plain")
+    with captured:
+        train_student(chosen, captured)
+    with monkeypatch.context() as patch, plain:
+        patch.setattr(StudentModule, "obstacle", lambda module: "this is a test")
+        train_student(chosen, plain)
+    assert logged(captured) == ["steps run as they would be captured on a GPU, without a graph"]
+    assert logged(plain) == ["this training runs without CUDA graphs of its steps: this is a test"]
+    assert_same_training(captured, plain)
+
+
+def test_a_stop_between_captured_steps_changes_nothing(
+    configured: Callable[..., Config], student_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = configured(average=0.9, loss="sampled-softmax", negatives=5, clip=1.0)
+    chosen.trainer.cuda_graph, chosen.trainer.report_every = "true", 2
+    straight, stopped = student_run(name="straight"), student_run(name="stopped")
+    with straight:
+        train_student(chosen, straight)
+    with monkeypatch.context() as patch, pytest.raises(Stopped), stopped:
+        stop_at(stopped, 6, patch)
+        train_student(chosen, stopped)
+    torch.manual_seed(999)  # another process has other generators
+    resumed = Run(stopped.folder)
+    with resumed:
+        train_student(chosen, resumed)
+    assert_same_training(straight, resumed)
+
+
+def test_a_run_says_why_its_steps_are_not_captured(
+    configured: Callable[..., Config], student_run: Callable[..., Run]
+) -> None:
+    run, base = student_run(), config.load(["student=gru4rec"]).student
+    chosen = configured()
+    chosen.student = replace(base, hidden=8, max_length=8, batch=16, epochs=1, evaluate_every=1)
+    chosen.trainer.cuda_graph = "true"
+    with run:
+        train_student(chosen, run)
+    (message,) = logged(run)
+    assert "without CUDA graphs" in message and "student.model=gru4rec" in message
 
 
 @pytest.mark.parametrize("stop", [3, 6, 11])  # in the first epoch, in the second, in the third: always in the middle

@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from engine.data.ids import PADDING
 
-SCORES_AT_ONCE = 1 << 17  # entries of a pass, so that it stays in the cache
+SCORES_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 27}  # entries of a pass; on a CPU it should stay in the cache
 
 
 def propensities(counts: Tensor, power: float) -> Tensor:  # [n + 1] times each item is a target -> [n + 1] float64
@@ -51,7 +51,7 @@ class _Dro(torch.autograd.Function):
         largest, second = scores.new_empty(len(scores), 1), scores.new_empty(len(scores), 1)
         index = items[:, :1].clone()  # of the largest
         others = torch.empty_like(largest)
-        step = max(1, SCORES_AT_ONCE // scores.shape[1])
+        step = max(1, SCORES_AT_ONCE[scores.device.type] // scores.shape[1])
         for first in range(0, len(scores), step):
             rows = slice(first, first + step)
             part = torch.square(scores[rows], out=relative[rows]).mul_(weights)
@@ -77,7 +77,7 @@ class _Dro(torch.autograd.Function):
         below = grad * torch.exp(second - found)  # [B, M]; a term is never larger than its sum
         spread = 2.0 * below.sum(dim=1, keepdim=True)
         out = torch.empty_like(scores)
-        step = max(1, SCORES_AT_ONCE // scores.shape[1])
+        step = max(1, SCORES_AT_ONCE[scores.device.type] // scores.shape[1])
         for first in range(0, len(scores), step):
             rows = slice(first, first + step)
             torch.mul(relative[rows], scores[rows], out=out[rows]).mul_(weights).mul_(spread[rows])
@@ -160,7 +160,10 @@ def soft_target(states: Tensor, table: Tensor, target: Tensor, ranked: Tensor, t
 
 
 class _SoftTarget(torch.autograd.Function):
-    """Backward as a product with the sparse [P, n + 1] matrix of q: three times as fast as PyTorch's own."""
+    """Backward as a product with the sparse [P, n + 1] matrix of q: three times as fast on a CPU as PyTorch's own.
+
+    A GPU adds the rows one by one: sorting a sparse matrix there reads its number of entries back to the host.
+    """
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, table: Tensor, target: Tensor, ranked: Tensor, teacher: Tensor) -> Tensor:
@@ -175,15 +178,26 @@ class _SoftTarget(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         states, difference, target, ranked, teacher = ctx.saved_tensors
-        positions = torch.arange(len(ranked), device=ranked.device).repeat_interleave(ranked.shape[1])
-        indices = torch.stack([ranked.reshape(-1), positions])
-        turned = torch.sparse_coo_tensor(indices, teacher.reshape(-1), (ctx.rows, len(ranked)), check_invariants=False)
         with torch.autocast(states.device.type, enabled=False):  # gradients are also computed during forward
-            expected = torch.sparse.mm(turned, states)  # [n + 1, D]
+            expected = _turned(ranked, teacher, states, ctx.rows)
         grad_table = expected.neg_().index_add_(0, target, states)
         return (difference * grad).to(ctx.narrow), grad_table * grad, None, None, None
 
 
-def hint(states: Tensor, vectors: Tensor) -> Tensor:  # [P, H], [P, H] -> scalar
-    """mean_p [ 1 - cos(h_p, v_p) ] of mapped states and the teacher's expected item vectors."""
-    return (1.0 - F.cosine_similarity(states, vectors, dim=1)).mean()
+def _turned(
+    ranked: Tensor, teacher: Tensor, states: Tensor, rows: int
+) -> Tensor:  # [P, K], [P, K], [P, D] -> [n + 1, D]
+    """sum_p q_pi h_p for every item i."""
+    if states.device.type != "cpu":
+        parts = teacher[:, :, None] * states[:, None]
+        return states.new_zeros(rows, states.shape[1]).index_add_(0, ranked.reshape(-1), parts.flatten(0, 1))
+    positions = torch.arange(len(ranked)).repeat_interleave(ranked.shape[1])
+    indices = torch.stack([ranked.reshape(-1), positions])
+    turned = torch.sparse_coo_tensor(indices, teacher.reshape(-1), (rows, len(ranked)), check_invariants=False)
+    product: Tensor = torch.sparse.mm(turned, states)
+    return product
+
+
+def hint(states: Tensor, vectors: Tensor) -> Tensor:  # [P, H], [P, H] -> [P]
+    """1 - cos(h_p, v_p) of mapped states and the teacher's expected item vectors."""
+    return 1.0 - F.cosine_similarity(states, vectors, dim=1)

@@ -7,22 +7,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.config.settings.distill import DistillSettings
 from engine.data.ids import PADDING
-from engine.distill import losses, teacher_targets
+from engine.distill import chosen, losses, teacher_targets
+from engine.distill.chosen import Chosen
 from engine.distill.injection import Injection, merged, tables
 from engine.distill.teacher_targets import NO_TARGET, TeacherTargets
 from engine.distill.weights import importance
+from engine.student import module as student_module
 from engine.student.batches import Batch, BatchSampler
 from engine.student.cross_entropy import cross_entropy
 from engine.student.model import SequenceModel
 from engine.student.module import base_loss, seed_negatives
+from engine.training.fixed_step import FixedStep
 from engine.training.optimizer import adamw
+from engine.training.plan import is_reported
 
 Terms = dict[str, tuple[float, Tensor]]  # name -> (weight, value) of each term of the loss
 
@@ -65,8 +68,12 @@ class Scored:
         return scores if self.bias is None else scores + self.bias[items]
 
 
-class DistillModule(pl.LightningModule):
-    """The student's own loss and the teacher's terms; all random draws follow from the step's number."""
+class DistillModule(FixedStep):
+    """The student's own loss and the teacher's terms; all random draws follow from the step's number.
+
+    In batches of the same shapes terms, too, are computed at as many positions in each: those without a target of the
+    teacher weigh nothing. In others they are left out.
+    """
 
     def __init__(
         self,
@@ -84,6 +91,9 @@ class DistillModule(pl.LightningModule):
         self.model, self.settings, self.sampler = model, settings, sampler
         self.targets, self.last_position = targets, last_position
         self.report_every = report_every
+        self.negatives, self.draws = torch.Generator(sampler.device), torch.Generator(sampler.device)
+        self.generators = [self.negatives, self.draws]
+        self.fixed = sampler.same_shapes and not settings.as_released and len(targets.items) > 0
         width = model.settings.hidden
         self.injection = Injection(vectors, width, settings.injection) if settings.injection.weight else None
         self.hint = nn.Linear(model.item_table()[0].shape[1], vectors.shape[1]) if settings.hint else None
@@ -101,13 +111,35 @@ class DistillModule(pl.LightningModule):
         """The student as it is served: without teacher and projector."""
         return merged(self.model, self.injection, self.settings.injection.tables)
 
+    def obstacle(self) -> str | None:
+        if self.settings.as_released:
+            return "distill.as_released computes at the positions that have a target alone"
+        if len(self.targets.items) == 0:
+            return "the knowledge holds no ranking"
+        return student_module.obstacle(self.settings.student, self.sampler)
+
+    def start(self, step: int) -> None:
+        rank = self.sampler.rank
+        self.model.stream.start(self.settings.student.seed, step, rank)
+        seed_negatives(self.negatives, self.settings.student, step)
+        key = np.random.SeedSequence((self.settings.seed, step, rank)).generate_state(1)[0]
+        self.draws.manual_seed(int(key))
+
+    def inputs(self, step: int) -> tuple[Tensor, ...]:
+        return self.sampler.windows(step)
+
+    def step(self, inputs: tuple[Tensor, ...], reported: bool) -> dict[str, Tensor]:
+        return self.outputs(self.sampler.grid(*inputs), reported)
+
     def training_step(self, step: int, index: int) -> dict[str, Tensor]:
-        self.model.stream.start(self.settings.student.seed, step, self.sampler.rank)
-        batch = self.sampler(step)
+        self.start(step)
+        return self.outputs(self.sampler(step), is_reported(step + 1, self.report_every))
+
+    def outputs(self, batch: Batch, reported: bool) -> dict[str, Tensor]:
+        """The loss of a batch, and, where reported, its terms with their weights and shares of the gradient."""
         read, table, bias = tables(self.model, self.injection, self.settings.injection.tables)
         scored = Scored(batch, self.model.encode(batch.items, batch.packed, read), table, bias)
-        reported = (step + 1) % self.report_every == 0 or step == 0
-        values, extra = self.terms(scored, step, reported)
+        values, extra = self.terms(scored, reported)
         weighted = {name: weight * value for name, (weight, value) in values.items()}
         nothing = scored.states.sum() * 0.0  # as released, a batch without targets has no term at all
         out = {"loss": sum(weighted.values(), nothing)} | extra
@@ -117,53 +149,63 @@ class DistillModule(pl.LightningModule):
             out |= {f"{name}_share": share for name, share in shares(weighted, scored).items()}
         return out
 
-    def terms(
-        self, scored: Scored, step: int, reported: bool
-    ) -> tuple[dict[str, tuple[float, Tensor]], dict[str, Tensor]]:
-        """Every term of the loss, and values to report in place of some of them."""
+    def terms(self, scored: Scored, reported: bool) -> tuple[Terms, dict[str, Tensor]]:
+        """Every term of the loss, and values to report in place of some of them.
+
+        Random numbers are those of the step that ``start`` named last.
+        """
         settings, batch = self.settings, scored.batch
         rows = self.targets.rows(batch)
-        positions = self.selected(scored, rows).nonzero()[:, 0]
+        which = chosen.all_of if self.fixed else chosen.counting
+        distilled = which(self.selected(scored, rows))
+        own = distilled.filled(rows[distilled.positions], 0)  # [R] of the rankings; any where a position does not count
         scale = self.sampler.world / batch.positions
         shown: dict[str, Tensor] = {}
         values: Terms = {}
         if not settings.as_released:
-            values["base"] = (1.0, self.base(scored, step) * scale)
+            values["base"] = (1.0, self.base(scored) * scale)
         if settings.ranking.weight or settings.dro.alpha or settings.as_released:
-            values |= self.dllm2rec(scored, rows, positions, step)
+            values |= self.dllm2rec(scored, rows, distilled)
         if settings.kl.weight:
-            ranked, teacher = self.targets.soft(rows[positions], settings.kl.top, settings.kl.temperature)
-            values["kl"] = (settings.kl.weight, self.kl(scored, positions, ranked, teacher) * scale)
+            ranked, teacher = self.targets.soft(own, settings.kl.top, settings.kl.temperature)
+            values["kl"] = (settings.kl.weight, self.kl(scored, distilled, ranked, teacher) * scale)
             if reported:
-                some = slice(0, self.settings.ranking.rows or len(positions))
-                with torch.no_grad():
-                    scores = scored.scores(positions[some])
-                    shown["kl"] = losses.kl_divergence(scores, ranked[some], teacher[some]).mean()
+                shown["kl"] = self.divergence(scored, rows, distilled)
         if self.last_position is not None:
             value = self.after_last_position(self.last_position, scored) * scale
             values["last_position"] = (settings.last_position, value)
         if self.hint is not None:
-            ranked, teacher = self.targets.soft(rows[positions], settings.kl.top, settings.kl.temperature)
+            ranked, teacher = self.targets.soft(own, settings.kl.top, settings.kl.temperature)
             wanted = F.embedding_bag(ranked, self.vectors, per_sample_weights=teacher, mode="sum")
-            values["hint"] = (settings.hint, losses.hint(self.hint(scored.states[positions]), wanted))
+            value = losses.hint(self.hint(scored.states[distilled.positions]), wanted)
+            values["hint"] = (settings.hint, distilled.mean(value))
         return values, shown
 
-    def base(self, scored: Scored, step: int) -> Tensor:
+    def base(self, scored: Scored) -> Tensor:
         """Sum of the student's own loss over the positions that have a target."""
         states, batch = scored.states, scored.batch
-        if self.last_position is not None:  # the softmax over all items is expensive: skip positions of weight 0
+        if (
+            self.last_position is not None and not self.fixed
+        ):  # the softmax over all items is expensive: skip positions of weight 0
             known = (batch.targets != PADDING).nonzero()[:, 0]
             states, batch = states[known], replace(batch, targets=batch.targets[known], weights=None)
-        return base_loss(self.settings.student, states, scored.table, scored.bias, batch, step)
+        return base_loss(self.settings.student, states, scored.table, scored.bias, batch, self.negatives)
 
     def after_last_position(self, targets: TeacherTargets, scored: Scored) -> Tensor:
         """Sum over last positions of -sum_k q_k log p_k: cross-entropy against the teacher's distribution."""
         rows = targets.after(scored.batch)
-        positions = (rows != NO_TARGET).nonzero()[:, 0]
-        ranked, teacher = targets.soft(rows[positions], self.settings.kl.top, self.settings.kl.temperature)
-        states, table = scored.widened(positions)
-        own = cross_entropy(states, table, ranked[:, 0])
-        return own + losses.soft_target(states, table, ranked[:, 0], ranked, teacher)
+        if self.fixed and len(targets.items):  # one position a history
+            packed = scored.batch.packed
+            columns = scored.batch.last_position.view(packed.rows, packed.longest).byte().argmax(dim=1)
+            positions = torch.arange(packed.rows, device=rows.device) * packed.longest + columns
+            last = Chosen(positions, rows[positions] != NO_TARGET)
+        else:
+            last = chosen.counting(rows != NO_TARGET)
+        own = last.filled(rows[last.positions], 0)
+        ranked, teacher = targets.soft(own, self.settings.kl.top, self.settings.kl.temperature)
+        states, table = scored.widened(last.positions)
+        value = cross_entropy(states, table, ranked[:, 0], weights=last.weights)
+        return value + losses.soft_target(last.zeroed(states), table, ranked[:, 0], ranked, teacher)
 
     @torch.no_grad()
     def selected(self, scored: Scored, rows: Tensor) -> Tensor:  # [P] -> [P] bool
@@ -178,30 +220,28 @@ class DistillModule(pl.LightningModule):
         own = scored.scores_of(scored.batch.targets[:, None])[:, 0]
         return teacher_targets.top_fraction(teacher_targets.true_error(scores, own), answered, settings.share)
 
-    def dllm2rec(self, scored: Scored, rows: Tensor, positions: Tensor, step: int) -> Terms:
+    def dllm2rec(self, scored: Scored, rows: Tensor, distilled: Chosen) -> Terms:
         """DLLM2Rec's terms over some of the positions, drawn anew each step; no term where there is no position."""
         settings, own = self.settings, self.settings.ranking
-        key = int(np.random.SeedSequence((settings.seed, step, self.sampler.rank)).generate_state(1)[0])
-        generator = torch.Generator(rows.device).manual_seed(key)
-        if own.rows is not None and len(positions) > own.rows:
-            drawn = torch.randperm(len(positions), generator=generator, device=rows.device)[: own.rows]
-            positions = positions[drawn]
+        some = chosen.drawn(distilled, own.rows, self.draws)
+        positions = some.positions
         if len(positions) == 0:
             return {}
-        targets, history = scored.batch.targets[positions], teacher_targets.known(scored.batch, positions)
-        negative = teacher_targets.negatives(history, targets, self.model.items, generator)
+        targets = some.filled(scored.batch.targets[positions], PADDING + 1)
+        history = teacher_targets.known(scored.batch, positions)
+        negative = teacher_targets.negatives(history, targets, self.model.items, self.draws)
         # Only the robust loss needs gradients of the scores of all items; consistency needs their values.
         robust = settings.dro.alpha > 0
         with torch.set_grad_enabled(robust):
             scores = scored.scores(positions) if robust or own.consistency else None
-        ranked, distances = self.targets.ranked(rows[positions], own.top)
+        ranked, distances = self.targets.ranked(some.filled(rows[positions], 0), own.top)
         columns = torch.cat([targets[:, None], negative[:, None], ranked], dim=1)
         few, at = (scores, columns) if robust and scores is not None else scored.few(positions, columns)
         values: Terms = {}
         if settings.as_released:
             values["base"] = (1.0, losses.base_bce(few, at[:, 0], at[:, 1]))
         if robust:
-            values["dro"] = (settings.dro.alpha, losses.dro(few, at[:, :1], self.ps, settings.dro.beta).mean())
+            values["dro"] = (settings.dro.alpha, some.mean(losses.dro(few, at[:, :1], self.ps, settings.dro.beta)))
         if own.weight:
             # Items that are the target, the negative or already seen are left to the base loss.
             avoid = torch.cat([history, columns[:, :2]], dim=1)
@@ -210,25 +250,33 @@ class DistillModule(pl.LightningModule):
             value = losses.ranking_distillation(
                 few,
                 at[:, 2:],
-                importance(scores, ranked, distances, gammas, valid),
+                some.zeroed(importance(scores, ranked, distances, gammas, valid)),
                 at[:, 1],
                 alpha=settings.dro.alpha,
                 ps=self.ps,
                 beta=settings.dro.beta,
                 as_released=settings.as_released,
             )
-            values["ranking"] = (own.weight, value)
+            values["ranking"] = (own.weight, value * some.filling)
         return values
 
-    def kl(self, scored: Scored, positions: Tensor, ranked: Tensor, teacher: Tensor) -> Tensor:
+    @torch.no_grad()
+    def divergence(self, scored: Scored, rows: Tensor, distilled: Chosen) -> Tensor:
+        """The mean divergence from the teacher over the first distilled positions: to be shown."""
+        some, settings = chosen.first_of(distilled, self.settings.ranking.rows), self.settings.kl
+        ranked, teacher = self.targets.soft(some.filled(rows[some.positions], 0), settings.top, settings.temperature)
+        return some.mean(losses.kl_divergence(scored.scores(some.positions), ranked, teacher))
+
+    def kl(self, scored: Scored, distilled: Chosen, ranked: Tensor, teacher: Tensor) -> Tensor:
         """Sum over the distilled positions of ``losses.soft_target``, which makes cross-entropy's targets soft.
 
         Beside another base loss it is the whole cross-entropy against the teacher's distribution.
         """
-        (states, table), targets = scored.widened(positions), scored.batch.targets[positions]
-        value = losses.soft_target(states, table, targets, ranked, teacher)
+        states, table = scored.widened(distilled.positions)
+        targets = scored.batch.targets[distilled.positions]
+        value = losses.soft_target(distilled.zeroed(states), table, targets, ranked, teacher)
         if self.settings.student.loss != "cross-entropy":
-            value = value + cross_entropy(states, table, targets)
+            value = value + cross_entropy(states, table, targets, weights=distilled.weights)
         return value
 
     def configure_optimizers(self) -> Any:

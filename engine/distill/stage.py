@@ -31,7 +31,13 @@ def run(config: Config, run: Run) -> None:
     vectors = load_file(run.input(ITEM_VECTORS))["vectors"]
     torch.manual_seed(student.seed)
     last_position = _last_position(settings, sequences, run, device)
-    sampler = sampler_of(student, sequences, device, last_position=last_position is not None)
+    sampler = sampler_of(
+        student,
+        sequences,
+        device,
+        last_position=last_position is not None,
+        same_shapes=config.trainer.cuda_graph == "true",
+    )
     targets = np.delete(sequences.items, sequences.offsets[:-1])  # a user's first event is never a target
     counts = torch.from_numpy(np.bincount(targets, minlength=ids.rows(items)))
     module = DistillModule(
@@ -44,6 +50,8 @@ def run(config: Config, run: Run) -> None:
         config.trainer.report_every,
         last_position,
     ).to(device)
+    if config.trainer.compile:
+        module.model.network.compile()
     validation = Validation(rows, device, protocol_of(run))
     fit.fit(
         module,

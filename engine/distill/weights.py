@@ -14,9 +14,9 @@ from engine.distill.losses import item_scores
 FLOOR = 1e-8  # least confidence, and consistency of an item outside the student's first K
 
 
-def position(count: int) -> Tensor:  # -> [K]
+def position(count: int, device: torch.device | None = None) -> Tensor:  # -> [K]
     """exp(-k) / sum_k' exp(-k'), k = 1..K: largest for the first item."""
-    return torch.softmax(-torch.arange(1, count + 1, dtype=torch.float32), dim=0)
+    return torch.softmax(-torch.arange(1, count + 1, dtype=torch.float32, device=device), dim=0)
 
 
 def confidence(distances: Tensor) -> Tensor:  # [B, K] smaller is surer -> [B, K]
@@ -57,7 +57,9 @@ def importance(
     ``scores`` are needed where g_o is not zero.
     """
     by_position, by_confidence, by_consistency = gammas
-    weights = by_position * position(ranked.shape[1]).to(distances) + by_confidence * confidence(distances)
+    weights = by_position * position(ranked.shape[1], distances.device).to(distances) + by_confidence * confidence(
+        distances
+    )
     if by_consistency:
         if scores is None:
             raise ValueError("the weight of consistency needs the student's scores")

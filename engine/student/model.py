@@ -51,7 +51,7 @@ class SequenceModel(nn.Module):
         if packed.longest > self.max_length:
             raise ValueError(f"a history of {packed.longest} items does not fit max_length={self.max_length}")
         read = self.network.inputs() if inputs is None else inputs
-        states = self.network(items, packed, read)
+        states: Tensor = self.network(items, packed, read)
         if self.settings.normalise:
             states = F.normalize(states, dim=1)
         return states if self.settings.temperature == 1.0 else states / self.settings.temperature

@@ -17,9 +17,9 @@ from engine.metrics.selection import HALVES
 from engine.runs.run import Run
 from engine.stages import LEARNING_RATE, LOSS, SPEED
 from engine.training import checkpoint, gradients, health, weights
-from engine.training.captured import CapturedTraining, Reading, is_reported
+from engine.training.captured import CapturedTraining, Reading
 from engine.training.checkpoint import Snapshot, TrainState
-from engine.training.plan import TrainingPlan
+from engine.training.plan import TrainingPlan, is_reported
 
 HEARTBEAT = 1.0  # seconds between two progress reports when steps are slow
 
@@ -162,9 +162,10 @@ class TrainingCallback(pl.Callback):
             numbers[SPEED.name] = (state.positions - positions) / elapsed
         self.run.scalars(state.step, numbers, epoch)
         norms, ratios = gradients.norms(reading.squares), gradients.updates(reading.changes)
-        clipped = reading.norm is not None and bool(reading.norm > self.plan.clip)
-        norm = gradients.total(norms) if reading.norm is None else float(reading.norm)
-        self.run.gradients(state.step, norm, norms, self.plan.clip, clipped, ratios)
+        norm, clipped, clip = gradients.total(norms), False, self.plan.clip
+        if reading.norm is not None and clip is not None:
+            norm, clipped = float(reading.norm), bool(reading.norm > clip)
+        self.run.gradients(state.step, norm, norms, clip, clipped, ratios)
         self._progress()
         self._restart_clock()
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from engine.training import gradients, weights
 from engine.training.executors import Executor
 from engine.training.fixed_step import FixedStep
-from engine.training.plan import TrainingPlan
+from engine.training.plan import TrainingPlan, is_reported
 
 LONGEST = 64  # steps of a chunk: a request to stop waits for its end
 Chunk = tuple[int, int]  # first step, and the one behind the last
@@ -31,11 +31,6 @@ class Reading:
     squares: Sequence[Tensor | None]  # as ``gradients.squares``, before clipping
     norm: Tensor | None  # of all gradients before clipping; None: they are not clipped
     changes: Sequence[Tensor | None]  # as ``gradients.changes``
-
-
-def is_reported(step: int, every: int) -> bool:
-    """Whether there is a report after ``step`` steps."""
-    return step % every == 0 or step == 1
 
 
 class Chunks:

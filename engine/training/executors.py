@@ -35,7 +35,8 @@ class GraphExecutor:
 
     def __init__(self, device: torch.device, generators: Sequence[torch.Generator]) -> None:
         self._generators = generators
-        self._stream, self._pool = torch.cuda.Stream(device), torch.cuda.graph_pool_handle()
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._pool = torch.cuda.graph_pool_handle()
         self._known: set[Hashable] = set()
         self._captured: dict[Hashable, tuple[torch.cuda.CUDAGraph, Any]] = {}
 

@@ -25,3 +25,8 @@ class TrainingPlan:
         """Share of the newest weights in their running mean after ``step`` steps; early weights are soon forgotten."""
         assert self.average is not None
         return 1.0 - min(self.average, (1 + step) / (10 + step))
+
+
+def is_reported(step: int, every: int) -> bool:
+    """Whether there is a report after ``step`` steps."""
+    return step % every == 0 or step == 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,17 +10,19 @@ from torch import Tensor
 
 from engine.config.settings.distill import DistillSettings
 from engine.data.sequences import Sequences
-from engine.distill import losses
+from engine.distill import losses, teacher_targets
 from engine.distill.injection import tables
 from engine.distill.module import DistillModule, Scored
 from engine.distill.teacher_targets import TeacherTargets
 from engine.knowledge.rankings import Rankings
 from engine.stages import STAGES, TERMS
+from engine.student import losses as student_losses
 from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 
 Settings = Callable[..., DistillSettings]
+ITEMS = 20
 World = tuple[Sequences, Rankings, Tensor]
 NOTHING = {"injection": {"weight": 0.0}, "ranking": {"weight": 0.0}, "kl": {"weight": 0.0}}
 RELEASED = {
@@ -94,9 +97,9 @@ def test_the_loss_is_the_sum_of_its_weighted_terms_and_the_shares_add_up_to_one(
     assert sum(shares) == pytest.approx(1.0, rel=1e-5) and min(shares) > 0
     batch = module.sampler(0)
     read, table, bias = tables(module.model, module.injection, "inputs")
-    module.model.stream.start(chosen.student.seed, 0, 0)
+    module.start(0)
     scored = Scored(batch, module.model.encode(batch.items, batch.packed, read), table, bias)
-    values, _ = module.terms(scored, 0, False)
+    values, _ = module.terms(scored, False)
     assert out["loss"].item() == pytest.approx(sum(w * float(v.detach()) for w, v in values.values()), rel=1e-5)
     assert out["kl"] >= 0  # what is shown is the divergence itself
 
@@ -114,6 +117,7 @@ def test_at_a_last_position_and_nowhere_else_the_target_is_the_teachers_distribu
     chosen = settings(student={"dropout": 0.0} | own, last_position=0.7, ranking={"weight": 0.0})
     module = module_of(chosen, counting_world, same_shapes=same_shapes, last_position=counting_last)
     out, batch = module.training_step(3, 0), module.sampler(3)
+    module.start(3)
     read, table, bias = tables(module.model, module.injection, "inputs")
     scored = Scored(batch, module.model.encode(batch.items, batch.packed, read), table, bias)
     scores = scored.states.double() @ table.double().T + (0.0 if bias is None else bias.double())
@@ -127,14 +131,62 @@ def test_at_a_last_position_and_nowhere_else_the_target_is_the_teachers_distribu
     assert last and out["last_position"].item() == pytest.approx(expected / batch.positions, rel=1e-5)
     assert out["loss"].item() == pytest.approx(
         sum(
-            float(out[f"{name}_weight"]) * float(v.detach())
-            for name, (_, v) in module.terms(scored, 3, False)[0].items()
+            float(out[f"{name}_weight"]) * float(v.detach()) for name, (_, v) in module.terms(scored, False)[0].items()
         ),
         rel=1e-4,
     )
     if own == {}:
         mean = sum(-float(log_p[at, t - 1].detach()) for at, t in enumerate(batch.targets.tolist()) if t)
         assert out["base"].item() == pytest.approx(mean / batch.positions, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kl": {"weight": 0.5}, "ranking": {"rows": None}, "dro": {"alpha": 0.5}, "hint": 0.3},
+        {"ranking": {"rows": None}, "student": {"loss": "bce", "negatives": 1, "model": "gru4rec"}, "hint": 0.3},
+        {"ranking": {"rows": None}, "select": "kl-divergence", "share": 0.3},
+    ],
+)
+def test_terms_at_a_fixed_number_of_positions_are_those_at_the_ranked_ones(
+    settings: Settings, counting_world: World, counting_last: Rankings, changes: dict[str, Any]
+) -> None:
+    """A third of the events is ranked, and half of the last positions. Nothing is drawn but one negative a position."""
+    sequences, rankings, vectors = counting_world
+    world = (sequences, rankings.some(torch.arange(len(rankings.rows)) % 3 == 0), vectors)
+    last = counting_last.some(torch.arange(len(counting_last.rows)) % 2 == 0)
+    changes["student"] = {"dropout": 0.0} | changes.get("student", {})
+    found = []
+    for same_shapes in (False, True):
+        module = module_of(settings(**changes, last_position=0.7), world, same_shapes=same_shapes, last_position=last)
+        assert module.fixed == same_shapes
+        batch = module.sampler(1)
+        read, table, bias = tables(module.model, module.injection, "inputs")
+        scored = Scored(batch, module.model.encode(batch.items, batch.packed, read), table, bias)
+        with pytest.MonkeyPatch.context() as patch:  # the negatives of a step are drawn for as many positions
+            patch.setattr(teacher_targets, "negatives", lambda history, targets, *_: targets % ITEMS + 1)
+            patch.setattr(student_losses, "uniform_negatives", lambda shape, *_: torch.full(shape, 7))
+            values, shown = module.terms(scored, True)
+        loss = torch.stack([weight * value for weight, value in values.values()]).sum()
+        wanted = [module.model.network.inputs(), *module.injection.parameters()]  # type: ignore[union-attr]
+        gradients = torch.autograd.grad(loss, wanted)
+        found.append(({name: value.detach() for name, (_, value) in values.items()} | shown, gradients))
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-7)
+
+
+def test_in_a_batch_without_a_ranked_position_terms_of_fixed_size_are_zero(
+    settings: Settings, counting_world: World, counting_last: Rankings
+) -> None:
+    sequences, rankings, vectors = counting_world
+    chosen = settings(dro={"alpha": 0.5}, hint=0.3, last_position=0.5)
+    world, last = (sequences, rankings.some(torch.arange(4)), vectors), counting_last.some(torch.arange(1))
+    module = module_of(chosen, world, same_shapes=True, last_position=last)  # all of them about the first history
+    steps = [module.training_step(step, 0) for step in range(module.sampler.per_epoch)]
+    terms = [
+        {name: float(out[name].detach()) for name in ("ranking", "kl", "dro", "hint", "last_position")} for out in steps
+    ]
+    assert {"ranking": 0.0, "kl": 0.0, "dro": 0.0, "hint": 0.0, "last_position": 0.0} in terms
+    assert any(value["ranking"] > 0 for value in terms) and all(torch.isfinite(out["loss"]) for out in steps)
 
 
 def test_a_student_learns_from_last_positions_alone(
@@ -148,10 +200,11 @@ def test_a_student_learns_from_last_positions_alone(
     batches = [replace(batch, targets=batch.targets.clamp(max=1)) for batch in batches]
     optimizer = module.configure_optimizers()
     for step in range(200):
+        module.start(step)
         batch = batches[step % 12]
         read, table, bias = tables(module.model, None, "inputs")
         scored = Scored(batch, module.model.encode(batch.items, batch.packed, read), table, bias)
-        values, _ = module.terms(scored, step, False)
+        values, _ = module.terms(scored, False)
         optimizer.zero_grad()
         torch.stack([weight * value for weight, value in values.values()]).sum().backward()
         optimizer.step()
@@ -243,10 +296,11 @@ def test_a_student_learns_from_its_teacher_what_its_own_data_do_not_hold(
     batches = [replace(batch, targets=torch.ones_like(batch.targets)) for batch in batches]
     optimizer = module.configure_optimizers()
     for step in range(120):
+        module.start(step)
         read, table, bias = tables(module.model, module.injection, "inputs")
         batch = batches[step % 12]
         scored = Scored(batch, module.model.encode(batch.items, batch.packed, read), table, bias)
-        values, _ = module.terms(scored, step, False)
+        values, _ = module.terms(scored, False)
         optimizer.zero_grad()
         torch.stack([weight * value for weight, value in values.values()]).sum().backward()
         optimizer.step()

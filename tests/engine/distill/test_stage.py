@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -10,12 +11,14 @@ from safetensors.torch import load_file
 from engine import config
 from engine.config import Config
 from engine.config.settings.distill import DistillSettings
+from engine.distill.module import DistillModule
 from engine.distill.stage import run as distill
 from engine.errors import DataError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
 from engine.stages import DISTILLED_MODEL, STAGES, TERMS
 from engine.student.model import load_student
+from tests.fixtures.training import assert_same_training, logged, stop_at
 
 Settings = Callable[..., DistillSettings]
 
@@ -62,16 +65,8 @@ def test_a_stopped_and_resumed_training_ends_with_the_very_numbers_of_an_uninter
     straight, interrupted = distill_run("straight"), distill_run("interrupted")
     with straight:
         distill(chosen, straight)
-    reported = {"step": 0}
-    report = interrupted.scalars
-
-    def scalars(done: int, *rest: object) -> None:
-        reported["step"] = done
-        report(done, *rest)  # type: ignore[arg-type]
-
     with monkeypatch.context() as patch, pytest.raises(Stopped), interrupted:
-        patch.setattr(interrupted, "scalars", scalars)
-        patch.setattr(Run, "stop_requested", property(lambda self: reported["step"] >= stop))
+        stop_at(interrupted, stop, patch)
         distill(chosen, interrupted)
     torch.manual_seed(999)  # another process has other generators
     resumed = Run(interrupted.folder)
@@ -81,6 +76,58 @@ def test_a_stopped_and_resumed_training_ends_with_the_very_numbers_of_an_uninter
     assert all(torch.equal(one[name], other[name]) for name in one)
     evaluations = [[(e.step, e.values) for e in history(r.folder).evaluations] for r in (straight, resumed)]
     assert evaluations[0] == evaluations[1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"student": {"average": 0.9, "epochs": 2}, "last_position": 0.5},
+        {
+            "student": {"loss": "bce", "negatives": 2, "clip": 0.5, "epochs": 2, "model": "sasrec-reference"},
+            "dro": {"alpha": 0.1},
+            "hint": 0.1,
+        },
+        {"kl": {"weight": 0.5}, "select": "ground-truth-error", "share": 0.5, "student": {"epochs": 2}},
+    ],
+)
+def test_captured_steps_train_to_the_very_numbers_of_plain_ones(
+    whole: Config,
+    settings: Settings,
+    distill_run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+) -> None:
+    chosen = of(whole, settings(**changes))
+    captured, plain = distill_run("captured", share=0.6), distill_run("plain", share=0.6)
+    with monkeypatch.context() as patch:
+        patch.setattr(chosen.trainer, "cuda_graph", "true")
+        patch.setattr(chosen.trainer, "report_every", 3)
+        with captured:
+            distill(chosen, captured)
+        patch.setattr(DistillModule, "obstacle", lambda module: "this is a test")
+        with plain:
+            distill(chosen, plain)
+    assert "without a graph" in logged(captured)[-1] and "this is a test" in logged(plain)[-1]
+    assert_same_training(captured, plain)
+
+
+def test_a_stop_between_captured_steps_changes_nothing(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = of(whole, settings(student={"epochs": 3, "average": 0.9}, dro={"alpha": 0.1}, last_position=0.5))
+    straight, stopped = distill_run("straight"), distill_run("stopped")
+    with monkeypatch.context() as patch:
+        patch.setattr(chosen.trainer, "cuda_graph", "true")
+        with straight:
+            distill(chosen, straight)
+        with monkeypatch.context() as inner, pytest.raises(Stopped), stopped:
+            stop_at(stopped, 6, inner)
+            distill(chosen, stopped)
+        torch.manual_seed(999)  # another process has other generators
+        resumed = Run(stopped.folder)
+        with resumed:
+            distill(chosen, resumed)
+    assert_same_training(straight, resumed)
 
 
 @pytest.mark.parametrize("model", ["gru4rec", "caser", "sasrec-reference"])

@@ -22,7 +22,7 @@ from engine.stages import STAGES, STUDENT_MODEL
 from engine.student.model import load_student
 from engine.student.module import StudentModule
 from engine.student.stage import run as train_student
-from tests.fixtures.training import assert_same_training, logged
+from tests.fixtures.training import assert_same_training, logged, stop_at
 
 Settings = Callable[..., StudentSettings]
 
@@ -36,19 +36,6 @@ def configured(settings: Settings) -> Callable[..., Config]:
         return whole
 
     return make
-
-
-def stop_at(run: Run, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run is asked to stop once it has reported its ``step``-th step."""
-    reported = {"step": 0}
-    report = run.scalars
-
-    def scalars(done: int, *rest: Any) -> None:
-        reported["step"] = done
-        report(done, *rest)
-
-    monkeypatch.setattr(run, "scalars", scalars)
-    monkeypatch.setattr(Run, "stop_requested", property(lambda self: reported["step"] >= step))
 
 
 def test_it_writes_the_model_and_reports_what_the_table_says(

@@ -49,14 +49,18 @@ def world(items: int, users: int, events: int, top: int) -> tuple[Sequences, Ran
     sequences = Sequences(
         chosen.astype(np.int32), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), np.arange(users)
     )
+    return sequences, *answers(sequences, items, top, random)
 
-    def answers(rows: NDArray[np.int64]) -> Rankings:
+
+def answers(sequences: Sequences, items: int, top: int, random: np.random.Generator) -> tuple[Rankings, Rankings]:
+    """Rankings of every row and of every end."""
+
+    def of(rows: NDArray[np.int64]) -> Rankings:
         ranked = torch.from_numpy(random.integers(1, items + 1, (len(rows), top)).astype(np.int32))
         distances = torch.from_numpy(np.sort(random.exponential(2.0, (len(rows), top)), axis=1).astype(np.float32))
         return Rankings(torch.from_numpy(rows), ranked, distances)
 
-    rows = np.setdiff1d(np.arange(len(chosen)), sequences.offsets[:-1])
-    return sequences, answers(rows), answers(sequences.offsets[1:])
+    return of(np.setdiff1d(np.arange(len(sequences.items)), sequences.offsets[:-1])), of(sequences.offsets[1:])
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -74,13 +78,13 @@ def steps(items: int, users: int, events: int, rounds: int, words: list[str]) ->
     reach = partial(BatchSampler, sequences, length=student.max_length, batch=student.batch, seed=1, random=True)
     sampler, distill_sampler = reach(), reach(last_position=settings.last_position > 0)
     ps = losses.propensities(torch.from_numpy(np.bincount(sequences.items, minlength=items + 1)), settings.dro.power)
-    answers = TeacherTargets(rankings, len(sequences.items), top, "cpu")
+    known = TeacherTargets(rankings, len(sequences.items), top, "cpu")
     last_targets = TeacherTargets(last, len(sequences.items) + 1, top, "cpu") if settings.last_position else None
     vectors = torch.randn(items + 1, 64)
     alone = StudentModule(SequenceModel(items, student), student, sampler)
     model = SequenceModel(items, student)
     distilling = DistillModule(
-        model, settings, distill_sampler, answers, vectors, ps, report_every=10, last_position=last_targets
+        model, settings, distill_sampler, known, vectors, ps, report_every=10, last_position=last_targets
     )
     found: dict[str, list[float]] = {"baseline": [], "distilled": []}
 

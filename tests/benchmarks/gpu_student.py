@@ -1,22 +1,40 @@
 """Sections of ``gpu.py``: steps of the student and of distillation at the shape of MovieLens-1M, and their start."""
 
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from subprocess import run
 
 import numpy as np
 import torch
+from distill_step import answers
 from gpu_counting import Row, counted, milliseconds
 
 from engine import config
-from engine.data.sequences import Sequences
+from engine.config import Config
+from engine.data.sequences import Rows, Sequences
+from engine.distill import losses
+from engine.distill.module import DistillModule
+from engine.distill.teacher_targets import TeacherTargets
+from engine.jobs.store import Store
+from engine.runs.run import Run
+from engine.runs.schema import RunInfo, new_id
 from engine.student import cross_entropy
-from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
+from engine.student.training_plan import plan_of, sampler_of
+from engine.student.validation import Validation
+from engine.training import fit
+from engine.training.captured import CapturedTraining
+from engine.training.executors import DirectExecutor, GraphExecutor
+from engine.training.fixed_step import FixedStep
 
 ITEMS, USERS = 3416, 6040
+EVERY = 50  # steps between two reports, as conf/trainer/gpu.yaml
+STEPS = 40  # of a timed round
+EPOCHS = 12  # of the experiment's 120
 
 
 def drawn() -> Sequences:
@@ -29,32 +47,148 @@ def drawn() -> Sequences:
     return Sequences(items.astype(np.int32), offsets.astype(np.int64), np.arange(USERS))
 
 
+def configured(cuda: bool, *words: str) -> Config:
+    """The ml-1m experiment on this machine. What a processor counts is a GPU's step: chunks as large as there."""
+    cross_entropy.SCORES_AT_ONCE["cpu"] = cross_entropy.SCORES_AT_ONCE["cuda"]
+    losses.SCORES_AT_ONCE["cpu"] = losses.SCORES_AT_ONCE["cuda"]
+    return config.load(["experiment=ml-1m", f"trainer={'gpu' if cuda else 'cpu'}", *words])
+
+
+def student_of(chosen: Config, sequences: Sequences, device: str) -> StudentModule:
+    """The student of a configuration, compiled where that says so."""
+    torch.manual_seed(1)
+    sampler = sampler_of(chosen.student, sequences, device, same_shapes=True)
+    model = SequenceModel(ITEMS, chosen.student).to(device)
+    if chosen.trainer.compile:
+        model.network.compile()
+    return StudentModule(model, chosen.student, sampler)
+
+
+def distilled_of(chosen: Config, sequences: Sequences, device: str) -> DistillModule:
+    """The distilled student; every row and last position has a ranking."""
+    settings = chosen.distill
+    student, top = settings.student, max(settings.ranking.top, settings.kl.top)
+    rankings, last = answers(sequences, ITEMS, top, np.random.default_rng(0))
+    sampler = sampler_of(student, sequences, device, last_position=True, same_shapes=True)
+    counts = torch.from_numpy(np.bincount(sequences.items, minlength=ITEMS + 1))
+    events = len(sequences.items)
+    torch.manual_seed(1)
+    return DistillModule(
+        SequenceModel(ITEMS, student),
+        settings,
+        sampler,
+        TeacherTargets(rankings, events, top, device),
+        torch.randn(ITEMS + 1, 256),
+        losses.propensities(counts, settings.dro.power),
+        EVERY,
+        TeacherTargets(last, events + 1, settings.kl.top, device),
+    ).to(device)
+
+
+class Eager:
+    """Steps as Lightning makes them, without its hooks."""
+
+    def __init__(self, module: FixedStep, chosen: Config, device: str) -> None:
+        self.module, self.device, self.optimizer = module.train(), device, module.configure_optimizers()
+        self.half, self.number = chosen.trainer.precision == "bf16-mixed", 0
+
+    def __call__(self) -> None:
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
+            out = self.module.training_step(self.number, 0)
+        self.optimizer.zero_grad()
+        (out["loss"] if isinstance(out, dict) else out).backward()
+        self.optimizer.step()
+        self.number = self.number % 50 + 1  # neither a reported step nor the last batch of an epoch
+
+
+class Captured:
+    """The same steps as ``fit`` captures them, with the running mean of the weights."""
+
+    def __init__(self, module: FixedStep, groups: object, chosen: Config, device: str) -> None:
+        self.module, plan = module.train(), plan_of(chosen.student, 10_000)
+        executor = GraphExecutor(torch.device(device), module.generators) if device == "cuda" else DirectExecutor()
+        half = chosen.trainer.precision == "bf16-mixed"
+        self.training = CapturedTraining(module, plan, groups, 10**9, half, executor)  # type: ignore[arg-type]
+        optimizer = module.configure_optimizers()
+        for group in optimizer.param_groups:
+            group["full_lr"] = group["lr"]
+        average = {name: p.detach().clone() for name, p in module.named_parameters()} if plan.average else {}
+        self.training.begin(optimizer, average)
+
+    def __call__(self, steps: int = 1) -> None:
+        self.training.training_step((1, 1 + steps), 0)
+
+
 def student(cuda: bool) -> Iterator[Row]:
     """A training step of the ml-1m experiment: 64 histories of up to 200 items."""
-    settings, device = config.load(["experiment=ml-1m"]).student, "cuda" if cuda else "cpu"
-    cross_entropy.SCORES_AT_ONCE["cpu"] = cross_entropy.SCORES_AT_ONCE["cuda"]  # what is counted is a GPU's step
-    sampler = BatchSampler(
-        drawn(), length=settings.max_length, batch=settings.batch, seed=1, random=True, device=device, same_shapes=True
-    )
-    module = StudentModule(SequenceModel(ITEMS, settings).to(device), settings, sampler)
-    optimizer = module.configure_optimizers()
-
-    def step() -> None:
-        with torch.autocast("cuda", torch.bfloat16, enabled=cuda):
-            loss = module.training_step(0, 0)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    step()
-    yield from counted("eager step", step)
+    device, sequences = "cuda" if cuda else "cpu", drawn()
+    chosen = configured(cuda)
+    yield from steps_of(student_of(chosen, sequences, device), chosen, device)
     if cuda:
-        yield Row("eager step", milliseconds(step, repeats=10), "ms")
+        compiled = configured(cuda, "trainer.compile=true")
+        yield from steps_of(student_of(compiled, sequences, device), compiled, device, "compiled, ")
+        yield from whole(chosen, sequences, EPOCHS)
 
 
 def distill(cuda: bool) -> Iterator[Row]:
-    """A distillation step over the same batches."""
-    yield from ()
+    """A distillation step over the same batches, with the default recipe."""
+    device = "cuda" if cuda else "cpu"
+    chosen = configured(cuda)
+    yield from steps_of(distilled_of(chosen, drawn(), device), chosen, device)
+
+
+def steps_of(module: StudentModule | DistillModule, chosen: Config, device: str, prefix: str = "") -> Iterator[Row]:
+    """Counts of a plain and of a captured step; on a GPU also their time."""
+    groups = module.model.groups() if isinstance(module, StudentModule) else module.groups()
+    eager = Eager(module, chosen, device)
+    begin = time.perf_counter()
+    eager()
+    if device == "cuda":
+        torch.cuda.synchronize()
+        yield Row(f"{prefix}first plain step", time.perf_counter() - begin, "s")
+    yield from counted(f"{prefix}plain step", eager)
+    if device == "cuda":
+        yield Row(f"{prefix}plain step", milliseconds(eager, repeats=STEPS), "ms")
+    captured = Captured(module, groups, chosen, device)
+    if device == "cpu":
+        yield from counted(f"{prefix}whole step", captured)
+        return
+    begin = time.perf_counter()
+    captured(2)
+    torch.cuda.synchronize()
+    yield Row(f"{prefix}first step and capture", time.perf_counter() - begin, "s")
+    yield from counted(f"{prefix}captured step", captured)
+    found = milliseconds(lambda: captured(STEPS), repeats=1) / STEPS
+    yield Row(f"{prefix}captured step", found, "ms")
+    yield Row(f"{prefix}captured, positions", 1000 * module.sampler.positions(1) / found, "/s")
+    begin = time.perf_counter()
+    captured(STEPS)
+    yield Row(f"{prefix}captured step, on the host", 1000 * (time.perf_counter() - begin) / STEPS, "ms")
+    torch.cuda.synchronize()
+    yield Row(f"{prefix}peak memory", torch.cuda.max_memory_allocated() / 2**30, "GiB")
+
+
+def whole(chosen: Config, sequences: Sequences, epochs: int) -> Iterator[Row]:
+    """A training by ``fit`` with its evaluations, as the stage does it."""
+    chosen.student.epochs = epochs
+    module = student_of(chosen, sequences, "cuda")
+    plan = plan_of(chosen.student, module.sampler.per_epoch)
+    stop = sequences.offsets[1:]
+    rows = Rows(sequences.items, sequences.offsets[:-1], stop - 1, sequences.users)
+    validation = Validation(rows, "cuda")
+    with tempfile.TemporaryDirectory() as folder:
+        info = RunInfo(id=new_id("student"), stage="student", experiment="benchmark", seed=1, fingerprint="")
+        made = Run(Store(Path(folder)).create(info, "seed: 1\n"))
+        begin = time.perf_counter()
+        state = fit.fit(
+            module, plan, chosen.trainer, made, groups=module.model.groups(),
+            evaluate=lambda alive: validation(module.model, alive), positions=module.sampler.positions,
+        )  # fmt: skip
+        seconds = time.perf_counter() - begin
+    yield Row(f"{epochs} epochs", seconds, "s")
+    yield Row("of which steps", state.seconds, "s")
+    yield Row("a step of them, start included", 1000 * state.seconds / state.step, "ms")
+    yield Row("processor seconds of steps", state.cpu_seconds, "s")
 
 
 def first_step(cuda: bool) -> Iterator[Row]:

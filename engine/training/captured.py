@@ -78,8 +78,9 @@ class CapturedTraining(pl.LightningModule):
 
     def begin(self, optimizer: torch.optim.Optimizer, average: Mapping[str, Tensor]) -> None:
         """Put learning rates into a tensor; ``average`` is the running mean of the weights, which steps go on with."""
-        device = self.module.device
-        self.average = [average[name] for name in weights.trained(self.module)] if average else []
+        trained = weights.trained(self.module)
+        device = next(iter(trained.values())).device
+        self.average = [average[name] for name in trained] if average else []
         self.bad = self.bad.to(device)
         # A GPU's fused optimizer reads a float32 rate; a processor's reads it as Python's number.
         kind = torch.float64 if device.type == "cpu" else torch.float32
@@ -113,7 +114,8 @@ class CapturedTraining(pl.LightningModule):
         for step in range(*chunk):
             factor = plan.rate(step)
             rows.append([rate * factor for rate in full] + [plan.newest(step + 1) if self.average else 0.0])
-        return torch.tensor(rows, dtype=torch.float64).to(self._scalars.device, self._scalars.dtype)
+        table = torch.tensor(rows, dtype=torch.float64).to(self._scalars.dtype)
+        return table.to(self._scalars.device, non_blocking=True)
 
     def _work(self, inputs: tuple[Tensor, ...], reported: bool) -> Reading:
         optimizer, groups, kind = self._optimizer, self._groups, self._scalars.device.type

@@ -80,16 +80,16 @@ def test_a_rename_keeps_the_fingerprint(tmp_path: Path, monkeypatch: pytest.Monk
 def test_truth_values_that_became_words_read_from_old_runs_and_keep_their_fingerprint(tmp_path: Path) -> None:
     tree = asdict(config.load())
     assert (tree["evaluate"]["hide_seen"], tree["knowledge"]["hide_seen"]) == ("auto", "auto")
+    assert tree["trainer"]["cuda_graph"] == "auto"
     for word, truth in (("true", True), ("false", False)):
         path = tmp_path / f"{word}.yaml"
-        tree["evaluate"]["hide_seen"] = tree["knowledge"]["hide_seen"] = truth
+        tree["evaluate"]["hide_seen"] = tree["knowledge"]["hide_seen"] = tree["trainer"]["cuda_graph"] = truth
         path.write_text(yaml.safe_dump(tree))
         loaded = config.read(path)
-        assert loaded.evaluate.hide_seen == loaded.knowledge.hide_seen == word
+        assert loaded.evaluate.hide_seen == loaded.knowledge.hide_seen == loaded.trainer.cuda_graph == word
         assert config.tree_at(path)["evaluate"]["hide_seen"] == word
         assert config.load([f"evaluate.hide_seen={word.capitalize()}"]).evaluate.hide_seen == word
         old = original(asdict(loaded), "")
         assert old["knowledge"]["hide_seen"] is truth
     with pytest.raises(ConfigError, match="not allowed"):
         config.load(["evaluate.hide_seen=sometimes"])
-    assert config.load(["data.name=true"]).data.name == "true"  # a text that no choice limits stays as typed

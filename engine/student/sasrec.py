@@ -80,12 +80,17 @@ class SASRec(Network):
     def forward(self, items: Tensor, packed: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
         x = F.embedding(items, inputs)
         if self.positions is not None:
-            x = x + F.embedding(packed.order, self.positions)
+            x = x + self._position_vectors(packed, self.positions)
         x = self.dropout(x)
         for block in self.blocks:
             x = block(x, packed)
         normed: Tensor = self.last_norm(x)
         return normed
+
+    def _position_vectors(self, packed: PackedSequences, table: Tensor) -> Tensor:  # [T', D] -> [P, D]
+        if packed.cells is None:  # the gradient is a sum over rows, without looking positions up
+            return table[: packed.longest].expand(packed.rows, -1, -1).reshape(-1, table.shape[1])
+        return F.embedding(packed.order, table)
 
     def outputs(self) -> tuple[Tensor, Tensor | None]:  # [n + 1, D], no bias
         return self.table, None

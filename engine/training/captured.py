@@ -51,6 +51,16 @@ class Chunks:
         return len(self._all)
 
 
+def _follow(average: list[Tensor], newest: list[Tensor], share: Tensor) -> None:
+    """a <- a + share (w - a). A processor rounds once, as the callback's mean of plain steps does."""
+    if share.device.type == "cpu":
+        torch._foreach_lerp_(average, newest, [share] * len(newest))
+        return
+    moves = torch._foreach_sub(newest, average)  # three kernels for all tensors instead of one for each
+    torch._foreach_mul_(moves, share)
+    torch._foreach_add_(average, moves)
+
+
 class CapturedTraining(pl.LightningModule):
     """Drives a module through chunks of steps, each step one call of an executor."""
 
@@ -134,7 +144,7 @@ class CapturedTraining(pl.LightningModule):
         optimizer.step()
         if self.average:
             newest = [parameter.detach() for parameter in weights.trained(self.module).values()]
-            torch._foreach_lerp_(self.average, newest, [self._newest.to(newest[0].dtype)] * len(newest))
+            _follow(self.average, newest, self._newest.to(newest[0].dtype))
         self.bad |= ~torch.isfinite(loss.detach())
         changes = gradients.changes(groups, before) if reported else []
         optimizer.zero_grad()  # gradients are memory of one graph, which the next may use

@@ -11,6 +11,13 @@ from engine.student import cross_entropy as fused
 from engine.student.cross_entropy import cross_entropy
 
 
+@pytest.fixture(autouse=True, params=["a processor's form", "a GPU's form"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are computed here: what a GPU does is no other arithmetic there."""
+    if request.param == "a GPU's form":
+        monkeypatch.setattr(fused, "_in_cache", fused._in_few_passes)
+
+
 def case(dtype: torch.dtype = torch.float64, size: float = 0.5) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     random = torch.Generator().manual_seed(3)
     states = torch.randn(11, 4, generator=random, dtype=dtype) * size
@@ -88,6 +95,13 @@ def test_bfloat16_states_give_the_float32_loss_to_their_precision() -> None:
     rough = cross_entropy(states.bfloat16(), table, targets)
     assert rough.dtype == torch.float32
     assert rough.item() == pytest.approx(exact.item(), rel=2e-2)
+
+
+def test_a_loss_beyond_float32s_exponents_is_large_and_its_gradient_right() -> None:
+    states, table = torch.tensor([[200.0]], requires_grad=True), torch.tensor([[0.0], [1.0], [-1.0]])
+    loss = cross_entropy(states, table, torch.tensor([2]))
+    loss.backward()
+    assert 87.0 < loss.item() <= 401.0 and states.grad is not None and states.grad.item() == pytest.approx(2.0)
 
 
 def test_before_training_the_loss_is_near_ln_n() -> None:

@@ -78,5 +78,5 @@ def test_scores_of_zero_have_the_loss_of_the_prior(
     states, table = torch.zeros(len(batch.items), 16), torch.zeros(21, 16)
     t = calibration or 0.0
     beta, prior = losses.positive_weight(8, 20, t), losses.prior_log_odds(8, 20, t)
-    total = base_loss(module.settings, states, table, None, batch, 0).item() / batch.positions
+    total = base_loss(module.settings, states, table, None, batch, module.negatives).item() / batch.positions
     assert total <= beta * math.log1p(math.exp(-prior)) + 8 * math.log1p(math.exp(prior)) < (beta + 8) * math.log(2)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cockpit.keys import LIVE, LOG, MAIN, RUNS, SYSTEM, KeyMap
+from cockpit.models.chart import View
 from cockpit.models.line_edit import LineEdit
 from cockpit.models.rows import Row
 from cockpit.models.run_list import RunList
 from cockpit.models.scroll import Scroll
-from cockpit.panes.chart import View
 from cockpit.panes.system import summary
 from cockpit.prompts import Menu, MenuItem, Prompt
 from cockpit.render.lines import Line, Lines

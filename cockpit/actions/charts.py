@@ -1,8 +1,8 @@
 """The view of all charts: smoothing, axes, the range of the x axis, the cursor."""
 
 from cockpit.context import Context
+from cockpit.models.chart import WEIGHTS
 from cockpit.models.series import AXES
-from cockpit.panes.chart import WEIGHTS
 
 
 def do_smooth(context: Context) -> None:

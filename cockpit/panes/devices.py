@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cockpit.models.chart import Chart, Trace, View
 from cockpit.models.devices import Devices
 from cockpit.models.series import TIME, Series
-from cockpit.panes.chart import Chart, Trace, View
 from cockpit.panes.chart import render as chart
 from cockpit.render.heat import heights
 from cockpit.render.lines import Line, Lines, beside, box, ends, fit, width
@@ -26,14 +26,24 @@ MEGA, GIGA = 1e-6, 1 / (1 << 30)
 NAME, SPARKLINE = 7, 12  # cells of a device's name, and at least of its readings over time
 
 
-def render(devices: Devices, steps: Series | None, view: View, across: int, down: int, focused: bool = False) -> Lines:
-    """``steps``: the run's own series that translates the times of readings into steps."""
+def render(
+    devices: Devices,
+    steps: Series | None,
+    view: View,
+    across: int,
+    down: int,
+    focused: bool = False,
+    total: float | None = None,
+) -> Lines:
+    """``steps``: the run's own series that translates the times of readings into steps; ``total``: of a run at work."""
     rows = _rows(devices)
     title: Line = [("devices", "title"), *_processes(devices)]
     if devices.count < 2 or down < LOW or across < NARROWEST:
         size = max(10, min(max(len(text) for _, text, _ in rows), across - 2 - NAME - SPARKLINE))
         return box(title, [_row(*row, size, across - 2) for row in rows], across, down, focused)
     charts = _charts(devices, steps, view)
+    for one in charts:
+        one.total, one.growing = total or 0.0, total is not None
     most = max(1, (down - 1) // (LOW - 3)) * (across // NARROWEST)
     columns = min(len(charts), max(1, across // NARROWEST))
     charts = charts[:most]
@@ -111,8 +121,10 @@ def _row(name: str, text: str, values: Floats, size: int, across: int) -> Line:
 
 def _status(devices: Devices) -> Line:
     free = devices.now("free")
-    line: Line = [(f"{numbers.size(free)} of disk free   ", "dim")] if free is not None else []
-    line += [(f"gpu{gpu['i']}{heat}   ", "dim") for gpu in devices.gpus if (heat := _heat(devices, gpu))]
+    line: Line = [(f"cpu {_cpu(devices, True)}   ", "dim")]
+    line += [(f"gpu{gpu['i']} {_gpu(devices, gpu, True)}   ", "dim") for gpu in devices.gpus]
+    if free is not None:
+        line.append((f"{numbers.size(free)} of disk free   ", "dim"))
     return line + [(f"{text}   ", "dim") for _, text, _ in _remarks(devices)]
 
 

@@ -1,7 +1,7 @@
 """The use of the machine in one line and in one pane."""
 
+from cockpit.models.chart import Chart, Trace, View
 from cockpit.models.series import Limits, Series
-from cockpit.panes.chart import Chart, Trace, View
 from cockpit.panes.chart import render as chart
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box
@@ -51,7 +51,8 @@ def render(system: Machine, history: dict[str, Series], across: int, down: int, 
     if down - top < 7 or not history:
         return box([("system", "title")], lines, across, down, focused)
     traces = [Trace(name, series, colour) for colour, (name, series) in enumerate(history.items())]
-    drawn = chart(Chart("use %", traces, limits=Limits((0.0, 100.0))), View(axis="time"), across, down - top)
+    use = Chart("use %", traces, growing=True, limits=Limits((0.0, 100.0)))
+    drawn = chart(use, View(axis="time"), across, down - top)
     return [*box([("system", "title")], lines, across, top, focused), *drawn]
 
 

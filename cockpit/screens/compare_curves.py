@@ -5,9 +5,9 @@ from itertools import chain, zip_longest
 
 from cockpit.context import Context
 from cockpit.models.band import mean_and_band
+from cockpit.models.chart import Chart, Trace
 from cockpit.models.groups import RunGroup, trained
 from cockpit.models.series import STEP, Series
-from cockpit.panes.chart import Chart, Trace
 from cockpit.services.watch import FOLLOWED
 from cockpit.theme import CURVES
 from engine.metrics.band import Band
@@ -53,7 +53,7 @@ class Curves:
         if self._chart.title != title:
             self._chart = Chart(title)
         drawn, axis = self._chart, self.context.view.axis
-        drawn.traces, drawn.total, drawn.note = [], 0.0, []
+        drawn.traces, drawn.total, drawn.growing, drawn.note = [], 0.0, False, []
         for index, (group, runs) in enumerate(zip(groups, self._runs(groups), strict=True)):
             datas = [self.context.watch.follow(run).data for run in runs if run in watched]
             own = [series for data in datas if (series := data.series.get(metric)) is not None]
@@ -70,8 +70,10 @@ class Curves:
             drawn.traces.append(Trace(group.letter, mean, index, dash, ranged))
             if ranged is not None:
                 drawn.note = [("  mean, range of seeds", "dim")]
-            if axis == STEP and any(rows[run].open for run in runs):
-                drawn.total = max([drawn.total, *(data.total for data in datas)])
+            if any(rows[run].open for run in runs):
+                drawn.growing = True
+                if axis == STEP:
+                    drawn.total = max([drawn.total, *(data.total for data in datas)])
         left = len(set(chain.from_iterable(self._runs(groups)))) - len(watched)
         if left:
             drawn.note = [*drawn.note, (f"  {left} runs not drawn", "warn")]

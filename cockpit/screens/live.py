@@ -153,7 +153,8 @@ class LiveScreen(Screen):
                 lines = [*list(console.lines)[-down:], *([console.unfinished] if console.unfinished else [])]
                 return log.tail(lines, across, down, [("  L whole screen", "dim")], focused)
             case layout.SYSTEM if (read := context.watch.follow(row.id).devices).machine:
-                return devices.render(read, longest(data.series), context.view, across, down, focused)
+                total = data.total if row.open else None
+                return devices.render(read, longest(data.series), context.view, across, down, focused, total)
             case layout.SYSTEM:
                 return system.render(context.watch.machine, context.watch.use, across, down, focused)
             case layout.SIDE:

@@ -1,18 +1,20 @@
 """Which metrics have a chart on the Live screen, and the curves of each."""
 
 from cockpit.context import Context
+from cockpit.models.chart import Chart, Trace
 from cockpit.models.gates import Layer
 from cockpit.models.rows import Row
 from cockpit.models.run_data import TOTAL, RunData
 from cockpit.models.series import Series
 from cockpit.panes import gates
-from cockpit.panes.chart import Chart, Trace
 from cockpit.panes.side import kept_and_best
 from cockpit.theme import CURVES
 from engine.report import numbers
+from engine.stages import LOSS, TERMS
 
 ENTROPY = "gate entropy"
-FIRST = ("val_recall@10", "val_loss", "loss", TOTAL, ENTROPY, "val_ndcg@10", "lr")
+LOSS_TERMS = "loss terms"  # the loss and the terms that it is the sum of
+FIRST = ("val_recall@10", "val_loss", "loss", LOSS_TERMS, TOTAL, ENTROPY, "val_ndcg@10", "lr")
 
 
 class Charts:
@@ -28,27 +30,35 @@ class Charts:
     def names(self, row: Row, data: RunData) -> list[str]:
         """Metrics that have a chart: those chosen by hand, then the usual ones, then all others."""
         usual = [*([row.metric] if row.metric else []), *FIRST, *data.series]
-        present = [name for name in usual if name in data.series or (name == ENTROPY and data.gates.layers)]
+        known = set(self.known(data))
+        present = [name for name in usual if name in known]
         expected = [row.metric or "loss"] if row.open else []  # an ended run reports nothing any more
         return list(dict.fromkeys([*self.chosen.get(row.stage, []), *present])) or expected
 
     def known(self, data: RunData) -> list[str]:
         """Everything that a chart can show."""
-        return [*data.series, *([ENTROPY] if data.gates.layers else [])]
+        more = {ENTROPY: bool(data.gates.layers), LOSS_TERMS: len(loss_terms(data)) > 2}
+        return [*data.series, *(name for name, there in more.items() if there)]
 
     def chart(self, metric: str, row: Row, runs: list[str]) -> Chart:
         """The chart of a metric. ``runs``: the run that is shown, then the marked ones."""
         data = self.context.watch.follow(row.id).data
         drawn = self._charts.setdefault((row.id, metric), Chart(metric))
-        drawn.total = data.total
+        drawn.total, drawn.growing = data.total if row.open else 0.0, row.open
         drawn.traces = []
         more = self.beside.get((row.stage, metric), [])
+        if metric == LOSS_TERMS:
+            drawn.traces = self._terms(data)
+            runs, drawn.note = [], []
         for dash, name in enumerate([metric, *more]):
             for colour, run in enumerate(runs):
                 series = self._series(self.context.watch.follow(run).data, name)
                 if series is not None and run in self.context.list.rows:
-                    label = self.context.list.rows[run].name[-4:]
-                    drawn.traces.append(Trace(f"{label} {name}" if more else label, series, colour + CURVES * dash))
+                    label = self.context.list.rows[run].name[-4:] if len(runs) > 1 or not more else ""
+                    label = f"{label} {name}".strip() if more else label
+                    drawn.traces.append(Trace(label, series, colour + CURVES * dash, metric=name))
+        if metric == LOSS_TERMS:
+            return drawn
         best = kept_and_best(row, metric)
         drawn.note = [(best, "dim")] if best else []
         if metric == TOTAL and data.gradients.clip:
@@ -58,6 +68,11 @@ class Charts:
         elif not best and drawn.traces and drawn.traces[0].series.count:
             drawn.note = [(f"  now {numbers.figure(float(drawn.traces[0].series.values[-1]))}", "dim")]
         return drawn
+
+    def _terms(self, data: RunData) -> list[Trace]:
+        """A curve for the loss and each of its terms."""
+        names = loss_terms(data)
+        return [Trace(name, data.series[name], colour, metric=name) for colour, name in enumerate(names)]
 
     def version(self, row: Row, metric: str, runs: list[str]) -> object:
         """A value that changes whenever the chart does, also when a series was truncated."""
@@ -70,6 +85,11 @@ class Charts:
             return data.series.get(metric)
         found = gates.chosen(data.gates, self.layer)
         return _entropy(found[1]) if found else None
+
+
+def loss_terms(data: RunData) -> list[str]:
+    """The loss and its terms, as far as the run reports them."""
+    return [name for name in (LOSS.name, *TERMS) if name in data.series]
 
 
 def _entropy(layer: Layer) -> Series:

@@ -4,10 +4,10 @@ from cockpit.actions import navigate
 from cockpit.actions.about import needs_run
 from cockpit.context import Context, Screen
 from cockpit.keys import LAUNCH, RUNS
+from cockpit.models.chart import Chart, Trace
 from cockpit.models.rows import Row
 from cockpit.models.run_list import GROUPINGS, GroupHeading
 from cockpit.panes import run_table
-from cockpit.panes.chart import Chart, Trace
 from cockpit.panes.chart import render as chart
 from cockpit.panes.side import kept_and_best
 from cockpit.prompts import MenuItem
@@ -92,7 +92,7 @@ class RunsScreen(Screen):
             if series is not None:
                 drawn.traces.append(Trace(self.context.list.rows[run].name[-4:], series, colour))
             if run == row.id:
-                drawn.total = data.total
+                drawn.total, drawn.growing = data.total if row.open else 0.0, row.open
         if not drawn.traces:
             title = f"preview: {row.stage} {row.name[-11:]}"
             return box([(title, "title")], self._facts(row), across, down)

@@ -22,7 +22,8 @@ from pathlib import Path
 import psutil
 import yaml
 
-from cockpit.panes.chart import Chart, Trace, View, render
+from cockpit.models.chart import Chart, Trace, View
+from cockpit.panes.chart import render
 from cockpit.services.tail import RunFollower
 from engine.jobs.store import Store
 from engine.runs.run import Run

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from cockpit.models.chart import Chart, Trace, View
 from cockpit.models.series import Limits, Series
-from cockpit.panes.chart import Chart, Trace, View, render
+from cockpit.panes.chart import render
 from cockpit.render.lines import plain, width
 from engine.metrics.band import Band
 
@@ -31,6 +32,14 @@ def test_labels_are_round_numbers_in_equal_steps():
 
 def test_the_x_axis_ends_at_the_planned_step_from_the_beginning():
     assert " 5,000 step" in drawn([1, 2, 3], total=5000.0) and " 20 step" in drawn([1, 2, 3])
+
+
+def test_the_x_axis_of_an_ended_run_ends_where_its_data_ends():
+    assert " 470 step" in drawn(np.arange(48.0)) and " 11.75 epoch" in drawn(np.arange(48.0), View(axis="epoch"))
+    assert "0:47 time" in drawn(np.arange(48.0), View(axis="time"))
+    rows = [line[8:-1] for line in drawn(np.arange(48.0)).splitlines()[1:-2]]
+    assert any(row[-1] != " " for row in rows), "the curve reaches the right edge"
+    assert " 500 step" in drawn(np.arange(48.0), growing=True)
 
 
 def test_epoch_and_time_have_axes_of_their_own():
@@ -56,6 +65,21 @@ def test_a_log_axis_makes_an_exponential_straight():
 
 def test_the_cursor_reads_the_nearest_point():
     assert "2.000@10" in drawn([1.0, 2.0, 3.0], View(cursor=0.5))
+
+
+def test_the_cursor_stands_at_the_point_whose_value_it_reads():
+    for cursor, cell in ((0.1, 0), (0.3, 25), (0.55, 25), (0.9, 50)):
+        lines = render(Chart("loss", [Trace("a", series([1.0, 2.0, 3.0]), 0)]), View(cursor=cursor), 60, 14)
+        cells = {
+            sum(len(t) for t, _ in line[:i]) for line in lines[1:-2] for i, p in enumerate(line) if p[1] == "cursor"
+        }
+        assert cells == {8 + cell}, (cursor, cells)
+
+
+def test_the_cursor_is_seen_on_the_curve_too():
+    lines = render(Chart("loss", [Trace("a", series([1.0, 1.0, 1.0]), 0)]), View(cursor=0.5), 60, 14)
+    marked = [text for line in lines for text, style in line if style == "cursor"]
+    assert len(marked) == 11 and sum(text != "┊" for text in marked) == 1
 
 
 def test_a_part_of_the_x_axis_is_shown_with_its_ends_and_values():
@@ -163,3 +187,42 @@ def braille(lines):
 def test_a_dashed_curve_is_dashed_in_the_legend_too():
     traces = [Trace("one", series([1, 2, 3]), 0), Trace("two", series([2, 3, 4]), 1, dash=4)]
     assert "── one  ┄┄ two" in plain(render(Chart("x", traces), View(), 60, 14)).splitlines()[0]
+
+
+def two(first, second, view=None, across=60):
+    traces = [Trace("loss", series(first), 0, metric="loss"), Trace("lr", series(second), 6, metric="lr")]
+    chart = Chart("loss", traces)
+    return plain(render(chart, view or View(), across, 14)).splitlines()
+
+
+def test_a_metric_of_another_scale_has_the_y_axis_on_the_right():
+    lines = two([4.0, 5.0, 6.0], [0.001, 0.002, 0.003])
+    left = [float(line[1:7]) for line in lines if "┤" in line]
+    right = [float(line.split("├")[1].rstrip("│ ")) for line in lines if "├" in line]
+    assert min(left) >= 3 and max(left) <= 6 and 0 < max(right) <= 0.003 and "lr →" in lines[0]
+    dots = [sum("\u2801" <= letter <= "\u28ff" for letter in line) for line in lines[1:-2]]
+    assert all(dots), "both curves use the whole height"
+    assert {len(line) for line in lines} == {60}
+
+
+def test_metrics_of_one_scale_share_the_axis_and_so_do_all_on_a_log_axis():
+    assert not any("├" in line for line in two([4.0, 5.0], [2.0, 3.0]))
+    assert not any("├" in line for line in two([4.0, 5.0], [0.001, 0.002], View(log=True)))
+
+
+def test_the_cursor_reads_a_curve_of_the_right_axis_in_its_own_scale():
+    assert "5.000@10  .0020@10" in two([4.0, 5.0, 6.0], [0.001, 0.002, 0.003], View(cursor=0.5), 90)[0]
+
+
+def test_a_legend_counts_the_curves_that_it_has_no_room_for():
+    traces = [Trace(f"run{k}", series([1, k]), k) for k in range(9)]
+    first = plain(render(Chart("loss", traces), View(), 44, 14)).splitlines()[0]
+    assert "── run0" in first and "  +6 " in first and len(first) == 44
+    assert "+" not in plain(render(Chart("loss", traces), View(), 200, 14)).splitlines()[0]
+
+
+def test_the_note_gives_way_to_the_legend():
+    traces = [Trace("one", series([1, 2]), 0), Trace("two", series([2, 3]), 1)]
+    chart = Chart("loss", traces, note=[("  max 12.34@56,789 and more", "dim")])
+    assert "max" not in plain(render(chart, View(), 44, 14)) and "── two" in plain(render(chart, View(), 44, 14))
+    assert "max" in plain(render(chart, View(), 90, 14))

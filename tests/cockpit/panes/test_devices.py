@@ -2,9 +2,9 @@
 
 import pytest
 
+from cockpit.models.chart import View
 from cockpit.models.devices import Devices, longest
 from cockpit.models.run_data import RunData
-from cockpit.panes.chart import View
 from cockpit.panes.devices import render
 from cockpit.render.lines import plain, width
 from engine.runs.reader import Tail

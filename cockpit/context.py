@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from cockpit.keys import LIVE, LOG, MAIN, RUNS, SYSTEM, KeyMap
+from cockpit.keys import LIVE, MAIN, RUNS, SYSTEM, KeyMap
 from cockpit.models.chart import View
 from cockpit.models.line_edit import LineEdit
 from cockpit.models.rows import Row
@@ -72,6 +72,10 @@ class Screen:
 
     def watched(self) -> list[str]:
         """Runs whose events the screen shows, the most important first."""
+        return []
+
+    def consoles(self) -> list[str]:
+        """Runs whose consoles the screen shows."""
         return []
 
     def panes(self) -> Sequence[str]:
@@ -178,7 +182,7 @@ class Context:
 
     def tick(self) -> bool:
         """Read for a few milliseconds; returns whether there is anything new to draw."""
-        changed = self.watch.poll(self.screen.watched(), self.screen.name in (LIVE, LOG))
+        changed = self.watch.poll(self.screen.watched(), self.screen.consoles())
         changed |= self.screen.poll()
         for run, text in self.watch.warnings:
             self.attention = run

@@ -34,7 +34,7 @@ OF_RUNS = (RUNS, LIVE, RESULT, QUEUE, SYSTEM, LOG)  # screens with a run to act 
 CHARTS = (RUNS, LIVE, COMPARE)
 ZOOMED = (LIVE, COMPARE)  # screens whose panes and x axis can be zoomed
 RESULTS = (RESULT, MODELS)  # screens of one evaluation
-PANES = (LIVE, *RESULTS, COMPARE, SYSTEM, LAUNCH)
+PANES = (LIVE, *RESULTS, COMPARE, SYSTEM, LAUNCH, LOG)
 
 
 def _besides(*screens: str) -> tuple[str, ...]:
@@ -145,7 +145,13 @@ TABLE: tuple[Key, ...] = (
         (RUNS, LIVE),
     ),
     Key("follow", ("f",), "follow", "follow the end of the console", (LIVE, LOG)),
-    Key("errors", ("E",), "errors", "show only lines with errors and warnings", (LOG,)),
+    Key("errors", ("E",), "error", "the console of the run at its last error", (RUNS, LIVE, RESULT, QUEUE, SYSTEM)),
+    Key("errors", ("E",), "errors", "show only tracebacks, errors and warnings", (LOG,)),
+    Key("wrap", ("w",), "wrap", "wrap long lines, or cut them", (LOG,)),
+    Key("left", ("h", "left"), "left", "scroll to the left", (LOG,)),
+    Key("right", ("l", "right"), "right", "scroll to the right", (LOG,)),
+    Key("open", ("enter",), "open", "one of several consoles on the whole screen", (LOG,)),
+    Key("copy", ("y",), "copy", "copy the current line and its traceback, or the page", (LOG,)),
     Key("launch", ("a",), "launch", "launch runs: stage graph and settings form", OF_RUNS),
     Key("rerun", ("r",), "re-run", "launch again with this run's settings", OF_RUNS),
     Key("stop", ("x",), "stop", "stop the run: after evaluation, now, or kill", (RUNS, LIVE, RESULT, SYSTEM, LOG)),
@@ -233,7 +239,7 @@ FOOTER = {
         SYSTEM: "show_runs open pane stop show_log launch rerun copy",
         RECOMMEND: "filter title next order open reset right models live_teacher length copy",
         LAUNCH: "start open pane preset save filter reset changed check doctor copy back",
-        LOG: "back filter next errors follow last stop",
+        LOG: "back filter next errors wrap copy follow right last stop",
         DOCTOR: "back doctor down page_down show_runs",
         HELP: "back filter down page_down show_runs",
     }.items()

@@ -1,8 +1,8 @@
 """Movement, panes, and the way from screen to screen, back and out."""
 
-from cockpit.actions.about import needs_run
+from cockpit.actions.about import chosen, needs_run
 from cockpit.context import Context
-from cockpit.keys import COMPARE, HELP, LIVE, MODELS, RECOMMEND, RESULT, RUNS, ZOOMED
+from cockpit.keys import COMPARE, HELP, LIVE, LOG, MODELS, RECOMMEND, RESULT, RUNS, ZOOMED
 from cockpit.models.rows import Row
 from cockpit.models.scroll import FAR
 
@@ -63,6 +63,23 @@ def open_run(context: Context, row: Row, curves: bool = False) -> None:
     """Show a run: an evaluation by its result unless ``curves`` are wanted."""
     context.screens[LIVE].open(row.id)  # where 2 returns to
     context.show(LIVE) if curves or not row.has_result else context.show(RESULT, row.id)
+
+
+def do_show_log(context: Context) -> None:
+    """Show the console of the run; on the list, the ends of the consoles of the marked runs."""
+    runs = [row.id for row in chosen(context)]
+    if runs:
+        context.show(LOG, runs)
+
+
+def why_not_errors(context: Context) -> str:
+    return needs_run(context)
+
+
+def do_errors(context: Context) -> None:
+    """Show the console of the run where its last error is."""
+    if context.row is not None:
+        context.show(LOG, [context.row.id], to_error=True)
 
 
 def do_filter(context: Context) -> None:

@@ -1,24 +1,16 @@
 """Console lines, with matches of a search, errors and warnings highlighted."""
 
-import re
 from collections.abc import Sequence
 
+from cockpit.models.console_lines import level
 from cockpit.render.lines import Line, Lines, box
-
-TROUBLE = re.compile(r"(error|exception)\b|\b(traceback|fatal|failed|oom|killed|nan)\b", re.IGNORECASE)
-WARNING = re.compile(r"\b(warn(ing)?|deprecated|retry|slow)\b", re.IGNORECASE)
-
-
-def level(line: str) -> str:
-    """The style of an error or a warning; empty for any other line."""
-    return "bad" if TROUBLE.search(line) else "warn" if WARNING.search(line) else ""
 
 
 def styled(line: str, search: str = "", here: bool = False) -> Line:
-    """A line with the matches of a search marked."""
+    """A line with the matches of a search marked; ``here``: it is the current line."""
     style = level(line)
     if not search:
-        return [(line, style)]
+        return [(line, "select" if here else style)]
     out: Line = []
     at, low, wanted = 0, line.lower(), search.lower()
     while len(low) == len(line) and (found := low.find(wanted, at)) >= 0:

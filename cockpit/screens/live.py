@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cockpit.actions import navigate
 from cockpit.context import Context, Screen
-from cockpit.keys import LIVE, LOG
+from cockpit.keys import LIVE
 from cockpit.models.devices import longest
 from cockpit.models.rows import Row
 from cockpit.models.run_data import TOTAL, RunData
@@ -58,6 +59,9 @@ class LiveScreen(Screen):
 
     def watched(self) -> list[str]:
         return [self.row.id, *self._others()] if self.row else []
+
+    def consoles(self) -> list[str]:
+        return [self.row.id] if self.row else []
 
     def _others(self) -> list[str]:
         return [run for run in self.context.list.marks if run != self.run][:OVERLAID]
@@ -173,7 +177,7 @@ class LiveScreen(Screen):
 
     def do_open(self) -> None:
         if self.focus == layout.LOG:
-            self.context.show(LOG)
+            navigate.do_show_log(self.context)
         else:
             self.zoomed = not self.zoomed
 

@@ -115,6 +115,7 @@ class Console:
         self._carry = b""
         self._cut = self.skipped > 0  # the first line begins in its middle
         self._begun = size > 0
+        self.complete = False  # everything that is shown was read once
         self.lines: deque[str] = deque(maxlen=KEPT)
         self.version = 0
 
@@ -131,6 +132,7 @@ class Console:
             if self._growing.rewritten != rewritten:
                 self._carry, self.skipped, self._cut = b"", 0, False
                 self._add("-- the console was replaced --")
+            self.complete = not self._growing.behind
             if not data:
                 break
             self._feed(data)

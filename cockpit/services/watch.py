@@ -15,7 +15,7 @@ from cockpit.services.tail import Console, RunFollower
 
 SLICE = 0.005  # seconds that one kind of reading may take before keys are handled again
 FOLLOWED = 12  # runs whose events are kept in memory
-CONSOLES = 3
+CONSOLES = 6  # consoles that are kept
 ARRANGE_EVERY = 0.2  # seconds between two sorts of the list while it changes
 FIRST_ARRANGE_EVERY = 0.6  # the same while it is read for the first time
 AGES_EVERY = 10.0  # the same while nothing changes but the ages of runs
@@ -40,10 +40,10 @@ class RunWatcher:
         self._arranged = -AGES_EVERY
         self._unarranged = True
 
-    def poll(self, watched: Sequence[str], with_console: bool) -> bool:
+    def poll(self, watched: Sequence[str], consoles: Sequence[str] = ()) -> bool:
         """Read for a few milliseconds; returns whether there is anything new to draw.
 
-        ``watched``: runs whose events are shown, the most important first; ``with_console``: whether one is shown.
+        ``watched``: runs whose events are shown, the most important first; ``consoles``: runs whose consoles are.
         """
         now, reading = self.clock(), not self.scanner.complete
         self._unarranged |= self.scanner.poll(SLICE)
@@ -58,9 +58,10 @@ class RunWatcher:
             self.warnings += self._problems()
         for run in reversed(watched[:FOLLOWED]):
             changed |= self.follow(run).poll(SLICE)
-        if with_console and self.consoles and now - self._console_read >= CONSOLE_EVERY:
+        if consoles and now - self._console_read >= CONSOLE_EVERY:
             self._console_read = now
-            changed |= list(self.consoles.values())[-1].poll(SLICE)
+            for run in consoles[:CONSOLES]:
+                changed |= self.console(run).poll(SLICE / len(consoles[:CONSOLES]))
         return changed
 
     def behind(self, watched: Sequence[str]) -> bool:

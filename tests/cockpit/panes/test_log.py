@@ -2,7 +2,8 @@
 
 import pytest
 
-from cockpit.panes.log import level, styled, tail
+from cockpit.models.console_lines import level
+from cockpit.panes.log import styled, tail
 from cockpit.render.lines import plain
 
 

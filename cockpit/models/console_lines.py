@@ -46,7 +46,7 @@ def last_fault(lines: Sequence[str]) -> range:
     return range(0) if bad is None else range(bad, bad + 1)
 
 
-def folded(line: str, width: int) -> list[str]:
+def split_line(line: str, width: int) -> list[str]:
     """A line as parts of at most ``width`` cells."""
     if cells(line) <= width:
         return [line]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from cockpit.actions import navigate
 from cockpit.context import Context, Screen
 from cockpit.keys import LOG
-from cockpit.models.console_lines import beside, faults, folded, last_fault, tracebacks
+from cockpit.models.console_lines import beside, faults, split_line, last_fault, tracebacks
 from cockpit.models.log_view import LogView
 from cockpit.models.rows import Row
 from cockpit.panes.log import styled, tail
@@ -31,7 +31,7 @@ class LogScreen(Screen):
         self._across, self._down = 80, 24  # cells of the last drawing
         self._views: dict[str, LogView] = {}
         self._cached: tuple[object, list[str]] = (None, [])
-        self._folded: tuple[object, list[tuple[int, str]]] = (None, [])
+        self._parts: tuple[object, list[tuple[int, str]]] = (None, [])
 
     def open(self, runs: Sequence[str], to_error: bool = False) -> None:
         """Show one run, or the ends of several; with ``to_error`` the place of the last error."""
@@ -128,10 +128,10 @@ class LogScreen(Screen):
         if not self.wrapped:
             return list(enumerate(lines))
         key = (self._cached[0], across)
-        if self._folded[0] != key:
-            parts = [(index, part) for index, line in enumerate(lines) for part in folded(line, across)]
-            self._folded = (key, parts)
-        return self._folded[1]
+        if self._parts[0] != key:
+            parts = [(index, part) for index, line in enumerate(lines) for part in split_line(line, across)]
+            self._parts = (key, parts)
+        return self._parts[1]
 
     def draw(self, across: int, down: int) -> Lines:
         self._across, self._down = across, down

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.models.console_lines import beside, faults, folded, last_fault, tracebacks
+from cockpit.models.console_lines import beside, faults, split_line, last_fault, tracebacks
 from engine.report.tables import cells
 
 TRACE = [
@@ -34,7 +34,7 @@ def test_without_a_traceback_the_last_error_counts_and_a_warning_does_not():
 
 @given(st.text(alphabet="ab 映画é", max_size=60), st.integers(2, 20))
 def test_folding_keeps_every_sign_and_no_part_is_too_wide(line, width):
-    parts = folded(line, width)
+    parts = split_line(line, width)
     assert "".join(parts) == line and all(cells(part) <= width for part in parts)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from cockpit.actions import navigate
 from cockpit.context import Context, Screen
 from cockpit.keys import LOG
-from cockpit.models.console_lines import beside, faults, split_line, last_fault, tracebacks
+from cockpit.models.console_lines import beside, faults, last_fault, split_line, tracebacks
 from cockpit.models.log_view import LogView
 from cockpit.models.rows import Row
 from cockpit.panes.log import styled, tail

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.models.console_lines import beside, faults, split_line, last_fault, tracebacks
+from cockpit.models.console_lines import beside, faults, last_fault, split_line, tracebacks
 from engine.report.tables import cells
 
 TRACE = [

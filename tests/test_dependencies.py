@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OWN = {"engine", "cockpit", "tests"}
 NOT_IMPORTED = {"pandas": "fixed by the user: the notebook interface will return its tables"}
-TOOLS = {"ruff", "mypy", "pytest-asyncio", "pytest-xdist"}  # of development: commands and plugins, beside stubs
+# Of development, beside stubs: commands and plugins, and what transformers imports to read a GGUF file.
+TOOLS = {"ruff", "mypy", "pytest-asyncio", "pytest-xdist", "accelerate"}
 
 
 def names(requirements: list[str]) -> set[str]:

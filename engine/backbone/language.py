@@ -20,6 +20,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging
 
+from engine.backbone import blocks as block_stack
+from engine.backbone import gguf
 from engine.backbone.heads import check, logits
 from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PADDING_TOKEN, PLAIN_SLOT, SPECIALS, Vocabulary
 from engine.errors import RunError, UserError
@@ -67,8 +69,14 @@ def vocabulary(tokenizer: Any) -> Vocabulary:
     )
 
 
-def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[Any, Any]:
-    """Model and tokenizer of a folder, frozen, in evaluation mode, with the extra tokens."""
+def read(source: str, dtype: torch.dtype, quantise: str, device: str, blocks: int | None = None) -> tuple[Any, Any]:
+    """Model and tokenizer of a folder or GGUF file, frozen, in evaluation mode, with the extra tokens.
+
+    ``blocks``: how many of its blocks are kept, None for all.
+    """
+    path = Path(source)
+    single = gguf.options(path) if path.is_file() else {}
+    folder = str(path.parent) if single else source
     bits: dict[str, Any] = {}
     if quantise != "none":
         missing = [name for name in FEW_BITS if importlib.util.find_spec(name) is None]
@@ -82,17 +90,24 @@ def read(folder: str, dtype: torch.dtype, quantise: str, device: str) -> tuple[A
         settings = quantised(load_in_4bit=quantise == "4bit", load_in_8bit=quantise == "8bit")
         bits = {"quantization_config": settings, "device_map": device}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        with memory.enough(lambda: _too_large(folder)):
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype, **bits)
+        named = {"gguf_file": path.name} if single else {}
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **named)
+        with memory.enough(lambda: _too_large(source)):
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, dtype=dtype, **(single or bits)
+            )
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"no language model can be read ({reason})", location=folder, remedy=ALTERNATIVES) from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"no language model can be read ({reason})", location=source, remedy=ALTERNATIVES) from error
+    if single:
+        gguf.forget_format(model)
+    if blocks is not None:
+        block_stack.keep_first(model, blocks, source)
     equip(model, tokenizer)
     if quantise == "none":
         model = model.to(device)
     model.eval().requires_grad_(False)
-    check(model, folder)
+    check(model, source)
     return model, tokenizer
 
 
@@ -125,10 +140,11 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def refer(weights: Path, folder: Path) -> None:
-    """Write the path of the weights instead of the weights."""
+def refer(weights: Path, folder: Path, blocks: int | None = None) -> None:
+    """Write the path of the weights, and how many blocks are kept, instead of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SOURCE).write_text(json.dumps({"folder": str(weights)}), encoding="utf-8")
+    kept = {} if blocks is None else {"blocks": blocks}
+    (folder / SOURCE).write_text(json.dumps({"folder": str(weights)} | kept), encoding="utf-8")
 
 
 def load(folder: Path, precision: str, quantise: str, device: str) -> tuple[Any, Any]:
@@ -139,7 +155,7 @@ def load(folder: Path, precision: str, quantise: str, device: str) -> tuple[Any,
     source = folder / SOURCE
     reference: dict[str, Any] = json.loads(source.read_text(encoding="utf-8")) if source.is_file() else {}
     dtype = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
-    return read(reference.get("folder", str(folder)), dtype, quantise, device)
+    return read(reference.get("folder", str(folder)), dtype, quantise, device, reference.get("blocks"))
 
 
 def states(model: Any, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:

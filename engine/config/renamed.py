@@ -24,6 +24,11 @@ WORDS = {"evaluate.hide_seen", "knowledge.hide_seen", "trainer.cuda_graph"}
 ADDED = {  # new setting -> the value that gives what earlier versions did
     "data.quoted": True,
     "teacher.without_titles": False,
+    "backbone.sha256": None,
+    "backbone.blocks": None,
+    "backbone.text_model": None,
+    "backbone.whiten": False,
+    "backbone.dimension": None,
     "health.gpu_idle": 0.0,
     "health.memory": 1.0,
     "search.student": None,

@@ -39,10 +39,14 @@ class ScratchSettings:
 class BackboneSettings:
     """One frozen language model."""
 
-    source: str = setting("where it comes from", choices=("scratch", "path", "hub"))
-    name: str | None = setting("hub: owner/name; path: the folder with the model's files")
+    source: str = setting("where it comes from", choices=("scratch", "path", "hub", "gguf", "package"))
+    name: str | None = setting(
+        "hub: owner/name; path: the folder with the model's files; gguf: the file; package: the Python package"
+    )
     revision: str | None = setting("hub: branch, tag or commit; the commit found is recorded")
     copy: bool = setting("path, hub: keep a copy of the weights in the run; otherwise only where they lie")
+    sha256: str | None = setting("package: digest of the file that its parts make")
+    blocks: int | None = setting("keep the first blocks of the model and its final norm; null: all", low=1, high=1000)
     quantise: str = setting("weights in 8 or 4 bits (bitsandbytes)", choices=("none", "8bit", "4bit"))
     seed: int = setting("seed of initial weights and of the order of texts", low=0, high=2**31 - 1)
     precision: str = setting("number format of the model", choices=("32-true", "bf16-mixed"))
@@ -51,6 +55,11 @@ class BackboneSettings:
         "an item's text vector: mean of its tokens' last states, the last one, or mean of its tokens' embeddings",
         choices=("mean", "last", "tokens"),
     )
+    text_model: str | None = setting(
+        "a sentence encoder for the items' text vectors alone: a folder, owner/name of the hub, or package:NAME"
+    )
+    whiten: bool = setting("text vectors: principal components, each scaled to variance 1 over the items")
+    dimension: int | None = setting("text vectors: keep this many principal components; null: all", low=1, high=16384)
     text_tokens: int = setting("tokens of an item's text that are read", low=1)
     batch_tokens: int = setting("tokens read at once when text vectors are made", low=16)
     scratch: ScratchSettings | None = setting("the model that is pre-trained here, where source is scratch")
@@ -63,3 +72,10 @@ class BackboneSettings:
             yield "name", f"must be given, because backbone.source={self.source} reads it"
         if self.source == "scratch" and self.quantise != "none":
             yield "quantise", "must be none, because a model made here is small"
+        if self.source == "scratch" and self.blocks is not None:
+            yield "blocks", "must be null, because backbone.scratch.layers says how many a model made here has"
+        if self.source in ("gguf", "package") and (self.quantise != "none" or not self.copy):
+            name = "quantise" if self.quantise != "none" else "copy"
+            yield name, f"must be {'none' if name == 'quantise' else 'true'}, because the file is dequantised and saved"
+        if self.source == "package" and not self.sha256:
+            yield "sha256", "must be given, because the parts of a package are checked against it"

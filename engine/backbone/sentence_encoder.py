@@ -1,0 +1,131 @@
+"""Text vectors of a sentence encoder, a model that was trained for similarity of texts.
+
+Its own files say how tokens are pooled (as the library sentence-transformers writes them): modules.json,
+1_Pooling/config.json, sentence_bert_config.json. Without them: the mean of all tokens' states.
+
+Letters: n items, B texts of a batch, T tokens, H' width of the encoder.
+"""
+
+import importlib.util
+import json
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import AutoModel, AutoTokenizer
+
+from engine.backbone import hub
+from engine.backbone.text_vectors import batches
+from engine.data.ids import PADDING
+from engine.errors import UserError
+
+PACKAGE = "package:"  # before the name of a Python package that holds the encoder as model.zip
+POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "first"}
+
+
+@dataclass(frozen=True)
+class SentenceEncoder:
+    """A frozen encoder and how its states become one vector."""
+
+    model: Any
+    tokenizer: Any
+    pooling: str  # mean, first
+    normalise: bool  # to length 1
+    longest: int  # tokens
+
+    @classmethod
+    def read(cls, name: str, device: str) -> "SentenceEncoder":
+        """``name``: a folder, ``owner/name`` of the hub, or ``package:NAME``. UserError where it cannot be read."""
+        if name.startswith(PACKAGE):
+            with tempfile.TemporaryDirectory() as folder:
+                _unpack(name.removeprefix(PACKAGE), Path(folder))
+                return cls._of(Path(folder), device)
+        folder_ = Path(name).expanduser()
+        return cls._of(folder_ if folder_.is_dir() else hub.fetch(name, None)[0], device)
+
+    @classmethod
+    def _of(cls, folder: Path, device: str) -> "SentenceEncoder":
+        pooling, normalise, longest = _declared(folder)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model: Any = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+            raise UserError(
+                f"no sentence encoder can be read ({str(error).strip().splitlines()[0]})",
+                location=str(folder),
+                remedy="backbone.text_model is a folder or a name of the hub with weights, configuration and "
+                "tokenizer; "
+                "null takes the language model itself.",
+            ) from error
+        context = getattr(model.config, "max_position_embeddings", None) or 512
+        limit = min(longest or context, context)
+        return cls(model.eval().requires_grad_(False).to(device), tokenizer, pooling, normalise, limit)
+
+    @torch.no_grad()
+    def vectors(
+        self, texts: Sequence[str], longest: int, batch_tokens: int, done: Callable[[int], None]
+    ) -> Tensor:  # [n + 1, H'] float32
+        """One vector per text, row 0 (the padding's) zero. ``longest``: tokens that are read at most."""
+        limit = min(longest, self.longest)
+        ids = self.tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]
+        lengths = torch.tensor([len(row) for row in ids]).numpy()
+        vectors = torch.zeros(len(texts), self.model.config.hidden_size)
+        device, read = self.model.device, 0
+        for chosen in batches(lengths, batch_tokens):
+            padded = self.tokenizer.pad({"input_ids": [ids[index] for index in chosen]}, return_tensors="pt").to(device)
+            states = self.model(**padded).last_hidden_state.float()  # [B, T, H']
+            real = padded["attention_mask"][:, :, None].float()
+            pooled = states[:, 0] if self.pooling == "first" else (states * real).sum(1) / real.sum(1).clamp(min=1)
+            vectors[torch.from_numpy(chosen)] = (F.normalize(pooled, dim=1) if self.normalise else pooled).cpu()
+            read += len(chosen)
+            done(read)
+        vectors[PADDING] = 0.0
+        return vectors
+
+
+def _declared(folder: Path) -> tuple[str, bool, int | None]:
+    """Pooling, normalisation and longest input that the encoder's own files declare."""
+
+    def read(name: str) -> Any:
+        file = folder / name
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+    modules = read("modules.json") or []
+    unknown = [str(one["type"]) for one in modules if not one["type"].endswith(("Transformer", "Pooling", "Normalize"))]
+    settings = read("1_Pooling/config.json") or {"pooling_mode_mean_tokens": True}
+    chosen = [name for name, value in settings.items() if name.startswith("pooling_mode_") and value is True]
+    if unknown or len(chosen) != 1 or chosen[0] not in POOLINGS:
+        raise UserError(
+            f"this sentence encoder pools its tokens in a way that is not supported ({', '.join(unknown or chosen)})",
+            location=str(folder),
+            remedy="Take one that uses the mean of its tokens or the first of them.",
+        )
+    normalise = any(one["type"].endswith("Normalize") for one in modules)
+    return POOLINGS[chosen[0]], normalise, (read("sentence_bert_config.json") or {}).get("max_seq_length")
+
+
+def _unpack(package: str, folder: Path) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise UserError(
+            f"the Python package {package} is not installed",
+            location="backbone.text_model",
+            remedy="Install it, or name a folder or a model of the hub.",
+        )
+    with as_file(files(package).joinpath("model.zip")) as packed:
+        try:
+            with zipfile.ZipFile(packed) as archive:
+                archive.extractall(folder)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise UserError(
+                f"the Python package {package} holds no sentence encoder ({error})",
+                location="backbone.text_model",
+                remedy="Name a folder or a model of the hub.",
+            ) from error

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from engine.errors import ConfigError
 
 RUNS, LIVE, COMPARE, QUEUE, SYSTEM, RECOMMEND = "runs", "live", "compare", "queue", "system", "recommend"
-RESULT, MODELS = "result", "models"
+RESULT, MODELS, BOARD = "result", "models", "board"
 LAUNCH, LOG, DOCTOR, HELP = "launch", "log", "doctor", "help"
 # Every screen and its title in the top line; the class is ``<Name>Screen`` in cockpit/screens/<name>.py.
 SCREENS = {
@@ -23,6 +23,7 @@ SCREENS = {
     QUEUE: "4 Queue",
     SYSTEM: "5 System",
     RECOMMEND: "6 Recommend",
+    BOARD: "Board",
     LAUNCH: "Launch",
     LOG: "Log",
     DOCTOR: "Doctor",
@@ -30,11 +31,11 @@ SCREENS = {
 }
 MAIN = tuple(name for name, title in SCREENS.items() if title[0].isdigit())  # these replace each other
 EVERYWHERE = tuple(SCREENS)
-OF_RUNS = (RUNS, LIVE, RESULT, QUEUE, SYSTEM, LOG)  # screens with a run to act on
+OF_RUNS = (RUNS, LIVE, RESULT, QUEUE, SYSTEM, BOARD, LOG)  # screens with a run to act on
 CHARTS = (RUNS, LIVE, COMPARE)
 ZOOMED = (LIVE, COMPARE)  # screens whose panes and x axis can be zoomed
 RESULTS = (RESULT, MODELS)  # screens of one evaluation
-PANES = (LIVE, *RESULTS, COMPARE, SYSTEM, LAUNCH, LOG)
+PANES = (LIVE, *RESULTS, BOARD, COMPARE, SYSTEM, LAUNCH, LOG)
 
 
 def _besides(*screens: str) -> tuple[str, ...]:
@@ -101,7 +102,7 @@ TABLE: tuple[Key, ...] = (
     Key("right", ("l", "right"), "right", "list of the next model", (RECOMMEND,)),
     Key("pane", ("tab",), "pane", "next pane", PANES),
     Key("pane_back", ("shift+tab",), "pane back", "previous pane", PANES),
-    Key("open", ("enter",), "open", "open the run, or an evaluation's result", (RUNS, QUEUE, SYSTEM)),
+    Key("open", ("enter",), "open", "open the run, or an evaluation's result", (RUNS, QUEUE, SYSTEM, BOARD)),
     Key("open", ("enter",), "zoom", "focused pane on the whole screen, and back", (*ZOOMED, *RESULTS)),
     Key("open", ("enter",), "edit", "edit the setting, or choose the target stage", (LAUNCH,)),
     Key("open", ("enter",), "add", "add the item under the cursor to the history", (RECOMMEND,)),
@@ -116,12 +117,15 @@ TABLE: tuple[Key, ...] = (
     Key("next", ("n",), "next user", "next held-out user", (RECOMMEND,)),
     Key("previous", ("N",), "previous user", "previous held-out user", (RECOMMEND,)),
     Key("mark", ("space",), "mark", "mark the run for charts, comparison, actions", (RUNS, LIVE)),
+    Key("mark", ("space",), "mark", "mark the runs of the setting, for a comparison", (BOARD,)),
     Key("mark", ("space",), "target", "choose the target stage, or edit the setting", (LAUNCH,)),
     Key("range", ("v",), "mark range", "mark all runs from the last mark to here", (RUNS,)),
     Key("metric", ("m",), "metric", "choose the metric of the chart", CHARTS),
     Key("metric", ("m",), "metric", "metric of the intervals and slices", RESULTS),
+    Key("metric", ("m",), "metric", "metric that chooses the best setting", (BOARD,)),
+    Key("sort", ("s",), "sort", "sort by a column; by the same one again: reversed", (BOARD,)),
     Key("beside", ("B",), "second metric", "overlay a second metric, or remove it", (LIVE,)),
-    Key("zoom", ("z",), "zoom", "focused pane on the whole screen, and back", (*ZOOMED, *RESULTS)),
+    Key("zoom", ("z",), "zoom", "focused pane on the whole screen, and back", (*ZOOMED, *RESULTS, BOARD)),
     Key("closer", ("plus", "equals_sign"), "zoom in", "halve the range of the x axis at the cursor", ZOOMED),
     Key("farther", ("minus",), "zoom out", "double the range of the x axis", ZOOMED),
     Key("pan_left", ("less_than_sign",), "pan left", "shift the range of the x axis left", ZOOMED),
@@ -134,6 +138,7 @@ TABLE: tuple[Key, ...] = (
     Key("layer_back", ("left_curly_bracket",), "layer back", "gate of the previous layer", (LIVE,)),
     Key("group", ("w",), "group", "group by experiment, by stage, or not", (RUNS,)),
     Key("group", ("w",), "group", "group by settings, by experiment, or not", (COMPARE,)),
+    Key("group", ("w",), "seeds", "a line per setting, or per run", (BOARD,)),
     Key("base", ("B",), "base", "make the next group the baseline", (COMPARE,)),
     Key("bands", ("b",), "bands", "show or hide the range over seeds", (COMPARE,)),
     Key("archived", ("H",), "archived", "show or hide archived runs", (RUNS,)),
@@ -173,9 +178,9 @@ TABLE: tuple[Key, ...] = (
     Key("export", ("e",), "export", "write the marked runs, or this one, to CSV", (RUNS,)),
     Key("export", ("e",), "export", "write the curves of the run to CSV", (LIVE,)),
     Key("export", ("e",), "export", "write the metrics as engine compare --csv", (COMPARE,)),
-    Key("export", ("e",), "export", "write the tables as CSV", RESULTS),
+    Key("export", ("e",), "export", "write the tables as CSV", (*RESULTS, BOARD)),
     Key("copy", ("y",), "copy", "copy the id of the run", (RUNS, LIVE, QUEUE, SYSTEM)),
-    Key("copy", ("y",), "copy", "copy the equivalent engine command", (*RESULTS, COMPARE, RECOMMEND, LAUNCH)),
+    Key("copy", ("y",), "copy", "copy the equivalent engine command", (*RESULTS, COMPARE, RECOMMEND, BOARD, LAUNCH)),
     Key("refresh", ("ctrl+r",), "refresh", "run engine compare again", (COMPARE,)),
     Key("start", ("ctrl+r",), "start", "start the runs that the form describes", (LAUNCH,)),
     Key("preset", ("p",), "preset", "start from a named experiment", (LAUNCH,)),
@@ -202,7 +207,8 @@ TABLE: tuple[Key, ...] = (
     Key("show_queue", ("4",), "Queue", "slots, and the runs that wait for them", EVERYWHERE),
     Key("show_system", ("5",), "System", "GPUs, processes and their runs, disk", EVERYWHERE),
     Key("show_recommend", ("6",), "Recommend", "recommendations of models, side by side", EVERYWHERE),
-    Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, RESULT, QUEUE, SYSTEM)),
+    Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, RESULT, QUEUE, SYSTEM, BOARD)),
+    Key("show_board", ("b",), "board", "the experiment by its settings", (RUNS, LIVE, RESULT, QUEUE)),
     Key(
         "attention",
         ("exclamation_mark",),
@@ -230,12 +236,13 @@ ALWAYS = ("palette", "help")  # actions at the end of every bottom line
 FOOTER = {
     screen: actions.split()
     for screen, actions in {
-        RUNS: "show_live open filter mark launch rerun stop tags show_log export group",
+        RUNS: "show_live open filter mark launch rerun stop show_board tags show_log export group",
         LIVE: "show_runs metric zoom pane stop launch rerun smooth log_scale axis show_log",
         RESULT: "show_runs pane show_compare metric zoom show_live launch rerun export show_log stop copy",
         MODELS: "show_runs show_live pane metric zoom export show_compare copy",
         COMPARE: "show_runs pane zoom changed metric group base bands export copy smooth log_scale axis refresh",
-        QUEUE: "show_runs open sooner later front end pause stop show_log launch copy",
+        BOARD: "back sort group mark show_compare pane metric open zoom rerun export copy",
+        QUEUE: "show_runs open sooner later front end pause stop show_board show_log launch copy",
         SYSTEM: "show_runs open pane stop show_log launch rerun copy",
         RECOMMEND: "filter title next order open reset right models live_teacher length copy",
         LAUNCH: "start open pane preset save filter reset changed check doctor copy back",

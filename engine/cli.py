@@ -108,6 +108,9 @@ def parser() -> argparse.ArgumentParser:
     results.add_argument("--csv", type=Path, metavar="FILE", help="write the table to FILE (- for stdout)")
     results.add_argument("--seeds", action="store_true", help="mean and spread over seeds, and tests between models")
     results.add_argument("--all", action="store_true", help="every protocol and split, not only the main one")
+    results.add_argument("--board", action="store_true", help="one experiment's runs by the settings that differ")
+    results.add_argument("--metric", metavar="NAME", help="of the board: what chooses the best (default: validation)")
+    results.add_argument("--stage", choices=STAGES, metavar="STAGE", help="of the board: which runs (default: last)")
 
     compare = command("compare", "compare:compare", GROUPS, "compare runs or groups of seeds, with significance tests")
     compare.add_argument("--csv", type=Path, metavar="FILE", help="write the metric rows to FILE (- for stdout)")

@@ -132,6 +132,69 @@ class Comparison:
     verdict: list[str]
 
 
+# -- engine results --board --json -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BoardRun:
+    """A run of a board: how it ended, its seconds of wall time and its largest memory in bytes."""
+
+    id: str
+    seed: int
+    state: str
+    seconds: float | None
+    memory: int | None
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """Runs that differ only by seed. ``figures``: metric -> its spread over the ``finished`` ones, in their order."""
+
+    values: list[Any]  # of the board's settings
+    runs: list[BoardRun]
+    finished: list[str]
+    figures: dict[str, Spread]
+    seconds: float | None  # mean of the finished runs
+    memory: int | None
+
+    def value(self, run: BoardRun, metric: str) -> float | None:
+        """A metric of one of the runs."""
+        figure = self.figures.get(metric)
+        return figure.values[self.finished.index(run.id)] if figure and run.id in self.finished else None
+
+
+@dataclass(frozen=True)
+class BoardMetric:
+    """A metric of a board; of an evaluation with its model."""
+
+    name: str
+    goal: str  # max, min or ""
+
+
+@dataclass(frozen=True)
+class SettingImportance:
+    """The share of a setting in what the settings matter for the main metric."""
+
+    setting: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Board:
+    """An experiment's runs of one stage by the settings that differ. ``best``: index of the row by ``main``."""
+
+    experiment: str
+    stage: str
+    settings: list[str]
+    metrics: list[BoardMetric]
+    main: str
+    rows: list[BoardRow]
+    best: int | None
+    importances: list[SettingImportance]
+    evaluator: str
+    note: str  # why there are no importances
+
+
 # -- engine show --json ------------------------------------------------------------------------------------------------
 
 

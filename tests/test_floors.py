@@ -125,7 +125,7 @@ def test_the_cockpit_knows_only_the_run_folder_and_the_table() -> None:
         ("transformers", {"engine/backbone"}),
         ("plotext", {"engine/report/chart.py", "cockpit/render"}),
         ("textual", {"cockpit"}),
-        ("optuna", {"engine/experiments/tune.py"}),
+        ("optuna", {"engine/experiments/tune.py", "engine/experiments/importance.py"}),
     ],
 )
 def test_a_heavy_library_is_imported_in_its_one_place(library: str, homes: set[str]) -> None:

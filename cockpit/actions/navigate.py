@@ -2,7 +2,7 @@
 
 from cockpit.actions.about import chosen, needs_run
 from cockpit.context import Context
-from cockpit.keys import COMPARE, HELP, LIVE, LOG, MODELS, RECOMMEND, RESULT, RUNS, ZOOMED
+from cockpit.keys import BOARD, COMPARE, HELP, LIVE, LOG, MODELS, RECOMMEND, RESULT, RUNS, ZOOMED
 from cockpit.models.rows import Row
 from cockpit.models.scroll import FAR
 
@@ -126,6 +126,18 @@ def do_show_compare(context: Context) -> None:
         context.show(MODELS, row.id)
     else:
         context.show(COMPARE)
+
+
+def why_not_show_board(context: Context) -> str:
+    return needs_run(context) or ("" if context.row and context.row.experiment else "this run is of no experiment")
+
+
+def do_show_board(context: Context) -> None:
+    """Show the experiment's board: of the run's stage where it has several runs of it, else of its last stage."""
+    row = context.row
+    if row is not None:
+        stages = [one.stage for one in context.list.rows.values() if one.experiment == row.experiment]
+        context.show(BOARD, row.experiment, row.stage if stages.count(row.stage) > 1 else "")
 
 
 def do_show_recommend(context: Context) -> None:

@@ -6,7 +6,7 @@ Plain values, cleaned where they were read; an unknown field is empty or None.
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from engine.jobs.queue_rows import RunFacts
@@ -64,6 +64,11 @@ class Row(RunFacts):
         if not (self.live and self.request):
             return self.state
         return "STOPPING after its next evaluation" if self.request == STOP_AFTER_EVALUATION else "STOPPING"
+
+    @cached_property
+    def overrides(self) -> dict[str, str]:
+        """The settings of the command that made it."""
+        return {name: value for word in self.argv for name, equals, value in [word.partition("=")] if equals}
 
     @property
     def peers(self) -> Peers:

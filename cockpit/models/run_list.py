@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 from cockpit.models.query import SORTS, TEXT_SORTS, Query, QueryError, parse, value_of
 from cockpit.models.rows import Peers, Row, best_rows
+from cockpit.models.varying import Varying
 
 GROUPINGS = ("", "experiment", "stage")
 
@@ -33,6 +34,7 @@ class RunList:
         self.grouping = ""
         self.archived = False
         self.cursor = 0
+        self.varying = Varying()
         self.working = True  # some run is at work or waits
         self.best: dict[Peers, Row] = {}  # stage and data -> the best run
         self.placed = False  # the cursor was put on a run; until then it stays on the first line
@@ -84,6 +86,7 @@ class RunList:
         group = self._query.group or self.grouping
         self.entries = list(_grouped(chosen, group)) if group else list(chosen)
         self.best = best_rows(self.rows.values())
+        self.varying.update(self.rows)
         self.working = any(row.open for row in self.rows.values())
         for row in self.rows.values():
             if row.state == "WAITING":

@@ -52,7 +52,7 @@ def render(chart: Chart, view: View, across: int, down: int, focused: bool = Fal
         others, other_size = {}, -1
     wide = across - size - 3 - (other_size + 1)
     patterns, colours = draw(curves, window, wide, high)
-    rows = _cells(runs(patterns, colours), view.symbols)
+    rows = styled(runs(patterns, colours), view.symbols)
     if snapped is not None:
         share = (snapped - window.left) / ((window.right - window.left) or 1.0)
         rows = [_with_cursor(row, round(share * (2 * wide - 1)) // 2) for row in rows]
@@ -204,7 +204,7 @@ def _logarithms(y: Floats) -> Floats:
         return np.where(y > 0, np.log10(np.maximum(y, 1e-300)), np.nan)
 
 
-def _cells(rows: list[list[tuple[str, int]]], symbols: str) -> Lines:
+def styled(rows: list[list[tuple[str, int]]], symbols: str) -> Lines:
     """Runs of cells with style names; block or ascii symbols for terminals without braille."""
     styled: Lines = []
     for row in rows:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cockpit.models.queue import short, why
 from cockpit.models.rows import Row
+from cockpit.models.varying import Varying
 from cockpit.panes.run_table import appearance, progress
 from cockpit.render.heat import bar
 from cockpit.render.lines import Line, Lines, box, selected
@@ -37,18 +38,21 @@ def slots(uses: Sequence[SlotUse], rows: Mapping[str, Row], here: str, across: i
     return box([("slots", "title")], lines or [[("no run has asked for a slot yet", "dim")]], across, down)
 
 
-def line(entries: Sequence[QueueRow[Row]], cursor: int, top: int, across: int, down: int) -> Lines:
+def line(entries: Sequence[QueueRow[Row]], varying: Varying, cursor: int, top: int, across: int, down: int) -> Lines:
     """Heading, a line per run, and at the bottom the whole reason of the one under the cursor.
 
     ``begins`` and ``done`` are times from now, estimated from earlier runs.
     """
     wide = across - 2 >= WIDE
+    varied = [varying.named(entry.run) for entry in entries]
+    most = min(max(map(len, varied), default=0), 30 if wide else 20)
     head = f"  # {column('state', 7)} {column('run', 28 if wide else 15)} "
     head += column("experiment", 17) if wide else ""
+    head += f"{column('varies', most)} " if most else ""
     head += f"{column('slot', 6)} {right('begins', 7)} {right('done', 7)}  why"
     lines: Lines = [[(head, "dim")]]
     for index in range(top, min(len(entries), top + max(down - 4, 1))):
-        one = _one(entries[index], wide)
+        one = _one(entries[index], wide, column(varied[index], most))
         lines.append(selected(one, across - 2) if index == cursor else one)
     if not entries:
         lines.append([("nothing works and nothing waits: a launches a run", "dim")])
@@ -58,7 +62,7 @@ def line(entries: Sequence[QueueRow[Row]], cursor: int, top: int, across: int, d
     return box([("queue", "title")], lines, across, down, focused=True)
 
 
-def _one(entry: QueueRow[Row], wide: bool) -> Line:
+def _one(entry: QueueRow[Row], wide: bool, varied: str) -> Line:
     row = entry.run
     mark, word, style = ("‖", "PAUSE", "warn") if entry.paused else appearance(row)
     position = "" if entry.position is None else str(entry.position)
@@ -67,6 +71,8 @@ def _one(entry: QueueRow[Row], wide: bool) -> Line:
     cells.append((column(name, 28 if wide else 15) + " ", "bold" if row.live else ""))
     if wide:
         cells.append((column(row.experiment, 16) + " ", "dim"))
+    if varied:
+        cells.append((varied + " ", ""))
     cells.append((column(entry.slot, 6) + " ", "dim"))
     begins = "now" if row.live else numbers.duration(entry.begins)
     cells.append(

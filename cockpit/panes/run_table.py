@@ -4,7 +4,7 @@ Columns appear as there is room for them; a run without numbers shows the reason
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cockpit.models.rows import Row
@@ -37,6 +37,13 @@ class TableColumn:
     need: int
 
 
+@dataclass(frozen=True)
+class VaryingColumn(TableColumn):
+    """What varies within the experiments that are shown: run id -> text."""
+
+    texts: Mapping[str, str]
+
+
 NARROW = 100  # below it a run is named by the end of its id, which `engine` takes as well
 STATE, STAGE = TableColumn("state", 5, 0), TableColumn("stage", 9, 0)
 RUN, SHORT_RUN = TableColumn("run", 18, NARROW), TableColumn("run ", 11, 0)
@@ -44,17 +51,35 @@ AGE, EXPERIMENT, SEED = TableColumn("age", 4, 100), TableColumn("experiment", 16
 PROGRESS, METRIC, DELTA = TableColumn("progress", 11, 0), TableColumn("metric", 7, 0), TableColumn("Δbest", 7, 0)
 HEALTH, ETA, GIT = TableColumn("health", 7, 76), TableColumn("eta/took", 8, 0), TableColumn("git", 8, 150)
 NUMBERS = (PROGRESS, METRIC, DELTA, HEALTH, ETA)
+VARIES, MOST = 16, 44  # cells of the column of what varies: at least, before others go for it, and at most
 COLUMNS = (STATE, STAGE, RUN, SHORT_RUN, AGE, EXPERIMENT, SEED, *NUMBERS, GIT)
 
 
 def render(runs: RunList, top: int, now: float, across: int, down: int) -> Lines:
     """The heading and as many lines as fit, from entry ``top`` on."""
     columns = [one for one in COLUMNS if across >= one.need and not (one is SHORT_RUN and across >= NARROW)]
+    entries = runs.entries[top : top + down - 1]
+    columns = _with_varying(columns, [entry for entry in entries if isinstance(entry, Row)], runs, across)
     lines: Lines = [_heading(columns)]
-    for index, entry in enumerate(runs.entries[top : top + down - 1], top):
+    for index, entry in enumerate(entries, top):
         line = _group_line(entry) if isinstance(entry, GroupHeading) else _run_line(entry, runs, columns, now)
         lines.append(selected(line, across) if index == runs.cursor else line)
     return block(lines, across, down)
+
+
+def _with_varying(columns: list[TableColumn], rows: Sequence[Row], runs: RunList, across: int) -> list[TableColumn]:
+    """A column with what varies within the experiments of these rows; where it has no room, others go for it."""
+    if not any(runs.varying.names(row) for row in rows):
+        return columns
+    title, texts = runs.varying.texts(rows)
+    wanted = max(map(len, [title, *texts.values()]))
+    for dropped in (DELTA, ETA, None):
+        room = across - 4 - sum(one.size + 1 for one in columns)
+        if room >= min(wanted, VARIES) or dropped is None:
+            break
+        columns = [one for one in columns if one is not dropped]
+    at = columns.index(PROGRESS)
+    return [*columns[:at], VaryingColumn(title, max(min(wanted, room, MOST), 8), 0, texts), *columns[at:]]
 
 
 def appearance(row: Row) -> tuple[str, str, str]:
@@ -125,6 +150,8 @@ def _cell(row: Row, one: TableColumn, runs: RunList, now: float) -> tuple[str, s
         return column(_health(row), size), HEALTH_STYLES.get(row.level, "dim")
     if one is ETA:
         return right(numbers.duration(row.eta if row.open else row.wall), size), "" if row.open else "dim"
+    if isinstance(one, VaryingColumn):
+        return column(one.texts.get(row.id, ""), size), ""
     return column(row.git[:7] + "*" * row.dirty, size), "dim"
 
 

@@ -83,7 +83,11 @@ class QueueScreen(Screen):
         self._first = high + 2
         above = pane.slots(self.uses, self.context.list.rows, host(), across, high)
         trouble: Lines = [[(" ✗ " + self.trouble, "bad")]] if self.trouble else []
-        return [*above, *pane.line(self.entries, self.cursor.line, top, across, rest), *trouble]
+        return [
+            *above,
+            *pane.line(self.entries, self.context.list.varying, self.cursor.line, top, across, rest),
+            *trouble,
+        ]
 
     # -- keys ----------------------------------------------------------------------------------------------------
 

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 
+from engine.errors import UserError
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
 from engine.report import results as table
 from engine.report.csv_files import write
 from engine.stages import METRICS_TABLE, makes
+from engine.wire import plain
 
 
 def results(options: argparse.Namespace) -> int:
     """Collect the metrics of finished evaluations and print or write them."""
     every = Store(options.runs).scan()
+    if options.board:
+        return _board(every, options)
     entries = [
         entry
         for entry in every
@@ -30,12 +34,28 @@ def results(options: argparse.Namespace) -> int:
     if options.seeds:
         return _over_seeds(entries, every, options)
     rows = table.rows([entry.folder for entry in entries], every=options.all)
+    if options.csv is not None:
+        write(options.csv, partial(table.write_csv, rows), "engine results")
     if options.json:
         print(json.dumps(rows))
-    elif options.csv is not None:
-        write(options.csv, partial(table.write_csv, rows), "engine results")
-    else:
+    elif options.csv is None:
         print(table.text(rows))
+    return 0
+
+
+def _board(every: Sequence[Entry], options: argparse.Namespace) -> int:
+    """An experiment's runs by the settings that differ, and what matters most."""
+    from engine.compare import board
+
+    if len(options.filters) > 1:
+        raise UserError("a board is of one experiment", remedy="Write one label: engine results LABEL --board")
+    found = board.build("".join(options.filters), every, options.metric or "", options.stage or "")
+    if options.csv is not None:
+        write(options.csv, partial(board.write_csv, found), "engine results LABEL --board")
+    if options.json:
+        print(json.dumps(plain(found)))
+    elif options.csv is None:
+        print(board.text(found))
     return 0
 
 
@@ -49,10 +69,10 @@ def _over_seeds(entries: Sequence[Entry], every: Sequence[Entry], options: argpa
     for group in by_experiment([member_of(entry, by_id) for entry in entries]):
         (row, *_) = table.rows([group.members[0].entry.folder])
         found.append(models.compare_models(group, table.protocol(row)))
+    if options.csv is not None:
+        write(options.csv, partial(models.write_csv, found), "engine results --seeds")
     if options.json:
         print(json.dumps([asdict(one) for one in found]))
-    elif options.csv is not None:
-        write(options.csv, partial(models.write_csv, found), "engine results --seeds")
-    else:
+    elif options.csv is None:
         print("\n\n".join(models.text(one) for one in found))
     return 0

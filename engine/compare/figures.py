@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.compare.groups import Group, Member
+from engine.jobs.store import Entry
 from engine.report.evaluation import Row, read
 from engine.runs.reader import History, history
 from engine.runs.schema import ARTIFACTS
@@ -37,7 +38,7 @@ def of_trainings(groups: Sequence[Group]) -> list[Figure]:
     """Metrics of the evaluation whose checkpoint was kept, and the last reported values of the others."""
     stages = {member.entry.info.stage for group in groups for member in group.members}
     declared = {metric.name: metric for stage in STAGES if stage in stages for metric in STAGES[stage].metrics}
-    kept = [[kept_evaluation(history(member.entry.folder)) for member in group.members] for group in groups]
+    kept = [[kept_metrics(member.entry) for member in group.members] for group in groups]
     figures = []
     for name, metric in declared.items():
         validated = any(name in one for group in kept for one in group)
@@ -50,6 +51,12 @@ def of_trainings(groups: Sequence[Group]) -> list[Figure]:
         if all(known) if len(stages) > 1 else any(known):
             figures.append(Figure(name, None, metric.goal, values, tested=validated))
     return figures
+
+
+def kept_metrics(run: Entry) -> dict[str, float]:
+    """The same of a run, without reading its events where its summary has them."""
+    kept = run.summary.kept if run.summary else {}
+    return dict(kept) if kept else kept_evaluation(history(run.folder))
 
 
 def kept_evaluation(history: History) -> dict[str, float]:

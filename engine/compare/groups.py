@@ -143,7 +143,17 @@ def _of_stage(one: _NamedRuns, stage: str) -> list[Entry]:
     if not own:
         raise UserError(f"'{one.name}' has no {stage} run", remedy=f"See its runs: engine runs {one.name}")
     done = [run for run in own if run.state is State.DONE]
-    return list({run.info.fingerprint: run for run in done or own}.values())
+    return newest(done or own)
+
+
+def newest(runs: Sequence[Entry]) -> list[Entry]:
+    """The newest run of each fingerprint, a finished one where there is any; ``runs`` are in order of their age."""
+    found: dict[str, Entry] = {}
+    for run in runs:
+        before = found.get(run.info.fingerprint)
+        if before is None or run.state is State.DONE or before.state is not State.DONE:
+            found[run.info.fingerprint] = run
+    return list(found.values())
 
 
 def member_of(entry: Entry, by_id: Mapping[str, Entry]) -> Member:

@@ -52,9 +52,8 @@ class Maker:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(created))
         identity = name or f"{stage}-{stamp}-{self.made:04x}"
         settings = {"seed": seed, stage: {"hidden": 64, "lr": 1e-3, **(config or {})}}
-        record = RunInfo(
-            identity, stage, experiment, seed, f"{self.made:016x}", inputs or {}, ["engine", "run", stage], **info
-        )
+        argv = info.pop("argv", ["engine", "run", stage])
+        record = RunInfo(identity, stage, experiment, seed, f"{self.made:016x}", inputs or {}, argv, **info)
         object.__setattr__(record, "created", created)
         return self.store.create(record, yaml.safe_dump(settings))
 

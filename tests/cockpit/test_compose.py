@@ -23,6 +23,7 @@ def test_the_bottom_line_always_ends_with_the_way_to_all_others(context, ready, 
 WITHOUT_RUNS = {
     "runs": "No runs in",
     "live": "no runs yet: a launches one",
+    "board": "no experiment yet",
     "result": "no evaluation yet: a launches one",
     "models": "open an evaluation first",
     "compare": "there are no runs yet: a launches one",

@@ -32,7 +32,7 @@ def test_a_command_is_one_that_the_program_takes(command):
 
 
 def test_every_option_that_the_text_names_exists():
-    known = set(re.findall(r"--[a-z-]+", parser().format_help())) | {"--csv", "--save"}  # of engine
+    known = set(re.findall(r"--[a-z-]+", parser().format_help())) | {"--csv", "--save", "--board"}  # of engine
     assert set(re.findall(r"--[a-z][a-z-]*", README.split("<!-- keys -->")[0])) <= known
 
 

@@ -1,6 +1,7 @@
 """The panes of slots and of the queue as drawn text."""
 
 from cockpit.models.rows import Row
+from cockpit.models.varying import Varying
 from cockpit.panes.queue import line, slots
 from cockpit.render.lines import plain, width
 from engine.jobs.queue import SlotUse
@@ -34,7 +35,7 @@ def entries():
 
 
 def test_the_queue_has_a_line_per_run_and_the_whole_reason_of_the_current_one():
-    lines = line(entries(), 1, 0, 130, 8)
+    lines = line(entries(), Varying(), 1, 0, 130, 8)
     rows = plain(lines).splitlines()
     assert rows[2].split()[1:8] == ["●", "RUN", "teacher", "260921-141320-0001", "demo", "gpu", "0"]
     assert rows[2].split()[8:11] == ["now", "1:05", "training"]
@@ -45,9 +46,19 @@ def test_the_queue_has_a_line_per_run_and_the_whole_reason_of_the_current_one():
 
 
 def test_a_narrow_queue_names_runs_by_the_end_of_their_ids():
-    text = plain(line(entries(), 0, 0, 80, 8))
+    text = plain(line(entries(), Varying(), 0, 0, 80, 8))
     assert "teacher   0001" in text and "260921" not in text and "demo" not in text
 
 
 def test_an_empty_queue_says_how_to_launch_a_run():
-    assert "nothing works and nothing waits" in plain(line([], 0, 0, 80, 8))
+    assert "nothing works and nothing waits" in plain(line([], Varying(), 0, 0, 80, 8))
+
+
+def test_the_settings_that_vary_are_a_column_also_on_a_narrow_screen():
+    rows = [Row(f"s-{k}", "student", "sweep", state="QUEUED", argv=["engine", f"student.lr={k}"]) for k in (1, 2)]
+    varying = Varying()
+    varying.update({row.id: row for row in rows})
+    queued = [QueueRow(row, None, None, 1, None, None, "for a slot") for row in rows]
+    for across in (80, 130):
+        text = plain(line(queued, varying, 0, 0, across, 9))
+        assert "varies" in text and "lr=1" in text and "lr=2" in text

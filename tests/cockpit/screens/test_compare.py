@@ -1,8 +1,6 @@
 """Screen 3 with real run folders and the real ``engine compare`` behind it, at the three sizes, driven by keys."""
 
 import csv
-import io
-import json
 import re
 from unicodedata import category
 
@@ -12,20 +10,9 @@ from cockpit.compose import draw
 from cockpit.dispatch import click
 from cockpit.render.lines import plain, width
 from cockpit.services.engine import CommandResult
-from engine.cli import main
-from engine.runs.text import clean_values
+from tests.fixtures.in_process import engine_in_process
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
-
-
-async def compare(words, runs=None):
-    """``engine`` in this process instead of its own: the same words, the same answer."""
-    from contextlib import redirect_stderr, redirect_stdout
-
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        status = main([*words, "--runs", str(runs), "--json"])
-    return CommandResult(status, clean_values(json.loads(out.getvalue())) if out.getvalue() else None, err.getvalue())
 
 
 @pytest.fixture
@@ -66,7 +53,7 @@ async def open_compare(context, ready, answered, seeds, press):
     """The screen over both groups, with the answer there."""
 
     async def run():
-        context.ask = compare
+        context.ask = engine_in_process
         ready(context).list.marks = [seeds[name] for name in ("a1", "a2", "a3", "b1", "b2", "b3")]
         press(context, "3")
         return await answered(context)
@@ -154,7 +141,7 @@ async def test_an_answer_that_came_too_late_is_thrown_away(open_compare, seeds, 
         if len(asked) == 1:  # the runs that are compared change while this one is answered
             context.list.marks = [seeds["a1"], seeds["b2"]]
             ready(context)
-        return await compare(words, runs)
+        return await engine_in_process(words, runs)
 
     context.ask = context.screen.comparing._ask = late
     context.list.marks = [seeds["a1"], seeds["b1"]]
@@ -170,7 +157,7 @@ async def test_an_answer_that_came_too_late_is_thrown_away(open_compare, seeds, 
 async def test_it_is_compared_again_when_a_run_ends(context, ready, maker, seeds, press, answered):
     folder = maker.planned(seed=4, inputs={"data": seeds["data"]}, config={"lr": 9e-4})
     maker.trained(folder, steps=60, end="")
-    context.ask = compare
+    context.ask = engine_in_process
     ready(context).list.marks = [seeds["a1"], folder.name]
     press(context, "3")
     await answered(context)
@@ -199,7 +186,7 @@ async def test_what_engine_objects_to_is_shown_in_place(context, ready, seeds, p
 
 
 async def test_without_marks_all_runs_like_the_current_one_are_compared(context, ready, until, seeds, press):
-    context.ask = compare
+    context.ask = engine_in_process
     ready(context).list.go_to(seeds["a1"])
     press(context, "3")
     until(context, lambda: all(row.config for row in context.list.shown if row.stage == "student"))
@@ -248,7 +235,7 @@ async def test_the_command_is_copied_and_panes_are_scrolled_and_clicked(open_com
 
 async def test_a_read_only_cockpit_compares_too(maker, seeds, opened, ready, press):
     before = sorted(maker.root.rglob("*"))
-    context = ready(opened(read_only=True, ask=compare))
+    context = ready(opened(read_only=True, ask=engine_in_process))
     context.list.marks = [seeds["a1"], seeds["b1"]]
     press(context, "3")
     ready(context)
@@ -283,7 +270,7 @@ async def test_hostile_labels_and_settings_are_harmless(context, ready, maker, a
         for lr in (1, 2)
         for seed in (1, 2)
     ]
-    context.ask = compare
+    context.ask = engine_in_process
     ready(context)
     context.list.marks = [folder.name for folder in runs]
     press(context, "3")

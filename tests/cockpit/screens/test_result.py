@@ -1,5 +1,7 @@
 """Screen 2 of an evaluation and screen 3 of its models, driven by keys."""
 
+import csv
+
 import pytest
 
 from cockpit.compose import draw
@@ -7,6 +9,7 @@ from cockpit.dispatch import click
 from cockpit.render.lines import plain, width
 from engine.report.evaluation import EvaluationTables
 from tests.fixtures.evaluation_tables import write_evaluation
+from tests.fixtures.in_process import engine_in_process
 
 SIZES = [(80, 24), (120, 35), (200, 60)]
 
@@ -129,11 +132,15 @@ async def test_tables_that_are_gone_are_a_message_with_a_remedy(opened_result, e
 
 async def test_the_result_is_exported_by_engine_results(opened_result, press, evaluated, tmp_path):
     context = await opened_result()
+    context.ask = engine_in_process
     file = tmp_path / "result.csv"
     press(context, "e", "ctrl+u", f'"{file}"', "enter")
     await context.effects.run_pending()
-    assert context.ask.asked[-1] == ["results", evaluated.name, "--all", "--csv", str(file)]
     assert f"result written to {file}" in context.message[0]
+    with file.open() as text:
+        rows = list(csv.DictReader(text))
+    assert {row["model"] for row in rows} == {"popularity", "student", "teacher", "distilled", "oracle"}
+    assert {row["candidates"] for row in rows} == {"all", "20"} and {row["run"] for row in rows} == {evaluated.name}
     press(context, "y")
     assert context.effects.copied[-1].startswith(f"engine show {evaluated.name} --runs")
 

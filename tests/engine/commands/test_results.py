@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.cli import main
+from engine.wire import Board, read
 
 Captured = pytest.CaptureFixture[str]
 
@@ -47,3 +48,24 @@ def test_the_table_is_written_to_a_file_or_to_stdout(seeds: Any, capsys: Capture
 def test_without_an_evaluation_it_shows_how_to_start(tmp_path: Path, capsys: Captured) -> None:
     assert main(["results", "--runs", str(tmp_path)]) == 0
     assert "engine run" in capsys.readouterr().err
+
+
+def test_a_board_is_printed_written_and_read_by_the_cockpit(world: Any, capsys: Captured, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        for dropout in ("0.1", "0.2"):
+            world.student("sweep", seed, f"student.dropout={dropout}", values=(0.1, 0.2 + float(dropout)))
+    board = read(Board, answer(capsys, world, "sweep", "--board"))
+    assert [row.values for row in board.rows] == [[0.1], [0.2]] and board.best == 1
+    runs = ["--runs", str(world.store.root)]
+    assert main(["results", "--board", *runs]) == 0
+    assert "sweep: 2 settings of student, 4 runs" in capsys.readouterr().out
+    assert main(["results", "sweep", "--board", "--csv", "-", *runs]) == 0
+    assert len(list(csv.DictReader(capsys.readouterr().out.splitlines()))) == 4
+    assert main(["results", "sweep", "other", "--board", *runs]) == 2
+    assert "a board is of one experiment" in capsys.readouterr().err
+
+
+def test_a_file_is_written_beside_the_json(seeds: Any, capsys: Captured, tmp_path: Path) -> None:
+    for words in ([], ["--seeds"], ["drop0.4", "--board"]):
+        file = tmp_path / f"{len(words)}.csv"
+        assert answer(capsys, seeds, *words, "--csv", str(file)) and file.read_text().count("\n") > 1

@@ -45,7 +45,7 @@ def line(entries: Sequence[QueueRow[Row]], varying: Varying, cursor: int, top: i
     """
     wide = across - 2 >= WIDE
     varied = [varying.named(entry.run) for entry in entries]
-    most = min(max(map(len, varied), default=0), 30 if wide else 20)
+    most = min(max(6, *map(len, varied)), 30 if wide else 20) if any(varied) else 0
     head = f"  # {column('state', 7)} {column('run', 28 if wide else 15)} "
     head += column("experiment", 17) if wide else ""
     head += f"{column('varies', most)} " if most else ""

@@ -34,7 +34,8 @@ def importances(points: Sequence[tuple[Mapping[str, Any], float]], goal: str) ->
         params = {name: _value(kinds[name], settings[name]) for name in kinds}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=kinds, value=value))
     found = optuna.importance.get_param_importances(study, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
-    return {name: float(share) for name, share in found.items()}
+    order = sorted(kinds, key=lambda name: -round(found[name], 9))  # equal ones as they were given
+    return {name: float(found[name]) for name in order}
 
 
 def _is_number(value: Any) -> bool:

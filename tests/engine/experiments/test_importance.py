@@ -37,3 +37,8 @@ def test_few_points_or_equal_ones_say_nothing(values: list[float]) -> None:
 def test_the_answer_is_the_same_every_time() -> None:
     points = [(settings, settings["rate"]) for settings, _ in POINTS]
     assert importances(points, "max") == importances(points, "max")
+
+
+def test_equal_shares_are_in_the_order_of_the_settings() -> None:
+    points = [({"b": b, "a": a}, a + b) for a in (0.0, 1.0) for b in (0.0, 1.0)]
+    assert list(importances(points, "max")) == ["b", "a"]

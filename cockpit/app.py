@@ -25,6 +25,7 @@ from cockpit.frame import Frame
 from cockpit.keys import SYSTEM
 from cockpit.render.cell_diff import FrontBuffer, Unreadable
 from cockpit.screens import Screens
+from cockpit.services import announce
 from cockpit.services.system import Meter
 from cockpit.settings import Settings
 from cockpit.theme import palette
@@ -188,6 +189,11 @@ class Cockpit(App[None], inherit_bindings=False):
 
     def copy(self, text: str) -> None:
         self.copy_to_clipboard(text)
+
+    def announce(self, kind: str, title: str, text: str) -> None:
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(announce.sequence(kind, title, text, tmux=bool(os.environ.get("TMUX"))))
+            self._driver.flush()
 
     def repaint(self) -> None:
         self._front = None

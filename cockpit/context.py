@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from cockpit.keys import LIVE, MAIN, RUNS, SYSTEM, KeyMap
 from cockpit.models.chart import View
+from cockpit.models.endings import Ending
 from cockpit.models.line_edit import LineEdit
 from cockpit.models.rows import Row
 from cockpit.models.run_list import RunList
@@ -19,7 +20,7 @@ from cockpit.models.scroll import Scroll
 from cockpit.panes.system import summary
 from cockpit.prompts import Menu, MenuItem, Prompt
 from cockpit.render.lines import Line, Lines
-from cockpit.services import engine
+from cockpit.services import announce, engine
 from cockpit.services.recommender import RecommenderProcess, Serve
 from cockpit.services.system import Machine
 from cockpit.services.watch import RunWatcher
@@ -34,6 +35,7 @@ class Effects(Protocol):
     def spawn(self, work: Coroutine[Any, Any, None]) -> None: ...
     def leave(self) -> None: ...
     def copy(self, text: str) -> None: ...
+    def announce(self, kind: str, title: str, text: str) -> None: ...
     def repaint(self) -> None: ...
 
 
@@ -188,10 +190,34 @@ class Context:
             self.attention = run
             self.notify(f"{text}   ! opens it", "warn")
         self.watch.warnings.clear()
+        for ending in self.watch.endings:
+            self._announce(ending)
+        self.watch.endings.clear()
         if self.message[0] and self.clock() > self.message[2]:
             self.message = ("", "", 0.0)
             changed = True
         return changed
+
+    def _announce(self, ending: Ending) -> None:
+        """Show an end, let the terminal notify, and run the person's command."""
+        run = ending.runs[0]
+        opens = "" if ending.experiment else "   ! opens it"
+        if ending.failed and not ending.experiment:
+            self.attention = run.id
+        self.notify(ending.text + (opens if ending.failed else ""), "bad" if ending.failed else "ok")
+        chosen = self.settings.notify_of
+        if (chosen == "experiments" and not ending.experiment) or (chosen == "failures" and not ending.failed):
+            return
+        if self.settings.notify != "none":
+            self.effects.announce(self.settings.notify, "cockpit", ending.text)
+        if self.settings.notify_command:
+            folder = self.root if ending.experiment else self.root / run.id
+            self.effects.spawn(self._run_command(ending.facts(str(folder))))
+
+    async def _run_command(self, facts: dict[str, str]) -> None:
+        error = await announce.run(self.settings.notify_command, facts)
+        if error:
+            self.notify(f"notify_command failed: {error}", "bad")
 
     @property
     def behind(self) -> bool:

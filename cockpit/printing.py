@@ -31,6 +31,9 @@ class NoEffects:
     def copy(self, text: str) -> None:
         """No clipboard."""
 
+    def announce(self, kind: str, title: str, text: str) -> None:
+        """No notification."""
+
     def repaint(self) -> None:
         """Nothing to repaint."""
 

@@ -14,6 +14,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "axis": ("step", "epoch", "time"),
     "colours": ("auto", "256", "16", "none"),
     "smoothing": (0.0, 0.6, 0.9, 0.98),
+    "notify": ("none", "bell", "osc9", "osc777"),
+    "notify_of": ("runs", "failures", "experiments"),
 }
 
 
@@ -31,6 +33,9 @@ class Settings:
     cell_diff: bool = True  # send only the cells that changed
     group: str = ""  # of the run list: experiment, stage
     filter: str = ""  # of the run list at start
+    notify: str = "bell"  # of the terminal, when a run or an experiment ends: none, bell, osc9, osc777
+    notify_of: str = "runs"  # which ends: of runs and experiments, failures alone, experiments alone
+    notify_command: list[str] = field(default_factory=list)  # run at these ends, with the facts in its environment
     keys: dict[str, list[str]] = field(default_factory=dict)  # action -> keys
 
 
@@ -75,6 +80,12 @@ def _checked(values: dict[str, Any], file: str) -> Settings:
             value = float(value)
         if type(value) is not wanted:
             raise ConfigError(f"{name} must be of type {wanted.__name__}, not {value!r}", location=file)
+        if wanted is list and not all(isinstance(part, str) and part for part in value):
+            raise ConfigError(
+                f"{name} must be a list of texts, not {value!r}",
+                location=file,
+                remedy='Write the command and its arguments: ["notify-send", "cockpit"]',
+            )
         if name in CHOICES and value not in CHOICES[name]:
             near = get_close_matches(str(value), [str(choice) for choice in CHOICES[name]], 1)
             meant = f"Did you mean {near[0]}? " if near else ""

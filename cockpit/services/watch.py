@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from cockpit.models.endings import Ending, Endings
 from cockpit.models.run_list import RunList
 from cockpit.models.series import Series
 from cockpit.services.scan import Scanner, read_config
@@ -35,6 +36,8 @@ class RunWatcher:
         self.machine = Machine()
         self.use: dict[str, Series] = {}  # share of each device over time, in percent
         self.warnings: list[tuple[str, str]] = []  # (run, new problem), to be shown and cleared
+        self.endings: list[Ending] = []  # ends of runs and experiments, to be shown and cleared
+        self._endings = Endings()
         self._warned: dict[str, str] = {}
         self._console_read = 0.0
         self._arranged = -AGES_EVERY
@@ -56,6 +59,7 @@ class RunWatcher:
             self.runs.arrange(now)
             self.runs.placed |= self.scanner.complete
             self.warnings += self._problems()
+            self.endings += self._endings.of(self.runs.rows, now)
         for run in reversed(watched[:FOLLOWED]):
             changed |= self.follow(run).poll(SLICE)
         if consoles and now - self._console_read >= CONSOLE_EVERY:
@@ -93,16 +97,16 @@ class RunWatcher:
         return changed
 
     def _problems(self) -> list[tuple[str, str]]:
-        """(run, problem) for every run with a new problem since the last call."""
+        """(run, problem) for every run at work with a new problem since the last call."""
         problems: list[tuple[str, str]] = []
         for row in self.runs.rows.values():
-            level = row.state if row.state in ("FAILED", "KILLED", "LOST") else row.level if row.open else ""
+            level = row.level if row.open else ""
             before = self._warned.get(row.id)
             self._warned[row.id] = level
             if before is None or level == before or level in ("", "info"):
                 continue
             notes = [f"{code}: {n.get('hint', '')}" for code, n in row.health.items() if n.get("level") == level]
-            problems.append((row.id, f"{row.stage} {row.name}: {notes[0] if notes else f'{level} {row.reason}'}"))
+            problems.append((row.id, f"{row.stage} {row.name}: {notes[0]}"))
         return problems
 
     def record_machine(self, machine: Machine) -> None:

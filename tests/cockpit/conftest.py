@@ -203,7 +203,7 @@ class Recorder:
     """The effects of a context, recorded instead of executed; ``run_pending`` awaits what was spawned."""
 
     def __init__(self):
-        self.work, self.copied, self.left, self.repainted = [], [], False, 0
+        self.work, self.copied, self.left, self.repainted, self.announced = [], [], False, 0, []
 
     def spawn(self, work):
         self.work.append(work)
@@ -213,6 +213,9 @@ class Recorder:
 
     def copy(self, text):
         self.copied.append(text)
+
+    def announce(self, kind, title, text):
+        self.announced.append((kind, text))
 
     def repaint(self):
         self.repainted += 1

@@ -1,5 +1,7 @@
 """The state behind the screens: their stack, messages and warnings."""
 
+import asyncio
+
 from cockpit.context import MESSAGE_SECONDS
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -47,3 +49,30 @@ def test_closing_closes_every_screen_that_was_opened(context):
         context.screens[name].close = lambda name=name: closed.append(name)
     context.close()
     assert closed == ["help", "recommend"]
+
+
+def test_an_end_is_shown_announced_and_given_to_the_command(context, ready, world, maker):
+    context.settings.notify, context.settings.notify_command = "osc9", ["/no/such/command"]
+    ready(context)
+    maker.ended(maker.root / world["live"], reason="", wall=61.0)
+    ready(context)
+    assert "DONE in 1:01" in context.message[0] and context.message[1] == "ok"
+    ((kind, text),) = context.effects.announced
+    assert kind == "osc9" and text == context.message[0]
+    asyncio.run(context.effects.run_pending())
+    assert "notify_command failed: /no/such/command: No such file" in context.message[0]
+
+
+def test_which_ends_are_announced_is_a_setting(context, ready, world, maker):
+    context.settings.notify_of = "failures"
+    ready(context)
+    maker.ended(maker.root / world["live"])
+    ready(context)
+    assert "DONE" in context.message[0] and context.effects.announced == []
+    maker.ended(maker.root / world["queued"], 1, reason="broken")
+    ready(context)
+    assert [kind for kind, _ in context.effects.announced] == ["bell"]
+    context.settings.notify_of = "experiments"
+    maker.ended(maker.root / world["waiting"], 1, reason="broken")
+    ready(context)
+    assert len(context.effects.announced) == 1

@@ -32,6 +32,9 @@ def test_every_kind_of_value_is_taken(tmp_path):
         ("smoothing = 0.5", "Allowed: 0.0, 0.6, 0.9, 0.98"),
         ("[keys]\nmark = 3", "must be a key or a list of keys"),
         ("symbols = ", "is not TOML"),
+        ('notify = "osc99"', r"Did you mean osc9\?"),
+        ('notify_command = "notify-send x"', "must be of type list"),
+        ('notify_command = ["a", 1]', "must be a list of texts"),
     ],
 )
 def test_what_is_wrong_is_reported_with_its_remedy(tmp_path, text, message):

@@ -23,7 +23,8 @@ def draw(context: Context, across: int, down: int) -> Lines:
     if down >= TALL or not below:
         below = [*(below or ([[]] if down >= TALL else [])), _footer(context, across)]
     room = down - 1 - len(below)
-    lines = [_header(context, across), *block(context.screen.draw(across, room), across, room)]
+    body = block(context.screen.draw(across, room), across, room)
+    lines = [_header(context, across), *body]  # a title may name what was drawn
     lines += [fit(line, across) for line in below]
     if context.menu is not None:
         over = context.menu.draw(across, down - 2)

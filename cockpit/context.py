@@ -24,7 +24,7 @@ from cockpit.services import announce, engine
 from cockpit.services.recommender import RecommenderProcess, Serve
 from cockpit.services.system import Machine
 from cockpit.services.watch import RunWatcher
-from cockpit.settings import Settings
+from cockpit.settings import Settings, path
 
 MESSAGE_SECONDS = 6.0
 
@@ -122,6 +122,7 @@ class Context:
         self.ask, self.serve = ask, serve
         self.settings = settings or Settings()
         self.keys = KeyMap(self.settings.keys, settings_file)
+        self.settings_file = Path(settings_file) if settings_file else path()
         self.read_only = read_only
         self.list = RunList()
         self.list.grouping = self.settings.group

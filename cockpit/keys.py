@@ -125,6 +125,8 @@ TABLE: tuple[Key, ...] = (
     Key("metric", ("m",), "metric", "metric that chooses the best setting", (BOARD,)),
     Key("sort", ("s",), "sort", "sort by a column; by the same one again: reversed", (BOARD,)),
     Key("beside", ("B",), "second metric", "overlay a second metric, or remove it", (LIVE,)),
+    Key("grid", ("V",), "all charts", "every metric as a small chart, the chosen ones, the panes", (LIVE,)),
+    Key("keep", ("K",), "keep chart", "add the chart to the chosen ones, or take it out; saved", (LIVE,)),
     Key("zoom", ("z",), "zoom", "focused pane on the whole screen, and back", (*ZOOMED, *RESULTS, BOARD)),
     Key("closer", ("plus", "equals_sign"), "zoom in", "halve the range of the x axis at the cursor", ZOOMED),
     Key("farther", ("minus",), "zoom out", "double the range of the x axis", ZOOMED),
@@ -237,7 +239,7 @@ FOOTER = {
     screen: actions.split()
     for screen, actions in {
         RUNS: "show_live open filter mark launch rerun stop show_board tags show_log export group",
-        LIVE: "show_runs metric zoom pane stop launch rerun smooth log_scale axis show_log",
+        LIVE: "show_runs metric zoom pane grid stop launch rerun smooth log_scale axis show_log",
         RESULT: "show_runs pane show_compare metric zoom show_live launch rerun export show_log stop copy",
         MODELS: "show_runs show_live pane metric zoom export show_compare copy",
         COMPARE: "show_runs pane zoom changed metric group base bands export copy smooth log_scale axis refresh",

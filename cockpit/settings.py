@@ -1,6 +1,8 @@
 """The settings file: TOML whose names and values are checked, with suggestions for misspelt ones."""
 
+import json
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -36,6 +38,7 @@ class Settings:
     notify: str = "bell"  # of the terminal, when a run or an experiment ends: none, bell, osc9, osc777
     notify_of: str = "runs"  # which ends: of runs and experiments, failures alone, experiments alone
     notify_command: list[str] = field(default_factory=list)  # run at these ends, with the facts in its environment
+    charts: list[str] = field(default_factory=list)  # the chosen metrics of the Live screen's grid
     keys: dict[str, list[str]] = field(default_factory=dict)  # action -> keys
 
 
@@ -64,6 +67,28 @@ def load(file: Path) -> Settings:
     return _checked(values, str(file))
 
 
+def save(file: Path, name: str, value: list[str]) -> None:
+    """Write one setting into the file and keep the rest of it, comments included."""
+    line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    try:
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        written = re.sub(rf"(?m)^{name}\s*=\s*\[[^\]]*\]", lambda found: line, text, count=1)
+        if not re.search(rf"(?m)^{name}\s*=", text):  # above the first table, as TOML requires
+            table = re.search(r"(?m)^\[", text)
+            cut = table.start() if table else len(text)
+            gap = "\n" if cut and text[cut - 1] != "\n" else ""
+            written = f"{text[:cut]}{gap}{line}\n{text[cut:]}"
+        if tomllib.loads(written) != tomllib.loads(text) | {name: value}:
+            raise ValueError(f"{name} is written in a form that is not understood")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        scratch = file.with_name(f".{file.name}.tmp")
+        scratch.write_text(written, encoding="utf-8")
+        scratch.replace(file)
+    except (OSError, ValueError) as error:
+        cause, remedy = f"{name} cannot be saved ({error})", f"Write by hand: {line}"
+        raise ConfigError(cause, location=str(file), remedy=remedy) from None
+
+
 def _checked(values: dict[str, Any], file: str) -> Settings:
     settings = Settings()
     known = {item.name: item for item in fields(Settings)}
@@ -84,7 +109,7 @@ def _checked(values: dict[str, Any], file: str) -> Settings:
             raise ConfigError(
                 f"{name} must be a list of texts, not {value!r}",
                 location=file,
-                remedy='Write the command and its arguments: ["notify-send", "cockpit"]',
+                remedy='Write for example: ["notify-send", "cockpit"]',
             )
         if name in CHOICES and value not in CHOICES[name]:
             near = get_close_matches(str(value), [str(choice) for choice in CHOICES[name]], 1)

@@ -16,6 +16,7 @@ from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines
 from cockpit.screens import live_layout as layout
 from cockpit.screens.live_charts import Charts
+from cockpit.screens.live_grid import PANES, Grid
 from cockpit.screens.live_layout import Pane, arrange
 
 OVERLAID = 5  # marked runs beside the one that is shown
@@ -31,6 +32,7 @@ class LiveScreen(Screen):
         self.run = ""
         self.side = True
         self.charts = Charts(context)
+        self.grid = Grid(context)
         self.shown: list[Pane] = []
         self._drawn: dict[str, tuple[object, Lines]] = {}  # pane -> what its lines depend on, the lines
 
@@ -55,7 +57,7 @@ class LiveScreen(Screen):
         line: Line = [(f"  {row.stage} {row.name}  ", "bold"), (f"{mark} {row.state_text}", style)]
         if self.context.watch.follow(row.id).loading:
             line.append(("  reading", "dim"))
-        return line
+        return line + self.grid.title()
 
     def watched(self) -> list[str]:
         return [self.row.id, *self._others()] if self.row else []
@@ -76,6 +78,8 @@ class LiveScreen(Screen):
 
     def panes(self) -> Sequence[str]:
         data = self.data
+        if self.grid.mode:
+            return self.grid.names(self.metrics())
         return layout.panes(self.metrics(), bool(data.gates.layers), bool(data.gradients.norms), self._empty(data))
 
     def _empty(self, data: RunData) -> frozenset[str]:
@@ -97,12 +101,16 @@ class LiveScreen(Screen):
         above: Lines = [] if across >= layout.WIDE and self.side else [side.progress_line(row, across)]
         down -= len(above)
         empty = self._empty(data)
-        names = layout.panes(charts, have_gates, have_grads, empty)
+        in_grid = self.grid.names(charts) if self.grid.mode else []
+        names = in_grid or layout.panes(charts, have_gates, have_grads, empty)
         if self.focus not in names:
             self.focus = ""
         focus = self.focus or names[0]
         if self.zoomed:
             shown = [Pane(focus, 0, 0, across, down)]
+        elif in_grid:
+            self.grid.page = layout.grid(across, down, in_grid, focus)
+            shown = self.grid.page.panes
         else:
             shown = arrange(
                 across, down, charts, gates=have_gates, grads=have_grads, side=self.side, focus=focus, empty=empty
@@ -230,6 +238,38 @@ class LiveScreen(Screen):
     def _description(self, name: str) -> str:
         about = self.data.schema.get(name, {})
         return str(about.get("help", "")) or ("before clipping" if name == TOTAL else "")
+
+    def _page(self, by: int) -> None:
+        """The grid's page after or before this one; without a grid, a run further on in the list."""
+        if not self.grid.mode:
+            self.move(by * self.page)
+        elif names := self.panes():
+            self.focus = self.grid.first_of_page(names, by)
+
+    def do_back(self) -> None:
+        if self.grid.mode and not (self.zoomed or self.context.view.part or self.context.view.cursor is not None):
+            self.grid.mode = PANES
+        else:
+            navigate.do_back(self.context)
+
+    def do_page_down(self) -> None:
+        self._page(1)
+
+    def do_page_up(self) -> None:
+        self._page(-1)
+
+    def why_not_grid(self) -> str:
+        return "" if self.data.series else "this run has reported no metric"
+
+    def do_grid(self) -> None:
+        """Every metric as a small chart, the chosen ones, or the panes again."""
+        self.grid.next_mode(self.metrics())
+        self.zoomed = False
+
+    why_not_keep = why_not_metric
+
+    def do_keep(self) -> None:
+        self.grid.keep(self.focus if self.focus in self.metrics() else self.metrics()[0])
 
     def why_not_layer(self) -> str:
         return "" if self.data.gates.layers else "this run reports no gates"

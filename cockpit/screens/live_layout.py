@@ -6,6 +6,7 @@ from dataclasses import dataclass
 SIDE, HEALTH, GRADS, GATES, STRIP, LOG, SYSTEM = "side", "health", "grads", "gates", "strip", "log", "system"
 SMALL, WIDE = 100, 160  # columns below which there is one slot, from which there is a side bar
 SIDE_WIDTH = 36
+CHART = (38, 7)  # least cells of a chart in the grid
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,16 @@ class Pane:
     y: int
     across: int
     down: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """One of ``count`` pages of a grid, ``number`` from 0, each of up to ``size`` panes."""
+
+    panes: list[Pane]
+    number: int
+    count: int
+    size: int
 
 
 def arrange(
@@ -48,6 +59,19 @@ def panes(charts: Sequence[str], gates: bool, grads: bool, empty: Collection[str
     found = [*charts, *([GRADS] if grads else []), *([GATES, STRIP] if gates else []), HEALTH, LOG]
     shown = [name for name in found if name not in empty]
     return [*(shown or [HEALTH]), SYSTEM, SIDE]
+
+
+def grid(across: int, down: int, charts: Sequence[str], focus: str) -> Page:
+    """Small charts of equal size that fill the screen: the page with the focused one."""
+    columns, rows = max(1, across // CHART[0]), max(1, down // CHART[1])
+    columns, rows = min(columns, len(charts)), min(rows, -(-len(charts) // columns))
+    pages = -(-len(charts) // (columns * rows))
+    page = charts.index(focus) // (columns * rows) if focus in charts else 0
+    shown = charts[page * columns * rows : (page + 1) * columns * rows]
+    lines = [shown[start : start + columns] for start in range(0, len(shown), columns)]
+    if pages > 1:  # of the same size on every page; the last one may stay empty below
+        down = down * len(lines) // rows
+    return Page(_grid(lines, 0, 0, across, down), page, pages, columns * rows)
 
 
 def _row(names: Sequence[str], x: int, y: int, across: int, down: int) -> list[Pane]:

@@ -136,6 +136,7 @@ TABLE: tuple[Key, ...] = (
     Key("smooth", ("s",), "smooth", "smoothing of the curves: none, .6, .9, .98", CHARTS),
     Key("log_scale", ("o",), "log-y", "logarithmic or linear y axis", CHARTS),
     Key("axis", ("X",), "x-axis", "x axis: step, epoch, time", CHARTS),
+    Key("shape", ("v",), "over time", "gates and gradients: latest, heat map over time, percentile bands", (LIVE,)),
     Key("layer", ("right_curly_bracket",), "layer", "gate of the next layer", (LIVE,)),
     Key("layer_back", ("left_curly_bracket",), "layer back", "gate of the previous layer", (LIVE,)),
     Key("group", ("w",), "group", "group by experiment, by stage, or not", (RUNS,)),

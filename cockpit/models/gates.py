@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cockpit.models.over_time import OverTime
 from engine.runs.events import expert_name, number, unpack_counts
 
 if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start should not pay
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # numpy.typing costs a tenth of a second that the start shoul
 
 
 KEPT = 4096  # reports kept per layer
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Layer:
     steps: list[float] = field(default_factory=list)
     loads: list[list[float]] = field(default_factory=list)  # one [E] a report
     entropies: list[float] = field(default_factory=list)
+    shares: OverTime = field(default_factory=OverTime)  # QUANTILES of the gate weights of each expert, [E * Q]
     dead: frozenset[int] = frozenset()  # experts that ``engine.training.health`` noted
     collapsed: bool = False  # noted by it too
 
@@ -55,6 +58,10 @@ class Layer:
         """Coefficient of variation of the load: standard deviation over mean, 0 for an even load."""
         load = self.load
         return float(load.std() / load.mean()) if load.mean() > 0 else float("nan")
+
+    def quantiles(self, expert: int) -> NDArray[np.float64]:
+        """QUANTILES of an expert's gate weights at each of ``shares.steps``: [Q, T]"""
+        return self.shares.matrix()[expert * len(QUANTILES) : (expert + 1) * len(QUANTILES)]
 
     @property
     def loads_over_time(self) -> NDArray[np.float64]:
@@ -100,6 +107,7 @@ class Gates:
             layer = self.layers[event["layer"]] = Layer(counts)
             self._judge(event["layer"])
         layer.counts = counts
+        layer.shares.append(float(event["step"]), quantiles(counts).ravel())
         layer.steps.append(float(event["step"]))
         layer.loads.append([value or 0.0 for value in load])
         layer.entropies.append(float("nan") if entropy is None else entropy)
@@ -116,3 +124,14 @@ class Gates:
         for layer in self.layers.values():
             keep = sum(1 for s in layer.steps if s <= step) or 1
             del layer.steps[keep:], layer.loads[keep:], layer.entropies[keep:]
+            layer.shares.rewind(step)
+
+
+def quantiles(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Histograms over 0..1 [E, B] -> their QUANTILES [E, Q]; NaN for an expert without counts."""
+    sums = counts.cumsum(1)
+    total, bins = sums[:, -1:], counts.shape[1]
+    wanted = total * np.array(QUANTILES)  # [E, Q]
+    bin_of = (sums[:, None, :] < wanted[:, :, None]).sum(2)
+    found: NDArray[np.float64] = np.where(total > 0, (bin_of + 0.5) / bins, np.nan)
+    return found

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from cockpit.models.over_time import OverTime
 from engine.runs.events import number
 
 NONE, ZERO, NAN, HIGH, LOW, STILL, OK = "None", "zero", "NaN", "high", "low", "still", "ok"
@@ -38,6 +39,7 @@ class Gradients:
         self.clip: float | None = None
         self.reports = self.clipped = 0
         self.notes: dict[str, tuple[str, ...]] = {}  # code of a lasting fault -> groups
+        self.past = OverTime()  # norms of the groups, NaN where there is no gradient
 
     def note(self, event: dict[str, Any]) -> None:
         """Take a ``health`` event."""
@@ -56,6 +58,7 @@ class Gradients:
     def feed(self, event: dict[str, Any]) -> float | None:
         """Take a ``grad`` event; returns the total norm."""
         self.norms = [number(value) for value in event["g"]]
+        self.past.append(event["step"], [math.nan if norm is None else norm for norm in self.norms])
         updates = event.get("u")
         self.updates = [number(value) for value in updates] if isinstance(updates, list) else []
         self.clip = number(event.get("clip"))

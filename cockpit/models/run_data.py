@@ -65,6 +65,7 @@ class RunData(Fold[Series]):
     def rewind(self, step: float) -> None:
         super().rewind(step)
         self.gates.rewind(step)
+        self.gradients.past.rewind(step)
         self.best = {name: best for name, best in self.best.items() if best[1] <= step}
         if self.nan_since is not None and self.nan_since > step:
             self.nan_since = None

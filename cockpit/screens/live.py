@@ -6,18 +6,18 @@ from dataclasses import replace
 from cockpit.actions import navigate
 from cockpit.context import Context, Screen
 from cockpit.keys import LIVE
-from cockpit.models.devices import longest
 from cockpit.models.rows import Row
 from cockpit.models.run_data import TOTAL, RunData
-from cockpit.panes import devices, gates, gradients, health, log, side, system
-from cockpit.panes.chart import render as chart
+from cockpit.panes import health, side
 from cockpit.panes.run_table import appearance
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines
 from cockpit.screens import live_layout as layout
+from cockpit.screens import live_panes
 from cockpit.screens.live_charts import Charts
 from cockpit.screens.live_grid import PANES, Grid
 from cockpit.screens.live_layout import Pane, arrange
+from cockpit.screens.live_panes import BANDS, HEAT, LATEST
 
 OVERLAID = 5  # marked runs beside the one that is shown
 
@@ -33,6 +33,7 @@ class LiveScreen(Screen):
         self.side = True
         self.charts = Charts(context)
         self.grid = Grid(context)
+        self.shape = LATEST  # of gates and gradients
         self.shown: list[Pane] = []
         self._drawn: dict[str, tuple[object, Lines]] = {}  # pane -> what its lines depend on, the lines
 
@@ -127,7 +128,7 @@ class LiveScreen(Screen):
         version: object = [self.context.watch.follow(run).version for run in self.watched()]
         view = self.context.view
         marks = tuple(self.context.list.marks)
-        key: object = (pane, focused, self.run, marks, version, self.charts.layer, repr(view))
+        key: object = (pane, focused, self.run, marks, version, self.charts.layer, self.shape, repr(view))
         if pane.name == layout.LOG:
             console = self.context.watch.console(row.id)
             key = (pane, focused, self.run, console.version, console.unfinished)
@@ -144,35 +145,9 @@ class LiveScreen(Screen):
         kept = self._drawn.get(pane.name)
         if kept is not None and key is not None and kept[0] == key:
             return kept[1]
-        lines = self._draw_pane(pane, row, data, focused)
+        lines = live_panes.draw(self, pane, row, data, focused)
         self._drawn[pane.name] = (key, lines)
         return lines
-
-    def _draw_pane(self, pane: Pane, row: Row, data: RunData, focused: bool) -> Lines:
-        across, down, context = pane.across, pane.down, self.context
-        match pane.name:
-            case layout.HEALTH:
-                return health.render(row, data, across, down, focused)
-            case layout.GRADS:
-                return gradients.render(data.gradients, across, down, focused)
-            case layout.GATES:
-                draw = gates.layers if self.zoomed else gates.histograms
-                return draw(data.gates, self.charts.layer, across, down, focused)
-            case layout.STRIP:
-                return gates.heat_strip(data.gates, self.charts.layer, across, down, focused)
-            case layout.LOG:
-                console = context.watch.console(row.id)
-                lines = [*list(console.lines)[-down:], *([console.unfinished] if console.unfinished else [])]
-                return log.tail(lines, across, down, [("  L whole screen", "dim")], focused)
-            case layout.SYSTEM if (read := context.watch.follow(row.id).devices).machine:
-                total = data.total if row.open else None
-                return devices.render(read, longest(data.series), context.view, across, down, focused, total)
-            case layout.SYSTEM:
-                return system.render(context.watch.machine, context.watch.use, across, down, focused)
-            case layout.SIDE:
-                return side.render(row, context.list, across, down, focused)
-            case _:
-                return chart(self.charts.chart(pane.name, row, self.watched()), context.view, across, down, focused)
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
@@ -270,6 +245,15 @@ class LiveScreen(Screen):
 
     def do_keep(self) -> None:
         self.grid.keep(self.focus if self.focus in self.metrics() else self.metrics()[0])
+
+    def why_not_shape(self) -> str:
+        there = self.data.gates.layers or self.data.gradients.norms
+        return "" if there else "this run reports neither gates nor gradients"
+
+    def do_shape(self) -> None:
+        """The latest gates and gradients, a heat map over time, or bands."""
+        self.shape = {LATEST: HEAT, HEAT: BANDS, BANDS: LATEST}[self.shape]
+        self.context.notify(f"gates and gradients: {self.shape or 'latest report'}")
 
     def why_not_layer(self) -> str:
         return "" if self.data.gates.layers else "this run reports no gates"

@@ -8,7 +8,7 @@ from cockpit.models.gradients import HIGH, NAN, NONE, OK, ZERO, Gradients
 def made(*norms, names=("a", "b", "c")):
     gradients = Gradients()
     gradients.schema([{"name": name, "numel": 10} for name in names])
-    gradients.feed({"g": list(norms), "total": 2.0})
+    gradients.feed({"step": 1, "g": list(norms), "total": 2.0})
     return gradients
 
 
@@ -35,14 +35,14 @@ def test_a_noted_fault_is_the_verdict_of_an_ordinary_norm_only():
 
 def test_updates_and_the_total_norm_are_read_where_they_are_reported():
     gradients = made(1.0)
-    assert gradients.feed({"g": [1.0, 2.0], "total": 3.0, "u": [0.1, None]}) == 3.0
+    assert gradients.feed({"step": 1, "g": [1.0, 2.0], "total": 3.0, "u": [0.1, None]}) == 3.0
     assert [group.update for group in gradients.groups()] == [0.1, None]
-    assert gradients.feed({"g": [1.0], "total": "nan", "u": None}) != 0 and gradients.updates == []
+    assert gradients.feed({"step": 1, "g": [1.0], "total": "nan", "u": None}) != 0 and gradients.updates == []
 
 
 def test_the_share_of_clipped_reports_is_counted():
     gradients = Gradients()
     assert gradients.clip_share == 0
     for clipped in (True, False, False, True):
-        gradients.feed({"g": [], "total": 1.0, "clip": 0.5, "clipped": clipped})
+        gradients.feed({"step": 1, "g": [], "total": 1.0, "clip": 0.5, "clipped": clipped})
     assert gradients.clip_share == 0.5 and gradients.clip == 0.5

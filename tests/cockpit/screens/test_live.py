@@ -213,3 +213,26 @@ def test_all_loss_terms_of_a_distillation_are_in_one_chart(context, ready, maker
     text = plain(draw(context, 120, 35))
     assert all(f"── {name}" in text for name in ("loss", "base", "ranking →", "hint")) and "ranking_weight" not in text
     assert "├" in text, "terms of another scale have an axis of their own"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 35), (200, 60)])
+def test_gates_and_gradients_are_latest_reports_heat_maps_or_bands(live, press, snapshot, size):
+    live.screens["live"].focus = "gates"
+    draw(live, *size)
+    press(live, "v")
+    text = plain(draw(live, *size))
+    assert "gates over time" in text and ("grad over time" in text or size[0] < 100)
+    snapshot(f"live-heat-{size[0]}x{size[1]}", text)
+    press(live, "v")
+    text = plain(draw(live, *size))
+    assert "median, 10-90 %" in text or "layers.1 e0" in text
+    snapshot(f"live-bands-{size[0]}x{size[1]}", text)
+    press(live, "v")
+    assert "gate weights" in plain(draw(live, *size))
+
+
+def test_a_run_without_gates_and_gradients_has_no_view_of_them(context, ready, maker, press):
+    context.show("live", maker.ended(maker.planned("data")).name)
+    ready(context)
+    press(context, "v")
+    assert "neither gates nor gradients" in context.message[0]

@@ -75,7 +75,7 @@ def test_the_chosen_set_is_saved_and_shown_alone(many, press, tmp_path):
     press(many, "K")
     assert load(tmp_path / "no-settings.toml").charts == ["metric_02"]
     press(many, "V")
-    assert "chosen" not in plain(draw(many, 120, 35))
+    assert "chosen metrics" not in plain(draw(many, 120, 35))
 
 
 def test_settings_that_cannot_be_saved_say_so(many, press, tmp_path):

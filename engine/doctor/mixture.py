@@ -3,6 +3,7 @@
 Letters: M mixtures, R validation rows, n items.
 """
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -21,9 +22,18 @@ from engine.teacher.head import mixture_weights
 from engine.teacher.model import RENAMED
 
 
+@dataclass(frozen=True)
+class Mixtures:
+    """Validation rows ranked by every mixture of a teacher."""
+
+    ndcg: Floats  # [M, R] at 10
+    users: Users  # [R]
+    lm_weights: Floats  # [M] of the language model's states
+
+
 @torch.no_grad()
-def mixtures(case: Case, count: int) -> tuple[Floats, Users] | None:
-    """NDCG@10 [M, R] of the first ``count`` validation rows under every mixture of the teacher's settings, their users.
+def mixtures(case: Case, count: int) -> Mixtures | None:
+    """The first ``count`` validation rows under every mixture of the teacher's settings.
 
     Formed again from the queries that ``knowledge`` stored; a part to which the teacher gave no weight is not stored
     and has none in any mixture. None for a teacher that mixes nothing.
@@ -45,10 +55,11 @@ def mixtures(case: Case, count: int) -> tuple[Floats, Users] | None:
         if weight:
             parts.append((held["validation"][: len(rows), columns], held["table"][:, columns] / weight))
         first += width
-    choices = product(rules.student_weights if kept[0] else [1.0], rules.lm_weights if len(parts) > 2 else [0.0])
-    shares = mixture_weights(*torch.tensor(list(choices), device=device).unbind(dim=1))[:, : len(parts)]
+    lm_weights = rules.lm_weights if len(parts) > 2 else [0.0]
+    choices = list(product(rules.student_weights if kept[0] else [1.0], lm_weights))
+    shares = mixture_weights(*torch.tensor(choices, device=device).unbind(dim=1))[:, : len(parts)]
     hide = case.hides_seen(case.config.evaluate.hide_seen)
     seen = ranking.on_device(rows.items, rows.start, rows.stop, device) if hide else None
     targets = torch.from_numpy(rows.targets.astype(np.int64)).to(device)
     ranks = ranking.mixed_ranks(parts, shares, targets, student.bias, seen)
-    return ranking.ndcg(ranks, 10).cpu().numpy(), rows.users
+    return Mixtures(ranking.ndcg(ranks, 10).cpu().numpy(), rows.users, np.array([lm for _, lm in choices]))

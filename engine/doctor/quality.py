@@ -21,6 +21,7 @@ from engine.metrics.selection import cross_fitted
 from engine.metrics.statistics import PairedDifference, paired_rows
 from engine.runs.schema import Summary
 from engine.stages import ADAPTER, GAMMA_OPTIMISM, MODELS, RANKINGS, SEQUENCES, makes
+from engine.teacher.build import settings_of
 
 ROWS = 2000  # held-out rows that are ranked at most
 APART, FAR_APART = (
@@ -99,7 +100,7 @@ def teacher_beats_student(case: Case) -> Outcome:
         base, own, note = values(case, "student")["validation"], values(case, "teacher")["validation"], ""
         optimism = 0.0
         if (found := mixtures(case, ROWS)) is not None:
-            fitted = cross_fitted(*found)
+            fitted = cross_fitted(found.ndcg, found.users)
             if fitted is None:
                 raise Unavailable("its validation rows have too few users to choose and judge on different ones")
             own = Ranked(own.ranks, fitted[0])
@@ -113,6 +114,37 @@ def teacher_beats_student(case: Case) -> Outcome:
     if best > facts["validation_student"]:
         raise Unavailable("it is ahead on the rows that chose its mixture; engine run knowledge lets others judge")
     return judged(False, f"validation ndcg@10 {facts['validation_student']:.4f} → {best:.4f}", WARN)
+
+
+@check(
+    "language-model-pays",
+    "teacher",
+    detects="a language model whose states add nothing to the student's scores and the items' text vectors",
+    cause="the states carry nothing about preferences that the text vectors lack: too few positions were trained on, "
+    "the language model is too small, or titles say no more than their vectors",
+    remedy="teacher.rank.states=false is as good on these rows and runs no language model, in training or when it is "
+    "asked. More positions (teacher.epochs, teacher.steps) or a stronger backbone may change that.",
+)
+def language_model_pays(case: Case) -> Outcome:
+    """Mixtures with the language model's states rank significantly better than those without, on other rows than chose
+    either."""
+    if "knowledge" not in case.finished:
+        raise Unavailable("knowledge is not made yet, which keeps the states of validation rows")
+    found = mixtures(case, ROWS)
+    rules = settings_of(case.input_of("knowledge", ADAPTER)).rank
+    if found is None or rules is None or not rules.states:
+        raise Unavailable("this teacher mixes no states of its language model")
+    if not found.lm_weights.any():
+        return judged(False, "the mixture that validation rows chose gives the states no weight", WARN)
+    used = found.lm_weights > 0
+    if used.all():
+        raise Unavailable("teacher.rank.lm_weights holds no 0, so nothing was ranked without the states")
+    without_states, with_states = (cross_fitted(found.ndcg[part], found.users) for part in (~used, used))
+    if without_states is None or with_states is None:
+        raise Unavailable("its validation rows have too few users to choose and judge on different ones")
+    base, own = (Ranked(fitted, fitted) for fitted, _ in (without_states, with_states))
+    difference, evidence = compared(base, own)
+    return judged(difference.low > 0, f"without and with the states: {evidence}", WARN)
 
 
 @check(

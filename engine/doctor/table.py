@@ -59,6 +59,7 @@ _DECLARED = (
     *learning.use_of_devices,
     *quality.beats_popularity,
     *quality.teacher_beats_student,
+    *quality.language_model_pays,
     *knowledge.rankings_match_rows,
     *knowledge.ranking_ids,
     *knowledge.rankings_reproducible,

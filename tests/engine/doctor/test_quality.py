@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
+from engine.doctor.mixture import Mixtures
 from engine.doctor.quality import Ranked
 from engine.metrics.ranking import score_items
 from engine.student.model import load_student, save_student
@@ -67,13 +68,46 @@ def test_a_teacher_that_has_nothing_to_teach_is_told(
         return {"validation": Ranked(own, own)}
 
     def mixtures(about: Any, count: int) -> Any:
-        return draw.normal(teacher, 0.05, (3, 500)), np.arange(500)
+        return Mixtures(draw.normal(teacher, 0.05, (3, 500)), np.arange(500), np.array([0.0, 0.5, 1.0]))
 
     monkeypatch.setattr("engine.doctor.quality.values", values)
     monkeypatch.setattr("engine.doctor.quality.mixtures", mixtures)
     found = doctor.outcomes(("teacher-beats-student",), *BEFORE)["teacher-beats-student"]
     assert found.verdict == verdict and "95 % interval" in found.evidence and "optimism" in found.evidence
     assert bool(found.cause and found.remedy) is (verdict == "warn")
+
+
+@pytest.mark.parametrize(
+    ("gain", "weights", "verdict", "evidence"),
+    [
+        (0.05, [0.0, 0.0, 1.0, 2.0], "pass", "without and with the states"),
+        (0.0, [0.0, 0.0, 1.0, 2.0], "warn", "95 % interval"),
+        (-0.05, [0.0, 0.0, 1.0, 2.0], "warn", "95 % interval"),
+        (0.05, [0.0, 0.0, 0.0, 0.0], "warn", "gives the states no weight"),
+        (0.05, [1.0, 1.0, 1.0, 2.0], "skip", "holds no 0"),
+    ],
+)
+def test_a_language_model_that_adds_nothing_is_named_with_the_cheaper_setting(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, gain: float, weights: list[float], verdict: str, evidence: str
+) -> None:
+    draw, lm_weights = np.random.default_rng(3), np.array(weights)
+    row = draw.normal(0.3, 0.1, 400)
+    ndcg = row + gain * (lm_weights > 0)[:, None] + draw.normal(0, 0.02, (4, 400))
+    monkeypatch.setattr("engine.doctor.quality.mixtures", lambda *_: Mixtures(ndcg, np.arange(400), lm_weights))
+    found = doctor.outcomes(("language-model-pays",), *BEFORE)["language-model-pays"]
+    assert found.verdict == verdict and evidence in found.evidence
+    assert ("teacher.rank.states=false" in found.remedy) is (verdict == "warn")
+
+
+def test_states_that_only_look_useful_on_the_rows_that_chose_their_weight_do_not_pay(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(1)
+    ndcg = draw.normal(0.3, 0.2, (41, 300))  # forty weights of pure noise, one mixture without states
+    lm_weights = np.array([0.0, *np.linspace(0.1, 4, 40)])
+    assert ndcg[1:].mean(axis=1).max() > ndcg[0].mean() + 0.02
+    monkeypatch.setattr("engine.doctor.quality.mixtures", lambda *_: Mixtures(ndcg, np.arange(300), lm_weights))
+    assert doctor.outcomes(("language-model-pays",), *BEFORE)["language-model-pays"].verdict == "warn"
 
 
 @pytest.mark.parametrize(("optimism", "verdict"), [(0.001, "pass"), (-0.001, "pass"), (0.2, "warn")])

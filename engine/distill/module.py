@@ -188,7 +188,7 @@ class DistillModule(FixedStep):
             self.last_position is not None and not self.fixed
         ):  # the softmax over all items is expensive: skip positions of weight 0
             known = (batch.targets != PADDING).nonzero()[:, 0]
-            states, batch = states[known], replace(batch, targets=batch.targets[known], weights=None)
+            states, batch = states[known], replace(batch, targets=batch.targets[known], weights=None, slots=None)
         return base_loss(self.settings.student, states, scored.table, scored.bias, batch, self.negatives)
 
     def after_last_position(self, targets: TeacherTargets, scored: Scored) -> Tensor:

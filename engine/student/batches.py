@@ -28,11 +28,19 @@ class Batch:
     packed: PackedSequences
     weights: Tensor | None  # [P] 1 at positions with a target, 0 elsewhere; None: all have one
     positions: int | Tensor  # with a target, in the whole batch, over all processes: what the loss is divided by
+    slots: Tensor | None = None  # [C] 0, 1, ..: a grid's positions with a target fit into that many; None: no grid
 
     @property
     def last_position(self) -> Tensor:  # [P] bool
         """Last positions of histories, whose next item is unknown."""
         return (self.items != PADDING) & (self.targets == PADDING)
+
+    def with_target(self) -> tuple[Tensor, Tensor]:  # -> [C], [C]
+        """Positions of a grid that have a target, and 1 for each; others with 0 fill up the slots."""
+        assert self.weights is not None and self.slots is not None
+        counts = (self.weights > 0).cumsum(0)
+        found = torch.searchsorted(counts, self.slots, right=True)
+        return found.clamp(max=len(counts) - 1), (self.slots < counts[-1]).float()
 
 
 class BatchSampler:
@@ -76,14 +84,15 @@ class BatchSampler:
         self._taken = self._readable.clamp(max=length)  # positions of each user's window
         self.per_epoch = -(-len(usable) // batch)
         self._epoch, self._counts = -1, list[int]()
+        self._slots = torch.arange(batch * length, device=self.device)
         self._windows, self._divisors = torch.empty(0), torch.empty(0)  # [3, U] and [S] of the epoch, on the device
 
     def __call__(self, step: int) -> Batch:
         """The batch of a step, counted from 0 over all epochs."""
-        windows, _ = self.windows(step)
+        windows, _, slots = self.windows(step)
         positions = self.positions(step)
         if self.same_shapes:
-            return self.grid(windows, positions)
+            return self.grid(windows, positions, slots)
         start, lengths, last = windows
         longest = int(lengths.max()) if len(lengths) else 1
         packed, rows = ragged(lengths, longest)
@@ -101,16 +110,19 @@ class BatchSampler:
         """Supervised positions of a step, over all processes."""
         return self._counts[self._batch(step)]
 
-    def windows(self, step: int) -> tuple[Tensor, Tensor]:  # -> [3, B], []
-        """This process's windows of a step (first event, positions, history's last event), and ``positions``.
+    def windows(self, step: int) -> tuple[Tensor, Tensor, Tensor]:  # -> [3, B], [], [C]
+        """This process's windows of a step (first event, positions, last event of the history), ``positions``, slots.
 
-        With ``same_shapes`` both are on the device.
+        With ``same_shapes`` they are on the device. The number of slots is a whole number of eighths of a full grid.
         """
         batch = self._batch(step)
         mine = slice(batch * self.size + self.rank, (batch + 1) * self.size, self.world)
-        return self._windows[:, mine], self._divisors[batch]
+        windows = self._windows[:, mine]
+        eighth = -(-len(self._slots) // 8)
+        needed = -(-self._counts[batch] // eighth) * eighth  # of all processes: enough for one
+        return windows, self._divisors[batch], self._slots[: min(needed, windows.shape[1] * self.length)]
 
-    def grid(self, windows: Tensor, positions: int | Tensor) -> Batch:  # [3, B]
+    def grid(self, windows: Tensor, positions: int | Tensor, slots: Tensor) -> Batch:  # [3, B], [], [C]
         """The batch of some windows as a full grid; all of it is computed on the device, in the same shapes."""
         start, lengths, last = windows.unbind()
         order = torch.arange(self.length, device=windows.device)
@@ -121,7 +133,7 @@ class BatchSampler:
         items = torch.where(real, self._items[indices], PADDING).view(-1)
         targets = torch.where(known, self._items[indices + 1], PADDING).view(-1)
         packed = dense(len(start), self.length, self.device)
-        return Batch(items, targets, (indices + 1).view(-1), packed, known.view(-1).float(), positions)
+        return Batch(items, targets, (indices + 1).view(-1), packed, known.view(-1).float(), positions, slots)
 
     def _batch(self, step: int) -> int:
         epoch, batch = divmod(step, self.per_epoch)

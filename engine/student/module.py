@@ -86,7 +86,10 @@ def base_loss(
 ) -> Tensor:  # states [P, D], table [n + 1, D], bias [n + 1] -> scalar
     """Sum of the loss ``settings.loss`` over the positions."""
     if settings.loss == "cross-entropy":
-        return cross_entropy(states, table, batch.targets, bias, batch.weights)
+        if batch.slots is None:
+            return cross_entropy(states, table, batch.targets, bias, batch.weights)
+        cells, weights = batch.with_target()  # a product with all items is worth leaving out padded cells
+        return cross_entropy(states.index_select(0, cells), table, batch.targets[cells], bias, weights)
     assert settings.negatives is not None
     items = len(table) - 1
     shape = (settings.negatives,) if settings.loss == "sampled-softmax" else (len(states), settings.negatives)

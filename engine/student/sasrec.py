@@ -12,6 +12,7 @@ from engine.config.settings.student import StudentSettings
 from engine.data.ids import PADDING
 from engine.student.attention import causal_attention
 from engine.student.dropout import Dropout, RandomStream
+from engine.student.linear import Linear
 from engine.student.network import Network
 from engine.student.packed_sequences import PackedSequences
 
@@ -22,8 +23,8 @@ class FeedForward(nn.Module):
     def __init__(self, hidden: int, inner: int, activation: str, dropout: Dropout) -> None:
         super().__init__()
         self.activation, self.dropout = activation, dropout
-        self.wide = nn.Linear(hidden, 2 * inner if activation == "swiglu" else inner)
-        self.narrow = nn.Linear(inner, hidden)
+        self.wide = Linear(hidden, 2 * inner if activation == "swiglu" else inner)
+        self.narrow = Linear(inner, hidden)
 
     def forward(self, x: Tensor) -> Tensor:  # [P, D] -> [P, D]
         inner = self.wide(x)
@@ -47,7 +48,7 @@ class Block(nn.Module):
         self.dropout = Dropout(settings.dropout, stream)
         self.attention_dropout = Dropout(settings.attention_dropout or 0.0, stream)
         self.norm_attention, self.norm_feed = nn.LayerNorm(hidden), nn.LayerNorm(hidden)
-        self.qkv, self.mix = nn.Linear(hidden, 3 * hidden), nn.Linear(hidden, hidden)
+        self.qkv, self.mix = Linear(hidden, 3 * hidden), Linear(hidden, hidden)
         self.feed = FeedForward(hidden, round(hidden * settings.feedforward), settings.activation, self.dropout)
         self.gates = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(2 if settings.gated else 0))
 
@@ -78,7 +79,8 @@ class SASRec(Network):
         self.last_norm = nn.LayerNorm(settings.hidden) if settings.norm == "pre" else nn.Identity()
 
     def forward(self, items: Tensor, packed: PackedSequences, inputs: Tensor) -> Tensor:  # [P], [n + 1, D] -> [P, D]
-        x = F.embedding(items, inputs)
+        # The gradient sorts the ids; half as many bytes take half the passes.
+        x = F.embedding(items if items.device.type == "cpu" else items.int(), inputs)
         if self.positions is not None:
             x = x + self._position_vectors(packed, self.positions)
         x = self.dropout(x)

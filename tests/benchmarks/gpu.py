@@ -15,14 +15,16 @@ from collections.abc import Callable, Iterator
 
 import torch
 from gpu_counting import Row
-from gpu_student import distill, first_step, student
+from gpu_student import compiled, distill, first_step, student, training
 from gpu_teacher import layer, teacher
 
 Section = Callable[[bool], Iterator[Row]]  # receives whether there is a CUDA device
 
 SECTIONS: dict[str, Section] = {
     "student": student,
+    "training": training,
     "distill": distill,
+    "compiled": compiled,
     "layer": layer,
     "teacher": teacher,
     "first-step": first_step,

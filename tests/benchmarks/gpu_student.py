@@ -34,7 +34,6 @@ from engine.training.fixed_step import FixedStep
 ITEMS, USERS = 3416, 6040
 EVERY = 50  # steps between two reports, as conf/trainer/gpu.yaml
 STEPS = 40  # of a timed round
-EPOCHS = 12  # of the experiment's 120
 
 
 def drawn() -> Sequences:
@@ -124,10 +123,13 @@ def student(cuda: bool) -> Iterator[Row]:
     device, sequences = "cuda" if cuda else "cpu", drawn()
     chosen = configured(cuda)
     yield from steps_of(student_of(chosen, sequences, device), chosen, device)
+
+
+def compiled(cuda: bool) -> Iterator[Row]:
+    """The same with ``trainer.compile``."""
     if cuda:
-        compiled = configured(cuda, "trainer.compile=true")
-        yield from steps_of(student_of(compiled, sequences, device), compiled, device, "compiled, ")
-        yield from whole(chosen, sequences, EPOCHS)
+        chosen = configured(cuda, "trainer.compile=true")
+        yield from steps_of(student_of(chosen, drawn(), "cuda"), chosen, "cuda")
 
 
 def distill(cuda: bool) -> Iterator[Row]:
@@ -168,9 +170,12 @@ def steps_of(module: StudentModule | DistillModule, chosen: Config, device: str,
     yield Row(f"{prefix}peak memory", torch.cuda.max_memory_allocated() / 2**30, "GiB")
 
 
-def whole(chosen: Config, sequences: Sequences, epochs: int) -> Iterator[Row]:
-    """A training by ``fit`` with its evaluations, as the stage does it."""
-    chosen.student.epochs = epochs
+def training(cuda: bool) -> Iterator[Row]:
+    """All epochs of the experiment by ``fit`` with their evaluations, as the stage does it."""
+    if not cuda:
+        return
+    chosen, sequences = configured(cuda), drawn()
+    chosen.student.patience = 0
     module = student_of(chosen, sequences, "cuda")
     plan = plan_of(chosen.student, module.sampler.per_epoch)
     stop = sequences.offsets[1:]
@@ -185,14 +190,40 @@ def whole(chosen: Config, sequences: Sequences, epochs: int) -> Iterator[Row]:
             evaluate=lambda alive: validation(module.model, alive), positions=module.sampler.positions,
         )  # fmt: skip
         seconds = time.perf_counter() - begin
-    yield Row(f"{epochs} epochs", seconds, "s")
+    yield Row(f"{chosen.student.epochs} epochs", seconds, "s")
     yield Row("of which steps", state.seconds, "s")
     yield Row("a step of them, start included", 1000 * state.seconds / state.step, "ms")
     yield Row("processor seconds of steps", state.cpu_seconds, "s")
 
 
 def first_step(cuda: bool) -> Iterator[Row]:
-    """Seconds from the start of a process until its libraries are imported."""
-    begin = time.monotonic()
-    run([sys.executable, "-c", "import engine.student.stage"], check=True)
-    yield Row("imports of the student stage", time.monotonic() - begin, "s")
+    """Seconds from the start of a process until its libraries are imported, its model is built, and it has trained."""
+    begin = time.time()
+    words = [sys.executable, __file__, str(begin), "cuda" if cuda else "cpu"]
+    lines = run(words, check=True, capture_output=True, text=True).stdout.splitlines()
+    for line in lines:
+        name, seconds = line.rsplit(" ", 1)
+        yield Row(f"after the start of a process: {name}", float(seconds), "s")
+
+
+def start(begin: float, device: str) -> None:
+    """What ``first_step`` starts: prints seconds since ``begin``."""
+
+    def show(name: str) -> None:
+        if device == "cuda":
+            torch.cuda.synchronize()
+        print(name, round(time.time() - begin, 2), flush=True)
+
+    show("libraries")
+    chosen = configured(device == "cuda")
+    module = student_of(chosen, drawn(), device)
+    show("data and model")
+    captured = Captured(module, module.model.groups(), chosen, device)
+    captured()
+    show("first step")
+    captured()
+    show("second step, captured")
+
+
+if __name__ == "__main__":
+    start(float(sys.argv[1]), sys.argv[2])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError
 from engine.student.batches import Batch, BatchSampler, histories
+from tests.fixtures.students import sequences_of
 
 Make = Callable[[list[list[int]]], Sequences]
 LONG = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [11, 12, 13], [21], [31, 32], [41, 42, 43, 44, 45]]
@@ -73,6 +74,20 @@ def test_a_full_grid_holds_the_same_windows(make_sequences: Make) -> None:
     assert pairs(flat) == pairs(grid)
     assert grid.weights is not None and grid.weights.sum() == flat.positions == len(flat.items)
     assert len(grid.items) == grid.packed.rows * 4
+
+
+@given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=12), last_position=st.booleans())
+def test_the_slots_of_a_grid_hold_its_positions_with_a_target_and_count_no_other(
+    lengths: list[int], last_position: bool
+) -> None:
+    histories = [list(range(1, 1 + length)) for length in [*lengths, 2]]
+    made = sampler(sequences_of(histories), batch=3, same_shapes=True, last_position=last_position)
+    for step in range(2 * made.per_epoch):
+        batch = made(step)
+        positions, counted = batch.with_target()
+        assert positions[counted > 0].tolist() == batch.targets.nonzero()[:, 0].tolist()
+        assert len(positions) == len(counted) <= len(batch.items) and int(counted.sum()) == batch.positions
+        assert len(positions) in (len(batch.items), *range(0, 13, 2))  # eighths of 12, rounded up
 
 
 @pytest.mark.parametrize("same_shapes", [False, True])

@@ -1,5 +1,6 @@
 """Chunks of captured steps: where they end, what they read, and what ends them."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -21,11 +22,13 @@ from tests.fixtures.training import events, plan
 
 
 class Slope(FixedStep):
-    """The loss is g w with a gradient g that each step brings along: w moves by the learning rate times it."""
+    """The loss is g w + c with g and c that each step brings along: w moves by the learning rate times g."""
 
-    def __init__(self, gradients: list[float]) -> None:
+    def __init__(self, gradients: list[float], constants: list[float] | None = None) -> None:
         super().__init__()
         self.w, self.gradients, self.generators = nn.Parameter(torch.zeros(1)), gradients, []
+        self.constants = constants or [0.0] * len(gradients)
+        self.reported = list[bool]()
 
     def obstacle(self) -> str | None:
         return None
@@ -34,10 +37,11 @@ class Slope(FixedStep):
         pass
 
     def inputs(self, step: int) -> tuple[Tensor, ...]:
-        return (torch.tensor([self.gradients[step]]),)
+        return torch.tensor([self.gradients[step]]), torch.tensor(self.constants[step])
 
     def step(self, inputs: tuple[Tensor, ...], reported: bool) -> dict[str, Tensor]:
-        return {"loss": (self.w * inputs[0]).sum()} | ({"given": inputs[0].sum()} if reported else {})
+        self.reported.append(reported)
+        return {"loss": (self.w * inputs[0]).sum() + inputs[1]} | ({"given": inputs[0].sum()} if reported else {})
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD([self.w], lr=0.5)
@@ -85,7 +89,9 @@ def test_every_step_reads_its_own_inputs_and_learning_rate(run: Run) -> None:
 
 
 def test_reports_are_those_of_their_own_step(run: Run) -> None:
-    train(Slope([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), plan(steps=6, per_epoch=6, evaluate_every=6), run, every=3)
+    module = Slope([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    train(module, plan(steps=6, per_epoch=6, evaluate_every=6), run, every=3)
+    assert module.reported == [True, False, True, False, False, True]  # the others do not pay for it
     reports = events(run, "s")
     assert [(event["step"], event["m"]["given"]) for event in reports] == [(1, 1.0), (3, 3.0), (6, 6.0)]
     assert [event["g"] for event in events(run, "grad")] == [[1.0], [3.0], [6.0]]
@@ -103,7 +109,7 @@ def test_clipping_and_the_running_mean_are_part_of_a_step(run: Run) -> None:
 
 def test_a_loss_in_the_middle_of_a_chunk_that_is_not_a_number_ends_training_at_its_end(run: Run) -> None:
     with pytest.raises(UserError, match=r"(?s)the loss is not a finite number at step 4 \(w\).*learning rate"):
-        train(Slope([1.0, 1.0, float("nan"), 1.0, 1.0, 1.0]), plan(steps=6, evaluate_every=4), run, every=100)
+        train(Slope([1.0] * 6, [0.0, 0.0, math.inf, 0.0, 0.0, 0.0]), plan(steps=6, evaluate_every=4), run, every=100)
 
 
 def test_a_gradient_that_is_not_a_number_is_found_where_it_is_reported(run: Run) -> None:

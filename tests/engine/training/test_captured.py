@@ -108,7 +108,7 @@ def test_clipping_and_the_running_mean_are_part_of_a_step(run: Run) -> None:
 
 
 def test_a_loss_in_the_middle_of_a_chunk_that_is_not_a_number_ends_training_at_its_end(run: Run) -> None:
-    with pytest.raises(UserError, match=r"(?s)the loss is not a finite number at step 4 \(w\).*learning rate"):
+    with pytest.raises(UserError, match=r"(?s)the loss is not a finite number at step 4: training"):
         train(Slope([1.0] * 6, [0.0, 0.0, math.inf, 0.0, 0.0, 0.0]), plan(steps=6, evaluate_every=4), run, every=100)
 
 

@@ -12,7 +12,7 @@ from engine.errors import ConfigError
 
 RUNS, LIVE, COMPARE, QUEUE, SYSTEM, RECOMMEND = "runs", "live", "compare", "queue", "system", "recommend"
 RESULT, MODELS, BOARD = "result", "models", "board"
-LAUNCH, LOG, DOCTOR, HELP = "launch", "log", "doctor", "help"
+LAUNCH, LOG, DOCTOR, CONFIG, HELP = "launch", "log", "doctor", "config", "help"
 # Every screen and its title in the top line; the class is ``<Name>Screen`` in cockpit/screens/<name>.py.
 SCREENS = {
     RUNS: "1 Runs",
@@ -27,6 +27,7 @@ SCREENS = {
     LAUNCH: "Launch",
     LOG: "Log",
     DOCTOR: "Doctor",
+    CONFIG: "Settings",
     HELP: "Help",
 }
 MAIN = tuple(name for name, title in SCREENS.items() if title[0].isdigit())  # these replace each other
@@ -177,6 +178,7 @@ TABLE: tuple[Key, ...] = (
     Key("tags", ("t",), "tags", "edit the tags of the marked runs, or of this", (RUNS, LIVE, RESULT)),
     Key("note", ("i",), "note", "edit the note of the run", (RUNS, LIVE, RESULT)),
     Key("archive", ("A",), "archive", "hide the marked runs, or this one", (RUNS,)),
+    Key("remove", ("d", "delete"), "delete", "delete the marked runs, or this one, for good", (RUNS, SYSTEM)),
     Key("undo", ("u",), "undo", "undo the last change of annotations or form", (RUNS, LIVE, RESULT, LAUNCH)),
     Key("export", ("e",), "export", "write the marked runs, or this one, to CSV", (RUNS,)),
     Key("export", ("e",), "export", "write the curves of the run to CSV", (LIVE,)),
@@ -198,6 +200,7 @@ TABLE: tuple[Key, ...] = (
     Key("seen", ("s",), "seen", "list or hide items of the history", (RECOMMEND,)),
     Key("live_teacher", ("T",), "teacher", "teacher: live, or stored rankings only", (RECOMMEND,)),
     Key("changed", ("d",), "changed only", "show only changed settings, or all", (LAUNCH,)),
+    Key("changed", ("d",), "differing", "only settings that the best run has otherwise, or all", (CONFIG,)),
     Key("changed", ("d",), "all settings", "show also equal settings, or hide them", (COMPARE,)),
     Key("check", ("c",), "checks", "checks before the start: doctor, one batch", (LAUNCH,)),
     Key("repeat", ("full_stop",), "repeat", "repeat the last action", (RUNS, LIVE)),
@@ -210,6 +213,9 @@ TABLE: tuple[Key, ...] = (
     Key("show_queue", ("4",), "Queue", "slots, and the runs that wait for them", EVERYWHERE),
     Key("show_system", ("5",), "System", "GPUs, processes and their runs, disk", EVERYWHERE),
     Key("show_recommend", ("6",), "Recommend", "recommendations of models, side by side", EVERYWHERE),
+    Key("config", ("C",), "settings", "every setting of the run", (RUNS, LIVE, RESULT, QUEUE, SYSTEM, LOG)),
+    Key("filter", ("slash",), "search", "show only settings with a text", (CONFIG,)),
+    Key("copy", ("y",), "copy", "copy the setting as it is typed", (CONFIG,)),
     Key("show_log", ("L",), "Log", "the run's console", (RUNS, LIVE, RESULT, QUEUE, SYSTEM, BOARD)),
     Key("show_board", ("b",), "board", "the experiment by its settings", (RUNS, LIVE, RESULT, QUEUE)),
     Key(
@@ -231,7 +237,7 @@ MOVES = ("down", "up", "page_down", "page_up", "first", "last", "left", "right",
 REPEATABLE = ("pin", "archive", "mark", "stop", "resume", "export")
 # Actions that change something: a cockpit with --read-only refuses them.
 WRITING = (
-    *("stop", "resume", "pin", "tags", "note", "archive", "undo", "start", "save"),
+    *("stop", "resume", "remove", "pin", "tags", "note", "archive", "undo", "start", "save"),
     *("pause", "sooner", "later", "front", "end"),
 )
 ALWAYS = ("palette", "help")  # actions at the end of every bottom line
@@ -251,6 +257,7 @@ FOOTER = {
         LAUNCH: "start open pane preset save filter reset changed check doctor copy back",
         LOG: "back filter next errors wrap copy follow right last stop",
         DOCTOR: "back doctor down page_down show_runs",
+        CONFIG: "back filter changed copy down page_down",
         HELP: "back filter down page_down show_runs",
     }.items()
 }

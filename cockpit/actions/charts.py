@@ -36,18 +36,27 @@ def _move_cursor(context: Context, by: float) -> None:
 
 def do_closer(context: Context) -> None:
     context.view.zoom(0.5)
+    _report_range(context)
 
 
 def do_farther(context: Context) -> None:
     context.view.zoom(2.0)
+    _report_range(context)
 
 
 def do_pan_left(context: Context) -> None:
     context.view.pan(-0.5)
+    _report_range(context)
 
 
 def do_pan_right(context: Context) -> None:
     context.view.pan(0.5)
+    _report_range(context)
+
+
+def _report_range(context: Context) -> None:
+    """Also at an end, where nothing moves."""
+    context.notify(f"x axis: {context.view.left:.0%} to {context.view.right:.0%} of its length")
 
 
 def do_whole(context: Context) -> None:

@@ -9,6 +9,8 @@ from cockpit.keys import DOCTOR, LAUNCH
 from cockpit.models.rows import Row
 from cockpit.prompts import MenuItem
 from cockpit.services import engine
+from cockpit.services.sizes import disk_use
+from engine.report import numbers
 
 
 def do_launch(context: Context) -> None:
@@ -78,6 +80,43 @@ def do_resume(context: Context) -> None:
     if row is not None:
         context.notify(f"resuming {row.name}")
         context.effects.spawn(run_commands(context, [engine.resume_arguments(row.id)], [row.id]))
+
+
+def why_not_remove(context: Context) -> str:
+    targets = chosen(context)
+    if not targets:
+        return NO_RUN
+    at_work = [row.name for row in targets if row.open]
+    if at_work:
+        return f"{at_work[0]} is at work: x stops it"
+    ids = {row.id for row in targets}
+    for row in context.list.rows.values():
+        needed = ids & set(row.inputs.values())
+        if needed and row.id not in ids:
+            return f"{min(needed)} is needed by {row.stage} {row.name}: delete that first, or mark both"
+    return ""
+
+
+def do_remove(context: Context) -> None:
+    """Delete the runs after a typed confirmation that names the disk space."""
+    targets = sorted(chosen(context), key=lambda row: row.created, reverse=True)  # those that need others first
+    freed = numbers.size(sum(disk_use(context.root / row.id) for row in targets))
+    what = f"{targets[0].stage} {targets[0].name}" if len(targets) == 1 else f"{len(targets)} runs"
+    confirm(
+        context,
+        f"delete {what} for good, which frees {freed} of the disk",
+        lambda: context.effects.spawn(_remove(context, [row.id for row in targets], f"{what} deleted: {freed} freed")),
+    )
+
+
+async def _remove(context: Context, runs: Sequence[str], done: str) -> None:
+    answer = await context.ask(["rm", *runs], context.root)
+    context.watch.scanner.list_again()
+    if answer.status:
+        context.notify(answer.message, "bad")
+    else:
+        context.list.marks.clear()
+        context.notify(done)
 
 
 async def run_commands(context: Context, commands: Sequence[list[str]], runs: Sequence[str]) -> None:

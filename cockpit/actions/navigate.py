@@ -2,7 +2,7 @@
 
 from cockpit.actions.about import chosen, needs_run
 from cockpit.context import Context
-from cockpit.keys import BOARD, COMPARE, HELP, LIVE, LOG, MODELS, RECOMMEND, RESULT, RUNS, ZOOMED
+from cockpit.keys import BOARD, COMPARE, CONFIG, HELP, LIVE, LOG, MODELS, RECOMMEND, RESULT, RUNS, ZOOMED
 from cockpit.models.rows import Row
 from cockpit.models.scroll import FAR
 
@@ -70,6 +70,16 @@ def do_show_log(context: Context) -> None:
     runs = [row.id for row in chosen(context)]
     if runs:
         context.show(LOG, runs)
+
+
+def why_not_config(context: Context) -> str:
+    return needs_run(context)
+
+
+def do_config(context: Context) -> None:
+    """Show every setting of the run."""
+    if context.row is not None:
+        context.show(CONFIG, context.row.id)
 
 
 def why_not_errors(context: Context) -> str:

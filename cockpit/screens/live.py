@@ -268,6 +268,7 @@ class LiveScreen(Screen):
 
     def do_sidebar(self) -> None:
         self.side = not self.side
+        self.context.notify(f"run list {'shown' if self.side else 'hidden'} (from {layout.WIDE} columns on)")
         if self.focus == layout.SIDE:
             self.focus = ""
 

@@ -67,6 +67,10 @@ class Scanner:
         self._seen.pop(run, None)
         self._todo.appendleft(run)
 
+    def list_again(self) -> None:
+        """List the folder at the next poll: runs were just deleted."""
+        self._listed = -LIST_EVERY
+
     def _list(self) -> bool:
         try:
             names = {entry.name for entry in os.scandir(self.root) if not entry.name.startswith(".")}

@@ -1,9 +1,11 @@
 """Keys, pastes and clicks reach the actions of the screen, and the key table fits the screens."""
 
+import pytest
+
 from cockpit import dispatch
 from cockpit.compose import draw
-from cockpit.dispatch import paste
-from cockpit.keys import SCREENS, TABLE
+from cockpit.dispatch import act, paste
+from cockpit.keys import MAIN, MOVES, OF_RUNS, SCREENS, TABLE
 from cockpit.render.lines import plain, width
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -55,3 +57,28 @@ def test_the_last_action_can_be_repeated(context, ready, world, press):
 def test_a_paste_outside_of_a_prompt_does_nothing(context, ready, world):
     paste(ready(context), "Qxyes\r")
     assert not context.effects.left and context.menu is None
+
+
+@pytest.mark.parametrize("screen", [*OF_RUNS, "compare", "config", "help"])
+def test_no_key_that_the_help_names_is_silent(context, ready, world, screen):
+    """A key changes the screen, opens something, does something outside, or says why it cannot."""
+    ready(context).list.go_to(world["live"])
+    silent = []
+    for entry in [entry for entry in context.keys.of(screen) if entry.action not in (*MOVES, "repaint")]:
+        context.stack, context.prompt, context.menu, context.message = ["runs"], None, None, ("", "", 0.0)
+        context.list.marks = [world["student"], world["second"]]
+        context.list.go_to(world["live"])
+        if screen != "runs":
+            act(context, f"show_{screen}") if screen in MAIN else context.show(screen, *_subject(screen, world))
+        context.message = ("", "", 0.0)
+        before = plain(draw(context, 120, 40)), context.stack[:], len(context.effects.work), context.effects.left
+        act(context, entry.action)
+        after = plain(draw(context, 120, 40)), context.stack[:], len(context.effects.work), context.effects.left
+        answered = context.prompt or context.menu or context.message[0] or entry.action == f"show_{screen}"
+        if before == after and not answered:
+            silent.append(entry.action)
+    assert silent == []
+
+
+def _subject(screen, world):
+    return {"log": ([world["student"]],), "config": (world["live"],)}.get(screen, ())

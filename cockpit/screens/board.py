@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.actions import navigate
+from cockpit.actions.about import NO_RUN
 from cockpit.actions.export import prompt_file
 from cockpit.context import Context
 from cockpit.keys import BOARD
@@ -192,7 +193,9 @@ class BoardScreen(PanedScreen):
         navigate.do_open(self.context)
 
     def why_not_mark(self) -> str:
-        return "" if self.line else "there is no run here"
+        return "" if self.line else NO_RUN
+
+    why_not_open = why_not_mark
 
     def do_mark(self) -> None:
         """Mark the runs of the line, or remove their marks, and go on."""

@@ -31,17 +31,7 @@ class Varying:
             for name, value in row.overrides.items():
                 own.setdefault(name, set()).add(value)
                 seen[name] = seen.get(name, 0) + 1
-        self._names = {
-            kind: found
-            for kind, own in values.items()
-            if (
-                found := [
-                    name
-                    for name, texts in own.items()
-                    if name != SEED and (len(texts) > 1 or given[kind][name] < counts[kind])
-                ]
-            )
-        }
+        self._names = {kind: _differing(own, given[kind], counts[kind]) for kind, own in values.items()}
 
     def names(self, row: Row) -> list[str]:
         """The settings that vary among the runs like this one."""
@@ -65,6 +55,12 @@ class Varying:
     def named(self, row: Row) -> str:
         """The values of a run with the names of the settings."""
         return " ".join(f"{short(name)}={row.overrides[name]}" for name in self.names(row) if name in row.overrides)
+
+
+def _differing(values: Mapping[str, set[str]], given: Mapping[str, int], count: int) -> list[str]:
+    """Settings with several values; where there are none, those that only some of the runs were given."""
+    several = [name for name, texts in values.items() if name != SEED and len(texts) > 1]
+    return several or [name for name in values if name != SEED and given[name] < count]
 
 
 def short(name: str) -> str:

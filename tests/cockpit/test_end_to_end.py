@@ -4,6 +4,7 @@ import importlib.util
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -48,7 +49,7 @@ def state_of_student(root):
     from cockpit.services.scan import read_row
 
     folders = [folder for folder in root.glob("student-*") if folder.is_dir()]
-    row = read_row(folders[0], __import__("time").time()) if folders else None
+    row = read_row(folders[0], time.time()) if folders else None
     return row.state if row else ""
 
 
@@ -129,3 +130,68 @@ def test_a_slow_line_still_answers_and_resizing_redraws(cockpit, tmp_path):
     terminal.shows("No runs in")
     os.kill(terminal.pid, signal.SIGTERM)
     terminal.wait()
+
+
+def wait_for_runs(terminal, root, stage, count):
+    """Read until so many runs of a stage are done; a run that fails ends the wait with its reason."""
+    from cockpit.services.scan import read_row
+
+    def done():
+        now = time.time()
+        rows = [row for folder in root.glob("*-*") if folder.is_dir() and (row := read_row(folder, now))]
+        failed = [f"{row.id} {row.state} {row.reason}" for row in rows if row.state in ("FAILED", "KILLED", "LOST")]
+        assert failed == []
+        return sum(row.stage == stage and row.state == "DONE" for row in rows) >= count
+
+    terminal.until(done, 400)
+
+
+@pytest.mark.slow
+def test_from_the_first_start_to_an_exported_comparison_without_leaving_the_app(cockpit, tmp_path):
+    terminal, runs = cockpit(), tmp_path / "runs"
+    terminal.shows("No runs in", "start the demo")
+    terminal.type(ENTER)
+    terminal.shows("preset demo", "data.name", seconds=120)
+    for key, value in (("data.world.users", "150"), ("data.world.items", "200"), ("student.epochs", "2")):
+        type_setting(terminal, key, value)
+    terminal.type("/" + CLEAR + "evaluate.models" + ENTER + ENTER)
+    for model in ("teacher", "distilled", "oracle"):
+        terminal.shows(f"[✓] {model}")
+        terminal.type(model + ENTER)
+        terminal.shows(f"[ ] {model}")
+    terminal.type(ESCAPE)
+    terminal.shows("runs: data, student, evaluate", seconds=120)
+    terminal.type(START)
+    terminal.shows("closing the cockpit does not stop them", seconds=120)
+    # Watch the training, then its result.
+    terminal.type("/stage:student" + ENTER)
+    terminal.shows("/ stage:student", "student", seconds=60)
+    terminal.type("2")
+    terminal.shows("2 Live", "val_recall@10", seconds=180)
+    wait_for_runs(terminal, runs, "evaluate", 1)
+    terminal.type("1/" + CLEAR + "stage:evaluate" + ENTER)
+    terminal.shows("1 Runs", "✓ DONE  evaluate", seconds=60)
+    terminal.type(ENTER)
+    terminal.shows("2 Result", "popularity (floor)", "student", "on these rows, one training of each", "├", seconds=60)
+    # The same with another setting, twice: a sweep.
+    terminal.type("r")
+    terminal.shows("Launch", "student.epochs", seconds=120)
+    type_setting(terminal, "student.dropout", "0.1,0.4")
+    terminal.shows("2 combinations", seconds=120)
+    terminal.type(START)
+    terminal.shows("closing the cockpit does not stop them", seconds=120)
+    wait_for_runs(terminal, runs, "evaluate", 3)
+    terminal.type("1g")
+    terminal.shows("1 Runs", "dropout", seconds=60)
+    terminal.type("b")
+    terminal.shows("Board", "evaluate: 3 settings, 3 runs", "★", "parallel coordinates", seconds=120)
+    terminal.type("g  ")
+    terminal.type("3")
+    terminal.shows("3 Compare", "student.dropout", "verdict", "seed says nothing about", seconds=120)
+    file = tmp_path / "compare.csv"
+    terminal.type("e" + CLEAR + str(file) + ENTER)
+    terminal.shows("metrics written to", seconds=60)
+    assert "ndcg@10" in file.read_text()
+    terminal.type("Q")
+    assert terminal.wait() == 0
+    assert b"Traceback" not in terminal.raw

@@ -57,3 +57,8 @@ def test_new_runs_are_looked_at_and_known_ones_not_again():
     rows["b"] = row("b", "s.k=2")
     varying.update(rows)
     assert varying.names(rows["a"]) == ["s.k"]
+
+
+def test_settings_with_several_values_come_before_those_that_only_some_runs_were_given():
+    rows = [row("a"), row("b", "s.k=1", "s.all=3"), row("c", "s.k=2", "s.all=3")]
+    assert known(*rows).texts(rows) == ("k", {"a": "-", "b": "1", "c": "2"})

@@ -28,7 +28,9 @@ def short(name: str) -> str:
 
 def headers(board: Board, found: Sequence[BoardLine], across: int) -> list[tuple[str, int]]:
     """The columns that fit, each with its cells: seeds, settings, metrics (the main one first), time, memory."""
-    metrics = sorted((metric.name for metric in board.metrics), key=lambda name: name != board.main)
+    model = board.main.rpartition(" ")[0]  # of an evaluation, whose own metrics come first
+    names = [metric.name for metric in board.metrics]
+    metrics = sorted(names, key=lambda name: (name != board.main, name.rpartition(" ")[0] != model))
     order = [SEED, *board.settings, *metrics[:1], TIME, *metrics[1:], MEMORY]
     chosen: list[tuple[str, int]] = []
     left = across - 4

@@ -99,7 +99,8 @@ def slices(result: EvaluationResult, metric: str, across: int) -> Lines:
     names = result.models
     values = {(part, m): number(row, metric) for part, own in known.items() for m, row in own.items()}
     top = max((value for (_, model), value in values.items() if model in _trained(result)), default=0.0) or 1.0
-    name, count = max(12, *(len(part) for part in known)), 6
+    name = max(12, *(len(part) for part in known))
+    count = max(4, *(len(numbers.count(float(row["rows"]))) for own in known.values() for row in own.values()))
     cell = min(max((across - name - count - 3) // max(len(names), 1), 9), 16)
     head = column(metric + " on", name) + right("rows", count + 1) + "  "
     lines: Lines = [[(head, "dim"), *((right(model, cell - 1) + " ", "dim") for model in names)]]

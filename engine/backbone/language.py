@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from transformers.utils import logging
 from engine.backbone import blocks as block_stack
 from engine.backbone import gguf
 from engine.backbone.heads import check, logits
+from engine.backbone.packing import Packing, apart, pack
 from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PADDING_TOKEN, PLAIN_SLOT, SPECIALS, Vocabulary
 from engine.errors import RunError, UserError
 from engine.training import memory
@@ -35,7 +37,6 @@ ALTERNATIVES = (
 
 CAUSAL = "causal-sdpa"  # of this name the library knows no mask, so it makes none
 WINDOWS = ("sliding_window", "attention_chunk_size")  # settings that limit how far back a token sees
-AttentionInterface.register(CAUSAL, sdpa_attention_forward)
 
 _logging: Any = logging
 _logging.disable_progress_bar()
@@ -158,18 +159,72 @@ def load(folder: Path, precision: str, quantise: str, device: str) -> tuple[Any,
     return read(reference.get("folder", str(folder)), dtype, quantise, device, reference.get("blocks"))
 
 
-def states(model: Any, embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
+def states(model: Any, embeddings: Tensor, mask: Tensor | None = None, packing: Packing | None = None) -> Tensor:
     """Last hidden states [B, T, H] of input embeddings [B, T, H], without the logits.
 
-    Prompts padded on the right need no ``mask`` [B, T]: no real token can see what stands behind it.
+    Prompts padded on the right need no ``mask`` [B, T]: no real token can see what stands behind it. Packed prompts
+    have one row, [1, N, H] -> [1, N, H].
     """
     positions = None if mask is None else (mask.cumsum(dim=1) - 1).clamp(min=0)
-    with _without_masks(model, embeddings.shape[1]) if mask is None else nullcontext():
+    more: dict[str, Any] = {}
+    if packing is not None:
+        positions, more = packing.position, {"packing": packing}
+    reach = embeddings.shape[1] if packing is None else max(width for _, width in packing.grids)
+    with _without_masks(model, reach) if mask is None else nullcontext():
         output = model.base_model(
-            inputs_embeds=embeddings, attention_mask=mask, position_ids=positions, use_cache=False, return_dict=True
+            inputs_embeds=embeddings,
+            attention_mask=mask,
+            position_ids=positions,
+            use_cache=False,
+            return_dict=True,
+            **more,
         )
     hidden: Tensor = output.last_hidden_state
     return hidden
+
+
+@torch.no_grad()
+def packs(model: Any, longest: int) -> bool:
+    """Whether prompts of up to ``longest`` tokens can be packed: two of them get the same states as one by one."""
+    if not _causal(model.base_model.config, longest + 1):
+        return False
+    table = model.get_input_embeddings().weight
+    embeddings = table[torch.arange(7, device=table.device) * (len(table) // 7)][None]  # [1, 7, H]
+    packing = pack(np.array([3, 4]), table.device)
+    together = states(model, torch.cat([embeddings, embeddings[:, -1:]], dim=1), packing=packing)[:, :7].float()
+    alone = torch.cat([states(model, part) for part in embeddings.split([3, 4], dim=1)], dim=1).float()
+    return bool((together - alone).norm() <= 0.02 * alone.norm())
+
+
+def _causal(config: Any, tokens: int) -> bool:
+    """Whether attention over ``tokens`` is causal and nothing else."""
+    reach = [getattr(config, name, None) for name in WINDOWS]
+    return config._attn_implementation == "sdpa" and all(size is None or size >= tokens for size in reach)
+
+
+def _attention(
+    module: nn.Module,
+    query: Tensor,  # [B, heads, T, D]
+    key: Tensor,
+    value: Tensor,
+    attention_mask: None,
+    packing: Packing | None = None,
+    **more: Any,
+) -> tuple[Tensor, None]:  # [B, T, heads, D]
+    """The library's scaled-dot-product attention without a mask, on the prompts of a packing one by one."""
+    if packing is None:
+        found: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, None, **more)
+        return found
+
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        rows: Tensor = sdpa_attention_forward(module, q, k, v, None, **more)[0]
+        return rows
+
+    packed = (part.transpose(1, 2)[0] for part in (query, key, value))  # [N, heads, D]
+    return apart(attend, packing, *packed)[None], None
+
+
+AttentionInterface.register(CAUSAL, _attention)
 
 
 @contextmanager
@@ -180,8 +235,8 @@ def _without_masks(model: Any, tokens: int) -> Iterator[None]:
     one while a CUDA graph is captured.
     """
     config = model.base_model.config
-    before, reach = config._attn_implementation, [getattr(config, name, None) for name in WINDOWS]
-    if before != "sdpa" or any(size is not None and size < tokens for size in reach):
+    before = config._attn_implementation
+    if not _causal(config, tokens):
         yield
         return
     config._attn_implementation = CAUSAL

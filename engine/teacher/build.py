@@ -1,7 +1,8 @@
 """Builds a teacher from the artifacts of the earlier stages, for training and for inference."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.backbone import language
+from engine.backbone.pieces import Ints
 from engine.config.renamed import translated
 from engine.config.settings.teacher import TeacherSettings
 from engine.config.settings.tree import tree_of
@@ -27,6 +29,9 @@ from engine.teacher.lora.routing import Routing
 from engine.teacher.model import Teacher
 from engine.teacher.prompting.prompts import templates
 from engine.teacher.prompting.tokenizer import PromptTokenizer
+from engine.teacher.shapes import FewShapes, Pack, tight
+
+LOOKED_AT = 256  # steps whose prompts decide about shapes
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,17 @@ class TeacherSetup:
     templates: list[str]
     titles: list[str]  # of every item id
     device: str
+    pack: Pack | None = None  # how prompts are packed; None: they are padded
+
+    def replayed(self, lengths: Callable[[int, int], Ints], steps: int) -> "TeacherSetup":
+        """Where the language model's passes are replayed: with few shapes, chosen for the first of an epoch's steps.
+
+        ``lengths``: of the prompts of (step, part). Elsewhere the setup itself.
+        """
+        if self.teacher.passes is None or self.pack is None:
+            return self
+        looked = [lengths(step, 0) for step in range(min(steps, LOOKED_AT))]
+        return replace(self, pack=FewShapes(looked, self.settings.context, self.device))
 
 
 def build(settings: TeacherSettings, run: RunFiles, device: str) -> TeacherSetup:
@@ -62,6 +78,7 @@ def build(settings: TeacherSettings, run: RunFiles, device: str) -> TeacherSetup
             location="teacher.context",
             remedy=f"Use at most {language.context(model)}.",
         )
+    packs = language.packs(model, settings.context)
     routing, lora = Routing(), settings.lora
     adapt(model.base_model, lora.targets, lora.rank, lora.experts, lora.alpha, lora.dropout, routing)
     if settings.checkpointing:
@@ -92,6 +109,7 @@ def build(settings: TeacherSettings, run: RunFiles, device: str) -> TeacherSetup
         templates(settings.templates, candidates=settings.objective == "generate"),
         titles,
         device,
+        tight(device) if packs else None,
     )
 
 

@@ -1,7 +1,8 @@
 """The passes of the language model on batches of a few shapes: each is captured once as CUDA graphs and then replayed.
 
 One launch replaces some thousands. On the processor the same object runs the passes anew instead, so that everything
-around the graphs is tested there. Letters: B prompts, T tokens, H width of the language model, E experts.
+around the graphs is tested there.
+Letters: B prompts, T tokens, N of packed prompts, H width of the language model, E experts.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,10 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.backbone.packing import Packing
+
 MOST = 8  # shapes that are captured; batches of further shapes run as they are
 TRIAL_RUNS = 2  # runs before a capture: libraries allocate and choose algorithms in the first one
 
-Body = Callable[[Tensor, Tensor], Tensor]  # embeddings [B, T, H], expert weights [B, E] -> states [B, T, H]
+# embeddings [B, T, H], expert weights [B, E] -> states [B, T, H]; packed prompts: [1, N, H] -> [1, N, H]
+Body = Callable[[Tensor, Tensor, Packing | None], Tensor]
 
 
 class CapturedPasses:
@@ -30,45 +34,56 @@ class CapturedPasses:
         self.not_captured = 0  # batches that ran as they are
 
     @property
-    def shapes(self) -> list[tuple[int, int]]:  # (B, T)
-        """The captured shapes."""
+    def shapes(self) -> list[tuple[int, int]]:
+        """The captured shapes: (B, T), or (1, N) for packed prompts."""
         return sorted({key[0] for key in self._passes})
 
-    def __call__(self, embeddings: Tensor, weights: Tensor) -> Tensor:
+    def __call__(self, embeddings: Tensor, weights: Tensor, packing: Packing | None = None) -> Tensor:
         """The states; their gradients reach the embeddings, the expert weights and the parameters."""
         learns = torch.is_grad_enabled()
         needs = (learns and embeddings.requires_grad, learns and weights.requires_grad)
-        key = (embeddings.shape[0], embeddings.shape[1]), embeddings.dtype, weights.dtype, learns, needs
+        kinds = embeddings.dtype, weights.dtype, None if packing is None else packing.shape
+        key = (embeddings.shape[0], embeddings.shape[1]), kinds, learns, needs
         found = self._passes.get(key)
         if found is None:
             if len(self._passes) >= MOST:
                 self.not_captured += 1
-                return self._body(embeddings, weights)
-            inputs = tuple(
-                value.detach().clone().requires_grad_(need)
-                for value, need in zip((embeddings, weights), needs, strict=True)
+                return self._body(embeddings, weights, packing)
+            inputs = (
+                embeddings.detach().clone().requires_grad_(needs[0]),
+                weights.detach().clone().requires_grad_(needs[1]),
             )
             kind = _Graphs if embeddings.is_cuda else _Pass
             if embeddings.is_cuda and self._pool is None:
                 self._pool = torch.cuda.graph_pool_handle()
-            found = self._passes[key] = kind(self._body, inputs, self._parameters if learns else (), self._pool)
+            own = None if packing is None else packing.clone()
+            found = self._passes[key] = kind(self._body, inputs, own, self._parameters if learns else (), self._pool)
         if not learns:
-            return found.forward(embeddings, weights).clone()
+            return found.forward(packing, embeddings, weights).clone()
         replayed: Callable[..., Tensor] = _Replayed.apply
-        return replayed(found, embeddings, weights, *self._parameters)
+        return replayed(found, packing, embeddings, weights, *self._parameters)
 
 
 class _Pass:
     """Forward and backward of one shape, run anew each time."""
 
-    def __init__(self, body: Body, inputs: tuple[Tensor, ...], parameters: Sequence[nn.Parameter], pool: Any) -> None:
-        self._body, self._inputs, self._learns = body, inputs, len(parameters) > 0
+    def __init__(
+        self,
+        body: Body,
+        inputs: tuple[Tensor, Tensor],
+        packing: Packing | None,
+        parameters: Sequence[nn.Parameter],
+        pool: Any,
+    ) -> None:
+        self._body, self._inputs, self._packing, self._learns = body, inputs, packing, len(parameters) > 0
         self._leaves = [*(value for value in inputs if value.requires_grad), *parameters]
         self._out = torch.empty(0)
         self._grads: tuple[Tensor | None, ...] = ()
 
-    def forward(self, *values: Tensor) -> Tensor:
+    def forward(self, packing: Packing | None, *values: Tensor) -> Tensor:
         """The states, in memory that the next forward pass of this shape overwrites."""
+        if self._packing is not None and packing is not None:
+            self._packing.copy_(packing)
         with torch.no_grad():
             for own, value in zip(self._inputs, values, strict=True):
                 own.copy_(value)
@@ -84,7 +99,7 @@ class _Pass:
 
     def _run_forward(self) -> None:
         with torch.set_grad_enabled(self._learns):
-            self._out = self._body(*self._inputs)
+            self._out = self._body(*self._inputs, self._packing)
 
     def _run_backward(self, dy: Tensor) -> None:
         self._grads = torch.autograd.grad(self._out, self._leaves, dy, allow_unused=True)
@@ -93,8 +108,15 @@ class _Pass:
 class _Graphs(_Pass):
     """Forward and backward of one shape as two CUDA graphs."""
 
-    def __init__(self, body: Body, inputs: tuple[Tensor, ...], parameters: Sequence[nn.Parameter], pool: Any) -> None:
-        super().__init__(body, inputs, parameters, pool)
+    def __init__(
+        self,
+        body: Body,
+        inputs: tuple[Tensor, Tensor],
+        packing: Packing | None,
+        parameters: Sequence[nn.Parameter],
+        pool: Any,
+    ) -> None:
+        super().__init__(body, inputs, packing, parameters, pool)
         aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
@@ -123,10 +145,12 @@ class _Graphs(_Pass):
 
 class _Replayed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, found: _Pass, embeddings: Tensor, weights: Tensor, *parameters: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, found: _Pass, packing: Packing | None, embeddings: Tensor, weights: Tensor, *parameters: Tensor
+    ) -> Tensor:
         ctx.found = found
-        return found.forward(embeddings, weights)
+        return found.forward(packing, embeddings, weights)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        return None, *ctx.found.backward(dy)
+        return None, None, *ctx.found.backward(dy)

@@ -78,10 +78,14 @@ class RankHead(nn.Module):
         self.query.requires_grad_(False)
         self.keys.requires_grad_(False)
 
-    def queries(self, student: Tensor, states: Tensor, visible: VisibleHistory) -> Tensor:  # -> [P, D + K]
-        """[a u, W m, R h] of every position, from the student's states [P, D] and the language model's [P, H]."""
+    def queries(self, student: Tensor, states: Tensor | None, visible: VisibleHistory) -> Tensor:  # -> [P, D + K]
+        """[a u, W m, R h] of every position, from the student's states [P, D] and the language model's [P, H].
+
+        The latter are not read by a head without ``states``.
+        """
         parts = [student * mixture_weights(self.student_weight, self.lm_weight)[0], self.text_queries(visible)]
         if self.states:
+            assert states is not None
             parts.append(self.read(self._dropped(_normal(states.to(self.read.weight.dtype)))))
         return torch.cat(parts, dim=1)
 

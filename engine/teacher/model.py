@@ -5,8 +5,8 @@ Letters: B prompts, T tokens, S slots, D width of the student, H of the language
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.backbone import language
+from engine.backbone.packing import Packing
+from engine.backbone.pieces import Ints
 from engine.errors import RunError
 from engine.teacher.captured_passes import CapturedPasses
 from engine.teacher.head import RankHead
@@ -37,6 +39,19 @@ class Inputs:
     vectors: Tensor  # [S, D] the student's vectors of the items there
     users: Tensor  # [B, D] the student's states, for the gate
     mask: Tensor | None  # [B, T] 1 at real tokens; None when only the right side is padded
+    packing: Packing | None = None  # how the language model reads the prompts without their padding
+    moves: tuple[Tensor, Tensor] | None = None  # [N] cell of each packed token, [B T] packed token of each cell
+
+
+def packed(
+    inputs: Inputs, length: Ints, pack: Callable[[Ints], Packing] | None
+) -> tuple[Inputs, float]:  # [B] real tokens
+    """The inputs as ``pack`` packs them, and the share of the tokens that is padding then."""
+    if pack is None:
+        return inputs, float(1 - length.sum() / max(1, inputs.ids.numel()))
+    packing = pack(length)
+    packed_inputs = replace(inputs, packing=packing, moves=packing.moves(length, inputs.ids.shape[1]))
+    return packed_inputs, float(1 - length.sum() / len(packing.prompt))
 
 
 class Teacher(nn.Module):
@@ -69,23 +84,37 @@ class Teacher(nn.Module):
         return inject(embeddings, inputs.slots, self.projector(inputs.vectors)) if len(inputs.slots) else embeddings
 
     def states(self, inputs: Inputs, gates: Tensor) -> Tensor:  # -> [B, T, H]
-        """Last hidden states."""
+        """Last hidden states; those of padding mean nothing."""
         embeddings = self.embed(inputs)
-        if self.passes is not None and inputs.mask is None:
-            return self.passes(embeddings, gates)
-        with self.routing.of(gates):
-            return language.states(self.language_model, embeddings, inputs.mask)
+        if inputs.packing is None or inputs.moves is None:
+            return self._run(embeddings, gates, inputs.mask)
+        into, back = inputs.moves
+        packed = embeddings.reshape(-1, embeddings.shape[2]).index_select(0, into)
+        more = inputs.packing.prompts - len(gates)  # prompts without tokens
+        whole = torch.cat([gates, gates.new_zeros(more, gates.shape[1])]) if more else gates
+        states = self._run(packed[None], whole, None, inputs.packing)[0]
+        return states.index_select(0, back).view(*embeddings.shape[:2], -1)
+
+    def _run(self, embeddings: Tensor, gates: Tensor, mask: Tensor | None, packing: Packing | None = None) -> Tensor:
+        if self.passes is not None and mask is None:
+            return self.passes(embeddings, gates, packing)
+        with self.routing.of(gates, prompt=None if packing is None else packing.prompt):
+            return language.states(self.language_model, embeddings, mask, packing)
 
     def capture(self) -> None:
         """From now on the language model's passes are captured once for every shape of a batch, and replayed."""
         experts = [value for _, layer in adapters(self.language_model) for value in (layer.lora_a, layer.lora_b)]
         self.passes = CapturedPasses(self._body, experts)
 
-    def _body(self, embeddings: Tensor, gates: Tensor) -> Tensor:  # [B, T, H], [B, E] -> [B, T, H]
+    def _body(self, embeddings: Tensor, gates: Tensor, packing: Packing | None) -> Tensor:
         kind = embeddings.device.type
+        prompt = None if packing is None else packing.prompt
         # Casts that were cached outside of a graph would be those of old weights.
-        with self.routing.of(gates), torch.autocast(kind, None, torch.is_autocast_enabled(kind), cache_enabled=False):
-            return language.states(self.language_model, embeddings, None)
+        with (
+            self.routing.of(gates, prompt=prompt),
+            torch.autocast(kind, None, torch.is_autocast_enabled(kind), cache_enabled=False),
+        ):
+            return language.states(self.language_model, embeddings, None, packing)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """The trained parameters by the stage table's groups."""

@@ -27,6 +27,7 @@ class Fused(torch.autograd.Function):
         x: Tensor,  # [B, T, I]
         channels: Tensor,  # [B, R] scaled expert weights
         factor: Tensor,  # [N, M R] the same for every token and map, in the dtype of x, without a gradient
+        owner: Tensor | None,  # [B, N] 1 where a token is of a sequence, for packed sequences
         keep: Tensor | None,  # [N, M R] dropout mask, already divided by the share kept
         a: Tensor,  # [I, M R]
         maps: int,  # M
@@ -43,7 +44,7 @@ class Fused(torch.autograd.Function):
             assert b is not None and weight is not None
             y = part.mm(b.t()) if bias is None else torch.addmm(bias, part, b.t())
             found.append(y.addmm_(flat, weight.t()).view(*x.shape[:-1], -1))
-        ctx.save_for_backward(flat, low, mixed, factor, keep, a, *bs, *weights)
+        ctx.save_for_backward(flat, low, mixed, factor, owner, keep, a, *bs, *weights)
         ctx.shape, ctx.maps, ctx.channels_dtype = x.shape, maps, channels.dtype
         ctx.set_materialize_grads(False)
         return tuple(found)
@@ -51,7 +52,7 @@ class Fused(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *dys: Tensor | None) -> tuple[Tensor | None, ...]:
-        flat, low, mixed, factor, keep, a, *tensors = ctx.saved_tensors
+        flat, low, mixed, factor, owner, keep, a, *tensors = ctx.saved_tensors
         maps, needs = ctx.maps, ctx.needs_input_grad
         bs, weights = tensors[:maps], tensors[maps:]
         used = [None if dy is None else dy.reshape(-1, dy.shape[-1]) for dy in dys]  # [N, O]
@@ -60,16 +61,21 @@ class Fused(torch.autograd.Function):
         dmixed = each[0] if maps == 1 else torch.cat(each, dim=1)  # [N, M R]
         dbs = [
             dy.t().mm(part) if dy is not None and needed else None
-            for dy, part, needed in zip(used, _parts(mixed, maps), needs[6 : 6 + maps], strict=True)
+            for dy, part, needed in zip(used, _parts(mixed, maps), needs[7 : 7 + maps], strict=True)
         ]
         dchannels = None
         if needs[1]:
-            product = dmixed.mul(low).view(ctx.shape[0], -1, factor.shape[1] // maps)  # [B, T M, R]
+            product = dmixed.mul(low)
+            product = (
+                product.view(ctx.shape[0], -1, shape[1])
+                if owner is None
+                else owner.mm(product).view(-1, maps, shape[1])
+            )
             dchannels = product.sum(dim=1, dtype=ctx.channels_dtype)
         dlow = dmixed.mul_(factor)
         if keep is not None:
             dlow = dlow.mul_(keep)
-        da = dlow.t().mm(flat).t() if needs[4] else None
+        da = dlow.t().mm(flat).t() if needs[5] else None
         dx = None
         if needs[0]:
             dx = dlow.mm(a.t())
@@ -77,12 +83,13 @@ class Fused(torch.autograd.Function):
                 if dy is not None:
                     dx.addmm_(dy, weight)
             dx = dx.view(ctx.shape)
-        return dx, dchannels, None, None, da, None, *dbs, *(None,) * (2 * maps)
+        return dx, dchannels, None, None, None, da, None, *dbs, *(None,) * (2 * maps)
 
 
 def plain(
     x: Tensor,  # [B, T, I]
     channels: Tensor,  # [B, R]
+    owner: Tensor | None,  # [B, N]
     keep: Tensor | None,  # [N, R]
     a: Tensor,  # [R, I]
     b: Tensor,  # [O, R]
@@ -93,7 +100,13 @@ def plain(
     low = F.linear(x, a.to(x.dtype))
     if keep is not None:
         low = low * keep.view_as(low)
-    return F.linear(x, weight, bias) + F.linear(low * channels.to(x.dtype)[:, None], b.to(x.dtype))
+    return F.linear(x, weight, bias) + F.linear(scaled(low, channels, owner), b.to(x.dtype))
+
+
+def scaled(low: Tensor, channels: Tensor, owner: Tensor | None) -> Tensor:  # [B, T, R] or [1, N, R], [B, R], [B, N]
+    """``low`` times its sequence's channels."""
+    channels = channels.to(low.dtype)
+    return low * (channels[:, None] if owner is None else (owner.t() @ channels)[None])
 
 
 class Copies(torch.autograd.Function):

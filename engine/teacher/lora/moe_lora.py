@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.errors import ConfigError
-from engine.teacher.lora.fused import Copies, Fused, plain
+from engine.teacher.lora.fused import Copies, Fused, plain, scaled
 from engine.teacher.lora.routing import Routing
 
 SHARED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # maps of one block that read the same input
@@ -53,7 +53,7 @@ class MoELoRALinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # [B, T, I] -> [B, T, O]
         if x.dim() != 3:
             raise ValueError(f"a layer with expert weights needs [batch, positions, width], not {list(x.shape)}")
-        weights = self.routing.weights(len(x))
+        weights = self.routing.weights(x.shape[:2])
         if weights is None:
             return self.base(x)  # type: ignore[no-any-return]
         if self.fuses and not torch.compiler.is_compiling():
@@ -64,12 +64,14 @@ class MoELoRALinear(nn.Module):
         if type(self.base) is nn.Linear:
             with torch.autocast(x.device.type, enabled=False):
                 x = x.to(self.base.weight.dtype)
-                return plain(x, channels, keep, self.lora_a, self.lora_b, self.base.weight, self.base.bias)
+                return plain(
+                    x, channels, batch.owner(x.dtype), keep, self.lora_a, self.lora_b, self.base.weight, self.base.bias
+                )
         # A quantised layer has no plain weight: its own product, and the correction beside it.
         low = F.linear(x, self.lora_a.to(x.dtype))
         if keep is not None:
             low = low * keep.view_as(low)
-        correction = F.linear(low * channels.to(x.dtype)[:, None], self.lora_b.to(x.dtype))
+        correction = F.linear(scaled(low, channels, batch.owner(low.dtype)), self.lora_b.to(x.dtype))
         return self.base(x) + correction  # type: ignore[no-any-return]
 
     def mask(self, x: Tensor) -> Tensor | None:  # -> [N, R]
@@ -138,7 +140,7 @@ class SharedInput:
         with torch.autocast(x.device.type, enabled=False):
             fused: Callable[..., tuple[Tensor, ...]] = Fused.apply
             tensors = [*bs, *(base.weight for base in frozen), *(base.bias for base in frozen)]
-            return fused(x, channels, factor, keep, a, maps, *tensors)
+            return fused(x, channels, factor, batch.owner(a.dtype), keep, a, maps, *tensors)
 
 
 def copies(groups: Sequence[SharedInput]) -> dict[SharedInput, Sequence[Tensor]]:

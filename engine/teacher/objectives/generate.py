@@ -21,7 +21,7 @@ from engine.runs.reporter import counted
 from engine.runs.run import Run
 from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
-from engine.teacher.model import Inputs, Teacher
+from engine.teacher.model import Inputs, Teacher, packed
 from engine.teacher.module import Objective, StepPart, StepSplit
 from engine.teacher.objectives.rank import HIDDEN, TEMPLATE, SpanSampler, step_generator
 from engine.teacher.prompting.answers import candidate_named, first_line, hit_rate
@@ -71,7 +71,8 @@ class GenerateCollator:
         )
         vectors = self._table[torch.from_numpy(prompts.items.reshape(-1)[filled])].to(self._setup.device)
         inputs = Inputs(ids, slots, vectors, users.to(self._setup.device), mask if left else None)
-        return GenerateBatch(inputs, labels, int(prompts.length.sum()), prompts.padding_share)
+        inputs, padding = packed(inputs, prompts.length, None if left else self._setup.pack)
+        return GenerateBatch(inputs, labels, int(prompts.length.sum()), padding)
 
 
 def token_losses(teacher: Teacher, batch: GenerateBatch, gates: Tensor) -> tuple[Tensor, Tensor]:  # -> [N], [N]
@@ -125,22 +126,36 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
     assert rules is not None  # TeacherSettings.check
 
     states = setup.student.after_events(sequences, setup.device, counted(run, "read student", "rows"))  # [E, D]
-    collator, split = GenerateCollator(setup), StepSplit(settings.accumulate, rank(), processes)
-    sampler = SpanSampler(lambda draw: training_spans(sequences, settings.history, 1), settings.batch, settings.seed)
+    split = StepSplit(settings.accumulate, rank(), processes)
+    sampler = SpanSampler(
+        lambda draw: training_spans(sequences, settings.history, 1), settings.batch, settings.seed, setup.pack is None
+    )
     total = settings.epochs * sampler.per_epoch
 
-    def part(step: int, k: int) -> StepPart:
+    def prompts(step: int, k: int) -> tuple[str, Ints, Ints, Ints, Ints]:
+        """Template, prompts of the part, their histories and candidates, and the targets of the whole step."""
         whole = sampler(step)
         chosen = split(len(whole), k)
         template = setup.templates[step_generator(settings.seed, step, TEMPLATE).integers(len(setup.templates))]
-        share = hybrid_probability(step, total) if rules.curriculum else 1.0
-        hybrid = bool(step_generator(settings.seed, step, HIDDEN).random() < share)
         history, targets = whole.history, whole.items[whole.stop].astype(np.int64)
         # Drawn for the whole step, so that its parts do not depend on how it is split.
         draw = step_generator(settings.seed, step, CANDIDATES)
         candidates = offered(history, targets, items, rules.candidates, draw)
+        return template, chosen, history[chosen], candidates[chosen], targets
+
+    def lengths(step: int, k: int) -> Ints:
+        template, chosen, history, candidates, targets = prompts(step, k)
+        return setup.tokenizer.lengths(template, history, candidates, targets[chosen])
+
+    collator = GenerateCollator(setup.replayed(lengths, sampler.per_epoch))
+
+    def part(step: int, k: int) -> StepPart:
+        whole = sampler(step)
+        template, chosen, history, candidates, targets = prompts(step, k)
+        share = hybrid_probability(step, total) if rules.curriculum else 1.0
+        hybrid = bool(step_generator(settings.seed, step, HIDDEN).random() < share)
         users = states[torch.from_numpy(whole.stop[chosen] - 1)]
-        batch = collator(template, history[chosen], users, candidates[chosen], targets[chosen], hybrid)
+        batch = collator(template, history, users, candidates, targets[chosen], hybrid)
         gates = teacher.gates(batch.inputs.users)
         losses, _ = token_losses(teacher, batch, gates)
         labelled = int(setup.tokenizer.answers(targets)[1].sum())

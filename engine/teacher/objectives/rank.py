@@ -25,7 +25,7 @@ from engine.teacher.module import Objective, StepPart, StepSplit
 from engine.teacher.objectives.head_pretraining import pretrain_head
 from engine.teacher.objectives.held_out import RankEvaluation
 from engine.teacher.objectives.rank_collator import RankBatch, RankCollator, batch_queries
-from engine.teacher.prompting.spans import PromptSpans, length_batches, training_spans
+from engine.teacher.prompting.spans import PromptSpans, even_batches, length_batches, training_spans
 
 SCORE_DROPOUT, HIDDEN, TEMPLATE = 2, 3, 4  # purposes of a step's generators
 
@@ -54,13 +54,21 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
 
     read = counted(run, "read student", "rows")
     states = student.after_events(sequences, device, read)  # [E, D]
-    collator, split = RankCollator(setup), StepSplit(settings.accumulate, rank(), processes)
+    split = StepSplit(settings.accumulate, rank(), processes)
 
     def cut(draw: np.random.Generator) -> PromptSpans:
         offsets = draw.integers(0, rules.targets, len(sequences))
         return training_spans(sequences, settings.history, rules.targets, offsets)
 
-    sampler = SpanSampler(cut, settings.batch, settings.seed)
+    def template_of(step: int) -> str:
+        return setup.templates[step_generator(settings.seed, step, TEMPLATE).integers(len(setup.templates))]
+
+    def lengths(step: int, k: int) -> Ints:
+        whole = sampler(step)
+        return setup.tokenizer.lengths(template_of(step), whole.some(split(len(whole), k)).history)
+
+    sampler = SpanSampler(cut, settings.batch, settings.seed, alike=setup.pack is None)
+    collator = RankCollator(setup.replayed(lengths, sampler.per_epoch))
     evaluate = RankEvaluation(setup, rows, read, protocol_of(run))
     if rules.pretrain_epochs:
         rate = rules.pretrain_learning_rate
@@ -81,9 +89,8 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
         hidden = np.zeros(shown.shape, dtype=bool)
         hidden[shown] = step_generator(settings.seed, step, HIDDEN).random(int(shown.sum())) < rules.slot_dropout
         dropped = step_generator(settings.seed, step, SCORE_DROPOUT).random(len(last)) < rules.student_score_dropout
-        template = setup.templates[step_generator(settings.seed, step, TEMPLATE).integers(len(setup.templates))]
         targets = sequences.items[last[own] + 1].astype(np.int64)
-        batch = collator(template, some, states, last[own], targets, hidden[chosen])
+        batch = collator(template_of(step), some, states, last[own], targets, hidden[chosen])
         gates = teacher.gates(batch.inputs.users)
         found = loss(teacher, batch, gates, student, torch.from_numpy(dropped[own]).to(device))
         weight = split.weight(len(own), len(last), k, len(whole))
@@ -103,9 +110,11 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
 class SpanSampler:
     """The spans of each training step, a function of (seed, step) alone."""
 
-    def __init__(self, cut: Callable[[np.random.Generator], PromptSpans], batch: int, seed: int) -> None:
-        """``cut`` draws the spans of an epoch."""
-        self._cut, self._batch, self._seed = cut, batch, seed
+    def __init__(
+        self, cut: Callable[[np.random.Generator], PromptSpans], batch: int, seed: int, alike: bool = False
+    ) -> None:
+        """``cut`` draws the spans of an epoch; ``alike``: those of a step have similar lengths."""
+        self._cut, self._batch, self._seed, self._alike = cut, batch, seed, alike
         self._epoch, self._spans = -1, self._draw(0)
         self._batches: list[Ints] = []
         self.per_epoch = max(1, -(-len(self._spans) // batch))
@@ -115,8 +124,9 @@ class SpanSampler:
         epoch, index = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._epoch, self._spans = epoch, self._draw(epoch)
-            lengths = self._spans.stop - self._spans.start
-            self._batches = length_batches(lengths, self._batch, np.random.default_rng((self._seed, 1, epoch)))
+            deal = length_batches if self._alike else even_batches
+            lengths, draw = self._spans.stop - self._spans.start, np.random.default_rng((self._seed, 1, epoch))
+            self._batches = deal(lengths, self._batch, draw)
         return self._spans.some(self._batches[index % len(self._batches)])
 
     def _draw(self, epoch: int) -> PromptSpans:

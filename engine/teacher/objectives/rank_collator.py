@@ -15,7 +15,7 @@ from engine.data.ids import PADDING
 from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
 from engine.teacher.head import VisibleHistory
-from engine.teacher.model import Inputs, Teacher
+from engine.teacher.model import Inputs, Teacher, packed
 from engine.teacher.prompting.prompts import COMMA, predicts_each_item
 from engine.teacher.prompting.spans import PromptSpans, length_batches, within
 
@@ -47,6 +47,7 @@ class RankCollator:
 
     def __init__(self, setup: TeacherSetup) -> None:
         self.tokenizer, self.slots, self.device = setup.tokenizer, setup.settings.slots, setup.device
+        self.pack = setup.pack
         self._table = setup.student.table.cpu()
 
     def __call__(
@@ -73,6 +74,7 @@ class RankCollator:
             users=gate.to(self.device),
             mask=None,
         )
+        inputs, padding = packed(inputs, prompts.length, self.pack)
         return RankBatch(
             inputs,
             self._moved(self._supervised(template, spans, prompts.ids, prompts.length)),
@@ -80,7 +82,7 @@ class RankCollator:
             visible,
             None if targets is None else self._moved(targets),
             int(prompts.length.sum()),
-            prompts.padding_share,
+            padding,
         )
 
     def _supervised(self, template: str, spans: PromptSpans, ids: Ints, length: Ints) -> Ints:  # [Q, T], [Q] -> [P]
@@ -106,9 +108,11 @@ def _last(slots: Ints, count: Ints) -> Ints:
 
 def batch_queries(teacher: Teacher, batch: RankBatch, gates: Tensor) -> Tensor:  # -> [P, D + K]
     """The query vector of every supervised position."""
-    states = teacher.states(batch.inputs, gates)
     assert teacher.head is not None
-    return teacher.head.queries(batch.students, states.reshape(-1, states.shape[-1])[batch.positions], batch.visible)
+    states = None
+    if teacher.head.states:  # a head of text vectors alone needs no language model
+        states = teacher.states(batch.inputs, gates).flatten(end_dim=1)[batch.positions]
+    return teacher.head.queries(batch.students, states, batch.visible)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from engine.data.ids import PADDING
 from engine.data.sequences import Rows, Sequences
 
 Ints = NDArray[np.int64]
+STRETCH = 16  # batches that share out their prompts among each other
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def length_batches(lengths: Ints, size: int, generator: np.random.Generator | No
     With a generator the order is random: sorted only within stretches of sixteen batches, which come in random order.
     """
     order = np.arange(len(lengths)) if generator is None else generator.permutation(len(lengths))
-    pool = 16 * size if generator is not None else max(1, len(lengths))
+    pool = STRETCH * size if generator is not None else max(1, len(lengths))
     batches = []
     for start in range(0, len(order), pool):
         stretch = order[start : start + pool]
@@ -102,3 +103,19 @@ def length_batches(lengths: Ints, size: int, generator: np.random.Generator | No
     if generator is not None:
         batches = [batches[index] for index in generator.permutation(len(batches))]
     return batches
+
+
+def even_batches(lengths: Ints, size: int, generator: np.random.Generator) -> list[Ints]:
+    """Indices of each batch of ``size`` prompts in random order, each with short and long ones in like numbers.
+
+    Sixteen random batches at a time are sorted by length, and each takes one of every sixteen neighbours: the sums of
+    the lengths are then almost the same. What is left over makes a smaller batch.
+    """
+    order = generator.permutation(len(lengths))
+    whole = len(order) // size * size
+    batches = [order[whole:]] if whole < len(order) else []
+    for start in range(0, whole, STRETCH * size):
+        stretch = order[start : min(start + STRETCH * size, whole)]
+        ranked = stretch[np.argsort(lengths[stretch], kind="stable")].reshape(size, -1)
+        batches += list(generator.permuted(ranked, axis=1).T)
+    return [batches[index] for index in generator.permutation(len(batches))]

@@ -99,6 +99,14 @@ class PromptTokenizer:
         labels[row, column] = np.where(np.repeat(answered.reshape(-1), per_piece), copied.tokens, NO_LABEL)
         return Prompts(ids, mask, items, labels, length, history)
 
+    def lengths(
+        self, template: str, history: Ints, candidates: Ints | None = None, answers: Ints | None = None
+    ) -> Ints:  # -> [B]
+        """The real tokens of each prompt that ``assemble`` makes of the same."""
+        _, blocks = self._shorten(history, self._blocks(template, history, candidates, answers, True), True)
+        found: Ints = sum(self._packed.length[part].sum(axis=1) for _, part, _ in blocks)
+        return found
+
     def answers(self, items: Ints) -> tuple[Ints, Ints]:  # [N] -> [N, A] token ids padded on the right, [N] lengths
         """The answer for each item: its title and the token that ends it."""
         packed = self._packed.rows(self._answer_pieces(items))

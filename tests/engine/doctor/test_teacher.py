@@ -70,8 +70,8 @@ def test_a_vector_in_another_items_slot_is_named(doctor: Doctor, monkeypatch: py
 def test_a_gate_that_is_computed_and_not_used_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Routing.weights
 
-    def even(self: Any, sequences: Any) -> Any:
-        weights = sound(self, sequences)
+    def even(self: Any, shape: Any) -> Any:
+        weights = sound(self, shape)
         return weights if weights is None else torch.full_like(weights, 1 / weights.shape[1])
 
     monkeypatch.setattr(Routing, "weights", even)
@@ -89,8 +89,8 @@ def test_one_gate_for_the_whole_batch_is_named(doctor: Doctor, monkeypatch: pyte
 def test_the_first_rows_gate_for_all_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Routing.weights
 
-    def first(self: Any, sequences: Any) -> Any:
-        weights = sound(self, sequences)
+    def first(self: Any, shape: Any) -> Any:
+        weights = sound(self, shape)
         return weights if weights is None else weights[:1].expand(len(weights), -1)
 
     monkeypatch.setattr(Routing, "weights", first)

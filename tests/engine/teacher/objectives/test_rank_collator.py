@@ -1,15 +1,19 @@
 """Query vectors of the rank objective: what a position may see, and that batching changes nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
 from engine.data.sequences import Rows, Sequences
+from engine.teacher.objectives.rank import loss
 from engine.teacher.objectives.rank_collator import RankBatch, RankCollator, all_queries, batch_queries, visible_history
 from engine.teacher.prompting.spans import PromptSpans, heldout_spans, training_spans
+from engine.teacher.shapes import FewShapes, tight
 
 TEMPLATE = "[HistoryHere]"
 Make = Callable[[], Any]
@@ -42,6 +46,31 @@ def test_a_position_does_not_see_the_items_after_it(tiny: Make) -> None:
     after = queries_of(made, batch_of(made, changed, data=other))[torch.from_numpy(prompt == chosen)]
     torch.testing.assert_close(before[:-1], after[:-1])
     assert (before[-1] - after[-1]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+@pytest.mark.parametrize("few", [False, True], ids=["tight", "few shapes"])
+def test_packed_prompts_have_the_padded_ones_queries_loss_and_gradients(tiny: Make, few: bool, replayed: bool) -> None:
+    found = []
+    for packed in (False, True):
+        made = tiny()
+        if packed and replayed:
+            made.teacher.capture()
+        spans = training_spans(made.data, 6, 4)
+        lengths = made.tokenizer.lengths(TEMPLATE, spans.history)
+        pack = FewShapes([lengths, lengths[:2]], 200, "cpu") if few else tight("cpu")
+        setup, (_, last) = replace(made.setup(), pack=pack if packed else None), spans.positions
+        targets = made.data.items[last + 1].astype(np.int64)
+        batch = RankCollator(setup)(TEMPLATE, spans, states(made, made.data), last, targets)
+        assert (batch.inputs.packing is not None) == packed
+        gates = made.teacher.gates(batch.inputs.users)
+        queries, value = batch_queries(made.teacher, batch, gates), loss(made.teacher, batch, gates, made.student)
+        value.backward()
+        trained = [parameter for group in made.teacher.groups().values() for parameter in group]
+        assert all(parameter.grad is not None for parameter in trained)
+        found.append([queries.detach(), value.detach(), *(parameter.grad for parameter in trained)])
+    for padded, other in zip(*found, strict=True):
+        assert (other - padded).norm() <= 1e-5 * padded.norm()
 
 
 def test_each_position_is_read_at_its_own_items_slot(tiny: Make) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.sequences import Rows, Sequences
-from engine.teacher.prompting.spans import PromptSpans, heldout_spans, length_batches, training_spans
+from engine.teacher.prompting.spans import PromptSpans, even_batches, heldout_spans, length_batches, training_spans
 
 
 def sequences(lengths: list[int]) -> Sequences:
@@ -76,6 +76,23 @@ def test_batches_of_like_length_hold_little_padding() -> None:
     batches = length_batches(lengths, 16, np.random.default_rng(1))
     padded = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
     assert padded < 1.15 * lengths.sum()
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=200), st.integers(1, 9))
+def test_even_batches_hold_every_prompt_once_in_batches_of_one_size(lengths: list[int], size: int) -> None:
+    batches = even_batches(np.asarray(lengths, dtype=np.int64), size, np.random.default_rng(0))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    assert sorted(len(batch) for batch in batches)[1:] == [size] * (len(batches) - 1)
+    assert len(batches) == -(-len(lengths) // size)
+
+
+def test_even_batches_have_sums_that_differ_less_than_those_of_random_ones_and_other_prompts_each_time() -> None:
+    lengths = np.random.default_rng(0).integers(1, 50, 1024)
+    one, two = (even_batches(lengths, 16, np.random.default_rng(seed)) for seed in (1, 2))
+    random = np.random.default_rng(3).permutation(lengths).reshape(-1, 16).sum(axis=1)
+    assert np.std([lengths[batch].sum() for batch in one]) < 0.3 * np.std(random)
+    assert not any(set(batch) == set(other) for batch in one for other in two)
 
 
 def test_some_spans_keep_what_they_are() -> None:

@@ -160,7 +160,7 @@ _TABLE = (
         metrics=TRAINED,
         groups=("lora_a", "lora_b", "gate", "projector", "head"),
         gates=True,
-        version=2,
+        version=3,
         work=POSITIONS,
     ),
     Stage(

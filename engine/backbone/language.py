@@ -316,6 +316,13 @@ def context(model: Any) -> int:
     return int(getattr(model.config, "max_position_embeddings", 0) or 2048)
 
 
+def compile_blocks(model: nn.Module) -> None:
+    """Translates the code of the blocks once for all of them, when they first run."""
+    for block in model.modules():
+        if isinstance(block, GradientCheckpointingLayer):
+            block.compile()
+
+
 def recompute_blocks(model: nn.Module, context_fn: Callable[[], Any]) -> None:
     """Recomputes each block in backward instead of keeping its activations; the gradients stay exact.
 

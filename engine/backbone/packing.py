@@ -27,6 +27,7 @@ class Packing:
     cells: Tensor  # [N] the cell of each token, a cell of padding for the filler
     grids: tuple[tuple[int, int], ...]  # rows and T of each grid
     prompts: int  # B
+    fixed: bool  # one of a few shapes
 
     @property
     def shape(self) -> tuple[int, int, tuple[tuple[int, int], ...]]:
@@ -41,7 +42,7 @@ class Packing:
     def clone(self) -> "Packing":
         """A copy in memory of its own."""
         prompt, position, tokens, cells = (value.clone() for value in self._tensors())
-        return Packing(prompt, position, tokens, cells, self.grids, self.prompts)
+        return Packing(prompt, position, tokens, cells, self.grids, self.prompts, self.fixed)
 
     def moves(self, length: Ints, columns: int) -> tuple[Tensor, Tensor]:  # -> [N], [B columns]
         """Between rows padded to ``columns`` and packed tokens: the cell of each token, and the token of each cell."""
@@ -94,7 +95,8 @@ def pack(length: Ints, device: str | torch.device, tokens: int | None = None, lo
         return torch.from_numpy(values).to(device, non_blocking=True)
 
     table = np.concatenate(tables)
-    return Packing(moved(prompt), moved(position[None]), moved(table), moved(cells), tuple(grids), len(length))
+    parts = moved(prompt), moved(position[None]), moved(table), moved(cells)
+    return Packing(*parts, tuple(grids), len(length), tokens is not None)
 
 
 def apart(

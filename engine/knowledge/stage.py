@@ -27,7 +27,7 @@ from engine.stages import (
     TEXT_VECTORS,
     VALIDATION,
 )
-from engine.teacher.build import build, settings_of
+from engine.teacher.build import build, replay, settings_of
 from engine.training import fit, memory
 
 
@@ -40,6 +40,7 @@ def run(config: Config, run: Run) -> None:
     with run.loading("load models"):
         setup = build(settings_of(run.input(ADAPTER)), run, fit.device(config.trainer))
         setup.teacher.load(run.input(ADAPTER))
+        replay(setup, config.trainer, run)
     sequences, text = Sequences.load(run.input(SEQUENCES)), load_file(run.input(TEXT_VECTORS))["vectors"]
     if setup.settings.objective == "rank":
         scorers = [catalogue_scorer(setup, settings)]

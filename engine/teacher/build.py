@@ -14,9 +14,11 @@ from engine.backbone import language
 from engine.backbone.pieces import Ints
 from engine.config.renamed import translated
 from engine.config.settings.teacher import TeacherSettings
+from engine.config.settings.trainer import TrainerSettings
 from engine.config.settings.tree import tree_of
 from engine.data import catalogue
 from engine.errors import ConfigError, RunError
+from engine.runs.run import Run
 from engine.runs.run_files import RunFiles
 from engine.stages import ITEMS, LANGUAGE_MODEL, STUDENT_MODEL, TEXT_VECTORS
 from engine.student.model import load_student
@@ -111,6 +113,33 @@ def build(settings: TeacherSettings, run: RunFiles, device: str) -> TeacherSetup
         device,
         tight(device) if packs else None,
     )
+
+
+def replay(setup: TeacherSetup, trainer: TrainerSettings, run: Run) -> None:
+    """Captures the language model's passes where ``trainer`` wants it and they can be; the run's log says which."""
+    if trainer.compile:
+        language.compile_blocks(setup.teacher.language_model)
+        run.log("info", "the language model's blocks are compiled")
+    wanted = str(trainer.cuda_graph).lower()
+    if not (wanted == "true" or (wanted != "false" and setup.device.startswith("cuda"))):
+        return
+    obstacle = _obstacle(setup, trainer)
+    if obstacle is None:
+        setup.teacher.capture()
+        run.log("info", "the language model's passes are replayed as CUDA graphs, one for each of a few shapes")
+    else:
+        run.log("info", f"the language model runs without CUDA graphs: {obstacle}")
+
+
+def _obstacle(setup: TeacherSetup, trainer: TrainerSettings) -> str | None:
+    """Why the language model's passes cannot be captured; None where they can."""
+    if trainer.devices > 1:
+        return "processes communicate within a step"
+    if setup.settings.checkpointing:
+        return "teacher.checkpointing recomputes activations in backward"
+    if setup.settings.quantise != "none":
+        return "its weights are quantised"
+    return None if setup.pack is not None else "its prompts cannot be packed, so their shapes are many"
 
 
 def settings_of(adapter: Path) -> TeacherSettings:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.backbone.packing import Packing
 
-MOST = 8  # shapes that are captured; batches of further shapes run as they are
+MOST = 8  # shapes that are captured, in training and without gradients; batches of others run as they are
 TRIAL_RUNS = 2  # runs before a capture: libraries allocate and choose algorithms in the first one
 
 # embeddings [B, T, H], expert weights [B, E] -> states [B, T, H]; packed prompts: [1, N, H] -> [1, N, H]
@@ -46,7 +46,7 @@ class CapturedPasses:
         key = (embeddings.shape[0], embeddings.shape[1]), kinds, learns, needs
         found = self._passes.get(key)
         if found is None:
-            if len(self._passes) >= MOST:
+            if sum(known[2] == learns for known in self._passes) >= MOST:
                 self.not_captured += 1
                 return self._body(embeddings, weights, packing)
             inputs = (

@@ -96,7 +96,7 @@ class Teacher(nn.Module):
         return states.index_select(0, back).view(*embeddings.shape[:2], -1)
 
     def _run(self, embeddings: Tensor, gates: Tensor, mask: Tensor | None, packing: Packing | None = None) -> Tensor:
-        if self.passes is not None and mask is None:
+        if self.passes is not None and mask is None and (packing is None or packing.fixed):
             return self.passes(embeddings, gates, packing)
         with self.routing.of(gates, prompt=None if packing is None else packing.prompt):
             return language.states(self.language_model, embeddings, mask, packing)

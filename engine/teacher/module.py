@@ -101,7 +101,8 @@ class TeacherModule(pl.LightningModule):
             {"params": groups["gate"], "lr": rate * settings.gate_rate, "weight_decay": decay},
         ]
         kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-        return kind([group for group in chosen if group["params"]], lr=rate)
+        fused = self.device.type == "cuda" or None  # one launch for hundreds of small tensors
+        return kind([group for group in chosen if group["params"]], lr=rate, fused=fused)
 
 
 def report_gate(run: Run, step: int, weights: Tensor) -> None:
@@ -123,7 +124,8 @@ def accumulated(loss_of: Callable[[int], Tensor], pieces: int, parameters: Seque
         for at, gradient in enumerate(torch.autograd.grad(loss, parameters, allow_unused=True)):
             if gradient is not None:
                 have = sums[at]
-                sums[at] = gradient if have is None else have + gradient
+                # A replayed pass writes the next part's gradients where it left these.
+                sums[at] = gradient.clone() if have is None else have.add_(gradient)
     used = [(parameter, gradient) for parameter, gradient in zip(parameters, sums, strict=True) if gradient is not None]
     apply: Callable[..., Tensor] = _Known.apply
     return apply(total, *(part for pair in used for part in pair))

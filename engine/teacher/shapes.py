@@ -3,7 +3,7 @@
 Letters: B prompts, N tokens of a packed batch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from engine.backbone.pieces import Ints
 
 SIZES = 5  # beside them there may be batches with more tokens than any that was looked at
 MULTIPLE = 32  # of tokens
+SHORTEST = 16  # tokens of the prompts of the first class
 COLUMNS = 32  # multiple of the tokens that attention pads prompts to
 
 Pack = Callable[[Ints], Packing]
@@ -46,12 +47,30 @@ class FewShapes:
 
 
 class OneShape:
-    """Packs batches of at most ``tokens`` tokens and ``prompts`` prompts to one shape: missing prompts are empty."""
+    """Packs at most ``prompts`` prompts of at most ``longest`` and together ``tokens`` tokens to one shape."""
 
     def __init__(self, tokens: int, prompts: int, longest: int, device: str) -> None:
-        self.tokens, self.prompts, self._longest, self._device = tokens, prompts, longest, device
+        self._tokens, self._prompts, self._longest, self._device = tokens, prompts, longest, device
 
     def __call__(self, length: Ints) -> Packing:
-        """The packing of prompts of ``length`` [B] tokens."""
-        whole = np.pad(length, (0, self.prompts - len(length)))
-        return pack(whole, self._device, self.tokens + MULTIPLE, self._longest)
+        """The packing of prompts of ``length`` [B] tokens; missing prompts are empty."""
+        whole = np.pad(length, (0, self._prompts - len(length)))
+        return pack(whole, self._device, self._tokens + 1, self._longest)
+
+
+def token_batches(length: Ints, tokens: int, device: str) -> Iterator[tuple[Ints, Pack]]:
+    """Indices of each batch of at most ``tokens`` tokens, and how to pack it; a longer prompt comes alone.
+
+    Prompts of up to 16, 32, 64, ... tokens are apart, and batches of one class have one shape: attention's grid has at
+    most about twice as many cells as there are tokens.
+    """
+    columns = np.maximum(SHORTEST, 2 ** np.ceil(np.log2(np.maximum(length, 1))).astype(np.int64))
+    for width in np.unique(columns).tolist():
+        some = np.flatnonzero(columns == width)
+        rows = max(1, 2 * tokens // width)
+        one = OneShape(max(tokens, width), rows, width, device)
+        begin = 0
+        while begin < len(some):
+            count = int(np.searchsorted(np.cumsum(length[some[begin : begin + rows]]), tokens, side="right"))
+            yield some[begin : begin + max(1, count)], one
+            begin += max(1, count)

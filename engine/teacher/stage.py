@@ -16,7 +16,7 @@ from engine.errors import ConfigError, DataError, UserError
 from engine.runs import read_only
 from engine.runs.run import Run
 from engine.stages import ADAPTER, ITEMS, SEQUENCES, VALIDATION
-from engine.teacher.build import build
+from engine.teacher.build import build, replay
 from engine.teacher.module import TeacherModule
 from engine.teacher.objectives import generate, rank
 from engine.training import fit, memory
@@ -32,6 +32,7 @@ def run(config: Config, run: Run) -> None:
     _refuse_other_vectors(settings, config.backbone)
     with run.loading("load models"):
         setup = build(settings, run, fit.device(config.trainer))
+    replay(setup, config.trainer, run)
     sequences, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
     if len(rows) == 0 or not (np.diff(sequences.offsets) > 1).any():
         raise DataError(

@@ -3,7 +3,8 @@
 Letters: Q prompts of a batch, T tokens, P supervised positions, D width of the student, K of the correction, n items.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,13 +14,16 @@ from torch import Tensor
 from engine.backbone.pieces import Ints
 from engine.data.ids import PADDING
 from engine.student.validation import Tick
+from engine.teacher.ahead import ahead
 from engine.teacher.build import TeacherSetup
 from engine.teacher.head import VisibleHistory
 from engine.teacher.model import Inputs, Teacher, packed
 from engine.teacher.prompting.prompts import COMMA, predicts_each_item
 from engine.teacher.prompting.spans import PromptSpans, length_batches, within
+from engine.teacher.shapes import Pack, token_batches
 
 Flags = NDArray[np.bool_]
+PROMPTS_AT_ONCE = 4096  # whose tokens are counted together
 
 
 @dataclass(frozen=True)
@@ -117,24 +121,53 @@ def batch_queries(teacher: Teacher, batch: RankBatch, gates: Tensor) -> Tensor: 
 
 @torch.no_grad()
 def all_queries(
-    setup: TeacherSetup, spans: PromptSpans, states: Tensor, state: Ints, batch: int, tick: Tick
+    setup: TeacherSetup,
+    spans: PromptSpans,
+    states: Tensor,
+    state: Ints,
+    batch: int,
+    tick: Tick,
+    batch_tokens: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Query vectors [P, D + K] of all spans in their order, and each prompt's expert weights [Q, E]; on the CPU.
 
-    ``states`` and ``state`` as in RankCollator.
+    ``states`` and ``state`` as in RankCollator. ``batch`` prompts or ``batch_tokens`` tokens are read at once.
     """
-    teacher, collator, template = setup.teacher, RankCollator(setup), setup.templates[0]
+    teacher, template = setup.teacher, setup.templates[0]
     assert teacher.head is not None
     queries, gates = torch.zeros(len(state), states.shape[1] + teacher.head.width), torch.zeros(0)
-    done = 0
-    for chosen in length_batches(spans.stop - spans.start, batch):
+
+    def made(given: tuple[Ints, Pack | None]) -> tuple[Ints, Ints, RankBatch]:
+        chosen, pack = given
         positions = spans.positions_of(chosen)
-        made = collator(template, spans.some(chosen), states, state[positions])
-        weights = teacher.gates(made.inputs.users)
+        collator = RankCollator(replace(setup, pack=pack))
+        return chosen, positions, collator(template, spans.some(chosen), states, state[positions])
+
+    done = 0
+    for chosen, positions, ready in ahead(made, _batches(setup, spans, batch, batch_tokens)):
+        weights = teacher.gates(ready.inputs.users)
         if not len(gates):
             gates = torch.zeros(len(spans), weights.shape[1])
-        queries[torch.from_numpy(positions)] = batch_queries(teacher, made, weights).float().cpu()
+        queries[torch.from_numpy(positions)] = batch_queries(teacher, ready, weights).float().cpu()
         gates[torch.from_numpy(chosen)] = weights.float().cpu()
         done += len(chosen)
         tick(done, len(spans))
     return queries, gates
+
+
+def _batches(
+    setup: TeacherSetup, spans: PromptSpans, batch: int, batch_tokens: int | None
+) -> Iterable[tuple[Ints, Pack | None]]:
+    """Indices of each batch, and how its prompts are packed.
+
+    Where passes are replayed, a batch has as many tokens as ``batch`` prompts have on average.
+    """
+    replays = setup.teacher.passes is not None and len(spans) > batch
+    if setup.pack is None or (batch_tokens is None and not replays):
+        return ((chosen, setup.pack) for chosen in length_batches(spans.stop - spans.start, batch))
+    template, blocks = setup.templates[0], range(0, len(spans), PROMPTS_AT_ONCE)
+    histories = (spans.some(slice(start, start + PROMPTS_AT_ONCE)).history for start in blocks)
+    lengths = np.concatenate([setup.tokenizer.lengths(template, history) for history in histories])
+    tokens = int(np.ceil(batch * lengths.mean())) if batch_tokens is None else batch_tokens
+    found = token_batches(lengths, tokens, setup.device)
+    return found if replays else ((chosen, setup.pack) for chosen, _ in found)

@@ -139,3 +139,32 @@ def test_a_model_too_large_for_the_machine_is_said_with_what_to_try(
     monkeypatch.setattr(language.AutoModelForCausalLM, "from_pretrained", lambda *given, **named: torch.empty(1 << 60))
     with pytest.raises(UserError, match=r"(?s)does not fit into memory.*bf16-mixed.*4bit"):
         language.read(str(folder(tmp_path, "llama")), torch.float32, "none", "cpu")
+
+
+def test_a_model_whose_packed_prompts_have_the_states_of_single_ones_packs() -> None:
+    words = tokenizer()
+    assert language.packs(llama(words), 100) and language.packs(opt(words), 100)
+
+
+def test_a_model_that_ignores_positions_or_sees_less_than_a_prompt_does_not_pack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = llama(tokenizer())
+    made.config.sliding_window = 50
+    assert language.packs(made, 49) and not language.packs(made, 50)
+    sound = language._attention
+    monkeypatch.setitem(
+        language.AttentionInterface._global_mapping,
+        language.CAUSAL,
+        lambda *given, packing=None, **more: sound(*given, **more),  # looks across prompts
+    )
+    assert not language.packs(made, 10)
+
+
+def test_states_need_no_mask_and_are_those_with_the_librarys_mask() -> None:
+    made = llama(tokenizer())
+    torch.manual_seed(0)
+    embeddings = torch.randn(2, 9, 16)
+    with_mask = language.states(made, embeddings, torch.ones(2, 9, dtype=torch.long))
+    torch.testing.assert_close(language.states(made, embeddings), with_mask, rtol=1e-5, atol=1e-6)
+    assert made.config._attn_implementation == "sdpa"

@@ -19,7 +19,7 @@ from engine.data.sources import find
 from engine.teacher.objectives.rank import SpanSampler
 from engine.teacher.prompting.spans import PromptSpans, training_spans
 from engine.teacher.prompting.tokenizer import PromptTokenizer
-from engine.teacher.shapes import FewShapes, OneShape
+from engine.teacher.shapes import FewShapes, OneShape, token_batches
 
 DATA = os.environ.get("ENGINE_TEST_DATA")
 REAL = [pytest.mark.real, pytest.mark.skipif(not DATA, reason="ENGINE_TEST_DATA does not name the data sets")]
@@ -81,3 +81,13 @@ def test_prompts_of_any_length_fit_and_few_sizes_serve_batches_like_those_looked
 def test_one_shape_holds_fewer_prompts_as_empty_ones() -> None:
     one = OneShape(tokens=100, prompts=8, longest=30, device="cpu")
     assert one(np.array([30, 30, 30])).shape == one(np.array([5, 5, 5, 5, 5, 5, 5, 5])).shape
+
+
+@given(st.lists(st.integers(0, 100), max_size=60), st.integers(1, 300))
+def test_token_batches_hold_every_prompt_once_within_their_tokens(lengths: list[int], tokens: int) -> None:
+    length = np.asarray(lengths, dtype=np.int64)
+    batches = list(token_batches(length, tokens, "cpu"))
+    assert sorted(index for chosen, _ in batches for index in chosen) == list(range(len(length)))
+    assert all(length[chosen].sum() <= tokens or len(chosen) == 1 for chosen, _ in batches)
+    shapes = {one(length[chosen]).shape for chosen, one in batches}
+    assert len(shapes) <= 4  # prompts of up to 16, 32, 64 and 128 tokens

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.data.sequences import Rows, Sequences
+from engine.teacher.model import Teacher
 from engine.teacher.objectives.rank import loss
 from engine.teacher.objectives.rank_collator import RankBatch, RankCollator, all_queries, batch_queries, visible_history
 from engine.teacher.prompting.spans import PromptSpans, heldout_spans, training_spans
@@ -154,3 +155,37 @@ def test_the_visible_history_is_what_the_prompt_shows_up_to_each_positions_last_
     for p, index in enumerate(last):
         shown = visible.history[visible.prompt[p], : visible.count[p]].tolist()
         assert shown == made.data.items[spans.start[prompt[p]] : index + 1].tolist()
+
+
+@pytest.mark.parametrize("words", [{}, {"batch_tokens": 40}, {"batch_tokens": 500}], ids=str)
+@pytest.mark.parametrize("replayed", [False, True])
+def test_queries_do_not_depend_on_how_prompts_are_packed(tiny: Make, words: dict[str, int], replayed: bool) -> None:
+    made = tiny()
+    spans = training_spans(made.data, 6, 4)
+    known, (_, last) = states(made, made.data), spans.positions
+    plain = all_queries(made.setup(), spans, known, last, 3, lambda done, total: None)
+    if replayed:
+        made.teacher.capture()
+    setup = replace(made.setup(), pack=tight("cpu"))
+    counts: list[tuple[int, int]] = []
+    packed = all_queries(setup, spans, known, last, 3, lambda *count: counts.append(count), **words)
+    for one, two in zip(plain, packed, strict=True):
+        torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-5)
+    assert counts[-1] == (len(spans), len(spans))
+    assert (made.teacher.passes is not None and 0 < len(made.teacher.passes.shapes) <= 4) == replayed
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_the_language_model_runs_only_for_a_head_that_reads_its_states(
+    tiny: Make, reads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, calls = tiny(), []
+    made.teacher.head.states = reads
+    spans = training_spans(made.data, 6, 4)
+    known, (_, last) = states(made, made.data), spans.positions
+    sound = Teacher.states
+    monkeypatch.setattr(Teacher, "states", lambda self, *given: calls.append(1) or sound(self, *given))
+    queries, _ = all_queries(made.setup(), spans, known, last, 3, lambda done, total: None)
+    assert len(calls) == (-(-len(spans) // 3) if reads else 0)
+    texts = made.teacher.head.text_queries(visible_history(spans, "cpu"))
+    torch.testing.assert_close(queries[:, 8 : 8 + texts.shape[1]], texts)

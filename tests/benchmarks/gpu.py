@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 import torch
 from gpu_counting import Row
 from gpu_student import compiled, distill, first_step, student, training
-from gpu_teacher import layer, teacher
+from gpu_teacher import compiled as compiled_teacher
+from gpu_teacher import knowledge, layer, teacher
 
 Section = Callable[[bool], Iterator[Row]]  # receives whether there is a CUDA device
 
@@ -27,6 +28,8 @@ SECTIONS: dict[str, Section] = {
     "compiled": compiled,
     "layer": layer,
     "teacher": teacher,
+    "compiled-teacher": compiled_teacher,
+    "knowledge": knowledge,
     "first-step": first_step,
 }
 

@@ -7,7 +7,7 @@ import copy
 import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -235,15 +235,24 @@ def _without_masks(model: Any, tokens: int) -> Iterator[None]:
     one while a CUDA graph is captured.
     """
     config = model.base_model.config
-    before = config._attn_implementation
-    if not _causal(config, tokens):
+    with _attending(config, CAUSAL if _causal(config, tokens) else config._attn_implementation):
         yield
-        return
-    config._attn_implementation = CAUSAL
+
+
+@contextmanager
+def _attending(config: Any, implementation: str) -> Iterator[None]:
+    """Inside, attention is computed in the library's way of this name."""
+    before, config._attn_implementation = config._attn_implementation, implementation
     try:
         yield
     finally:
         config._attn_implementation = before
+
+
+@contextmanager
+def _both(one: AbstractContextManager[None], other: AbstractContextManager[None]) -> Iterator[None]:
+    with one, other:
+        yield
 
 
 @torch.no_grad()
@@ -323,15 +332,23 @@ def compile_blocks(model: nn.Module) -> None:
             block.compile()
 
 
-def recompute_blocks(model: nn.Module, context_fn: Callable[[], Any]) -> None:
+def recompute_blocks(model: Any, context_fn: Callable[[], Any]) -> None:
     """Recomputes each block in backward instead of keeping its activations; the gradients stay exact.
 
     The library's own switch needs blocks in training mode, which would turn on the frozen model's dropout.
     """
 
+    config: Any = model.base_model.config
+
     def recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            return checkpoint(forward, *args, use_reentrant=False, context_fn=context_fn, **kwargs)
+            implementation = config._attn_implementation
+
+            def contexts() -> Any:
+                ahead, again = context_fn()
+                return ahead, _both(again, _attending(config, implementation))
+
+            return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
 
         return run
 

@@ -29,6 +29,8 @@ ADDED = {  # new setting -> the value that gives what earlier versions did
     "backbone.text_model": None,
     "backbone.whiten": False,
     "backbone.dimension": None,
+    "teacher.batch_tokens": None,
+    "knowledge.batch_tokens": None,
     "health.gpu_idle": 0.0,
     "health.memory": 1.0,
     "search.student": None,

@@ -50,7 +50,7 @@ def catalogue_scorer(setup: TeacherSetup, settings: KnowledgeSettings) -> Scorer
         table, item_vectors = head.table(student.table), head.item_keys(head.lm_weight)
 
     def queries(spans: PromptSpans, states: Tensor, rows: Ints, tick: Tick) -> tuple[Tensor, Tensor]:
-        return all_queries(setup, spans, states, rows, settings.batch, tick)
+        return all_queries(setup, spans, states, rows, settings.batch, tick, setup.tokens)
 
     def first(found: Tensor, seen: Histories | None) -> tuple[Tensor, Tensor]:
         return top_items(found, table, student.bias, seen, settings.top)

@@ -3,6 +3,8 @@
 Letters: R rows, W width of a query vector, E experts, n items.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
@@ -28,6 +30,7 @@ from engine.stages import (
     VALIDATION,
 )
 from engine.teacher.build import build, replay, settings_of
+from engine.teacher.largest import batch_tokens
 from engine.training import fit, memory
 
 
@@ -41,6 +44,7 @@ def run(config: Config, run: Run) -> None:
         setup = build(settings_of(run.input(ADAPTER)), run, fit.device(config.trainer))
         setup.teacher.load(run.input(ADAPTER))
         replay(setup, config.trainer, run)
+        setup = replace(setup, tokens=batch_tokens(setup, settings.batch_tokens, run, learns=False))
     sequences, text = Sequences.load(run.input(SEQUENCES)), load_file(run.input(TEXT_VECTORS))["vectors"]
     if setup.settings.objective == "rank":
         scorers = [catalogue_scorer(setup, settings)]
@@ -49,7 +53,7 @@ def run(config: Config, run: Run) -> None:
         common = (backbone.pooling, backbone.text_tokens, torch.from_numpy(counts).float())
         scorers = [generative_scorer(setup, settings, text, *common, gamma) for gamma in settings.gammas]
     inference = TeacherInference(settings, setup, scorers, run, protocol_of(run, settings.hide_seen))
-    with memory.enough(lambda: memory.smaller("knowledge.batch", settings.batch, "prompt")):
+    with memory.enough(lambda: memory.smaller_batch("knowledge", settings.batch, setup.tokens)):
         test = Sequences.load(run.input(TEST_HISTORIES))
         held_out = inference.held_out(Rows.load(run.input(VALIDATION)), test)
         shards = inference.shards(sequences, text, test)

@@ -48,6 +48,7 @@ class TeacherSetup:
     titles: list[str]  # of every item id
     device: str
     pack: Pack | None = None  # how prompts are packed; None: they are padded
+    tokens: int | None = None  # of a training step; None: a number of prompts
 
     def replayed(self, lengths: Callable[[int, int], Ints], steps: int) -> "TeacherSetup":
         """Where the language model's passes are replayed: with few shapes, chosen for the first of an epoch's steps.

@@ -1,6 +1,6 @@
 """The ``teacher`` stage: trains experts, gate, projector and head around a frozen language model."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from engine.runs import read_only
 from engine.runs.run import Run
 from engine.stages import ADAPTER, ITEMS, SEQUENCES, VALIDATION
 from engine.teacher.build import build, replay
+from engine.teacher.largest import batch_tokens
 from engine.teacher.module import TeacherModule
 from engine.teacher.objectives import generate, rank
 from engine.training import fit, memory
@@ -33,6 +34,7 @@ def run(config: Config, run: Run) -> None:
     with run.loading("load models"):
         setup = build(settings, run, fit.device(config.trainer))
     replay(setup, config.trainer, run)
+    setup = replace(setup, tokens=batch_tokens(setup, settings.batch_tokens, run, learns=True))
     sequences, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
     if len(rows) == 0 or not (np.diff(sequences.offsets) > 1).any():
         raise DataError(
@@ -61,7 +63,7 @@ def run(config: Config, run: Run) -> None:
         skips=objective.skips,
     )
     module = TeacherModule(setup.teacher, settings, objective, run, config.trainer.report_every)
-    with memory.enough(lambda: _too_large(settings)):
+    with memory.enough(lambda: _too_large(settings, setup.tokens)):
         fit.fit(
             module,
             plan,
@@ -102,8 +104,10 @@ def _refuse_other_vectors(settings: TeacherSettings, backbone: BackboneSettings)
         )
 
 
-def _too_large(settings: TeacherSettings) -> UserError:
+def _too_large(settings: TeacherSettings, tokens: int | None = None) -> UserError:
     """The error of a step that does not fit into memory."""
+    if tokens is not None:
+        return memory.smaller("teacher.batch_tokens", tokens, "token")
     at_once = settings.batch // settings.accumulate
     finer = [parts for parts in range(settings.accumulate + 1, settings.batch + 1) if settings.batch % parts == 0]
     parts = next((parts for parts in finer if parts >= 2 * settings.accumulate), settings.batch)

@@ -28,3 +28,10 @@ def smaller(key: str, value: int, what: str) -> UserError:
     if value == 1:
         return UserError(f"one {what} does not fit into memory", location=key, remedy="Use shorter prompts or a GPU.")
     return UserError(f"{value} {what}s do not fit into memory at once", location=key, remedy=f"Try {key}={value // 2}.")
+
+
+def smaller_batch(stage: str, prompts: int, tokens: int | None) -> UserError:
+    """The error of a stage whose batches have a number of prompts, or of ``tokens``."""
+    if tokens is None:
+        return smaller(f"{stage}.batch", prompts, "prompt")
+    return smaller(f"{stage}.batch_tokens", tokens, "token")

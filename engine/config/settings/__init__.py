@@ -13,11 +13,13 @@ def setting(
     above: float | None = None,
     below: float | None = None,
     choices: Sequence[str] = (),
+    words: Sequence[str] = (),
     unit: str = "",
 ) -> Any:
     """A field without a default: what it means and which values are allowed.
 
     ``low``/``high`` are inclusive limits, ``above``/``below`` exclusive ones; for a list they hold for every entry.
+    ``words`` are allowed in place of a number.
     """
     limits = {"help": help, "low": low, "high": high, "above": above, "below": below}
-    return field(metadata={**limits, "choices": tuple(choices), "unit": unit})
+    return field(metadata={**limits, "choices": tuple(choices), "words": tuple(words), "unit": unit})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from engine.config.settings import setting
 from engine.config.settings.evaluate import SEEN
+from engine.config.settings.teacher import AUTO
 
 CHOICES = ("all", "random", "uncertain", "disagreement")
 
@@ -40,6 +41,12 @@ class KnowledgeSettings:
         "generate teachers: popular items come nearer by (1 + share)^-gamma; validation chooses one of these", low=0
     )
     batch: int = setting("prompts read at once", low=1)
+    batch_tokens: int | str | None = setting(
+        "tokens read at once, in place of a number of prompts; auto: the most that a GPU's memory holds, found by "
+        "trying; null: batch prompts",
+        low=64,
+        words=AUTO,
+    )
     shard: int = setting("prompts between two files that a stopped run goes on from", low=1)
 
     def check(self) -> Iterator[tuple[str, str]]:

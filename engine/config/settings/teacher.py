@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from engine.config.settings import setting
 
+AUTO = ("auto",)
 GATES = ("softmax", "mlp", "topk", "noisy", "noisy_mlp", "dropout", "resnet1d", "uniform")
 
 
@@ -96,6 +97,12 @@ class TeacherSettings:
     rank: RankSettings | None = setting("the rank objective")
     generate: GenerateSettings | None = setting("the generate objective")
     batch: int = setting("prompts in a step", low=1)
+    batch_tokens: int | str | None = setting(
+        "tokens in a step, in place of a number of prompts; auto: the most that a GPU's memory holds, found by trying; "
+        "null: batch prompts",
+        low=64,
+        words=AUTO,
+    )
     accumulate: int = setting("parts of a step that are computed one after the other, to save memory", low=1)
     checkpointing: bool = setting("recompute activations in backward: less memory, a third more time")
     epochs: int = setting("passes over the training rows", low=1)

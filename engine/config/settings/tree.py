@@ -56,6 +56,8 @@ def parse(item: Setting, text: str) -> Any:
     kind, optional = _without_none(item.type)
     if optional and text.strip().lower() in ("null", "none", "~"):
         return None
+    if text.strip() in item.meta.get("words", ()):
+        return text.strip()
     if get_origin(kind) is list:
         inner = Setting(item.key, get_args(kind)[0], {})
         body = text.strip().removeprefix("[").removesuffix("]").strip()
@@ -127,6 +129,8 @@ def _value(item: Setting, value: Any, location: str) -> Any:
 
 
 def _leaf(kind: Any, value: Any, item: Setting, location: str) -> Any:
+    if isinstance(value, str) and value in item.meta.get("words", ()):
+        return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
@@ -173,6 +177,7 @@ def _allowed(item: Setting) -> str:
     for limit, phrase in (("low", "at least"), ("above", "more than"), ("high", "at most"), ("below", "less than")):
         if meta.get(limit) is not None:
             parts.append(f"{phrase} {meta[limit]:g}")
+    parts += [f"or {word}" for word in meta.get("words") or ()]
     if _without_none(item.type)[1]:
         parts.append("or null")
     return f"{item.key} ({meta.get('help', '')}) takes {', '.join(parts)}."

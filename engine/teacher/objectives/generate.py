@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from engine.backbone import heads, language
 from engine.backbone.pieces import Ints
 from engine.config.settings.teacher import GenerateSettings
+from engine.data.ids import PADDING
 from engine.data.sequences import Rows, Sequences
 from engine.metrics.candidates import offered
 from engine.metrics.selection import by_half
@@ -26,7 +27,7 @@ from engine.teacher.module import Objective, StepPart, StepSplit
 from engine.teacher.objectives.rank import HIDDEN, TEMPLATE, SpanSampler, step_generator
 from engine.teacher.prompting.answers import candidate_named, first_line, hit_rate
 from engine.teacher.prompting.prompts import item_name
-from engine.teacher.prompting.spans import heldout_spans, training_spans
+from engine.teacher.prompting.spans import PromptSpans, heldout_spans, training_spans
 from engine.teacher.prompting.tokenizer import NO_LABEL
 from engine.training.schedule import hybrid_probability
 
@@ -127,8 +128,20 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
 
     states = setup.student.after_events(sequences, setup.device, counted(run, "read student", "rows"))  # [E, D]
     split = StepSplit(settings.accumulate, rank(), processes)
+
+    def about(spans: PromptSpans) -> Ints:
+        """Tokens of the prompts with other candidates than those that their step will draw."""
+        targets = spans.items[spans.stop].astype(np.int64)
+        others = np.random.default_rng(settings.seed).integers(PADDING + 1, items + 1, (len(spans), rules.candidates))
+        return setup.tokenizer.lengths(setup.templates[0], spans.history, others, targets)
+
     sampler = SpanSampler(
-        lambda draw: training_spans(sequences, settings.history, 1), settings.batch, settings.seed, setup.pack is None
+        lambda draw: training_spans(sequences, settings.history, 1),
+        settings.batch,
+        settings.seed,
+        setup.pack is None,
+        setup.tokens,
+        about,
     )
     total = settings.epochs * sampler.per_epoch
 

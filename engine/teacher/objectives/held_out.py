@@ -56,7 +56,7 @@ class RankEvaluation:
     def __call__(self, tick: Tick) -> dict[str, float]:
         """val_recall@10 and val_ndcg@10 with the best student_weight and lm_weight, which the head keeps."""
         batch = 4 * self.setup.settings.batch
-        queries, gates = all_queries(self.setup, self.spans, self.states, self.nonempty, batch, tick)
+        queries, gates = all_queries(self.setup, self.spans, self.states, self.nonempty, batch, tick, self.setup.tokens)
         first, width = self.states.shape[1], self.head.query.out_features
         text, states = queries[:, first : first + width], queries[:, -width:]
         best = max([*self._text_alone, *self._mixtures(text, states if self.head.states else None)], key=_ndcg)

@@ -4,6 +4,7 @@ Letters: P supervised positions, D width of the student, K of the correction, R 
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,8 +25,8 @@ from engine.teacher.model import Teacher
 from engine.teacher.module import Objective, StepPart, StepSplit
 from engine.teacher.objectives.head_pretraining import pretrain_head
 from engine.teacher.objectives.held_out import RankEvaluation
-from engine.teacher.objectives.rank_collator import RankBatch, RankCollator, batch_queries
-from engine.teacher.prompting.spans import PromptSpans, even_batches, length_batches, training_spans
+from engine.teacher.objectives.rank_collator import RankBatch, RankCollator, batch_queries, prompt_lengths
+from engine.teacher.prompting.spans import PromptSpans, even_batches, filled_batches, length_batches, training_spans
 
 SCORE_DROPOUT, HIDDEN, TEMPLATE = 2, 3, 4  # purposes of a step's generators
 
@@ -67,7 +68,9 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
         whole = sampler(step)
         return setup.tokenizer.lengths(template_of(step), whole.some(split(len(whole), k)).history)
 
-    sampler = SpanSampler(cut, settings.batch, settings.seed, alike=setup.pack is None)
+    sampler = SpanSampler(
+        cut, settings.batch, settings.seed, setup.pack is None, setup.tokens, partial(prompt_lengths, setup)
+    )
     collator = RankCollator(setup.replayed(lengths, sampler.per_epoch))
     evaluate = RankEvaluation(setup, rows, read, protocol_of(run))
     if rules.pretrain_epochs:
@@ -111,23 +114,40 @@ class SpanSampler:
     """The spans of each training step, a function of (seed, step) alone."""
 
     def __init__(
-        self, cut: Callable[[np.random.Generator], PromptSpans], batch: int, seed: int, alike: bool = False
+        self,
+        cut: Callable[[np.random.Generator], PromptSpans],
+        batch: int,
+        seed: int,
+        alike: bool = False,
+        tokens: int | None = None,
+        lengths: Callable[[PromptSpans], Ints] | None = None,
     ) -> None:
-        """``cut`` draws the spans of an epoch; ``alike``: those of a step have similar lengths."""
+        """``cut`` draws the spans of an epoch, a step has ``batch`` of them; ``alike``: of similar lengths.
+
+        With ``tokens`` a step has as many spans as have at most so many of them, by their ``lengths``.
+        """
         self._cut, self._batch, self._seed, self._alike = cut, batch, seed, alike
-        self._epoch, self._spans = -1, self._draw(0)
-        self._batches: list[Ints] = []
-        self.per_epoch = max(1, -(-len(self._spans) // batch))
+        self._tokens, self._lengths = tokens, lengths
+        self._epoch = -1
+        self._start(0)
+        self.per_epoch = len(self._batches)
 
     def __call__(self, step: int) -> PromptSpans:
         """The spans of a step, counted from 0 over all epochs; the last one of an epoch may be drawn again."""
         epoch, index = divmod(step, self.per_epoch)
         if epoch != self._epoch:
-            self._epoch, self._spans = epoch, self._draw(epoch)
-            deal = length_batches if self._alike else even_batches
-            lengths, draw = self._spans.stop - self._spans.start, np.random.default_rng((self._seed, 1, epoch))
-            self._batches = deal(lengths, self._batch, draw)
+            self._start(epoch)
         return self._spans.some(self._batches[index % len(self._batches)])
+
+    def _start(self, epoch: int) -> None:
+        self._epoch, self._spans = epoch, self._draw(epoch)
+        draw = np.random.default_rng((self._seed, 1, epoch))
+        if self._tokens is not None and self._lengths is not None:
+            batches = filled_batches(self._lengths(self._spans), self._tokens, draw)
+        else:
+            deal = length_batches if self._alike else even_batches
+            batches = deal(self._spans.stop - self._spans.start, self._batch, draw)
+        self._batches = batches or [np.zeros(0, dtype=np.int64)]
 
     def _draw(self, epoch: int) -> PromptSpans:
         return self._cut(np.random.default_rng((self._seed, 0, epoch)))

@@ -165,9 +165,15 @@ def _batches(
     replays = setup.teacher.passes is not None and len(spans) > batch
     if setup.pack is None or (batch_tokens is None and not replays):
         return ((chosen, setup.pack) for chosen in length_batches(spans.stop - spans.start, batch))
-    template, blocks = setup.templates[0], range(0, len(spans), PROMPTS_AT_ONCE)
-    histories = (spans.some(slice(start, start + PROMPTS_AT_ONCE)).history for start in blocks)
-    lengths = np.concatenate([setup.tokenizer.lengths(template, history) for history in histories])
+    lengths = prompt_lengths(setup, spans)
     tokens = int(np.ceil(batch * lengths.mean())) if batch_tokens is None else batch_tokens
     found = token_batches(lengths, tokens, setup.device)
     return found if replays else ((chosen, setup.pack) for chosen, _ in found)
+
+
+def prompt_lengths(setup: TeacherSetup, spans: PromptSpans) -> Ints:  # -> [Q]
+    """The tokens of each prompt of the first template."""
+    blocks = range(0, len(spans), PROMPTS_AT_ONCE)
+    histories = (spans.some(slice(start, start + PROMPTS_AT_ONCE)).history for start in blocks)
+    found = [setup.tokenizer.lengths(setup.templates[0], history) for history in histories]
+    return np.concatenate([*found, np.zeros(0, dtype=np.int64)])

@@ -119,3 +119,16 @@ def even_batches(lengths: Ints, size: int, generator: np.random.Generator) -> li
         ranked = stretch[np.argsort(lengths[stretch], kind="stable")].reshape(size, -1)
         batches += list(generator.permuted(ranked, axis=1).T)
     return [batches[index] for index in generator.permutation(len(batches))]
+
+
+def filled_batches(lengths: Ints, tokens: int, generator: np.random.Generator) -> list[Ints]:
+    """Indices of each batch in random order, as many prompts as have at most ``tokens``; a longer one comes alone."""
+    order = generator.permutation(len(lengths))
+    ends = np.cumsum(lengths[order])
+    batches, begin = [], 0
+    while begin < len(order):
+        before = ends[begin] - lengths[order[begin]]
+        stop = max(begin + 1, int(np.searchsorted(ends, before + tokens, side="right")))
+        batches.append(order[begin:stop])
+        begin = stop
+    return batches

@@ -19,7 +19,7 @@ from engine.config import load
 from engine.errors import UserError
 from engine.runs.reader import history
 from engine.runs.schema import Summary
-from engine.stages import ADAPTER
+from engine.stages import ADAPTER, LEARNING_RATE
 from engine.teacher.model import Teacher
 from engine.teacher.stage import _refuse_other_vectors, _refuse_untitled, _too_large
 
@@ -68,6 +68,20 @@ def test_a_step_cut_into_parts_that_are_recomputed_in_backward_trains_the_same(
     names = (f"{objective}-plain", f"{objective}-cut")
     whole, cut = (history(chain.runs / name).series["loss"].values for name in names)
     assert cut[:1] == pytest.approx(whole[:1], rel=1e-6)
+
+
+@pytest.mark.parametrize(("objective", "tokens"), [("rank", 900), ("generate", 1500)])
+def test_steps_by_tokens_are_counted_in_the_schedule_and_have_no_padding(
+    chain: Any, objective: str, tokens: int
+) -> None:
+    name = f"{objective}-tokens"
+    few = [f"teacher.batch_tokens={tokens}", "teacher.steps=null", "trainer.report_every=1", "teacher.evaluate_rows=8"]
+    chain.perform("teacher", name, [*OBJECTIVES[objective], *few])
+    found, facts = history(chain.runs / name), Summary.read(chain.runs / name).facts
+    rates = found.series[LEARNING_RATE.name].values
+    assert len(rates) == facts["steps"] > 2
+    assert rates[-1] < 0.3 * max(rates) and rates[0] < 0.1 * max(rates)  # the whole schedule, from end to end
+    assert all(0 <= share < 0.05 for share in found.series["padding_share"].values)
 
 
 @pytest.mark.parametrize("objective", ["rank", pytest.param("generate", marks=pytest.mark.slow)])

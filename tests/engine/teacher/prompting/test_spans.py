@@ -1,11 +1,20 @@
 """Every event is predicted once, and no prompt shows its target."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.sequences import Rows, Sequences
-from engine.teacher.prompting.spans import PromptSpans, even_batches, heldout_spans, length_batches, training_spans
+from engine.teacher.prompting.spans import (
+    PromptSpans,
+    even_batches,
+    filled_batches,
+    heldout_spans,
+    length_batches,
+    training_spans,
+)
 
 
 def sequences(lengths: list[int]) -> Sequences:
@@ -93,6 +102,17 @@ def test_even_batches_have_sums_that_differ_less_than_those_of_random_ones_and_o
     random = np.random.default_rng(3).permutation(lengths).reshape(-1, 16).sum(axis=1)
     assert np.std([lengths[batch].sum() for batch in one]) < 0.3 * np.std(random)
     assert not any(set(batch) == set(other) for batch in one for other in two)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 40), max_size=90), st.integers(1, 120))
+def test_filled_batches_hold_every_prompt_once_and_as_many_tokens_as_fit(lengths: list[int], tokens: int) -> None:
+    length = np.asarray(lengths, dtype=np.int64)
+    batches = filled_batches(length, tokens, np.random.default_rng(0))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    assert all(length[batch].sum() <= tokens or len(batch) == 1 for batch in batches)
+    for batch, following in pairwise(batches):
+        assert length[batch].sum() + length[following[0]] > tokens
 
 
 def test_some_spans_keep_what_they_are() -> None:

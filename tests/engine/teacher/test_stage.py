@@ -18,7 +18,7 @@ from engine.cli import main
 from engine.config import load
 from engine.errors import UserError
 from engine.runs.reader import history
-from engine.runs.schema import Summary
+from engine.runs.schema import EVENTS, Summary
 from engine.stages import ADAPTER, LEARNING_RATE
 from engine.teacher.model import Teacher
 from engine.teacher.stage import _refuse_other_vectors, _refuse_untitled, _too_large
@@ -68,6 +68,23 @@ def test_a_step_cut_into_parts_that_are_recomputed_in_backward_trains_the_same(
     names = (f"{objective}-plain", f"{objective}-cut")
     whole, cut = (history(chain.runs / name).series["loss"].values for name in names)
     assert cut[:1] == pytest.approx(whole[:1], rel=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["rank", "generate"])
+def test_replayed_passes_train_the_same_and_the_log_names_them(
+    chain: Any, plain: Callable[[str], dict[str, torch.Tensor]], objective: str
+) -> None:
+    words = ["trainer.cuda_graph=true", "teacher.accumulate=2"]
+    same(plain(objective), adapter(chain, objective, f"{objective}-replayed", words))
+    log = (chain.runs / f"{objective}-replayed" / EVENTS).read_text()
+    assert "the language model's passes are replayed" in log
+
+
+def test_what_cannot_be_captured_runs_without_and_the_log_names_the_reason(chain: Any) -> None:
+    words = ["trainer.cuda_graph=true", "teacher.checkpointing=true", "teacher.steps=1", "teacher.evaluations=1"]
+    adapter(chain, "rank", "rank-recomputed", words)
+    log = (chain.runs / "rank-recomputed" / EVENTS).read_text()
+    assert "runs without CUDA graphs: teacher.checkpointing recomputes" in log
 
 
 @pytest.mark.parametrize(("objective", "tokens"), [("rank", 900), ("generate", 1500)])

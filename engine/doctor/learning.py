@@ -1,10 +1,15 @@
 """Checks of training: the module before its first step, and the reports of its steps."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import torch
 
 from engine.config.settings.student import StudentSettings
+from engine.distill.module import DistillModule
 from engine.doctor.case import Case
 from engine.doctor.check import FAIL, WARN, Outcome, Unavailable, check, failed, judged, passed, without
 from engine.runs.events import number
@@ -89,14 +94,15 @@ def overfits(case: Case, stage: str) -> Outcome:
         group["lr"] = OVERFIT_RATE if group["lr"] else 0.0  # a learning rate of 0 stays one
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     first, best, step = math.nan, math.inf, 0
-    for step in range(1, OVERFIT_STEPS + 1):
-        loss = trainable.backward(0, optimizer)
-        torch.nn.utils.clip_grad_norm_(parameters, trainable.plan.clip or math.inf)
-        optimizer.step()
-        first = loss if step == 1 else first
-        best = min(best, loss)
-        if best <= _goal(case, stage, first) or not math.isfinite(loss):
-            break
+    with _own_loss_alone(module):
+        for step in range(1, OVERFIT_STEPS + 1):
+            loss = trainable.backward(0, optimizer)
+            torch.nn.utils.clip_grad_norm_(parameters, trainable.plan.clip or math.inf)
+            optimizer.step()
+            first = loss if step == 1 else first
+            best = min(best, loss)
+            if best <= _goal(case, stage, first) or not math.isfinite(loss):
+                break
     trainable.fresh()
     return judged(best <= _goal(case, stage, first), f"loss of one batch {first:.3f} → {best:.3f} in {step} steps")
 
@@ -110,12 +116,13 @@ def overfits(case: Case, stage: str) -> Outcome:
     "gradient.",
 )
 def gradients(case: Case, stage: str) -> Outcome:
-    """Every trainable parameter gets a gradient that is neither None nor zero, and changes."""
+    """Every trainable parameter that the settings use gets a gradient that is neither None nor zero, and changes."""
     trainable = case.trainable(stage)
     module = trainable.fresh()
     torch.manual_seed(0)
     optimizer = module.configure_optimizers()
-    parameters = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    parameters = {name: value for name, value in trained.items() if not name.startswith(_unread(case, stage))}
     before = {name: value.detach().clone() for name, value in parameters.items()}
     largest: dict[str, float] = {}
     step = 0
@@ -139,7 +146,8 @@ def gradients(case: Case, stage: str) -> Outcome:
         if names
     ]
     count = len(parameters)
-    return without(faults, f"{count} of {count} parameters get a gradient and change within {step} steps")
+    rest = f"; the settings leave {len(trained) - count} others without one" if len(trained) > count else ""
+    return without(faults, f"{count} of {count} parameters get a gradient and change within {step} steps{rest}")
 
 
 @check(
@@ -210,6 +218,35 @@ def use_of_devices(case: Case, stage: str) -> Outcome:
     if fullest is not None and fullest > rules.memory:
         return Outcome(WARN, ", ".join(evidence), health.CAUSES[device_health.MEMORY], f"engine show {folder.name}")
     return judged(all(share >= rules.gpu_idle for share in busy.values()), ", ".join(evidence), WARN)
+
+
+@contextmanager
+def _own_loss_alone(module: Any) -> Iterator[None]:
+    """A distilled student without its other terms, which by their nature pull scores elsewhere than to the targets."""
+    if not isinstance(module, DistillModule):
+        yield
+        return
+    settings, last_position, hint = module.settings, module.last_position, module.hint
+    module.settings = replace(
+        settings,
+        dro=replace(settings.dro, alpha=0.0),
+        ranking=replace(settings.ranking, weight=0.0),
+        kl=replace(settings.kl, weight=0.0),
+    )
+    module.last_position = module.hint = None
+    yield
+    module.settings, module.last_position, module.hint = settings, last_position, hint
+
+
+def _unread(case: Case, stage: str) -> tuple[str, ...]:
+    """Beginnings of the names of parameters that have no gradient by the settings."""
+    teacher = case.config.teacher
+    if not makes(stage, ADAPTER):
+        return ()
+    if teacher.rank is not None and teacher.objective == "rank" and not teacher.rank.states:
+        return ("teacher.language_model.", "teacher.gate.", "teacher.projector.")  # the head reads text vectors alone
+    constant = teacher.lora.experts == 1 or (teacher.gate.kind == "topk" and teacher.gate.top == 1)
+    return ("teacher.gate.",) if constant else ()
 
 
 def _chance(case: Case, stage: str) -> tuple[float, str]:

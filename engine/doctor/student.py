@@ -24,17 +24,18 @@ def padding_is_ignored(case: Case) -> Outcome:
     model, faults = _model(case), []
     around = _some(case, 2)
     for item in (1, case.items):
-        whole = _vector(model, [around[0], item, around[1]])
-        if _same(whole, _vector(model, around)):
+        history = [around[0], item, around[1]][-model.max_length :]
+        whole = _vector(model, history)
+        if item in history and _same(whole, _vector(model, [other for other in history if other != item])):
             faults.append(f"{case.titled([item])} (id {item}) in a history changes nothing")
-        if _same(_vector(model, [around[0], item]), _vector(model, around[:1])):
+        if _same(_vector(model, [around[0], item][-model.max_length :]), _vector(model, around[:1])):
             faults.append(f"{case.titled([item])} (id {item}) as the latest item changes nothing")
-        for padded in ([PADDING, PADDING, around[0], item, around[1]], [around[0], item, around[1], PADDING, PADDING]):
+        for padded in ([PADDING, PADDING, *history], [*history, PADDING, PADDING]):
             if not _same(whole, _vector(model, padded)):
                 faults.append(f"padding {'before' if padded[0] == PADDING else 'after'} a history changes the output")
     with torch.no_grad():
         table, bias = model.item_table()
-        scores = ranking.score_items(_vector(model, around)[None], table, bias)
+        scores = ranking.score_items(_vector(model, around[:1])[None], table, bias)
     if scores[0, PADDING] != -torch.inf or not torch.isfinite(scores[0, PADDING + 1 :]).all():
         faults.append(f"scores: padding {float(scores[0, PADDING]):.3g}, item 1 {float(scores[0, 1]):.3g}")
     if scores.shape[1] != case.items + 1:
@@ -52,9 +53,12 @@ def padding_is_ignored(case: Case) -> Outcome:
 def causal_mask(case: Case) -> Outcome:
     """The last item of a history does not change the states before it."""
     model, items = _model(case), _some(case, 6)
-    first, second = (torch.tensor([[*items[:4], last]]) for last in items[4:])
+    if model.max_length < 2:
+        raise Unavailable("this student reads the latest item alone")
+    earlier = items[: min(4, model.max_length - 1)]
+    first, second = (torch.tensor([[*earlier, last]]) for last in items[4:])
     with torch.no_grad():
-        before, after = (model(history.to(_device(model)))[0, :4] for history in (first, second))
+        before, after = (model(history.to(_device(model)))[0, : len(earlier)] for history in (first, second))
     gap = difference(before, after)
     return judged(gap <= SAME, f"relative change of earlier states by another last item: {gap:.1g}")
 
@@ -64,7 +68,7 @@ def _model(case: Case) -> SequenceModel:
 
     def make() -> SequenceModel:
         model: SequenceModel = silenced(load_student(case.artifact(STUDENT_MODEL), case.device))
-        history = torch.tensor([_some(case, 4)]).to(case.device)
+        history = torch.tensor([_some(case, 4)[: model.max_length]]).to(case.device)
         if noise_of(model, lambda: model.user_vectors(history)) > SAME:
             raise Unavailable("the student has dropout that cannot be switched off: see student-evaluation-mode")
         return model

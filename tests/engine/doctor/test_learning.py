@@ -74,6 +74,38 @@ def test_other_sound_teachers_and_taught_students_get_gradients_too(doctor: Doct
     assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["distill.dro.alpha=0.5"],
+        ["distill.dro.alpha=1.0", "distill.kl.weight=1.0", "distill.hint=1.0", "distill.ranking.weight=2.0"],
+        ["student.loss=bce", "student.negatives=1", "distill=as-released", "distill.dro.alpha=1.0"],
+    ],
+    ids=" ".join,
+)
+def test_teachers_terms_of_any_weight_do_not_keep_a_batch_from_being_overfitted(
+    doctor: Doctor, overrides: list[str]
+) -> None:
+    other = config.load([*overrides, "student.hidden=16"]).distill
+    settings = replace(config.read(doctor.finished["data"] / CONFIG), distill=other)
+    before = ("data", "student", "backbone", "teacher", "knowledge")
+    found = doctor.outcomes(["distill-overfits", "distill-gradients"], *before, config=settings)
+    assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
+
+
+@pytest.mark.parametrize("left_out", ["one expert", "text alone"])
+def test_parameters_that_the_settings_leave_out_need_no_gradient(doctor: Doctor, left_out: str) -> None:
+    teacher = doctor.settings.teacher
+    assert teacher.rank is not None
+    other = {
+        "one expert": replace(teacher, lora=replace(teacher.lora, experts=1), gate=replace(teacher.gate, top=1)),
+        "text alone": replace(teacher, rank=replace(teacher.rank, states=False)),
+    }[left_out]
+    settings = replace(doctor.settings, teacher=other)
+    found = doctor.outcomes(["teacher-gradients"], "data", "student", "backbone", config=settings)["teacher-gradients"]
+    assert found.verdict == "pass" and "the settings leave" in found.evidence
+
+
 def test_a_learning_rate_of_zero_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_plan, "schedule", lambda *about: lambda step: 0.0)
     found = doctor.outcomes(

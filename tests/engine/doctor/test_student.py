@@ -1,10 +1,12 @@
 """A student that takes an item for padding, reads padding, or sees the future."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from engine import config
 from engine.metrics import ranking
 from engine.student import attention, model, packed_sequences
 from tests.fixtures.doctor import Doctor
@@ -17,6 +19,15 @@ def test_a_sound_student_reads_every_item_no_padding_and_no_future(doctor: Docto
         "student",
     )
     assert [outcome.verdict for outcome in found.values()] == ["pass", "pass"]
+
+
+@pytest.mark.parametrize("longest", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", ["sasrec", "gru4rec"])
+def test_students_that_read_few_items_are_none(doctor: Doctor, kind: str, longest: int) -> None:
+    other = config.load([f"student={kind}", "student.hidden=16", f"student.max_length={longest}"])
+    settings = replace(doctor.settings, student=other.student)
+    found = doctor.outcomes(("padding-is-ignored", "causal-mask"), "data", config=settings)
+    assert [outcome.verdict for outcome in found.values()] == ["pass", "skip" if longest == 1 else "pass"], found
 
 
 @pytest.mark.parametrize(("padding", "item"), [(1, "id 1"), (80, "id 80")])

@@ -8,21 +8,17 @@ from typing import Any
 
 import torch
 
-from engine.config.settings.student import StudentSettings
 from engine.distill.module import DistillModule
 from engine.doctor.case import Case
+from engine.doctor.chance import chance_of, largest_of
 from engine.doctor.check import FAIL, WARN, Outcome, Unavailable, check, failed, judged, passed, without
 from engine.runs.events import number
 from engine.runs.reader import events, history
 from engine.runs.schema import ARTIFACTS, DEVICES
-from engine.stages import ADAPTER, DISTILLED_MODEL, LANGUAGE_MODEL, LEARNING_RATE, LOSS, STAGES, STUDENT_MODEL, makes
-from engine.student.losses import chance_loss, positive_weight, prior_log_odds
+from engine.stages import ADAPTER, LEARNING_RATE, LOSS, STAGES, makes
 from engine.training import device_health, health
 
 TRAINING = ("student", "backbone", "teacher", "distill")
-# Largest ratio of the initial loss to that of uniform guessing. A distilled student starts with its teacher's vectors
-# in its table: its first scores are larger.
-FAR = {"student": 2.0, "backbone": 2.0, "teacher": 2.0, "distill": 4.0}
 OVERFIT_STEPS = 150  # at most
 OVERFIT_RATE = 1e-2
 LEARNED = 0.3  # of the loss at chance level is left when one batch is overfitted
@@ -62,10 +58,10 @@ def initial_loss(case: Case, stage: str) -> Outcome:
     """The loss before training is at chance level: ln n for cross-entropy over n items."""
     trainable = case.trainable(stage)
     trainable.fresh()
-    chance, formula = _chance(case, stage)
+    chance, formula = chance_of(case, stage)
     first = float(trainable.loss(0)[1])
     evidence = f"initial loss {first:.3f}, chance level {chance:.3f} ({formula})"
-    if not math.isfinite(first) or first > FAR[stage] * chance:
+    if not math.isfinite(first) or first > largest_of(case, stage):
         return failed(
             evidence,
             "the first scores are far too large: initial vectors, or a temperature, of the wrong scale",
@@ -249,40 +245,12 @@ def _unread(case: Case, stage: str) -> tuple[str, ...]:
     return ("teacher.gate.",) if constant else ()
 
 
-def _chance(case: Case, stage: str) -> tuple[float, str]:
-    """The loss of uniform guessing, and its formula."""
-    config = case.config
-    if makes(stage, LANGUAGE_MODEL):
-        tokens = int(case.trainable(stage).module.model.config.vocab_size)
-        return chance_loss(tokens), f"ln {tokens} tokens"
-    if makes(stage, ADAPTER):
-        if config.teacher.objective != "rank":
-            raise Unavailable("a teacher that generates titles starts from what its language model has learned")
-        return chance_loss(case.items), f"ln {case.items} items"
-    student = config.student if makes(stage, STUDENT_MODEL) else config.distill.student
-    if makes(stage, DISTILLED_MODEL) and config.distill.as_released:
-        return math.log(2), "ln 2: one item against one negative"
-    return _student_chance(student, case.items)
-
-
 def _goal(case: Case, stage: str, first: float) -> float:
     """The loss at which a batch counts as overfitted."""
     try:
-        return LEARNED * min(first, _chance(case, stage)[0])
+        return LEARNED * min(first, chance_of(case, stage)[0])
     except Unavailable:
         return GENERATED * first
-
-
-def _student_chance(student: StudentSettings, items: int) -> tuple[float, str]:
-    if student.loss == "cross-entropy":
-        return chance_loss(items), f"ln {items} items"
-    drawn = student.negatives or 1
-    if student.loss == "sampled-softmax":
-        return chance_loss(drawn + 1), f"ln of the target and {drawn} negatives"
-    t = (student.calibration or 0.0) if student.loss == "gbce" else 0.0
-    beta, prior = positive_weight(drawn, items, t), prior_log_odds(drawn, items, t)
-    loss = beta * math.log1p(math.exp(-prior)) + drawn * math.log1p(math.exp(prior))
-    return loss, f"binary cross-entropy of the target (weight {beta:.2f}) and {drawn} negatives at their prior"
 
 
 def _listed(names: list[str], most: int = 4) -> str:

@@ -23,6 +23,9 @@ from tests.fixtures.doctor import Doctor
 CHECKS = ("dry-run", "initial-loss", "overfits", "gradients", "learning-rate")
 
 
+GBCE = ["student.loss=gbce", "student.negatives=16", "student.calibration=0.9"]
+
+
 @pytest.mark.parametrize("stage", ["student", "backbone", "teacher", "distill"])
 def test_a_sound_training_can_learn(doctor: Doctor, stage: str) -> None:
     before = list(STAGES)[: list(STAGES).index(stage)]
@@ -38,6 +41,8 @@ def test_a_sound_training_can_learn(doctor: Doctor, stage: str) -> None:
         ["student.loss=bce", "student.negatives=4"],
         ["student.loss=gbce", "student.negatives=8", "student.calibration=0.75"],
         ["student.loss=sampled-softmax", "student.negatives=20"],
+        ["student.normalise=true", "student.temperature=0.05"],
+        ["student.normalise=true", "student.temperature=0.07", *GBCE],
     ],
     ids=" ".join,
 )

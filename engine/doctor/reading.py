@@ -197,14 +197,19 @@ def _in_training(case: Case, setup: TeacherSetup, whole: Sequences) -> list[tupl
 
 def _held_out(case: Case, setup: TeacherSetup) -> list[tuple[str, str]]:
     """Parts that read another target of a held-out row."""
-    rows = subset.rows(case.rows["validation"], PROMPTS)
-    items = rows.items.copy()
-    items[rows.stop] = _others(rows.targets, case.items)
-    other = replace(rows, items=items)
-    own, changed = (heldout_spans(part, setup.settings.history + 1).history for part in (rows, other))
-    states = [setup.student.after_rows(part, case.device, lambda *_: None) for part in (rows, other)]
-    found = [(TOKENS, "a held-out row")] if not np.array_equal(own, changed) else []
-    return found + ([(STUDENT, "a held-out row")] if difference(*states) > SAME else [])
+    found = list[tuple[str, str]]()
+    for row in range(
+        min(PROMPTS, len(case.rows["validation"]))
+    ):  # one by one: a target may be in another row's history
+        own = case.rows["validation"].some(np.array([row]))
+        items = own.items.copy()
+        items[own.stop] = _others(own.targets, case.items)
+        other = replace(own, items=items)
+        history, changed = (heldout_spans(part, setup.settings.history + 1).history for part in (own, other))
+        states = [setup.student.after_rows(part, case.device, lambda *_: None) for part in (own, other)]
+        found += [(TOKENS, "a held-out row")] if not np.array_equal(history, changed) else []
+        found += [(STUDENT, "a held-out row")] if difference(*states) > SAME else []
+    return list(dict.fromkeys(found))
 
 
 def _in_prompts(case: Case, setup: TeacherSetup, whole: Sequences) -> tuple[list[tuple[str, str]], int]:

@@ -130,16 +130,16 @@ def student_of(draw: Draw, group: str = "student") -> Iterator[str]:
         yield f"student.calibration={draw.choice([0.0, 0.5, 0.75, 0.9, 1.0])}"
 
 
-def backbone_of(draw: Draw) -> Iterator[str]:
-    yield f"backbone.scratch.width={draw.choice([32, 64])}"
-    yield f"backbone.scratch.layers={draw.integers(1, 3)}"
-    yield "backbone.scratch.feedforward=64"
+def backbone_of(draw: Draw, generates: bool) -> Iterator[str]:
+    if not generates:  # a smaller one than the default cannot learn titles by heart
+        yield f"backbone.scratch.width={draw.choice([32, 64])}"
+        yield f"backbone.scratch.layers={draw.integers(1, 3)}"
+        yield "backbone.scratch.feedforward=64"
     yield f"backbone.pooling={draw.choice(['mean', 'last', 'tokens'])}"
     yield f"backbone.text={draw.choice(['title', 'title-and-text'])}"
 
 
-def teacher_of(draw: Draw) -> Iterator[str]:
-    generates = bool(draw.random() < 0.15)
+def teacher_of(draw: Draw, generates: bool) -> Iterator[str]:
     if generates:
         yield "teacher=generate"
         yield "teacher.templates=[Seen [HistoryHere]. One of [CansHere]:]"
@@ -158,9 +158,9 @@ def teacher_of(draw: Draw) -> Iterator[str]:
             yield f"teacher.rank.targets={draw.integers(2, 6)}"
             yield "teacher.templates=[Seen [HistoryHere]]"
         yield f"teacher.rank.slot_dropout={draw.choice([0.0, 0.3])}"
-    experts = int(draw.choice([1, 2, 4]))
+    experts = int(draw.choice([2, 4] if generates else [1, 2, 4]))
     yield f"teacher.lora.experts={experts}"
-    yield f"teacher.lora.rank={8 if generates else experts * int(draw.choice([1, 2, 4]))}"  # whole titles need more
+    yield f"teacher.lora.rank={experts * int(draw.choice([4, 8] if generates else [1, 2, 4]))}"
     yield f"teacher.lora.dropout={draw.choice([0.0, 0.1, 0.3])}"
     yield f"teacher.history={draw.choice([3, 8, 12])}"
     yield f"teacher.slots={str(draw.random() < 0.8).lower()}"
@@ -196,7 +196,8 @@ def experiment(draw: Draw, folder: Path) -> list[str]:
     found = [f"seed={draw.integers(1, 10**6)}", "trainer=cpu"]
     found += table(folder, draw) if draw.random() < 0.6 else world_of(draw)
     student = list(student_of(draw))
-    found += [*student, *backbone_of(draw), *teacher_of(draw), *distill_of(draw, student)]
+    generates = bool(draw.random() < 0.15)
+    found += [*student, *backbone_of(draw, generates), *teacher_of(draw, generates), *distill_of(draw, student)]
     found += [f"evaluate.candidates={draw.choice([0, 10])}", "evaluate.candidate_history=5"]
     found += [f"evaluate.hide_seen={draw.choice(['auto', 'true', 'false'])}"]
     return [*found, "evaluate.models=[popularity,student,teacher,distilled]", "evaluate.samples=100"]

@@ -9,9 +9,10 @@ import pytest
 
 from engine import config
 from engine.config import Config
+from engine.data.sequences import Rows
 from engine.doctor.check import Outcome
 from engine.knowledge import scorers
-from engine.stages import ITEMS
+from engine.stages import ITEMS, VALIDATION
 from engine.teacher.frozen_student import FrozenStudent
 from engine.teacher.model import Teacher
 from engine.teacher.objectives import generate, rank_collator
@@ -74,6 +75,17 @@ def test_titles_that_contain_each_other_are_no_fault_of_order(doctor: Doctor) ->
     pq.write_table(table.set_column(table.column_names.index("title"), "title", [titles]), path)
     found = doctor.outcomes(["prompt-order"], *BEFORE, altered={"data": data})
     assert verdicts(found) == {"prompt-order": "pass"}, found
+
+
+def test_targets_in_the_history_of_later_rows_are_none(doctor: Doctor) -> None:
+    data = doctor.copy("data")
+    path = data / "artifacts" / VALIDATION.file
+    rows = Rows.load(path)
+    earlier = np.flatnonzero(rows.stop - rows.start > 2)[:4]  # the same users' rows, two events before
+    start, users = (np.concatenate([part[earlier], part]) for part in (rows.start, rows.users))
+    Rows(rows.items, start, np.concatenate([rows.stop[earlier] - 2, rows.stop]), users).save(path)
+    found = doctor.outcomes([LATER], *BEFORE[1:], altered={"data": data})
+    assert verdicts(found) == {LATER: "pass"}, found
 
 
 def backwards(history: Any) -> Any:

@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
         help="print a screen as text and exit",
     )
     top.add_argument("--size", default="120x40", metavar="WxH", help="size in cells of a printed screen (120x40)")
+    top.add_argument("--format", default="text", choices=("text", "svg"), help="form of a printed screen (text)")
     top.add_argument("--keys", action="store_true", help="print the table of keys as Markdown and exit")
     top.add_argument("--version", action="store_true", help="print the version and exit")
     return top
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.print:
             from cockpit.printing import screen_text
 
-            print(screen_text(root, options.print, options.size, chosen))
+            print(screen_text(root, options.print, options.size, chosen, options.format))
             return 0
         return _run(options, root, chosen, str(file))
     except UserError as error:

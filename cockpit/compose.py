@@ -26,6 +26,7 @@ def draw(context: Context, across: int, down: int) -> Lines:
     body = block(context.screen.draw(across, room), across, room)
     lines = [_header(context, across), *body]  # a title may name what was drawn
     lines += [fit(line, across) for line in below]
+    context.drawn = lines
     if context.menu is not None:
         over = context.menu.draw(across, down - 2)
         left = max(0, (across - sum(cells(text) for text, _ in over[0])) // 2)

@@ -98,6 +98,10 @@ class Screen:
     def click(self, x: int, y: int) -> None:
         """Handle a mouse click on a cell of the screen."""
 
+    def focused_picture(self, across: int, down: int) -> Lines:
+        """The chart that has the focus, drawn for a picture with its legend; nothing where there is none."""
+        return []
+
     def close(self) -> None:
         """Release what the screen holds, when the cockpit ends."""
 
@@ -140,6 +144,7 @@ class Context:
         self.repeatable = ""  # the action that the repeat key repeats
         self.screens = screens(self)
         self.stack = [RUNS]
+        self.drawn: Lines = []  # the latest frame
 
     @property
     def screen(self) -> Screen:

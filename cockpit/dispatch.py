@@ -5,13 +5,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from cockpit.actions import annotate, charts, control, export, navigate
+from cockpit.actions import annotate, charts, control, export, navigate, picture
 from cockpit.compose import footer_action
 from cockpit.context import Context, Screen
 from cockpit.keys import MOVES, REPEATABLE, SCREENS, WRITING
 from cockpit.prompts import Menu, MenuItem, Prompt
 
-SHARED = (navigate, charts, control, annotate, export, sys.modules[__name__])  # modules with do_ and why_not_
+SHARED = (navigate, charts, control, annotate, export, picture, sys.modules[__name__])  # modules with do_ and why_not_
 
 
 def key(context: Context, name: str, character: str | None = None) -> None:

@@ -225,6 +225,8 @@ TABLE: tuple[Key, ...] = (
         "open the last run that failed or has a warning",
         (RUNS, LIVE, RESULT),
     ),
+    Key("picture", ("W",), "picture", "write the screen as SVG, text and PNG", EVERYWHERE),
+    Key("picture_chart", ("P",), "picture of chart", "write the focused chart as SVG, text and PNG", CHARTS),
     Key("palette", ("colon", "ctrl+p"), "commands", "every action by name", EVERYWHERE),
     Key("help", ("question_mark",), "help", "this page", _besides(HELP)),
     Key("repaint", ("ctrl+l",), "repaint", "draw the whole screen again", EVERYWHERE),

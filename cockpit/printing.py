@@ -11,11 +11,14 @@ from cockpit.compose import draw
 from cockpit.context import Context
 from cockpit.keys import HELP, SCREENS, SHOWN, SYSTEM, KeyMap, caption
 from cockpit.render.lines import plain
+from cockpit.render.svg import svg
 from cockpit.screens import Screens
 from cockpit.services.system import Meter
 from cockpit.settings import Settings
+from cockpit.theme import palette
 from engine.errors import UserError
 
+TEXT = "text"  # the form of a printed screen, or svg
 READ_SECONDS = 30.0  # at most, to read what the screen shows
 
 
@@ -38,8 +41,8 @@ class NoEffects:
         """Nothing to repaint."""
 
 
-def screen_text(root: Path, screen: str, size: str, settings: Settings) -> str:
-    """A screen as text. ``size`` as in 120x40."""
+def screen_text(root: Path, screen: str, size: str, settings: Settings, form: str = TEXT) -> str:
+    """A screen as text, or as an SVG picture. ``size`` as in 120x40."""
     match = re.fullmatch(r"(\d{2,3})x(\d{2,3})", size)
     if match is None:
         raise UserError(f"{size!r} is not a size", location="--size", remedy="Write for example --size 120x40.")
@@ -57,7 +60,11 @@ def screen_text(root: Path, screen: str, size: str, settings: Settings) -> str:
             break
     context.list.arrange(context.clock())
     context.message = ("", "", 0.0)
-    return plain(draw(context, across, down))
+    lines = draw(context, across, down)
+    if form == TEXT:
+        return plain(lines)
+    when = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(context.clock()))
+    return svg(lines, palette(256), f"{caption(screen)}  {root}  {when}").rstrip()
 
 
 def key_table(own: dict[str, list[str]], settings_file: str) -> str:

@@ -257,6 +257,16 @@ def _readout(chart: Chart, view: View, x: float | None) -> Line:
     return out
 
 
+def legend_lines(chart: Chart) -> Lines:
+    """Every curve of the chart by its whole name, a line each."""
+    lines: Lines = []
+    for trace in chart.traces:
+        mark, style = "┄┄ " if trace.holes else "── ", STYLES[trace.colour % CURVES]
+        name = " ".join(dict.fromkeys(word for word in (trace.label, trace.metric) if word))
+        lines.append([(f"  {mark}{name}{'  (right axis)' if trace.aside else ''}", style)])
+    return lines
+
+
 def _legend(chart: Chart, room: int) -> tuple[Line, int]:
     """The names of two or more curves in their colours, as many as fit, and the number of the others."""
     if len(chart.traces) < 2:

@@ -13,6 +13,7 @@ from cockpit.models.groups import GROUPINGS, MOST_GROUPS, SETTINGS, RunGroup, ch
 from cockpit.models.rows import Row
 from cockpit.models.scroll import Scroll
 from cockpit.panes import comparison as texts
+from cockpit.panes.chart import legend_lines
 from cockpit.panes.chart import render as chart
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside, box
@@ -168,6 +169,12 @@ class CompareScreen(Screen):
         if len(body) > room:
             title.append((f"  {top + 1}-{min(top + room, len(body))} of {len(body)}", "dim"))
         return box(title, body[top:], across, down, name == self.focus)
+
+    def focused_picture(self, across: int, down: int) -> Lines:
+        if not self.groups:
+            return []
+        drawn = self.curves.chart(self.groups)
+        return [*chart(drawn, self.context.view, across, down), *legend_lines(drawn)]
 
     def _about(self, name: str) -> Line:
         if name == SETTING:

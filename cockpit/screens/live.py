@@ -9,6 +9,8 @@ from cockpit.keys import LIVE
 from cockpit.models.rows import Row
 from cockpit.models.run_data import TOTAL, RunData
 from cockpit.panes import health, side
+from cockpit.panes.chart import legend_lines
+from cockpit.panes.chart import render as chart
 from cockpit.panes.run_table import appearance
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines
@@ -149,6 +151,16 @@ class LiveScreen(Screen):
         self._drawn[pane.name] = (key, lines)
         return lines
 
+    def focused_picture(self, across: int, down: int) -> Lines:
+        row = self.row
+        if row is None:
+            return []
+        focus = self.focus or next(iter(self.panes()))
+        if focus in self.metrics():
+            drawn = self.charts.chart(focus, row, self.watched())
+            return [*chart(drawn, self.context.view, across, down), *legend_lines(drawn)]
+        return live_panes.draw(self, Pane(focus, 0, 0, across, down), row, self.data, False)
+
     # -- keys ----------------------------------------------------------------------------------------------------
 
     def move(self, by: int) -> None:
@@ -195,8 +207,8 @@ class LiveScreen(Screen):
         row = self.row
         if row is None:
             return
-        chart = self.focus if self.focus in self.metrics() else self.metrics()[0]
-        overlaid = self.charts.beside.setdefault((row.stage, chart), [])
+        under = self.focus if self.focus in self.metrics() else self.metrics()[0]
+        overlaid = self.charts.beside.setdefault((row.stage, under), [])
 
         def take(name: str) -> None:
             if name in overlaid:
@@ -204,11 +216,11 @@ class LiveScreen(Screen):
             else:
                 overlaid.append(name)
 
-        names = [name for name in self.charts.known(self.data) if name != chart]
+        names = [name for name in self.charts.known(self.data) if name != under]
         items = [
             MenuItem(("[✓] " if name in overlaid else "[ ] ") + name, self._description(name), name) for name in names
         ]
-        self.context.open_menu(f"overlay on {chart}", items, take)
+        self.context.open_menu(f"overlay on {under}", items, take)
 
     def _description(self, name: str) -> str:
         about = self.data.schema.get(name, {})

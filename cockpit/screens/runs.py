@@ -132,6 +132,9 @@ class RunsScreen(Screen):
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
+    def focused_picture(self, across: int, down: int) -> Lines:
+        return self._preview(across, down) if self.row is not None else []
+
     def move(self, by: int) -> None:
         self.context.list.move(by)
 

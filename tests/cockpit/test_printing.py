@@ -1,5 +1,7 @@
 """Screens and keys on paper."""
 
+from xml.etree import ElementTree
+
 import pytest
 
 from cockpit.__main__ import main
@@ -27,3 +29,10 @@ def test_a_screen_is_printed_without_a_terminal(capsys, maker, world):
 def test_an_impossible_size_is_explained(capsys, tmp_path, size):
     assert main(["--runs", str(tmp_path), "--print", "runs", "--size", size]) == 2
     assert "--size 120x40" in capsys.readouterr().err
+
+
+def test_a_screen_is_printed_as_a_picture(capsys, maker, world):
+    assert main(["--runs", str(maker.root), "--print", "live", "--size", "100x30", "--format", "svg"]) == 0
+    out = capsys.readouterr().out
+    root = ElementTree.fromstring(out)
+    assert root.tag.endswith("svg") and "<title>Live  " in out and ">health</text>" in out and out.count("<path") > 20

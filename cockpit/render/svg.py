@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from html import escape
+from itertools import groupby
 
 from rich.color import Color
 from rich.style import Style
@@ -62,26 +63,24 @@ def _piece(column: int, row: int, text: str, style: Style) -> Iterable[str]:
     dots: list[str] = []
     strokes: dict[bool, list[str]] = {}
     written, since = "", column
-    for sign in text:
+    for sign, count in _runs(text):
         if sign in FRAMES:
             strokes.setdefault(sign in DASHED, []).append(_frame(column, row, sign))
         elif "\u2800" <= sign <= "\u28ff":
             dots += _dots(column, row, ord(sign) - 0x2800)
         elif sign in SHADES:
-            yield _box(column, row, 0.0, 0.0, 1.0, 1.0, colour, SHADES[sign])
+            yield _box(column, row, 0.0, 0.0, float(count), 1.0, colour, SHADES[sign])
         elif sign in BARS:
-            yield _box(column, row, 0.0, 1 - BARS[sign], 1.0, BARS[sign], colour)
+            yield _box(column, row, 0.0, 1 - BARS[sign], float(count), BARS[sign], colour)
         elif sign in BLOCKS:
             yield _box(column, row, 0.0, 0.0, BLOCKS[sign], 1.0, colour)
-        elif sign == " ":
-            pass
-        else:
+        elif sign != " ":
             if written and since + cells(written) != column:
                 yield _text(since, row, written, colour, weight)
                 written = ""
             since = since if written else column
             written += sign
-        column += cells(sign)
+        column += cells(sign) * count
     if written:
         yield _text(since, row, written, colour, weight)
     for dashed, paths in strokes.items():
@@ -89,6 +88,13 @@ def _piece(column: int, row: int, text: str, style: Style) -> Iterable[str]:
         yield f'<path d="{"".join(paths)}" stroke="{colour}" fill="none"{extra}/>'
     if dots:
         yield f'<path d="{"".join(dots)}" stroke="{colour}" stroke-width="2.6" stroke-linecap="round"/>'
+
+
+def _runs(text: str) -> Iterable[tuple[str, int]]:
+    """The signs of a text; equal blocks side by side as one, because seams between them would be seen."""
+    for sign, group in groupby(text):
+        count = len(list(group))
+        yield from [(sign, count)] if sign in BARS or sign in SHADES else [(sign, 1)] * count
 
 
 def _text(column: int, row: int, text: str, colour: str, weight: str) -> str:

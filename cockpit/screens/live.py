@@ -6,8 +6,9 @@ from dataclasses import replace
 from cockpit.actions import navigate
 from cockpit.context import Context, Screen
 from cockpit.keys import LIVE
+from cockpit.models.devices import Devices
 from cockpit.models.rows import Row
-from cockpit.models.run_data import TOTAL, RunData
+from cockpit.models.run_data import RunData
 from cockpit.panes import health, side
 from cockpit.panes.chart import legend_lines
 from cockpit.panes.chart import render as chart
@@ -75,6 +76,10 @@ class LiveScreen(Screen):
     def data(self) -> RunData:
         return self.context.watch.follow(self.run).data
 
+    @property
+    def _devices(self) -> Devices:
+        return self.context.watch.follow(self.run).devices
+
     def metrics(self) -> list[str]:
         """Metrics that have a chart, in order."""
         return self.charts.names(self.row, self.data) if self.row else []
@@ -115,9 +120,8 @@ class LiveScreen(Screen):
             self.grid.page = layout.grid(across, down, in_grid, focus)
             shown = self.grid.page.panes
         else:
-            shown = arrange(
-                across, down, charts, gates=have_gates, grads=have_grads, side=self.side, focus=focus, empty=empty
-            )
+            have = {"gates": have_gates, "grads": have_grads, "devices": bool(self._devices.count)}
+            shown = arrange(across, down, charts, side=self.side, focus=focus, empty=empty, **have)
         self.shown = [replace(pane, y=pane.y + len(above)) for pane in shown]
         rows: Lines = [[] for _ in range(down)]
         for pane in sorted(shown, key=lambda pane: pane.x):
@@ -135,7 +139,7 @@ class LiveScreen(Screen):
             console = self.context.watch.console(row.id)
             key = (pane, focused, self.run, console.version, console.unfinished)
         elif pane.name == layout.SYSTEM:
-            read = self.context.watch.follow(row.id).devices
+            read = self._devices
             key = (pane, focused, read, read.count, read.problem, version, repr(view))
             if not read.machine:
                 key = (pane, focused, self.context.watch.machine)
@@ -194,7 +198,9 @@ class LiveScreen(Screen):
             self.charts.chosen[row.stage] = [*rest[:index], name, *rest[index:]]
             self.focus = name
 
-        items = [MenuItem(name, self._description(name), name) for name in self.charts.known(self.data)]
+        items = [
+            MenuItem(name, self.charts.description(name, self.data), name) for name in self.charts.known(self.data)
+        ]
         self.context.open_menu("metric of this chart", items, take)
 
     def why_not_beside(self) -> str:
@@ -218,13 +224,10 @@ class LiveScreen(Screen):
 
         names = [name for name in self.charts.known(self.data) if name != under]
         items = [
-            MenuItem(("[✓] " if name in overlaid else "[ ] ") + name, self._description(name), name) for name in names
+            MenuItem(("[✓] " if name in overlaid else "[ ] ") + name, self.charts.description(name, self.data), name)
+            for name in names
         ]
         self.context.open_menu(f"overlay on {under}", items, take)
-
-    def _description(self, name: str) -> str:
-        about = self.data.schema.get(name, {})
-        return str(about.get("help", "")) or ("before clipping" if name == TOTAL else "")
 
     def _page(self, by: int) -> None:
         """The grid's page after or before this one; without a grid, a run further on in the list."""
@@ -259,8 +262,11 @@ class LiveScreen(Screen):
         self.grid.keep(self.focus if self.focus in self.metrics() else self.metrics()[0])
 
     def why_not_shape(self) -> str:
-        there = self.data.gates.layers or self.data.gradients.norms
-        return "" if there else "this run reports neither gates nor gradients"
+        return (
+            ""
+            if self.data.gates.layers or self.data.gradients.norms
+            else "this run reports neither gates nor gradients"
+        )
 
     def do_shape(self) -> None:
         """The latest gates and gradients, a heat map over time, or bands."""

@@ -40,6 +40,11 @@ class Charts:
         more = {ENTROPY: bool(data.gates.layers), LOSS_TERMS: len(loss_terms(data)) > 2}
         return [*data.series, *(name for name, there in more.items() if there)]
 
+    def description(self, name: str, data: RunData) -> str:
+        """What a metric is."""
+        own = {TOTAL: "before clipping", LOSS_TERMS: "the loss and all its terms"}
+        return str(data.schema.get(name, {}).get("help", "")) or own.get(name, "")
+
     def chart(self, metric: str, row: Row, runs: list[str]) -> Chart:
         """The chart of a metric. ``runs``: the run that is shown, then the marked ones."""
         data = self.context.watch.follow(row.id).data

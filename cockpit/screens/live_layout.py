@@ -40,17 +40,20 @@ def arrange(
     side: bool,
     focus: str,
     empty: Collection[str] = (),
+    devices: bool = False,
 ) -> list[Pane]:
     """Panes that fill ``across`` x ``down`` cells without gap or overlap. The focused pane is always among them.
 
     ``empty``: those of HEALTH and LOG that have nothing to show; they are left out where another pane is there.
+    ``devices``: whether the run has readings of its devices, which stand under the curves in the room of the console.
     """
     hidden = {name for name in empty if name != focus}
+    spare = SYSTEM if devices and LOG in hidden else LOG
     lower = [*([GRADS] if grads else []), *([GATES] if gates else [])]
     if across < SMALL:
-        return _small(across, down, charts, hidden, focus)
+        return _small(across, down, charts, hidden, focus, spare)
     if across < WIDE:
-        return _medium(across, down, charts, lower, hidden, focus)
+        return _medium(across, down, charts, lower, hidden, focus, spare)
     return _large(across, down, charts, lower, gates, side, hidden, focus)
 
 
@@ -101,10 +104,10 @@ def _window(charts: Sequence[str], count: int, focus: str) -> list[str]:
     return list(charts[:count])
 
 
-def _small(across: int, down: int, charts: Sequence[str], hidden: Set[str], focus: str) -> list[Pane]:
-    """Two charts, a health box, and one slot for the focused pane, or else the console."""
+def _small(across: int, down: int, charts: Sequence[str], hidden: Set[str], focus: str, spare: str) -> list[Pane]:
+    """Two charts, a health box, and one slot for the focused pane, or else the ``spare`` one."""
     shown = _window(charts, 2, focus)
-    slot = [name for name in (focus if focus not in (*charts, HEALTH) else LOG,) if name not in hidden]
+    slot = [name for name in (focus if focus not in (*charts, HEALTH) else spare,) if name not in hidden]
     health = min(6, max(4, down // 4)) if HEALTH not in hidden or not (shown or slot) else 0
     if not shown:
         top = 0
@@ -120,10 +123,10 @@ def _small(across: int, down: int, charts: Sequence[str], hidden: Set[str], focu
 
 
 def _medium(
-    across: int, down: int, charts: Sequence[str], lower: list[str], hidden: Set[str], focus: str
+    across: int, down: int, charts: Sequence[str], lower: list[str], hidden: Set[str], focus: str, spare: str
 ) -> list[Pane]:
     """Two columns of charts, gradients and gates below, health and one slot at the bottom."""
-    last = [name for name in (HEALTH, focus if focus in (STRIP, SYSTEM, SIDE) else LOG) if name not in hidden]
+    last = [name for name in (HEALTH, focus if focus in (STRIP, SYSTEM, SIDE) else spare) if name not in hidden]
     shown = _window(charts, 2 if lower else 4, focus)
     rows = [shown[i : i + 2] for i in range(0, len(shown), 2)]
     if not (rows or lower or last):

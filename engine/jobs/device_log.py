@@ -113,7 +113,9 @@ class DeviceRecorder:
                 reader = self._open()
                 log = DeviceLog(self._folder, reader.machine())
                 while not self._end.wait(self._every):
-                    log.add(reader.read())
+                    reading = reader.read()
+                    if reading["n"]:  # the stage has not ended just now
+                        log.add(reading)
             except RunError:
                 raise
             except Exception as error:  # whatever it is, the run goes on without further readings

@@ -32,6 +32,7 @@ class ProcessStat:
     own: float
     reaped: float
     resident: float  # bytes
+    living: bool = True  # not a zombie, whose parent has not collected it yet
 
 
 def parse_stat(text: str, ticks: int, page: int) -> ProcessStat:
@@ -39,7 +40,14 @@ def parse_stat(text: str, ticks: int, page: int) -> ProcessStat:
     pid = int(text[: text.index(" ")])
     fields = text[text.rindex(")") + 2 :].split()
     user, system, children_user, children_system = (int(field) / ticks for field in fields[11:15])
-    return ProcessStat(pid, int(fields[1]), user + system, children_user + children_system, float(fields[21]) * page)
+    return ProcessStat(
+        pid,
+        int(fields[1]),
+        user + system,
+        children_user + children_system,
+        float(fields[21]) * page,
+        fields[0] not in "ZX",
+    )
 
 
 class ProcessTree:
@@ -133,7 +141,7 @@ class DeviceReader:
         return {
             **self._processors(root, below, elapsed),
             "busy": self._load(),
-            "n": len(below),
+            "n": sum(stat.living for stat in below),
             "mem": sum(stat.resident for stat in below),
             "used": self._memory(),
             **self._disk(below, elapsed),

@@ -38,3 +38,15 @@ def test_empty_panes_give_their_room_away(size):
     assert LOG not in panes(charts, False, False, (LOG,))
     only_health = [pane.name for pane in arrange(*size, [], **{**many, "focus": HEALTH}, empty=(LOG,))]
     assert HEALTH in only_health and LOG not in only_health
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("grads", [False, True])
+def test_devices_stand_under_the_curves_in_the_room_of_a_silent_console(size, grads):
+    charts = ["loss", "val_loss"]
+    many = {"gates": False, "grads": grads, "side": True, "focus": "loss", "devices": True}
+    shown = {pane.name: pane for pane in arrange(*size, charts, **many, empty=(LOG,))}
+    assert shown[SYSTEM].y >= shown["loss"].y + shown["loss"].down and LOG not in shown
+    assert LOG in {pane.name for pane in arrange(*size, charts, **many)}
+    covered = sum(pane.across * pane.down for pane in shown.values())
+    assert covered == size[0] * size[1]

@@ -82,6 +82,21 @@ def test_readings_of_two_attempts_are_not_merged() -> None:
     ]
 
 
+def test_a_stage_that_has_just_ended_gives_no_reading(tmp_path: Path) -> None:
+    class EndedReader(FailingReader):
+        def read(self) -> dict[str, Any]:
+            self.readings += 1
+            if self.readings == 4:
+                raise RuntimeError("the last one")
+            return reading(self.readings) | {"n": self.readings % 2}
+
+    ended: Any = EndedReader()
+    recorder = DeviceRecorder(tmp_path, lambda: ended, every=0.001)
+    recorder.start()
+    recorder._thread.join(30)
+    assert [event["k"] for event in lines(tmp_path)] == ["machine", "sys", "sys", "log"]
+
+
 class FailingReader:
     """Fails at the second reading."""
 

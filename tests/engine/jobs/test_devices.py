@@ -131,6 +131,13 @@ def test_a_process_that_ended_is_counted_once(reader: DeviceReader, proc: Any, c
     assert reader.read()["cpu"] == pytest.approx(1.0)
 
 
+def test_a_process_that_ended_and_is_not_collected_yet_is_none_of_the_run(reader: DeviceReader, proc: Any) -> None:
+    proc.process(STAGE, SUPERVISOR, own=1.0)
+    text = (proc.root / str(STAGE) / "stat").read_text()
+    proc.put(f"{STAGE}/stat", text.replace(") S ", ") Z "))
+    assert reader.read()["n"] == 0
+
+
 def test_the_machine_and_the_disk_are_read(reader: DeviceReader, proc: Any, clock: Any) -> None:
     proc.process(STAGE, SUPERVISOR, written=1000)
     proc.put("stat", "cpu  150 0 0 950 0 0 0 0 0 0\n")

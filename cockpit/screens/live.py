@@ -6,7 +6,6 @@ from dataclasses import replace
 from cockpit.actions import navigate
 from cockpit.context import Context, Screen
 from cockpit.keys import LIVE
-from cockpit.models.devices import Devices
 from cockpit.models.rows import Row
 from cockpit.models.run_data import RunData
 from cockpit.panes import health, side
@@ -76,10 +75,6 @@ class LiveScreen(Screen):
     def data(self) -> RunData:
         return self.context.watch.follow(self.run).data
 
-    @property
-    def _devices(self) -> Devices:
-        return self.context.watch.follow(self.run).devices
-
     def metrics(self) -> list[str]:
         """Metrics that have a chart, in order."""
         return self.charts.names(self.row, self.data) if self.row else []
@@ -120,7 +115,11 @@ class LiveScreen(Screen):
             self.grid.page = layout.grid(across, down, in_grid, focus)
             shown = self.grid.page.panes
         else:
-            have = {"gates": have_gates, "grads": have_grads, "devices": bool(self._devices.count)}
+            have = {
+                "gates": have_gates,
+                "grads": have_grads,
+                "devices": bool(self.context.watch.follow(row.id).devices.count),
+            }
             shown = arrange(across, down, charts, side=self.side, focus=focus, empty=empty, **have)
         self.shown = [replace(pane, y=pane.y + len(above)) for pane in shown]
         rows: Lines = [[] for _ in range(down)]
@@ -131,23 +130,7 @@ class LiveScreen(Screen):
 
     def _pane(self, pane: Pane, row: Row, data: RunData, focused: bool) -> Lines:
         """A pane's lines; drawn again only when something that it shows has changed."""
-        version: object = [self.context.watch.follow(run).version for run in self.watched()]
-        view = self.context.view
-        marks = tuple(self.context.list.marks)
-        key: object = (pane, focused, self.run, marks, version, self.charts.layer, self.shape, repr(view))
-        if pane.name == layout.LOG:
-            console = self.context.watch.console(row.id)
-            key = (pane, focused, self.run, console.version, console.unfinished)
-        elif pane.name == layout.SYSTEM:
-            read = self._devices
-            key = (pane, focused, read, read.count, read.problem, version, repr(view))
-            if not read.machine:
-                key = (pane, focused, self.context.watch.machine)
-        elif pane.name in (layout.SIDE, layout.HEALTH):
-            key = None  # short texts that depend on many values: cheap to draw
-        elif pane.name in data.series:
-            on_it = self.charts.version(row, pane.name, self.watched())
-            key = (pane, focused, on_it, data.total, data.gradients.clip, repr(view))
+        key = live_panes.key(self, pane, row, data, focused)
         kept = self._drawn.get(pane.name)
         if kept is not None and key is not None and kept[0] == key:
             return kept[1]

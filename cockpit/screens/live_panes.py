@@ -27,6 +27,29 @@ class Shown(Protocol):
     def watched(self) -> list[str]: ...
 
 
+def key(screen: Shown, pane: Pane, row: Row, data: RunData, focused: bool) -> object:
+    """Everything that the lines of a pane depend on; None for short texts that are cheap to draw each time."""
+    watch, view = screen.context.watch, repr(screen.context.view)
+    watched = screen.watched()
+    version = [watch.follow(run).version for run in watched]
+    match pane.name:
+        case layout.SIDE | layout.HEALTH:
+            return None
+        case layout.LOG:
+            console = watch.console(row.id)
+            return pane, focused, row.id, console.version, console.unfinished
+        case layout.SYSTEM:
+            read = watch.follow(row.id).devices
+            if not read.machine:
+                return pane, focused, watch.machine
+            return pane, focused, read, read.count, read.problem, version, view
+        case name if name in data.series:
+            drawn = screen.charts.version(row, name, watched)
+            return pane, focused, drawn, data.total, row.open, data.gradients.clip, view
+    marks = tuple(screen.context.list.marks)
+    return pane, focused, row.id, marks, version, screen.charts.layer, screen.shape, view
+
+
 def draw(screen: Shown, pane: Pane, row: Row, data: RunData, focused: bool) -> Lines:
     """``pane.down`` lines of ``pane.across`` cells."""
     across, down, context = pane.across, pane.down, screen.context

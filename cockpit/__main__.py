@@ -5,14 +5,13 @@ import codecs
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from engine.errors import UserError
 from engine.report.console import make_printable
-from engine.runs.files import require_folder
 
 if TYPE_CHECKING:
+    from cockpit.services.folders import Folders
     from cockpit.settings import Settings
 
 
@@ -22,7 +21,12 @@ def parser() -> argparse.ArgumentParser:
         description="Watch, launch and control runs in the terminal. Closing it never stops a run.",
         epilog="Over a slow connection: cockpit --low-bandwidth, and ssh -C. Settings: see cockpit --settings.",
     )
-    top.add_argument("--runs", type=Path, metavar="DIR", help="folder of runs (ENGINE_RUNS, or runs/)")
+    top.add_argument(
+        "--runs",
+        action="append",
+        metavar="[NAME=]DIR",
+        help="folder of runs (ENGINE_RUNS, or runs/); may be repeated, new runs are made in the first",
+    )
     top.add_argument("--read-only", action="store_true", help="start, stop and change nothing")
     top.add_argument("--low-bandwidth", action="store_true", help="paint once a second")
     top.add_argument("--no-cell-diff", action="store_true", help="send changed rows instead of changed cells")
@@ -65,16 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             print(key_table(chosen.keys, str(file)))
             return 0
-        root = (options.runs or Path(os.environ.get("ENGINE_RUNS") or "runs")).absolute()
-        require_folder(root)
+        from cockpit.services.folders import named
+
+        folders = named(options.runs or [os.environ.get("ENGINE_RUNS") or "runs"])
         if not _has_signs(sys.stdout if options.print else sys.stderr):  # Textual draws on stderr
             chosen.symbols = "ascii"
         if options.print:
             from cockpit.printing import screen_text
 
-            print(screen_text(root, options.print, options.size, chosen, options.format))
+            print(screen_text(folders, options.print, options.size, chosen, options.format))
             return 0
-        return _run(options, root, chosen, str(file))
+        return _run(options, folders, chosen, str(file))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -88,7 +93,7 @@ def _has_signs(stream: TextIO) -> bool:
     return codecs.lookup(stream.encoding or "ascii").name == "utf-8"
 
 
-def _run(options: argparse.Namespace, root: Path, chosen: "Settings", settings_file: str) -> int:
+def _run(options: argparse.Namespace, folders: "Folders", chosen: "Settings", settings_file: str) -> int:
     if not sys.stderr.isatty() or not sys.stdin.isatty():  # Textual draws on stderr
         raise UserError(
             "cockpit needs a terminal",
@@ -102,7 +107,7 @@ def _run(options: argparse.Namespace, root: Path, chosen: "Settings", settings_f
 
     chosen.low_bandwidth |= options.low_bandwidth
     chosen.cell_diff &= not options.no_cell_diff
-    app = Cockpit(root, chosen, read_only=options.read_only, settings_file=settings_file)
+    app = Cockpit(folders, chosen, read_only=options.read_only, settings_file=settings_file)
     app.run(mouse=chosen.mouse and not options.no_mouse)
     return app.return_code or 0
 

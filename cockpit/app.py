@@ -26,6 +26,7 @@ from cockpit.keys import SYSTEM
 from cockpit.render.cell_diff import FrontBuffer, Unreadable
 from cockpit.screens import Screens
 from cockpit.services import announce
+from cockpit.services.folders import Folders
 from cockpit.services.system import Meter
 from cockpit.settings import Settings
 from cockpit.theme import palette
@@ -48,7 +49,7 @@ class Cockpit(App[None], inherit_bindings=False):
 
     def __init__(
         self,
-        root: Path,
+        root: Path | Folders,
         settings: Settings,
         *,
         read_only: bool = False,
@@ -59,7 +60,7 @@ class Cockpit(App[None], inherit_bindings=False):
         self.settings = settings
         self.context = Context(root, self, settings, screens=Screens, read_only=read_only, settings_file=settings_file)
         self._frame = Frame(palette(colour_depth(settings) if colours is None else colours))
-        self._meter = Meter(root)
+        self._meter = Meter(self.context.root)
         self._front: FrontBuffer | None = None
         self._diff = settings.cell_diff
         self._sent = 0

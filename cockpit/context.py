@@ -21,6 +21,7 @@ from cockpit.panes.system import summary
 from cockpit.prompts import Menu, MenuItem, Prompt
 from cockpit.render.lines import Line, Lines
 from cockpit.services import announce, engine
+from cockpit.services.folders import Folders, single
 from cockpit.services.recommender import RecommenderProcess, Serve
 from cockpit.services.system import Machine
 from cockpit.services.watch import RunWatcher
@@ -111,7 +112,7 @@ class Context:
 
     def __init__(
         self,
-        root: Path,
+        root: Path | Folders,
         effects: Effects,
         settings: Settings | None = None,
         *,
@@ -122,8 +123,11 @@ class Context:
         serve: Serve = RecommenderProcess,
         settings_file: str = "",
     ) -> None:
-        self.root, self.effects, self.clock = root, effects, clock
+        self.folders = root if isinstance(root, Folders) else single(root)
+        self.root, self.effects, self.clock = self.folders.main, effects, clock  # root: the folder of new runs
         self.ask, self.serve = ask, serve
+        if self.folders.several:
+            self.ask, self.serve = _ask_in(self.folders, ask), _serve_in(self.folders, serve)
         self.settings = settings or Settings()
         self.keys = KeyMap(self.settings.keys, settings_file)
         self.settings_file = Path(settings_file) if settings_file else path()
@@ -131,7 +135,8 @@ class Context:
         self.list = RunList()
         self.list.grouping = self.settings.group
         self.list.filter(self.settings.filter)
-        self.watch = RunWatcher(root, clock, self.list)
+        self.list.folders = self.folders.several
+        self.watch = RunWatcher(self.folders, clock, self.list)
         self.view = View(
             self.settings.smoothing, self.settings.log_y, self.settings.axis, symbols=self.settings.symbols
         )
@@ -155,6 +160,10 @@ class Context:
     def row(self) -> Row | None:
         """The run that actions on this screen apply to."""
         return self.screen.row
+
+    def shown(self, words: Sequence[str]) -> str:
+        """A command to copy, with the folder that ``ask`` would run it in."""
+        return engine.shown(words, self.folders.of(words) or self.root)
 
     def show(self, name: str, *subject: Any, **options: Any) -> None:
         """Put a screen on top and open it on ``subject``.
@@ -217,7 +226,7 @@ class Context:
         if self.settings.notify != "none":
             self.effects.announce(self.settings.notify, "cockpit", ending.text)
         if self.settings.notify_command:
-            folder = self.root if ending.experiment else self.root / run.id
+            folder = self.folders.root(run.id) if ending.experiment else self.folders / run.id
             self.effects.spawn(self._run_command(ending.facts(str(folder))))
 
     async def _run_command(self, facts: dict[str, str]) -> None:
@@ -240,3 +249,20 @@ class Context:
         """End what the screens started for themselves; runs continue."""
         for screen in self.screens.values():
             screen.close()
+
+
+def _ask_in(folders: Folders, ask: engine.Ask) -> engine.Ask:
+    """``ask`` in the folder of the runs that the words of the command name."""
+
+    async def in_folder(words: Sequence[str], runs: Path | None = None, *more: Any) -> engine.CommandResult:
+        trouble = folders.trouble(words)
+        if trouble:
+            return engine.CommandResult(2, None, trouble)
+        return await ask(words, runs and (folders.of(words) or runs), *more)
+
+    return in_folder
+
+
+def _serve_in(folders: Folders, serve: Serve) -> Serve:
+    """``serve`` in the folder that a run lies in."""
+    return lambda run, root: serve(run, folders.root(run))

@@ -13,6 +13,7 @@ from cockpit.keys import HELP, SCREENS, SHOWN, SYSTEM, KeyMap, caption
 from cockpit.render.lines import plain
 from cockpit.render.svg import svg
 from cockpit.screens import Screens
+from cockpit.services.folders import Folders
 from cockpit.services.system import Meter
 from cockpit.settings import Settings
 from cockpit.theme import palette
@@ -41,7 +42,7 @@ class NoEffects:
         """Nothing to repaint."""
 
 
-def screen_text(root: Path, screen: str, size: str, settings: Settings, form: str = TEXT) -> str:
+def screen_text(root: Path | Folders, screen: str, size: str, settings: Settings, form: str = TEXT) -> str:
     """A screen as text, or as an SVG picture. ``size`` as in 120x40."""
     match = re.fullmatch(r"(\d{2,3})x(\d{2,3})", size)
     if match is None:
@@ -49,7 +50,7 @@ def screen_text(root: Path, screen: str, size: str, settings: Settings, form: st
     across, down = int(match[1]), int(match[2])
     context = Context(root, NoEffects(), settings, screens=Screens)
     deadline = time.monotonic() + READ_SECONDS
-    context.record_machine(Meter(root).poll(screen == SYSTEM))
+    context.record_machine(Meter(context.root).poll(screen == SYSTEM))
     while time.monotonic() < deadline:
         context.tick()
         if context.watch.scanner.complete and context.stack[-1] != screen:

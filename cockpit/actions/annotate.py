@@ -56,10 +56,10 @@ def do_note(context: Context) -> None:
 
 def change(context: Context, rows: Sequence[Row], what: str, edit: Callable[[Meta], None]) -> None:
     """Change the annotations of runs, and keep the previous ones for undo."""
-    before = {row.id: Meta.read(context.root / row.id) for row in rows}
+    before = {row.id: Meta.read(context.folders / row.id) for row in rows}
     try:
         for row in rows:
-            meta = Meta.read(context.root / row.id)
+            meta = Meta.read(context.folders / row.id)
             edit(meta)
             _write(context, row.id, meta)
     except UserError as error:
@@ -75,7 +75,7 @@ def change(context: Context, rows: Sequence[Row], what: str, edit: Callable[[Met
 
 
 def _write(context: Context, run: str, meta: Meta) -> None:
-    meta.write(context.root / run)
+    meta.write(context.folders / run)
     row = context.list.rows.get(run)
     if row is not None:
         row.tags, row.note, row.pinned, row.archived = list(meta.tags), meta.note, meta.pinned, meta.archived

@@ -100,7 +100,7 @@ def why_not_remove(context: Context) -> str:
 def do_remove(context: Context) -> None:
     """Delete the runs after a typed confirmation that names the disk space."""
     targets = sorted(chosen(context), key=lambda row: row.created, reverse=True)  # those that need others first
-    freed = numbers.size(sum(disk_use(context.root / row.id) for row in targets))
+    freed = numbers.size(sum(disk_use(context.folders / row.id) for row in targets))
     what = f"{targets[0].stage} {targets[0].name}" if len(targets) == 1 else f"{len(targets)} runs"
     confirm(
         context,

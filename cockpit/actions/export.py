@@ -28,7 +28,7 @@ def do_export(context: Context) -> None:
             if curves:
                 count = export.curves(file, {row.id: context.watch.follow(row.id).data for row in rows})
             else:
-                count = export.table(file, rows, context.root)
+                count = export.table(file, rows, context.folders)
         except OSError as error:
             context.notify(f"{file}: {error.strerror}", "bad")
         else:

@@ -1,7 +1,7 @@
 """The filter language of the run list: words, fields, metrics, settings, AND/OR/NOT, sort and group.
 
 student -tag:old                      bare words match id, experiment, tags and note; - is NOT
-state:running,stalled  stage:teacher  fields: state stage tag name id exp git needs seed note has health
+state:running,stalled  stage:teacher  fields: state stage tag name id exp git needs seed note has health in
 val_recall@10>.08  last(loss)<.5      metrics: the best value, else the last; best(...) and last(...) choose one
 metric>.08  eta<10m                   the columns of the list: metric is the main one of each stage
 cfg.student.lr>=1e-3  cfg.data.name=ml-1m
@@ -21,7 +21,7 @@ from engine.runs.events import number
 
 Test = Callable[[Row, float], bool]  # a run and the time now
 
-FIELDS = ("state", "stage", "tag", "name", "id", "exp", "git", "needs", "seed", "note", "has", "health")
+FIELDS = ("state", "stage", "tag", "name", "id", "exp", "git", "needs", "seed", "note", "has", "health", "in")
 STATES = ("waiting", "queued", "running", "stalled", "done", "failed", "stopped", "killed", "lost", "open")
 PRESENT = ("note", "tag", "warning", "error", "pin", "metric")
 MAIN = "metric"  # the main metric of each run's stage, as the column is called
@@ -225,6 +225,7 @@ _TEXTS: dict[str, Callable[[Row], list[str]]] = {
     "needs": lambda row: list(row.inputs.values()),
     "note": lambda row: [row.note],
     "health": lambda row: list(row.health),
+    "in": lambda row: [row.folder],
 }
 
 

@@ -44,6 +44,7 @@ class Row(RunFacts):
     note: str = ""
     pinned: bool = False
     archived: bool = False
+    folder: str = field(default="", compare=False)  # name of its folder of runs, where several are shown
     waits: str = field(default="", compare=False)  # its unfinished inputs, in words
     config: dict[str, Any] | None = None  # flat: "student.hidden" -> 64; None until it is read
 

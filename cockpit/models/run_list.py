@@ -7,7 +7,7 @@ from cockpit.models.query import SORTS, TEXT_SORTS, Query, QueryError, parse, va
 from cockpit.models.rows import Peers, Row, best_rows
 from cockpit.models.varying import Varying
 
-GROUPINGS = ("", "experiment", "stage")
+GROUPINGS = ("", "experiment", "stage", "folder")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class RunList:
         self.unknown: QueryError | None = None  # a metric of the filter that no run has reported
         self.grouping = ""
         self.archived = False
+        self.folders = False  # runs of several folders are shown
         self.cursor = 0
         self.varying = Varying()
         self.working = True  # some run is at work or waits

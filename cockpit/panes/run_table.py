@@ -52,12 +52,14 @@ PROGRESS, METRIC, DELTA = TableColumn("progress", 11, 0), TableColumn("metric", 
 HEALTH, ETA, GIT = TableColumn("health", 7, 76), TableColumn("eta/took", 8, 0), TableColumn("git", 8, 150)
 NUMBERS = (PROGRESS, METRIC, DELTA, HEALTH, ETA)
 VARIES, MOST = 16, 44  # cells of the column of what varies: at least, before others go for it, and at most
-COLUMNS = (STATE, STAGE, RUN, SHORT_RUN, AGE, EXPERIMENT, SEED, *NUMBERS, GIT)
+FOLDER = TableColumn("folder", 9, 90)  # where runs of several folders are shown
+COLUMNS = (STATE, STAGE, RUN, SHORT_RUN, FOLDER, AGE, EXPERIMENT, SEED, *NUMBERS, GIT)
 
 
 def render(runs: RunList, top: int, now: float, across: int, down: int) -> Lines:
     """The heading and as many lines as fit, from entry ``top`` on."""
-    columns = [one for one in COLUMNS if across >= one.need and not (one is SHORT_RUN and across >= NARROW)]
+    left_out = [*([SHORT_RUN] if across >= NARROW else []), *([] if runs.folders else [FOLDER])]
+    columns = [one for one in COLUMNS if across >= one.need and one not in left_out]
     entries = runs.entries[top : top + down - 1]
     columns = _with_varying(columns, [entry for entry in entries if isinstance(entry, Row)], runs, across)
     lines: Lines = [_heading(columns)]
@@ -134,6 +136,8 @@ def _cell(row: Row, one: TableColumn, runs: RunList, now: float) -> tuple[str, s
         return column(row.name[-size:], size), "bold" if row.live else ""
     if one is RUN:
         return column(row.shortened(size), size), "bold" if row.live else ""
+    if one is FOLDER:
+        return column(row.folder, size), "dim"
     if one is AGE:
         return right(numbers.age(now - row.created), size), "dim"
     if one is EXPERIMENT:

@@ -16,7 +16,6 @@ from cockpit.panes import board as texts
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside, box
 from cockpit.screens.paned import PanedScreen
-from cockpit.services import engine
 from cockpit.services.answers import EngineAnswer
 from engine.report import numbers
 from engine.wire import Board
@@ -208,7 +207,7 @@ class BoardScreen(PanedScreen):
             self.move(1)
 
     def do_copy(self) -> None:
-        self.context.copy(engine.shown(self.words, self.context.root))
+        self.context.copy(self.context.shown(self.words))
 
     def do_export(self) -> None:
         """Have ``engine results --board --csv`` write a line per run."""

@@ -18,7 +18,6 @@ from cockpit.panes.chart import render as chart
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside, box
 from cockpit.screens.compare_curves import Curves
-from cockpit.services import engine
 from cockpit.services.answers import EngineAnswer
 from cockpit.services.scan import read_config
 from engine.wire import Comparison
@@ -101,7 +100,7 @@ class CompareScreen(Screen):
         start = time.perf_counter()
         for row in rows:
             if row.config is None:
-                row.config = read_config(self.context.root / row.id)
+                row.config = read_config(self.context.folders / row.id)
                 if time.perf_counter() - start > SLICE:
                     break
         return all(row.config is not None for row in rows)
@@ -248,7 +247,7 @@ class CompareScreen(Screen):
         self.comparing.again()
 
     def do_copy(self) -> None:
-        command = engine.shown(self.words, self.context.root)
+        command = self.context.shown(self.words)
         self.context.copy(command, f"{command[:60]}…" if len(command) > 60 else "")
 
     def do_export(self) -> None:

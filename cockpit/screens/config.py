@@ -49,7 +49,7 @@ class ConfigScreen(Screen):
         if row is None:
             return {}
         if row.config is None:
-            row.config = read_config(self.context.root / row.id)
+            row.config = read_config(self.context.folders / row.id)
         return row.config
 
     def _best(self) -> Row | None:

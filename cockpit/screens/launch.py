@@ -58,6 +58,8 @@ class LaunchScreen(Screen):
     def open(self, row: Row | None = None, preset: str = "") -> None:
         """Open a form: the previous one, one of a preset, or one with the settings of a run."""
         self.find, self.changed_only = "", False
+        if row is not None or preset or not self.form.settings:  # otherwise the previous form is kept
+            self.planning.root = self.context.folders.root(row.id) if row else self.context.root
         self.planning.open(row, preset)
 
     # -- drawing -------------------------------------------------------------------------------------------------
@@ -68,7 +70,7 @@ class LaunchScreen(Screen):
         graph = panes.graph(self.planning, self.cursors[GRAPH].line, self.focus == GRAPH, left, down - below)
         above = beside([graph, self._settings(across - left, down - below)])
         free = self.context.watch.machine.disk_free
-        return [*above, *panes.preview(self.planning, self.context.root, self._cost(), free, across, below)]
+        return [*above, *panes.preview(self.planning, self.planning.root, self._cost(), free, across, below)]
 
     def _cost(self) -> Estimate | None:
         """Time and disk space that the plan would take; computed once for each plan."""
@@ -83,11 +85,11 @@ class LaunchScreen(Screen):
         return self._costs[1]
 
     def _size(self, run: str) -> int:
-        return disk_use(self.context.root / run)
+        return disk_use(self.context.folders / run)
 
     def _settings_of(self, row: Row) -> dict[str, Any]:
         if row.config is None:
-            row.config = read_config(self.context.root / row.id)
+            row.config = read_config(self.context.folders / row.id)
         return row.config
 
     def _settings(self, across: int, down: int) -> Lines:
@@ -282,7 +284,7 @@ class LaunchScreen(Screen):
         self.context.open_menu("checks before the start", items, self.planning.toggle)
 
     def do_copy(self) -> None:
-        self.context.copy(engine.shown(self.form.command, self.context.root), "the command")
+        self.context.copy(engine.shown(self.form.command, self.planning.root), "the command")
 
     def why_not_start(self) -> str:
         return self.planning.why_not()

@@ -14,7 +14,6 @@ from cockpit.panes import result as texts
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside
 from cockpit.screens.paned import PanedScreen
-from cockpit.services import engine
 from cockpit.services.results import ResultReader
 from engine.runs.schema import ARTIFACTS
 from engine.stages import COMPARISONS
@@ -34,7 +33,7 @@ class ModelsScreen(PanedScreen):
         super().__init__(context)
         self.run = ""
         self.metric = TESTED[0]
-        self.reader = ResultReader(context.root)
+        self.reader = ResultReader(context.folders)
 
     def open(self, *subject: Any, **options: Any) -> None:
         self.run = subject[0]
@@ -92,7 +91,7 @@ class ModelsScreen(PanedScreen):
         self.context.open_menu("metric of the slices", items, lambda name: setattr(self, "metric", name))
 
     def do_copy(self) -> None:
-        self.context.copy(engine.shown(["results", "--seeds", self.run], self.context.root))
+        self.context.copy(self.context.shown(["results", "--seeds", self.run]))
 
     def why_not_export(self) -> str:
         return self.result if isinstance(self.result, str) else ""
@@ -103,7 +102,7 @@ class ModelsScreen(PanedScreen):
 
     def _write(self, file: Path) -> None:
         try:
-            shutil.copyfile(self.context.root / self.run / ARTIFACTS / COMPARISONS.file, file)
+            shutil.copyfile(self.context.folders / self.run / ARTIFACTS / COMPARISONS.file, file)
         except OSError as error:
             self.context.notify(f"{file}: {error.strerror}", "bad")
         else:

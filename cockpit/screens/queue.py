@@ -64,7 +64,9 @@ class QueueScreen(Screen):
         if now - self._read >= READ_EVERY:
             self._read = now
             try:
-                self.uses, self._waiting = queue.snapshot(self.context.root)
+                found = [queue.snapshot(root) for root in self.context.folders.named.values()]
+                self.uses = [use for uses, _ in found for use in uses]
+                self._waiting = [one for _, waiting in found for one in waiting]
                 self.trouble = ""
             except OSError as error:
                 self.trouble = f"{error.filename}: {error.strerror}"
@@ -109,13 +111,13 @@ class QueueScreen(Screen):
     def do_pause(self) -> None:
         entry = self.entry
         if entry is not None:
-            self._do(lambda: queue.pause(self.context.root, entry.run.id, not entry.paused))
+            self._do(lambda: queue.pause(self.context.folders.root(entry.run.id), entry.run.id, not entry.paused))
             self.context.notify(f"{short(entry.run)} {'resumed' if entry.paused else 'paused: others overtake it'}")
 
     def _change(self, to: str) -> None:
         row = self.row
         if row is not None:
-            self._do(lambda: queue.move(self.context.root, row.id, to))
+            self._do(lambda: queue.move(self.context.folders.root(row.id), row.id, to))
 
     do_sooner, do_later = partialmethod(_change, "sooner"), partialmethod(_change, "later")
     do_front, do_end = partialmethod(_change, "first"), partialmethod(_change, "last")

@@ -11,7 +11,6 @@ from cockpit.models.scroll import Cursor
 from cockpit.panes import recommend as panes
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside
-from cockpit.services import engine
 from cockpit.services.completion import Completion
 from cockpit.services.recommend import LENGTHS, ORDERS, RecommendSession
 from engine.wire import ItemNames
@@ -285,7 +284,7 @@ class RecommendScreen(Screen):
             whom = ["--user", session.answer.user]
         words = ["recommend", session.server.run, *whom, "--count", str(session.length)]
         words += [*_seen_option(session.seen), *([] if session.live else ["--no-live"])]
-        self.context.copy(engine.shown(words, self.context.root), "the command")
+        self.context.copy(self.context.shown(words), "the command")
 
 
 def _seen_option(seen: bool | None) -> list[str]:

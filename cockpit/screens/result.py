@@ -14,7 +14,6 @@ from cockpit.panes.run_table import appearance
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside, box
 from cockpit.screens.paned import PanedScreen
-from cockpit.services import engine
 from cockpit.services.answers import EngineAnswer
 from cockpit.services.results import ResultReader
 from engine.report import numbers
@@ -37,7 +36,7 @@ class ResultScreen(PanedScreen):
         super().__init__(context)
         self.run = ""
         self.metric = METRICS[0]
-        self.reader = ResultReader(context.root)
+        self.reader = ResultReader(context.folders)
         self.settings: EngineAnswer[list[ShownRun]] = EngineAnswer(
             list[ShownRun], context.root, context.ask, context.effects.spawn
         )
@@ -177,7 +176,7 @@ class ResultScreen(PanedScreen):
         self.context.open_menu("metric of intervals and slices", items, lambda name: setattr(self, "metric", name))
 
     def do_copy(self) -> None:
-        self.context.copy(engine.shown(["show", self.run], self.context.root))
+        self.context.copy(self.context.shown(["show", self.run]))
 
     def do_export(self) -> None:
         """Have ``engine results --all --csv`` write every protocol of this evaluation."""

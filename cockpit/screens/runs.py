@@ -175,7 +175,8 @@ class RunsScreen(Screen):
 
     def do_group(self) -> None:
         runs = self.context.list
-        runs.grouping = GROUPINGS[(GROUPINGS.index(runs.grouping) + 1) % len(GROUPINGS)]
+        choices = GROUPINGS if runs.folders else GROUPINGS[:-1]
+        runs.grouping = choices[(choices.index(runs.grouping) + 1) % len(choices)]
         runs.arrange(self.context.clock())
         self.context.notify(f"grouped by {runs.grouping}" if runs.grouping else "not grouped")
 

@@ -31,7 +31,7 @@ class SystemScreen(Screen):
         super().__init__(context)
         self.focus = USERS
         self.cursors = {USERS: Cursor(), DISK: Cursor()}
-        self.sizes = Sizes(context.root)
+        self.sizes = Sizes(context.folders)
         self.users: list[Usage] = []
         self.biggest: list[Row] = []
         self.boxes: dict[str, tuple[int, int, int]] = {}  # pane -> x, y and height of its lines
@@ -54,7 +54,7 @@ class SystemScreen(Screen):
         rows, now = self.context.list.rows, time.monotonic()
         if now - self._read >= WORKERS_EVERY:
             self._read = now
-            self._workers = workers(self.context.root, [row.id for row in rows.values() if row.open])
+            self._workers = workers(self.context.folders, [row.id for row in rows.values() if row.open])
         reading = self.context.watch.machine
         changed = reading.time != self._seen
         if changed:

@@ -9,11 +9,12 @@ from typing import Any
 from cockpit.models.form import shown
 from cockpit.models.rows import Row
 from cockpit.models.run_data import RunData
+from cockpit.services.folders import Folders
 from cockpit.services.scan import read_config
 from engine.runs.text import csv_safe
 
 
-def table(file: Path, rows: Sequence[Row], root: Path) -> int:
+def table(file: Path, rows: Sequence[Row], root: Path | Folders) -> int:
     """One line per run: identity, state, metrics, and the settings in which the runs differ."""
     for row in rows:
         if row.config is None:

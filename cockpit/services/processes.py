@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.models.processes import ProcessSample
+from cockpit.services.folders import Folders
 from engine.runs.schema import Process
 from engine.runs.text import clean
 
@@ -53,7 +54,7 @@ class ProcessSampler:
         return tuple(found)
 
 
-def workers(root: Path, runs: Iterable[str]) -> dict[int, str]:
+def workers(root: Path | Folders, runs: Iterable[str]) -> dict[int, str]:
     """Processes of this machine that work on runs, from their process files: pid -> run. ``runs``: those at work."""
     found: dict[int, str] = {}
     for run in runs:

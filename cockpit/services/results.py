@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from cockpit.models.result import EvaluationResult
+from cockpit.services.folders import Folders
 from engine.errors import UserError
 from engine.report.evaluation import EvaluationTables
 from engine.runs.text import clean
@@ -15,7 +16,7 @@ KEPT = 8  # results in memory
 class ResultReader:
     """``read`` returns a result, or why there is none. Errors are remembered too: ``forget`` reads anew."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path | Folders) -> None:
         self.root = root
         self._known: dict[str, EvaluationResult | str] = {}
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from cockpit.services.folders import Folders
+
 BLOCK = 512  # bytes of a block, whatever the file system's own are
 AGAIN = 15.0  # seconds after which all runs are checked again
 
@@ -17,7 +19,7 @@ AGAIN = 15.0  # seconds after which all runs are checked again
 class Sizes:
     """Run -> bytes, kept up to date by ``poll``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path | Folders) -> None:
         self.root = root
         self.sizes: dict[str, int] = {}
         self.complete = False  # every run has been measured once

@@ -4,13 +4,14 @@ consoles and settings of those that are shown, the machine.
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from cockpit.models.endings import Ending, Endings
 from cockpit.models.run_list import RunList
 from cockpit.models.series import Series
+from cockpit.services.folders import Folders
 from cockpit.services.scan import Scanner, read_config
+from cockpit.services.scanners import Scanners
 from cockpit.services.system import Machine
 from cockpit.services.tail import Console, RunFollower
 
@@ -27,9 +28,9 @@ T = TypeVar("T")
 class RunWatcher:
     """``poll`` reads what is due; ``follow`` and ``console`` return what was read of one run."""
 
-    def __init__(self, root: Path, clock: Callable[[], float], runs: RunList) -> None:
-        self.root, self.clock, self.runs = root, clock, runs
-        self.scanner = Scanner(root, clock)
+    def __init__(self, folders: Folders, clock: Callable[[], float], runs: RunList) -> None:
+        self.folders, self.clock, self.runs = folders, clock, runs
+        self.scanner = Scanners(folders, clock) if folders.several else Scanner(folders.main, clock)
         runs.rows = self.scanner.rows
         self.followers: dict[str, RunFollower] = {}
         self.consoles: dict[str, Console] = {}
@@ -75,11 +76,11 @@ class RunWatcher:
 
     def follow(self, run: str) -> RunFollower:
         """The events of a run; only the latest ``FOLLOWED`` runs are kept."""
-        return _latest(self.followers, run, FOLLOWED, lambda: RunFollower(self.root / run))
+        return _latest(self.followers, run, FOLLOWED, lambda: RunFollower(self.folders / run))
 
     def console(self, run: str) -> Console:
         """The end of a run's console."""
-        return _latest(self.consoles, run, CONSOLES, lambda: Console(self.root / run))
+        return _latest(self.consoles, run, CONSOLES, lambda: Console(self.folders / run))
 
     def _read_configs(self, watched: Sequence[str]) -> bool:
         """Read the settings that the screens or the filter need, some at a time."""
@@ -91,7 +92,7 @@ class RunWatcher:
         for run in wanted:
             row = self.runs.rows.get(run)
             if row is not None and row.config is None:
-                row.config, changed = read_config(self.root / run), True
+                row.config, changed = read_config(self.folders / run), True
                 if time.perf_counter() - start > SLICE:
                     break
         return changed

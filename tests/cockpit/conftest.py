@@ -316,17 +316,19 @@ def ready():
 
     def run(context):
         deadline = time.monotonic() + 20
-        scanner = context.watch.scanner
-        scanner._seen = {name: (seen, -10.0) for name, (seen, _) in scanner._seen.items()}
+        scanners = getattr(context.watch.scanner, "_scanners", {"": context.watch.scanner}).values()
+        for scanner in scanners:
+            scanner._seen = {name: (seen, -10.0) for name, (seen, _) in scanner._seen.items()}
         while time.monotonic() < deadline:
-            scanner._listed = scanner._asked = -10.0
+            for scanner in scanners:
+                scanner._listed = scanner._asked = -10.0
             context.watch._arranged = -20.0
             context.tick()
             if (
                 context.watch.scanner.complete
                 and not context.watch._unarranged
                 and not context.behind
-                and not scanner._todo
+                and not any(scanner._todo for scanner in scanners)
             ):
                 break
         return context

@@ -25,7 +25,7 @@ def to(context, key):
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_it_shows_stages_settings_and_what_would_happen(form, press, snapshot, size):
-    form.root = type(form.root)("runs")
+    form.screens["launch"].planning.root = type(form.root)("runs")
     to(form, "student.learning_rate")
     press(form, "enter", "ctrl+u", '"1e-3,9e-4"', "enter")
     await form.effects.run_pending()

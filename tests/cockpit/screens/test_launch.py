@@ -170,7 +170,7 @@ async def test_what_the_form_says_is_examined_without_starting_it(form, press):
     press(form, "enter", "ctrl+u", '"5"', "enter", "D")
     assert "engine doctor is running" in plain(draw(form, 80, 24))
     await form.effects.run_pending()
-    assert form.ask.asked[-1] == ["doctor", "evaluate", "seed=5"]
+    assert form.ask.asked[-1] == ["doctor", "evaluate", "seed=5", "--lines"]
     assert "✓ sound" in plain(draw(form, 80, 24)) and "no check failed" in form.message[0]
 
 

@@ -18,6 +18,7 @@ from engine.report.tables import column, right
 from engine.wire import Board, Spread
 
 MOST = 24  # cells of a column
+CURVES_DRAWN = 60  # at most: each takes a fifth of a millisecond
 BEST, OTHERS = 1, 6  # colours of curves: the best line, and all others
 
 
@@ -112,7 +113,12 @@ def parallel(
     board: Board, found: Sequence[BoardLine], metric: str, here: int, across: int, down: int, symbols: str
 ) -> Lines:
     """A line per setting over an axis for each setting and the metric; the best is coloured, that of the cursor too."""
+    cursor = found[here] if here < len(found) else None
     shown = [line for line in found if _mean(line, metric) is not None]
+    if len(shown) > CURVES_DRAWN:  # evenly through the order, and those that are coloured
+        step = len(shown) / CURVES_DRAWN
+        kept = {int(k * step) for k in range(CURVES_DRAWN)}
+        shown = [line for k, line in enumerate(shown) if k in kept or line.best or line is cursor]
     names = [*board.settings, metric]
     if len(shown) < 2 or not board.settings or down < 5 or across < 12 * len(names) // 2:
         return [[("parallel coordinates need two settings with a figure, and room", "dim")]]
@@ -121,7 +127,6 @@ def parallel(
     heights = [position(values) for values in axes]
     x = np.arange(len(names), dtype=np.float64)
     curves = []
-    cursor = found[here] if here < len(found) else None
     for index, line in enumerate(shown):
         y = np.array([own[index] for own in heights])
         colour = BEST if line.best else 2 if line is cursor else OTHERS

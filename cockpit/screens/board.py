@@ -40,6 +40,8 @@ class BoardScreen(PanedScreen):
         self.scroll = self.cursor = Cursor()
         self.answers = EngineAnswer(Board, context.root, context.ask, context.effects.spawn)
         self._head: list[tuple[str, int]] = []
+        self._ordered: tuple[object, list[BoardLine]] = (None, [])
+        self._drawn: tuple[object, Lines] = (None, [])  # parallel coordinates, which take some milliseconds
         self._seen: object = None
 
     def open(self, *subject: Any, **options: Any) -> None:
@@ -63,9 +65,11 @@ class BoardScreen(PanedScreen):
     def lines(self) -> list[BoardLine]:
         """The lines in their order."""
         board = self.board
-        if board is None:
-            return []
-        return model.ordered(board, model.lines(board, self.single), self.by or board.main, self.reverse)
+        key = (self.answers.version, tuple(self.words), self.single, self.by, self.reverse)
+        if self._ordered[0] != key:
+            found = model.lines(board, self.single) if board is not None else []
+            self._ordered = (key, model.ordered(board, found, self.by or board.main, self.reverse) if board else [])
+        return self._ordered[1]
 
     @property
     def line(self) -> BoardLine | None:
@@ -128,19 +132,24 @@ class BoardScreen(PanedScreen):
         found, focused = self.lines, name == self.focus
         if name == PARALLEL:
             metric, symbols = board.main, self.context.view.symbols
-            body = texts.parallel(board, found, metric, self.cursor.line, across - 2, down - 2, symbols)
+            key = (self._ordered[0], self.cursor.line, across, down, symbols)
+            if self._drawn[0] != key:
+                drawn = texts.parallel(board, found, metric, self.cursor.line, across - 2, down - 2, symbols)
+                self._drawn = (key, drawn)
+            body = self._drawn[1]
             about = "  the best and that of the cursor coloured"
             return box([(name, "title"), (about, "dim")], body, across, down, focused)
         self._head = texts.headers(board, found, across - 2)
         top = self.cursor.fit(len(found), down - 3)
         by = (self.by or board.main, self.reverse)
         marks = self.context.list.marks
-        lines = texts.table(board, found, self._head, by, self.cursor.line, marks, across - 2)
+        shown, here = found[top : top + down - 3], self.cursor.line - top
+        lines = texts.table(board, shown, self._head, by, here, marks, across - 2)
         title: Line = [("runs" if self.single else name, "title"), (f"  ★ best mean of {board.main}", "dim")]
         hidden = len(model.columns(board)) - len(self._head)
         if hidden:
             title.append((f"  {hidden} more {'column' if hidden == 1 else 'columns'}", "warn"))
-        return box(title, [lines[0], *lines[1 + top :]], across, down, focused)
+        return box(title, lines, across, down, focused)
 
     def body(self, name: str, across: int) -> Lines:
         board = self.board

@@ -187,7 +187,7 @@ def test_initial_weights_of_the_wrong_size_are_named(doctor: Doctor) -> None:
 
 
 def test_a_target_that_is_seen_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    def shown(self: Any, batch: Any, step: int) -> Any:
+    def shown(self: Any, batch: Any) -> Any:
         states = torch.nn.functional.embedding(batch.targets, self.model.item_table()[0]) * 1e4
         return torch.nn.functional.cross_entropy(states @ self.model.item_table()[0].T, batch.targets)
 

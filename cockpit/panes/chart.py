@@ -152,6 +152,10 @@ def _x(series: Series, axis: str) -> Floats:
 
 def _choose_sides(chart: Chart, view: View) -> None:
     """Put metrics of another scale than the first one on the right y axis; a log axis holds them all."""
+    if view.log or len({trace.metric for trace in chart.traces}) < 2:
+        for trace in chart.traces:
+            trace.aside = False
+        return
     largest: dict[str, float] = {}
     for trace in chart.traces:
         good = np.abs(trace.series.values[np.isfinite(trace.series.values)])
@@ -159,7 +163,7 @@ def _choose_sides(chart: Chart, view: View) -> None:
     first = next(iter(largest.values()), 0.0)
     for trace in chart.traces:
         sizes = sorted((first, largest[trace.metric]))
-        trace.aside = not view.log and sizes[0] * OTHER_SCALE < sizes[1] and largest[trace.metric] > 0 < first
+        trace.aside = sizes[0] * OTHER_SCALE < sizes[1] and largest[trace.metric] > 0 < first
 
 
 def _planned(chart: Chart, series: Series, x: Floats, axis: str) -> float:

@@ -6,6 +6,7 @@ This is the only package that imports transformers; it returns modules, strings 
 import copy
 import importlib.util
 import json
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -327,6 +328,8 @@ def context(model: Any) -> int:
 
 def compile_blocks(model: nn.Module) -> None:
     """Translates the code of the blocks once for all of them, when they first run."""
+    # The compiler looks at the gradients of all inputs, those that have none included.
+    warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf")
     for block in model.modules():
         if isinstance(block, GradientCheckpointingLayer):
             block.compile()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.backbone.packing import Packing
+from engine.errors import UserError
 
 MOST = 8  # shapes that are captured, in training and without gradients; batches of others run as they are
 TRIAL_RUNS = 2  # runs before a capture: libraries allocate and choose algorithms in the first one
@@ -127,12 +128,21 @@ class _Graphs(_Pass):
         torch.cuda.current_stream().wait_stream(aside)
         self._grads, self._out = (), torch.empty(0)
         self._ahead, self._back = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._ahead, pool=pool, capture_error_mode="thread_local"):
-            super()._run_forward()
-        if self._learns:
-            self._dy = torch.zeros_like(self._out)
-            with torch.cuda.graph(self._back, pool=pool, capture_error_mode="thread_local"):
-                super()._run_backward(self._dy)
+        try:
+            with torch.cuda.graph(self._ahead, pool=pool, capture_error_mode="thread_local"):
+                super()._run_forward()
+            if self._learns:
+                self._dy = torch.zeros_like(self._out)
+                with torch.cuda.graph(self._back, pool=pool, capture_error_mode="thread_local"):
+                    super()._run_backward(self._dy)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise UserError(
+                f"the language model's passes could not be captured as CUDA graphs ({error})",
+                location="trainer.cuda_graph",
+                remedy="Run without: trainer.cuda_graph=false.",
+            ) from error
         self._out = self._out.detach()  # what the graphs hold stays in their pool
 
     def _run_forward(self) -> None:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from engine.errors import ConfigError
 from engine.teacher.lora.fused import Copies, Fused, plain, scaled
-from engine.teacher.lora.routing import Routing
+from engine.teacher.lora.routing import RoutedBatch, Routing
 
 SHARED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # maps of one block that read the same input
 
@@ -107,6 +107,14 @@ class SharedInput:
         if not self._waiting[1]:
             self._waiting = None
         return y
+
+    def prepare(self, batch: RoutedBatch) -> None:
+        """Makes what the layers of all blocks read of a batch."""
+        first = self.layers[0]
+        batch.channels(batch.weights, len(first.lora_a), first.scale)
+        weight = first.base.weight
+        assert isinstance(weight, Tensor)
+        batch.owner(weight.dtype)
 
     def register(self) -> None:
         """Puts the group in place of those that its layers were in."""

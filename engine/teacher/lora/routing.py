@@ -73,7 +73,10 @@ class Routing:
 
         Packed sequences are one row of N tokens: ``prompt`` [N] names the sequence of each.
         """
-        with self._held(RoutedBatch(weights if beams == 1 else weights.repeat_interleave(beams, dim=0), prompt)):
+        batch = RoutedBatch(weights if beams == 1 else weights.repeat_interleave(beams, dim=0), prompt)
+        if self.groups:
+            self.groups[0].prepare(batch)  # now, so that the layers' code is the same in every block
+        with self._held(batch):
             yield
 
     @contextmanager

@@ -215,6 +215,7 @@ def test_each_map_of_a_group_drops_out_channels_of_its_own_in_the_order_of_the_m
     torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # the compiler looks at that of every input
 def test_a_compiler_sees_plain_operations_with_the_same_result() -> None:
     made, (x, gate) = layer(), batch()
     inputs = [x.requires_grad_(), gate.requires_grad_(), made.lora_a, made.lora_b]

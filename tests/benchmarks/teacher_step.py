@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from engine import config
+from engine.backbone.pieces import Ints
 from engine.backbone.slots import Vocabulary
 from engine.data.sequences import Sequences
 from engine.knowledge.scorers import catalogue_scorer
@@ -34,10 +35,11 @@ from engine.teacher.lora.gate import make_gate
 from engine.teacher.lora.moe_lora import MoELoRALinear, adapt
 from engine.teacher.lora.projector import Projector
 from engine.teacher.lora.routing import Routing
-from engine.teacher.model import Inputs, Teacher
+from engine.teacher.model import Inputs, Teacher, packed
 from engine.teacher.objectives.generate import GenerateBatch, token_losses
 from engine.teacher.prompting.spans import training_spans
 from engine.teacher.prompting.tokenizer import NO_LABEL, PromptTokenizer
+from engine.teacher.shapes import tight
 
 PROMPTS, EXPERTS, ITEMS = 8, 4, 1800
 USER, ANSWER = 64, 6  # width of a user vector, tokens that are learned
@@ -83,7 +85,7 @@ def main() -> None:
 
 
 def training(width: int, tokens: int, rank: int, rounds: int, dtype: torch.dtype, device: str, with_peft: bool) -> None:
-    """Whole steps: forward, loss of the answers' tokens, backward, AdamW. One batch, prompts padded on the right."""
+    """Whole steps: forward, loss of the answers' tokens, backward, AdamW. One batch, padded on the right for peft."""
     model = new_model(width).to(device, dtype)
     longest = tokens // PROMPTS
     length = torch.linspace(0.7 * longest, longest, PROMPTS).long()
@@ -91,7 +93,7 @@ def training(width: int, tokens: int, rank: int, rounds: int, dtype: torch.dtype
     position = torch.arange(longest)
     real = (position < length[:, None]).to(device)
     labels = torch.where((position >= length[:, None] - ANSWER).to(device) & real, ids, NO_LABEL)
-    steps = {"teacher": our_step(copy.deepcopy(model), rank, ids, labels)}
+    steps = {"teacher": our_step(copy.deepcopy(model), rank, ids, labels, length.numpy())}
     if with_peft:
         steps["transformers with peft"] = peft_step(model, rank, ids, real.long(), labels)
     taken: dict[str, list[float]] = {name: [] for name in steps}
@@ -123,7 +125,8 @@ def answering(rounds: int, device: str) -> None:
     teacher = Teacher(model, routing, gate, Projector(width, 128).to(device), head).eval()
     words = Vocabulary(lambda texts: [[10 + ord(c) for c in text] for text in texts], str, " ", 1, 0, 2, 3, 4)
     tokenizer = PromptTokenizer([f"{item:4d}" for item in range(ITEMS + 1)], words, rules.context, rules.title_tokens)
-    setup = TeacherSetup(rules, teacher, student, tokenizer, ["[HistoryHere],"], [""] * (ITEMS + 1), device)
+    titles = [""] * (ITEMS + 1)
+    setup = TeacherSetup(rules, teacher, student, tokenizer, ["[HistoryHere],"], titles, device, tight(device))
     scorer = catalogue_scorer(setup, settings.knowledge)
     states = student.after_events(sequences, device, lambda done, total: None)
     taken: dict[int, list[float]] = {8: [], 1: []}
@@ -153,7 +156,7 @@ def new_model(width: int, layers: int = 6) -> Any:
     return LlamaForCausalLM(config).eval().requires_grad_(False)
 
 
-def our_step(model: Any, rank: int, ids: Tensor, labels: Tensor) -> Callable[[], None]:
+def our_step(model: Any, rank: int, ids: Tensor, labels: Tensor, length: Ints) -> Callable[[], None]:
     """The generate objective with everything that belongs to it: slots, projector, gate, experts."""
     routing = Routing()
     adapt(model.base_model, ["all"], rank, EXPERTS, 32.0, 0.0, routing)
@@ -162,7 +165,8 @@ def our_step(model: Any, rank: int, ids: Tensor, labels: Tensor) -> Callable[[],
     vectors = torch.randn(len(slots), USER, device=ids.device)
     gate = make_gate("softmax", USER, EXPERTS, 0, 2, "group")
     teacher = Teacher(model, routing, gate, Projector(USER, model.config.hidden_size), None).to(ids.device).train()
-    batch = GenerateBatch(Inputs(ids, slots, vectors, users, None), labels, ids.numel(), 0.0)
+    inputs, _ = packed(Inputs(ids, slots, vectors, users, None), length, tight(ids.device.type))
+    batch = GenerateBatch(inputs, labels, ids.numel(), 0.0)
     optimizer = torch.optim.AdamW([value for group in teacher.groups().values() for value in group], lr=1e-4)
 
     def step() -> None:

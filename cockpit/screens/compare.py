@@ -1,23 +1,20 @@
 """Screen 3: groups of seeds side by side: curves drawn here, statistics from ``engine compare``."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from cockpit.actions import navigate
 from cockpit.actions.export import prompt_file
-from cockpit.context import Context, Screen
+from cockpit.context import Context
 from cockpit.keys import COMPARE
 from cockpit.models.comparison import group_name
 from cockpit.models.groups import GROUPINGS, MOST_GROUPS, SETTINGS, RunGroup, chosen, grouped
 from cockpit.models.rows import Row
-from cockpit.models.scroll import Scroll
 from cockpit.panes import comparison as texts
-from cockpit.panes.chart import legend_lines
 from cockpit.panes.chart import render as chart
 from cockpit.prompts import MenuItem
 from cockpit.render.lines import Line, Lines, beside, box
 from cockpit.screens.compare_curves import Curves
+from cockpit.screens.paned import PanedScreen
 from cockpit.services.answers import EngineAnswer
 from cockpit.services.scan import read_config
 from engine.wire import Comparison
@@ -28,10 +25,11 @@ SMALL, LARGE = 100, 160  # columns below which there is one slot, from which the
 SLICE = 0.005  # seconds that reading settings may take before keys are handled again
 
 
-class CompareScreen(Screen):
+class CompareScreen(PanedScreen):
     """Curves with the range of their seeds, metrics, settings, runs, verdict. Keys scroll the focused pane."""
 
     name = COMPARE
+    names = PANES
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -40,10 +38,7 @@ class CompareScreen(Screen):
         self.groups: list[RunGroup] = []
         self.by = SETTINGS
         self.base = 0  # index of the group that is the baseline
-        self.focus = METRICS
         self.every = False  # also settings that are the same
-        self._scrolls = {name: Scroll() for name in PANES}
-        self._boxes: list[tuple[str, int, int, int, int]] = []  # pane, x, y, width, height
         self._known: tuple[object, list[tuple[str, list[str]]]] = (None, [])
         self._seen: object = None
 
@@ -112,31 +107,31 @@ class CompareScreen(Screen):
             return box([("compare", "title")], self._welcome(), across, min(down, 12))
         self._boxes = []
         if self.zoomed:
-            return self._pane(self.focus, 0, 0, across, down)
-        wanted = len(self._body(METRICS, across - 2)) + 2
+            return self.pane(self.focus, 0, 0, across, down)
+        wanted = len(self.body(METRICS, across - 2)) + 2
         if across < SMALL:
             top = max(8, down * 2 // 5)
             if self.focus not in (METRICS, CURVE):
-                return [*self._pane(CURVE, 0, 0, across, top), *self._pane(self.focus, 0, top, across, down - top)]
+                return [*self.pane(CURVE, 0, 0, across, top), *self.pane(self.focus, 0, top, across, down - top)]
             middle = min(max(wanted, 5), down - top - 4)
             return [
-                *self._pane(CURVE, 0, 0, across, top),
-                *self._pane(METRICS, 0, top, across, middle),
-                *self._pane(NOTES, 0, top + middle, across, down - top - middle),
+                *self.pane(CURVE, 0, 0, across, top),
+                *self.pane(METRICS, 0, top, across, middle),
+                *self.pane(NOTES, 0, top + middle, across, down - top - middle),
             ]
         side = across * 2 // 5 if across < LARGE else across // 3
         middle = min(max(wanted, 5), down // 2)
         top = max(8, (down - middle) * 3 // 5)
         middle = min(middle, down - top - 6)
         bottom = down - top - middle
-        above = beside([self._pane(CURVE, 0, 0, across - side, top), self._pane(SETTING, across - side, 0, side, top)])
+        above = beside([self.pane(CURVE, 0, 0, across - side, top), self.pane(SETTING, across - side, 0, side, top)])
         below = beside(
             [
-                self._pane(NOTES, 0, top + middle, across - side, bottom),
-                self._pane(MEMBERS, across - side, top + middle, side, bottom),
+                self.pane(NOTES, 0, top + middle, across - side, bottom),
+                self.pane(MEMBERS, across - side, top + middle, side, bottom),
             ]
         )
-        return [*above, *self._pane(METRICS, 0, top, across, middle), *below]
+        return [*above, *self.pane(METRICS, 0, top, across, middle), *below]
 
     def _welcome(self) -> Lines:
         rows = chosen([], self.context.list.current, self.context.list.shown)
@@ -157,32 +152,20 @@ class CompareScreen(Screen):
             [(f"grouped by {self.by}  (w changes it)", "dim")],
         ]
 
-    def _pane(self, name: str, x: int, y: int, across: int, down: int) -> Lines:
+    def pane(self, name: str, x: int, y: int, across: int, down: int) -> Lines:
+        if name != CURVE:
+            return super().pane(name, x, y, across, down)
         self._boxes.append((name, x, y, across, down))
-        if name == CURVE:
-            return chart(self.curves.chart(self.groups), self.context.view, across, down, self.focus == CURVE)
-        body = self._body(name, across - 2)
-        room = max(down - 2, 1)
-        top = self._scrolls[name].fit(len(body), room)
-        title: Line = [(name, "title"), *self._about(name)]
-        if len(body) > room:
-            title.append((f"  {top + 1}-{min(top + room, len(body))} of {len(body)}", "dim"))
-        return box(title, body[top:], across, down, name == self.focus)
+        return chart(self.curves.chart(self.groups), self.context.view, across, down, self.focus == CURVE)
 
-    def focused_picture(self, across: int, down: int) -> Lines:
-        if not self.groups:
-            return []
-        drawn = self.curves.chart(self.groups)
-        return [*chart(drawn, self.context.view, across, down), *legend_lines(drawn)]
-
-    def _about(self, name: str) -> Line:
+    def about(self, name: str) -> Line:
         if name == SETTING:
             return [("  all" if self.every else "  that differ", "dim")]
         if name == METRICS:
             return [(f"  against {self.groups[0].letter}", "dim")]
         return [(f"  best {self.groups[0].rows[0].metric}", "dim")] if name == MEMBERS else []
 
-    def _body(self, name: str, across: int) -> Lines:
+    def body(self, name: str, across: int) -> Lines:
         if name == MEMBERS:
             return texts.runs(self.groups, self.groups[0].rows[0].metric, across)
         comparison = self.comparing.known_for(self.words)
@@ -199,24 +182,11 @@ class CompareScreen(Screen):
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
-    def panes(self) -> Sequence[str]:
-        return PANES
-
-    @property
-    def page(self) -> int:
-        return self._scrolls[self.focus].page
-
-    def move(self, by: int) -> None:
-        self._scrolls[self.focus].move(by)
-
     def why_not_zoom(self) -> str:
         return "" if len(self.groups) > 1 else "mark two or more runs on the list first (1, then space)"
 
     why_not_open = why_not_changed = why_not_export = why_not_copy = why_not_zoom
     why_not_bands = why_not_refresh = why_not_base = why_not_zoom
-
-    def do_open(self) -> None:
-        navigate.do_zoom(self.context)
 
     def why_not_metric(self) -> str:
         return "" if self.curves.names(self.groups) else "these runs have reported no metric"
@@ -259,11 +229,6 @@ class CompareScreen(Screen):
         result = await self.context.ask([*words, "--csv", str(file)], self.context.root)
         message = result.message if result.status else f"metrics written to {file}"
         self.context.notify(message, "bad" if result.status else "")
-
-    def click(self, x: int, y: int) -> None:
-        for name, left, top, across, down in self._boxes:
-            if left <= x < left + across and top <= y < top + down:
-                self.focus = name
 
 
 def _turned(groups: list[RunGroup], base: int) -> list[RunGroup]:

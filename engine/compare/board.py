@@ -35,10 +35,9 @@ def build(label: str, entries: Sequence[Entry], metric: str = "", stage: str = "
     groups = by_settings(members)
     done = [Group(group.name, finished) for group in groups if (finished := _done(group))]
     lines = _lines(done, chosen)
-    main = _main(lines, metric, chosen)
+    main = main_metric(lines, metric)
     known = {id(group.members[0]): index for index, group in enumerate(done)}
     rows = [_row(group, names, lines, known) for group in groups]
-    best = _best(rows, main)
     points = [(row, value.mean) for row in rows if (value := row.figures.get(main.name)) and value.mean is not None]
     shares = importance.importances([(dict(zip(names, row.values, strict=True)), v) for row, v in points], main.goal)
     return Board(
@@ -48,7 +47,7 @@ def build(label: str, entries: Sequence[Entry], metric: str = "", stage: str = "
         metrics=[BoardMetric(_name(line), line.goal) for line in lines],
         main=main.name,
         rows=rows,
-        best=best,
+        best=best(rows, main),
         importances=[SettingImportance(name, share) for name, share in shares.items()],
         evaluator=importance.EVALUATOR if shares else "",
         note="" if shares or not names else _why_not(len(points)),
@@ -120,7 +119,7 @@ def _name(line: SettingSpreads) -> str:
     return f"{line.model} {line.metric}" if line.model else line.metric
 
 
-def _main(lines: Sequence[SettingSpreads], metric: str, stage: str) -> BoardMetric:
+def main_metric(lines: Sequence[SettingSpreads], metric: str = "") -> BoardMetric:
     """The metric that chooses: of validation rows, of the last trained model. Test rows choose nothing."""
     if metric:
         found = next((line for line in lines if metric in (_name(line), line.metric)), None)
@@ -159,7 +158,7 @@ def _row(group: Group, names: Sequence[str], lines: Sequence[SettingSpreads], kn
     )
 
 
-def _best(rows: Sequence[BoardRow], main: BoardMetric) -> int | None:
+def best(rows: Sequence[BoardRow], main: BoardMetric) -> int | None:
     """The row whose mean is best."""
     found = [
         (value.mean, index)

@@ -24,3 +24,7 @@ def test_states_stay_apart_and_other_characters_keep_their_width():
     glyphs = [plain(in_ascii([[(glyph, "")]])) for glyph, _, _ in STATES.values()]
     assert len(set(glyphs)) == len(glyphs)
     assert plain(in_ascii([[("映画 é", "")]])) == "???? ?"
+
+
+def test_signs_of_results_and_boards_stay_apart():
+    assert plain(in_ascii([[("▲▼★▴▾├●┤┊", "")]])) == "^v*^v+*+:"

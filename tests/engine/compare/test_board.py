@@ -2,14 +2,16 @@
 
 import io
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from engine.compare.board import build, text, write_csv
+from engine.compare.board import best, build, text, write_csv
 from engine.errors import UserError
 from engine.runs.schema import Exit
+from engine.wire import BoardMetric, Spread
 
 
 def sweep(world: Any, label: str = "sweep") -> dict[float, list[str]]:
@@ -73,6 +75,16 @@ def test_the_best_evaluation_is_chosen_on_validation_rows_of_the_last_trained_mo
     assert board.main == "student ndcg@10"  # these evaluations ranked no validation rows
     assert board.rows[board.best or 0].values == [0.4]
     assert build("eval", world.store.scan(), stage="student").stage == "student"
+
+
+def test_of_a_metric_that_is_to_be_small_the_smallest_mean_is_best(world: Any) -> None:
+    sweep(world)
+    figures = [{"val_loss": Spread(value, None, 1, [value])} for value in (2.0, 1.0, 3.0)]
+    rows = [
+        replace(row, figures=own) for row, own in zip(build("sweep", world.store.scan()).rows, figures, strict=True)
+    ]
+    assert best(rows, BoardMetric("val_loss", "min")) == 1 and best(rows, BoardMetric("val_loss", "max")) == 2
+    assert best(rows, BoardMetric("val_loss", "")) is None and best(rows, BoardMetric("other", "max")) is None
 
 
 def test_another_metric_may_choose(world: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.compare.board import best, build, text, write_csv
+from engine.compare.board import best, build, main_metric, text, write_csv
+from engine.compare.spreads import SettingSpreads
 from engine.errors import UserError
 from engine.runs.schema import Exit
 from engine.wire import BoardMetric, Spread
@@ -85,6 +86,14 @@ def test_of_a_metric_that_is_to_be_small_the_smallest_mean_is_best(world: Any) -
     ]
     assert best(rows, BoardMetric("val_loss", "min")) == 1 and best(rows, BoardMetric("val_loss", "max")) == 2
     assert best(rows, BoardMetric("val_loss", "")) is None and best(rows, BoardMetric("other", "max")) is None
+
+
+def test_test_rows_choose_nothing_where_validation_rows_were_ranked() -> None:
+    named = [("ndcg@10", "distilled"), ("val_ndcg@10", "student"), ("val_ndcg@10", "distilled"), ("hr@10", "student")]
+    lines = [SettingSpreads(metric, model, "max", []) for metric, model in named]
+    assert main_metric(lines).name == "distilled val_ndcg@10"
+    assert main_metric(lines, "hr@10").name == "student hr@10"
+    assert main_metric([]).name == ""
 
 
 def test_another_metric_may_choose(world: Any) -> None:

@@ -78,8 +78,10 @@ class ConfigScreen(Screen):
                 line.append((f"   best run: {numbers.setting(best.get(key))}", "dim"))
             lines.append(selected(line, across) if index == self.cursor.line else line)
         if not keys:
-            hidden = "no setting here: esc shows all" if own else "this run's settings cannot be read"
-            lines = [[("  " + hidden, "dim" if own else "bad")]]
+            text, style = "no setting here: esc shows all", "dim"
+            if not own:
+                text, style = ("this run's settings cannot be read", "bad") if self.row else ("no run is shown", "dim")
+            lines = [[("  " + text, style)]]
         return block(lines, across, down)
 
     # -- keys ----------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ WITHOUT_RUNS = {
     "launch": "settings",
     "log": "nothing printed yet",
     "doctor": "nothing was examined yet",
+    "config": "no run is shown",
     "help": "Runs (1)",
 }
 

@@ -60,8 +60,9 @@ def test_a_paste_outside_of_a_prompt_does_nothing(context, ready, world):
 
 
 @pytest.mark.parametrize("screen", [*OF_RUNS, "compare", "config", "help"])
-def test_no_key_that_the_help_names_is_silent(context, ready, world, screen):
+def test_no_key_that_the_help_names_is_silent(context, ready, world, screen, tmp_path, monkeypatch):
     """A key changes the screen, opens something, does something outside, or says why it cannot."""
+    monkeypatch.chdir(tmp_path)  # where pictures are written
     ready(context).list.go_to(world["live"])
     silent = []
     for entry in [entry for entry in context.keys.of(screen) if entry.action not in (*MOVES, "repaint")]:

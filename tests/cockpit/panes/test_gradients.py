@@ -10,7 +10,7 @@ from cockpit.render.lines import plain, width
 def made(norms, clip=None, clipped=False):
     gradients = Gradients()
     gradients.schema([{"name": name, "numel": 1} for name in norms])
-    gradients.feed({"g": list(norms.values()), "total": 1.0, "clip": clip, "clipped": clipped})
+    gradients.feed({"step": 1, "g": list(norms.values()), "total": 1.0, "clip": clip, "clipped": clipped})
     return gradients
 
 
@@ -57,8 +57,8 @@ def test_bars_are_named_logarithmic_and_steps_that_are_always_cut_warn():
     styles = {style for text, style in render(gradients, 60, 5)[0] if "clip" in text}
     assert styles == {"dim"} and not gradients.always_clipped
     for _ in range(30):
-        gradients.feed({"g": [1.0], "total": 2.0, "clip": 1.0, "clipped": True})
+        gradients.feed({"step": 1, "g": [1.0], "total": 2.0, "clip": 1.0, "clipped": True})
     assert {style for text, style in render(gradients, 60, 5)[0] if "clip" in text} == {"warn"}
     for _ in range(10):
-        gradients.feed({"g": [1.0], "total": 0.5, "clip": 1.0, "clipped": False})
+        gradients.feed({"step": 1, "g": [1.0], "total": 0.5, "clip": 1.0, "clipped": False})
     assert not gradients.always_clipped

@@ -78,5 +78,5 @@ def test_a_training_whose_every_step_is_cut_is_warned_of():
     data = RunData()
     data.gradients.schema([{"name": "a", "numel": 1}])
     for _ in range(30):
-        data.gradients.feed({"g": [1.0], "total": 2.0, "clip": 1.0, "clipped": True})
+        data.gradients.feed({"step": 1, "g": [1.0], "total": 2.0, "clip": 1.0, "clipped": True})
     assert "⚠ clip: 100% of the gradients were cut to 1" in plain(lines(row(), data))

@@ -7,7 +7,7 @@ from cockpit.services.results import ResultReader
 from engine.report.evaluation import EvaluationTables, render
 from engine.report.tables import wrapped
 from engine.runs.schema import ARTIFACTS, CONFIG
-from engine.stages import COMPARISONS, METRICS_TABLE
+from engine.stages import COMPARISONS, METRICS_TABLE, SLICES_TABLE
 from tests.fixtures.evaluation_tables import write_evaluation
 
 
@@ -37,8 +37,10 @@ def test_a_real_evaluation_is_read_with_the_sentences_of_the_engine(finished):
 def test_terminal_control_in_a_table_is_removed(folder):
     path = folder / ARTIFACTS / METRICS_TABLE.file
     path.write_text(path.read_text().replace(",demo,", ",de\x1b]52;c;aaa\x07mo,"))
+    slices = folder / ARTIFACTS / SLICES_TABLE.file
+    slices.write_text(slices.read_text().replace("head", "he\x1b[31mad"))
     result = ResultReader(folder.parent).read(folder.name)
-    assert result.tables.protocol[0].startswith("demo: 1,200 users") and "\x1b" not in str(result.tables)
+    assert result.tables.protocol[0].startswith("demo: 1,200 users") and next(iter(result.slices)) == "head"
 
 
 @pytest.mark.parametrize(

@@ -42,3 +42,11 @@ def test_the_answer_is_the_same_every_time() -> None:
 def test_equal_shares_are_in_the_order_of_the_settings() -> None:
     points = [({"b": b, "a": a}, a + b) for a in (0.0, 1.0) for b in (0.0, 1.0)]
     assert list(importances(points, "max")) == ["b", "a"]
+
+
+@pytest.mark.parametrize(("goal", "first"), [("max", "high"), ("min", "low")])
+def test_the_setting_of_the_best_values_counts_by_the_goal(goal: str, first: str) -> None:
+    draw = random.Random(5)
+    points = [{"high": draw.random(), "low": draw.random()} for _ in range(60)]
+    values = [1 + one["high"] if one["high"] > 0.8 else -1 - one["low"] if one["low"] > 0.8 else 0.0 for one in points]
+    assert next(iter(importances(list(zip(points, values, strict=True)), goal))) == first

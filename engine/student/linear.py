@@ -1,4 +1,4 @@
-"""Linear layers in a form that a GPU is fast at: small sums over all positions take as long there as products.
+"""A linear layer whose gradient is two products on a GPU, not two products and a sum.
 
 Letters: P positions, I inputs, O outputs.
 """
@@ -20,22 +20,6 @@ class Linear(nn.Linear):
         if x.device.type == "cpu" or torch.compiler.is_compiling():
             return super().forward(x)
         return linear(x, self.weight, self.bias)
-
-
-def after_norm(norm: nn.LayerNorm, layer: Linear, x: Tensor) -> Tensor:  # [P, I] -> [P, O]
-    """layer(norm(x)): W (g * n + c) + b = (W g) n + (W c + b), so that the gradients of g and c need no sum over P."""
-    if x.device.type == "cpu" or torch.compiler.is_compiling():
-        out: Tensor = layer(norm(x))
-        return out
-    return merged_norm(norm, layer, x)
-
-
-def merged_norm(norm: nn.LayerNorm, layer: Linear, x: Tensor) -> Tensor:  # [P, I] -> [P, O]
-    """What ``after_norm`` computes on a GPU."""
-    with torch.autocast(x.device.type, enabled=False):
-        weight, bias = layer.weight * norm.weight, torch.addmv(layer.bias, layer.weight, norm.bias)
-        normed = F.layer_norm(x.to(weight.dtype), norm.normalized_shape, eps=norm.eps)
-    return linear(normed, weight, bias)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # [P, I], [O, I], [O] -> [P, O]

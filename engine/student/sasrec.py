@@ -12,7 +12,7 @@ from engine.config.settings.student import StudentSettings
 from engine.data.ids import PADDING
 from engine.student.attention import causal_attention
 from engine.student.dropout import Dropout, RandomStream
-from engine.student.linear import Linear, after_norm
+from engine.student.linear import Linear
 from engine.student.network import Network
 from engine.student.packed_sequences import PackedSequences
 
@@ -26,9 +26,8 @@ class FeedForward(nn.Module):
         self.wide = Linear(hidden, 2 * inner if activation == "swiglu" else inner)
         self.narrow = Linear(inner, hidden)
 
-    def forward(self, x: Tensor, norm: nn.LayerNorm | None = None) -> Tensor:  # [P, D] -> [P, D]
-        """``norm`` comes before, where it is given."""
-        inner = self.wide(x) if norm is None else after_norm(norm, self.wide, x)
+    def forward(self, x: Tensor) -> Tensor:  # [P, D] -> [P, D]
+        inner = self.wide(x)
         if self.activation == "swiglu":
             value, gate = inner.chunk(2, dim=1)
             inner = F.silu(value) * gate
@@ -54,12 +53,12 @@ class Block(nn.Module):
         self.gates = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(2 if settings.gated else 0))
 
     def forward(self, x: Tensor, packed: PackedSequences) -> Tensor:  # [P, D] -> [P, D]
-        qkv = after_norm(self.norm_attention, self.qkv, x) if self.pre else self.qkv(x)
-        part = self.mix(causal_attention(qkv, packed, self.heads, self.attention_dropout))
+        part = self.norm_attention(x) if self.pre else x
+        part = self.mix(causal_attention(self.qkv(part), packed, self.heads, self.attention_dropout))
         x = self._join(x, part, 0)
         if not self.pre:
             x = self.norm_attention(x)
-        x = self._join(x, self.feed(x, self.norm_feed if self.pre else None), 1)
+        x = self._join(x, self.feed(self.norm_feed(x) if self.pre else x), 1)
         return x if self.pre else self.norm_feed(x)
 
     def _join(self, x: Tensor, part: Tensor, which: int) -> Tensor:

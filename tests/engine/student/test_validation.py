@@ -35,7 +35,7 @@ def test_ranks_are_those_of_a_loop_over_rows(
 ) -> None:
     monkeypatch.setattr(validation, "SCORES_AT_ONCE", at_once)
     ticks: list[None] = []
-    ranks = Validation(rows, "cpu", hide_seen).ranks(model, lambda: ticks.append(None))
+    ranks = Validation(rows, "cpu", hide_seen).ranks(model, lambda *_: ticks.append(None))
     table, _ = model.item_table()
     for row in range(len(rows)):
         history = rows.items[rows.start[row] : rows.stop[row]].tolist()

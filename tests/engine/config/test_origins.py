@@ -34,13 +34,14 @@ def test_each_kind_of_origin_is_named() -> None:
 
 
 def test_a_count_of_trials_that_no_longer_holds_has_no_file() -> None:
-    assert origin("search.teacher") == "conf/search/default.yaml"
+    assert origin("search.teacher") == "conf/experiment/demo.yaml"
     assert origin("search.teacher", "teacher.steps=3") == "other settings of its model are given"
     assert origin("search.teacher", "teacher.steps=3", "search.teacher=3") == "command line"
 
 
 def test_a_distilled_student_has_the_origins_of_the_student_it_follows() -> None:
-    assert origin("distill.student.dropout", "student.dropout=0.2") == "command line"
+    assert origin("distill.student.weight_decay", "student.weight_decay=0.2") == "command line"
+    assert origin("distill.student.dropout", "student.dropout=0.2") == "conf/distill/dllm2rec-kl.yaml"
     assert origin("distill.student.loss", "distill=as-released") == "conf/distill/as-released.yaml"
     assert origin("distill.student.epochs", "distill.student.epochs=1") == "command line"
 

@@ -56,7 +56,9 @@ def circle() -> Tensor:
 @pytest.fixture(scope="session")
 def settings() -> Callable[..., DistillSettings]:
     """Small settings with any field of the sections changed: ``student={...}``, ``kl={...}``, ``hint=1.0`` ..."""
-    base = config.load(["distill=dllm2rec-kl"]).distill
+    plain = ["temperature=1.0", "average=null", "weight_decay=0.01"]
+    words = ["injection.weight=1.0", "kl.weight=0.5", *(f"student.{word}" for word in plain)]
+    base = config.load(["distill=dllm2rec-kl", *(f"distill.{word}" for word in words)]).distill
     small = {"hidden": 16, "max_length": 8, "batch": 16, "epochs": 4, "evaluate_every": 1, "dropout": 0.1}
 
     def make(**changes: Any) -> DistillSettings:

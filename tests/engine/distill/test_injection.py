@@ -26,7 +26,7 @@ GOLDEN = os.environ.get("ENGINE_GOLDEN")
 @pytest.fixture
 def student() -> Callable[..., StudentSettings]:
     def make(model: str, **changes: object) -> StudentSettings:
-        return replace(config.load([f"student={model}"]).student, **changes)  # type: ignore[arg-type]
+        return replace(config.load([f"student={model}", "student.temperature=1.0"]).student, **changes)  # type: ignore[arg-type]
 
     return make
 

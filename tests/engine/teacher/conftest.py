@@ -68,7 +68,7 @@ def tiny() -> Callable[[], Tiny]:
         head = RankHead(torch.randn(ITEMS + 1, 16), 16, 5, 0.0, True)
         nn.init.normal_(head.query.weight)
         nn.init.normal_(head.read.weight)
-        words = [f"student.hidden={WIDTH}", "student.max_length=20", "student.blocks=1"]
+        words = [f"student.hidden={WIDTH}", "student.max_length=20", "student.blocks=1", "student.temperature=1.0"]
         student = FrozenStudent.of(SequenceModel(ITEMS, load(words).student).eval())
         vocabulary = Vocabulary(letters, lambda ids: "", " ", 1, 0, 2, 3, 4)
         draw = np.random.default_rng(0)

@@ -103,7 +103,8 @@ class _Pass:
             self._out = self._body(*self._inputs, self._packing)
 
     def _run_backward(self, dy: Tensor) -> None:
-        self._grads = torch.autograd.grad(self._out, self._leaves, dy, allow_unused=True)
+        with torch.autocast(self._out.device.type, enabled=False):  # as where a loss calls it
+            self._grads = torch.autograd.grad(self._out, self._leaves, dy, allow_unused=True)
 
 
 class _Graphs(_Pass):

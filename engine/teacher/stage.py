@@ -74,6 +74,8 @@ def run(config: Config, run: Run) -> None:
             positions=objective.positions,
         )
     setup.teacher.eval()
+    if (passes := setup.teacher.passes) is not None:
+        run.note(replayed_shapes=len(passes.shapes), batches_not_replayed=passes.not_captured)
     with run.output(ADAPTER) as path:
         setup.teacher.save(path, {"settings": asdict(settings)})
 

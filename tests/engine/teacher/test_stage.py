@@ -78,6 +78,8 @@ def test_replayed_passes_train_the_same_and_the_log_names_them(
     same(plain(objective), adapter(chain, objective, f"{objective}-replayed", words))
     log = (chain.runs / f"{objective}-replayed" / EVENTS).read_text()
     assert "the language model's passes are replayed" in log
+    facts = Summary.read(chain.runs / f"{objective}-replayed").facts
+    assert facts["batches_not_replayed"] == 0 and 1 <= facts["replayed_shapes"] <= 12
 
 
 def test_what_cannot_be_captured_runs_without_and_the_log_names_the_reason(chain: Any) -> None:

@@ -2,12 +2,14 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from engine.teacher.captured_passes import MOST
-from engine.teacher.model import Inputs, Teacher
+from engine.teacher.model import Inputs, Teacher, packed
+from engine.teacher.shapes import FewShapes
 from tests.engine.teacher.test_model import inputs, teacher
 
 
@@ -72,3 +74,20 @@ def test_prompts_padded_on_the_left_are_not_replayed() -> None:
         made.states(masked, made.gates(given.users)), made.states(given, made.gates(given.users))
     )
     assert made.passes is not None and made.passes.shapes == [(3, 7)]
+
+
+def test_a_replay_reads_the_packing_of_its_own_batch() -> None:
+    made, few = teacher(), FewShapes([np.array([7, 7, 7])], 7, "cpu")
+    batches = [packed(inputs(), np.asarray(length), few)[0] for length in ([7, 2, 5], [3, 7, 4], [7, 2, 5])]
+    assert len({given.packing.shape for given in batches if given.packing is not None}) == 1
+
+    def found() -> list[Tensor]:
+        states = [made.states(given, made.gates(given.users)) for given in batches]
+        return [part[row, :length] for part in states for row, length in ((0, 3), (1, 2), (2, 4))]
+
+    with torch.no_grad():
+        expected = found()
+        made.capture()
+        for one, two in zip(found(), expected, strict=True):
+            assert torch.equal(one, two)
+    assert made.passes is not None and len(made.passes.shapes) == 1

@@ -7,8 +7,8 @@ import copy
 import importlib.util
 import json
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,15 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging
 
 from engine.backbone import blocks as block_stack
 from engine.backbone import gguf
+from engine.backbone.causal_attention import attending, both, causal, without_masks
 from engine.backbone.heads import check, logits
-from engine.backbone.packing import Packing, apart, pack
+from engine.backbone.packing import Packing, pack
 from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PADDING_TOKEN, PLAIN_SLOT, SPECIALS, Vocabulary
 from engine.errors import RunError, UserError
 from engine.training import memory
@@ -36,8 +36,6 @@ ALTERNATIVES = (
     "Without it: backbone=scratch pre-trains a small one here; backbone=path backbone.name=DIR takes a folder."
 )
 
-CAUSAL = "causal-sdpa"  # of this name the library knows no mask, so it makes none
-WINDOWS = ("sliding_window", "attention_chunk_size")  # settings that limit how far back a token sees
 
 _logging: Any = logging
 _logging.disable_progress_bar()
@@ -171,7 +169,7 @@ def states(model: Any, embeddings: Tensor, mask: Tensor | None = None, packing: 
     if packing is not None:
         positions, more = packing.position, {"packing": packing}
     reach = embeddings.shape[1] if packing is None else max(width for _, width in packing.grids)
-    with _without_masks(model, reach) if mask is None else nullcontext():
+    with without_masks(model, reach) if mask is None else nullcontext():
         output = model.base_model(
             inputs_embeds=embeddings,
             attention_mask=mask,
@@ -187,7 +185,7 @@ def states(model: Any, embeddings: Tensor, mask: Tensor | None = None, packing: 
 @torch.no_grad()
 def packs(model: Any, longest: int) -> bool:
     """Whether prompts of up to ``longest`` tokens can be packed: two of them get the same states as one by one."""
-    if not _causal(model.base_model.config, longest + 1):
+    if not causal(model.base_model.config, longest + 1):
         return False
     table = model.get_input_embeddings().weight
     embeddings = table[torch.arange(7, device=table.device) * (len(table) // 7)][None]  # [1, 7, H]
@@ -195,65 +193,6 @@ def packs(model: Any, longest: int) -> bool:
     together = states(model, torch.cat([embeddings, embeddings[:, -1:]], dim=1), packing=packing)[:, :7].float()
     alone = torch.cat([states(model, part) for part in embeddings.split([3, 4], dim=1)], dim=1).float()
     return bool((together - alone).norm() <= 0.02 * alone.norm())
-
-
-def _causal(config: Any, tokens: int) -> bool:
-    """Whether attention over ``tokens`` is causal and nothing else."""
-    reach = [getattr(config, name, None) for name in WINDOWS]
-    return config._attn_implementation == "sdpa" and all(size is None or size >= tokens for size in reach)
-
-
-def _attention(
-    module: nn.Module,
-    query: Tensor,  # [B, heads, T, D]
-    key: Tensor,
-    value: Tensor,
-    attention_mask: None,
-    packing: Packing | None = None,
-    **more: Any,
-) -> tuple[Tensor, None]:  # [B, T, heads, D]
-    """The library's scaled-dot-product attention without a mask, on the prompts of a packing one by one."""
-    if packing is None:
-        found: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, None, **more)
-        return found
-
-    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        rows: Tensor = sdpa_attention_forward(module, q, k, v, None, **more)[0]
-        return rows
-
-    packed = (part.transpose(1, 2)[0] for part in (query, key, value))  # [N, heads, D]
-    return apart(attend, packing, *packed)[None], None
-
-
-AttentionInterface.register(CAUSAL, _attention)
-
-
-@contextmanager
-def _without_masks(model: Any, tokens: int) -> Iterator[None]:
-    """Inside, scaled-dot-product attention is causal by itself wherever that is exact.
-
-    The library would find out anew in every pass whether it needs a mask, which waits for the device, and would make
-    one while a CUDA graph is captured.
-    """
-    config = model.base_model.config
-    with _attending(config, CAUSAL if _causal(config, tokens) else config._attn_implementation):
-        yield
-
-
-@contextmanager
-def _attending(config: Any, implementation: str) -> Iterator[None]:
-    """Inside, attention is computed in the library's way of this name."""
-    before, config._attn_implementation = config._attn_implementation, implementation
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
-
-
-@contextmanager
-def _both(one: AbstractContextManager[None], other: AbstractContextManager[None]) -> Iterator[None]:
-    with one, other:
-        yield
 
 
 @torch.no_grad()
@@ -349,7 +288,7 @@ def recompute_blocks(model: Any, context_fn: Callable[[], Any]) -> None:
 
             def contexts() -> Any:
                 ahead, again = context_fn()
-                return ahead, _both(again, _attending(config, implementation))
+                return ahead, both(again, attending(config, implementation))
 
             return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, OPTConfig, OPTForCausalLM
 
-from engine.backbone import language
+from engine.backbone import causal_attention, language
 from engine.backbone.slots import SPECIALS
 from engine.backbone.tokenizer import train_tokenizer
 from engine.errors import RunError, UserError
@@ -152,10 +152,10 @@ def test_a_model_that_ignores_positions_or_sees_less_than_a_prompt_does_not_pack
     made = llama(tokenizer())
     made.config.sliding_window = 50
     assert language.packs(made, 49) and not language.packs(made, 50)
-    sound = language._attention
+    sound = causal_attention._attention
     monkeypatch.setitem(
-        language.AttentionInterface._global_mapping,
-        language.CAUSAL,
+        causal_attention.AttentionInterface._global_mapping,
+        causal_attention.CAUSAL,
         lambda *given, packing=None, **more: sound(*given, **more),  # looks across prompts
     )
     assert not language.packs(made, 10)

@@ -20,6 +20,7 @@ FOLLOWED = 12  # runs whose events are kept in memory
 CONSOLES = 6  # consoles that are kept
 ARRANGE_EVERY = 0.2  # seconds between two sorts of the list while it changes
 FIRST_ARRANGE_EVERY = 0.6  # the same while it is read for the first time
+RARELY = 10  # times what a sort takes: the pause before the next while a long list is read
 AGES_EVERY = 10.0  # the same while nothing changes but the ages of runs
 CONSOLE_EVERY = 0.5  # seconds between two reads of a console: a scrolling log costs the most bytes
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class RunWatcher:
         self._console_read = 0.0
         self._arranged = -AGES_EVERY
         self._unarranged = True
+        self._cost = 0.0  # seconds of the last sort
 
     def poll(self, watched: Sequence[str], consoles: Sequence[str] = ()) -> bool:
         """Read for a few milliseconds; returns whether there is anything new to draw.
@@ -54,10 +56,13 @@ class RunWatcher:
         self._unarranged |= self._read_configs(watched)
         changed = False
         since = time.monotonic() - self._arranged
-        pause = 0.0 if reading and self.scanner.complete else FIRST_ARRANGE_EVERY if reading else ARRANGE_EVERY
+        whole = reading and self.scanner.complete
+        pause = 0.0 if whole else max(FIRST_ARRANGE_EVERY, RARELY * self._cost) if reading else ARRANGE_EVERY
         if since > AGES_EVERY or (self._unarranged and since > pause):
             self._arranged, self._unarranged, changed = time.monotonic(), False, True
+            begin = time.perf_counter()
             self.runs.arrange(now)
+            self._cost = time.perf_counter() - begin
             self.runs.placed |= self.scanner.complete
             self.warnings += self._problems()
             self.endings += self._endings.of(self.runs.rows, now)

@@ -36,10 +36,11 @@ def _write(context: Context, lines: Lines, name: str) -> None:
     except RunError as error:
         context.notify(str(error), "bad")
         return
-    context.notify(f"{file.stem}.svg and .txt written to {file.parent}")
+    written = f"written: {picture.FOLDER}/{file.name} and .txt in {Path.cwd()}"
+    context.notify(written)
 
     async def png() -> None:
         made = await picture.convert(file)
-        context.notify(f"{file.stem}.svg, .txt written to {file.parent}; {made}")
+        context.notify(f"{written}; {made}")
 
     context.effects.spawn(png())

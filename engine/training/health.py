@@ -64,15 +64,15 @@ def monitor(run: "Run", rules: "HealthSettings") -> None:
     """Monitor what ``run`` reports from now on and write the findings into its summary and events."""
     watch = HealthMonitor(rules)
 
-    tail, looked, newest = Tail(run.folder / DEVICES), 0.0, 0.0
+    tail, looked, newest = Tail(run.folder / DEVICES), 0.0, time.time()  # those of earlier attempts are not judged
 
     def readings() -> list[Mapping[str, Any]]:
         """Those of the run's devices that are new: the supervisor writes them, and repeats some when it thins out."""
         nonlocal looked, newest
         if time.monotonic() - looked < READINGS_EVERY:
             return []
-        found = [event for event in tail.read() if event["t"] > newest]
-        looked, newest = time.monotonic(), max((event["t"] for event in found), default=newest)
+        found = [event for event in tail.read() if event["k"] == "machine" or event["t"] > newest]
+        looked, newest = time.monotonic(), max([newest, *(event["t"] for event in found)])
         return list(found)
 
     def look(event: Mapping[str, Any]) -> None:

@@ -122,3 +122,28 @@ def test_the_depth_of_colour_follows_the_terminal(monkeypatch, environment, dept
         monkeypatch.setenv(name, value)
     assert colour_depth(Settings()) == depth
     assert colour_depth(Settings(colours="16")) == 16
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_devices_the_grid_views_over_time_and_pictures_in_the_app(maker, size, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")  # no converter
+    maker.devices(maker.trained(maker.planned("teacher"), gates=True), gpus=1)
+    app = Cockpit(maker.root, Settings())
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: "gpu0" in screen_text(app) and "val_recall@10" in screen_text(app))
+        for key, words in (
+            ("V", "all metrics"),
+            ("K", "added to the chosen charts"),
+            ("V", "chosen metrics"),
+            ("escape", "health"),
+            ("v", "gates and gradients: heat map"),
+            ("v", "gates and gradients: bands"),
+            ("l", "┊"),
+            ("P", "written: pictures/live-"),
+        ):
+            await pilot.press(key)
+            await until(pilot, lambda words=words: words in screen_text(app))
+        await pilot.press("W")
+        await until(pilot, lambda: len(list((tmp_path / "pictures").glob("*.txt"))) == 2)

@@ -31,7 +31,10 @@ async def test_the_screen_is_written_as_it_is_with_its_title(live, press, folder
     text = file.with_suffix(".txt").read_text()
     assert text.startswith("Live  teacher ") and "UTC\n" in text and "val_recall@10" in text and "health" in text
     assert "<title>Live  teacher" in file.read_text() and file.name.startswith("live-20260921-141320")
-    assert str(folder / "pictures") in live.message[0] and "no PNG: none of rsvg-convert" in live.message[0]
+    assert (
+        f"pictures/{file.name} and .txt in {folder}" in live.message[0]
+        and "no PNG: none of rsvg-convert" in live.message[0]
+    )
 
 
 async def test_the_focused_chart_is_written_larger_with_its_legend(live, ready, world, press, folder):

@@ -1,5 +1,6 @@
 """GPUs that wait and full memory are noted once they last, in phases in which a GPU should work."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -108,11 +109,18 @@ def test_a_stage_notes_what_its_supervisor_has_read(
     folder = tmp_path / new_id("student")
     folder.mkdir()
     RunInfo(folder.name, "student", "test", 1, "f").write(folder)
-    run = Run(folder)
-    health.monitor(run, rules)
-    now = [1000.0]
+    now = [time.time() - 1000.0]
     writer = EventWriter(folder / DEVICES, clock=lambda: now[0])
     writer.write("machine", every=10.0, limit=100.0)
+    for _ in range(9):  # of an earlier attempt
+        now[0] += 10.0
+        writer.write("sys", n=1, top=1.0, used=99.0, gpus=[{"i": 1, "busy": 0.01, "own": 5.0}])
+    writer.write("machine", every=10.0, limit=100.0)  # of this one, which began before the stage could look
+    run = Run(folder)
+    health.monitor(run, rules)
+    run.progress(0, 9, "train")
+    assert not run._summary.health
+    now[0] = time.time() + 1.0
     for step in range(6):
         now[0] += 10.0
         writer.write("sys", n=1, top=0.1, used=99.0, gpus=[{"i": 0, "busy": 0.01, "own": 5.0}])

@@ -47,7 +47,7 @@ def test_old_reports_are_thinned_out_and_the_newest_stay():
 def test_a_rewind_drops_later_reports_but_never_all():
     gates = fed(event(1), event(2), event(3))
     gates.rewind(2)
-    assert gates.layers["l"].steps == [1, 2]
+    assert gates.layers["l"].steps == gates.layers["l"].shares.steps == [1, 2]
     gates.rewind(0)
     assert gates.layers["l"].steps == [1]
 

@@ -156,3 +156,11 @@ def test_a_gate_event_that_contradicts_itself_is_counted_and_skipped():
         data.feed({"k": "gate", "layer": "l", "step": 1, "t": 0, "c": "00", "ent": 1, "n": 1, **broken})
     data.feed({"k": "gate", "layer": "l", "step": 1, "t": 0, "c": "\x7f\x7f", "ent": 1, "n": 1, "mx": [1], "load": [1]})
     assert data.unread == 4 and not data.gates.layers
+
+
+def test_norms_of_groups_over_time_are_rewound_with_the_run():
+    data = RunData()
+    for step in (10, 20, 30):
+        data.feed({"k": "grad", "v": 1, "t": step, "q": step, "step": step, "total": 1.0, "g": [0.1, None]})
+    data.feed({"k": "start", "v": 1, "t": 40, "q": 40, "attempt": 2, "resumed_from": 20})
+    assert data.gradients.past.steps == [10, 20]

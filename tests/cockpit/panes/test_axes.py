@@ -46,6 +46,7 @@ def test_labels_of_a_log_axis_differ_and_stand_where_their_values_are(bottom, sp
         (0.845, 0.846, 12, True, ["7.010", "7.005", "7.000"]),
         (-12.0, 3.0, 12, True, ["1000", "1", "0.001", "1e-6", "1e-9", "1e-12"]),
         (1e9, 3e9, 10, False, ["3e9", "2e9", "1e9"]),
+        (1.04, 1.16, 2, False, ["1.16", "1.04"]),  # 1.2 and 1.0 would err by a third of the range
         (-6.875, -6.75, 2, True, ["1.8e-7", "1.3e-7"]),  # 2e-7 and 1e-7 would err by an eighth of a decade
     ],
 )

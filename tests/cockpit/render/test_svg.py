@@ -34,6 +34,7 @@ def test_dots_of_a_curve_stand_in_their_cells():
     (path,) = parts([[("  \u2801\u28ff", "series0")]]).iter(f"{SPACE}path")
     points = re.findall(r"M([\d.]+) ([\d.]+)h0", path.get("d"))
     assert len(points) == 9
+    assert len({x for x, _ in points[1:]}) == 2 and len({y for _, y in points[1:]}) == 4
     assert all(2 * WIDE < float(x) < 4 * WIDE and 2 * HIGH < float(y) < 3 * HIGH for x, y in points)
     assert [float(number) for number in points[0]] == pytest.approx([2.25 * WIDE, 2.125 * HIGH])
 

@@ -48,7 +48,7 @@ def test_a_sound_training_can_learn(doctor: Doctor, stage: str) -> None:
 )
 def test_other_sound_students_can_learn_too(doctor: Doctor, overrides: list[str]) -> None:
     small = config.read(doctor.finished["data"] / CONFIG)
-    other = config.load([*overrides, "student.hidden=16"])
+    other = config.load(["student.temperature=1.0", *overrides, "student.hidden=16"])
     found = doctor.outcomes(
         [f"student-{check}" for check in CHECKS], "data", config=replace(small, student=other.student)
     )
@@ -91,7 +91,7 @@ def test_other_sound_teachers_and_taught_students_get_gradients_too(doctor: Doct
 def test_teachers_terms_of_any_weight_do_not_keep_a_batch_from_being_overfitted(
     doctor: Doctor, overrides: list[str]
 ) -> None:
-    other = config.load([*overrides, "student.hidden=16"]).distill
+    other = config.load(["student.temperature=1.0", *overrides, "student.hidden=16"]).distill
     settings = replace(config.read(doctor.finished["data"] / CONFIG), distill=other)
     before = ("data", "student", "backbone", "teacher", "knowledge")
     found = doctor.outcomes(["distill-overfits", "distill-gradients"], *before, config=settings)

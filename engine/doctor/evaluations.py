@@ -5,10 +5,11 @@ R rows, n items, C candidates.
 """
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class StoredRanks:
 )
 def ranks_reproducible(case: Case) -> Outcome:
     """Every model ranks some rows again as stored, and only targets of their own history are hidden."""
-    stored = list(_stored(case))
+    stored = _stored(case)
     strange = [one.name for one in stored if not _same_rows(one, case.rows[one.split])]
     if strange:
         return failed(
@@ -137,19 +138,22 @@ def metrics_match_ranks(case: Case) -> Outcome:
     return without(faults[:3], f"{compared} metrics of {len(table)} rows of metrics.csv follow from ranks.parquet")
 
 
-def _stored(case: Case) -> Iterator[StoredRanks]:
+def _stored(case: Case) -> list[StoredRanks]:
     """The columns of ``ranks.parquet``, of the finished evaluation."""
     case.trained("evaluate")
-    table = pq.read_table(case.artifact(ROW_RANKS))
-    names = ("model", "split", "hide_seen", "candidates")
-    groups = table.group_by(list(names)).aggregate([]).to_pylist()
-    columns = {name: np.asarray(table[name].to_pylist()) for name in names}
-    for group in groups:
-        lines = np.logical_and.reduce([columns[name] == group[name] for name in names])
-        part = table.filter(lines).sort_by("row")
-        users, targets, ranks = (part[name].to_numpy() for name in ("user", "target", "rank"))
-        protocol = Protocol(group["hide_seen"], group["candidates"])
-        yield StoredRanks(group["model"], group["split"], protocol, users, targets, ranks)
+
+    def make() -> list[StoredRanks]:
+        table, found = pq.read_table(case.artifact(ROW_RANKS)), []
+        for group in table.group_by(["model", "split", "hide_seen", "candidates"]).aggregate([]).to_pylist():
+            lines = reduce(pc.and_, (pc.equal(table[name], value) for name, value in group.items()))
+            part = table.filter(lines).sort_by("row")
+            users, targets, ranks = (part[name].to_numpy() for name in ("user", "target", "rank"))
+            protocol = Protocol(group["hide_seen"], group["candidates"])
+            found.append(StoredRanks(group["model"], group["split"], protocol, users, targets, ranks))
+        return found
+
+    stored: list[StoredRanks] = case.once("stored ranks", make)
+    return stored
 
 
 def _same_rows(one: StoredRanks, rows: Rows) -> bool:

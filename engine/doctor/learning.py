@@ -230,8 +230,10 @@ def _own_loss_alone(module: Any) -> Iterator[None]:
         kl=replace(settings.kl, weight=0.0),
     )
     module.last_position = module.hint = None
-    yield
-    module.settings, module.last_position, module.hint = settings, last_position, hint
+    try:
+        yield
+    finally:
+        module.settings, module.last_position, module.hint = settings, last_position, hint
 
 
 def _unread(case: Case, stage: str) -> tuple[str, ...]:

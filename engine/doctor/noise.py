@@ -25,9 +25,11 @@ def noiseless(module: nn.Module) -> Iterator[None]:
     rates = _rates(module)
     for part, name, _ in rates:
         setattr(part, name, 0.0)
-    yield
-    for part, name, value in rates:
-        setattr(part, name, value)
+    try:
+        yield
+    finally:
+        for part, name, value in rates:
+            setattr(part, name, value)
 
 
 def silenced(module: Any) -> Any:

@@ -170,9 +170,11 @@ def _recorded(setup: TeacherSetup) -> Iterator[Reads]:
     handles: list[torch.utils.hooks.RemovableHandle] = []
     for name in modules:
         record(name)
-    yield reads
-    for handle in handles:
-        handle.remove()
+    try:
+        yield reads
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _in_training(case: Case, setup: TeacherSetup, whole: Sequences) -> list[tuple[str, str]]:
@@ -187,7 +189,7 @@ def _in_training(case: Case, setup: TeacherSetup, whole: Sequences) -> list[tupl
         inputs = {maker: case.run_of(maker).name for maker in case.inputs["teacher"]} | {"data": case.small.name}
         run = case.scratch_run("teacher", inputs, f"reads-{name}")
         objective = make(short, replace(whole, items=events), rows, run, 1)
-        with _recorded(setup) as reads:
+        with _recorded(setup) as reads, torch.no_grad():
             for step in range(min(STEPS, objective.per_epoch)):
                 objective.part(step, 0)
         found.append(reads)

@@ -47,7 +47,9 @@ def largest_of(case: Case, stage: str) -> float:
     spread, mean = math.hypot(far, cosine / math.sqrt(student.hidden)), max(far, cosine) if distils else 0.0
     if distils and case.config.distill.as_released:
         return _softplus(mean, spread)
-    return student_chance(student, case.items, spread, mean)[0]
+    largest = student_chance(student, case.items, spread, mean)[0]
+    # A state of length sqrt D resembles the vector just read, of length weight sqrt D: that item's score is large.
+    return largest + (case.config.distill.injection.weight * student.hidden if distils else 0.0)
 
 
 def student_chance(student: StudentSettings, items: int, spread: float = 0.0, mean: float = 0.0) -> tuple[float, str]:

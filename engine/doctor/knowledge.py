@@ -102,10 +102,11 @@ def ranking_ids(case: Case) -> Outcome:
     """Ranked ids are item ids 1..n: no padding, no duplicate, not counted from 0."""
     rankings, sequences = _rankings(case)
     ranked, faults = rankings.items.numpy(), []
-    low, high = int(ranked.min(initial=1)), int(ranked.max(initial=1))
+    real = torch.isfinite(rankings.distances).numpy()  # what is hidden may fill the end, the padding among it
+    low, high = int(ranked[real].min(initial=1)), int(ranked[real].max(initial=1))
     if low <= ids.PADDING or high >= ids.rows(case.items):
         faults.append(f"ids go from {low} to {high}, not from 1 to {case.items}")
-    ordered = np.sort(ranked, axis=1)
+    ordered = np.sort(np.where(real, ranked, -1 - np.arange(ranked.shape[1])), axis=1)
     twice = int((ordered[:, 1:] == ordered[:, :-1]).any(axis=1).sum())
     if twice:
         faults.append(f"{twice:,} rankings hold an item twice")

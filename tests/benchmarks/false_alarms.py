@@ -23,7 +23,7 @@ import traceback
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -278,7 +278,7 @@ def main() -> int:
                 print(f"{counts.experiments} of {given.experiments}", file=sys.stderr, flush=True)
     rates, seconds = counts.rates(), time.monotonic() - begin
     if given.json:
-        print(json.dumps(asdict(counts) | {"rates": rates}))
+        print(json.dumps(vars(counts) | {"rates": rates}))
     else:
         for name in sorted(counts.runs, key=lambda name: -rates.get(name, 0.0)):
             print(f"{name:32} {len(counts.alarms[name]):3} of {counts.runs[name]:4}  {rates.get(name, 0.0):.1%}")

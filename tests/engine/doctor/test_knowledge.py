@@ -108,6 +108,16 @@ def test_a_ranked_padding_is_named(doctor: Doctor) -> None:
     assert "ids go from 0 to" in evidence
 
 
+def test_hidden_items_at_the_end_of_a_ranking_may_be_anything(doctor: Doctor) -> None:
+    def hidden(found: Rankings) -> Rankings:
+        items, distances = found.items.clone(), found.distances.clone()
+        items[:5, -2:], distances[:5, -2:] = ids.PADDING, torch.inf
+        return Rankings(found.rows, items, distances)
+
+    found = doctor.outcomes(["ranking-ids"], *BEFORE, altered=altered(doctor, hidden))["ranking-ids"]
+    assert found.verdict == "pass", found
+
+
 def test_an_item_ranked_twice_is_named(doctor: Doctor) -> None:
     def twice(found: Rankings) -> Rankings:
         items = found.items.clone()

@@ -33,7 +33,8 @@ async def test_the_palette_holds_every_action_and_says_what_is_impossible(contex
     assert context.prompt.label == "tags"
 
 
-def test_every_key_acts_or_says_why_not_on_every_screen(context, ready, world, press):
+def test_every_key_acts_or_says_why_not_on_every_screen(context, ready, world, press, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where pictures are written
     ready(context)
     for name in SCREENS:
         for key in TABLE:

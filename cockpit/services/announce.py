@@ -1,4 +1,4 @@
-"""Telling about an end outside of the screen: the terminal's own notification, and a command of the person's."""
+"""Announces an end outside of the screen: the terminal's own notification, and a command of the person's."""
 
 import asyncio
 import os

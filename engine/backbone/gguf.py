@@ -53,7 +53,11 @@ def forget_format(model: Any) -> None:
 
 def assemble(package: str, digest: str, target: Path) -> None:
     """Write the file that ``package`` and its neighbours ``package_part...`` hold. UserError where it is another."""
-    names = [found.name for found in pkgutil.iter_modules() if found.name.startswith((package + "_part", package))]
+    names = [
+        found.name
+        for found in pkgutil.iter_modules()
+        if found.name == package or found.name.startswith(package + "_part")
+    ]
     parts = sorted(
         (part for name in names for part in files(name).joinpath("data").iterdir() if PART in part.name),
         key=lambda part: part.name,

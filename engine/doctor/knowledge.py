@@ -12,10 +12,10 @@ from engine.data import ids
 from engine.data.sequences import Sequences
 from engine.doctor.case import Case, artifact_of
 from engine.doctor.check import Outcome, Unavailable, check, failed, judged, without
+from engine.knowledge.held_out import named
 from engine.knowledge.rankings import Rankings
 from engine.stages import LAST_POSITION, RANKINGS, SEQUENCES, TEACHER_HELD_OUT, Artifact
 
-GROUNDING_POPULARITY = "liking"  # key of the stored counts, as older runs wrote it
 ROWS = 4000  # rows that are examined
 AGREE = 0.9  # share of the first items that the teacher has to reproduce
 COMPARED = 10  # first items
@@ -177,15 +177,15 @@ def _asked_again(case: Case, artifact: Artifact) -> Outcome:
 )
 def popularity_from_training(case: Case) -> Outcome:
     """The popularity stored for grounding is the number of training events of each item."""
-    stored = load_file(case.artifact(TEACHER_HELD_OUT))
+    stored = named(load_file(case.artifact(TEACHER_HELD_OUT)))
     if "gamma" not in stored:
         raise Unavailable("this teacher scores items without their popularity")
     counts = np.bincount(Sequences.load(case.input_of("knowledge", SEQUENCES)).items, minlength=ids.rows(case.items))
-    off = np.flatnonzero(stored[GROUNDING_POPULARITY].numpy() != counts)
+    off = np.flatnonzero(stored["popularity"].numpy() != counts)
     first = int(off[0]) if len(off) else 0
     return judged(
         not len(off),
-        f"{len(off):,} items, first {case.titled([first])}: {float(stored[GROUNDING_POPULARITY][first]):g} stored, "
+        f"{len(off):,} items, first {case.titled([first])}: {float(stored['popularity'][first]):g} stored, "
         f"{int(counts[first])} training events"
         if len(off)
         else f"{int(counts.sum()):,} training events of {case.items:,} items",

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.data import ids
 from engine.data.sequences import Rows, Sequences
+from engine.knowledge.held_out import named
 from engine.metrics import grounding
 from engine.metrics.ranking import score_items
 from engine.runs.read_only import ReadOnlyRun
@@ -112,13 +113,13 @@ def teacher_scores(path: Path, split: str, rows: int, device: str) -> Scorer:
 
     Answers of a generative teacher are grounded instead: the score falls with the distance to the item's vector.
     """
-    names = (split, "table", "bias", "items", "liking", "gamma")
-    held = {key: value.to(device, torch.float32) for key, value in load_file(path).items() if key in names}
+    names = (split, "table", "bias", "items", "popularity", "gamma")
+    held = {key: value.to(device, torch.float32) for key, value in named(load_file(path)).items() if key in names}
     users = held[split]
     if len(users) != rows:
         raise ValueError(f"{path} answers {len(users)} {split} rows, but there are {rows}")
     if "items" in held:
-        items, popularity, gamma = held["items"], held["liking"], float(held["gamma"])
+        items, popularity, gamma = held["items"], held["popularity"], float(held["gamma"])
         return lambda block: grounding.scores(users[block], items, popularity, gamma)
     return lambda block: score_items(users[block], held["table"], held.get("bias"))
 

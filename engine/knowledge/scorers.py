@@ -123,5 +123,5 @@ def generative_scorer(
     def scores(found: Tensor) -> Tensor:
         return grounding.scores(found.to(items.device), items, weights, gamma)
 
-    stored = {"items": items, "liking": weights, "gamma": torch.tensor(gamma)}
+    stored = {"items": items, "popularity": weights, "gamma": torch.tensor(gamma)}
     return Scorer(queries, first, scores, stored, items.shape[1], text, 1)

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 
 from engine.data import ids
 from engine.errors import RunError
+from engine.knowledge.held_out import EARLIER_NAMES, named
 from engine.metrics.lists import grounded
 from engine.recommend.lineage import made
 from engine.stages import GATE_WEIGHTS, TEACHER_HELD_OUT
@@ -30,7 +31,7 @@ class Prediction:
 Predictor = Callable[[NDArray[np.int32]], Prediction]  # item ids of a history, oldest first
 
 
-ITEM_SIDE = {"table", "bias", "items", "liking", "gamma"}  # tensors that turn an answer into scores
+ITEM_SIDE = {"table", "bias", "items", "popularity", "gamma"}  # tensors that turn an answer into scores
 
 
 class StoredAnswers:
@@ -41,9 +42,9 @@ class StoredAnswers:
         try:
             with safe_open(self._path, "np") as file:
                 names = set(file.keys())
-                held = {name: file.get_tensor(name).astype(np.float32) for name in names & ITEM_SIDE}
+                held = {name: file.get_tensor(name).astype(np.float32) for name in names & {*ITEM_SIDE, *EARLIER_NAMES}}
                 answered = file.get_slice(split).get_shape()[0]
-            self._held = held
+            self._held = named(held)
         except (SafetensorError, OSError) as error:
             raise RunError(
                 f"the teacher's answers cannot be read ({error})",
@@ -60,14 +61,14 @@ class StoredAnswers:
     @property
     def grounding(self) -> tuple[NDArray[np.float32] | None, float]:
         """Popularity [n + 1] and gamma that ground generated answers; (None, 0) for a teacher that ranks items."""
-        return self._held.get("liking"), float(self._held.get("gamma", 0.0))
+        return self._held.get("popularity"), float(self._held.get("gamma", 0.0))
 
     def __call__(self, row: int) -> Prediction:
         """The prediction after the history of a row."""
         with safe_open(self._path, "np") as file:
             answer = file.get_slice(self._split)[row].astype(np.float32)  # [W]
         if "items" in self._held:
-            scores = grounded(answer, self._held["items"], self._held["liking"], float(self._held["gamma"]))
+            scores = grounded(answer, self._held["items"], self._held["popularity"], float(self._held["gamma"]))
         else:
             scores = self._held["table"] @ answer + self._held.get("bias", np.float32(0))
         scores[ids.PADDING] = -np.inf

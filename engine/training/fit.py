@@ -112,7 +112,7 @@ def _executor(module: pl.LightningModule, settings: TrainerSettings, run: Run) -
     else:
         obstacle = "its processes communicate within a step" if settings.devices > 1 else module.obstacle()
     if obstacle is not None:
-        run.log("info", f"this training runs without CUDA graphs of its steps: {obstacle}")
+        run.log("info", f"no whole steps are captured as CUDA graphs: {obstacle}")
         return None
     assert isinstance(module, FixedStep)
     if not gpu:

@@ -279,7 +279,7 @@ def test_a_teacher_that_generates_titles_is_trained_and_grounded(generative: Any
     assert summary.best["val_ndcg@10"]["v"] == pytest.approx(float(ranking.ndcg(ranks, 10).mean()))
     every_gamma = []
     for gamma in (0.0, 1.0, 30.0):
-        own = grounding.scores(held_out["validation"], held_out["items"], held_out["liking"], gamma)
+        own = grounding.scores(held_out["validation"], held_out["items"], held_out["popularity"], gamma)
         own[:, 0] = -torch.inf
         ranks = ranking.target_ranks(own, torch.from_numpy(rows.targets.astype(np.int64)), pairs)
         every_gamma.append(ranking.ndcg(ranks, 10).numpy())

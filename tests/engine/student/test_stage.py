@@ -80,7 +80,7 @@ def test_captured_steps_train_to_the_very_numbers_of_plain_ones(
         patch.setattr(StudentModule, "obstacle", lambda module: "this is a test")
         train_student(chosen, plain)
     assert logged(captured) == ["steps run as they would be captured on a GPU, without a graph"]
-    assert logged(plain) == ["this training runs without CUDA graphs of its steps: this is a test"]
+    assert logged(plain) == ["no whole steps are captured as CUDA graphs: this is a test"]
     assert_same_training(captured, plain)
 
 
@@ -112,7 +112,7 @@ def test_a_run_says_why_its_steps_are_not_captured(
     with run:
         train_student(chosen, run)
     (message,) = logged(run)
-    assert "without CUDA graphs" in message and "student.model=gru4rec" in message
+    assert "no whole steps are captured as CUDA graphs" in message and "student.model=gru4rec" in message
 
 
 @pytest.mark.parametrize("stop", [3, 6, 11])  # in the first epoch, in the second, in the third: always in the middle

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 # From the top floor down. Parts in one tuple share a floor and may use each other.
 FLOORS: dict[str, list[tuple[str, ...]]] = {
     "engine": [
+        ("notebook",),
         ("cli", "__main__", "commands"),
         ("compare",),
         ("doctor", "recommend"),

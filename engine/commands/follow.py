@@ -1,5 +1,6 @@
 """Progress of runs in a terminal: one line that is overwritten, or separate lines where the output is no terminal."""
 
+import math
 import shutil
 import sys
 import time
@@ -17,16 +18,18 @@ POLL_EVERY = 0.25  # seconds between two readings of a run's summary
 LINE_EVERY = 10.0  # seconds between separate lines of one run without news
 
 
-def follow(store: Store, ids: Sequence[str], out: TextIO | None = None) -> list[Entry]:
+def follow(store: Store, ids: Sequence[str], out: TextIO | None = None, timeout: float = math.inf) -> list[Entry]:
     """Print the progress of the runs until each has ended; returns their last entries in the same order.
 
+    After ``timeout`` seconds some of them may be at work still.
     ``out`` is stderr unless given. Leaving early (ctrl-c) never stops a run: it belongs to its supervisor.
     """
     out = out or sys.stderr
+    deadline = time.monotonic() + timeout
     terminal = out.isatty()
     ended: dict[str, Entry] = {}
     printed: dict[str, tuple[str, float]] = {}  # run -> what its latest line reported, and when
-    while len(ended) < len(ids):
+    while len(ended) < len(ids) and time.monotonic() <= deadline:
         for run in ids:
             if run in ended:
                 continue
@@ -43,7 +46,7 @@ def follow(store: Store, ids: Sequence[str], out: TextIO | None = None) -> list[
                 _write(out, status_line(entry) + "\n")
         if len(ended) < len(ids):
             time.sleep(POLL_EVERY)
-    return [ended[run] for run in ids]
+    return [ended.get(run) or store.entry(store.root / run) for run in ids]
 
 
 def _is_news(entry: Entry, printed: dict[str, tuple[str, float]]) -> bool:

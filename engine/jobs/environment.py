@@ -4,9 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import engine
-
-PACKAGE = Path(engine.__file__).parent.parent
+PACKAGE = Path(__file__).parent.parent.parent
 
 
 def stage_environment(given: Mapping[str, str], cores: int | None = None) -> dict[str, str]:

@@ -23,6 +23,7 @@ FIRST_NAMES = {new: old for old, new in RENAMED.items()}
 WORDS = {"evaluate.hide_seen", "knowledge.hide_seen", "trainer.cuda_graph"}
 ADDED = {  # new setting -> the value that gives what earlier versions did
     "data.quoted": True,
+    "data.columns.key": None,
     "teacher.without_titles": False,
     "backbone.sha256": None,
     "backbone.blocks": None,
@@ -58,11 +59,18 @@ def translated(tree: Any, prefix: str = "") -> Any:
 
 def original(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """The settings below ``prefix`` as the first version would have written them, for fingerprints."""
-    kept = {key: value for key, value in settings.items() if ADDED.get(prefix + key, ...) != value}
     found: dict[str, Any] = _renamed(
-        kept, prefix, FIRST_NAMES, lambda word: {"true": True, "false": False}.get(word, word)
+        _before(settings, prefix), prefix, FIRST_NAMES, lambda word: {"true": True, "false": False}.get(word, word)
     )
     return found
+
+
+def _before(tree: Any, prefix: str) -> Any:
+    """The settings without those that were added and do what earlier versions did."""
+    if not isinstance(tree, dict):
+        return tree
+    kept = {key: value for key, value in tree.items() if ADDED.get(prefix + key, ...) != value}
+    return {key: _before(value, f"{prefix}{key}.") for key, value in kept.items()}
 
 
 def _renamed(tree: Any, prefix: str, names: dict[str, str], word: Callable[[Any], Any]) -> Any:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 INTERACTIONS, CATALOGUE, ITEM_MAP, VALIDATION, TEST = "interactions", "catalogue", "item_map", "validation", "test"
+PACKED = ("", ".gz", ".zst", ".xz", ".bz2")  # what may stand behind a file's name; the first that is there counts
+TABLES = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".tab", ".txt")
 
 
 @dataclass(frozen=True)
@@ -43,5 +45,5 @@ LAYOUTS = {  # in the order in which ``auto`` tries them
     "amazon-2018": FileNames({INTERACTIONS: ("{}_5.json", "{}.json")}, {CATALOGUE: ("meta_{}.json",)}),
     "amazon-2023": FileNames({INTERACTIONS: ("{}.jsonl",)}, {CATALOGUE: ("meta_{}.jsonl",)}),
     "recbole": FileNames({INTERACTIONS: ("*.inter",)}, {CATALOGUE: ("*.item",)}),
-    "table": FileNames({INTERACTIONS: ("*.csv", "*.tsv", "*.parquet")}, {}),
+    "table": FileNames({INTERACTIONS: tuple(f"*{suffix}" for suffix in TABLES)}, {}),
 }

@@ -1,7 +1,8 @@
 """Which files below ``data.path`` belong to a data set. Standard library only: the planner imports it.
 
-A file counts under its own name, with ``.gz``, with ``.zip``, or as a member of a zip in the folder; the unpacked file
-comes before the packed one.
+A file counts under its own name, packed (``.gz``, ``.zst``, ``.xz``, ``.bz2``), with ``.zip``, or as a member of a zip
+in the folder; the unpacked file comes before the packed one. A table may also be a folder of files, as Spark and
+BigQuery write them (``engine.data.pieces``). A pattern does not find hidden files.
 """
 
 import glob
@@ -12,17 +13,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from engine.config.settings.data import DataSettings
-from engine.data.layouts import CATALOGUE, INTERACTIONS, ITEM_MAP, LAYOUTS, TEST, VALIDATION
+from engine.data.layouts import CATALOGUE, INTERACTIONS, ITEM_MAP, LAYOUTS, PACKED, TEST, VALIDATION
+from engine.data.pieces import alike, hidden, in_order, pieces_of, unpacked
 from engine.errors import DataError
 from engine.runs.text import clean
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file, or a member of a zip."""
+    """A file, a member of a zip, or a table in ``pieces``, whose folder is ``path``."""
 
     path: Path
     member: str = ""
+    pieces: tuple[Path, ...] = ()  # in the order in which they are read
     watch: Callable[[int], None] | None = None  # called with the number of bytes read, by the reading thread
     warn: Callable[[str], None] | None = None  # called with what a person should look at
 
@@ -32,7 +35,16 @@ class Source:
     @property
     def name(self) -> str:
         """The file's own name without what packs it."""
-        return (PurePosixPath(self.member).name or self.path.name).removesuffix(".gz")
+        return unpacked(PurePosixPath(self.member).name or self.path.name)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What lies on the disk."""
+        return self.pieces or (self.path,)
+
+    def each(self) -> "tuple[Source, ...]":
+        """The pieces of a table as files; the file itself where it is one."""
+        return tuple(replace(self, path=path, pieces=()) for path in self.files)
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class Sources:
 
 def watched(sources: Sources, report: Callable[[int, int], None], warn: Callable[[str], None] | None = None) -> Sources:
     """The same files, whose reading is reported as bytes done of bytes in all, as they lie on the disk."""
-    total = sum(path.stat().st_size for path in {source.path for source in sources.parts.values()})
+    total = sum(path.stat().st_size for path in {path for source in sources.parts.values() for path in source.files})
     done = 0
 
     def watch(count: int) -> None:
@@ -62,7 +74,7 @@ def files(settings: DataSettings) -> list[Path]:
     """The files that will be read, to be hashed: none for a world that is made or a published set that is fetched."""
     if settings.format == "demo" or (settings.path is None and settings.fetch is not None):
         return []
-    return sorted({source.path for source in find(settings, folder_of(settings)).parts.values()})
+    return sorted({path for part in find(settings, folder_of(settings)).parts.values() for path in part.files})
 
 
 def folder_of(settings: DataSettings) -> Path:
@@ -118,20 +130,23 @@ def _all_parts(settings: DataSettings, root: Path, format: str) -> Sources:
         names = (named,) if named else tuple(name.format(settings.category) for name in usual)
         if not names:
             continue
-        source = _locate(root, names, role, bool(named))
+        source = _locate(root, names, role, bool(named), in_pieces=format == "table")
         if source is not None:
             parts[role] = source
         elif named or role in layout.needed:
             raise Missing(
-                f"format {format} needs {' or '.join(names)} (also as .gz or in a .zip) for its {role}",
+                f"format {format} needs {' or '.join(names)} (also packed or in a .zip) for its {role}",
                 location=str(root),
                 remedy=f"There is: {listed(root)}.{_hint(root, names)}",
             )
     return Sources(format, parts)
 
 
-def _locate(root: Path, names: tuple[str, ...], role: str, named: bool) -> Source | None:
-    """The first of ``names`` that is there. ``named`` by a person: it may be a path, and comes before a pattern."""
+def _locate(root: Path, names: tuple[str, ...], role: str, named: bool, in_pieces: bool = False) -> Source | None:
+    """The first of ``names`` that is there. ``named`` by a person: it may be a path, and comes before a pattern.
+
+    ``in_pieces``: a folder of files, or files of one name but for their numbers, are one table.
+    """
     if named and Path(names[0]).expanduser().is_absolute():
         path = Path(names[0]).expanduser()
         if path.suffix == ".zip" and path.is_file():
@@ -139,7 +154,7 @@ def _locate(root: Path, names: tuple[str, ...], role: str, named: bool) -> Sourc
             if len(members) > 1:
                 raise _several(members, str(path))
             return Source(path, members[0]) if members else None
-        return _locate(path.parent, (path.name,), role, named) if path.parent.is_dir() else None
+        return _locate(path.parent, (path.name,), role, named, in_pieces) if path.parent.is_dir() else None
     if root.is_file():
         if root.suffix == ".zip":
             return _member([root], names)
@@ -148,28 +163,36 @@ def _locate(root: Path, names: tuple[str, ...], role: str, named: bool) -> Sourc
         root = root.parent
     for name in names:
         for exact in (True, False):
-            for suffix in ("", ".gz"):
-                candidates = _found(root, name + suffix, exact)
+            for suffix in PACKED:
+                candidates = _found(root, name + suffix, exact, in_pieces)
+                if len(candidates) > 1 and in_pieces and alike(candidates):
+                    return Source(root, pieces=tuple(candidates))
                 if len(candidates) > 1:
                     raise _several([str(path.name) for path in candidates], str(root))
                 if candidates:
-                    return Source(candidates[0])
-    return _member(sorted(path for path in root.glob("*.zip") if path.is_file()), names)
+                    return Source(candidates[0], pieces=pieces_of(candidates[0]) if candidates[0].is_dir() else ())
+    if in_pieces and role == INTERACTIONS and not named and (pieces := pieces_of(root)):
+        return Source(root, pieces=pieces)
+    return _member(sorted(path for path in root.glob("*.zip") if path.is_file() and not hidden(path)), names)
 
 
-def _found(root: Path, name: str, exact: bool) -> list[Path]:
-    """The file of that very name, or those that it is a pattern of."""
+def _found(root: Path, name: str, exact: bool, in_pieces: bool = False) -> list[Path]:
+    """The file of that very name, or those that it is a pattern of; with ``in_pieces`` also folders of files."""
+
+    def counts(path: Path) -> bool:
+        return path.is_file() or (in_pieces and path.is_dir() and bool(pieces_of(path)))
+
     if exact:
-        return [root / name] if (root / name).is_file() else []
+        return [root / name] if name and counts(root / name) else []
     try:
-        return [path for path in sorted(root.glob(name)) if path.is_file()]
+        return [path for path in in_order(root.glob(name)) if counts(path) and not hidden(path)]
     except (ValueError, NotImplementedError):  # no pattern, or an absolute path
         return []
 
 
 def _fitting(members: list[str], name: str) -> list[str]:
     """The members whose path ends with that very name, else those that it is a pattern of."""
-    names = (name, name + ".gz")
+    names = tuple(name + suffix for suffix in PACKED)
     exact = [member for member in members if f"/{member}".endswith(tuple(f"/{name}" for name in names))]
     return exact or [member for member in members if any(PurePosixPath(member).match(name) for name in names if name)]
 
@@ -222,7 +245,7 @@ def listed(root: Path) -> str:
 def _hint(root: Path, names: tuple[str, ...]) -> str:
     """The folder below that has the file, if one has."""
     for folder in sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []:
-        packed = [name + suffix for name in names for suffix in ("", ".gz")]
+        packed = [name + suffix for name in names for suffix in PACKED]
         if any(_found(folder, name, exact) for name in packed for exact in (True, False)):
             return f" It is in {folder.name}: set data.path={folder}."
     return ""

@@ -27,10 +27,11 @@ SPLITS = ("leave-one-out", "users", "temporal", "given")
 
 @dataclass
 class ColumnsSettings:
-    """Names of the columns of a CSV or Parquet table, and of its catalogue; a number counts columns from 1."""
+    """Names of the columns of a table and its catalogue; a number counts columns from 1; a.b is the field b of a."""
 
     user: str = setting("column with the user's id")
-    item: str = setting("column with the item's id, of the same name in the catalogue")
+    item: str = setting("column with the item's id")
+    key: str | None = setting("column of the catalogue with the item's id; null: called as in the interactions")
     time: str | None = setting("column with a number or a date to order by; null: the order of the file")
     rating: str | None = setting("column with a number that data.min_rating looks at")
     title: str | None = setting("column of the catalogue, or else of the interactions, with the item's title")

@@ -15,6 +15,7 @@ from engine.errors import DataError
 from engine.runs.text import clean
 
 BLOCK = 1 << 26  # bytes; a line has to fit
+SAMPLE = 1 << 22  # bytes from which the types of fields are inferred
 KINDS = {pa.string(): "a text", pa.float64(): "a number", pa.int64(): "a whole number of 64 bits"}
 
 
@@ -37,6 +38,95 @@ def table(source: Source, schema: pa.Schema | None, needed: Sequence[str], loose
         if result[name].null_count:
             raise lacking(source, name, int(np.argmax(result[name].is_null().to_numpy())))
     return result
+
+
+def fields(source: Source, names: Sequence[str]) -> pa.Table:
+    """The fields with these names, ``a.b`` for the field b of a; one that no line has is left out.
+
+    Types are those of the first lines; where later ones differ, values are texts as JSON writes them.
+    """
+    try:
+        with binary(source) as file:
+            block = file.read(SAMPLE)
+        whole = block[: block.rfind(b"\n") + 1] or block
+        found = pyarrow.json.read_json(pa.BufferReader(whole), pyarrow.json.ReadOptions(block_size=SAMPLE)).schema
+        wanted = [field for field in (_pruned(field, "", names) for field in found) if field is not None]
+        if set(names) <= {name for field in wanted for name in _leaves(field, "")}:
+            return flattened(table(source, pa.schema(wanted), ()))
+    except (pa.ArrowInvalid, DataError):
+        pass  # the reading below names the line of a fault
+    rows = [_flat(entry) for _, entry in objects(source)]
+    if not rows:
+        raise empty_file(source)
+    present = [name for name in names if any(name in row for row in rows)]
+    return pa.table({name: _column([row.get(name) for row in rows]) for name in present})
+
+
+def is_array(source: Source) -> bool:
+    """Whether the file is one JSON array instead of an object a line."""
+    with binary(source) as file:
+        return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["
+
+
+def array(source: Source) -> pa.Table:
+    """The objects of a JSON array as a table of all their fields, nested ones as ``a.b``."""
+    with binary(source) as file:
+        content = file.read()
+    try:
+        found = json.loads(content.decode("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(
+            f"the file is no whole JSON array ({error})", location=str(source), remedy="Fetch or copy it again."
+        ) from error
+    if not found:
+        raise empty_file(source)
+    if not all(isinstance(entry, dict) for entry in found):
+        raise DataError("the JSON array holds more than objects", location=str(source), remedy="One object an event.")
+    rows = [_flat(entry) for entry in found]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
+
+
+def flattened(read: pa.Table) -> pa.Table:
+    """A table whose structs are columns of their own, ``a.b`` for the field b of a."""
+    while any(pa.types.is_struct(field.type) for field in read.schema):
+        read = read.flatten()
+    return read
+
+
+def _flat(entry: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in entry.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found
+
+
+def _column(values: list[Any]) -> pa.Array:
+    """Values of one type as they are, of several as the texts that JSON writes."""
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        texts = [value if isinstance(value, str) or value is None else json.dumps(value) for value in values]
+        return pa.array(texts, pa.string())
+
+
+def _pruned(field: pa.Field, prefix: str, names: Sequence[str]) -> pa.Field | None:
+    """The field with what is asked for below it; what looks like a date stays the text that it is."""
+    name = prefix + field.name
+    if pa.types.is_struct(field.type):
+        kept = [part for part in (_pruned(part, name + ".", names) for part in field.type) if part is not None]
+        return pa.field(field.name, pa.struct(kept)) if kept else None
+    if name not in names:
+        return None
+    return pa.field(field.name, pa.string() if pa.types.is_temporal(field.type) else field.type)
+
+
+def _leaves(field: pa.Field, prefix: str) -> Iterator[str]:
+    if pa.types.is_struct(field.type):
+        for part in field.type:
+            yield from _leaves(part, f"{prefix}{field.name}.")
+    else:
+        yield prefix + field.name
 
 
 def objects(source: Source, loose: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -1,7 +1,9 @@
 """Bytes and text of a source file, packed or not, and the errors that readers share; every fault names its line."""
 
+import bz2
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -38,24 +40,39 @@ class _Watched(io.FileIO):
         return count
 
 
+def _unpacked(file: IO[bytes], name: str) -> IO[bytes]:
+    """The content of a file that its name says is packed."""
+    match name.rpartition(".")[2]:
+        case "gz":
+            return cast(IO[bytes], gzip.open(file))
+        case "xz":
+            return cast(IO[bytes], lzma.open(file))
+        case "bz2":
+            return cast(IO[bytes], bz2.open(file))
+        case "zst":
+            import pyarrow as pa
+
+            stream = pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd")
+            return cast(IO[bytes], io.BufferedReader(stream, BUFFER))
+    return file
+
+
 @contextmanager
 def binary(source: Source) -> Iterator[IO[bytes]]:
     """The unpacked bytes of a file. Raises DataError when it is damaged or cannot be read."""
     try:
         with io.BufferedReader(_Watched(source), BUFFER) as file:
             if source.member:
-                with zipfile.ZipFile(file) as archive, archive.open(source.member) as member:
-                    if source.member.endswith(".gz"):
-                        with gzip.open(member) as unpacked:
-                            yield cast(IO[bytes], unpacked)
-                    else:
-                        yield member
-            elif source.path.suffix == ".gz":
-                with gzip.open(file) as unpacked:
-                    yield cast(IO[bytes], unpacked)
+                with (
+                    zipfile.ZipFile(file) as archive,
+                    archive.open(source.member) as member,
+                    _unpacked(member, source.member) as content,
+                ):
+                    yield content
             else:
-                yield file
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+                with _unpacked(file, source.path.name) as content:
+                    yield content
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise DataError(
             f"the packed file is damaged or cut short ({error})", location=str(source), remedy=COPY_AGAIN
         ) from error

@@ -19,7 +19,7 @@ def read(sources: Sources, columns: ColumnsSettings | None, encodings: tuple[str
     """
     source = sources.parts[INTERACTIONS]
     header = _header(source)
-    wanted = columns or ColumnsSettings("user_id", "item_id", "timestamp", "rating", None, None)
+    wanted = columns or ColumnsSettings("user_id", "item_id", None, "timestamp", "rating", None, None)
     kinds = {}
     for name, kind, needed in (
         (wanted.user, ID, True),

@@ -93,3 +93,10 @@ def test_truth_values_that_became_words_read_from_old_runs_and_keep_their_finger
         assert old["knowledge"]["hide_seen"] is truth
     with pytest.raises(ConfigError, match="not allowed"):
         config.load(["evaluate.hide_seen=sometimes"])
+
+
+def test_a_setting_that_was_added_to_a_section_of_a_section_is_no_part_of_old_fingerprints() -> None:
+    columns = {"user": "u", "item": "i", "key": None}
+    assert original({"columns": columns}, "data.") == {"columns": {"user": "u", "item": "i"}}
+    assert original({"columns": columns | {"key": "id"}}, "data.") == {"columns": columns | {"key": "id"}}
+    assert translated({"columns": {"user": "u"}}, "data.")["columns"] == {"user": "u", "key": None}

@@ -26,7 +26,15 @@ def sequences(prepared: Prepared) -> dict[str, list[str]]:
 
 
 def with_rating(**changes: Any) -> dict[str, Any]:
-    columns = {"user": "user", "item": "item", "time": "time", "rating": "rating", "title": None, "text": None}
+    columns = {
+        "user": "user",
+        "item": "item",
+        "key": None,
+        "time": "time",
+        "rating": "rating",
+        "title": None,
+        "text": None,
+    }
     return {"columns": columns} | changes
 
 
@@ -39,7 +47,7 @@ def test_events_are_ordered_by_time_and_ties_by_position_in_the_file(sets: Any) 
 
 def test_without_a_time_column_the_file_s_order_counts(sets: Any) -> None:
     sets.write("a.csv", TABLE + "u,c,5,1\nu,a,4,1\nu,z,1,1\nu,b,0,1\n")
-    columns = {"user": "user", "item": "item", "time": None, "rating": None, "title": None, "text": None}
+    columns = {"user": "user", "item": "item", "key": None, "time": None, "rating": None, "title": None, "text": None}
     prepared = sets.prepare("table", columns=columns)
     assert sequences(prepared) == {"u": ["c", "a"]}
     assert prepared.profile["order"] == "position in the file"

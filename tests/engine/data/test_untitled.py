@@ -48,7 +48,15 @@ def test_more_than_one_in_twenty_is_worth_a_warning(sets: Any, lacking: int, hea
 def test_a_table_without_titles_names_the_column_that_could_have_them(sets: Any) -> None:
     sets.write("x.csv", "user,item,time,name\n" + "".join(f"u,{item},{item},\n" for item in range(4)))
     assert "data.columns.title=COLUMN" in warned(sets, "table")
-    columns = {"user": "user", "item": "item", "time": "time", "rating": None, "title": "name", "text": None}
+    columns = {
+        "user": "user",
+        "item": "item",
+        "key": None,
+        "time": "time",
+        "rating": None,
+        "title": "name",
+        "text": None,
+    }
     assert "data.columns.title=name is empty" in warned(sets, "table", columns=columns)
 
 

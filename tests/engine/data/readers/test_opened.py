@@ -1,10 +1,13 @@
 """Bytes and text of files, however they are packed."""
 
+import bz2
 import gzip
 import io
+import lzma
 import zipfile
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from engine.data.readers.opened import binary, lines, text
@@ -12,9 +15,10 @@ from engine.data.sources import Source, Sources, watched
 from engine.errors import DataError
 
 BODY = "line\n" * 300_000
+PACK = {"zst": lambda body: pa.compress(body, codec="zstd", asbytes=True), "xz": lzma.compress, "bz2": bz2.compress}
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.zip", "b.zip"])
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.txt.zst", "a.txt.xz", "a.txt.bz2", "a.zip", "b.zip"])
 def test_any_packing_gives_the_same_bytes_and_tells_its_progress(sets: Any, name: str) -> None:
     if name == "a.zip":
         source = Source(sets.write_zip(name, {"x/a.txt": BODY}), "x/a.txt")
@@ -24,7 +28,8 @@ def test_any_packing_gives_the_same_bytes_and_tells_its_progress(sets: Any, name
             archive.writestr("a.txt.gz", gzip.compress(BODY.encode()))
         source = Source(sets.write(name, packed.getvalue()), "a.txt.gz")
     else:
-        source = Source(sets.write(name, BODY))
+        pack = PACK.get(name.rpartition(".")[2], lambda body: body)
+        source = Source(sets.write(name, pack(BODY.encode())))
     reports: list[tuple[int, int]] = []
     followed = watched(Sources("pairs", {"interactions": source}), lambda done, total: reports.append((done, total)))
     with binary(followed.parts["interactions"]) as file:
@@ -71,3 +76,13 @@ def test_an_encrypted_archive_is_an_error(sets: Any) -> None:
     path.write_bytes(bytes(content))
     with pytest.raises(DataError, match="encrypted"):
         text(Source(path, "a.txt"), ("utf-8",))
+
+
+@pytest.mark.parametrize("kind", ["zst", "xz", "bz2"])
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_damaged_file_of_any_packing_is_an_error(sets: Any, kind: str, cut: bool) -> None:
+    packed = PACK[kind](BODY.encode())
+    source = Source(sets.write(f"a.txt.{kind}", packed[: len(packed) // 2] if cut else b"not packed" * 9))
+    with pytest.raises(DataError) as error, binary(source) as file:
+        file.read()
+    assert error.value.location.endswith(f"a.txt.{kind}") and error.value.remedy

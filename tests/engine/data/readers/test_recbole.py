@@ -37,7 +37,15 @@ def test_other_column_names_come_from_the_settings(sets: Any) -> None:
     with pytest.raises(DataError, match="no column 'user_id'") as error:
         sets.read("recbole")
     assert "who, artist_id, weight" in error.value.remedy and "data.columns" in error.value.remedy
-    columns = {"user": "who", "item": "artist_id", "time": None, "rating": "weight", "title": None, "text": None}
+    columns = {
+        "user": "who",
+        "item": "artist_id",
+        "key": None,
+        "time": None,
+        "rating": "weight",
+        "title": None,
+        "text": None,
+    }
     assert sets.read("recbole", columns=columns).rating.tolist() == [3]
 
 

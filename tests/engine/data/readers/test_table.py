@@ -12,7 +12,7 @@ from engine.errors import DataError
 
 
 def columns(**changes: str | None) -> dict[str, Any]:
-    usual = {"user": "who", "item": "what", "time": "when", "rating": None, "title": None, "text": None}
+    usual = {"user": "who", "item": "what", "key": None, "time": "when", "rating": None, "title": None, "text": None}
     return {"columns": usual | changes}
 
 
@@ -54,6 +54,13 @@ def test_titles_may_come_from_a_catalogue_beside(sets: Any) -> None:
     sets.write("items.csv", "what,name\na,Ant\nb,Bee\n")
     read = sets.read("table", file="x.csv", catalogue="items.csv", **columns(title="name"))
     assert sets.titles(read)["b"] == "Bee"
+
+
+def test_the_catalogue_may_call_the_item_otherwise(sets: Any) -> None:
+    sets.write("x.csv", "who,what,when\nu,b,1\n")
+    sets.write("items.csv", "id,name,what\nb,Bee,other\n")
+    read = sets.read("table", file="x.csv", catalogue="items.csv", **columns(title="name", key="id"))
+    assert sets.titles(read) == {"b": "Bee"}
 
 
 def test_a_parquet_file_is_read_like_a_table(sets: Any) -> None:
@@ -288,7 +295,7 @@ def test_a_separator_may_be_spelt_out(sets: Any, name: str, mark: str) -> None:
     assert sets.events(sets.read("table", separator=name, **columns())) == [("u", "a")]
 
 
-NUMBERED = {"user": "3", "item": "1", "time": "2", "rating": None, "title": "4", "text": None}
+NUMBERED = {"user": "3", "item": "1", "key": None, "time": "2", "rating": None, "title": "4", "text": None}
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff", "\n"])

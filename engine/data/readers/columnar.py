@@ -1,0 +1,140 @@
+"""Columns of files that carry types, Parquet and JSON lines, as the kinds of columns that a table has.
+
+Letters: E events.
+"""
+
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from engine.data import raw_ids
+from engine.data.readers import json_lines
+from engine.data.readers.delimited import GAPPY, ID, TEXT, TIME, TIME_REMEDY, TYPES, time_problem, times
+from engine.data.readers.opened import binary, no_column
+from engine.data.sources import Source
+from engine.errors import DataError
+from engine.runs.text import clean
+
+
+def position_of(name: str, count: int) -> int | None:
+    """Where column number ``name`` of ``count`` stands, counted from 0; None when it is no such number."""
+    return int(name) - 1 if name.isdecimal() and str(int(name)) == name and 0 < int(name) <= count else None
+
+
+def parquet(source: Source, kinds: dict[str, str]) -> pa.Table:
+    """The columns in ``kinds`` (name, or number from 1 -> kind)."""
+    try:
+        with binary(source) as file:
+            stored = pq.ParquetFile(file)
+            names = stored.schema_arrow.names
+            chosen = {name: position_of(name, len(names)) if name not in names else names.index(name) for name in kinds}
+            missing = [name for name, position in chosen.items() if position is None]
+            if missing:
+                raise no_column(missing[0], names, str(source))
+            own = [names[cast(int, position)] for position in chosen.values()]
+            read = stored.read(own).select(own).rename_columns([*kinds])
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"the file is no whole Parquet file ({error})", location=str(source), remedy="Fetch or copy it again."
+        ) from error
+    return _typed(read, kinds, source)
+
+
+def json_table(source: Source, kinds: dict[str, str]) -> pa.Table:
+    """The fields in ``kinds`` of JSON lines, or of a JSON array of objects; ``user.id`` is the field id of user."""
+    read = json_lines.array(source) if json_lines.is_array(source) else json_lines.fields(source, list(kinds))
+    missing = [name for name in kinds if name not in read.column_names]
+    if missing:
+        raise no_column(missing[0], read.column_names, str(source))
+    return _typed(read.select([*kinds]), kinds, source)
+
+
+def _typed(read: pa.Table, kinds: dict[str, str], source: Source) -> pa.Table:
+    for index, (name, kind) in enumerate(kinds.items()):
+        read = read.set_column(index, name, typed(read[name], name, kind, source))
+    return read
+
+
+def typed(column: Any, name: str, kind: str, source: Source) -> pa.ChunkedArray:
+    """The column as its kind's type. Raises DataError with the row of the first value that is missing or not of it."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if kind == ID and pa.types.is_floating(column.type):
+        column = _whole_ids(column, name, source)
+    if kind in (ID, TEXT):
+        return _texts(column, name, kind, source)
+    if kind != GAPPY and column.null_count:
+        raise _wrong(source, np.asarray(column.is_null()), f"{name} is empty")
+    if pa.types.is_time(column.type) or pa.types.is_duration(column.type):
+        raise _wrong(source, np.ones(1, dtype=bool), f"{name} holds times of day or durations ({column.type})")
+    found = (
+        column if kind == TIME and (pa.types.is_temporal(column.type) or pa.types.is_floating(column.type)) else None
+    )
+    for type in () if found is not None else TYPES[kind]:
+        try:
+            found = column.cast(type, safe=kind == TIME)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            continue
+        break
+    if found is None:
+        bad = np.array([not _castable(value, TYPES[kind]) for value in column])
+        if not bad.any():
+            raise _wrong(source, bad, f"{name} holds times of several kinds, such as '{clean(str(column[0]), 60)}'")
+        raise _wrong(source, bad, f"{name} is '{clean(str(column[int(np.argmax(bad))]), 60)}', not a {kind}")
+    if pa.types.is_floating(found.type):
+        bad = np.asarray(pc.fill_null(pc.is_inf(found), False) if kind == GAPPY else pc.invert(pc.is_finite(found)))
+        if bad.any():
+            raise _wrong(source, bad, f"{name} is not a finite number")
+    if kind == TIME:
+        try:
+            problem = time_problem(times(found))
+        except pa.ArrowInvalid as error:
+            raise _wrong(source, np.ones(1, dtype=bool), f"{name} has times that do not fit ({error})") from error
+        if problem:
+            raise DataError(problem[1], location=f"{source}, row {problem[0] + 1}", remedy=TIME_REMEDY)
+    return found
+
+
+def _whole_ids(column: pa.ChunkedArray, name: str, source: Source) -> pa.ChunkedArray:
+    """Floats that are ids, as integers where all are whole. Above 2^53 several ids are the same float."""
+    values = np.asarray(column.to_numpy(), dtype=np.float64)
+    bad = ~(np.abs(values) < 2**53)
+    if bad.any():
+        where = values[int(np.argmax(bad))]
+        cause = "empty" if np.isnan(where) else f"{where}, a float too large to be an exact id"
+        raise _wrong(source, bad, f"{name} is {cause}")
+    return column.cast(pa.int64()) if bool((values == np.floor(values)).all()) else column
+
+
+def _texts(column: pa.ChunkedArray, name: str, kind: str, source: Source) -> pa.ChunkedArray:
+    """Ids or texts as dictionaries of texts."""
+    try:
+        found = column.dictionary_encode().cast(pa.dictionary(pa.int32(), pa.string()))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise _wrong(source, np.ones(1, dtype=bool), f"{name} holds {column.type}, not texts or numbers") from None
+    if kind == ID:
+        bad = np.asarray(pc.or_(found.is_null(), raw_ids.missing(found.cast(pa.string()))))
+        if bad.any():
+            word = column[int(np.argmax(bad))].as_py()
+            raise _wrong(source, bad, f"{name} is {'empty' if word in (None, '') else repr(word)}: there is no id")
+    return found
+
+
+def _castable(value: pa.Scalar, types: tuple[pa.DataType, ...]) -> bool:
+    for type in types:
+        try:
+            value.cast(type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            continue
+        return True
+    return False
+
+
+def _wrong(source: Source, bad: NDArray[np.bool_], problem: str) -> DataError:
+    return DataError(
+        problem, location=f"{source}, row {int(np.argmax(bad)) + 1}", remedy="Correct the column or name another one."
+    )

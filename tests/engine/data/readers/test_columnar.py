@@ -1,0 +1,67 @@
+"""JSON lines and arrays as tables; Parquet is tested with the tables."""
+
+import json
+from typing import Any
+
+import pytest
+
+from engine.errors import DataError
+
+ROWS = [
+    {"user": {"id": 7, "name": "x"}, "item": "a", "time": "2024-05-31T12:00:00Z", "stars": None, "tags": ["t"]},
+    {"user": {"id": 8}, "item": "b", "time": "2024-05-31T14:00:00+02:00", "stars": 4, "more": {"title": "Bee"}},
+]
+COLUMNS = {
+    "user": "user.id",
+    "item": "item",
+    "key": None,
+    "time": "time",
+    "rating": "stars",
+    "title": None,
+    "text": None,
+}
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.ndjson", "x.json", "x.jsonl.gz", "array.json"])
+def test_json_is_read_as_a_table_with_nested_fields_by_their_path(sets: Any, name: str) -> None:
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
+    sets.write(name, json.dumps(ROWS) if name == "array.json" else lines)
+    read = sets.read("table", columns=COLUMNS | {"title": "more.title"})
+    assert sets.events(read) == [("7", "a"), ("8", "b")] and sets.titles(read)["b"] == "Bee"
+    assert read.time[0] == read.time[1] == 1717156800000000
+    assert str(read.rating.tolist()) == "[nan, 4.0]"
+
+
+def test_ids_that_are_numbers_here_and_texts_there_are_texts(sets: Any) -> None:
+    lines = [{"user": 1, "item": "a", "time": 5}] * 3 + [{"user": "one", "item": "b", "time": 6}]
+    sets.write("x.jsonl", "\n".join(map(json.dumps, lines)))
+    read = sets.read("table", columns=COLUMNS | {"user": "user", "rating": None})
+    assert sets.events(read)[2:] == [("1", "a"), ("one", "b")]
+
+
+def test_a_field_that_only_late_lines_have_is_found(sets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.data.readers.json_lines.SAMPLE", 64)
+    lines = [{"user": 1, "item": "a"}] * 9 + [{"user": 1, "item": "b", "name": "Bee"}]
+    sets.write("x.jsonl", "\n".join(map(json.dumps, lines)))
+    read = sets.read("table", columns=COLUMNS | {"user": "user", "rating": None, "time": None, "title": "name"})
+    assert sets.titles(read) == {"b": "Bee"} and len(read) == 10
+
+
+@pytest.mark.parametrize(
+    ("content", "cause", "where"),
+    [
+        ('{"user": 1, "item": "a"}\n{"user": 1, "item"', "not a whole JSON object", "x.json:2"),
+        ('{"user": 1, "item": "a"}\n{"user": null, "item": "a"}', "user is empty", "x.json, row 2"),
+        ('{"user": 1, "thing": "a"}', "no column 'item'", "x.json"),
+        ('[{"user": 1, "item": "a"}, 7]', "more than objects", "x.json"),
+        ('[{"user": 1, "item": "a"}', "no whole JSON array", "x.json"),
+        ('{"user": 1, "item": [1, 2]}', "holds list", "x.json, row 1"),
+        ("[]", "empty", "x.json"),
+        ("", "empty", "x.json"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_its_location(sets: Any, content: str, cause: str, where: str) -> None:
+    sets.write("x.json", content)
+    with pytest.raises(DataError, match=cause) as error:
+        sets.read("table", columns=COLUMNS | {"user": "user", "time": None, "rating": None})
+    assert error.value.location.endswith(where)

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from engine.config.settings.distill import DistillSettings
 from engine.data.ids import PADDING
 from engine.distill import chosen, losses, teacher_targets
-from engine.distill.chosen import Chosen
+from engine.distill.chosen import Choice, Chosen, SharedChoice
 from engine.distill.injection import Injection, merged, tables
+from engine.distill.shares import shares
 from engine.distill.teacher_targets import NO_TARGET, TeacherTargets
 from engine.distill.weights import importance
 from engine.student import module as student_module
@@ -26,6 +27,7 @@ from engine.student.module import base_loss, seed_negatives
 from engine.training.fixed_step import FixedStep
 from engine.training.optimizer import adamw
 from engine.training.plan import is_reported
+from engine.training.processes import Processes
 
 Terms = dict[str, tuple[float, Tensor]]  # name -> (weight, value) of each term of the loss
 
@@ -93,6 +95,7 @@ class DistillModule(FixedStep):
         self.report_every = report_every
         self.negatives, self.draws = torch.Generator(sampler.device), torch.Generator(sampler.device)
         self.generators = [self.negatives, self.draws]
+        self.processes = Processes(sampler.rank, sampler.world)
         self.fixed = sampler.same_shapes and not settings.as_released and len(targets.items) > 0
         width = model.settings.hidden
         self.injection = Injection(vectors, width, settings.injection) if settings.injection.weight else None
@@ -119,10 +122,9 @@ class DistillModule(FixedStep):
         return student_module.obstacle(self.settings.student, self.sampler)
 
     def start(self, step: int) -> None:
-        rank = self.sampler.rank
-        self.model.stream.start(self.settings.student.seed, step, rank)
+        self.model.stream.start(self.settings.student.seed, step, self.sampler.rank)
         seed_negatives(self.negatives, self.settings.student, step)
-        key = np.random.SeedSequence((self.settings.seed, step, rank)).generate_state(1)[0]
+        key = np.random.SeedSequence((self.settings.seed, step, 0)).generate_state(1)[0]  # all processes draw the same
         self.draws.manual_seed(int(key))
 
     def inputs(self, step: int) -> tuple[Tensor, ...]:
@@ -146,7 +148,10 @@ class DistillModule(FixedStep):
         if reported:
             out |= {name: value.detach() for name, (_, value) in values.items() if name not in extra}
             out |= {f"{name}_weight": torch.tensor(weight) for name, (weight, _) in values.items()}
-            out |= {f"{name}_share": share for name, share in shares(weighted, scored).items()}
+            out |= {
+                f"{name}_share": share
+                for name, share in shares(weighted, (scored.states, scored.table), self.processes).items()
+            }
         return out
 
     def terms(self, scored: Scored, reported: bool) -> tuple[Terms, dict[str, Tensor]]:
@@ -156,8 +161,9 @@ class DistillModule(FixedStep):
         """
         settings, batch = self.settings, scored.batch
         rows = self.targets.rows(batch)
-        which = chosen.all_of if self.fixed else chosen.counting
-        distilled = which(self.selected(scored, rows))
+        kept, share = self.selected(scored, rows), batch.share
+        choice = SharedChoice(kept, self.fixed, share, self.processes) if share else Choice(kept, self.fixed)
+        distilled = choice.all()
         own = distilled.filled(rows[distilled.positions], 0)  # [R] of the rankings; any where a position does not count
         scale = self.sampler.world / batch.positions
         shown: dict[str, Tensor] = {}
@@ -165,12 +171,12 @@ class DistillModule(FixedStep):
         if not settings.as_released:
             values["base"] = (1.0, self.base(scored) * scale)
         if settings.ranking.weight or settings.dro.alpha or settings.as_released:
-            values |= self.dllm2rec(scored, rows, distilled)
+            values |= self.dllm2rec(scored, rows, choice)
         if settings.kl.weight:
             ranked, teacher = self.targets.soft(own, settings.kl.top, settings.kl.temperature)
             values["kl"] = (settings.kl.weight, self.kl(scored, distilled, ranked, teacher) * scale)
             if reported:
-                shown["kl"] = self.divergence(scored, rows, distilled)
+                shown["kl"] = self.divergence(scored, rows, choice)
         if self.last_position is not None:
             value = self.after_last_position(self.last_position, scored) * scale
             values["last_position"] = (settings.last_position, value)
@@ -187,8 +193,11 @@ class DistillModule(FixedStep):
         if (
             self.last_position is not None and not self.fixed
         ):  # the softmax over all items is expensive: skip positions of weight 0
-            known = (batch.targets != PADDING).nonzero()[:, 0]
-            states, batch = states[known], replace(batch, targets=batch.targets[known], weights=None, slots=None)
+            has = (batch.targets != PADDING).byte()
+            known = has.nonzero()[:, 0]
+            share = None if batch.share is None else batch.share.some(self.processes.total(batch.share.spread(has)) > 0)
+            states = states[known]
+            batch = replace(batch, targets=batch.targets[known], weights=None, slots=None, share=share)
         return base_loss(self.settings.student, states, scored.table, scored.bias, batch, self.negatives)
 
     def after_last_position(self, targets: TeacherTargets, scored: Scored) -> Tensor:
@@ -216,20 +225,25 @@ class DistillModule(FixedStep):
         ranked, teacher = self.targets.soft(rows, settings.kl.top, settings.kl.temperature)
         scores = scored.scores_of(ranked)
         if settings.select == "kl-divergence":
-            return teacher_targets.top_fraction(teacher_targets.divergence(scores, teacher), answered, settings.share)
-        own = scored.scores_of(scored.batch.targets[:, None])[:, 0]
-        return teacher_targets.top_fraction(teacher_targets.true_error(scores, own), answered, settings.share)
+            value = teacher_targets.divergence(scores, teacher)
+        else:
+            value = teacher_targets.true_error(scores, scored.scores_of(scored.batch.targets[:, None])[:, 0])
+        if (share := scored.batch.share) is None:
+            return teacher_targets.top_fraction(value, answered, settings.share)
+        value, known = (self.processes.total(share.spread(part)) for part in (value, answered.byte()))
+        return teacher_targets.top_fraction(value, known.bool(), settings.share)[share.index]
 
-    def dllm2rec(self, scored: Scored, rows: Tensor, distilled: Chosen) -> Terms:
+    def dllm2rec(self, scored: Scored, rows: Tensor, choice: Choice) -> Terms:
         """DLLM2Rec's terms over some of the positions, drawn anew each step; no term where there is no position."""
         settings, own = self.settings, self.settings.ranking
-        some = chosen.drawn(distilled, own.rows, self.draws)
+        some = choice.drawn(own.rows, self.draws)
         positions = some.positions
-        if len(positions) == 0:
-            return {}
+        if len(positions) == 0:  # where other processes have some, the same terms without a value
+            terms = {"dro": settings.dro.alpha, "ranking": own.weight} if some.order and some.order[1] else {}
+            return {name: (weight, 0.0 * scored.states.sum()) for name, weight in terms.items() if weight}
         targets = some.filled(scored.batch.targets[positions], PADDING + 1)
         history = teacher_targets.known(scored.batch, positions)
-        negative = teacher_targets.negatives(history, targets, self.model.items, self.draws)
+        negative = teacher_targets.negatives(history, targets, self.model.items, self.draws, some.order)
         # Only the robust loss needs gradients of the scores of all items; consistency needs their values.
         robust = settings.dro.alpha > 0
         with torch.set_grad_enabled(robust):
@@ -261,9 +275,9 @@ class DistillModule(FixedStep):
         return values
 
     @torch.no_grad()
-    def divergence(self, scored: Scored, rows: Tensor, distilled: Chosen) -> Tensor:
+    def divergence(self, scored: Scored, rows: Tensor, choice: Choice) -> Tensor:
         """The mean divergence from the teacher over the first distilled positions: to be shown."""
-        some, settings = chosen.first_of(distilled, self.settings.ranking.rows), self.settings.kl
+        some, settings = choice.first(self.settings.ranking.rows), self.settings.kl
         ranked, teacher = self.targets.soft(some.filled(rows[some.positions], 0), settings.top, settings.temperature)
         return some.mean(losses.kl_divergence(scored.scores(some.positions), ranked, teacher))
 
@@ -282,17 +296,3 @@ class DistillModule(FixedStep):
     def configure_optimizers(self) -> Any:
         settings = self.settings.student
         return adamw(self.parameters(), settings.learning_rate, settings.weight_decay, settings.beta2)
-
-
-def shares(terms: dict[str, Tensor], scored: Scored) -> dict[str, Tensor]:
-    """|g_t| / sum_t' |g_t'|, g_t the gradient of a weighted term with respect to states and scoring table."""
-    reached = (scored.states, scored.table)
-    norms = []
-    if not terms:
-        return {}
-    for value in terms.values():
-        found = torch.autograd.grad(value, reached, retain_graph=True, allow_unused=True)
-        squares = [part.float().square().sum() for part in found if part is not None]
-        norms.append(torch.stack(squares).sum().sqrt())
-    whole = torch.stack(norms).sum().clamp(min=torch.finfo(torch.float32).tiny)
-    return {name: norm / whole for name, norm in zip(terms, norms, strict=True)}

@@ -12,7 +12,7 @@ from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.module import DistillModule
 from engine.distill.teacher_targets import TeacherTargets
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
 from engine.stages import DISTILLED_MODEL, ITEM_VECTORS, LAST_POSITION, RANKINGS
@@ -26,6 +26,12 @@ def run(config: Config, run: Run) -> None:
     """Train to the best validation NDCG@10, then write the model as a plain student."""
     settings, device = config.distill, fit.device(config.trainer)
     student = settings.student
+    if settings.as_released and config.trainer.devices > 1:
+        raise ConfigError(
+            "the published arithmetic multiplies means over a whole batch, which several processes cannot share",
+            location="distill.as_released",
+            remedy="Choose trainer.devices=1, or distill.as_released=false.",
+        )
     items, sequences, rows = load_inputs(run)
     teacher_targets = _targets(settings, sequences, run, device)
     vectors = load_file(run.input(ITEM_VECTORS))["vectors"]
@@ -35,6 +41,7 @@ def run(config: Config, run: Run) -> None:
         student,
         sequences,
         device,
+        config.trainer.devices,
         last_position=last_position is not None,
         same_shapes=config.trainer.cuda_graph == "true",
     )

@@ -87,9 +87,20 @@ def among(ids: Tensor, history: Tensor) -> Tensor:  # [R, M], [R, T] -> [R, M] b
     return (ids[:, :, None] == F.pad(history, (1, 0), value=PADDING)[:, None]).any(dim=2)
 
 
-def negatives(history: Tensor, targets: Tensor, items: int, generator: torch.Generator) -> Tensor:  # [R, T], [R] -> [R]
-    """One uniform item a row that is neither seen nor the target; the padding where ``DRAWS`` draws find none."""
-    drawn = torch.randint(PADDING + 1, items + 1, (len(targets), DRAWS), generator=generator, device=targets.device)
+def negatives(
+    history: Tensor,  # [R, T]
+    targets: Tensor,  # [R]
+    items: int,
+    generator: torch.Generator,
+    order: tuple[Tensor, int] | None = None,
+) -> Tensor:  # -> [R]
+    """One uniform item a row that is neither seen nor the target; the padding where ``DRAWS`` draws find none.
+
+    ``order``: the rows are those of indices [R] among so many that are drawn for.
+    """
+    count = len(targets) if order is None else order[1]
+    drawn = torch.randint(PADDING + 1, items + 1, (count, DRAWS), generator=generator, device=targets.device)
+    drawn = drawn if order is None else drawn[order[0]]
     good = ~among(drawn, torch.cat([history, targets[:, None]], dim=1))
     first = good.int().argmax(dim=1, keepdim=True)
     return torch.where(good.any(dim=1), drawn.gather(1, first)[:, 0], PADDING)

@@ -4,7 +4,7 @@ There is no loader, no worker and no position to remember: step 371 is the same 
 Letters: E events, U users, B histories of a batch, T length of the longest, P positions, S steps of an epoch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,6 +19,23 @@ from engine.student.packed_sequences import PackedSequences, dense, ragged
 
 
 @dataclass(frozen=True)
+class Share:
+    """Where the positions of one process are among those of a step's whole batch, P' of them."""
+
+    index: Tensor  # [P]
+    size: int  # P'
+
+    def spread(self, values: Tensor) -> Tensor:  # [P] -> [P'], zero at positions of other processes
+        """Values at their indices in the whole batch."""
+        return values.new_zeros(self.size).index_copy_(0, self.index, values)
+
+    def some(self, kept: Tensor) -> "Share":  # [P'] bool
+        """The same among the kept positions of the whole batch alone."""
+        order = kept.cumsum(0) - 1
+        return Share(order[self.index[kept[self.index]]], int(kept.sum()))
+
+
+@dataclass(frozen=True)
 class Batch:
     """Positions of a batch and the item that follows each."""
 
@@ -29,6 +46,7 @@ class Batch:
     weights: Tensor | None  # [P] 1 at positions with a target, 0 elsewhere; None: all have one
     positions: int | Tensor  # with a target, in the whole batch, over all processes: what the loss is divided by
     slots: Tensor | None = None  # [C] 0, 1, ..: a grid's positions with a target fit into that many; None: no grid
+    share: Share | None = None  # where several processes share the batch
 
     @property
     def last_position(self) -> Tensor:  # [P] bool
@@ -89,6 +107,10 @@ class BatchSampler:
 
     def __call__(self, step: int) -> Batch:
         """The batch of a step, counted from 0 over all epochs."""
+        batch = self._own(step)
+        return batch if self.world == 1 else replace(batch, share=self._share(step, batch.packed))
+
+    def _own(self, step: int) -> Batch:
         windows, _, slots = self.windows(step)
         positions = self.positions(step)
         if self.same_shapes:
@@ -105,6 +127,13 @@ class BatchSampler:
         known = indices < last[rows].to(self.device)
         targets = torch.where(known, self._items[indices + 1], PADDING)
         return Batch(self._items[indices], targets, indices + 1, packed, known.float(), positions)
+
+    def _share(self, step: int, packed: PackedSequences) -> Share:
+        whole = self._windows[1, (batch := self._batch(step)) * self.size : (batch + 1) * self.size]
+        lengths = torch.full_like(whole, self.length) if packed.cells is None else whole
+        first = (lengths.cumsum(0) - lengths)[self.rank :: self.world].to(self.device)  # of each of its windows
+        cells = torch.arange(len(packed.order), device=self.device) if packed.cells is None else packed.cells
+        return Share(first[cells // packed.longest] + packed.order, int(lengths.sum()))
 
     def positions(self, step: int) -> int:
         """Supervised positions of a step, over all processes."""

@@ -50,6 +50,9 @@ class SequenceModel(nn.Module):
         """
         if packed.longest > self.max_length:
             raise ValueError(f"a history of {packed.longest} items does not fit max_length={self.max_length}")
+        if not len(items):  # of a small batch a process may have no history
+            one, _ = of_histories(items.new_ones(1, 1))
+            return self.encode(items.new_ones(1), one, inputs)[:0]
         read = self.network.inputs() if inputs is None else inputs
         states: Tensor = self.network(items, packed, read)
         if self.settings.normalise:

@@ -85,6 +85,8 @@ def base_loss(
     negatives_from: torch.Generator,
 ) -> Tensor:  # states [P, D], table [n + 1, D], bias [n + 1] -> scalar
     """Sum of the loss ``settings.loss`` over the positions."""
+    if not len(states):  # a process without a history: every parameter gets a gradient all the same
+        return 0.0 * sum((part.sum() for part in (table, bias) if part is not None), states.sum())
     if settings.loss == "cross-entropy":
         if batch.slots is None:
             return cross_entropy(states, table, batch.targets, bias, batch.weights)
@@ -92,8 +94,11 @@ def base_loss(
         return cross_entropy(states.index_select(0, cells), table, batch.targets[cells], bias, weights)
     assert settings.negatives is not None
     items = len(table) - 1
-    shape = (settings.negatives,) if settings.loss == "sampled-softmax" else (len(states), settings.negatives)
+    rows = len(states) if batch.share is None else batch.share.size  # several processes draw the same for each row
+    shape = (settings.negatives,) if settings.loss == "sampled-softmax" else (rows, settings.negatives)
     negatives = losses.uniform_negatives(shape, items, negatives_from)
+    if batch.share is not None and settings.loss != "sampled-softmax":
+        negatives = negatives[batch.share.index]
     positive, negative = losses.drawn_scores(states, table, batch.targets, negatives, bias)
     if settings.loss == "sampled-softmax":
         return losses.sampled_softmax(positive, negative, batch.weights)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from engine.student import losses as student_losses
 from engine.student.batches import BatchSampler
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
+from engine.training.processes import Processes
+from tests.fixtures.processes import together
 
 Settings = Callable[..., DistillSettings]
 ITEMS = 20
@@ -40,6 +43,8 @@ def module_of(
     every: int = 1,
     same_shapes: bool = False,
     last_position: Rankings | None = None,
+    rank: int = 0,
+    world_size: int = 1,
 ) -> DistillModule:
     sequences, rankings, vectors = world
     torch.manual_seed(settings.student.seed)
@@ -52,6 +57,8 @@ def module_of(
         random=student.windows == "random",
         same_shapes=same_shapes,
         last_position=last_position is not None,
+        rank=rank,
+        world=world_size,
     )
     answers = TeacherTargets(rankings, len(sequences.items), 5, "cpu")
     after = None if last_position is None else TeacherTargets(last_position, len(sequences.items) + 1, 5, "cpu")
@@ -187,6 +194,50 @@ def test_in_a_batch_without_a_ranked_position_terms_of_fixed_size_are_zero(
     ]
     assert {"ranking": 0.0, "kl": 0.0, "dro": 0.0, "hint": 0.0, "last_position": 0.0} in terms
     assert any(value["ranking"] > 0 for value in terms) and all(torch.isfinite(out["loss"]) for out in steps)
+
+
+@pytest.mark.parametrize("same_shapes", [False, True])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dro": {"alpha": 0.5}, "hint": 0.3, "ranking": {"rows": 12}},
+        {"student": {"loss": "bce", "negatives": 2}, "hint": 0.3, "ranking": {"rows": None}},
+        {
+            "student": {"loss": "gbce", "negatives": 2, "calibration": 0.5, "batch": 59},
+            "select": "kl-divergence",
+            "share": 0.3,
+        },
+        {"student": {"loss": "sampled-softmax", "negatives": 3}, "select": "ground-truth-error", "share": 0.5},
+    ],
+)
+def test_two_processes_share_a_step_to_the_numbers_of_one(
+    settings: Settings, counting_world: World, counting_last: Rankings, changes: dict[str, Any], same_shapes: bool
+) -> None:
+    """Half of the events is ranked; a batch of 59 of the 60 users leaves one process without a history."""
+    changes = changes | {"student": {"dropout": 0.0} | changes.get("student", {}), "last_position": 0.7}
+    sequences, rankings, vectors = counting_world
+    world = (sequences, rankings.some(torch.arange(len(rankings.rows)) % 2 == 0), vectors)
+    how: dict[str, Any] = {"same_shapes": same_shapes, "last_position": counting_last}
+
+    def step(module: DistillModule, k: int) -> tuple[dict[str, Tensor], list[Tensor]]:
+        out = module.training_step(k, 0)
+        grads = torch.autograd.grad(out["loss"], list(module.parameters()), allow_unused=True)
+        return {name: value.detach() for name, value in out.items()}, [g for g in grads if g is not None]
+
+    modules = [module_of(settings(**changes), world, **how, rank=rank, world_size=2) for rank in range(2)]
+    one = module_of(settings(**changes), world, **how)
+
+    def work(processes: Processes, k: int) -> tuple[dict[str, Tensor], list[Tensor]]:
+        modules[processes.rank].processes = processes
+        return step(modules[processes.rank], k)
+
+    for k in (0, 1):
+        values, gradients = step(one, k)
+        (first, own), (second, other) = together(partial(work, k=k))
+        assert first.keys() == second.keys() == values.keys() and len(own) == len(other)
+        mean = {name: (first[name] + second[name]) / 2 for name in values}
+        torch.testing.assert_close(mean, values, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close([(a + b) / 2 for a, b in zip(own, other, strict=True)], gradients)
 
 
 def test_a_student_learns_from_last_positions_alone(

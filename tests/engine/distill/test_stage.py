@@ -13,11 +13,12 @@ from engine.config import Config
 from engine.config.settings.distill import DistillSettings
 from engine.distill.module import DistillModule
 from engine.distill.stage import run as distill
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
 from engine.stages import DISTILLED_MODEL, STAGES, TERMS
 from engine.student.model import load_student
+from tests.fixtures.processes import run_in_processes
 from tests.fixtures.training import assert_same_training, logged, stop_at
 
 Settings = Callable[..., DistillSettings]
@@ -128,6 +129,34 @@ def test_a_stop_between_captured_steps_changes_nothing(
         with resumed:
             distill(chosen, resumed)
     assert_same_training(straight, resumed)
+
+
+def test_two_processes_end_with_the_metrics_and_terms_of_one_that_sees_the_same_batches(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run]
+) -> None:
+    changes = {"hint": 0.1, "last_position": 0.5, "select": "kl-divergence", "share": 0.5}
+    chosen = of(whole, settings(student={"epochs": 3, "dropout": 0.0}, **changes))
+    alone, shared = distill_run("alone", share=0.6), distill_run("shared", share=0.6)
+    with alone:
+        distill(chosen, alone)
+    run_in_processes(chosen, shared.folder)
+    own, both = history(alone.folder), history(shared.folder)
+    for one, other in zip(own.evaluations, both.evaluations, strict=True):
+        assert other.values == pytest.approx(one.values, rel=1e-4)
+    for term in ("loss", *(name for name in TERMS if name != "dro"), "ranking_share", "base_share"):
+        assert both.series[term].values == pytest.approx(own.series[term].values, rel=1e-3), term
+    models = [load_student(run.folder / "artifacts" / DISTILLED_MODEL.file) for run in (alone, shared)]
+    one, other = (model.user_vectors(torch.arange(1, 21)[:, None]) for model in models)
+    torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-4)
+
+
+def test_the_published_arithmetic_refuses_several_processes(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = of(whole, settings(as_released=True, student={"loss": "bce", "negatives": 1}, kl={"weight": 0.0}))
+    monkeypatch.setattr(chosen.trainer, "devices", 2)
+    with pytest.raises(ConfigError, match=r"(?s)means over a whole batch.*trainer.devices=1"), distill_run() as run:
+        distill(chosen, run)
 
 
 @pytest.mark.parametrize("model", ["gru4rec", "caser", "sasrec-reference"])

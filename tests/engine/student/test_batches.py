@@ -120,6 +120,22 @@ def test_processes_share_a_batch_without_losing_or_doubling_a_window(make_sequen
     assert {part.positions for part in parts} == {whole.positions}
 
 
+@pytest.mark.parametrize("same_shapes", [False, True])
+def test_a_process_knows_where_its_positions_are_in_the_whole_batch(make_sequences: Make, same_shapes: bool) -> None:
+    for step in range(2):  # of the second batch, of one history, one process has none
+        whole = sampler(make_sequences(LONG), batch=3, same_shapes=same_shapes)(step)
+        found = torch.full_like(whole.items, -1)
+        for rank in range(2):
+            part = sampler(make_sequences(LONG), batch=3, same_shapes=same_shapes, rank=rank, world=2)(step)
+            assert part.share is not None and part.share.size == len(whole.items)
+            found += part.share.spread(part.items + 1)
+            kept = whole.targets > 10
+            some = part.share.some(kept)
+            assert torch.equal(whole.items[kept][some.index], part.items[part.targets > 10])
+        assert torch.equal(found, whole.items)
+        assert whole.share is None
+
+
 def test_users_without_a_next_item_are_an_error_with_a_remedy(make_sequences: Make) -> None:
     with pytest.raises(DataError, match=r"(?s)two training events.*core_users"):
         sampler(make_sequences([[1], [2]]))

@@ -3,6 +3,8 @@
 Letters: R rows, K items of a ranking, n items.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ AGREE = 0.9  # share of the first items that the teacher has to reproduce
 COMPARED = 10  # first items
 CLEARLY = 1.5  # ratio of hits elsewhere to hits at the right place from which rows or ids are shifted
 MARGIN = 0.02  # and their least difference
+ERRORS = 3.0  # standard errors, over users and over items, that the difference of another numbering has to exceed
 SHIFTS = {-1: "previous event", 0: "own event", 1: "next event"}
 
 
@@ -112,15 +115,25 @@ def ranking_ids(case: Case) -> Outcome:
         faults.append(f"{twice:,} rankings hold an item twice")
     rows = rankings.rows.numpy()[:ROWS]
     inside = (rows >= 0) & (rows < len(sequences.items))
-    targets = sequences.items[rows[inside]]
-    own, foreign = (
-        float((ranked[:ROWS][inside] == numbers[:, None]).any(axis=1).mean())
-        for numbers in (targets, ids.to_zero_based(targets))
-    )
+    targets, shown = sequences.items[rows[inside]], ranked[:ROWS][inside]
+    users = np.searchsorted(sequences.offsets, rows[inside], side="right")
+    ours, others = (shown == numbers[:, None] for numbers in (targets, ids.to_zero_based(targets)))  # [R, K]
+    own, foreign = (float(found.any(axis=1).mean()) for found in (ours, others))
     shares = f"{own:.1%} by our ids, {foreign:.1%} by ids from 0"
-    if foreign > CLEARLY * own + MARGIN:
+    difference = others.astype(np.int64) - ours
+    error = np.hypot(_error(difference.sum(axis=1), users), _error(difference, shown))
+    if foreign > CLEARLY * own + MARGIN and difference.sum() > ERRORS * error:
         faults.append(f"targets match more often in another numbering: {shares}")
     return without(faults, f"ids {low} to {high}; targets among the first {ranked.shape[1]}: {shares}")
+
+
+def _error(parts: NDArray[np.int64], clusters: NDArray[Any]) -> float:  # of like shapes
+    """Standard error of a sum whose parts depend on each other inside a cluster alone.
+
+    An untrained teacher ranks much the same items for all: which ids they have decides, and rows say nothing about it.
+    """
+    _, index = np.unique(clusters, return_inverse=True)
+    return float(np.sqrt(np.square(np.bincount(index.reshape(-1), weights=parts.reshape(-1))).sum()))
 
 
 @check(

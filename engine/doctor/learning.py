@@ -10,12 +10,13 @@ import torch
 
 from engine.distill.module import DistillModule
 from engine.doctor.case import Case
-from engine.doctor.chance import chance_of, largest_of
+from engine.doctor.chance import FLAT, chance_of, largest_of, reach, student_of
 from engine.doctor.check import FAIL, WARN, Outcome, Unavailable, check, failed, judged, passed, without
 from engine.runs.events import number
 from engine.runs.reader import events, history
 from engine.runs.schema import ARTIFACTS, DEVICES
-from engine.stages import ADAPTER, LEARNING_RATE, LOSS, STAGES, makes
+from engine.stages import ADAPTER, DISTILLED_MODEL, LEARNING_RATE, LOSS, STAGES, makes
+from engine.student.model import SequenceModel
 from engine.training import device_health, health
 
 TRAINING = ("student", "backbone", "teacher", "distill")
@@ -50,7 +51,7 @@ def dry_run(case: Case, stage: str) -> Outcome:
 @check(
     "initial-loss",
     *TRAINING,
-    detects="initial weights of the wrong scale, a target that is visible in the input",
+    detects="initial weights or a temperature of the wrong scale, a target that is visible in the input",
     cause="the target is visible in the input, or weights of an earlier training were loaded",
     remedy="Look at the first batches (engine doctor --only first-batches): is the target among the inputs?",
 )
@@ -67,6 +68,16 @@ def initial_loss(case: Case, stage: str) -> Outcome:
             "the first scores are far too large: initial vectors, or a temperature, of the wrong scale",
             "Check the settings of the initial weights (student.initial, student.temperature) and what is added to "
             "them.",
+        )
+    student = student_of(case, stage)
+    group = "distill.student" if makes(stage, DISTILLED_MODEL) else stage
+    if student is not None and reach(student, case.items) < FLAT and 2 * first >= chance:
+        return Outcome(
+            WARN,
+            f"{evidence}; scores of normalised vectors lie within {1 / student.temperature:.2f} of 0",
+            f"a temperature of {student.temperature:g} is too high for normalised vectors: no score grows as large as "
+            f"that of a sure prediction, ln {case.items} = {math.log(case.items):.2f}",
+            f"Set {group}.temperature to .1 or less, or {group}.normalise=false.",
         )
     return judged(2 * first >= chance, evidence)
 
@@ -90,7 +101,7 @@ def overfits(case: Case, stage: str) -> Outcome:
         group["lr"] = OVERFIT_RATE if group["lr"] else 0.0  # a learning rate of 0 stays one
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     first, best, step = math.nan, math.inf, 0
-    with _own_loss_alone(module):
+    with _own_loss_alone(module), _large_scores(module):
         for step in range(1, SLOW_STEPS + 1):
             loss = trainable.backward(0, optimizer)
             torch.nn.utils.clip_grad_norm_(parameters, trainable.plan.clip or math.inf)
@@ -236,6 +247,21 @@ def _own_loss_alone(module: Any) -> Iterator[None]:
         yield
     finally:
         module.settings, module.last_position, module.hint = settings, last_position, hint
+
+
+@contextmanager
+def _large_scores(module: Any) -> Iterator[None]:
+    """A student of normalised vectors at a temperature that lets its loss vanish. ``initial-loss`` judges its own."""
+    model = getattr(module, "model", None)
+    if not isinstance(model, SequenceModel) or not model.settings.normalise:
+        yield
+        return
+    settings = model.settings
+    model.settings = replace(settings, temperature=min(settings.temperature, 1 / (2 * math.log(max(model.items, 2)))))
+    try:
+        yield
+    finally:
+        model.settings = settings
 
 
 def _unread(case: Case, stage: str) -> tuple[str, ...]:

@@ -187,6 +187,8 @@ def distill_of(draw: Draw, student: list[str]) -> Iterator[str]:
         yield f"distill.last_position={draw.choice([0.0, 1.0])}"
         yield f"distill.hint={draw.choice([0.0, 0.0, 0.5])}"
         yield f"distill.ranking.weight={draw.choice([0.0, 0.1, 0.5])}"
+    if "student.normalise=true" in student:  # a recipe's own temperature suits vectors of any length
+        yield "distill." + next(one for one in reversed(student) if one.startswith("student.temperature="))
     yield f"distill.dro.alpha={draw.choice([0.0, 0.1, 0.5, 1.0])}"
     yield f"distill.dro.power={draw.choice([0.0, 0.05, 0.5])}"
     yield f"distill.injection.weight={draw.choice([0.0, 0.1, 0.5, 1.0])}"

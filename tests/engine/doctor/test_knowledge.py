@@ -1,10 +1,12 @@
 """Rankings that are about other rows, in another numbering, or not this teacher's."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -96,6 +98,24 @@ def test_rankings_in_a_foreign_numbering_are_named(doctor: Doctor) -> None:
     found = doctor.outcomes(ALL, *BEFORE, altered=runs)
     assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(ALL, "fail"), found
     assert "in another numbering" in found["ranking-ids"].evidence
+
+
+def test_one_list_for_all_rows_is_in_no_other_numbering(doctor: Doctor) -> None:
+    """A teacher that was not trained ranks the same items for all: here, by accident, those before two popular ones."""
+    sequences = Sequences.load(doctor.finished["data"] / "artifacts" / SEQUENCES.file)
+    counts = np.bincount(sequences.items)
+    gain = np.append(counts[1:], 0) - counts  # [n + 1] events of the next id, less its own
+    gain[ids.PADDING] = 0
+
+    def same(found: Rankings) -> Rankings:
+        popular = np.argsort(-gain)[:2]
+        rare = np.setdiff1d(np.argsort(counts + np.append(counts[1:], 0)), [*popular, ids.PADDING], assume_unique=True)
+        shown = torch.from_numpy(np.append(popular, rare[: found.items.shape[1] - 2])).int()
+        return Rankings(found.rows, shown.expand_as(found.items).contiguous(), found.distances)
+
+    found = doctor.outcomes(["ranking-ids"], *BEFORE, altered=altered(doctor, same))["ranking-ids"]
+    ours, others = (float(share) for share in re.findall(r"([\d.]+)% by", found.evidence))
+    assert found.verdict == "pass" and others > 1.5 * ours + 2, found
 
 
 def test_a_ranked_padding_is_named(doctor: Doctor) -> None:

@@ -98,6 +98,31 @@ def test_teachers_terms_of_any_weight_do_not_keep_a_batch_from_being_overfitted(
     assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
 
 
+def normalised(doctor: Doctor, temperature: float) -> config.Config:
+    """The settings with students of normalised vectors, the distilled one at this temperature."""
+    student = replace(doctor.settings.student, normalise=True, temperature=0.1)
+    distill = replace(doctor.settings.distill, student=replace(student, temperature=temperature))
+    return replace(doctor.settings, student=student, distill=distill)
+
+
+BEFORE_DISTILL = ("data", "student", "backbone", "teacher", "knowledge")
+
+
+def test_a_temperature_too_high_for_normalised_vectors_is_named_and_nothing_else(doctor: Doctor) -> None:
+    names = [f"distill-{check}" for check in CHECKS]
+    found = doctor.outcomes(names, *BEFORE_DISTILL, config=normalised(doctor, 0.848))
+    initial = found.pop("distill-initial-loss")
+    assert initial.verdict == "warn" and "within 1.18 of 0" in initial.evidence
+    assert "too high for normalised vectors" in initial.cause and "distill.student.temperature" in initial.remedy
+    assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
+
+
+def test_a_temperature_that_normalised_vectors_can_bear_is_sound(doctor: Doctor) -> None:
+    names = ["distill-initial-loss", "distill-overfits"]
+    found = doctor.outcomes(names, *BEFORE_DISTILL, config=normalised(doctor, 0.4))  # 80 items
+    assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "pass"), found
+
+
 @pytest.mark.parametrize("left_out", ["one expert", "text alone"])
 def test_parameters_that_the_settings_leave_out_need_no_gradient(doctor: Doctor, left_out: str) -> None:
     teacher = doctor.settings.teacher
@@ -140,9 +165,11 @@ def test_an_optimizer_with_a_learning_rate_of_zero_is_named(doctor: Doctor, monk
     assert "does not change" in found["student-gradients"].evidence
 
 
+@pytest.mark.parametrize("temperature", [None, 0.1, 0.848])
 def test_labels_that_are_drawn_anew_each_time_cannot_be_learned_by_heart(
-    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, temperature: float | None
 ) -> None:
+    """Whatever the temperature of normalised vectors, too."""
     sound, draw = BatchSampler.__call__, torch.Generator().manual_seed(0)
 
     def drawn(self: Any, step: int) -> Any:
@@ -151,7 +178,11 @@ def test_labels_that_are_drawn_anew_each_time_cannot_be_learned_by_heart(
         return replace(batch, targets=targets)
 
     monkeypatch.setattr(BatchSampler, "__call__", drawn)
-    assert "loss of one batch" in doctor.fault("student-overfits", "data").evidence
+    student = doctor.settings.student
+    if temperature is not None:
+        student = replace(student, normalise=True, temperature=temperature)
+    settings = replace(doctor.settings, student=student)
+    assert "loss of one batch" in doctor.fault("student-overfits", "data", config=settings).evidence
 
 
 def test_a_detached_part_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,7 @@ SPACE = Positional(
 EXAMINED = Positional("overrides", "[STAGE|ID] [KEY=VALUE]", f"{KEYS}; or a run id")
 RUNS = Positional("ids", "ID", "run ids; a unique prefix or 'last' is enough")
 RUN = Positional("ids", "ID", "run id; a unique prefix or 'last' is enough")
+SHIPPED = Positional("ids", "[model|adapter] ID", "what is written, and a run id")
 FILTERS = Positional("filters", "[TEXT]", "only runs whose id, stage, state or label has TEXT")
 EVALUATIONS = Positional("filters", "[TEXT]", "only evaluations whose id or label has TEXT")
 GROUPS = Positional(
@@ -151,9 +152,24 @@ def parser() -> argparse.ArgumentParser:
     summary = "answer recommendation requests over stdin and stdout"
     command("serve-local", "serve_local:serve", RUN, summary, "One JSON object per line; it ends with its input.")
 
-    summary = "write a data or knowledge run as files of the published DLLM2Rec"
-    export = command("export", "export:export", RUN, summary)
+    summary = "write a run as files for other programs"
+    details = (
+        "model: the trained student as ONNX or vectors, with a model card. adapter: the teacher's experts in peft's "
+        "format. Without a word: a data or knowledge run as files of the published DLLM2Rec."
+    )
+    export = command("export", "export:export", SHIPPED, summary, details)
     export.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write the files into")
+    export.add_argument(
+        "--format", choices=("onnx", "safetensors", "npy"), action="append", help="of model (default: onnx); repeatable"
+    )
+    export.add_argument("--model", choices=("student", "distilled"), help="of model (default: distilled where it is)")
+    export.add_argument("--count", type=int, metavar="N", help="of model: length of the lists (default: 100)")
+    export.add_argument(
+        "--show-seen",
+        action=argparse.BooleanOptionalAction,
+        help="of model: also list items of the history (default: as recommend)",
+    )
+    export.add_argument("--user", metavar="ID", help="of adapter: raw id of the held-out user whose mixture is merged")
     config = command("config", "config:show", SETTINGS, "list every setting: value, type, limits, meaning")
     config.add_argument("--yaml", action="store_true", help="print the resolved configuration")
     config.add_argument("--save", metavar="NAME", help="save these settings as a named experiment")

@@ -1,5 +1,8 @@
 """Errors that a person can put right. Everything else is a defect of the program and keeps its traceback."""
 
+import importlib.util
+from collections.abc import Sequence
+
 
 class UserError(Exception):
     """What is wrong, where, and what puts it right; shown without a traceback, exit status 2.
@@ -29,3 +32,13 @@ class DataError(UserError):
 
 class RunError(UserError):
     """A run is missing, unfinished, occupied or damaged."""
+
+
+def require_packages(packages: Sequence[str], what: str, extra: str) -> None:
+    """UserError where a package of an extra is not installed; imports none of them."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"{what} needs {' and '.join(missing)}, not installed here",
+            remedy=f"pip install 'recdistill[{extra}]'",
+        )

@@ -18,6 +18,7 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
         ("notebook",),
         ("cli", "__main__", "commands"),
         ("compare",),
+        ("shipping",),
         ("doctor", "recommend"),
         ("experiments",),
         *[(name,) for name in reversed(STAGES)],

@@ -23,7 +23,7 @@ def causal_attention(
     qkv: Tensor, packed: PackedSequences, heads: int, dropout: Dropout
 ) -> Tensor:  # [P, 3 D] -> [P, D]
     """softmax(q k^T / sqrt(D / H)) v per history and head, over the position itself and those before it."""
-    if qkv.device.type == "cpu":
+    if qkv.device.type == "cpu" and not torch.compiler.is_exporting():
         out: Tensor = _Attention.apply(qkv, packed, heads, dropout)  # type: ignore[no-untyped-call]
         return out
     grid = packed.grid(qkv).view(packed.rows, packed.longest, 3, heads, -1)

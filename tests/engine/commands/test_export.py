@@ -10,6 +10,7 @@ from engine.jobs.store import Store
 from engine.knowledge.rankings import Rankings
 from engine.runs.schema import RunInfo, new_id
 from engine.stages import RANKINGS
+from tests.fixtures.extras import need_onnx
 
 Captured = pytest.CaptureFixture[str]
 
@@ -48,3 +49,46 @@ def test_other_stages_and_files_in_place_of_a_folder_are_errors(
     (tmp_path / "file").write_text("")
     assert main(["export", "data", "--to", str(tmp_path / "file"), *runs]) == 2
     assert "not a folder" in capsys.readouterr().err
+
+
+def test_model_gives_the_student_as_files(seven_stages: Path, tmp_path: Path, capsys: Captured) -> None:
+    arguments = ["export", "model", "evaluate", "--to", str(tmp_path), "--format", "npy", "--runs", str(seven_stages)]
+    assert main([*arguments, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["files"] == sorted(path.name for path in tmp_path.iterdir())
+    assert {"item_vectors.npy", "items.jsonl", "model_card.md"} <= set(answer["files"])
+
+
+def test_model_as_onnx_prints_the_largest_difference(seven_stages: Path, tmp_path: Path, capsys: Captured) -> None:
+    need_onnx()
+    assert main(["export", "model", "student", "--to", str(tmp_path), "--runs", str(seven_stages)]) == 0
+    printed = capsys.readouterr()
+    assert f"{tmp_path / 'model.onnx'}" in printed.out.splitlines()
+    assert "ONNX Runtime differs by at most" in printed.err
+
+
+def test_adapter_gives_a_users_mixture(seven_stages: Path, tmp_path: Path, capsys: Captured) -> None:
+    arguments = ["export", "adapter", "teacher", "--to", str(tmp_path), "--runs", str(seven_stages)]
+    assert main([*arguments, "--user", "7"]) == 0
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2 and "mixed e0 " in printed.err
+    assert main(arguments) == 2
+    assert "--user ID" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["data", "--format", "npy"], "--format does not belong"),
+        (["adapter", "teacher", "--count", "5"], "--count does not belong"),
+        (["model", "student", "--user", "7"], "--user does not belong"),
+        (["model", "student", "--count", "0"], "at least one item"),
+        (["model"], "engine export model ID --to DIR"),
+        (["model", "student", "--model", "distilled"], "no distill run"),
+    ],
+)
+def test_options_that_do_not_fit_are_errors(
+    seven_stages: Path, tmp_path: Path, capsys: Captured, words: list[str], message: str
+) -> None:
+    assert main(["export", *words, "--to", str(tmp_path), "--runs", str(seven_stages)]) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.errors import RunError, UserError
+from engine.recommend.histories import Histories
+from engine.shipping import agreement, onnx_file
+from engine.shipping.ranking_graph import RankingGraph
+from tests.engine.shipping.conftest import student
+from tests.fixtures.extras import need_onnx
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "sasrec",
+        pytest.param("sasrec-reference", marks=pytest.mark.slow),
+        pytest.param("caser", marks=pytest.mark.slow),
+    ],
+)
+def test_the_file_ranks_histories_of_any_number_and_length(some: Histories, tmp_path: Path, kind: str) -> None:
+    need_onnx()
+    model = student(kind)
+    onnx_file.write(tmp_path / "model.onnx", RankingGraph(model, 5, True))
+    answer = onnx_file.read(tmp_path / "model.onnx")
+    found = agreement.compare(answer, model, some, True)
+    assert found.close, found
+    assert found.scores < 1e-5
+    for shape in ((1, 1), (2, 30), (9, 3)):
+        items, scores, users = answer(np.ones(shape, dtype=np.int64))
+        assert items.shape == scores.shape == (shape[0], 5) and len(users) == shape[0]
+        assert 1 not in items
+
+
+def test_a_network_without_a_form_in_onnx_is_refused_with_what_to_do_instead(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="recurrent") as caught:
+        onnx_file.write(tmp_path / "model.onnx", RankingGraph(student("gru4rec"), 5, True))
+    assert "--format safetensors" in caught.value.remedy
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_what_is_not_installed_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_file, "PACKAGES", ("onnx_that_nobody_has",))
+    with pytest.raises(UserError, match="needs onnx_that_nobody_has") as caught:
+        onnx_file.write(tmp_path / "model.onnx", RankingGraph(student("sasrec"), 5, True))
+    assert caught.value.remedy == "pip install 'recdistill[onnx]'"

@@ -22,9 +22,11 @@ def names(requirements: list[str]) -> set[str]:
     """Distributions; ``recdistill[a,b]`` stands for those of the extras a and b."""
     found = set()
     for one in requirements:
-        own = re.fullmatch(r"recdistill\[(.+)\]", one)
-        listed = [part for extra in own[1].split(",") for part in PROJECT["optional-dependencies"][extra]] if own else []
-        found |= names(listed) if own else {re.split(r"[<>=!\[; ]", one)[0].lower()}
+        if own := re.fullmatch(r"recdistill\[(.+)\]", one):
+            for extra in own[1].split(","):
+                found |= names(PROJECT["optional-dependencies"][extra])
+        else:
+            found.add(re.split(r"[<>=!\[; ]", one)[0].lower())
     return found
 
 

@@ -10,7 +10,6 @@ from engine.jobs.store import Store
 from engine.knowledge.rankings import Rankings
 from engine.runs.schema import RunInfo, new_id
 from engine.stages import RANKINGS
-from tests.fixtures.extras import need_onnx
 
 Captured = pytest.CaptureFixture[str]
 
@@ -57,14 +56,6 @@ def test_model_gives_the_student_as_files(seven_stages: Path, tmp_path: Path, ca
     answer = json.loads(capsys.readouterr().out)
     assert answer["files"] == sorted(path.name for path in tmp_path.iterdir())
     assert {"item_vectors.npy", "items.jsonl", "model_card.md"} <= set(answer["files"])
-
-
-def test_model_as_onnx_prints_the_largest_difference(seven_stages: Path, tmp_path: Path, capsys: Captured) -> None:
-    need_onnx()
-    assert main(["export", "model", "student", "--to", str(tmp_path), "--runs", str(seven_stages)]) == 0
-    printed = capsys.readouterr()
-    assert f"{tmp_path / 'model.onnx'}" in printed.out.splitlines()
-    assert "ONNX Runtime differs by at most" in printed.err
 
 
 def test_adapter_gives_a_users_mixture(seven_stages: Path, tmp_path: Path, capsys: Captured) -> None:

@@ -121,6 +121,20 @@ def parser() -> argparse.ArgumentParser:
         "--stage", choices=STAGES, metavar="STAGE", help="which runs of the experiments (default: last)"
     )
 
+    for sub in (results, compare):
+        sub.add_argument(
+            "--correction",
+            choices=("holm", "bh"),
+            default="holm",
+            help="of p for several tests: Holm (default), or Benjamini and Hochberg's false discovery rate",
+        )
+        sub.add_argument(
+            "--test",
+            choices=("sign-flip", "wilcoxon"),
+            default="sign-flip",
+            help="over rows: random signs of the mean difference (default), or Wilcoxon's signed ranks",
+        )
+
     doctor = command(
         "doctor",
         "doctor:doctor",

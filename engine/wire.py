@@ -70,6 +70,13 @@ class GroupDifference:
     n: int  # pairs: seeds or rows; 0 where the groups share no seed
     over: str  # seeds, rows
     verdict: str  # better, worse or undecided, by interval and corrected p
+    p_bh: float = 1.0  # the same by Benjamini and Hochberg
+    correction: str = "holm"  # that the verdict follows: holm or bh
+    test: str = ""  # that p comes from: t, sign-flip or wilcoxon
+
+    @property
+    def p_corrected(self) -> float:
+        return self.p_bh if self.correction == "bh" else self.p_holm
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from functools import partial
 
 from engine.compare import report, table
 from engine.compare.curves import curves
+from engine.compare.differences import Procedure
 from engine.compare.groups import resolve
 from engine.jobs.store import Store
 from engine.metrics.band import Band
@@ -16,7 +17,7 @@ from engine.wire import plain
 def compare(options: argparse.Namespace) -> int:
     """Print a comparison, or write its metric rows; with --curve also plot a metric over the steps."""
     groups = resolve(options.groups, Store(options.runs), options.stage)
-    comparison = report.build(groups)
+    comparison = report.build(groups, Procedure(options.test, options.correction))
     bands = curves(groups, options.curve) if options.curve else []
     if options.csv is not None:
         write(options.csv, partial(report.write_csv, comparison), "engine compare A B")

@@ -62,13 +62,15 @@ def _board(every: Sequence[Entry], options: argparse.Namespace) -> int:
 def _over_seeds(entries: Sequence[Entry], every: Sequence[Entry], options: argparse.Namespace) -> int:
     """Mean and spread of the models of every setting over its seeds, and tests between them."""
     from engine.compare import models
+    from engine.compare.differences import Procedure
     from engine.compare.groups import by_experiment, member_of
 
     by_id = {entry.id: entry for entry in every}
+    procedure = Procedure(options.test, options.correction)
     found = []
     for group in by_experiment([member_of(entry, by_id) for entry in entries]):
         (row, *_) = table.rows([group.members[0].entry.folder])
-        found.append(models.compare_models(group, table.protocol(row)))
+        found.append(models.compare_models(group, table.protocol(row), procedure))
     if options.csv is not None:
         write(options.csv, partial(models.write_csv, found), "engine results --seeds")
     if options.json:

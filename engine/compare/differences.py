@@ -1,7 +1,7 @@
 """Paired tests between groups of runs: over seeds, and over the test rows that both groups ranked.
 
 Over seeds the question is whether it would hold for another seed, over rows whether these very models differ for other
-users. Holm's correction holds for all metrics and groups of one model. Letters: R rows.
+users. The correction holds for all metrics and groups of one model. Letters: R rows.
 """
 
 import math
@@ -13,12 +13,32 @@ from numpy.typing import NDArray
 
 from engine.compare.figures import Figure
 from engine.compare.groups import Group, pairs
-from engine.metrics.statistics import PairedDifference, holm, paired_rows, paired_t
+from engine.metrics.statistics import (
+    BENJAMINI_HOCHBERG,
+    HOLM,
+    SIGN_FLIP,
+    PairedDifference,
+    benjamini_hochberg,
+    holm,
+    paired_rows,
+    paired_t,
+)
 from engine.wire import GroupDifference
 
 SEEDS, ROWS = "seeds", "rows"
 
 RowValues = Mapping[tuple[str, str], NDArray[np.float64]]  # (model, metric) -> [R]
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """What decides: the test over rows (that over seeds is always Student's t), and the correction for several."""
+
+    test: str = SIGN_FLIP
+    correction: str = HOLM
+
+
+USUAL = Procedure()
 
 
 @dataclass(frozen=True)
@@ -39,7 +59,7 @@ def common_seeds(a: Group, b: Group) -> list[tuple[int, int]]:
 
 
 @dataclass(frozen=True)
-class _Uncorrected:
+class Uncorrected:
     """A difference before the correction for multiple tests."""
 
     base: int
@@ -47,6 +67,7 @@ class _Uncorrected:
     difference: PairedDifference
     mean: float  # of the base
     goal: str  # "" where no verdict is allowed
+    test: str  # that p comes from
 
 
 def compare(
@@ -56,16 +77,32 @@ def compare(
     targets: Sequence[Sequence[str]],
     sampling: Sampling,
     together: bool = False,
+    procedure: Procedure = USUAL,
 ) -> list[list[GroupDifference]]:
     """The differences of every figure, in order of the figures.
 
+    ``together``: the figures' models are pairs of models that are printed together: the correction covers them all.
+    """
+    raw = uncorrected(groups, figures, rows, targets, sampling, procedure)
+    return decided([None if together else figure.model for figure in figures], raw, procedure)
+
+
+def uncorrected(
+    groups: Sequence[Group],
+    figures: Sequence[Figure],
+    rows: Callable[[int, int], RowValues] | None,
+    targets: Sequence[Sequence[str]],
+    sampling: Sampling,
+    procedure: Procedure,
+) -> list[list[Uncorrected]]:
+    """The same before the correction.
+
     ``rows`` gives the values per test row of a member of a group, None for trainings. ``targets`` are the hashes of the
     members' test targets, empty for trainings: where those of a pair are not the same, nothing is decided.
-    ``together``: the figures' models are pairs of models that are printed together: Holm's correction covers them all.
     """
-    raw: list[list[_Uncorrected]] = []
+    raw: list[list[Uncorrected]] = []
     for figure in figures:
-        found: list[_Uncorrected] = []
+        found: list[Uncorrected] = []
         for base, other in pairs(groups) if figure.tested else ():
             sides = figure.values[base], figure.values[other]
             both = [
@@ -76,13 +113,13 @@ def compare(
             fair = not targets or all(targets[base][i] == targets[other][j] for i, j in both)
             seeds = _over_seeds(sides, both)
             if seeds is not None:
-                found.append(_Uncorrected(base, other, *seeds, figure.goal if fair else ""))
+                found.append(Uncorrected(base, other, *seeds, figure.goal if fair else "", "t"))
             parts = _row_pairs(figure, rows, targets, (base, other), both) if rows is not None else None
             if parts is not None:
-                difference = paired_rows(*parts, sampling.samples, sampling.seed)
-                found.append(_Uncorrected(base, other, difference, float(parts[0].mean()), figure.goal))
+                difference = paired_rows(*parts, sampling.samples, sampling.seed, test=procedure.test)
+                found.append(Uncorrected(base, other, difference, float(parts[0].mean()), figure.goal, procedure.test))
         raw.append(found)
-    return _corrected([None if together else figure.model for figure in figures], raw)
+    return raw
 
 
 def _over_seeds(
@@ -131,25 +168,28 @@ def _row_pairs(
     return (np.mean(whole[0], axis=0), np.mean(whole[1], axis=0)) if all(whole) else None
 
 
-def _corrected(models: Sequence[str | None], raw: Sequence[Sequence[_Uncorrected]]) -> list[list[GroupDifference]]:
-    """Holm's correction within each model and each kind of pairing; the verdict follows the corrected p."""
+def decided(
+    models: Sequence[str | None], raw: Sequence[Sequence[Uncorrected]], procedure: Procedure
+) -> list[list[GroupDifference]]:
+    """Corrections within each model and each kind of pairing; the verdict follows the p of the chosen one."""
     families: dict[tuple[str | None, str], list[tuple[int, int]]] = {}
     for index, found in enumerate(raw):
         for number, one in enumerate(found):
             if one.difference.n > 0:
                 families.setdefault((models[index], one.difference.over), []).append((index, number))
-    corrected: dict[tuple[int, int], float] = {}
+    corrected: dict[tuple[int, int], tuple[float, float]] = {}
     for keys in families.values():
-        adjusted = holm([raw[index][number].difference.p for index, number in keys])
-        corrected |= dict(zip(keys, adjusted, strict=True))
+        p = [raw[index][number].difference.p for index, number in keys]
+        corrected |= dict(zip(keys, zip(holm(p), benjamini_hochberg(p), strict=True), strict=True))
     return [
-        [_decided(one, corrected.get((index, number), 1.0)) for number, one in enumerate(found)]
+        [_decided(one, *corrected.get((index, number), (1.0, 1.0)), procedure) for number, one in enumerate(found)]
         for index, found in enumerate(raw)
     ]
 
 
-def _decided(found: _Uncorrected, p_holm: float) -> GroupDifference:
+def _decided(found: Uncorrected, p_holm: float, p_bh: float, procedure: Procedure) -> GroupDifference:
     d = found.difference
+    chosen = p_bh if procedure.correction == BENJAMINI_HOCHBERG else p_holm
     certain = math.isfinite(d.low) and math.isfinite(d.high)
     return GroupDifference(
         found.base,
@@ -162,5 +202,8 @@ def _decided(found: _Uncorrected, p_holm: float) -> GroupDifference:
         p_holm=p_holm,
         n=d.n,
         over=d.over,
-        verdict=replace(d, p=p_holm).verdict(found.goal),
+        verdict=replace(d, p=chosen).verdict(found.goal),
+        p_bh=p_bh,
+        correction=procedure.correction,
+        test=found.test,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from engine.compare import sentences, slices
-from engine.compare.differences import RowValues, Sampling, compare
+from engine.compare.differences import USUAL, Procedure, RowValues, Sampling, compare
 from engine.compare.figures import COSTS, TESTED, Evaluated, Figure, evaluated, of_evaluations, row_values
 from engine.compare.groups import Group
 from engine.compare.report import DRAWN, spread_of
@@ -44,7 +44,7 @@ class ModelComparison:
     verdict: list[str]
 
 
-def compare_models(group: Group, protocol: str) -> ModelComparison:
+def compare_models(group: Group, protocol: str, procedure: Procedure = USUAL) -> ModelComparison:
     """Read the evaluations of a group and compare their models."""
     hide_seen = evaluated(group.members[0], None).main["hide_seen"]
     found = [evaluated(member, hide_seen) for member in group.members]
@@ -68,15 +68,14 @@ def compare_models(group: Group, protocol: str) -> ModelComparison:
         return {(_name(pair), metric): own[key] for pair, metric in keys if (key := (pair[side], metric)) in own}
 
     figures = [_figure(metric, pair, found) for pair, metric in keys]
-    differences = compare([group, group], figures, rows_of, targets, sampling, together=True)
+    differences = compare([group, group], figures, rows_of, targets, sampling, True, procedure)
     versus = [
         ModelDifference(pair[1], pair[0], metric, own)
         for (pair, metric), own in zip(keys, differences, strict=True)
         if own
     ]
-    parts = slices.compare_slices(
-        group, list(spreads), list(dict.fromkeys((one.baseline, one.model) for one in versus)), hide_seen
-    )
+    both = list(dict.fromkeys((one.baseline, one.model) for one in versus))
+    parts = slices.compare_slices(group, list(spreads), both, hide_seen, procedure)
     return ModelComparison(
         group.name,
         group.seeds,

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import IO, Any
 
 from engine.compare import sentences
-from engine.compare.differences import RowValues, Sampling, compare
+from engine.compare.differences import USUAL, Procedure, RowValues, Sampling, compare
 from engine.compare.figures import (
     TESTED,
     Evaluated,
@@ -39,7 +39,7 @@ from engine.wire import (
 )
 
 
-def build(groups: Sequence[Group]) -> Comparison:
+def build(groups: Sequence[Group], procedure: Procedure = USUAL) -> Comparison:
     """The comparison of finished runs, read from their folders."""
     found = evaluations(groups)
     if found:
@@ -52,10 +52,10 @@ def build(groups: Sequence[Group]) -> Comparison:
             return row_values(groups[group].members[index], hide_seen)
 
         sampling = Sampling(*(groups[0].members[0].settings[f"evaluate.{name}"] for name in DRAWN))
-        differences = compare(groups, figures, rows, targets, sampling)
+        differences = compare(groups, figures, rows, targets, sampling, procedure=procedure)
     else:
         figures = of_trainings(groups)
-        differences = compare(groups, figures, None, [], Sampling(0, 0))
+        differences = compare(groups, figures, None, [], Sampling(0, 0), procedure=procedure)
     metrics = [
         ComparedMetric(figure.metric, figure.model, figure.goal, [spread_of(values) for values in figure.values], own)
         for figure, own in zip(figures, differences, strict=True)
@@ -181,7 +181,7 @@ def csv_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
             yield row | {name: facts.get(name) for name in DIFFERENCE}
 
 
-DIFFERENCE = ("mean", "percent", "low", "high", "p", "p_holm", "n", "over", "verdict")
+DIFFERENCE = ("mean", "percent", "low", "high", "p", "p_holm", "n", "over", "verdict", "p_bh", "correction", "test")
 
 
 def write_csv(comparison: Comparison, file: IO[str]) -> int:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from engine.compare.differences import ROWS, SEEDS
+from engine.metrics.statistics import BENJAMINI_HOCHBERG, HOLM, WILCOXON
 from engine.report.numbers import interval, probability
 from engine.wire import GroupDifference
 
+CORRECTED = {HOLM: "Holm's p", BENJAMINI_HOCHBERG: "Benjamini and Hochberg's p"}
 UNCERTAIN = "undecided"
 
 
@@ -47,4 +49,6 @@ def _certainty(one: GroupDifference) -> str:
         one_pair = f"one {one.over[:-1]} says nothing about other {one.over}"
         return one_pair if one.n == 1 else "they share no seed, so nothing is certain"
     pairs = f"{one.n:,} {one.over}"
-    return f"95 % interval over {pairs} {interval(one.low, one.high)}, Holm's p {probability(one.p_holm)}"
+    p = f"{CORRECTED[one.correction]} {probability(one.p_corrected)}"
+    of_test = " (signed ranks)" if one.test == WILCOXON else ""
+    return f"95 % interval over {pairs} {interval(one.low, one.high)}, {p}{of_test}"

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from engine.compare.differences import USUAL, Procedure
 from engine.compare.groups import Group, Member
 from engine.compare.report import spread_of
-from engine.metrics.statistics import PairedDifference, holm, paired_t
+from engine.metrics.statistics import BENJAMINI_HOCHBERG, PairedDifference, benjamini_hochberg, holm, paired_t
 from engine.report.evaluation import read
 from engine.report.numbers import fixed
 from engine.report.tables import align
@@ -20,7 +21,7 @@ VERDICTS = ("better", "worse", "undecided")
 
 @dataclass(frozen=True)
 class SliceDifference:
-    """``model`` minus ``baseline`` on one slice, over seeds. ``p_holm``: corrected for all slices and pairs."""
+    """``model`` minus ``baseline`` on one slice, over seeds; ``p_holm`` and ``p_bh`` are corrected for all."""
 
     model: str
     baseline: str
@@ -31,6 +32,7 @@ class SliceDifference:
     p_holm: float
     n: int
     verdict: str  # better, worse or undecided
+    p_bh: float
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,11 @@ class SliceComparison:
 
 
 def compare_slices(
-    group: Group, models: Sequence[str], pairs: Sequence[tuple[str, str]], hide_seen: str
+    group: Group,
+    models: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    hide_seen: str,
+    procedure: Procedure = USUAL,
 ) -> list[SliceComparison]:
     """Every slice of the evaluations' tables, over the seeds that have it. ``pairs`` are (baseline, model)."""
     tables = [_table(member, hide_seen) for member in group.members]
@@ -57,9 +63,12 @@ def compare_slices(
             if len(both) > 1:
                 a, b = ([own[side].value for own in both] for side in (baseline, model))
                 found[(baseline, model), name] = paired_t(a, b)
-    for (((baseline, model), name), d), p in zip(found.items(), holm([d.p for d in found.values()]), strict=True):
-        verdict = replace(d, p=p).verdict()
-        versus[name].append(SliceDifference(model, baseline, d.mean, d.low, d.high, d.p, p, d.n, verdict))
+    p = [d.p for d in found.values()]
+    for (((baseline, model), name), d), by_holm, by_bh in zip(
+        found.items(), holm(p), benjamini_hochberg(p), strict=True
+    ):
+        verdict = replace(d, p=by_bh if procedure.correction == BENJAMINI_HOCHBERG else by_holm).verdict()
+        versus[name].append(SliceDifference(model, baseline, d.mean, d.low, d.high, d.p, by_holm, d.n, verdict, by_bh))
     made = []
     for name in names:
         cells = [table.get(name, {}) for table in tables]

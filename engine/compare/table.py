@@ -1,7 +1,9 @@
 """A comparison for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from engine.compare.sentences import CORRECTED
+from engine.metrics.statistics import WILCOXON
 from engine.report.numbers import NOTHING, interval, mean_sd, probability, setting
 from engine.report.tables import align, fitted, wrapped
 from engine.runs.text import clean
@@ -64,9 +66,16 @@ def _figures(comparison: Comparison, model: str | None) -> list[str]:
         lines += [
             "",
             *align(columns, rows),
-            f"p corrected (Holm) for every metric and group of {model or 'a training'}",
+            f"p corrected ({_procedure(metrics)}) for every metric and group of {model or 'a training'}",
         ]
     return lines
+
+
+def _procedure(metrics: Sequence[ComparedMetric]) -> str:
+    """``Holm``, with the test over rows where it is not the usual one."""
+    made = [one for metric in metrics for one in metric.differences]
+    name = CORRECTED[made[0].correction].partition("'")[0]
+    return name + ("; over rows Wilcoxon's signed ranks" if any(one.test == WILCOXON for one in made) else "")
 
 
 def _comparable(metric: ComparedMetric) -> bool:
@@ -94,7 +103,7 @@ def _differences(metric: ComparedMetric) -> Iterator[list[str]]:
             f"{one.mean:+.4f}",
             f"{one.percent:+.1f}" if one.percent is not None else NOTHING,
             NOTHING if one.low is None or one.high is None else interval(one.low, one.high, ", "),
-            probability(one.p_holm) if certain else NOTHING,
+            probability(one.p_corrected) if certain else NOTHING,
             f"{one.n:,} {one.over}",
             one.verdict,
         ]

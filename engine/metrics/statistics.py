@@ -1,4 +1,4 @@
-"""Paired tests, confidence intervals and Holm's correction: pure functions that import NumPy, and SciPy when called.
+"""Paired tests, confidence intervals and corrections: pure functions that import NumPy, and SciPy when called.
 
 ``paired_t`` over seeds tests whether a difference holds for another seed; ``mean_interval`` and ``sign_flip`` over
 rows test whether two given models differ for other users. Letters: n pairs, S resamples.
@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.95  # of every interval unless another is asked for
+SIGN_FLIP, WILCOXON = "sign-flip", "wilcoxon"  # tests over rows
+HOLM, BENJAMINI_HOCHBERG = "holm", "bh"  # corrections for several tests
+EXACT = 50  # differences up to which the signed-rank test is exact
 _AT_ONCE = 1 << 22  # random numbers held at the same time
 
 
@@ -49,11 +52,14 @@ def paired_t(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> PairedDifferen
     return PairedDifference(mean, mean - half, mean + half, 2 * t_tail(abs(mean) / error, n - 1), n, "seeds")
 
 
-def paired_rows(a: ArrayLike, b: ArrayLike, samples: int, seed: int, level: float = LEVEL) -> PairedDifference:
-    """Interval (``mean_interval``) and sign-flip p-value of the mean of b - a over rows that both models ranked."""
+def paired_rows(
+    a: ArrayLike, b: ArrayLike, samples: int, seed: int, level: float = LEVEL, test: str = SIGN_FLIP
+) -> PairedDifference:
+    """Interval (``mean_interval``) of the mean of b - a over rows that both models ranked, and p of ``test``."""
     d = _differences(a, b)
     low, high = mean_interval(d, samples, seed, level)
-    return PairedDifference(float(d.mean()), low, high, sign_flip(d, samples, seed), len(d), "rows")
+    p = wilcoxon(d) if test == WILCOXON else sign_flip(d, samples, seed)
+    return PairedDifference(float(d.mean()), low, high, p, len(d), "rows")
 
 
 def mean_interval(values: ArrayLike, samples: int, seed: int, level: float = LEVEL) -> tuple[float, float]:
@@ -173,6 +179,32 @@ def sign_flip(differences: ArrayLike, samples: int, seed: int) -> float:
     return (1 + hits) / (1 + samples)
 
 
+def wilcoxon(differences: ArrayLike) -> float:
+    """Two-sided p-value of Wilcoxon's signed-rank test; differences that are zero are left out.
+
+    W is the sum of the ranks of |d| (equal ones share their mean) where d > 0. Exact over all sign patterns up to
+    ``EXACT`` differences, else by the normal distribution with mean sum(r) / 2 and variance sum(r^2) / 4.
+    """
+    d = _finite(differences)
+    d = d[d != 0.0]
+    if len(d) == 0:
+        return 1.0
+    _, group, sizes = np.unique(np.abs(d), return_inverse=True, return_counts=True)
+    doubled = (2 * np.cumsum(sizes) - sizes + 1)[group]  # twice the mean rank, a whole number
+    positive, total = int(doubled[d > 0].sum()), int(doubled.sum())
+    if len(d) <= EXACT:
+        patterns = np.zeros(total + 1)  # sign patterns by their sum of doubled ranks
+        patterns[0] = 1.0
+        for rank in doubled.tolist():
+            patterns[rank:] += patterns[: total + 1 - rank].copy()
+        tail = float(patterns[: min(positive, total - positive) + 1].sum())
+        return min(1.0, 2 * tail / 2.0 ** len(d))
+    from scipy import special
+
+    z = (positive - total / 2) / math.sqrt(float((doubled.astype(np.float64) ** 2).sum()) / 4)
+    return float(2 * special.ndtr(-abs(z)))
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment: the k-th smallest of m p-values times m - k + 1, made monotone, at most 1."""
     order = sorted(range(len(p)), key=lambda index: p[index])
@@ -180,6 +212,16 @@ def holm(p: Sequence[float]) -> list[float]:
     for rank, index in enumerate(order):
         highest = max(highest, min(1.0, (len(p) - rank) * p[index]))
         adjusted[index] = highest
+    return adjusted
+
+
+def benjamini_hochberg(p: Sequence[float]) -> list[float]:
+    """Step-up adjustment for the false discovery rate: the k-th smallest of m p-values times m / k, made monotone."""
+    order = sorted(range(len(p)), key=lambda index: p[index], reverse=True)
+    adjusted, lowest = [0.0] * len(p), 1.0
+    for above, index in enumerate(order):
+        lowest = min(lowest, p[index] * len(p) / (len(p) - above))
+        adjusted[index] = lowest
     return adjusted
 
 

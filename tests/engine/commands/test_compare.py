@@ -43,3 +43,26 @@ def test_the_csv_goes_to_a_file_or_alone_to_stdout(
     assert file.read_text() == printed
     assert printed.startswith("metric,model,goal,base,base_mean")
     assert main([*arguments, str(tmp_path / "no" / "out.csv")]) == 2
+
+
+def test_another_correction_and_another_test_are_chosen_and_named(
+    seeds: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = ["--runs", str(seeds.store.root)]
+    chosen = ["--correction", "bh", "--test", "wilcoxon"]
+    found: list[Any] = []
+    for words in ([], chosen):
+        assert main(["compare", *GROUPS, *words, *runs, "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    usual, other = ([one for metric in answer["metrics"] for one in metric["differences"]] for answer in found)
+    assert {(one["test"], one["correction"]) for one in usual} == {("t", "holm"), ("sign-flip", "holm")}
+    assert {(one["test"], one["correction"]) for one in other} == {("t", "bh"), ("wilcoxon", "bh")}
+    for before, after in zip(usual, other, strict=True):
+        assert (before["low"], before["high"]) == (after["low"], after["high"])
+        assert (before["p"] == after["p"]) == (before["over"] == "seeds")
+    assert main(["compare", *GROUPS, *chosen, *runs]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "p corrected (Benjamini and Hochberg; over rows Wilcoxon's signed ranks) for every metric" in text
+    assert "Benjamini and Hochberg's p" in text and "(signed ranks)" in text
+    assert main(["results", "--seeds", *chosen, *runs]) == 0
+    assert "Benjamini and Hochberg's p" in " ".join(capsys.readouterr().out.split())

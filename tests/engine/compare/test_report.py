@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.compare.differences import Procedure
 from engine.compare.groups import resolve
 from engine.compare.report import build, csv_rows, write_csv
 from engine.evaluate.figures import per_row
-from engine.metrics.statistics import holm, paired_rows, paired_t
+from engine.metrics.statistics import benjamini_hochberg, holm, paired_rows, paired_t
 from engine.wire import Comparison, plain, read
 
 
@@ -47,6 +48,21 @@ def test_p_values_are_corrected_for_all_metrics_of_a_model(seeds: Any) -> None:
     assert [m.metric for m in metrics] == ["ndcg@10", "hr@10", "mrr"]
     for kind in (0, 1):
         assert [m.differences[kind].p_holm for m in metrics] == holm([m.differences[kind].p for m in metrics])
+
+
+def test_the_verdict_follows_the_chosen_correction(world: Any) -> None:
+    for seed in (1, 2, 3, 4):
+        world.evaluate("a", seed, ranks=world.ranks(seed), teacher=world.ranks(seed))
+        world.evaluate("b", seed, "student.dropout=0.3", ranks=world.ranks(seed, 0.25), teacher=world.ranks(seed, 0.9))
+    groups = resolve(["a", "b"], world.store)
+    for correction, adjust in (("holm", holm), ("bh", benjamini_hochberg)):
+        metrics = [m for m in build(groups, Procedure(correction=correction)).metrics if m.differences]
+        for model in ("student", "teacher"):
+            for kind in (0, 1):
+                own = [m.differences[kind] for m in metrics if m.model == model]
+                assert [one.p_corrected for one in own] == adjust([one.p for one in own])
+                expected = [one.low * one.high > 0 and one.p_corrected <= 0.05 for one in own]
+                assert [one.verdict != "undecided" for one in own] == expected
 
 
 def test_a_clear_difference_is_called_better_with_its_intervals(seeds: Any) -> None:

@@ -1,5 +1,6 @@
 """Compared with SciPy on random data, and with stored values of statsmodels and of mpmath at 40 digits."""
 
+import itertools
 import math
 
 import numpy as np
@@ -10,8 +11,11 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from engine.metrics.statistics import (
+    EXACT,
+    WILCOXON,
     PairedDifference,
     bca_interval,
+    benjamini_hochberg,
     corrected,
     hit_interval,
     holm,
@@ -23,6 +27,7 @@ from engine.metrics.statistics import (
     standard_error,
     t_quantile,
     t_tail,
+    wilcoxon,
 )
 
 TAILS = [  # degrees of freedom, t, P(T >= t)
@@ -315,3 +320,44 @@ def test_pairs_of_different_length_or_not_finite_are_errors() -> None:
 def test_the_standard_error_is_that_of_a_mean() -> None:
     assert standard_error([1.0, 2.0, 3.0, 4.0]) == pytest.approx(math.sqrt(5 / 3) / 2)
     assert math.isnan(standard_error([1.0]))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_benjamini_hochberg_is_scipys(p: list[float]) -> None:
+    assert benjamini_hochberg(p) == pytest.approx(stats.false_discovery_control(p, method="bh"), rel=1e-12)
+    assert all(fdr <= family * (1 + 1e-12) for fdr, family in zip(benjamini_hochberg(p), holm(p), strict=True))
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, EXACT, EXACT + 1, 400])
+def test_the_signed_rank_test_is_scipys(n: int) -> None:
+    for seed in range(5):
+        d = np.random.default_rng(seed).normal(0.2, 1.0, n)
+        method = "exact" if n <= EXACT else "asymptotic"
+        expected = stats.wilcoxon(d, method=method).pvalue
+        assert wilcoxon(np.append(d, [0.0] * seed)) == pytest.approx(expected, rel=1e-9)  # zeros do not count
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=9))
+def test_with_ties_the_signed_rank_test_counts_every_pattern_of_signs(values: list[int]) -> None:
+    d = np.array([value for value in values if value], dtype=np.float64)
+    if len(d) == 0:
+        assert wilcoxon(values) == 1.0
+        return
+    ranks = stats.rankdata(np.abs(d))
+    sums = [float(np.dot(signs, ranks)) for signs in itertools.product((0, 1), repeat=len(d))]
+    seen, middle = float(ranks[d > 0].sum()), float(ranks.sum()) / 2
+    far = [one for one in sums if abs(one - middle) >= abs(seen - middle)]
+    assert wilcoxon(values) == pytest.approx(len(far) / len(sums), rel=1e-12)
+
+
+def test_with_many_ties_the_signed_rank_test_has_the_variance_of_its_ranks() -> None:
+    d = np.random.default_rng(1).integers(-3, 5, 300).astype(np.float64)
+    expected = stats.wilcoxon(d, zero_method="wilcox", correction=False, method="asymptotic").pvalue
+    assert wilcoxon(d) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_comparison_of_rows_takes_p_from_the_chosen_test_and_keeps_its_interval() -> None:
+    a, b = np.random.default_rng(2).random((2, 80))
+    flips, ranks = paired_rows(a, b, 300, 1), paired_rows(a, b, 300, 1, test=WILCOXON)
+    assert (flips.low, flips.high) == (ranks.low, ranks.high)
+    assert ranks.p == wilcoxon(b - a) != flips.p == sign_flip(b - a, 300, 1)

@@ -192,7 +192,7 @@ _TABLE = (
         metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),
         gates=False,
-        version=4,
+        version=5,
         work=POSITIONS,
     ),
     Stage(

@@ -21,7 +21,8 @@ MAIN = ("ndcg@10", "hr@10")
 
 def models(result: EvaluationResult, metric: str, across: int) -> Lines:
     """Models x metrics with costs, and the 95 % intervals drawn beside floor and ceiling."""
-    head: Lines = [part for text in result.tables.protocol for part in wrap([(text, "dim")], across)]
+    rule = (*result.tables.protocol, *result.tables.about)
+    head: Lines = [part for text in rule for part in wrap([(text, "dim")], across)]
     head += [part for text in result.tables.warnings for part in wrap([("⚠ ", "warn"), (text, "")], across)]
     lines = [*head, [], *_table(result, metric, across), *wrap([(result.tables.searched, "dim")], across)]
     if across < ROOMY:
@@ -147,7 +148,7 @@ def verdict(result: EvaluationResult, across: int) -> Lines:
 def protocols(result: EvaluationResult, across: int) -> Lines:
     """The other rankings of the same rows: seen items the other way, candidates, answers in words."""
     tables = result.tables
-    lines: Lines = [part for text in tables.protocol for part in wrap([(text, "")], across)]
+    lines: Lines = [part for text in (*tables.protocol, *tables.about) for part in wrap([(text, "")], across)]
     lines += [part for text in tables.warnings for part in wrap([("⚠ ", "warn"), (text, "")], across)]
     for title, rows, uncertain in (
         (f"{seen(tables.main[0])} (main)", tables.main, ("hr@10", "ndcg@10")),

@@ -59,6 +59,7 @@ def doctor(options: argparse.Namespace) -> int:
             finished,
             Path(scratch),
             begins,
+            store.root,
         )
         for result in table.examine(case, checks):
             results.append(result)
@@ -83,7 +84,8 @@ def _examined(store: Store, overrides: Sequence[str]) -> tuple[str, Config, dict
     """The stage, its configuration and its finished runs: of a run id, or of settings and the runs they would reuse."""
     if len(overrides) == 1 and "=" not in overrides[0] and overrides[0] not in STAGES:
         entry = store.find(overrides[0])
-        behind = (store.entry(folder) for folder in reversed(folders(entry.folder)))  # the nearest of a stage stays
+        made_from = reversed(folders(entry.folder, named=False))  # the nearest of a stage stays
+        behind = (store.entry(folder) for folder in made_from)
         done = {one.info.stage: one.folder for one in behind if one.state is State.DONE}
         return entry.info.stage, configuration.read(entry.folder / CONFIG), done
     target, settings = stage_and_settings(overrides)

@@ -2,6 +2,7 @@
 
 x_i = E_i + weight * P(v_i): E is the student's own table, P a trained projector of the teacher's vectors v. All items
 are projected once a step, not once per position. After training x is a plain table: serving costs nothing more.
+An item without a training event has no E: nothing but the negatives' gradient would ever move it.
 Letters: n items, D width of the student's item vectors, H width of the teacher's.
 """
 
@@ -20,11 +21,17 @@ class Injection(nn.Module):
     """weight * P(v_i) for every item; the padding's row is never read."""
 
     vectors: Tensor
+    cold: Tensor | None
 
-    def __init__(self, vectors: Tensor, hidden: int, settings: InjectionSettings) -> None:
-        """``vectors`` [n + 1, H]; ``settings.standardise`` moves their mean to 0 and their mean square to 1."""
+    def __init__(self, vectors: Tensor, hidden: int, settings: InjectionSettings, cold: Tensor | None = None) -> None:
+        """``vectors`` [n + 1, H]; ``settings.standardise`` moves their mean to 0 and their mean square to 1.
+
+        ``cold`` [n + 1] bool: items without a training event, which have the projected vector alone; None: there are
+        none.
+        """
         super().__init__()
         self.weight = settings.weight
+        self.register_buffer("cold", None if cold is None else cold[:, None], persistent=False)
         items = torch.arange(len(vectors)) != PADDING
         vectors = vectors.float()
         if settings.standardise:
@@ -41,6 +48,33 @@ class Injection(nn.Module):
         weight, bias = self.weight * self.project.weight, self.weight * self.project.bias
         return F.linear(self.inner(self.vectors), weight, bias)
 
+    def beside(self, own: Tensor) -> Tensor:  # [n + 1, D] -> [n + 1, D]
+        """The own vectors of the items that have one, 0 elsewhere."""
+        return own if self.cold is None else own.masked_fill(self.cold, 0.0)
+
+    @torch.no_grad()
+    def start_at(self, size: float) -> None:
+        """Scales the projector so that its vectors have this root mean square, whatever the weight.
+
+        The weight then says how fast they move.
+        """
+        added = self()[PADDING + 1 :].square().mean().sqrt().clamp(min=torch.finfo(torch.float32).tiny)
+        for part in (self.project.weight, self.project.bias):
+            part.mul_(size / added)
+
+
+@torch.no_grad()
+def without_own_vectors(model: SequenceModel, injection: Injection) -> None:
+    """Leaves the projected vectors alone: whatever a model has for each item apart is 0 and not trained.
+
+    They start in the size in which own vectors would.
+    """
+    own, (scored, bias) = model.network.inputs(), model.network.outputs()
+    for part in (own, scored, bias):
+        if part is not None:
+            part.zero_().requires_grad_(False)
+    injection.start_at(model.settings.initial)
+
 
 def tables(model: SequenceModel, injection: Injection | None, into: str) -> tuple[Tensor, Tensor, Tensor | None]:
     """Item vectors to read [n + 1, D], to score with [n + 1, D'] and biases, with the projected vectors added."""
@@ -49,11 +83,11 @@ def tables(model: SequenceModel, injection: Injection | None, into: str) -> tupl
     if injection is None:
         return own, table, bias
     added = injection()
-    read, (scored, _) = own + added, model.network.outputs()
+    read, (scored, _) = injection.beside(own) + added, model.network.outputs()
     if scored is own:
         table = read
     elif into == "both":
-        table = scored + added
+        table = injection.beside(scored) + added
     else:
         return read, table, bias
     return read, F.normalize(table, dim=1) if model.settings.normalise else table, bias
@@ -67,7 +101,7 @@ def merged(model: SequenceModel, injection: Injection | None, into: str) -> Sequ
         added, read = injection(), plain.network.inputs()
         added[PADDING] = 0.0
         scored, _ = plain.network.outputs()
-        read += added
+        read.copy_(injection.beside(read) + added)
         if into == "both" and scored is not read:
-            scored += added
+            scored.copy_(injection.beside(scored) + added)
     return plain

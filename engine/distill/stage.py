@@ -10,6 +10,7 @@ from engine.data import ids
 from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Sequences
 from engine.distill import losses
+from engine.distill.cold_items import cold_items
 from engine.distill.module import DistillModule
 from engine.distill.teacher_targets import TeacherTargets
 from engine.errors import ConfigError, DataError
@@ -47,6 +48,7 @@ def run(config: Config, run: Run) -> None:
     )
     targets = np.delete(sequences.items, sequences.offsets[:-1])  # a user's first event is never a target
     counts = torch.from_numpy(np.bincount(targets, minlength=ids.rows(items)))
+    cold = cold_items(sequences, items)
     module = DistillModule(
         SequenceModel(items, student),
         settings,
@@ -56,6 +58,7 @@ def run(config: Config, run: Run) -> None:
         losses.propensities(counts, settings.dro.power),
         config.trainer.report_every,
         last_position,
+        cold if cold.any() and not settings.as_released else None,
     ).to(device)
     if config.trainer.compile:
         module.model.network.compile()

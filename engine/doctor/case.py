@@ -24,10 +24,11 @@ from engine.data.sequences import Rows, Sequences
 from engine.doctor import subset
 from engine.doctor.check import Unavailable
 from engine.errors import UserError
+from engine.experiments.named_runs import named_runs
 from engine.runs.lineage import folders
 from engine.runs.run import Run
 from engine.runs.schema import ARTIFACTS, CONFIG, RunInfo
-from engine.stages import ITEMS, LANGUAGE_MODEL, PROFILE, RANKINGS, SEQUENCES, TEST, VALIDATION, Artifact, makes
+from engine.stages import ITEMS, LANGUAGE_MODEL, PROFILE, RANKINGS, SEQUENCES, STAGES, TEST, VALIDATION, Artifact, makes
 from engine.training import fit, weights
 
 SUBSET = "subset"  # the data run that dry runs read
@@ -87,8 +88,12 @@ class Case:
         finished: Mapping[str, Path],
         scratch: Path,
         progress: Callable[[str], None],
+        root: Path | None = None,
     ) -> None:
-        """``inputs``: stages of the pipeline in topological order -> the stages whose runs each opens."""
+        """``inputs``: stages of the pipeline in topological order -> the stages whose runs each opens.
+
+        ``root``: the folder of the runs that settings name by their ids.
+        """
         self.config, self.inputs, self.scratch, self.progress = config, inputs, scratch, progress
         self.finished = {stage: folder.name for stage, folder in finished.items()}
         self.errors: dict[str, str] = {}  # stage -> the error of its dry run
@@ -96,6 +101,10 @@ class Case:
         self._cache: dict[str, Any] = {}
         for folder in finished.values():
             self._link(folder)
+        self.named = {stage: named_runs(STAGES[stage], config) for stage in inputs}  # name among the inputs -> id
+        for run in [run for runs in self.named.values() for run in runs.values()]:
+            if root is not None and (root / run).is_dir():
+                self._link(root / run)
 
     @cached_property
     def device(self) -> str:
@@ -158,7 +167,7 @@ class Case:
         if makes(stage, LANGUAGE_MODEL) and self.config.backbone.source == "hub":
             return Unavailable("the language model is not downloaded yet: engine run backbone")
         try:
-            inputs = {maker: self._dry_input(maker) for maker in self.inputs[stage]}
+            inputs = {maker: self._dry_input(maker) for maker in self.inputs[stage]} | self.named[stage]
         except Unavailable as reason:
             return reason
         self.progress(f"dry run of {stage}")

@@ -16,7 +16,7 @@ from engine.doctor.case import Case, artifact_of
 from engine.doctor.check import Outcome, Unavailable, check, failed, judged, without
 from engine.knowledge.held_out import named
 from engine.knowledge.rankings import Rankings
-from engine.stages import LAST_POSITION, RANKINGS, SEQUENCES, TEACHER_HELD_OUT, Artifact
+from engine.stages import BASELINE, LAST_POSITION, RANKINGS, SEQUENCES, TEACHER, TEACHER_HELD_OUT, Artifact
 
 ROWS = 4000  # rows that are examined
 AGREE = 0.9  # share of the first items that the teacher has to reproduce
@@ -166,7 +166,10 @@ def _asked_again(case: Case, artifact: Artifact) -> Outcome:
     if case.config.knowledge.files is not None:
         raise Unavailable("this knowledge was imported: there is no teacher to run")
     folder = case.trained("knowledge")
-    case.trained("teacher")
+    if TEACHER in case.config.knowledge.models:
+        case.trained("teacher")
+    if BASELINE in case.config.knowledge.models:
+        case.trained("student")
     before = Rankings.load(artifact_of(folder, artifact))
     after = Rankings.load(artifact_of(case.dry_run("knowledge").folder, artifact))
     index = {row: at for at, row in enumerate(before.rows.tolist())}

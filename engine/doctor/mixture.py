@@ -14,7 +14,7 @@ from engine.doctor import subset
 from engine.doctor.case import Case
 from engine.metrics import ranking
 from engine.metrics.selection import Floats, Users
-from engine.stages import ADAPTER, STUDENT_MODEL, TEACHER_HELD_OUT
+from engine.stages import ADAPTER, STUDENT_MODEL, TEACHER, TEACHER_HELD_OUT
 from engine.student.model import load_student
 from engine.teacher.build import settings_of
 from engine.teacher.frozen_student import FrozenStudent
@@ -36,8 +36,10 @@ def mixtures(case: Case, count: int) -> Mixtures | None:
     """The first ``count`` validation rows under every mixture of the teacher's settings.
 
     Formed again from the queries that ``knowledge`` stored; a part to which the teacher gave no weight is not stored
-    and has none in any mixture. None for a teacher that mixes nothing.
+    and has none in any mixture. None for a teacher that mixes nothing, and where knowledge is that of several models.
     """
+    if case.config.knowledge.models != [TEACHER]:
+        return None
     adapter, device = case.input_of("knowledge", ADAPTER), case.device
     rules = settings_of(adapter).rank
     if rules is None:

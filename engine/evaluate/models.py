@@ -41,6 +41,7 @@ class Model:
     made_by: str = ""  # the run that trained it
     train_seconds: float | None = None
     ms_per_request: float | None = None  # as its own run measured it
+    about: str = ""  # what it is, where its name does not say it
 
 
 @torch.no_grad()
@@ -60,16 +61,35 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
             found.append(Model(name, dict.fromkeys(splits, by_count), live=True))
         elif artifact is TEACHER_HELD_OUT:
             scorers = {split: teacher_scores(path, split, len(rows), device) for split, rows in splits.items()}
-            knowledge = _maker(run, artifact)
-            maker = _maker(ReadOnlyRun(knowledge), ADAPTER)
-            cost = _facts(knowledge).get("ms_per_request")
-            found.append(Model(name, scorers, False, maker.name, _facts(maker).get("train_seconds"), cost))
+            found.append(_teacher(name, scorers, _maker(run, artifact)))
         else:
             network = load_student(path, device)
             scorers = {split: student_scores(network, rows, device) for split, rows in splits.items()}
             maker = _maker(run, artifact)
             found.append(Model(name, scorers, True, maker.name, _facts(maker).get("train_seconds")))
     return found
+
+
+def _teacher(name: str, scorers: dict[str, Scorer], knowledge: Path) -> Model:
+    """The teacher of a knowledge run, or the mixture of models that stands in its place."""
+    facts = _facts(knowledge)
+    cost, weights, runs = facts.get("ms_per_request"), facts.get("models"), facts.get("model_runs")
+    if not weights or not runs:
+        maker = _maker(ReadOnlyRun(knowledge), ADAPTER)
+        return Model(name, scorers, False, maker.name, _facts(maker).get("train_seconds"), cost)
+    seconds = [_facts(knowledge.parent / one).get("train_seconds") for one in runs.values()]
+    known = [value for value in seconds if value is not None]
+    total = sum(known) if len(known) == len(seconds) else None
+    return Model(name, scorers, False, knowledge.name, total, cost, mixture(weights))
+
+
+def mixture(weights: dict[str, float]) -> str:
+    """The models of a mixture in words; their weights where they differ."""
+    if len(weights) == 1:
+        return next(iter(weights))
+    equal = len(set(weights.values())) == 1
+    names = [one if equal else f"{one} ({weight:.2g})" for one, weight in weights.items()]
+    return f"the mean log-probability of {', '.join(names[:-1])} and {names[-1]}"
 
 
 def _maker(run: RunFiles, artifact: Artifact) -> Path:

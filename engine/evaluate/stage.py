@@ -69,7 +69,7 @@ def run(config: Config, run: Run) -> None:
     facts = tables.TableFacts(run.info, profile, ranked, times, main, drawn_rows, settings.hide_seen)
     metrics = tables.metrics(facts, results, splits, percentiles(counts))
     for model in ranked:
-        if MODELS[model.name] is TEACHER_HELD_OUT and drawn:
+        if MODELS[model.name] is TEACHER_HELD_OUT and drawn and not model.about:
             teacher = run.folder.parent / model.made_by
             generative.add(metrics, model, generative.measure(teacher, splits, drawn, device, run))
     shown = [m for m in results if m.split == TESTED and m.protocol == main]

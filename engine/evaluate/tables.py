@@ -19,7 +19,7 @@ from engine.evaluate.figures import intervals, means, of_lists
 from engine.evaluate.measure import Measured, Protocol
 from engine.evaluate.models import Model
 from engine.report.csv_files import write_rows
-from engine.report.evaluation import REPEATED, SEEN_SETTING, TIED
+from engine.report.evaluation import ABOUT, REPEATED, SEEN_SETTING, TIED
 from engine.runs.schema import RunInfo
 
 Row = dict[str, Any]
@@ -45,11 +45,13 @@ def metrics(
 
     Where many test targets share their time with other events, ``tied_targets`` says so.
     Where some targets are in their own history, ``repeated_targets`` counts them and ``seen_setting`` is the setting.
+    Where the name of a model does not say what was ranked, ``about_models`` does.
     """
     made = {model.name: model for model in facts.models}
     hashes = {split: targets_hash(rows) for split, rows in splits.items()}
     tied = ties.remark(facts.profile)
     again = {split: int(repeated(rows).sum()) for split, rows in splits.items()}
+    about = "; ".join(f"{model.name} = {model.about}" for model in facts.models if model.about)
     order = {True: 0, False: 1}
     rows = [
         {
@@ -75,6 +77,7 @@ def metrics(
             "train_seconds": made[result.model].train_seconds,
             "ms_per_request": facts.milliseconds[result.model],
             **({TIED: tied if result.split == "test" else ""} if tied else {}),
+            **({ABOUT: about} if about else {}),
             **({REPEATED: again[result.split], SEEN_SETTING: facts.seen_setting} if any(again.values()) else {}),
         }
         for result in results

@@ -20,7 +20,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine import config as configuration
 from engine.config import Config
-from engine.experiments.plan import inputs_of, pipeline, rule
+from engine.experiments.plan import inputs_of, pipeline
+from engine.experiments.rules import rule
 from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, Summary, new_id

@@ -9,6 +9,7 @@ from engine.config import Config
 from engine.config.settings.launcher import LauncherSettings
 from engine.errors import UserError
 from engine.experiments import provenance
+from engine.experiments.named_runs import named_runs
 from engine.experiments.plan import NEW, RESUME, Step, inputs_of, plan, section
 from engine.jobs.starter import launch
 from engine.jobs.store import Store
@@ -77,7 +78,7 @@ def _create(step: Step, ids: Mapping[str, str], request: Request, config: Config
         experiment=request.label,
         seed=section(config, stage).get("seed", config.seed),
         fingerprint=step.fingerprint,
-        inputs={name: ids[name] for name in inputs_of(step.stage, config)},
+        inputs={name: ids[name] for name in inputs_of(step.stage, config)} | named_runs(step.stage, config),
         argv=["engine", "run", request.target, *request.overrides],
         git=provenance.git(repository),
         environment=provenance.versions(),

@@ -6,9 +6,7 @@ living one is joined, an interrupted one is resumed.
 """
 
 import hashlib
-import importlib.util
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,13 @@ from engine.config import Config, tree_at
 from engine.config.renamed import original
 from engine.errors import RunError
 from engine.experiments.digests import digests
+from engine.experiments.named_runs import checked, named_runs
+from engine.experiments.rules import rule
 from engine.jobs.state import State, Status
 from engine.jobs.store import Entry, Store
 from engine.report.settings import flat
 from engine.runs.schema import CONFIG
-from engine.stages import STAGES, Stage
+from engine.stages import SEQUENCES, STAGES, Stage
 
 REUSE, JOIN, RESUME, NEW = "reuse", "join", "resume", "new"
 PAST = {REUSE: "reused", JOIN: "joined", RESUME: "resumed", NEW: "new"}  # of an action, in a line of a plan
@@ -47,16 +47,6 @@ def inputs_of(stage: Stage, config: Config) -> list[str]:
     """Stages whose runs this one opens under this configuration, in table order."""
     own = rule(stage, "inputs")
     return own(stage, config) if own else list(stage.inputs)
-
-
-def rule(stage: Stage, name: str) -> Callable[..., Any] | None:
-    """A function of ``engine/<stage>/planning.py``, which a stage has where the table is not enough.
-
-    ``inputs(stage, config)`` gives the stages it opens; ``content(config, settings)`` the settings and files of its
-    fingerprint; ``work_done(folder)`` how many units of work a run did.
-    """
-    module = f"engine.{stage.name}.planning"
-    return getattr(importlib.import_module(module), name, None) if importlib.util.find_spec(module) else None
 
 
 def pipeline(target: str, config: Config) -> list[Stage]:
@@ -93,6 +83,8 @@ def fingerprints(order: list[Stage], config: Config, root: Path) -> dict[str, st
             "settings": settings,
             "inputs": {name: result[name] for name in inputs_of(stage, config)},
         }
+        if runs := named_runs(stage, config):
+            parts["inputs"] |= checked(runs, root, result[SEQUENCES.stage])
         content = rule(stage, "content")
         if content is not None:
             parts["settings"], paths = content(config, settings)

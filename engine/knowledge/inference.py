@@ -18,6 +18,8 @@ from engine.config.settings.knowledge import KnowledgeSettings
 from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
 from engine.knowledge import query_selection
+from engine.knowledge.blend import Together
+from engine.knowledge.rankings import seen_before
 from engine.knowledge.scorers import Scorer
 from engine.metrics import ranking
 from engine.metrics.selection import cross_fitted
@@ -36,15 +38,23 @@ class TeacherInference:
     """One teacher, one template, and the shards of its rankings."""
 
     def __init__(
-        self, settings: KnowledgeSettings, setup: TeacherSetup, scorers: Sequence[Scorer], run: Run, hide_seen: bool
+        self,
+        settings: KnowledgeSettings,
+        setup: TeacherSetup,
+        scorers: Sequence[Scorer],
+        run: Run,
+        hide_seen: bool,
+        together: Together | None = None,
     ) -> None:
         """``scorers`` read the same query vectors differently; ``held_out`` chooses one on validation rows.
 
-        ``hide_seen``: what ``settings.hide_seen`` means for these data.
+        ``hide_seen``: what ``settings.hide_seen`` means for these data. ``together``: the students of a mixture, whose
+        states ``scorers`` then expect.
         """
         self.hide_seen = hide_seen
         self.settings, self.scorers, self.scorer, self.run = settings, scorers, scorers[0], run
-        self.student, self.history, self.device = setup.student, setup.settings.history, setup.device
+        self.frozen, self.history, self.device = setup.student, setup.settings.history, setup.device
+        self.student = together or setup.student
 
     def shards(self, sequences: Sequences, text: Tensor, test: Sequences) -> list[Path]:
         """A file of rankings and expert weights for every ``settings.shard`` prompts; existing files are kept.
@@ -83,7 +93,7 @@ class TeacherInference:
             queries, gates = self.scorer.queries(spans.some(chosen), states, last[positions], asked)
             kept = selected[positions]
             ends = last[positions][kept]
-            seen = self._histories(sequences, ends) if self.hide_seen else None
+            seen = seen_before(sequences, ends, self.device) if self.hide_seen else None
             items, distances = self.scorer.first(queries[torch.from_numpy(kept)].to(self.device), seen)
             seconds, rows = seconds + time.monotonic() - since, rows + len(ends)
             weights = gates.repeat_interleave(torch.from_numpy(spans.count[chosen]), dim=0)[torch.from_numpy(kept)]
@@ -100,13 +110,13 @@ class TeacherInference:
 
     def selected(self, sequences: Sequences, states: Tensor, spans: PromptSpans, text: Tensor) -> Ints:
         """Indices of the spans' positions that ``settings.query_selection`` keeps."""
-        settings, student, (prompt, last) = self.settings, self.student, spans.positions
+        settings, student, (prompt, last) = self.settings, self.frozen, spans.positions
 
         def value() -> Tensor:
-            users = states[torch.from_numpy(last)].to(self.device)
+            users = states[torch.from_numpy(last), : student.table.shape[1]].to(self.device)
             if settings.query_selection == "uncertain":
                 return query_selection.uncertainty(users, student.table, student.bias)
-            seen = self._histories(sequences, last)
+            seen = seen_before(sequences, last, self.device)
             return query_selection.disagreement(users, student.table, student.bias, text.to(self.device), seen)
 
         return query_selection.select(settings.query_selection, settings.budget, settings.seed, prompt, value)
@@ -152,8 +162,3 @@ class TeacherInference:
             taken.append(time.monotonic() - since)
         if taken:
             self.run.note(ms_per_request=round(1e3 * float(np.median(taken)), 3))
-
-    def _histories(self, sequences: Sequences, last: Ints) -> ranking.Histories:
-        """The events of each one's user up to the events ``last``, these included."""
-        first = np.repeat(sequences.offsets[:-1], np.diff(sequences.offsets))[last]
-        return ranking.on_device(sequences.items, first, last + 1, self.device)

@@ -6,10 +6,13 @@ Letters: R rows, W width of a query vector, n items, K items kept.
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine.data.sequences import Sequences
 from engine.metrics import ranking
 from engine.metrics.ranking import Histories
 
@@ -36,6 +39,12 @@ class Rankings:
     @classmethod
     def load(cls, path: Path) -> "Rankings":
         return cls(**load_file(path))
+
+
+def seen_before(sequences: Sequences, last: NDArray[np.int64], device: str) -> Histories:
+    """The events of each one's user up to the events ``last`` [R], these included."""
+    first = np.repeat(sequences.offsets[:-1], np.diff(sequences.offsets))[last]
+    return ranking.on_device(sequences.items, first, last + 1, device)
 
 
 @torch.no_grad()

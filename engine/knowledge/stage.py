@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from engine.config import Config
 from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
-from engine.knowledge import imported
+from engine.knowledge import imported, without_teacher
+from engine.knowledge.blend import Blend, Together, item_vectors, mixed, names_and_weights, sources, students_of
 from engine.knowledge.inference import TeacherInference
 from engine.knowledge.rankings import Rankings
 from engine.knowledge.scorers import catalogue_scorer, generative_scorer
@@ -24,6 +25,7 @@ from engine.stages import (
     LAST_POSITION,
     RANKINGS,
     SEQUENCES,
+    TEACHER,
     TEACHER_HELD_OUT,
     TEST_HISTORIES,
     TEXT_VECTORS,
@@ -40,6 +42,14 @@ def run(config: Config, run: Run) -> None:
     if settings.files is not None:
         imported.import_files(settings, run)
         return
+    if settings.models != [TEACHER]:
+        run.note(
+            models={name: round(weight, 6) for name, weight in names_and_weights(settings).items()},
+            model_runs={name: folder.name for name, folder in sources(settings, run).items()},
+        )
+    if TEACHER not in settings.models:
+        without_teacher.rank(config, run)
+        return
     with run.loading("load models"):
         setup = build(settings_of(run.input(ADAPTER)), run, fit.device(config.trainer))
         setup.teacher.load(run.input(ADAPTER))
@@ -52,7 +62,14 @@ def run(config: Config, run: Run) -> None:
         backbone, counts = config.backbone, np.bincount(sequences.items, minlength=len(text))
         common = (backbone.pooling, backbone.text_tokens, torch.from_numpy(counts).float())
         scorers = [generative_scorer(setup, settings, text, *common, gamma) for gamma in settings.gammas]
-    inference = TeacherInference(settings, setup, scorers, run, protocol_of(run, settings.hide_seen))
+    students = students_of(settings, run, len(text) - 1, setup.device)
+    item_keys, together = scorers[0].item_vectors, None
+    if students:
+        weights = names_and_weights(settings)
+        others = Blend(list(students.values()), [weights[name] for name in students])
+        width, together = setup.student.table.shape[1], Together(setup.student, others)
+        scorers = [mixed(scorer, weights[TEACHER], width, others, settings.top) for scorer in scorers]
+    inference = TeacherInference(settings, setup, scorers, run, protocol_of(run, settings.hide_seen), together)
     with memory.enough(lambda: memory.smaller_batch("knowledge", settings.batch, setup.tokens)):
         test = Sequences.load(run.input(TEST_HISTORIES))
         held_out = inference.held_out(Rows.load(run.input(VALIDATION)), test)
@@ -68,7 +85,7 @@ def run(config: Config, run: Run) -> None:
         gates = {"validation": held_out["validation_gates"], "test": held_out["test_gates"]}
         save_file({"rows": rankings.rows[~last], "weights": whole["weights"][~last]} | gates, path)
     with run.output(ITEM_VECTORS) as path:
-        vectors = inference.scorer.item_vectors if settings.item_vectors == "key" else text
+        vectors = text if settings.item_vectors == "text" else item_vectors(settings, students, item_keys)
         save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, K or H], row 0 is the padding's
     with run.output(TEACHER_HELD_OUT) as path:
         queries = {name: held_out[name].contiguous() for name in ("validation", "test")}

@@ -16,7 +16,7 @@ def lineage(folder: Path) -> dict[str, Path]:
     Runs that are gone are left out. RunError where none of them has a model.
     """
     found: dict[str, Path] = {}
-    for one in folders(folder):
+    for one in folders(folder, named=False):
         found.setdefault(RunInfo.read(one).stage, one)
     if not found.keys() & set(RECOMMENDERS):
         raise RunError(

@@ -23,7 +23,16 @@ from engine.recommend.per_user_gain import ORDERS, Ranks, evaluated_ranks, order
 from engine.recommend.predictions import Predictor, StoredAnswers
 from engine.recommend.titles import Titles
 from engine.runs.text import clean
-from engine.stages import ADAPTER, DISTILLED_MODEL, ITEMS, LANGUAGE_MODEL, PROFILE, STUDENT_MODEL, VALIDATION
+from engine.stages import (
+    ADAPTER,
+    DISTILLED_MODEL,
+    ITEMS,
+    LANGUAGE_MODEL,
+    PROFILE,
+    STUDENT_MODEL,
+    TEACHER_HELD_OUT,
+    VALIDATION,
+)
 from engine.wire import FAILED, LOADING, MISSING_MODEL, READY, ItemNames, ModelList, RankedItem, Recommendations
 
 STUDENTS = {"student": STUDENT_MODEL, "distilled": DISTILLED_MODEL}
@@ -101,7 +110,14 @@ class Panel:
     def asks_teacher_live(self, request: RecommendRequest) -> bool:
         """Whether the teacher computes its scores now: no stored answer fits, and live queries are allowed."""
         stored = request.row is not None and isinstance(self._stored, StoredAnswers)
-        return request.live and not stored and ADAPTER.stage in self.runs and len(request.history) > 0
+        return (
+            request.live and not stored and not self._mixed and ADAPTER.stage in self.runs and len(request.history) > 0
+        )
+
+    @property
+    def _mixed(self) -> bool:
+        """Whether the knowledge is not that of a teacher alone."""
+        return isinstance(self._stored, StoredAnswers) and self._stored.mixed
 
     def load(self, name: str) -> None:
         """Load a model, or keep the error that prevents it."""
@@ -144,7 +160,8 @@ class Panel:
         return ItemNames(item, clean(self.catalogue.raw[item], 80), self.catalogue.titles[item])
 
     def _column(self, name: str, request: RecommendRequest, target: int | None, later: bool) -> ModelList:
-        folder = self.runs.get(MAKERS[name])
+        mixed = name == TEACHER and self._mixed
+        folder = self.runs.get(TEACHER_HELD_OUT.stage if mixed else MAKERS[name])
         if folder is None:
             return ModelList(name, "", MISSING_MODEL, f"no {MAKERS[name]} run stands behind {self.run}")
         if not len(request.history):
@@ -152,6 +169,9 @@ class Panel:
         if name == TEACHER and request.row is not None and isinstance(self._stored, StoredAnswers):
             row, stored = request.row, self._stored
             return self._ready(name, folder, "knowledge", lambda _: stored(row), request, target)
+        if mixed:
+            text = "knowledge.models are several models, whose answers to held-out rows alone are stored"
+            return ModelList(name, folder.name, MISSING_MODEL, text)
         if name == TEACHER and not request.live:
             return ModelList(name, folder.name, MISSING_MODEL, self._not_asked(request))
         predict = self._predictors.get(name)

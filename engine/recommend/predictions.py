@@ -17,6 +17,7 @@ from engine.errors import RunError
 from engine.knowledge.held_out import EARLIER_NAMES, named
 from engine.metrics.lists import grounded
 from engine.recommend.lineage import made
+from engine.runs.schema import ARTIFACTS, Summary
 from engine.stages import GATE_WEIGHTS, TEACHER_HELD_OUT
 
 
@@ -38,7 +39,13 @@ class StoredAnswers:
     """The teacher's answers to the held-out rows of one split, read row by row from its knowledge."""
 
     def __init__(self, runs: dict[str, Path], split: str, rows: int) -> None:
-        self._path, self._gates, self._split = made(runs, TEACHER_HELD_OUT), made(runs, GATE_WEIGHTS), split
+        self._path, self._split, knowledge = made(runs, TEACHER_HELD_OUT), split, runs[TEACHER_HELD_OUT.stage]
+        summary = Summary.read(knowledge)
+        self.mixed = bool(
+            summary and summary.facts.get("models")
+        )  # of several models, or of one in the teacher's place
+        gated = not self.mixed or (knowledge / ARTIFACTS / GATE_WEIGHTS.file).exists()
+        self._gates = made(runs, GATE_WEIGHTS) if gated else None
         try:
             with safe_open(self._path, "np") as file:
                 names = set(file.keys())
@@ -72,5 +79,5 @@ class StoredAnswers:
         else:
             scores = self._held["table"] @ answer + self._held.get("bias", np.float32(0))
         scores[ids.PADDING] = -np.inf
-        gates = load_file(self._gates).get(self._split)
+        gates = None if self._gates is None else load_file(self._gates).get(self._split)
         return Prediction(scores.astype(np.float32), None if gates is None else gates[row])

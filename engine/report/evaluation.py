@@ -24,6 +24,7 @@ WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
 GENERATIVE = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of generative evaluation
 REPEATED, SEEN_SETTING = "repeated_targets", "hide_seen_setting"  # columns of data whose targets are repeated
 TIED = "tied_targets"  # column of data in which the order of the file picks many test targets: a sentence
+ABOUT = "about_models"  # column where the name of a model does not say what was ranked: model = what; ...
 NEARER = "overlap with teacher"  # metric of a comparison: share of a model's first items that the teacher lists too
 SEEDS = "engine sweep seed=1..3"  # trains every model again with other seeds
 
@@ -67,6 +68,11 @@ class EvaluationTables:
         ]
 
     @property
+    def about(self) -> list[str]:
+        """What was ranked under the name of a model, where the name does not say it; a sentence each."""
+        return [text for text in clean(self.main[0].get(ABOUT) or "", 2000).split("; ") if text]
+
+    @property
     def warnings(self) -> list[str]:
         """What the protocol has to say about repeated and about tied targets; a sentence each."""
         head = self.main[0]
@@ -94,7 +100,7 @@ def render(folder: Path) -> str:
     found = EvaluationTables.read(folder)
     lines = [
         *found.protocol,
-        *(line for text in found.warnings for line in wrapped(text)),
+        *(line for text in (*found.about, *found.warnings) for line in wrapped(text)),
         "",
         *block(found.main, ("hr@10", "ndcg@10"), ("mrr",), costs=True),
         *wrapped(found.searched),

@@ -6,7 +6,7 @@ from typing import IO, Any
 
 from engine.report import searches
 from engine.report.csv_files import write_rows
-from engine.report.evaluation import SEEN_SETTING, TIED, ends, read, repeats
+from engine.report.evaluation import ABOUT, SEEN_SETTING, TIED, ends, read, repeats
 from engine.report.numbers import with_margin
 from engine.report.settings import differing, settings_of
 from engine.report.tables import align, wrapped
@@ -27,7 +27,7 @@ TEXTS = {
     "model",
     "candidates",
     "targets_hash",
-    *(SEEN_SETTING, TIED),
+    *(SEEN_SETTING, TIED, ABOUT),
 }
 
 
@@ -89,7 +89,7 @@ def protocol(row: dict[str, Any]) -> str:
         f"{row['data']}: {row['users']:,} users, {row['items']:,} items, {row['rows']:,} {row['split']} rows "
         f"({row['split_rule']}), seen items {'hidden' if row['hide_seen'] else 'not hidden'}, "
         f"among {row['candidates']} items, ties averaged, targets {row['targets_hash']}"
-        + "".join(f"; {part}" for part in (repeats(row), row.get(TIED)) if part)
+        + "".join(f"; {part}" for part in (repeats(row), row.get(TIED), row.get(ABOUT)) if part)
     )
 
 

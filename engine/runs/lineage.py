@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engine.runs.schema import RunInfo
+from engine.stages import STAGES
 
 
 def lineage(run: str, inputs: Callable[[str], Iterable[str] | None]) -> tuple[list[str], list[str]]:
@@ -28,11 +29,16 @@ def lineage(run: str, inputs: Callable[[str], Iterable[str] | None]) -> tuple[li
     return list(found), list(gone)
 
 
-def folders(folder: Path) -> list[Path]:
-    """Folders of the run and of everything it was made from that is still there, nearest first."""
+def folders(folder: Path, named: bool = True) -> list[Path]:
+    """Folders of the run and of everything it was made from that is still there, nearest first.
+
+    Without ``named``, runs are left out that came in only because settings name them: other experiments' models.
+    """
 
     def inputs(run: str) -> Iterable[str] | None:
         path = folder.parent / run
-        return RunInfo.read(path).inputs.values() if path.is_dir() else None
+        if not path.is_dir():
+            return None
+        return [run for name, run in RunInfo.read(path).inputs.items() if named or name in STAGES]
 
     return [folder.parent / run for run in lineage(folder.name, inputs)[0]]

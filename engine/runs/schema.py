@@ -71,7 +71,10 @@ class Slots:
 
 @dataclass(frozen=True)
 class RunInfo(Record):
-    """What was requested. ``argv`` is the command that a person typed in ``cwd``; ``inputs`` {stage: run id}."""
+    """What was requested. ``argv`` is the command that a person typed in ``cwd``; ``inputs`` {stage: run id}.
+
+    Runs that settings name by their ids are inputs too, under names that are no stages.
+    """
 
     FILE = RUN
 

@@ -67,6 +67,10 @@ class DistillSettings:
     )
     share: float = setting("part of the answered positions that a selection by the student keeps", above=0, high=1)
     injection: InjectionSettings = setting("item vectors of the teacher inside the student's")
+    own_vectors: bool = setting(
+        "items have a trained vector of their own beside the projected one; false: the projected one alone, which "
+        "begins in the size student.initial whatever injection.weight, the speed at which it then moves"
+    )
     ranking: RankingSettings = setting("the teacher's first items above drawn ones")
     dro: DroSettings = setting("robust loss, of the target and of the teacher's items")
     kl: KlSettings = setting("the teacher's distribution beside the true target")
@@ -79,6 +83,15 @@ class DistillSettings:
 
     def check(self) -> Iterator[tuple[str, str]]:
         """Conditions between settings."""
+        if not self.own_vectors:
+            if not self.injection.weight:
+                yield "own_vectors", "must be true where distill.injection.weight=0, or items would have no vector"
+            if self.student.model != "sasrec" and self.injection.tables != "both":
+                yield (
+                    "own_vectors",
+                    f"must be true, or distill.injection.tables=both, because {self.student.model} scores with "
+                    "other vectors than it reads",
+                )
         if self.injection.weight and self.student.model == "caser" and self.injection.tables == "both":
             yield "injection", "must have tables=inputs, because caser's states are wider than its item vectors"
         if self.select in ("all", "asked") and self.share != 1.0:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from engine.config.settings import setting
 from engine.config.settings.evaluate import SEEN
 from engine.config.settings.teacher import AUTO
+from engine.stages import TEACHER
 
+VECTORS = ("key", "text")
 CHOICES = ("all", "random", "uncertain", "disagreement")
 
 
@@ -15,6 +17,11 @@ class KnowledgeSettings:
     """One questioning of a teacher."""
 
     files: str | None = setting("a folder with DLLM2Rec's three files, read instead of asking a teacher; null: ask")
+    models: list[str] = setting(
+        "whose scores are the knowledge, as the mean of their log-softmax: teacher; student, this experiment's own "
+        "baseline; ids of finished student or distill runs made from the same data"
+    )
+    weights: list[float] | None = setting("weight of each of these models in that mean; null: equal", low=0)
     spread: bool = setting("files: bring each row's distances to 0..1, as raw distances say nothing about confidence")
     seed: int = setting("seed of the rows chosen at random", low=0, high=2**31 - 1)
     top: int = setting("items written down for each row", low=1)
@@ -34,8 +41,8 @@ class KnowledgeSettings:
     )
     targets: int = setting("rows of one user asked about in one prompt, as in the teacher's training", low=1)
     item_vectors: str = setting(
-        "the vector of an item: key, what the teacher scores it by; text, the language model's own",
-        choices=("key", "text"),
+        "the vector of an item: text, the language model's own; key, what the first of knowledge.models scores it by; "
+        "or the name of another one of these models"
     )
     gammas: list[float] = setting(
         "generate teachers: popular items come nearer by (1 + share)^-gamma; validation chooses one of these", low=0
@@ -55,5 +62,15 @@ class KnowledgeSettings:
             yield "budget", "must be 1.0, because knowledge.query_selection=all asks about every row"
         if self.files is not None and self.query_selection != "all":
             yield "query_selection", "must be all, because knowledge.files holds the answers already"
+        if not self.models or len(set(self.models)) < len(self.models):
+            yield "models", "must name at least one model, and none twice"
+        if self.files is not None and self.models != [TEACHER]:
+            yield "models", f"must be [{TEACHER}], because knowledge.files holds the answers already"
+        if self.weights is not None and (len(self.weights) != len(self.models) or not sum(self.weights)):
+            yield "weights", f"must be one number for each of knowledge.models ({len(self.models)}), not all of them 0"
+        if self.item_vectors not in (*VECTORS, *self.models):
+            yield "item_vectors", f"must be {', '.join(VECTORS)} or one of knowledge.models"
+        if TEACHER not in self.models and self.query_selection != "all":
+            yield "query_selection", "must be all where knowledge.models has no teacher: the others rank every row"
         if not self.gammas:
             yield "gammas", "must hold at least one number, such as 0.0: no weight of popularity"

@@ -14,7 +14,8 @@ from engine import config
 from engine.config.settings.distill import InjectionSettings
 from engine.config.settings.student import StudentSettings
 from engine.data.ids import from_zero_based
-from engine.distill.injection import Injection, merged, tables
+from engine.distill.injection import Injection, merged, tables, without_own_vectors
+from engine.errors import ConfigError
 from engine.metrics import ranking
 from engine.student.model import SequenceModel, load_student, save_student
 from engine.student.packed_sequences import of_histories
@@ -114,3 +115,44 @@ def test_standardised_vectors_have_mean_zero_and_mean_square_one_whatever_they_c
 def test_the_teachers_vectors_are_not_written_into_checkpoints() -> None:
     injection = Injection(torch.randn(31, 5), 16, injecting())
     assert set(injection.state_dict()) == {"project.weight", "project.bias"}
+
+
+@pytest.mark.parametrize(
+    ("model", "changes"),
+    [
+        ("sasrec", {}),
+        ("sasrec", {"normalise": True, "temperature": 0.1}),
+        ("gru4rec", {}),
+        ("sasrec-reference", {}),
+    ],
+)
+@pytest.mark.parametrize(("hidden", "weight"), [(None, 0.1), (7, 3.0)])
+def test_alone_the_projected_vectors_begin_in_the_size_of_own_ones_and_are_all_that_is_trained_of_an_item(
+    model: str, changes: dict[str, object], hidden: int | None, weight: float, student: Callable[..., StudentSettings]
+) -> None:
+    torch.manual_seed(0)
+    whole = SequenceModel(30, student(model, hidden=16, max_length=10, initial=0.05, **changes))
+    injection = Injection(torch.randn(31, 5), 16, injecting(tables="both", hidden=hidden, weight=weight))
+    without_own_vectors(whole, injection)
+    assert float(injection()[1:].detach().square().mean().sqrt()) == pytest.approx(0.05, rel=1e-5)
+    of_items = {id(whole.network.inputs()), *(id(part) for part in whole.network.outputs() if part is not None)}
+    frozen = {id(part) for part in whole.parameters() if not part.requires_grad}
+    assert frozen == of_items and all((part == 0).all() for part in whole.parameters() if id(part) in frozen)
+    plain = merged(whole, injection, "both")
+    torch.testing.assert_close(plain.network.inputs()[1:], injection()[1:])
+    torch.testing.assert_close(plain.network.outputs()[0][1:], injection()[1:])
+    assert (plain.network.inputs()[0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["distill.injection.weight=0"],
+        ["student=gru4rec", "distill.injection.tables=inputs"],
+        ["student=caser", "distill.injection.tables=both"],
+    ],
+)
+def test_without_own_vectors_there_must_be_projected_ones_to_read_and_to_score_with(words: list[str]) -> None:
+    with pytest.raises(ConfigError):
+        config.load(["distill.own_vectors=false", "distill.injection.weight=0.1", *words])
+    config.load(["distill.own_vectors=false", "student=gru4rec", "distill.injection.tables=both"])

@@ -18,6 +18,7 @@ from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
 from engine.stages import DISTILLED_MODEL, STAGES, TERMS
 from engine.student.model import load_student
+from tests.engine.distill.conftest import circle
 from tests.fixtures.processes import run_in_processes
 from tests.fixtures.training import assert_same_training, logged, stop_at
 
@@ -214,3 +215,25 @@ def test_missing_last_positions_are_warned_of_and_change_nothing(
         assert any("no last-position targets" in event for event in messages) == (weight > 0)
         models.append(model_of(run))
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
+
+
+def test_without_own_vectors_a_stopped_training_ends_as_an_uninterrupted_one_and_writes_a_plain_student(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = {"ranking": {"weight": 0.0}, "kl": {"weight": 0.0}}
+    chosen = of(whole, settings(student={"epochs": 3, "average": 0.9}, own_vectors=False, **nothing))
+    straight, stopped = distill_run("straight"), distill_run("stopped")
+    with straight:
+        distill(chosen, straight)
+    with monkeypatch.context() as patch, pytest.raises(Stopped), stopped:
+        stop_at(stopped, 5, patch)
+        distill(chosen, stopped)
+    resumed = Run(stopped.folder)
+    with resumed:
+        distill(chosen, resumed)
+    one, other = model_of(straight), model_of(resumed)
+    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    vectors = torch.cat([circle()[1:], torch.ones(20, 1)], dim=1)  # a linear map and its bias
+    table = load_student(straight.folder / "artifacts" / DISTILLED_MODEL.file).item_table()[0].detach()[1:]
+    residual = table - vectors @ torch.linalg.lstsq(vectors, table).solution
+    assert float(residual.abs().max()) < 1e-4 and float(table.abs().max()) > 0.1

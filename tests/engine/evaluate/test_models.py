@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from engine.data.sequences import Rows, Sequences
 from engine.evaluate import models
+from engine.report.evaluation import read, render
+from engine.runs.schema import Summary
+from engine.stages import METRICS_TABLE
 
 
 def test_popularity_scores_every_row_by_training_events(sequences: Sequences) -> None:
@@ -62,3 +66,31 @@ def test_a_trained_model_scores_by_its_latest_items_its_table_and_its_bias(held_
         user = torch.tensor([float(latest[0]), float(sum(latest))])
         torch.testing.assert_close(block[row - 2, 1:], (table @ user + bias)[1:])
     assert (block[:, 0] == -torch.inf).all()
+
+
+def test_knowledge_of_several_models_is_ranked_as_the_teacher_and_the_table_names_them(
+    new_chain: Callable[[], Any], small_runs: Any
+) -> None:
+    chain = new_chain().copy(small_runs, "distill")
+    chain.perform("knowledge", "knowledge", ["knowledge.models=[student,distill]"], {"model 1": "distill"})
+    overrides = ["evaluate.models=[student,teacher]", "evaluate.candidates=4"]
+    folder = chain.perform("evaluate", "", overrides)
+    head = {row["model"]: row for row in read(folder, METRICS_TABLE) if row["split"] == "test"}
+    sentence = "teacher = the mean log-probability of student and distill"
+    assert {row["about_models"] for row in head.values()} == {sentence} and sentence in render(folder)
+    assert head["teacher"]["made_by"] == "knowledge"
+    trained = [Summary.read(chain.runs / name) for name in ("student", "distill")]
+    seconds = sum(summary.facts["train_seconds"] for summary in trained if summary)
+    assert float(head["teacher"]["train_seconds"]) == pytest.approx(seconds)
+    assert float(head["teacher"]["ndcg@10"]) > 0
+
+
+def test_weights_of_a_mixture_are_named_where_they_differ() -> None:
+    assert models.mixture({"student": 1.0}) == "student"
+    assert models.mixture({"student": 0.25, "a": 0.5, "b": 0.25}) == (
+        "the mean log-probability of student (0.25), a (0.5) and b (0.25)"
+    )
+
+
+def test_a_teacher_alone_needs_no_words(seven_stages: Path) -> None:
+    assert not any("about_models" in row for row in read(seven_stages / "evaluate", METRICS_TABLE))

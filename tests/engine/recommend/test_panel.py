@@ -2,7 +2,9 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -152,3 +154,19 @@ def test_a_catalogue_is_searched_without_the_heavy_libraries(seven_stages: Path)
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(found.stdout) == [7, READY, []]
+
+
+def test_a_mixture_of_models_answers_for_held_out_rows_alone(new_chain: Callable[[], Any], small_runs: Any) -> None:
+    chain = new_chain().copy(small_runs, "teacher", "distill")
+    for name, models in (("students", "student,distill"), ("with-teacher", "teacher,distill")):
+        named = {"model 1": "distill"}
+        folder = chain.perform("knowledge", name, [f"knowledge.models=[{models}]"], named)
+        mixed = Panel(folder)
+        assert mixed.students == ["student"]  # and not the one that settings name
+        history = mixed.users.history(0)
+        assert not mixed.asks_teacher_live(RecommendRequest(history))
+        stored = columns(mixed.answer(RecommendRequest(history, 0)))["teacher"]
+        assert (stored.state, stored.run, len(stored.items)) == (READY, name, 10)
+        assert (stored.gates is None) == (name == "students")
+        live = columns(mixed.answer(RecommendRequest(history)))["teacher"]
+        assert live.state == MISSING_MODEL and "held-out rows" in live.note

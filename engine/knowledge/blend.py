@@ -1,0 +1,149 @@
+"""Knowledge of several models: the mean of their log-softmax over the catalogue, as one product of wide vectors.
+
+sum_m w_m log p_m(i) = sum_m w_m s_m(i) + a constant of the row, so that queries [w_1 u_1, w_2 u_2, ..], item vectors
+[e_1, e_2, ..] and biases sum_m w_m b_m give the same rankings and, after a softmax, the same probabilities.
+Letters: E events, R rows, n items, D widths of the students together, W width of a query vector, Q prompts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.backbone.pieces import Ints
+from engine.config.settings.knowledge import KnowledgeSettings
+from engine.data.sequences import Rows, Sequences
+from engine.errors import RunError
+from engine.knowledge.rankings import top_items
+from engine.knowledge.scorers import Scorer
+from engine.metrics import ranking
+from engine.metrics.ranking import Histories
+from engine.runs.run import Run
+from engine.runs.schema import ARTIFACTS, RunInfo
+from engine.stages import BASELINE, DISTILLED_MODEL, STUDENT_MODEL, TEACHER
+from engine.student.model import load_student
+from engine.student.validation import Tick
+from engine.teacher.frozen_student import FrozenStudent
+from engine.teacher.prompting.spans import PromptSpans
+
+MODELS = {artifact.stage: artifact for artifact in (STUDENT_MODEL, DISTILLED_MODEL)}
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Students and their weights; scores of item i after a query q: <q, table_i> + bias_i."""
+
+    students: Sequence[FrozenStudent]
+    weights: Sequence[float]
+
+    @property
+    def table(self) -> Tensor:  # [n + 1, D]
+        return torch.cat([one.table for one in self.students], dim=1)
+
+    @property
+    def bias(self) -> Tensor | None:  # [n + 1]
+        pairs = zip(self.students, self.weights, strict=True)
+        found = [weight * one.bias for one, weight in pairs if one.bias is not None]
+        return torch.stack(found).sum(dim=0) if found else None
+
+    def after_events(self, sequences: Sequences, device: str, tick: Tick) -> Tensor:  # [E, D]
+        """The query after each event, given the same user's events up to it."""
+        return self._joined([one.after_events(sequences, device, tick) for one in self.students])
+
+    def after_rows(self, rows: Rows, device: str, tick: Tick) -> Tensor:  # [R, D]
+        """The query after each held-out row's history."""
+        return self._joined([one.after_rows(rows, device, tick) for one in self.students])
+
+    def _joined(self, states: Sequence[Tensor]) -> Tensor:
+        return torch.cat([weight * part for part, weight in zip(states, self.weights, strict=True)], dim=1)
+
+
+@dataclass(frozen=True)
+class Together:
+    """The teacher's frozen student and the other students of a mixture: states [.., D' + D], the teacher's first."""
+
+    own: FrozenStudent
+    others: Blend
+
+    def after_events(self, sequences: Sequences, device: str, tick: Tick) -> Tensor:  # [E, D' + D]
+        parts = [one.after_events(sequences, device, tick) for one in (self.own, self.others)]
+        return torch.cat(parts, dim=1)
+
+    def after_rows(self, rows: Rows, device: str, tick: Tick) -> Tensor:  # [R, D' + D]
+        return torch.cat([one.after_rows(rows, device, tick) for one in (self.own, self.others)], dim=1)
+
+
+def names_and_weights(settings: KnowledgeSettings) -> dict[str, float]:
+    """Model -> its weight in the mean; all of them add up to 1."""
+    weights = settings.weights or [1.0] * len(settings.models)
+    return {name: weight / sum(weights) for name, weight in zip(settings.models, weights, strict=True)}
+
+
+def sources(settings: KnowledgeSettings, run: Run) -> dict[str, Path]:
+    """Model -> the folder of the run that trained it."""
+    stages = {BASELINE: STUDENT_MODEL.stage, TEACHER: TEACHER}
+    inputs = run.info.inputs
+    found = {name: inputs.get(stages[name]) if name in stages else name for name in settings.models}
+    missing = [name for name, one in found.items() if one is None or one not in inputs.values()]
+    if missing:
+        raise RunError(
+            f"this run was planned without {missing[0]}, which knowledge.models names",
+            location=run.id,
+            remedy="Plan it again: engine run knowledge --again",
+        )
+    return {name: run.folder.parent / one for name, one in found.items() if one}
+
+
+def students_of(settings: KnowledgeSettings, run: Run, items: int, device: str) -> dict[str, FrozenStudent]:
+    """The students among the models. RunError where one has another number of items."""
+    found = {}
+    for name, folder in sources(settings, run).items():
+        if name == TEACHER:
+            continue
+        if name == BASELINE:
+            path = run.input(STUDENT_MODEL)
+        else:
+            path = folder / ARTIFACTS / MODELS[RunInfo.read(folder).stage].file
+        model = load_student(path, device)
+        if model.items != items:
+            raise RunError(
+                f"{name} knows {model.items} items, these data have {items}",
+                location="knowledge.models",
+                remedy="Name runs that were made from these data.",
+            )
+        found[name] = FrozenStudent.of(model)
+    return found
+
+
+def item_vectors(settings: KnowledgeSettings, students: dict[str, FrozenStudent], teacher: Tensor | None) -> Tensor:
+    """What the model that ``knowledge.item_vectors`` names scores items by; ``key``: the first model."""
+    name = settings.models[0] if settings.item_vectors == "key" else settings.item_vectors
+    vectors = teacher if name == TEACHER else students[name].table
+    assert vectors is not None
+    return vectors.cpu()
+
+
+def mixed(scorer: Scorer, own: float, width: int, others: Blend, top: int) -> Scorer:
+    """A teacher that scores the catalogue, and students beside it.
+
+    ``own`` is the teacher's weight; of the states that ``Together`` gives, the first ``width`` columns are its own.
+    """
+    table = torch.cat([scorer.stored["table"], others.table], dim=1)
+    biases = [] if scorer.stored.get("bias") is None else [own * scorer.stored["bias"]]
+    biases += [] if others.bias is None else [others.bias]
+    bias = torch.stack(biases).sum(dim=0) if biases else None
+
+    def queries(spans: PromptSpans, states: Tensor, rows: Ints, tick: Tick) -> tuple[Tensor, Tensor]:
+        found, gates = scorer.queries(spans, states[:, :width], rows, tick)
+        return torch.cat([own * found, states[torch.from_numpy(rows), width:].to(found)], dim=1), gates
+
+    def first(found: Tensor, seen: Histories | None) -> tuple[Tensor, Tensor]:
+        return top_items(found, table, bias, seen, top)
+
+    def scores(found: Tensor) -> Tensor:
+        return ranking.score_items(found, table, bias)
+
+    stored = {"table": table} if bias is None else {"table": table, "bias": bias}
+    return replace(scorer, queries=queries, first=first, scores=scores, stored=stored, width=table.shape[1])

@@ -1,0 +1,127 @@
+"""Knowledge of students alone: their rankings of all training rows, in one go, without prompts or language model.
+
+Letters: R rows, E events, W width of a query vector, n items.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from engine.config import Config
+from engine.config.settings.knowledge import KnowledgeSettings
+from engine.data.repeated_targets import protocol_of
+from engine.data.sequences import Rows, Sequences
+from engine.knowledge import blend
+from engine.knowledge.blend import Blend
+from engine.knowledge.query_selection import ends_before_tests
+from engine.knowledge.rankings import Rankings, seen_before, top_items
+from engine.knowledge.windows import predicted_events
+from engine.metrics import ranking
+from engine.runs.reporter import counted
+from engine.runs.run import Run, Stopped
+from engine.stages import (
+    ITEM_VECTORS,
+    LAST_POSITION,
+    PROFILE,
+    RANKINGS,
+    SEQUENCES,
+    TEACHER_HELD_OUT,
+    TEST_HISTORIES,
+    TEXT_VECTORS,
+    VALIDATION,
+)
+from engine.training import fit
+
+ROWS_AT_ONCE = 1 << 12  # between two looks for a stop request
+REQUESTS = 20  # rows predicted one by one to measure the time of a request
+
+
+def rank(config: Config, run: Run) -> None:
+    """Predicts held-out rows, ranks every training row and last position, writes the artifacts."""
+    settings, device = config.knowledge, fit.device(config.trainer)
+    items = int(json.loads(run.input(PROFILE).read_text(encoding="utf-8"))["items"])
+    with run.loading("load models"):
+        students = blend.students_of(settings, run, items, device)
+        weights = blend.names_and_weights(settings)
+        models = Blend([students[name] for name in weights], list(weights.values()))
+    table, bias = models.table, models.bias
+    sequences, test = Sequences.load(run.input(SEQUENCES)), Sequences.load(run.input(TEST_HISTORIES))
+    validation = Rows.load(run.input(VALIDATION))
+    held_out = _held_out(models, validation, test, run, device)
+    hide_seen = protocol_of(run, settings.hide_seen)
+    last = np.concatenate([predicted_events(sequences) - 1, _last_positions(settings, sequences, test)])
+    queries = models.after_events(sequences, device, counted(run, "read students", "sequences"))
+    found = list(_ranked(queries, table, bias, sequences, last, hide_seen, settings.top, run))
+    whole = (torch.cat([part[index] for part in found]) for index in (0, 1))
+    rankings = Rankings(torch.from_numpy(last + 1), *whole)
+    at_end = torch.isin(rankings.rows, torch.from_numpy(sequences.offsets[1:]))
+    for artifact, chosen in ((RANKINGS, ~at_end), (LAST_POSITION, at_end)):
+        with run.output(artifact) as path:
+            rankings.some(chosen).save(path)
+    with run.output(ITEM_VECTORS) as path:
+        text = settings.item_vectors == "text"
+        vectors = load_file(run.input(TEXT_VECTORS))["vectors"] if text else None
+        vectors = blend.item_vectors(settings, students, None) if vectors is None else vectors
+        save_file({"vectors": vectors.contiguous()}, path)
+    with run.output(TEACHER_HELD_OUT) as path:
+        stored = {"table": table.cpu()} if bias is None else {"table": table.cpu(), "bias": bias.cpu()}
+        save_file({name: value.contiguous() for name, value in (held_out | stored).items()}, path)
+
+
+def _held_out(models: Blend, validation: Rows, test: Sequences, run: Run, device: str) -> dict[str, Tensor]:
+    """Query vectors of validation rows and test histories; reports the validation metrics and the time of a request."""
+    histories = Rows(test.items, test.offsets[:-1], test.offsets[1:], test.users)
+    tick = counted(run, "read students", "rows")
+    splits = {"validation": validation, "test": histories}
+    found = {name: models.after_rows(rows, device, tick) for name, rows in splits.items()}
+    targets = torch.from_numpy(validation.targets.astype(np.int64)).to(device)
+    own = validation.items, validation.start, validation.stop
+    seen = ranking.on_device(*own, device) if protocol_of(run) else None
+    ranks = ranking.ranks_in_blocks(found["validation"].to(device), models.table, targets, models.bias, seen)
+    run.evaluation(0, ranking.validation_metrics(ranks), best=True)
+    taken = []
+    for index in range(min(REQUESTS, len(validation))):
+        since = time.monotonic()
+        one = models.after_rows(validation.some(np.array([index])), device, lambda done, total: None)
+        ranking.score_items(one.to(device), models.table, models.bias)
+        taken.append(time.monotonic() - since)
+    if taken:
+        run.note(ms_per_request=round(1e3 * float(np.median(taken)), 3))
+    return found
+
+
+def _last_positions(settings: KnowledgeSettings, sequences: Sequences, test: Sequences) -> NDArray[np.int64]:
+    """Last events of histories of two or more, except where a test row begins."""
+    if not settings.last_position:
+        return np.zeros(0, dtype=np.int64)
+    last = (sequences.offsets[1:] - 1)[np.diff(sequences.offsets) > 1]
+    return np.setdiff1d(last, ends_before_tests(sequences, test))
+
+
+def _ranked(
+    queries: Tensor,
+    table: Tensor,
+    bias: Tensor | None,
+    sequences: Sequences,
+    last: NDArray[np.int64],
+    hide_seen: bool,
+    top: int,
+    run: Run,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """First items and distances of what follows the events ``last`` [R], a stretch of rows at a time."""
+    device, since = table.device, time.monotonic()
+    run.progress(0, len(last), "rank", unit="rows")
+    for start in range(0, len(last), ROWS_AT_ONCE):
+        some = last[start : start + ROWS_AT_ONCE]
+        seen = seen_before(sequences, some, str(device)) if hide_seen else None
+        yield top_items(queries[torch.from_numpy(some)].to(device), table, bias, seen, top)
+        run.progress(start + len(some), len(last), "rank", unit="rows")
+        if run.stop_requested and start + len(some) < len(last):
+            raise Stopped("stopped while rows were ranked; knowledge of students starts over")
+    run.note(rows=len(last), rows_per_second=round(len(last) / max(1e-9, time.monotonic() - since), 1))

@@ -1,0 +1,163 @@
+"""The knowledge of several models: the mean of their log-softmax, without a language model where none is asked for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine import config
+from engine.data.sequences import Rows, Sequences
+from engine.errors import RunError
+from engine.knowledge.blend import Blend, names_and_weights
+from engine.knowledge.rankings import Rankings, seen_before, top_items
+from engine.metrics import ranking
+from engine.runs.schema import Summary
+from engine.stages import (
+    ADAPTER,
+    DISTILLED_MODEL,
+    GATE_WEIGHTS,
+    ITEM_VECTORS,
+    LAST_POSITION,
+    RANKINGS,
+    SEQUENCES,
+    STUDENT_MODEL,
+    TEACHER_HELD_OUT,
+    TEXT_VECTORS,
+    VALIDATION,
+)
+from engine.student.batches import histories
+from engine.student.model import load_student
+
+GRU = ["student=gru4rec", "student.seed=7"]  # other states, a table of its own, biases
+
+
+@pytest.fixture(scope="module")
+def chain(new_chain: Callable[[], Any], small_runs: Any) -> Any:
+    """Data, student and backbone, a teacher, a distilled student, and a second student with biases."""
+    chain = new_chain().copy(small_runs, "teacher", "knowledge", "distill")
+    chain.perform("student", "other", GRU)
+    return chain
+
+
+def mixed(chain: Any, name: str, models: str, *more: str, **named: str) -> Path:
+    runs = {f"model {number}": run for number, run in enumerate(named.values(), start=1)}
+    return Path(chain.perform("knowledge", name, [f"knowledge.models=[{models}]", *more], runs))
+
+
+def log_probabilities(path: Path, rows: Rows) -> Tensor:  # -> [R, n + 1]
+    """A student's log-softmax over the catalogue, in float64, from its whole histories."""
+    model = load_student(path).double()
+    with torch.no_grad():
+        states = model.user_vectors(histories(rows, slice(0, len(rows)), model.max_length))
+        scores = ranking.score_items(states, *model.item_table())
+    return torch.log_softmax(scores, dim=1)
+
+
+def held_out(chain: Any, name: str) -> Tensor:  # -> [R, n + 1] log p of validation rows
+    held = {key: value.double() for key, value in load_file(chain.made(name, TEACHER_HELD_OUT)).items()}
+    scores = ranking.score_items(held["validation"], held["table"], held.get("bias"))
+    return torch.log_softmax(scores, dim=1)
+
+
+@given(
+    st.lists(st.floats(0.1, 5.0), min_size=1, max_size=4),
+    st.integers(0, 10**6),
+)
+def test_the_product_of_wide_vectors_is_the_mean_of_the_log_softmax(weights: list[float], seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    states = [torch.randn(3, 4, generator=generator).double() for _ in weights]
+    tables = [torch.randn(6, 4, generator=generator).double() for _ in weights]
+    shares = [weight / sum(weights) for weight in weights]
+    students: Any = [type("One", (), {"table": table, "bias": table[:, 0]})() for table in tables]
+    blend = Blend(students, shares)
+    wide = torch.cat([share * one for share, one in zip(shares, states, strict=True)], dim=1)
+    assert blend.bias is not None
+    got = torch.log_softmax(wide @ blend.table.T + blend.bias, dim=1)
+    each = [torch.log_softmax(s @ t.T + t[:, 0], dim=1) for s, t in zip(states, tables, strict=True)]
+    mean = torch.stack([share * one for share, one in zip(shares, each, strict=True)]).sum(dim=0)
+    torch.testing.assert_close(got, torch.log_softmax(mean, dim=1))
+
+
+def test_a_blend_of_students_is_their_mean_log_probability_and_needs_no_teacher(chain: Any) -> None:
+    folder = mixed(chain, "two", "student,other", "knowledge.weights=[3,1]", "knowledge.item_vectors=text", one="other")
+    rows = Rows.load(chain.made("data", VALIDATION))
+    each = [log_probabilities(chain.made(name, STUDENT_MODEL), rows) for name in ("student", "other")]
+    expected = torch.log_softmax(0.75 * each[0] + 0.25 * each[1], dim=1)
+    torch.testing.assert_close(held_out(chain, "two")[:, 1:], expected[:, 1:], rtol=1e-4, atol=1e-4)
+    assert not chain.made("two", GATE_WEIGHTS).exists()
+    opened = {artifact.file for artifact in chain.used["two"].opened}
+    assert ADAPTER.file not in opened and "language_model" not in opened
+    text = load_file(chain.made("backbone", TEXT_VECTORS))["vectors"]
+    assert torch.equal(load_file(chain.made("two", ITEM_VECTORS))["vectors"], text)
+    summary = Summary.read(folder)
+    assert summary is not None and summary.facts["models"] == {"student": 0.75, "other": 0.25}
+    assert summary.facts["model_runs"] == {"student": "student", "other": "other"}
+    assert summary.best["val_ndcg@10"]["v"] > 0
+
+
+def test_every_training_row_and_every_end_of_a_history_is_ranked_among_unseen_items(chain: Any) -> None:
+    if not (chain.runs / "self").exists():
+        mixed(chain, "self", "student")
+    sequences = Sequences.load(chain.made("data", SEQUENCES))
+    rankings, last = (Rankings.load(chain.made("self", part)) for part in (RANKINGS, LAST_POSITION))
+    assert rankings.rows.tolist() == np.setdiff1d(np.arange(len(sequences.items)), sequences.offsets[:-1]).tolist()
+    assert last.rows.tolist() == sequences.offsets[1:].tolist()
+    for part in (rankings, last):
+        user = np.searchsorted(sequences.offsets, part.rows.numpy() - 1, side="right") - 1
+        rows = Rows(sequences.items, sequences.offsets[user], part.rows.numpy(), user)
+        scores = log_probabilities(chain.made("student", STUDENT_MODEL), rows)
+        seen = seen_before(sequences, part.rows.numpy() - 1, "cpu")
+        scores[ranking.history_pairs(seen, slice(0, len(user)))] = -torch.inf
+        expected = torch.log_softmax(scores, dim=1).topk(10, dim=1)
+        torch.testing.assert_close(part.distances.double(), -expected.values, rtol=1e-4, atol=1e-4)
+        assert float((part.items == expected.indices).double().mean()) > 0.98  # near ties may change places
+
+
+def test_the_vectors_of_items_are_those_of_the_first_model_or_of_the_named_one(chain: Any) -> None:
+    for name, wanted, source in (("first", "key", "other"), ("named", "student", "student")):
+        mixed(chain, name, "other,student", f"knowledge.item_vectors={wanted}", one="other")
+        table = load_student(chain.made(source, STUDENT_MODEL)).item_table()[0].detach()
+        assert torch.equal(load_file(chain.made(name, ITEM_VECTORS))["vectors"], table)
+
+
+def test_students_beside_the_teacher_change_its_scores_by_their_own(chain: Any) -> None:
+    name = "beside"
+    mixed(chain, name, "teacher,other,distill", one="other", two="distill")
+    rows = Rows.load(chain.made("data", VALIDATION))
+    other = log_probabilities(chain.made("other", STUDENT_MODEL), rows)
+    distilled = log_probabilities(chain.made("distill", DISTILLED_MODEL), rows)
+    expected = torch.log_softmax((held_out(chain, "knowledge") + other + distilled) / 3, dim=1)
+    torch.testing.assert_close(held_out(chain, name)[:, 1:], expected[:, 1:], rtol=1e-3, atol=1e-3)
+    sequences, last = Sequences.load(chain.made("data", SEQUENCES)), Rankings.load(chain.made(name, LAST_POSITION))
+    held = load_file(chain.made(name, TEACHER_HELD_OUT))
+    seen = ranking.on_device(rows.items, rows.start, rows.stop, "cpu")
+    _, distances = top_items(held["validation"], held["table"], held.get("bias"), seen, 10)
+    assert last.rows.tolist() == sequences.offsets[1:].tolist()
+    whole = rows.stop - rows.start <= 8  # read as a whole by the teacher and in training rows
+    torch.testing.assert_close(last.distances[whole], distances[whole], rtol=1e-3, atol=2e-3)
+
+
+def test_a_model_of_another_catalogue_is_refused(chain: Any) -> None:
+    chain.perform("data", "wider", ["data.world.items=90", "data.world.series=22"])
+    chain.perform("student", "foreign", [], {"data": "wider"})
+    with pytest.raises(RunError, match="foreign knows 90 items, these data have 80"):
+        mixed(chain, "refused", "foreign", one="foreign")
+
+
+def test_a_model_that_the_plan_left_out_is_named(chain: Any) -> None:
+    with pytest.raises(RunError, match="planned without other"):
+        mixed(chain, "unplanned", "other")
+
+
+def test_weights_are_shares(chain: Any) -> None:
+    assert names_and_weights(config.load(["knowledge.models=[student,teacher]"]).knowledge) == {
+        "student": 0.5,
+        "teacher": 0.5,
+    }

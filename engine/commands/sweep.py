@@ -11,7 +11,7 @@ from typing import Any
 from engine.commands.follow import follow
 from engine.commands.overrides import repeatable_label, stage_and_settings
 from engine.errors import UserError
-from engine.experiments.launch import Request, start
+from engine.experiments.launch import Request, start, start_together
 from engine.experiments.plan import PAST, Step
 from engine.experiments.sweep import SHARED, Combination, combinations, count, plans
 from engine.jobs.state import State
@@ -44,7 +44,7 @@ def sweep(options: argparse.Namespace) -> int:
     if options.plan:
         _print_plan(plans(target, grid, store, options.again), grid, label, options.json)
         return 0
-    started = [_start(target, point, label, options.again, store) for point in grid]
+    started = _start(target, grid, label, options.again, store)
     print(f"{len(grid)} combinations in experiment {label}", file=sys.stderr)
     if options.detach:
         runs = [{"settings": dict(one.point.values), "runs": one.runs} for one in started]
@@ -60,9 +60,16 @@ def sweep(options: argparse.Namespace) -> int:
     return finish(started, ended, label, store, options.json)
 
 
-def _start(target: str, point: Combination, label: str, again: bool, store: Store) -> Started:
-    steps = start(Request(target, point.overrides, label, again), point.config, store)
-    return Started(point, {step.stage.name: step.run for step in steps})
+def _start(target: str, grid: Sequence[Combination], label: str, again: bool, store: Store) -> list[Started]:
+    """The runs of every combination. On Slurm all are planned first, so that each stage is one array of jobs."""
+    requests = [(Request(target, point.overrides, label, again), point.config) for point in grid]
+    if all(point.config.launcher.slurm for point in grid):
+        made = start_together(requests, store)
+    else:
+        made = [start(request, config, store) for request, config in requests]
+    return [
+        Started(point, {step.stage.name: step.run for step in steps}) for point, steps in zip(grid, made, strict=True)
+    ]
 
 
 def finish(started: Sequence[Started], ended: Mapping[str, Entry], label: str, store: Store, as_json: bool) -> int:

@@ -10,10 +10,13 @@ from engine.config.settings.launcher import LauncherSettings
 from engine.errors import UserError
 from engine.experiments import provenance
 from engine.experiments.named_runs import named_runs
-from engine.experiments.plan import NEW, RESUME, Step, inputs_of, plan, section
-from engine.jobs.starter import launch
+from engine.experiments.plan import JOIN, NEW, RESUME, Step, inputs_of, plan, section
+from engine.jobs.starter import launch, launch_array
 from engine.jobs.store import Store
 from engine.runs.schema import RunInfo, Slots, new_id
+from engine.stages import STAGES
+
+ARRAY = 1000  # tasks of an array of jobs: Slurm takes 1,001 unless MaxArraySize says otherwise
 
 
 @dataclass(frozen=True)
@@ -28,29 +31,62 @@ class Request:
 
 def start(request: Request, config: Config, store: Store) -> list[Step]:
     """Plan under the store's lock, start whatever has to run, and return the steps with their run ids."""
+    return start_together([(request, config)], store)[0]
+
+
+def start_together(requests: Sequence[tuple[Request, Config]], store: Store) -> list[list[Step]]:
+    """``start`` of several requests, whose runs may be jobs: those of one stage are then submitted together."""
     with store.planning():
-        steps = plan(request.target, config, store, request.again, starting=True)
-        made: list[Step] = []
         created: dict[str, RunInfo] = {}
-        for step in steps:
-            if step.action == NEW:
-                info = _create(step, {other.stage.name: other.run for other in made}, request, config, store)
-                created[info.id] = info
-                step = replace(step, run=info.id)
-            made.append(step)
-        for index, step in enumerate(made):
+        made = [_planned(request, config, store, created) for request, config in requests]
+        steps = [step for own in made for step in own]
+        order = list(STAGES)
+        groups = _groups(sorted(steps, key=lambda step: order.index(step.stage.name)), created)
+        for index, group in enumerate(groups):
             try:
-                if step.action == NEW:
-                    launch(store.root / step.run, info=created[step.run])
-                elif step.action == RESUME:
-                    store.resume(store.entry(store.root / step.run))
+                _launch(group, created, store)
             except BaseException as error:
                 reason = error.cause if isinstance(error, UserError) else "its start was interrupted"
-                for left in made[index:]:
-                    if left.action == NEW:
-                        store.refuse(store.root / left.run, reason)
+                for step in [step for left in groups[index:] for step in left]:
+                    if step.action == NEW:
+                        store.refuse(store.root / step.run, reason)
                 raise
     return made
+
+
+def _planned(request: Request, config: Config, store: Store, created: dict[str, RunInfo]) -> list[Step]:
+    """The steps of a request, the folders of new runs made; ``created`` takes those in."""
+    made: list[Step] = []
+    for step in plan(request.target, config, store, request.again, starting=True):
+        if step.run in created:
+            step = replace(step, action=JOIN)  # made for an earlier request, and not at work yet
+        elif step.action == NEW:
+            info = _create(step, {other.stage.name: other.run for other in made}, request, config, store)
+            created[info.id] = info
+            step = replace(step, run=info.id)
+        made.append(step)
+    return made
+
+
+def _groups(steps: Sequence[Step], created: Mapping[str, RunInfo]) -> list[list[Step]]:
+    """Steps that start something, those that can be one array of jobs together, in the given order."""
+    groups: dict[object, list[Step]] = {}
+    for step in steps:
+        if step.action == NEW and created[step.run].sbatch is not None:
+            info = created[step.run]
+            groups.setdefault((info.stage, *(info.sbatch or ()), info.grace), []).append(step)
+        elif step.action in (NEW, RESUME):
+            groups[step.run] = [step]
+    return [group[k : k + ARRAY] for group in groups.values() for k in range(0, len(group), ARRAY)]
+
+
+def _launch(group: Sequence[Step], created: Mapping[str, RunInfo], store: Store) -> None:
+    if len(group) > 1:
+        launch_array([(store.root / step.run, created[step.run]) for step in group])
+    elif group[0].action == NEW:
+        launch(store.root / group[0].run, info=created[group[0].run])
+    else:
+        store.resume(store.entry(store.root / group[0].run))
 
 
 def sbatch_options(settings: LauncherSettings, computes: bool) -> list[str] | None:

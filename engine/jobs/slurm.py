@@ -1,9 +1,10 @@
 """A run as a Slurm job: submitted with ``sbatch``, its supervisor works inside the allocation.
 
 A job starts after the jobs of its inputs have ended, well or not; its supervisor then checks how. Submitting and
-computing machines share the folder of runs and nothing else.
+computing machines share the folder of runs and nothing else. The runs of a sweep are tasks of one array a stage.
 """
 
+import os
 import shlex
 import subprocess
 import sys
@@ -25,7 +26,7 @@ _states: dict[str, tuple[float, str | None]] = {}  # job -> time and result of t
 
 @dataclass(frozen=True)
 class SlurmJob(Record):
-    """The job that was submitted for an attempt."""
+    """The job, or task of an array (``12_3``), that was submitted for an attempt."""
 
     FILE = "job.json"
 
@@ -57,33 +58,62 @@ class SlurmJob(Record):
         _run(["scancel", "--state=PENDING", self.id])
 
 
-def submit(
-    folder: Path,
-    info: schema.RunInfo,
-    attempt: int,
-    argv: Sequence[str],
-    environment: Mapping[str, str],
-    grace: float,
-) -> SlurmJob:
-    """Submit the run with the options of ``info.sbatch``. RunError when Slurm refuses."""
-    makers = [SlurmJob.read(folder.parent / run) for run in info.inputs.values()]
+@dataclass(frozen=True)
+class Task:
+    """An attempt of a run that is to be submitted; ``argv`` is the stage's command, empty for the usual one."""
+
+    folder: Path
+    info: schema.RunInfo
+    attempt: int
+    argv: Sequence[str]
+    grace: float
+
+    @property
+    def command(self) -> str:
+        """The shell command that does the run inside an allocation."""
+        words = [sys.executable, "-m", "engine.jobs.supervisor", str(self.folder), "--stay", f"--grace={self.grace}"]
+        return shlex.join([*words, "--", *self.argv])
+
+
+def submit(tasks: Sequence[Task], environment: Mapping[str, str]) -> list[SlurmJob]:
+    """Submit a run as a job, several as one array; options are those of the first one's ``info.sbatch``.
+
+    It begins when the jobs of all inputs have ended. RunError when Slurm refuses.
+    """
+    first, several = tasks[0], len(tasks) > 1
+    inputs = dict.fromkeys(task.folder.parent / run for task in tasks for run in task.info.inputs.values())
+    makers = [SlurmJob.read(folder) for folder in inputs]
     before = [job.id for job in makers if job is not None and job.living]
-    command = [sys.executable, "-m", "engine.jobs.supervisor", str(folder), "--stay", f"--grace={grace}", "--", *argv]
-    script = f"#!/bin/sh\nexec {shlex.join(command)}\n"
+    if several:
+        arguments = [f"--job-name={first.info.stage}", f"--output={os.devnull}", f"--array=0-{len(tasks) - 1}"]
+        script = _array_script(tasks)
+    else:
+        arguments = [f"--job-name={first.info.id}", f"--output={first.folder / schema.CONSOLE}"]
+        script = f"exec {first.command}"
     arguments = [
-        *("sbatch", "--parsable", f"--job-name={info.id}", f"--output={folder / schema.CONSOLE}"),
-        *("--open-mode=append", "--no-requeue", *(info.sbatch or ())),
+        *("sbatch", "--parsable", *arguments, "--open-mode=append", "--no-requeue", *(first.info.sbatch or ())),
         *([f"--dependency=afterany:{':'.join(before)}"] if before else []),
     ]
-    answer = _run(arguments, script, {**environment, "PYTHONPATH": package_path(environment)})
-    job = SlurmJob(answer.strip().split(";")[0], attempt)
-    job.write(folder)
-    return job
+    answer = _run(arguments, f"#!/bin/sh\n{script}\n", {**environment, "PYTHONPATH": package_path(environment)})
+    number = answer.strip().split(";")[0]
+    jobs = [SlurmJob(f"{number}_{k}" if several else number, task.attempt) for k, task in enumerate(tasks)]
+    for task, job in zip(tasks, jobs, strict=True):
+        job.write(task.folder)
+    return jobs
+
+
+def _array_script(tasks: Sequence[Task]) -> str:
+    """Each task of an array does its own run, and prints into that run's console."""
+    cases = [
+        f"{k}) exec {task.command} >>{shlex.quote(str(task.folder / schema.CONSOLE))} 2>&1 ;;"
+        for k, task in enumerate(tasks)
+    ]
+    return "\n".join(['case "$SLURM_ARRAY_TASK_ID" in', *cases, "esac"])
 
 
 def _query(job: str) -> str | None:
     try:
-        return _run(["squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}"]).strip()
+        return _run(["squeue", "--noheader", "--array", "--states=all", "--format=%T", f"--jobs={job}"]).strip()
     except RunError as error:
         return "" if "Invalid job id" in error.cause else None
 

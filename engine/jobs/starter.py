@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from engine.errors import RunError
@@ -36,7 +37,7 @@ def launch(
     info = info or RunInfo.read(folder)
     grace = info.grace if grace is None else grace
     if info.sbatch is not None:
-        _submit(folder, info, argv or [], os.environ if environment is None else environment, grace)
+        _submit([(folder, info)], argv or [], os.environ if environment is None else environment, grace)
         return
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "engine.jobs.supervisor", str(folder), f"--ready={writer}", f"--grace={grace}"]
@@ -86,18 +87,27 @@ def _helper(
             ) from error
 
 
-def _submit(folder: Path, info: RunInfo, argv: Sequence[str], environment: Mapping[str, str], grace: float) -> None:
-    """Submit the run to Slurm, holding its lock so that no other process begins it meanwhile."""
-    lock = schema.take_lock(folder, PATIENCE)  # a supervisor that has just recorded an end may still be exiting
-    try:
-        before = slurm.SlurmJob.read(folder)
-        attempt = schema.next_attempt(folder)
-        if before and before.attempt == attempt and before.living:
-            raise schema.occupied(folder)
-        slurm.submit(folder, info, attempt, argv, environment, grace)
-        schema.begin_attempt(folder, attempt)
-    finally:
-        os.close(lock)
+def launch_array(runs: Sequence[tuple[Path, RunInfo]]) -> None:
+    """Submit runs of one stage with the same options of sbatch as one array of Slurm; RunError when refused."""
+    _submit([(Path(folder).absolute(), info) for folder, info in runs], [], os.environ, runs[0][1].grace)
+
+
+def _submit(
+    runs: Sequence[tuple[Path, RunInfo]], argv: Sequence[str], environment: Mapping[str, str], grace: float
+) -> None:
+    """Submit the runs to Slurm, holding their locks so that no other process begins them meanwhile."""
+    with ExitStack() as held:
+        tasks = []
+        for folder, info in runs:
+            lock = schema.take_lock(folder, PATIENCE)  # a supervisor that has just recorded an end may still be exiting
+            held.callback(os.close, lock)
+            before, attempt = slurm.SlurmJob.read(folder), schema.next_attempt(folder)
+            if before and before.attempt == attempt and before.living:
+                raise schema.occupied(folder)
+            tasks.append(slurm.Task(folder, info, attempt, argv, grace))
+        slurm.submit(tasks, environment)
+        for task in tasks:
+            schema.begin_attempt(task.folder, task.attempt)
 
 
 def _answer(reader: int) -> dict[str, str] | None:

@@ -8,7 +8,7 @@ import pytest
 from engine import config
 from engine.errors import RunError
 from engine.experiments import launch as module
-from engine.experiments.launch import Request, start
+from engine.experiments.launch import Request, start, start_together
 from engine.experiments.plan import JOIN, NEW, RESUME, plan
 from engine.jobs.state import State
 from engine.jobs.store import Store
@@ -74,6 +74,23 @@ def test_a_run_whose_starter_was_killed_is_started_by_the_next_one(store: Store,
     (made,) = start(Request("data", [], "test", False), settings, store)
     assert (made.action, made.run) == (RESUME, folder.name)
     assert started == [folder.name]
+
+
+def test_an_array_that_slurm_refuses_leaves_runs_that_say_so(
+    store: Store, started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RunError("sbatch refused: no such partition")
+
+    monkeypatch.setattr(module, "launch_array", refuse)
+    words = [["launcher=slurm", f"seed={seed}"] for seed in (1, 2)]
+    requests = [(Request("student", own, "test", False), config.load(own)) for own in words]
+    with pytest.raises(RunError, match="no such partition"):
+        start_together(requests, store)
+    entries = {entry.info.stage: entry for entry in store.scan()}
+    assert len(started) == 1 and len(store.scan()) == 3  # one data run for both
+    assert entries["student"].state is State.FAILED
+    assert entries["student"].status.reason == "sbatch refused: no such partition"
 
 
 def test_a_run_at_work_is_joined_by_a_start(store: Store, started: list[str]) -> None:

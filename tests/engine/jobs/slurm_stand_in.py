@@ -36,15 +36,18 @@ def sbatch(arguments: list[str]) -> None:
     options = dict(word.removeprefix("--").partition("=")[::2] for word in arguments)
     if options.get("partition") == "nowhere":
         refuse("sbatch: error: invalid partition specified: nowhere")
-    job = str(1 + len(list(RECORDS.glob("*.state"))))
-    record(job, "script").write_text(sys.stdin.read())
-    set_state(job, "PENDING")
-    if "hold" not in options:
-        subprocess.Popen(
-            [sys.executable, __file__, "work", job, options["output"], options.get("dependency", "")],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-    print(job)
+    number, script = str(1 + len(list(RECORDS.glob("*.state")))), sys.stdin.read()
+    tasks = range(int(options["array"].removeprefix("0-")) + 1) if "array" in options else [None]
+    for task in tasks:
+        job = number if task is None else f"{number}_{task}"
+        record(job, "script").write_text(script)
+        set_state(job, "PENDING")
+        if "hold" not in options:
+            subprocess.Popen(
+                [sys.executable, __file__, "work", job, options["output"], options.get("dependency", "")],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+    print(number)
 
 
 def work(job: str, output: str, dependency: str) -> None:
@@ -53,8 +56,11 @@ def work(job: str, output: str, dependency: str) -> None:
             time.sleep(0.02)
     if state(job) != "PENDING":
         return
+    task = {"SLURM_ARRAY_TASK_ID": job.partition("_")[2]} if "_" in job else {}
     with open(output, "ab") as console:
-        child = subprocess.Popen(["/bin/sh", record(job, "script")], stdout=console, stderr=console)
+        child = subprocess.Popen(
+            ["/bin/sh", record(job, "script")], stdout=console, stderr=console, env=os.environ | task
+        )
     record(job, "pid").write_text(str(child.pid))
     set_state(job, "RUNNING")
     set_state(job, "FAILED" if child.wait() else "COMPLETED")

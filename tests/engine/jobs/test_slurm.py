@@ -1,5 +1,6 @@
 """Runs as jobs of Slurm: of a real one where there is a cluster, and of a stand-in everywhere."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 from engine import config
+from engine.cli import main
 from engine.errors import ConfigError, RunError
 from engine.experiments.launch import sbatch_options
 from engine.jobs import slurm
-from engine.jobs.starter import launch
+from engine.jobs.starter import launch, launch_array
 from engine.runs.schema import Exit, Process
 
 STAND_IN = Path(__file__).with_name("slurm_stand_in.py")
@@ -151,6 +153,52 @@ def test_a_refusal_of_slurm_is_an_error_with_its_message(bench: Any) -> None:
     with pytest.raises(RunError, match="invalid partition") as caught:
         launch(folder)
     assert "sinfo" in caught.value.remedy
+
+
+@pytest.mark.usefixtures("cluster")
+def test_several_runs_are_tasks_of_one_array_after_the_jobs_of_all_their_inputs(bench: Any) -> None:
+    maker = submitted(bench, 0.01)
+    folders = [bench.create(sbatch=[], inputs={"student": maker.name}) for _ in range(2)]
+    commands = [bench.trainer(folders[0]), bench.command(folders[1], "print('mine'); raise SystemExit(3)")]
+    tasks = [
+        slurm.Task(folder, bench.store.entry(folder).info, 1, argv, 30.0)
+        for folder, argv in zip(folders, commands, strict=True)
+    ]
+    jobs = slurm.submit(tasks, os.environ)
+    assert [job(folder) for folder in folders] == jobs
+    number = jobs[0].id.partition("_")[0]
+    assert [one.id for one in jobs] == [f"{number}_0", f"{number}_1"]
+    assert [bench.ends(folder) for folder in (*folders, maker)] == ["DONE", "FAILED", "DONE"]
+    assert "mine" in (folders[1] / "console.log").read_text()
+    assert "mine" not in (folders[0] / "console.log").read_text()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_task_of_an_array_is_stopped_without_the_others(bench: Any) -> None:
+    folders = [bench.create(sbatch=["--hold"]) for _ in range(2)]
+    launch_array([(folder, bench.store.entry(folder).info) for folder in folders])
+    assert [bench.state(folder) for folder in folders] == ["QUEUED", "QUEUED"]
+    with pytest.raises(RunError, match="at work on this run already"):
+        launch_array([(folder, bench.store.entry(folder).info) for folder in folders])
+    bench.store.stop(bench.store.entry(folders[1]))
+    assert [bench.state(folder) for folder in folders] == ["QUEUED", "STOPPED"]
+    job(folders[0]).withdraw()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_the_runs_of_a_sweep_are_one_array_a_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = tmp_path / "runs"
+    words = ["sweep", "student", "seed=1,2", "launcher=slurm", "launcher.slurm.options=[--hold]", "--detach", "--json"]
+    assert main([*words, "--runs", str(runs)]) == 0
+    started = [one["runs"] for one in json.loads(capsys.readouterr().out)["combinations"]]
+    assert started[0]["data"] == started[1]["data"] and "_" not in job(runs / started[0]["data"]).id
+    tasks = [job(runs / one["student"]).id for one in started]
+    number = tasks[0].partition("_")[0]
+    assert tasks == [f"{number}_0", f"{number}_1"]
+    assert main([*words, "--runs", str(runs)]) == 0  # joined: nothing is submitted again
+    assert [job(runs / one["student"]).id for one in started] == tasks
+    for name in (started[0]["data"], *(one["student"] for one in started)):
+        job(runs / name).withdraw()
 
 
 def test_a_machine_without_slurm_is_an_error(bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -55,13 +55,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _note_search(target: Step, config: Config, store: Store) -> None:
-    """A reused evaluation keeps the counts of trials that it was made with: say so where others are given."""
+    """A reused evaluation keeps the size of the search that it was made with: say so where another is given."""
     if target.action != REUSE or not makes(target.stage.name, METRICS_TABLE):
         return
     kept, given = settings_of(store.root / target.run), flat({"search": asdict(config.search)})
-    changes = [f"{key} {setting(kept[key])} → {setting(value)}" for key, value in given.items() if kept[key] != value]
+    changes = [
+        f"{key} {setting(kept.get(key))} → {setting(value)}" for key, value in given.items() if kept.get(key) != value
+    ]
     if changes:
-        text = f"{target.run} keeps the counts of trials that it was made with ({', '.join(changes)}); --again: the new"
+        text = (
+            f"{target.run} keeps the size of the search that it was made with ({', '.join(changes)}); --again: the new"
+        )
         print(text, file=sys.stderr)
 
 

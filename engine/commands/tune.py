@@ -61,10 +61,11 @@ def _search(
     known = [trial for trial in search.trials() if trial.state in (DONE, FAILED)]
     if known:
         print(f"{label} goes on: {len(known)} of {options.trials} trials are known", file=sys.stderr)
+    size = space.size(target, options.trials)
     while sum(trial.state in (DONE, FAILED) for trial in search.trials()) < options.trials:
         trial = search.next()
         print(f"trial {trial.number + 1}/{options.trials}: {' '.join(space.drawn(trial.params))}", file=sys.stderr)
-        overrides = [*space.overrides(trial.params), *space.counts(target, options.trials)]
+        overrides = [*space.overrides(trial.params), *size]
         value, runs = _try(target, overrides, space, metric, label, store)
         search.tell(trial, value, runs)
     return _print_result(search, space, target, metric, label, options.json)
@@ -129,7 +130,7 @@ def _command(target: str, space: Space, best: Trial, trials: int) -> list[str]:
     """The command that makes the very runs of the best trial, and records that it is the best of so many."""
     verb = "sweep" if len(space.seeds) > 1 else "run"
     seeds = [f"seed={','.join(space.seeds)}"] if space.seeds else []
-    return ["engine", verb, target, *space.overrides(best.params), *seeds, *space.counts(target, trials)]
+    return ["engine", verb, target, *space.overrides(best.params), *seeds, *space.size(target, trials)]
 
 
 def _row(trial: Trial, space: Space) -> dict[str, Any]:

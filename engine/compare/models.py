@@ -37,7 +37,7 @@ class ModelComparison:
     seeds: list[int]
     runs: list[str]
     protocol: str
-    search: str  # how many trials chose the settings
+    search: str  # how long the search for the settings was
     spreads: dict[str, dict[str, Spread]]  # model -> metric
     versus: list[ModelDifference]
     parts: list[SliceComparison]  # slices of the test rows: head, tail, short histories, ...
@@ -92,7 +92,7 @@ def compare_models(group: Group, protocol: str, procedure: Procedure = USUAL) ->
 def _search(group: Group, models: Sequence[str]) -> str:
     """The trials behind the models; every count where the runs were made with different ones."""
     return " / ".join(
-        dict.fromkeys(searches.sentence(searches.trials(member.settings, models)) for member in group.members)
+        dict.fromkeys(searches.sentence(searches.sizes(member.settings, models)) for member in group.members)
     )
 
 

@@ -1,13 +1,13 @@
 """Reasons why a comparison may mislead: one function per caveat."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from engine.compare.differences import common_seeds
 from engine.compare.figures import Evaluated, shared
 from engine.compare.groups import Group, Member, differing, pairs, sections
 from engine.jobs.state import State
 from engine.jobs.store import Entry
+from engine.report.searches import Size, size
 from engine.runs.reader import history
 from engine.stages import STAGES, VAL_NDCG
 from engine.wire import Caveat
@@ -163,21 +163,22 @@ def _listed(seeds: Sequence[int]) -> str:
 
 
 def _searches(groups: Groups) -> Iterator[Caveat]:
-    """Sides whose settings were chosen from different numbers of trials: the more are tried, the better the best."""
+    """Baselines that were searched less than what they are compared with: the more is tried, the better the best."""
     for base, other in pairs(groups):
         a, b = groups[base], groups[other]
         for stage in sections(a) & sections(b) & STAGES.keys():
-            counts = a.value(f"search.{stage}"), b.value(f"search.{stage}")
-            if counts[0] != counts[1] and any(counts):
-                sides = (f"{group.name} {_trials(count)}" for group, count in zip((a, b), counts, strict=True))
-                yield Caveat(
-                    "unequal-search",
-                    f"{stage} was not searched alike, which favours the longer search: {', '.join(sides)}",
-                )
+            before, after = (_sizes(group, f"search.{stage}") for group in (a, b))
+            sides = ", ".join(f"{g.name} {' / '.join(map(str, own))}" for g, own in ((a, before), (b, after)))
+            known = [all(size.trials is not None for size in own) for own in (before, after)]
+            if any(one.less(two) for one in before for two in after):
+                yield Caveat("unequal-search", f"{stage} was searched less, which favours {b.name}: {sides}")
+            elif known[0] != known[1] and any(size.trials for size in (*before, *after)):
+                yield Caveat("unequal-search", f"{stage} may not have been searched alike: {sides}")
 
 
-def _trials(count: Any) -> str:
-    return "not recorded" if count is None else f"{count} trials"
+def _sizes(group: Group, trials: str) -> list[Size]:
+    """Every size of the search for a stage's settings that the runs of a group record."""
+    return list(dict.fromkeys(size(member.settings, trials) for member in group.members))
 
 
 CAVEATS: tuple[Callable[[Groups], Iterator[Caveat]], ...] = (

@@ -43,7 +43,7 @@ class Config:
     trainer: TrainerSettings = setting("where and how fast training runs")
     launcher: LauncherSettings = setting("what starts the processes")
     health: HealthSettings = setting("limits of the health checks of a running stage")
-    search: SearchSettings = setting("how many trials chose the settings of each model")
+    search: SearchSettings = setting("how long a search chose the settings of each model")
 
 
 @functools.cache

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.config.settings.search import epochs_of
+
 SAME = {"distill.student": "student"}  # a section -> the section whose values it has where it states no other
-SEARCHED = {  # setting of the section search -> the sections whose settings it is about
+SEARCHED = {  # setting that counts the trials of a search -> the sections whose settings it is about
     "search.student": ("student",),
     "search.teacher": ("teacher",),
     "search.distill": ("student", "distill"),
@@ -66,9 +68,17 @@ def compose(selected: Mapping[str, str], values: Mapping[str, Any]) -> Composed:
 
 
 def unrecorded(selected: Mapping[str, str], values: Mapping[str, Any]) -> list[str]:
-    """Counts of trials that the files state about other settings than these: a person gave some of their own."""
+    """Sizes of searches that the files state about other settings than these: a person gave some of their own.
+
+    Where a person gives the trials alone, the files' epochs are those of other trials.
+    """
     given = {key.partition(".")[0] for key in values if not key.endswith(".seed")} | selected.keys()
-    return [key for key, sections in SEARCHED.items() if key not in values and given.intersection(sections)]
+    found = []
+    for trials, sections in SEARCHED.items():
+        others = bool(given.intersection(sections))
+        found += [trials] if others and trials not in values else []
+        found += [epochs_of(trials)] if (others or trials in values) and epochs_of(trials) not in values else []
+    return found
 
 
 def _section(tree: dict[str, Any], name: str) -> dict[str, Any]:

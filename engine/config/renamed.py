@@ -38,8 +38,11 @@ ADDED = {  # new setting -> the value that gives what earlier versions did
     "health.gpu_idle": 0.0,
     "health.memory": 1.0,
     "search.student": None,
+    "search.student_epochs": None,
     "search.teacher": None,
+    "search.teacher_epochs": None,
     "search.distill": None,
+    "search.distill_epochs": None,
 }
 ADDED_SECTIONS = ("search",)
 

@@ -87,7 +87,11 @@ def run(config: Config, run: Run) -> None:
     with run.output(ROW_RANKS) as path:
         tables.write_ranks(path, results, splits)
     _report(run, metrics, profile)
-    run.note(trials=searches.trials(flat({"search": asdict(config.search)}), settings.models))
+    searched = searches.sizes(flat({"search": asdict(config.search)}), settings.models)
+    run.note(
+        trials={model: size.trials for model, size in searched.items()},
+        trial_epochs={model: size.epochs for model, size in searched.items()},
+    )
     tick(1, 1)
 
 

@@ -8,11 +8,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import config as configuration
 from engine.config.grammar import values_of
+from engine.config.settings.search import EPOCHS, epochs_of
 from engine.config.settings.tree import Setting, parse
 from engine.errors import ConfigError, UserError
 from engine.experiments.trial_log import damaged
@@ -57,11 +59,33 @@ class Space:
         """The overrides of a trial, without a seed."""
         return [*self.fixed, *self.drawn(params)]
 
-    def counts(self, target: str, trials: int) -> list[str]:
-        """The overrides that record the search: its trials, added to those that chose the settings it began from."""
+    def size(self, target: str, trials: int) -> list[str]:
+        """The overrides that record the search: its size, added to that of the one that chose what it began from."""
         sections = {target, *(key.partition(".")[0] for key in self.searched)}
         begun = asdict(configuration.load(self.fixed).search)
-        return [f"search.{name}={(count or 0) + trials}" for name, count in begun.items() if name in sections]
+        found = []
+        for name in [name for name in EPOCHS if name in sections]:
+            count, epochs = begun[name] or 0, begun[epochs_of(name)]
+            length = trials * max(1, len(self.seeds)) * self._longest(EPOCHS[name])
+            whole = None if count and epochs is None else (epochs or 0) + length  # the first part was not recorded
+            found += [
+                f"search.{name}={count + trials}",
+                f"search.{epochs_of(name)}={'null' if whole is None else whole}",
+            ]
+        return found
+
+    def _longest(self, setting: str) -> int:
+        """The most epochs that a training of a trial may have."""
+        epochs = attrgetter(setting)
+        return max(int(epochs(configuration.load(self.overrides(point)))) for point in self._points())
+
+    def _points(self) -> Iterator[dict[str, Any]]:
+        """Both corners of the space, and every choice of a setting that has choices."""
+        lowest = self.corner(0)
+        yield from (lowest, self.corner(-1))
+        for key, domain in self.searched.items():
+            if isinstance(domain, Categorical):
+                yield from (lowest | {key: value} for value in domain.values)
 
     def drawn(self, params: Mapping[str, Any]) -> list[str]:
         """Those of the settings that are searched."""

@@ -40,7 +40,7 @@ class EvaluationTables:
     few: list[Row]  # ranked among candidates; empty where there are none
     slices: list[Row]  # of the main protocol
     compared: list[Row]
-    searched: str  # how many trials chose the settings of the models
+    searched: str  # how long a search chose the settings of the models
 
     @classmethod
     def read(cls, folder: Path) -> "EvaluationTables":
@@ -54,7 +54,7 @@ class EvaluationTables:
             [row for row in tested if row["candidates"] != "all"],
             [r for r in read(folder, SLICES_TABLE) if (r["hide_seen"], r["candidates"]) == protocol],
             read(folder, COMPARISONS),
-            searches.sentence(searches.trials(settings_of(folder), [row["model"] for row in main])),
+            searches.sentence(searches.sizes(settings_of(folder), [row["model"] for row in main])),
         )
 
     @property

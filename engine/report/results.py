@@ -1,6 +1,6 @@
 """Finished evaluations as one table: a row per model and run, with the settings that differ between the runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,8 +34,8 @@ TEXTS = {
 def rows(folders: Sequence[Path], every: bool = False) -> list[dict[str, Any]]:
     """One row per model of the evaluations at ``folders``: test rows under the main protocol, or ``every`` one.
 
-    After the metrics come the trials that chose the model's settings, and the settings that differ between these runs.
-    Texts are cleaned, numbers are numbers, missing values are None.
+    After the metrics come the size of the search for the model's settings, and the settings that differ between these
+    runs. Texts are cleaned, numbers are numbers, missing values are None.
     """
     settings = [settings_of(folder) for folder in folders]
     different = differing(settings)
@@ -48,7 +48,7 @@ def rows(folders: Sequence[Path], every: bool = False) -> list[dict[str, Any]]:
     columns = list(dict.fromkeys([*FIRST, *(name for _, row in found for name in row)]))
     return [
         {name: _value(name, row.get(name, "")) for name in columns}
-        | {searches.COLUMN: settings[index].get(searches.COUNTS.get(row["model"], ""))}
+        | dict(zip(searches.COLUMNS, _searched(settings[index], row["model"]), strict=True))
         | {name: settings[index].get(name) for name in different}
         for index, row in found
     ]
@@ -62,13 +62,13 @@ def write_csv(rows: Sequence[dict[str, Any]], file: IO[str]) -> int:
 
 def text(rows: Sequence[dict[str, Any]]) -> str:
     """The table for a terminal: each protocol above the rows that share it, the size of the search below."""
-    counts: dict[str, dict[str, int | None]] = {}  # run -> model -> trials
+    sizes: dict[str, dict[str, searches.Size]] = {}  # run -> model
     for row in rows:
         if row["model"] in searches.COUNTS:
-            counts.setdefault(row["run"], {})[row["model"]] = row[searches.COLUMN]
+            sizes.setdefault(row["run"], {})[row["model"]] = searches.Size(*(row[name] for name in searches.COLUMNS))
     blocks: dict[tuple[str, str], list[list[str]]] = {}
     for row in rows:
-        blocks.setdefault((protocol(row), searches.sentence(counts.get(row["run"], {}))), []).append(
+        blocks.setdefault((protocol(row), searches.sentence(sizes.get(row["run"], {}))), []).append(
             [
                 row["run"],
                 str(row["seed"]),
@@ -91,6 +91,12 @@ def protocol(row: dict[str, Any]) -> str:
         f"among {row['candidates']} items, ties averaged, targets {row['targets_hash']}"
         + "".join(f"; {part}" for part in (repeats(row), row.get(TIED), row.get(ABOUT)) if part)
     )
+
+
+def _searched(settings: Mapping[str, Any], model: str) -> tuple[int | None, int | None]:
+    """Trials and epochs of the search for the settings of a model; none where it has no settings."""
+    found = searches.sizes(settings, [model]).get(model, searches.Size(None, None))
+    return found.trials, found.epochs
 
 
 def _value(name: str, cell: str) -> Any:

@@ -44,7 +44,7 @@ def test_a_failure_that_the_user_can_fix_is_explained_with_status_2(
     assert f"error: {entry.id} FAILED" in message and "core_users" in message
 
 
-def test_a_reused_evaluation_says_that_it_keeps_its_counts_of_trials(
+def test_a_reused_evaluation_says_that_it_keeps_its_size_of_the_search(
     world: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = world.evaluate("try", 1, "search.student=20", ranks=world.ranks(1))
@@ -53,6 +53,8 @@ def test_a_reused_evaluation_says_that_it_keeps_its_counts_of_trials(
     )
     words = ["run", "evaluate", "evaluate.models=[popularity,student]", "--json", "--runs", str(world.store.root)]
     assert main([*words, "search.student=20"]) == 0
-    assert "counts of trials" not in capsys.readouterr().err
+    assert "size of the search" not in capsys.readouterr().err
     assert main([*words, "search.student=30"]) == 0
-    assert f"{run} keeps the counts of trials that it was made with (search.student 20 → 30)" in capsys.readouterr().err
+    assert (
+        f"{run} keeps the size of the search that it was made with (search.student 20 → 30)" in capsys.readouterr().err
+    )

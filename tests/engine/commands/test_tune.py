@@ -68,7 +68,7 @@ def test_the_runs_of_a_search_and_its_winner_record_its_size(
     monkeypatch.setattr("engine.commands.tune._try", attempt)
     words = ["tune", "student.dropout=0.1..0.5", "search.student=2", "--experiment", "try", "--runs", str(tmp_path)]
     assert main([*words, "--trials", "3", "--json"]) == 0
-    assert {overrides[-1] for overrides in given} == {"search.student=5"}  # those before, and three
+    assert {overrides[-2] for overrides in given} == {"search.student=5"}  # those before, and three
     command = json.loads(capsys.readouterr().out)["best"]["command"]
     assert config.load(command[3:]).search.student == 5
     assert main([*words, "--trials", "1", "--json"]) == 0  # no more are tried, and three were

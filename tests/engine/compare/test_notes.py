@@ -72,18 +72,26 @@ def test_one_evaluation_alone_is_no_sign_of_improvement(world: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "text"),
+    ("sizes", "text"),
     [
-        ((20, 3), "student was not searched alike, which favours the longer search: a 20 trials, b 3 trials"),
-        ((20, None), "student was not searched alike, which favours the longer search: a 20 trials, b not recorded"),
-        ((20, 20), ""),
-        ((0, None), ""),
-        ((None, None), ""),
+        (("3", "20"), "student was searched less, which favours b: a 3 trials, b 20 trials"),
+        (
+            ("20 320", "20 2400"),
+            "student was searched less, which favours b: a 20 trials (320 epochs), b 20 trials (2,400 epochs)",
+        ),
+        (("20 2400", "20 320"), ""),  # the baseline had more
+        (("20", "3"), ""),
+        (("20", "null"), "student may not have been searched alike: a 20 trials, b not recorded"),
+        (("null", "20"), "student may not have been searched alike: a not recorded, b 20 trials"),
+        (("20", "20"), ""),
+        (("0", "null"), ""),
+        (("null", "null"), ""),
     ],
 )
-def test_sides_that_were_not_searched_alike_are_noted(world: Any, counts: tuple[int | None, ...], text: str) -> None:
-    for name, count in zip("ab", counts, strict=True):
-        word = "search.student=" + ("null" if count is None else str(count))
-        world.student(name, 1, word, "search.distill=99" if name == "a" else "search.distill=0")  # no distill here
+def test_a_baseline_that_was_searched_less_is_noted(world: Any, sizes: tuple[str, str], text: str) -> None:
+    for name, size in zip("ab", sizes, strict=True):
+        trials, _, epochs = size.partition(" ")
+        words = [f"search.student={trials}", f"search.student_epochs={epochs or 'null'}"]
+        world.student(name, 1, *words, "search.distill=0" if name == "a" else "search.distill=99")  # no distill here
     found = [note.text for note in compared(world, "a", "b").notes if note.code == "unequal-search"]
     assert found == ([text] if text else [])

@@ -202,7 +202,7 @@ def test_every_setting_says_what_it_means() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "counts"),
+    ("words", "trials"),
     [
         ([], (1, 2, 3)),
         (["seed=4", "student.seed=5", "data.window=20", "trainer.report_every=5"], (1, 2, 3)),
@@ -210,20 +210,27 @@ def test_every_setting_says_what_it_means() -> None:
         (["student=gru4rec"], (None, 2, None)),
         (["distill.kl.weight=0.1", "teacher.steps=9"], (1, None, None)),
         (["student.dropout=0.35", "search.student=8", "search.distill=0"], (8, 2, 0)),
+        (["search.student=8"], (8, 2, 3)),
     ],
 )
 def test_trials_that_chose_settings_are_not_claimed_for_others(
-    words: list[str], counts: tuple[int | None, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], trials: tuple[int | None, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nor are their epochs, nor these for other trials that are given without any."""
+    stated = {"student": 1, "teacher": 2, "distill": 3}
     folder = tmp_path / "conf"
     shutil.copytree(compose.folder(), folder)
     demo = folder / "experiment" / "demo.yaml"
-    tree = yaml.safe_load(demo.read_text(encoding="utf-8")) | {"search": {"student": 1, "teacher": 2, "distill": 3}}
+    tree = yaml.safe_load(demo.read_text(encoding="utf-8")) | {
+        "search": stated | {f"{name}_epochs": 9 for name in stated}
+    }
     demo.write_text("# @package _global_\n" + yaml.safe_dump(tree))
     monkeypatch.setattr(compose, "folder", lambda: folder)
     monkeypatch.setattr(compose, "_files", compose._files.__wrapped__)
     found = config.load(words).search
-    assert (found.student, found.teacher, found.distill) == counts
+    assert (found.student, found.teacher, found.distill) == trials
+    epochs = (found.student_epochs, found.teacher_epochs, found.distill_epochs)
+    assert epochs == tuple(9 if own == count else None for own, count in zip(trials, stated.values(), strict=True))
 
 
 def test_the_size_of_a_search_makes_nothing_anew(tmp_path: Path) -> None:
@@ -231,4 +238,4 @@ def test_the_size_of_a_search_makes_nothing_anew(tmp_path: Path) -> None:
         loaded = config.load(words)
         return fingerprints(pipeline("evaluate", loaded), loaded, tmp_path)
 
-    assert prints() == prints("search.student=7", "search.teacher=8", "search.distill=null")
+    assert prints() == prints("search.student=7", "search.teacher=8", "search.distill=null", "search.distill_epochs=5")

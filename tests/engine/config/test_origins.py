@@ -35,6 +35,7 @@ def test_each_kind_of_origin_is_named() -> None:
 
 def test_a_count_of_trials_that_no_longer_holds_has_no_file() -> None:
     assert origin("search.teacher") == "conf/experiment/demo.yaml"
+    assert origin("search.student_epochs", "search.student=3") == "other settings of its model are given"
     assert origin("search.teacher", "teacher.steps=3") == "other settings of its model are given"
     assert origin("search.teacher", "teacher.steps=3", "search.teacher=3") == "command line"
 

@@ -17,6 +17,7 @@ WORDS = [
     "student.heights=[1,2]",
     "seed=4,5",
 ]
+DROPOUT = "student.dropout=0.1..0.5"
 ASKED = {"words": "student ...", "metric": "val_ndcg@10"}
 
 
@@ -130,19 +131,37 @@ def test_a_journal_of_an_earlier_version_gives_the_runs_of_its_trials(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("target", "words", "counts"),
+    ("target", "words", "size"),
     [
-        ("student", ["student.dropout=0.1..0.5", "search.student=5"], ["search.student=12"]),
-        ("student", ["student.dropout=0.1..0.5", "student.epochs=2"], ["search.student=7"]),  # 5 were for other epochs
+        ("student", [DROPOUT, "search.student=5"], ["search.student=12", "search.student_epochs=null"]),
+        (
+            "student",
+            [DROPOUT, "search.student=5", "search.student_epochs=100", "student.epochs=3"],
+            ["search.student=12", "search.student_epochs=121"],
+        ),
+        ("student", [DROPOUT, "student.epochs=2"], ["search.student=7", "search.student_epochs=14"]),
+        ("student", [DROPOUT, "student.epochs=2", "seed=1,2"], ["search.student=7", "search.student_epochs=28"]),
+        # The demo's student is the best of 20 trials of 2,400 epochs.
+        ("student", ["student.epochs=2,9,4"], ["search.student=27", "search.student_epochs=2463"]),
         (
             "distill",
-            ["student.dropout=0.1..0.5", "search.distill=2", "search.student=1"],
-            ["search.student=8", "search.distill=9"],
+            [DROPOUT, "search.distill=2", "search.student=1", "distill.student.epochs=3", "student.epochs=5"],
+            ["search.student=8", "search.student_epochs=null", "search.distill=9", "search.distill_epochs=null"],
         ),
-        ("knowledge", ["teacher.weight_decay=0.1..0.5", "search.teacher=0"], ["search.teacher=7"]),
+        (
+            "distill",
+            ["distill.student.dropout=0.1..0.5", "distill.student.epochs=16"],
+            ["search.distill=7", "search.distill_epochs=112"],
+        ),
+        (
+            "knowledge",
+            ["teacher.weight_decay=0.1..0.5", "search.teacher=0", "search.teacher_epochs=0", "teacher.epochs=2"],
+            ["search.teacher=7", "search.teacher_epochs=14"],
+        ),
     ],
 )
-def test_the_trials_of_a_search_are_added_to_those_that_chose_the_settings_it_began_from(
-    target: str, words: list[str], counts: list[str]
+def test_the_size_of_a_search_is_added_to_that_of_the_one_that_chose_the_settings_it_began_from(
+    target: str, words: list[str], size: list[str]
 ) -> None:
-    assert space(words).counts(target, 7) == counts
+    """7 trials of as many trainings as seeds, of the most epochs in the space; of the first search all or nothing."""
+    assert space(words).size(target, 7) == size

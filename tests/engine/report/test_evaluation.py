@@ -138,11 +138,12 @@ def test_an_unfinished_evaluation_is_an_error_with_a_remedy(tmp_path: Path) -> N
 
 
 def test_the_size_of_the_search_stands_under_the_table_and_in_the_facts_of_the_run(pipeline: Any) -> None:
-    folder = pipeline.evaluate("search.student=20")
+    folder = pipeline.evaluate("search.student=20", "search.student_epochs=2400")
     lines = render(folder).splitlines()
-    line = lines.index("settings chosen on validation rows: student 20 trials")
+    line = lines.index("settings chosen on validation rows: student 20 trials (2,400 epochs)")
     assert lines[line - 1].startswith("oracle (ceiling)") and lines[line + 1] == ""
-    assert json.loads((folder / SUMMARY).read_text())["facts"]["trials"] == {"student": 20}
+    facts = json.loads((folder / SUMMARY).read_text())["facts"]
+    assert (facts["trials"], facts["trial_epochs"]) == ({"student": 20}, {"student": 2400})
 
 
 def test_an_evaluation_of_an_earlier_version_has_no_size_of_the_search(finished: Path, tmp_path: Path) -> None:

@@ -117,9 +117,11 @@ def test_every_row_has_the_trials_of_its_model_and_runs_with_other_counts_stand_
     folders = [evaluation(tmp_path / f"evaluate-{seed}", seed=seed) for seed in (1, 2, 3)]
     for folder, count in zip(folders, (20, 20, 5), strict=True):
         with (folder / CONFIG).open("a") as file:
-            file.write(f"search: {{student: {count}, teacher: 0, distill: 0}}\n")
+            file.write(f"search: {{student: {count}, student_epochs: {60 * count}, teacher: 0, distill: 0}}\n")
     rows = results.rows(folders)
     assert [row["trials"] for row in rows] == [None, 20, None, 20, None, 5]
+    assert [row["trial_epochs"] for row in rows] == [None, 1200, None, 1200, None, 300]
     assert "search.student" not in rows[0]  # not a setting that gives other results
     lines = [line for line in results.text(rows).splitlines() if line.startswith("settings chosen")]
-    assert lines == [f"settings chosen on validation rows: student {count} trials" for count in (20, 5)]
+    same = "settings chosen on validation rows: student"
+    assert lines == [f"{same} {count} trials ({60 * count:,} epochs)" for count in (20, 5)]

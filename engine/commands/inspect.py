@@ -38,7 +38,8 @@ def runs(options: argparse.Namespace) -> int:
     print(f"{'state':<8} {'run':<32} {'experiment':<14} {'age':>5}  {'metric':<24} {'time':>8}  reason")
     for entry in entries:
         row = _row(entry)
-        metric = f"{row['metric']} {fixed(row['best'])}" if row["best"] is not None else ""
+        value = row["best"] if row["kept"] is None else row["kept"]
+        metric = f"{row['metric']} {fixed(value)}" if value is not None else ""
         wall = duration(row["wall"]) if row["wall"] is not None else ""
         reason = "  ".join(filter(None, [problem_codes(entry), entry.status.reason.partition("\n")[0]]))
         print(
@@ -118,7 +119,10 @@ def _row(entry: Entry) -> dict[str, Any]:
         "inputs": entry.info.inputs,
         "fingerprint": entry.info.fingerprint,
         "metric": metric.name if metric else None,
-        "best": best["v"] if best else None,
+        "best": best["v"] if best else None,  # of all evaluations: the largest or smallest, by the metric's goal
+        "kept": entry.summary.kept.get(metric.name)
+        if metric and entry.summary
+        else None,  # by the weights that are kept
         "wall": entry.end.wall if entry.end else None,
         "folder": str(entry.folder),
     }

@@ -7,14 +7,15 @@ from engine.jobs.state import State
 from engine.jobs.store import Entry
 from engine.report.numbers import duration, fixed, rate
 from engine.runs.reader import History
+from engine.runs.schema import Summary
 from engine.runs.text import clean, clean_values
-from engine.stages import METRICS_TABLE, STAGES, makes
+from engine.stages import METRICS_TABLE, STAGES, Metric, makes
 
 GLYPHS = {"error": "✗", "warning": "⚠"}  # of the level of a problem
 
 
 def status_line(entry: Entry) -> str:
-    """``student  RUNNING  7f21  train 120/1,200  62 steps/s  eta 0:17  val_recall@10 0.1234  best 0.1300``."""
+    """``student  RUNNING  7f21  train 120/1,200  62 steps/s  eta 0:17  val_recall@10 0.1234  kept 0.1300``."""
     summary, state, reason = entry.summary, entry.state, entry.status.reason
     parts = [f"{entry.info.stage:<9}", f"{state.value:<8}", entry.id.rsplit("-", 1)[-1]]
     if not state.living:
@@ -29,10 +30,18 @@ def status_line(entry: Entry) -> str:
     metric = STAGES[entry.info.stage].main_metric
     if summary and metric and metric.name in summary.last:
         parts.append(f"{metric.name} {fixed(summary.last[metric.name])}")
-        if metric.name in summary.best:
-            parts.append(f"best {fixed(summary.best[metric.name]['v'])}")
+        parts += _kept_and_best(summary, metric)
     parts.append(problem_codes(entry))
     return "  ".join(part for part in parts if part)
+
+
+def _kept_and_best(summary: Summary, metric: Metric) -> Iterator[str]:
+    """The metric of the weights that are kept, and the best of all evaluations where that is of others."""
+    kept, best = summary.kept.get(metric.name), summary.best.get(metric.name)
+    if kept is not None:
+        yield f"kept {fixed(kept)}"
+    if best and best["v"] != kept:
+        yield f"{'best' if kept is None else metric.goal} {fixed(best['v'])}"
 
 
 def problems(entry: Entry) -> list[tuple[str, str, dict[str, Any]]]:

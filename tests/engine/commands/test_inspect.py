@@ -87,6 +87,20 @@ def test_problems_are_in_the_list_and_in_the_facts_of_a_run(tmp_path: Path, caps
     assert "0.300" in shown  # an axis label of the curve
 
 
+def test_the_list_shows_the_figure_of_the_weights_that_are_kept(tmp_path: Path, capsys: Captured) -> None:
+    store = Store(tmp_path)
+    for stage, metric, values in (("student", "val_recall@10", (0.3, 0.2)), ("backbone", "val_loss", (1.0, 2.0))):
+        with Run.open(store.create(RunInfo(new_id(stage), stage, "test", 1, "0" * 16), "")) as run:
+            for step, value in enumerate(values, 1):
+                run.evaluation(step, {metric: value}, best=step == 2)
+    assert main(["runs", "--runs", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "val_recall@10 0.2000" in shown and "val_loss 2.0000" in shown
+    assert main(["runs", "--json", "--runs", str(tmp_path)]) == 0
+    rows = {row["stage"]: (row["kept"], row["best"]) for row in json.loads(capsys.readouterr().out)}
+    assert rows == {"student": (0.2, 0.3), "backbone": (2.0, 1.0)}
+
+
 def test_the_console_of_one_run_is_printed_cleaned(tmp_path: Path, capsys: Captured) -> None:
     run = finished(Store(tmp_path))
     (tmp_path / run / CONSOLE).write_bytes(b"first\x1b[2J line\nsecond\n")

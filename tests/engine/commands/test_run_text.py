@@ -46,8 +46,35 @@ def test_a_running_run_shows_its_progress_and_its_main_metric(store: Store) -> N
         run.progress(5, 200, "train", rate=10.0)
         run.note(parameters=1)
         text = status_line(store.entry(folder))
-    for part in ("student", "RUNNING", "train 5/200", "10 steps/s", "eta 0:19", "val_recall@10 0.2500", "best 0.2500"):
+    for part in ("student", "RUNNING", "train 5/200", "10 steps/s", "eta 0:19", "val_recall@10 0.2500", "kept 0.2500"):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("stage", "metric", "values", "words"),
+    [
+        ("student", "val_recall@10", (0.3, 0.25, 0.2), "0.2000  kept 0.2500  max 0.3000"),  # NDCG chooses
+        ("student", "val_recall@10", (0.2, 0.3, 0.25), "0.2500  kept 0.3000"),
+        ("backbone", "val_loss", (3.0, 2.0, 4.0), "4.0000  kept 2.0000"),
+        ("backbone", "val_loss", (1.0, 2.0, 4.0), "4.0000  kept 2.0000  min 1.0000"),
+    ],
+)
+def test_the_figure_of_the_kept_weights_comes_first_and_the_best_is_by_the_metrics_direction(
+    store: Store, stage: str, metric: str, values: tuple[float, ...], words: str
+) -> None:
+    folder = store.create(RunInfo(new_id(stage), stage, "test", 1, "0" * 16), "")
+    with Run.open(folder) as run:
+        for step, value in enumerate(values, 1):
+            run.evaluation(step, {metric: value}, best=step == 2)
+    assert status_line(store.entry(folder)).endswith(f"{metric} {words}")
+
+
+def test_a_run_that_keeps_no_weights_shows_the_best_figure(store: Store) -> None:
+    folder = store.create(RunInfo(new_id("backbone"), "backbone", "test", 1, "0" * 16), "")
+    with Run.open(folder) as run:
+        for step, value in enumerate((3.0, 2.0, 4.0), 1):
+            run.evaluation(step, {"val_loss": value})
+    assert status_line(store.entry(folder)).endswith("val_loss 4.0000  best 2.0000")
 
 
 def test_a_run_that_has_ended_shows_its_duration_and_reason_on_one_line(store: Store) -> None:

@@ -107,6 +107,11 @@ def parser() -> argparse.ArgumentParser:
 
     results = command("results", "results:results", EVALUATIONS, "one row per model and finished evaluation")
     results.add_argument("--csv", type=Path, metavar="FILE", help="write the table to FILE (- for stdout)")
+    results.add_argument(
+        "--format",
+        choices=("markdown", "latex", "html", "csv"),
+        help="a table for a paper: mean ± sd over seeds, the best marked; with --board by the settings that differ",
+    )
     results.add_argument("--seeds", action="store_true", help="mean and spread over seeds, and tests between models")
     results.add_argument("--all", action="store_true", help="every protocol and split, not only the main one")
     results.add_argument("--board", action="store_true", help="one experiment's runs by the settings that differ")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 from engine.errors import UserError
 from engine.jobs.state import State
@@ -18,8 +19,10 @@ from engine.wire import plain
 
 def results(options: argparse.Namespace) -> int:
     """Collect the metrics of finished evaluations and print or write them."""
+    if options.format and (options.csv is not None or options.json or options.all):
+        raise UserError("--format goes with none of --csv, --json and --all", remedy="Leave the others out.")
     every = Store(options.runs).scan()
-    if options.board:
+    if options.board and not options.format:
         return _board(every, options)
     entries = [
         entry
@@ -31,6 +34,8 @@ def results(options: argparse.Namespace) -> int:
     if not entries and not options.json and options.csv is None:
         print(f"no finished evaluation in {options.runs}. Start with: engine run", file=sys.stderr)
         return 0
+    if options.format:
+        return _paper(entries, every, options)
     if options.seeds:
         return _over_seeds(entries, every, options)
     rows = table.rows([entry.folder for entry in entries], every=options.all)
@@ -77,4 +82,25 @@ def _over_seeds(entries: Sequence[Entry], every: Sequence[Entry], options: argpa
         print(json.dumps([asdict(one) for one in found]))
     elif options.csv is None:
         print("\n\n".join(models.text(one) for one in found))
+    return 0
+
+
+def _paper(entries: Sequence[Entry], every: Sequence[Entry], options: argparse.Namespace) -> int:
+    """A table for a paper: the models, or with --board the settings that differ."""
+    from engine.compare import paper
+    from engine.compare.differences import Procedure
+    from engine.compare.groups import member_of
+    from engine.report import markup
+
+    procedure = Procedure(options.test, options.correction)
+    by_id = {entry.id: entry for entry in every}
+    rows, protocols = paper.rows_of([member_of(entry, by_id) for entry in entries], procedure)
+    if options.format == "csv":
+        write(Path("-"), partial(paper.write_csv, rows), "engine results --format csv")
+        return 0
+    table = (paper.ablation_table if options.board else paper.models_table)(
+        rows, paper.notes_of(rows, protocols, procedure)
+    )
+    render = {"markdown": markup.markdown, "latex": markup.latex, "html": markup.page}[options.format]
+    print(render(table))
     return 0

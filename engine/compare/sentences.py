@@ -32,12 +32,17 @@ def sentence(base: str, other: str, model: str | None, metric: str, kinds: dict[
     return f"{_claim(base, other, of, seeds, rows)}: {'; '.join([size, *intervals])}."
 
 
-def _claim(base: str, other: str, of: str, seeds: GroupDifference | None, rows: GroupDifference | None) -> str:
-    """Better or worse only where every test agrees."""
+def agreed(seeds: GroupDifference | None, rows: GroupDifference | None) -> str:
+    """Better or worse only where every test agrees, and there is one over seeds."""
     certain = [one for one in (seeds, rows) if one is not None and one.low is not None]
     verdicts = {one.verdict for one in certain}
-    if len(verdicts) == 1 and UNCERTAIN not in verdicts and seeds in certain:
-        return f"{other} is {certain[0].verdict} than {base}{of}"
+    return certain[0].verdict if len(verdicts) == 1 and seeds in certain else UNCERTAIN
+
+
+def _claim(base: str, other: str, of: str, seeds: GroupDifference | None, rows: GroupDifference | None) -> str:
+    verdict = agreed(seeds, rows)
+    if verdict != UNCERTAIN:
+        return f"{other} is {verdict} than {base}{of}"
     for one, doubt in ((seeds, "other users"), (rows, "another seed")):
         if one is not None and one.verdict != UNCERTAIN:
             return f"{other} ranks {one.verdict} than {base}{of} here, but {doubt} may say otherwise: undecided"

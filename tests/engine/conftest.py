@@ -95,6 +95,7 @@ class World:
         targets: int = 0,
         data: str = "",
         student: str = "",
+        named: str = "tiny",
         **taught: Any,
     ) -> str:
         """A finished evaluation of a student, and of models beside it, that ranked the test targets like this."""
@@ -120,7 +121,7 @@ class World:
         ]
         makers = {"popularity": "", "student": student} | dict.fromkeys(taught, run)
         models = [Model(name, {}, True, maker, 3.0 + seed) for name, maker in makers.items()]
-        profile = {"name": "tiny", "users": ROWS, "items": 99, "split": "leave-one-out"}
+        profile = {"name": named, "users": ROWS, "items": 99, "split": "leave-one-out"}
         with Run.open(self.store.root / run) as open_run:
             times = {"popularity": 0.1, "student": 1.0} | dict.fromkeys(taught, 2.0)
             facts = tables.TableFacts(open_run.info, profile, models, times, Protocol(hide, ALL), (300, 1))

@@ -69,3 +69,22 @@ def test_a_file_is_written_beside_the_json(seeds: Any, capsys: Captured, tmp_pat
     for words in ([], ["--seeds"], ["drop0.4", "--board"]):
         file = tmp_path / f"{len(words)}.csv"
         assert answer(capsys, seeds, *words, "--csv", str(file)) and file.read_text().count("\n") > 1
+
+
+@pytest.mark.parametrize(("format", "begin"), [("markdown", "| setting"), ("latex", "% needs"), ("html", "<table>")])
+def test_a_table_for_a_paper_is_printed(seeds: Any, capsys: Captured, format: str, begin: str) -> None:
+    runs = ["--runs", str(seeds.store.root)]
+    assert main(["results", "--format", format, *runs]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(begin) and "Mean ± standard" in printed.replace("$\\pm$", "±")
+    assert main(["results", "--format", format, "--board", *runs]) == 0
+    assert "dropout" in capsys.readouterr().out
+
+
+def test_the_numbers_of_a_table_for_a_paper_are_csv_and_go_with_no_other_form(seeds: Any, capsys: Captured) -> None:
+    runs = ["--runs", str(seeds.store.root)]
+    assert main(["results", "--format", "csv", *runs]) == 0
+    lines = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert {line["n"] for line in lines} == {"3"} and {line["mark"] for line in lines} >= {"best"}
+    assert main(["results", "--format", "latex", "--json", *runs]) == 2
+    assert "goes with none of" in capsys.readouterr().err

@@ -19,7 +19,7 @@ from engine.runs.schema import CONFIG, RunInfo
 
 def stage(options: argparse.Namespace) -> int:
     """Run the stage with the run's own configuration; ``Run`` records how it ended."""
-    if options.gate is not None and not _prepared(options.folder, options.gate):
+    if options.gate is not None and not rank() and not _prepared(options.folder, options.gate):
         return 1
     try:
         with ReadOnlyRun(options.folder) if rank() else Run.open(options.folder) as run:

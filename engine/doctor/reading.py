@@ -188,7 +188,7 @@ def _in_training(case: Case, setup: TeacherSetup, whole: Sequences) -> list[tupl
     for name, events in (("sound", whole.items), ("replaced", items)):
         inputs = {maker: case.run_of(maker).name for maker in case.inputs["teacher"]} | {"data": case.small.name}
         run = case.scratch_run("teacher", inputs, f"reads-{name}")
-        objective = make(short, replace(whole, items=events), rows, run, 1)
+        objective = make(short, replace(whole, items=events), rows, run)
         with _recorded(setup) as reads, torch.no_grad():
             for step in range(min(STEPS, objective.per_epoch)):
                 objective.part(step, 0)

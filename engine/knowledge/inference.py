@@ -55,6 +55,7 @@ class TeacherInference:
         self.settings, self.scorers, self.scorer, self.run = settings, scorers, scorers[0], run
         self.frozen, self.history, self.device = setup.student, setup.settings.history, setup.device
         self.student = together or setup.student
+        self.processes = setup.processes
 
     def shards(self, sequences: Sequences, text: Tensor, test: Sequences) -> list[Path]:
         """A file of rankings and expert weights for every ``settings.shard`` prompts; existing files are kept.
@@ -66,17 +67,20 @@ class TeacherInference:
         states = self.student.after_events(sequences, self.device, counted(run, "read student", "rows"))  # [E, D]
         spans = training_spans(sequences, self.history, self.scorer.targets, last_position=settings.last_position)
         prompt, last = spans.positions
-        selected = np.isin(np.arange(len(last)), self.selected(sequences, states, spans, text))
+        chosen = self.processes.first(self.selected(sequences, states, spans, text))
+        selected = np.isin(np.arange(len(last)), chosen)
         tested = np.isin(last, query_selection.ends_before_tests(sequences, test))
         if tested.any():
             run.log("info", f"{int(tested.sum())} histories end where a test row begins: what follows is not asked")
             run.note(test_histories_left_out=int(tested.sum()))
             selected &= ~tested
         wanted = np.flatnonzero(np.bincount(prompt[selected], minlength=len(spans)))
-        files, resumed, seconds, rows = [], 0, 0.0, 0
-        for start in range(0, len(wanted), settings.shard):
-            files.append(run.checkpoints / f"shard-{start // settings.shard:06d}.safetensors")
-            if files[-1].exists():
+        starts = range(0, len(wanted), settings.shard)
+        files = [run.checkpoints / f"shard-{start // settings.shard:06d}.safetensors" for start in starts]
+        kept_files = set(self.processes.first([file.name for file in files if file.exists()]))
+        resumed, seconds, rows = 0, 0.0, 0
+        for start, file in zip(starts, files, strict=True):
+            if file.name in kept_files:
                 resumed = start + settings.shard
                 continue
             if resumed:
@@ -91,19 +95,20 @@ class TeacherInference:
 
             asked(0, len(chosen))
             queries, gates = self.scorer.queries(spans.some(chosen), states, last[positions], asked)
-            kept = selected[positions]
-            ends = last[positions][kept]
-            seen = seen_before(sequences, ends, self.device) if self.hide_seen else None
-            items, distances = self.scorer.first(queries[torch.from_numpy(kept)].to(self.device), seen)
-            seconds, rows = seconds + time.monotonic() - since, rows + len(ends)
-            weights = gates.repeat_interleave(torch.from_numpy(spans.count[chosen]), dim=0)[torch.from_numpy(kept)]
-            with run.checkpoint(files[-1].name) as path:
-                found = {"items": items, "distances": distances, "weights": weights.contiguous()}
-                save_file({"rows": torch.from_numpy(ends + 1)} | found, path)
             done = min(start + settings.shard, len(wanted))
-            report_gate(run, done, weights)
-            run.progress(done, len(wanted), "ask", unit="prompts")
-            if run.stop_requested and done < len(wanted):
+            if self.processes.rank == 0:
+                kept = selected[positions]
+                ends = last[positions][kept]
+                seen = seen_before(sequences, ends, self.device) if self.hide_seen else None
+                items, distances = self.scorer.first(queries[torch.from_numpy(kept)].to(self.device), seen)
+                seconds, rows = seconds + time.monotonic() - since, rows + len(ends)
+                weights = gates.repeat_interleave(torch.from_numpy(spans.count[chosen]), dim=0)[torch.from_numpy(kept)]
+                with run.checkpoint(file.name) as path:
+                    found = {"items": items, "distances": distances, "weights": weights.contiguous()}
+                    save_file({"rows": torch.from_numpy(ends + 1)} | found, path)
+                report_gate(run, done, weights)
+                run.progress(done, len(wanted), "ask", unit="prompts")
+            if self.processes.any(run.stop_requested) and done < len(wanted):
                 raise Stopped(f"stopped after {done} of {len(wanted)} prompts, whose answers are kept")
         run.note(rows=int(selected.sum()), rows_per_second=round(rows / seconds, 1) if seconds else None)
         return files

@@ -86,9 +86,10 @@ def generative_scorer(
 
     @torch.no_grad()
     def queries(spans: PromptSpans, states: Tensor, rows: Ints, tick: Tick) -> tuple[Tensor, Tensor]:
-        texts, gates = [""], []
-        nonempty = np.flatnonzero(spans.count)
-        for start in range(0, len(rows), settings.batch):
+        processes, nonempty = setup.processes, np.flatnonzero(spans.count)
+        starts = range(0, len(rows), settings.batch)
+        generated: dict[int, tuple[list[str], Tensor]] = {}
+        for start, own in processes.dealt(starts):
             block = slice(start, start + settings.batch)
             history = spans.some(nonempty[block]).history
             users = states[torch.from_numpy(rows[block])].to(device)
@@ -96,9 +97,11 @@ def generative_scorer(
             scores.scatter_(1, torch.from_numpy(history).to(device), -torch.inf)
             candidates = scores.topk(rules.candidates, dim=1).indices.cpu().numpy()
             titles, gate = generate_titles(setup, history, users, candidates, rules.new_tokens)
-            texts += titles
-            gates.append(gate.float().cpu())
-            tick(min(start + settings.batch, len(rows)), len(rows))
+            generated |= {start: (titles, gate.float().cpu())} if own else {}
+            tick(min(start + processes.count * settings.batch, len(rows)), len(rows))
+        everywhere = {start: found for part in processes.gathered(generated) for start, found in part.items()}
+        texts = [""] + [title for start in starts for title in everywhere[start][0]]
+        gates = [everywhere[start][1] for start in starts]
         model, vocabulary = setup.teacher.language_model, setup.tokenizer.vocabulary
         with setup.teacher.routing.off():
             asked = len(rows)

@@ -51,7 +51,9 @@ def run(config: Config, run: Run) -> None:
         without_teacher.rank(config, run)
         return
     with run.loading("load models"):
+        processes = fit.processes(config.trainer)
         setup = build(settings_of(run.input(ADAPTER)), run, fit.device(config.trainer))
+        setup = replace(setup, processes=processes)
         setup.teacher.load(run.input(ADAPTER))
         replay(setup, config.trainer, run)
         setup = replace(setup, tokens=batch_tokens(setup, settings.batch_tokens, run, learns=False))
@@ -74,6 +76,8 @@ def run(config: Config, run: Run) -> None:
         test = Sequences.load(run.input(TEST_HISTORIES))
         held_out = inference.held_out(Rows.load(run.input(VALIDATION)), test)
         shards = inference.shards(sequences, text, test)
+    if processes.rank:
+        return  # the first process has it all
     parts = [load_file(shard) for shard in shards]
     whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     rankings = Rankings(whole["rows"], whole["items"], whole["distances"])

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -32,6 +32,7 @@ from engine.teacher.model import Teacher
 from engine.teacher.prompting.prompts import templates
 from engine.teacher.prompting.tokenizer import PromptTokenizer
 from engine.teacher.shapes import FewShapes, Pack, tight
+from engine.training.processes import Processes
 
 LOOKED_AT = 256  # steps whose prompts decide about shapes
 
@@ -49,6 +50,7 @@ class TeacherSetup:
     device: str
     pack: Pack | None = None  # how prompts are packed; None: they are padded
     tokens: int | None = None  # of a training step; None: a number of prompts
+    processes: Processes = field(default_factory=Processes)  # that share the work
 
     def replayed(self, lengths: Callable[[int, int], Ints], steps: int) -> "TeacherSetup":
         """Where the language model's passes are replayed: with few shapes, chosen for the first of an epoch's steps.

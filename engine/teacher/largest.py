@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -46,14 +45,17 @@ def batch_tokens(setup: TeacherSetup, wanted: int | str | None, run: Run, learns
         run.log("info", "batches have a number of prompts: batch_tokens=auto asks for a GPU and packed prompts")
         return None
     known = run.checkpoints / "batch_tokens.json"
-    if not known.exists():
+    tokens: int | None = setup.processes.first(
+        json.loads(known.read_text(encoding="utf-8")) if known.exists() else None
+    )
+    if tokens is None:
         free, _ = torch.cuda.mem_get_info()
         free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
         found = largest(lambda tokens: _bytes(setup, tokens, learns), int(SHARE * free))
         torch.cuda.empty_cache()
+        tokens = min(setup.processes.gathered(found))  # all compute as many
         with run.checkpoint(known.name) as path:
-            path.write_text(json.dumps(found), encoding="utf-8")
-    tokens = int(json.loads(Path(known).read_text(encoding="utf-8")))
+            path.write_text(json.dumps(tokens), encoding="utf-8")
     run.note(batch_tokens=tokens)
     run.log("info", f"{tokens:,} tokens at once fit into the device's memory")
     return tokens

@@ -13,7 +13,6 @@ from engine.data.catalogue import column, titles
 from engine.data.sequences import Rows, Sequences
 from engine.data.untitled import untitled
 from engine.errors import ConfigError, DataError, UserError
-from engine.runs import read_only
 from engine.runs.run import Run
 from engine.stages import ADAPTER, ITEMS, SEQUENCES, VALIDATION
 from engine.teacher.build import build, replay
@@ -32,7 +31,8 @@ def run(config: Config, run: Run) -> None:
     _refuse_untitled(settings, run.input(ITEMS))
     _refuse_other_vectors(settings, config.backbone)
     with run.loading("load models"):
-        setup = build(settings, run, fit.device(config.trainer))
+        processes = fit.processes(config.trainer)
+        setup = replace(build(settings, run, fit.device(config.trainer)), processes=processes)
     replay(setup, config.trainer, run)
     setup = replace(setup, tokens=batch_tokens(setup, settings.batch_tokens, run, learns=True))
     sequences, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
@@ -43,9 +43,9 @@ def run(config: Config, run: Run) -> None:
             remedy="Choose another data.split, or looser filters of data.",
         )
     chosen = rank.objective if settings.objective == "rank" else generate.objective
-    objective = chosen(setup, sequences, rows, run, config.trainer.devices)
-    if process := read_only.rank():
-        torch.manual_seed(settings.seed + process)  # each process drops out other channels
+    objective = chosen(setup, sequences, rows, run)
+    if processes.rank:
+        torch.manual_seed(settings.seed + processes.rank)  # each process drops out other channels
     steps = min(settings.epochs * objective.per_epoch, settings.steps or settings.epochs * objective.per_epoch)
     plan = fit.TrainingPlan(
         steps=steps,
@@ -61,6 +61,7 @@ def run(config: Config, run: Run) -> None:
         # A curriculum begins with prompts without item vectors.
         resting=("projector",) if settings.generate is not None and settings.generate.curriculum else (),
         skips=objective.skips,
+        shared_evaluation=processes.count > 1,
     )
     module = TeacherModule(setup.teacher, settings, objective, run, config.trainer.report_every)
     with memory.enough(lambda: _too_large(settings, setup.tokens)):

@@ -181,7 +181,8 @@ class TrainingCallback(pl.Callback):
     def _evaluate(self, trainer: pl.Trainer) -> None:
         state = self.state
         with self._averaged():
-            values = dict(self.evaluate(self._alive)) if trainer.is_global_zero else {}
+            evaluates = trainer.is_global_zero or self.plan.shared_evaluation
+            values = dict(self.evaluate(self._alive)) if evaluates else {}
             if trainer.world_size > 1:
                 values = trainer.strategy.broadcast(values)
             sign = -1.0 if self.plan.lower_is_better else 1.0

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy as ProcessStarter
 from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 
@@ -27,6 +30,7 @@ from engine.training.checkpoint import TrainState
 from engine.training.executors import DirectExecutor, Executor, GraphExecutor
 from engine.training.fixed_step import FixedStep
 from engine.training.plan import TrainingPlan as TrainingPlan  # what callers of ``fit`` make
+from engine.training.processes import Processes
 
 
 def fit(
@@ -84,6 +88,7 @@ def fit(
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 use_distributed_sampler=False,
+                plugins=[LightningEnvironment()],  # inside a Slurm job, too, a run starts its processes itself
             )
             trainer.fit(trained, steps)
     if callback.stopped:
@@ -120,6 +125,25 @@ def _executor(module: pl.LightningModule, settings: TrainerSettings, run: Run) -
         return DirectExecutor()
     run.log("info", "each step is replayed as one CUDA graph per shape of its batch")
     return GraphExecutor(torch.device(device(settings)), module.generators)
+
+
+def processes(settings: TrainerSettings) -> Processes:
+    """Starts this run's other processes, one for each further device; each of them comes here too.
+
+    A stage that communicates outside of ``fit`` calls it before, others leave it to ``fit``.
+    """
+    if settings.devices == 1:
+        return Processes()
+    gpu = accelerator(settings) == "gpu"
+    with _quiet_lightning():
+        fabric = Fabric(
+            accelerator="gpu" if gpu else "cpu",
+            devices=settings.devices,
+            strategy=ProcessStarter(process_group_backend="cpu:gloo,cuda:nccl" if gpu else "gloo"),
+            plugins=[LightningEnvironment()],
+        )
+        fabric.launch()
+    return Processes(fabric.global_rank, fabric.world_size)
 
 
 def _together(plan: TrainingPlan) -> DDPStrategy:

@@ -3,10 +3,13 @@
 Every exchange is collective: all processes must make the same ones in the same order.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from torch import Tensor
 from torch import distributed as dist
+
+T = TypeVar("T")
 
 
 class Processes:
@@ -22,6 +25,26 @@ class Processes:
         summed = values.detach().clone()
         dist.all_reduce(summed)
         return summed
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process."""
+        return any(self.gathered(flag))
+
+    def first(self, value: Any) -> Any:
+        """The value of the process that reports."""
+        return self.gathered(value)[0]
+
+    def dealt(self, work: Sequence[T]) -> list[tuple[T, bool]]:
+        """This process's pieces of work, one after the other as many as any other's, and whether each is its own.
+
+        What fills up is another's piece: models whose weights are shared need all processes in every pass. A single
+        piece is computed by each, so that its result needs no exchange.
+        """
+        if self.count == 1 or len(work) == 1:
+            return [(one, True) for one in work]
+        rounds = -(-len(work) // self.count)
+        chosen = [number * self.count + self.rank for number in range(rounds)]
+        return [(work[min(index, len(work) - 1)], index < len(work)) for index in chosen]
 
     def gathered(self, value: Any) -> list[Any]:
         """The value of each process."""

@@ -17,7 +17,6 @@ from engine.data.ids import PADDING
 from engine.data.sequences import Rows, Sequences
 from engine.metrics.candidates import offered
 from engine.metrics.selection import by_half
-from engine.runs.read_only import rank
 from engine.runs.reporter import counted
 from engine.runs.run import Run
 from engine.student.validation import Tick
@@ -121,13 +120,13 @@ def likelihoods(setup: TeacherSetup, history: Ints, users: Tensor, candidates: I
     return torch.cat(found, dim=1)
 
 
-def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, processes: int) -> Objective:
+def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run) -> Objective:
     """The training and the evaluation of this objective."""
     settings, teacher, rules, items = setup.settings, setup.teacher, setup.settings.generate, len(setup.titles) - 1
     assert rules is not None  # TeacherSettings.check
 
     states = setup.student.after_events(sequences, setup.device, counted(run, "read student", "rows"))  # [E, D]
-    split = StepSplit(settings.accumulate, rank(), processes)
+    split = StepSplit(settings.accumulate, setup.processes.rank, setup.processes.count)
 
     def about(spans: PromptSpans) -> Ints:
         """Tokens of the prompts with other candidates than those that their step will draw."""
@@ -177,7 +176,7 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
 
     evaluate = validation(setup, rules, rows, counted(run, "read student", "rows"))
     skips = rules.curriculum or not settings.slots
-    return Objective(part, evaluate, lambda step: len(sampler(step)), sampler.per_epoch, METRIC, processes, skips)
+    return Objective(part, evaluate, lambda step: len(sampler(step)), sampler.per_epoch, METRIC, split.processes, skips)
 
 
 def validation(setup: TeacherSetup, rules: GenerateSettings, rows: Rows, tick: Tick) -> "CandidateEvaluation":
@@ -211,12 +210,16 @@ class CandidateEvaluation:
     @torch.no_grad()
     def __call__(self, tick: Tick) -> dict[str, float]:
         """HR@1 among the candidates: correct of all, correct of the valid answers, and the share of valid ones."""
-        named: list[int | None] = []
-        size = self.setup.settings.batch
-        for start in range(0, len(self.targets), size):
+        size, processes, total = self.setup.settings.batch, self.setup.processes, len(self.targets)
+        starts = range(0, total, size)
+        found: dict[int, list[int | None]] = {}
+        for start, own in processes.dealt(starts):
             some = slice(start, start + size)
-            named += self._likeliest(some) if self.rules.scoring == "likelihood" else self._generated(some)
-            tick(min(start + size, len(self.targets)), len(self.targets))
+            answers = self._likeliest(some) if self.rules.scoring == "likelihood" else self._generated(some)
+            found |= {start: answers} if own else {}
+            tick(min(start + size * processes.count, total), total)
+        everywhere = {start: answers for part in processes.gathered(found) for start, answers in part.items()}
+        named = [answer for start in starts for answer in everywhere[start]]
         right = (self.candidates == self.targets[:, None]).argmax(axis=1).tolist()
         nothing: list[int | None] = [None] * self.empty
         counted = hit_rate(named + nothing, right + [0] * self.empty)

@@ -14,7 +14,6 @@ from engine.backbone.pieces import Ints
 from engine.data.ids import PADDING
 from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
-from engine.runs.read_only import rank
 from engine.runs.reporter import counted
 from engine.runs.run import Run
 from engine.stages import VAL_NDCG
@@ -47,7 +46,7 @@ def loss(
     return cross_entropy(queries, table, batch.targets, student.bias) / max(1, len(batch.targets))
 
 
-def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, processes: int) -> Objective:
+def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run) -> Objective:
     """The training and the evaluation of this objective."""
     settings, teacher, student, device = setup.settings, setup.teacher, setup.student, setup.device
     rules = settings.rank
@@ -55,7 +54,7 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
 
     read = counted(run, "read student", "rows")
     states = student.after_events(sequences, device, read)  # [E, D]
-    split = StepSplit(settings.accumulate, rank(), processes)
+    split = StepSplit(settings.accumulate, setup.processes.rank, setup.processes.count)
 
     def cut(draw: np.random.Generator) -> PromptSpans:
         offsets = draw.integers(0, rules.targets, len(sequences))
@@ -105,7 +104,7 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run, p
         lambda step: int(sampler(step).count.sum()),
         sampler.per_epoch,
         VAL_NDCG.name,
-        processes,
+        setup.processes.count,
         skips=not rules.states,
     )
 

@@ -131,28 +131,32 @@ def all_queries(
 ) -> tuple[Tensor, Tensor]:
     """Query vectors [P, D + K] of all spans in their order, and each prompt's expert weights [Q, E]; on the CPU.
 
-    ``states`` and ``state`` as in RankCollator. ``batch`` prompts or ``batch_tokens`` tokens are read at once.
+    ``states`` and ``state`` as in RankCollator. ``batch`` prompts or ``batch_tokens`` tokens are read at once. Several
+    processes compute some of the batches each, and all have the result.
     """
     teacher, template = setup.teacher, setup.templates[0]
     assert teacher.head is not None
     queries, gates = torch.zeros(len(state), states.shape[1] + teacher.head.width), torch.zeros(0)
+    batches, processes = list(_batches(setup, spans, batch, batch_tokens)), setup.processes
 
-    def made(given: tuple[Ints, Pack | None]) -> tuple[Ints, Ints, RankBatch]:
-        chosen, pack = given
+    def made(given: tuple[tuple[Ints, Pack | None], bool]) -> tuple[Ints, Ints, RankBatch, bool]:
+        (chosen, pack), own = given
         positions = spans.positions_of(chosen)
         collator = RankCollator(replace(setup, pack=pack))
-        return chosen, positions, collator(template, spans.some(chosen), states, state[positions])
+        return chosen, positions, collator(template, spans.some(chosen), states, state[positions]), own
 
     done = 0
-    for chosen, positions, ready in ahead(made, _batches(setup, spans, batch, batch_tokens)):
+    for chosen, positions, ready, own in ahead(made, processes.dealt(batches)):
         weights = teacher.gates(ready.inputs.users)
         if not len(gates):
             gates = torch.zeros(len(spans), weights.shape[1])
-        queries[torch.from_numpy(positions)] = batch_queries(teacher, ready, weights).float().cpu()
-        gates[torch.from_numpy(chosen)] = weights.float().cpu()
-        done += len(chosen)
+        found = batch_queries(teacher, ready, weights)
+        if own:
+            queries[torch.from_numpy(positions)] = found.float().cpu()
+            gates[torch.from_numpy(chosen)] = weights.float().cpu()
+        done = min(done + processes.count * len(chosen), len(spans))
         tick(done, len(spans))
-    return queries, gates
+    return (queries, gates) if len(batches) <= 1 else (processes.total(queries), processes.total(gates))
 
 
 def _batches(

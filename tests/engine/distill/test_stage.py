@@ -151,6 +151,18 @@ def test_two_processes_end_with_the_metrics_and_terms_of_one_that_sees_the_same_
     torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-4)
 
 
+def test_each_of_several_processes_has_a_part_of_every_batch(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, modules = of(whole, settings()), list[DistillModule]()
+    monkeypatch.setattr(chosen.trainer, "devices", 3)
+    monkeypatch.setattr("engine.training.fit.fit", lambda module, *_, **__: modules.append(module))
+    with distill_run() as run:
+        distill(chosen, run)
+    batch = modules[0].sampler(0)
+    assert batch.share is not None and batch.packed.rows == 6 and modules[0].processes.count == 3  # of 16 histories
+
+
 def test_the_published_arithmetic_refuses_several_processes(
     whole: Config, settings: Settings, distill_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ from engine.knowledge.rankings import Rankings, top_items
 from engine.metrics import grounding, ranking
 from engine.metrics.selection import cross_fitted
 from engine.runs.run import Run, Stopped
-from engine.runs.schema import CONFIG, Summary
+from engine.runs.schema import CONFIG, CONTROL, STOP, Summary
 from engine.stages import (
     ADAPTER,
     GATE_WEIGHTS,
@@ -41,6 +41,8 @@ from engine.stages import (
     TEXT_VECTORS,
     VALIDATION,
 )
+from tests.fixtures.processes import run_in_processes
+from tests.fixtures.small_runs import GENERATE
 
 LM = os.environ.get("ENGINE_TEST_LM")
 
@@ -176,6 +178,24 @@ def test_a_stopped_run_continues_with_the_shards_it_has(chain: Any, monkeypatch:
     assert torch.equal(whole.items, again.items) and torch.equal(whole.distances, again.distances)
 
 
+def test_two_processes_share_the_prompts_and_a_stop_and_write_the_files_of_one(chain: Any) -> None:
+    words = ["knowledge.batch=2", "knowledge.shard=20"]
+    chain.perform("knowledge", "alone", words)
+    settings, folder = chain.start("knowledge", "shared", words)
+    (folder / CONTROL).mkdir()
+    (folder / CONTROL / STOP).touch()
+    run_in_processes(settings, folder, status=143)
+    assert len(list((folder / "checkpoints").glob("shard*"))) == 1 and not chain.made("shared", RANKINGS).exists()
+    (folder / CONTROL / STOP).unlink()
+    run_in_processes(settings, folder)
+    for artifact in (RANKINGS, LAST_POSITION, GATE_WEIGHTS, ITEM_VECTORS, TEACHER_HELD_OUT):
+        one, other = (load_file(chain.made(name, artifact)) for name in ("alone", "shared"))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one), artifact.file
+    values = [Summary.read(chain.runs / name).best["val_ndcg@10"] for name in ("alone", "shared")]
+    assert values[0] == values[1]
+
+
 def killed_after(count: int, settings: Any, folder: Path) -> None:
     """The stage, killed when it has written one shard more than ``count``, which still has its scratch name."""
     save, written = inference.save_file, []
@@ -254,6 +274,17 @@ def test_training_twice_gives_the_same_adapter(chain: Any) -> None:
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     shutil.rmtree(again)
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_titles_that_they_generate(generative: Any, new_chain: Callable[[], Any]) -> None:
+    own = new_chain().copy(generative, "teacher")
+    settings, folder = own.start("knowledge", "shared", [*GENERATE, "knowledge.batch=3"])
+    run_in_processes(settings, folder)
+    own.perform("knowledge", "alone", [*GENERATE, "knowledge.batch=3"])
+    for artifact in (RANKINGS, GATE_WEIGHTS, TEACHER_HELD_OUT):
+        one, other = (load_file(own.made(name, artifact)) for name in ("alone", "shared"))
+        assert all(torch.equal(one[name], other[name]) for name in one), artifact.file
 
 
 def test_a_teacher_that_generates_titles_is_trained_and_grounded(generative: Any) -> None:

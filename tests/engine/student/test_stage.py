@@ -1,8 +1,5 @@
 """The student stage as a whole: what it writes, and that stopping it changes nothing."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,11 +14,11 @@ from engine.config.settings.student import StudentSettings
 from engine.errors import RunError, UserError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
-from engine.runs.schema import CONFIG
 from engine.stages import STAGES, STUDENT_MODEL
 from engine.student.model import load_student
 from engine.student.module import StudentModule
 from engine.student.stage import run as train_student
+from tests.fixtures.processes import run_in_processes
 from tests.fixtures.training import assert_same_training, logged, stop_at
 
 Settings = Callable[..., StudentSettings]
@@ -186,12 +183,7 @@ def test_two_processes_end_with_the_metrics_of_one_that_sees_the_same_batches(
     alone, shared = student_run(name="alone"), student_run(name="shared")
     with alone:
         train_student(chosen, alone)
-    chosen.trainer.devices = 2
-    (shared.folder / CONFIG).write_text(config.dump(chosen))
-    command = [sys.executable, "-m", "engine", "stage", str(shared.folder)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    run_in_processes(chosen, shared.folder)
     own, both = history(alone.folder), history(shared.folder)
     for one, other in zip(own.evaluations, both.evaluations, strict=True):
         assert other.values == pytest.approx(one.values, rel=1e-4)

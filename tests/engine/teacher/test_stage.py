@@ -1,8 +1,5 @@
 """The stage as a whole: however a step is cut, recomputed or shared, it is the same step; and what a fault says."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +19,7 @@ from engine.runs.schema import EVENTS, Summary
 from engine.stages import ADAPTER, LEARNING_RATE
 from engine.teacher.model import Teacher
 from engine.teacher.stage import _refuse_other_vectors, _refuse_untitled, _too_large
+from tests.fixtures.processes import run_in_processes
 
 RANK = ["teacher.rank.dropout=0.0", "teacher.steps=6"]
 GENERATE = [
@@ -108,11 +106,8 @@ def test_two_processes_train_what_one_trains_on_the_same_batches(
     chain: Any, plain: Callable[[str], dict[str, torch.Tensor]], objective: str
 ) -> None:
     own, name = plain(objective), f"{objective}-shared"
-    _, folder = chain.start("teacher", name, [*OBJECTIVES[objective], "trainer.devices=2"])
-    command = [sys.executable, "-m", "engine", "stage", str(folder)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
+    settings, folder = chain.start("teacher", name, OBJECTIVES[objective])
+    run_in_processes(settings, folder)
     same(own, load_file(chain.made(name, ADAPTER)))
     shared, alone = history(folder), history(chain.runs / f"{objective}-plain")
     for one, other in zip(alone.evaluations, shared.evaluations, strict=True):

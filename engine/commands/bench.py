@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from engine.commands.overrides import stage_and_settings
+from engine.commands.overrides import stage_and_settings, with_source
 from engine.report.numbers import NOTHING, fixed
 from engine.report.tables import align
 
@@ -22,7 +22,7 @@ def bench(options: argparse.Namespace) -> int:
 
     named = any("=" not in override for override in options.overrides)
     stage, overrides = stage_and_settings(options.overrides)
-    config = configuration.load(measuring.shortened(overrides))
+    config = configuration.load(measuring.shortened(with_source(overrides)))
     device = fit.device(config.trainer)
     if device == "cpu":
         torch.set_num_threads(1)  # CPU time and floor are those of one core

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from engine import config
-from engine.commands.overrides import stage_and_settings
+from engine.commands.overrides import stage_and_settings, with_source
 from engine.config import presets
 from engine.config.origins import origins
 from engine.config.settings.tree import Setting, settings
@@ -24,6 +24,7 @@ def show(options: argparse.Namespace) -> int:
         message = f"saved to {path}; choose it with experiment={options.save}"
         print(json.dumps({"saved": str(path), "experiment": options.save}) if options.json else message)
         return 0
+    overrides = with_source(overrides)
     resolved = config.resolve(overrides)
     if options.yaml:
         print(config.dump(resolved.config), end="")

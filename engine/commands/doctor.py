@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import config as configuration
-from engine.commands.overrides import stage_and_settings
+from engine.commands.overrides import stage_and_settings, with_source
 from engine.config import Config
 from engine.errors import UserError
 from engine.experiments.plan import fingerprints, inputs_of, pipeline
@@ -89,7 +89,7 @@ def _examined(store: Store, overrides: Sequence[str]) -> tuple[str, Config, dict
         done = {one.info.stage: one.folder for one in behind if one.state is State.DONE}
         return entry.info.stage, configuration.read(entry.folder / CONFIG), done
     target, settings = stage_and_settings(overrides)
-    config = configuration.load(settings)
+    config = configuration.load(with_source(settings))
     prints = fingerprints(pipeline(target, config), config, store.root)
     finished = {
         entry.info.stage: entry.folder  # of equal ones the newest, as a plan would reuse it

@@ -1,11 +1,13 @@
 """The positional arguments of a command - a stage's name and overrides - and what is derived from them."""
 
 import hashlib
+import sys
 from collections.abc import Sequence
 
 from engine import config
 from engine.config.settings.tree import unknown
 from engine.errors import UserError
+from engine.runs.text import clean_lines
 from engine.stages import STAGES
 
 DEFAULT_STAGE = "evaluate"
@@ -20,6 +22,18 @@ def stage_and_settings(words: Sequence[str]) -> tuple[str, list[str]]:
     if stage not in STAGES:
         raise unknown(f"there is no stage '{stage}'", stage, list(STAGES), list(STAGES))
     return stage, [word for word in words if "=" in word]
+
+
+def with_source(overrides: Sequence[str]) -> list[str]:
+    """The overrides with what a path that is given holds, which is printed. Raises DataError where it is not sure."""
+    if not any(word.startswith(("data.path=", "experiment=")) for word in overrides):
+        return list(overrides)
+    from engine.data.schema.infer import completed  # here: it reads the file
+
+    found, text = completed(overrides)
+    if text:
+        print(clean_lines(text), file=sys.stderr)
+    return found
 
 
 def repeatable_label(kind: str, target: str, overrides: Sequence[str], *more: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from engine import config as configuration
 from engine.commands.follow import follow
-from engine.commands.overrides import stage_and_settings
+from engine.commands.overrides import stage_and_settings, with_source
 from engine.commands.run_text import facts, result_text
 from engine.config import Config
 from engine.experiments.launch import Request, start
@@ -24,6 +24,7 @@ from engine.stages import METRICS_TABLE, makes
 def run(options: argparse.Namespace) -> int:
     """Run a stage and whatever it needs that does not exist yet."""
     target, overrides = stage_and_settings(options.overrides)
+    overrides = with_source(overrides)
     resolved = configuration.resolve(overrides)
     store = Store(options.runs)
     if options.plan:

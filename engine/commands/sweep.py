@@ -37,6 +37,8 @@ def sweep(options: argparse.Namespace) -> int:
     """Run every combination, even where one fails, and print the mean and spread over seeds of each setting."""
     target, overrides = stage_and_settings(options.overrides)
     grid = combinations(overrides)
+    for note in dict.fromkeys(point.note for point in grid if point.note):
+        print(clean_lines(note), file=sys.stderr)
     if len(grid) == 1:
         raise UserError("one combination is no sweep", remedy="Write several values: seed=1,2,3; or use engine run.")
     store = Store(options.runs)

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine import config as configuration
 from engine.commands.follow import follow
-from engine.commands.overrides import repeatable_label, stage_and_settings
+from engine.commands.overrides import repeatable_label, stage_and_settings, with_source
 from engine.config import Config
 from engine.errors import UserError
 from engine.experiments.launch import Request, start
@@ -34,6 +34,7 @@ def tune(options: argparse.Namespace) -> int:
     metric = _metric(target, options.metric)
     if options.trials < 1:
         raise UserError(f"--trials {options.trials} is not at least 1", remedy="Write for example --trials 20.")
+    overrides = with_source(overrides)
     space = space_of(overrides)
     first = configuration.load([*space.overrides(space.corner(0)), *_seeded(space)[0]])
     _check_relevant(target, space, first)

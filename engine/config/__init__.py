@@ -89,9 +89,10 @@ def resolve(overrides: Sequence[str] = ()) -> Resolved:
 
 
 def label_of(overrides: Sequence[str]) -> str:
-    """The experiment that runs belong to when none is named: the chosen experiment, else the chosen data set."""
+    """The experiment that runs belong to when none is named: the chosen experiment, else the data set by its name."""
     typed = dict(word.split("=", 1) for word in overrides if "=" in word)
-    return typed.get("experiment") or typed.get("data") or compose.compose(*split(overrides)).choices["experiment"]
+    own = typed.get("data.name") or typed.get("data")
+    return typed.get("experiment") or own or compose.compose(*split(overrides)).choices["experiment"]
 
 
 def read(path: Path) -> Config:

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.data.layouts import PACKED, TABLES
 
 _NUMBER = re.compile(r"(\d+)")
-_COUNTED = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+")  # what tells pieces apart: a UUID, or a number
+COUNTED = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+")  # what tells pieces apart: a UUID, or a number
 _PARTITION = re.compile(r"[^=]+=.*")  # a folder that holds the rows of one value of a column
 
 
@@ -33,7 +33,7 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
 
 def alike(paths: Iterable[Path]) -> bool:
     """Whether names differ in their numbers alone: the pieces of one table."""
-    return len({_COUNTED.sub("#", path.name) for path in paths}) == 1
+    return len({COUNTED.sub("#", path.name) for path in paths}) == 1
 
 
 def pieces_of(folder: Path) -> tuple[Path, ...]:

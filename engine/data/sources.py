@@ -150,10 +150,10 @@ def _locate(root: Path, names: tuple[str, ...], role: str, named: bool, in_piece
     if named and Path(names[0]).expanduser().is_absolute():
         path = Path(names[0]).expanduser()
         if path.suffix == ".zip" and path.is_file():
-            members = _members(path)
-            if len(members) > 1:
-                raise _several(members, str(path))
-            return Source(path, members[0]) if members else None
+            inside = members(path)
+            if len(inside) > 1:
+                raise _several(inside, str(path))
+            return Source(path, inside[0]) if inside else None
         return _locate(path.parent, (path.name,), role, named, in_pieces) if path.parent.is_dir() else None
     if root.is_file():
         if root.suffix == ".zip":
@@ -202,10 +202,10 @@ def _member(archives: list[Path], names: tuple[str, ...]) -> Source | None:
     for name in names:
         candidates = []
         for archive in archives:
-            members = _members(archive)
-            fitting = _fitting(members, name)
-            if not fitting and _fitting([archive.name], name + ".zip") and members:
-                fitting = members
+            inside = members(archive)
+            fitting = _fitting(inside, name)
+            if not fitting and _fitting([archive.name], name + ".zip") and inside:
+                fitting = inside
             candidates += [Source(archive, member) for member in fitting]
         if len(candidates) > 1:
             raise _several([source.member for source in candidates], str(candidates[0].path))
@@ -214,7 +214,8 @@ def _member(archives: list[Path], names: tuple[str, ...]) -> Source | None:
     return None
 
 
-def _members(archive: Path) -> list[str]:
+def members(archive: Path) -> list[str]:
+    """Names of the files in a zip."""
     try:
         with zipfile.ZipFile(archive) as opened:
             names = [info.filename for info in opened.infolist() if not info.is_dir()]
@@ -236,7 +237,7 @@ def _several(names: list[str], location: str) -> DataError:
 def listed(root: Path) -> str:
     """What is there, for a message."""
     if root.is_file():
-        names = _members(root) if root.suffix == ".zip" else [root.name]
+        names = members(root) if root.suffix == ".zip" else [root.name]
     else:
         names = sorted(path.name + ("/" if path.is_dir() else "") for path in root.iterdir())
     return (clean(", ".join(names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")) or "nothing"

@@ -12,17 +12,22 @@ from engine.errors import ConfigError
 from engine.experiments.plan import JOIN, NEW, RESUME, REUSE, Step, plan
 from engine.jobs.store import Store
 
+PATH = "data.path"
 SHARED = "share"  # made by an earlier combination
 ACTIONS = (NEW, RESUME, JOIN, REUSE)
 
 
 @dataclass(frozen=True)
 class Combination:
-    """One point of the grid. ``values``: the settings that differ between the points, as they were typed."""
+    """One point of the grid. ``values``: the settings that differ between the points, as they were typed.
+
+    ``note``: what a person should see of the data that a path holds.
+    """
 
     values: Mapping[str, str]
     overrides: list[str]
     config: Config
+    note: str
 
     @property
     def name(self) -> str:
@@ -49,12 +54,26 @@ def combinations(overrides: Sequence[str]) -> list[Combination]:
             remedy="Leave out some values, or search instead: engine tune",
         )
     varied = [key for key, values in grid.items() if len(values) > 1]
-    return [_combination(dict(zip(grid, point, strict=True)), varied) for point in itertools.product(*grid.values())]
+    looked: dict[tuple[str, ...], tuple[list[str], str]] = {}  # a path is looked at once
+    return [
+        _combination(dict(zip(grid, point, strict=True)), varied, looked) for point in itertools.product(*grid.values())
+    ]
 
 
-def _combination(point: Mapping[str, str], varied: Sequence[str]) -> Combination:
+def _combination(
+    point: Mapping[str, str], varied: Sequence[str], looked: dict[tuple[str, ...], tuple[list[str], str]]
+) -> Combination:
     overrides = [f"{key}={value}" for key, value in point.items()]
-    return Combination({key: point[key] for key in varied}, overrides, configuration.load(overrides))
+    note = ""
+    if PATH in point:
+        from engine.data.schema import infer  # here: it reads the file
+
+        about = tuple(word for word in overrides if infer.concerns(word))
+        if about not in looked:
+            looked[about] = infer.completed(about)
+        words, note = looked[about]
+        overrides = [*(word for word in words if word not in about), *overrides]
+    return Combination({key: point[key] for key in varied}, overrides, configuration.load(overrides), note)
 
 
 def plans(target: str, grid: Sequence[Combination], store: Store, again: bool) -> list[list[Step]]:

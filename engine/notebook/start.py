@@ -9,6 +9,7 @@ from typing import Any
 
 from engine import config
 from engine.commands.follow import follow
+from engine.commands.overrides import with_source
 from engine.errors import ConfigError, RunError
 from engine.experiments.launch import Request, start
 from engine.jobs.state import State
@@ -39,6 +40,7 @@ def run(
         if isinstance(settings, Mapping)
         else [*settings]
     )
+    words = with_source(words)
     resolved = config.resolve(words)
     store = Store(Path(runs or os.environ.get("ENGINE_RUNS") or "runs"))
     steps = start(Request(stage, words, experiment or resolved.label, again), resolved.config, store)

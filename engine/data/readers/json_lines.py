@@ -55,7 +55,7 @@ def fields(source: Source, names: Sequence[str]) -> pa.Table:
             return flattened(table(source, pa.schema(wanted), ()))
     except (pa.ArrowInvalid, DataError):
         pass  # the reading below names the line of a fault
-    rows = [_flat(entry) for _, entry in objects(source)]
+    rows = [flat(entry) for _, entry in objects(source)]
     if not rows:
         raise empty_file(source)
     present = [name for name in names if any(name in row for row in rows)]
@@ -82,7 +82,7 @@ def array(source: Source) -> pa.Table:
         raise empty_file(source)
     if not all(isinstance(entry, dict) for entry in found):
         raise DataError("the JSON array holds more than objects", location=str(source), remedy="One object an event.")
-    rows = [_flat(entry) for entry in found]
+    rows = [flat(entry) for entry in found]
     names = dict.fromkeys(name for row in rows for name in row)
     return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
 
@@ -94,10 +94,10 @@ def flattened(read: pa.Table) -> pa.Table:
     return read
 
 
-def _flat(entry: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(entry: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in entry.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
     return found
 
 

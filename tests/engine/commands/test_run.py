@@ -1,6 +1,7 @@
 """``engine run`` as a person types it, with real processes."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +59,41 @@ def test_a_reused_evaluation_says_that_it_keeps_its_size_of_the_search(
     assert (
         f"{run} keeps the size of the search that it was made with (search.student 20 → 30)" in capsys.readouterr().err
     )
+
+
+RATINGS = "userId,movieId,rating,timestamp\n" + "".join(
+    f"{user},{100 + (7 * user + 3 * n) % 20},4.5,{1_600_000_000 + 100 * user + n}\n"
+    for user in range(1, 13)
+    for n in range(6)
+)
+
+
+def test_a_path_is_a_source_and_the_words_that_are_shown_are_the_same_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ratings.csv").write_text(RATINGS)
+    words = ["run", "data", f"data.path={tmp_path / 'ratings.csv'}", "--runs", str(tmp_path / "runs")]
+    assert main([*words, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["interactions"] == 72 and "movieId" in printed.err
+    (entry,) = Store(tmp_path / "runs").scan()
+    assert entry.info.experiment == "ratings"
+    typed = next(line for line in printed.err.splitlines() if "in words: " in line).split("in words: ")[1]
+    for again in (words[2:3], shlex.split(typed)):
+        assert main([*words[:2], *again, "--plan", "--json", *words[3:]]) == 0
+        (step,) = json.loads(capsys.readouterr().out)["steps"]
+        assert (step["action"], step["run"]) == (REUSE, entry.id)
+    assert entry.info.argv[3:] == [*shlex.split(typed)[:-1], words[2]]  # repeatable without a look at the file
+
+
+@pytest.mark.parametrize("command", ["run", "sweep", "tune", "doctor", "bench", "config"])
+def test_every_command_asks_for_columns_that_are_not_sure(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n1,3\n")
+    more = {"sweep": ["seed=1,2"], "tune": ["student.dropout=0.1..0.2"]}.get(command, [])
+    runs = [] if command == "config" else ["--runs", str(tmp_path / "runs")]
+    assert main([command, f"data.path={tmp_path / 'x.csv'}", *more, *runs]) == 2
+    message = capsys.readouterr().err
+    assert "data.columns.user=COLUMN data.columns.item=COLUMN" in message and message.count("error:") == 1
+    assert not (tmp_path / "runs").exists()

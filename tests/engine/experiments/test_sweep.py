@@ -1,5 +1,7 @@
 """A grid of settings: how words span it, and what its combinations share."""
 
+from pathlib import Path
+
 import pytest
 
 from engine import config
@@ -37,8 +39,8 @@ def test_a_list_in_brackets_is_one_value() -> None:
 
 
 def test_commas_of_a_free_text_are_its_own_outside_of_parentheses() -> None:
-    assert names("data.path=a,b", "seed=1,2") == ["seed=1", "seed=2"]
-    assert names("data.path=(a,b)") == ["data.path=a", "data.path=b"]
+    assert names("data=table", "data.path=a,b", "seed=1,2") == ["seed=1", "seed=2"]
+    assert names("data=table", "data.path=(a,b)") == ["data.path=a", "data.path=b"]
 
 
 def test_choices_of_files_and_of_settings_are_values_too() -> None:
@@ -78,3 +80,12 @@ def test_what_combinations_share_is_made_once(tmp_path: object) -> None:
     with Run.open(store.create(RunInfo("data-1", "data", "x", 1, data.fingerprint), config.dump(grid[0].config))):
         pass
     assert {own[0].action for own in plans("evaluate", grid, store, again=False)} == {REUSE}
+
+
+def test_a_path_is_a_source_of_every_combination(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text("user,item\n" + "".join(f"{n % 3},{n}\n" for n in range(9)))
+    grid = combinations([f"data.path=({tmp_path}/a.csv,{tmp_path}/b.csv)", "seed=1,2", "student.dropout=0.1"])
+    assert [point.config.data.name for point in grid] == ["a", "a", "b", "b"]
+    assert {point.config.data.format for point in grid} == {"table"} and len({point.note for point in grid}) == 2
+    assert grid[0].values == {"data.path": f"{tmp_path}/a.csv", "seed": "1"}

@@ -1,0 +1,134 @@
+"""What a path holds, as the settings that say so: ``data.path=ratings.csv`` alone is a source.
+
+Files of a published layout are read as such; anything else is a table whose columns are found by name and content. A
+person is asked for everything that is not sure, at once.
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine import config
+from engine.config import presets
+from engine.config.compose import compose
+from engine.config.settings.data import DataSettings
+from engine.data.layouts import INTERACTIONS, LAYOUTS
+from engine.data.pieces import unpacked
+from engine.data.schema.names import ROLES, TIME, TITLE
+from engine.data.schema.sample import Writing, sample
+from engine.data.schema.tables import Events, Titles, catalogues, events
+from engine.data.schema.text import question, shown
+from engine.data.sources import Sources, find, folder_of
+from engine.errors import DataError
+
+PATH = "data.path"
+CONCERN = (
+    "data",
+    PATH,
+    *(f"data.{name}" for name in ("name", "format", "file", "catalogue", "separator", "encoding", "quoted")),
+)
+PUBLISHED = {  # layout -> the choice of conf/data that reads it and filters nothing
+    "ml-100k": ("ml-100k",),
+    "pairs": ("pairs",),
+    "sequences": ("sequences",),
+    "recbole": ("recbole",),
+    "llara": ("lastfm",),
+}
+MOVIELENS = {"userId", "movieId", "rating", "timestamp"}  # columns of ratings.csv, which others call their files, too
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """``words``: the settings that were not given; ``text``: what was found, for a person to look at."""
+
+    words: list[str]
+    text: str
+
+
+def completed(overrides: Sequence[str]) -> tuple[list[str], str]:
+    """The overrides with what their path says about itself, and what a person should see of it ('' for nothing).
+
+    A path is looked at where no data set is chosen. Raises DataError where a person has to say more.
+    """
+    given = [word for word in presets.expanded(overrides, config.groups()["experiment"]) if concerns(word)]
+    keys = {word.partition("=")[0] for word in given}
+    if PATH not in keys or "data" in keys:
+        return list(overrides), ""
+    selected, values = config.split(given)
+    if values[PATH] is None or values.get("data.format", "table") not in ("table", "auto"):
+        return list(overrides), ""
+    if compose(selected, {}).choices["data"] != compose({}, {}).choices["data"]:
+        return list(overrides), ""  # the experiment chooses its own data
+    found = inferred(values[PATH], {key.removeprefix("data."): value for key, value in values.items()})
+    return [*(word for word in found.words if word.partition("=")[0] not in keys), *overrides], found.text
+
+
+def concerns(word: str) -> bool:
+    """Whether an override says which data there are, or how their files are written."""
+    key = word.partition("=")[0]
+    return key in ("experiment", *CONCERN) or key.startswith("data.columns.")
+
+
+def inferred(path: str, given: Mapping[str, Any]) -> Inferred:
+    """The settings of a path beside those that are ``given`` (name below data -> value)."""
+    settings: DataSettings = replace(config.load(["data=table"]).data, path=path)
+    root = folder_of(settings)
+    name = unpacked(root.resolve().name)
+    stem = name.partition(".")[0] or name
+    if not given.keys() - {"path", "name"} and (words := _published(settings, root, stem)):
+        text = f"{path} holds files of a published layout. In words: {shlex.join([*words, f'{PATH}={path}'])}"
+        return Inferred(words, text)
+    columns = {role: given[f"columns.{role}"] for role in ROLES if f"columns.{role}" in given}
+    writing = Writing(given.get("separator"), given.get("encoding"), given.get("quoted", True))
+    found = events(root, writing, columns, given.get("file"))
+    beside: list[Titles] = []
+    if not found.roles.open.keys() - {TITLE} and not {"catalogue", "columns.title"} & given.keys():
+        beside = catalogues(root, found, writing) if TITLE not in found.roles.chosen else []
+    if found.roles.open.keys() - ({TITLE} if beside else set()) or len(beside) > 1:
+        raise question(path, found, beside)
+    words = _words(stem, found, beside[0] if beside else None, given)
+    return Inferred(words, shown(path, found, beside[0] if beside else None, words))
+
+
+def _published(settings: DataSettings, root: Path, stem: str) -> list[str]:
+    """The settings of files in a published layout; none where they are in no such layout."""
+    for layout, names in LAYOUTS.items():
+        if layout == "table" or any("{}" in name for role in names.needed.values() for name in role):
+            continue
+        if root.is_file() and root.suffix != ".zip" and root.name not in names.needed[INTERACTIONS]:
+            continue
+        try:
+            sources = find(replace(settings, format=layout), root)
+        except DataError:  # this layout's files are not there
+            continue
+        if layout == "ml-csv" and not _is_movielens(sources):
+            continue
+        choice = PUBLISHED.get(layout)
+        return [f"data={choice[0]}"] if choice else ["data=files", f"data.format={layout}", f"data.name={stem}"]
+    return []
+
+
+def _is_movielens(sources: Sources) -> bool:
+    return sample(sources.parts[INTERACTIONS], Writing()).by_name.keys() >= MOVIELENS
+
+
+def _words(stem: str, found: Events, titles: Titles | None, given: Mapping[str, Any]) -> list[str]:
+    """Every setting that makes the table what it was found to be."""
+    columns = {role: found.roles.chosen.get(role) for role in ROLES}
+    words = ["data=table", f"data.name={stem}"]
+    if found.name:
+        words.append(f"data.file={found.name}")
+    if found.sample.separator:
+        words.append(f"data.separator={found.sample.separator}")
+    if found.sample.encoding:
+        words.append(f"data.encoding={found.sample.encoding}")
+    if titles is not None:
+        words.append(f"data.catalogue={titles.name}")
+        columns |= {"title": titles.title, "text": titles.text, "key": titles.key}
+        if titles.key == columns["item"]:
+            del columns["key"]
+    none = [f"data.columns.{TIME}=null"] if columns[TIME] is None else []  # conf/data/table.yaml has no other column
+    words += [f"data.columns.{role}={column}" for role, column in columns.items() if column is not None] + none
+    return [word for word in words if word.partition("=")[0].removeprefix("data.") not in given]

@@ -1,0 +1,477 @@
+"""Tables as other people write them, read by their path alone: what is inferred is right, or a person is asked."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from engine.config import load
+from engine.data.interactions import Interactions
+from engine.data.readers import read
+from engine.data.schema.infer import completed
+from engine.data.sources import find, folder_of
+from engine.errors import DataError
+
+TITLES = {
+    "1101": "Blue Harbour (1995)",
+    "1102": "The Long Road",
+    "1103": 'A "Quoted" Name, Part 2',
+    "1104": "Amélie à Łódź",
+}
+EVENTS = [
+    (f"20{user}", f"110{item}")
+    for user, item in ((7, 1), (8, 2), (7, 2), (9, 3), (7, 3), (8, 1), (9, 4), (8, 4), (9, 1))
+]
+SECONDS = [1_600_000_000 + 86_399 * index for index in range(len(EVENTS))]
+STARS = [4.0, 3.5, 5.0, 1.0, 4.0, 3.5, 3.5, 4.0, 5.0]
+
+
+def frame(user: str = "user", item: str = "item", **columns: Any) -> pd.DataFrame:
+    """The events; every further column gives its values by event."""
+    return pd.DataFrame({user: [u for u, _ in EVENTS], item: [i for _, i in EVENTS]} | columns)
+
+
+def csv(table: pd.DataFrame, separator: str = ",", header: bool = True) -> str:
+    return str(table.to_csv(index=False, sep=separator, header=header))
+
+
+def iso(zone: str = "", separator: str = " ") -> list[str]:
+    return [datetime.fromtimestamp(second, UTC).strftime(f"%Y-%m-%d{separator}%H:%M:%S") + zone for second in SECONDS]
+
+
+def names(of: Callable[[str], str] = str) -> list[str]:
+    return [of(TITLES[item]) for _, item in EVENTS]
+
+
+def parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+def lines(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def amazon() -> list[dict[str, Any]]:
+    """Reviews with a title of their own, which is not the item's."""
+    return [
+        {
+            "rating": stars,
+            "title": f"I say {n}",
+            "text": "…",
+            "asin": item,
+            "parent_asin": item,
+            "user_id": user,
+            "timestamp": 1000 * s,
+        }
+        for n, ((user, item), s, stars) in enumerate(zip(EVENTS, SECONDS, STARS, strict=True))
+    ]
+
+
+MOVIES = "".join(f'{item},"{title.replace(chr(34), chr(34) * 2)}",Drama|Comedy\n' for item, title in TITLES.items())
+ARROW = pa.table(
+    {
+        "customer_id": pa.array([int(u) for u, _ in EVENTS], pa.int64()),
+        "sku": pa.array([i for _, i in EVENTS]).dictionary_encode(),
+        "event_time": pa.array(SECONDS, pa.timestamp("s", "Europe/Berlin")),
+        "stars": pa.array(STARS, pa.float64()),
+        "tags": pa.array([["a"]] * len(EVENTS)),
+    }
+)
+
+# name -> files (the first one, or '' for the folder, is the path), columns by role, whether titles are found
+SHAPES: dict[str, tuple[dict[str, str | bytes], dict[str, str], bool]] = {
+    "films": (
+        {
+            "film_ratings.csv": csv(frame("userId", "movieId", rating=STARS, timestamp=SECONDS)),
+            "movies.csv": "movieId,title,genres\n" + MOVIES,
+        },
+        {
+            "user": "userId",
+            "item": "movieId",
+            "time": "timestamp",
+            "rating": "rating",
+            "title": "title",
+            "text": "genres",
+        },
+        True,
+    ),
+    "book crossing": (
+        {"BX-Book-Ratings.csv": '"User-ID";"ISBN";"Book-Rating"\n' + "".join(f'"{u}";"{i}";"0"\n' for u, i in EVENTS)},
+        {"user": "User-ID", "item": "ISBN", "rating": "Book-Rating"},
+        False,
+    ),
+    "tab separated text": (
+        {"log.txt": csv(frame("visitorid", "itemid", timestamp=[1000 * s for s in SECONDS], event="view"), "\t")},
+        {"user": "visitorid", "item": "itemid", "time": "timestamp"},
+        False,
+    ),
+    "pipes, item first": (
+        {"x.csv": csv(frame(item="item_id", user="user_id", ts=SECONDS)[["ts", "item_id", "user_id"]], "|")},
+        {"user": "user_id", "item": "item_id", "time": "ts"},
+        False,
+    ),
+    "iso times with a zone": (
+        {"events.csv": csv(frame("uid", "product_id", created_at=iso("Z", "T"), price=STARS))},
+        {"user": "uid", "item": "product_id", "time": "created_at"},
+        False,
+    ),
+    "offsets and empty ratings": (
+        {"events.csv": csv(frame("uid", "iid", datetime=iso("+02:00"), rating=[None, *STARS[1:]]))},
+        {"user": "uid", "item": "iid", "time": "datetime", "rating": "rating"},
+        False,
+    ),
+    "dates and a pandas index": (
+        {
+            "orders.csv": str(
+                frame("Customer ID", "StockCode", InvoiceDate=iso(), Description=names(), Quantity=1).to_csv()
+            )
+        },
+        {"user": "Customer ID", "item": "StockCode", "time": "InvoiceDate", "title": ""},
+        False,
+    ),
+    "byte order mark and windows lines": (
+        {
+            "export.csv": (
+                "\ufeff" + csv(frame("UserID", "ItemID", Score=STARS, Time=SECONDS)).replace("\n", "\r\n")
+            ).encode()
+        },
+        {"user": "UserID", "item": "ItemID", "time": "Time", "rating": "Score"},
+        False,
+    ),
+    "utf-16 from a spreadsheet": (
+        {"export.csv": csv(frame("user", "item", date=iso(), title=names()), "\t").encode("utf-16")},
+        {"user": "user", "item": "item", "time": "date", "title": "title"},
+        True,
+    ),
+    "german": (
+        {
+            "kaeufe.csv": csv(
+                frame(
+                    "Kunde",
+                    "Artikelnummer",
+                    Datum=iso(),
+                    Bewertung=[str(s).replace(".", ",") for s in STARS],
+                    Bezeichnung=names(),
+                ),
+                ";",
+            )
+        },
+        {"user": "Kunde", "item": "Artikelnummer", "time": "Datum", "title": "Bezeichnung"},
+        True,
+    ),
+    "no header, with titles": (
+        {"x.csv": csv(frame(time=SECONDS, rating=STARS, title=names()), header=False)},
+        {"user": "1", "item": "2", "time": "3", "rating": "4", "title": "5"},
+        True,
+    ),
+    "no header, amazon's numbers": (
+        {
+            "ratings_only.csv": csv(
+                frame().assign(item=[f"B00000{i}" for _, i in EVENTS], r=STARS, t=SECONDS), header=False
+            )
+        },
+        {"user": "1", "item": "2", "time": "4", "rating": "3"},
+        False,
+    ),
+    "amazon reviews 2023": (
+        {
+            "Toys.jsonl": lines(amazon()),
+            "meta_Toys.jsonl": lines([{"parent_asin": i, "title": t, "store": "S"} for i, t in TITLES.items()]),
+        },
+        {"user": "user_id", "item": "parent_asin", "time": "timestamp", "rating": "rating", "title": "title"},
+        True,
+    ),
+    "nested json": (
+        {
+            "reviews.json": lines(
+                [
+                    {"author": {"steamid": u, "name": "x"}, "app": {"id": i}, "timestamp_created": s, "ts": s}
+                    for (u, i), s in zip(EVENTS, SECONDS, strict=True)
+                ]
+            )
+        },
+        {"user": "author.steamid", "item": "app.id", "time": "ts"},
+        False,
+    ),
+    "json array": (
+        {
+            "all.json": json.dumps(
+                [
+                    {"reviewerID": u, "asin": i, "unixReviewTime": s, "overall": 5}
+                    for (u, i), s in zip(EVENTS, SECONDS, strict=True)
+                ]
+            )
+        },
+        {"user": "reviewerID", "item": "asin", "time": "unixReviewTime", "rating": "overall"},
+        False,
+    ),
+    "parquet with its own types": (
+        {"events.parquet": parquet(ARROW)},
+        {"user": "customer_id", "item": "sku", "time": "event_time", "rating": "stars"},
+        False,
+    ),
+    "parquet with dates and float ids": (
+        {
+            "events.parquet": parquet(
+                pa.table(
+                    {
+                        "user": [float(u) for u, _ in EVENTS],
+                        "item": [i for _, i in EVENTS],
+                        "date": [date.fromtimestamp(s) for s in SECONDS],
+                    }
+                )
+            )
+        },
+        {"user": "user", "item": "item", "time": "date"},
+        False,
+    ),
+    "a folder that spark wrote": (
+        {
+            "": "",
+            **{
+                f"part-0000{n}-8a3f2b1c-1d2e-4f5a-9b8c-7d6e5f4a3b2c-c000.snappy.parquet": parquet(ARROW.slice(4 * n, 4))
+                for n in range(3)
+            },
+            "_SUCCESS": "",
+            "._SUCCESS.crc": "x",
+        },
+        {"user": "customer_id", "item": "sku", "time": "event_time", "rating": "stars"},
+        False,
+    ),
+    "packed, in a folder, with a catalogue of another key": (
+        {
+            "": "",
+            "plays.csv.gz": csv(frame("listener", "track_id", played_at=SECONDS)),
+            "tracks.csv": "id,track_name\n" + MOVIES.replace(",Drama|Comedy", ""),
+            "notes.md": "# mine",
+            ".hidden.csv": "user,item\n1,1\n",
+        },
+        {"user": "listener", "item": "track_id", "time": "played_at", "title": "track_name", "key": "id"},
+        True,
+    ),
+    "sessions": (
+        {"clicks.csv": csv(frame("session_id", "item_id", timestamp=iso("Z", "T"), category="x"))},
+        {"user": "session_id", "item": "item_id", "time": "timestamp"},
+        False,
+    ),
+    "snap's slashes": (
+        {
+            "beer.csv": csv(
+                frame("review/profileName", "beer/beerId", **{"review/time": SECONDS, "review/overall": STARS})
+            )
+        },
+        {"user": "review/profileName", "item": "beer/beerId", "time": "review/time", "rating": "review/overall"},
+        False,
+    ),
+    "quotes and separators in titles": (
+        {"x.csv": csv(frame("user", "item", time=SECONDS, product_name=names()))},
+        {"user": "user", "item": "item", "time": "time", "title": "product_name"},
+        True,
+    ),
+    "spaces": (
+        {"pairs.txt": csv(frame("user", "item", time=SECONDS), " ")},
+        {"user": "user", "item": "item", "time": "time"},
+        False,
+    ),
+}
+
+
+def path_of(sets: Any, files: dict[str, str | bytes]) -> str:
+    for name, content in files.items():
+        if name:
+            sets.write(name, content)
+    return str(sets.folder / next(iter(files)))
+
+
+def found(path: str, *overrides: str) -> tuple[list[str], Interactions]:
+    words, _ = completed([*overrides, f"data.path={path}"])
+    settings = load(words).data
+    return words, read(settings, find(settings, folder_of(settings)))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_table_is_read_by_its_path_alone(sets: Any, shape: str) -> None:
+    files, columns, titled = SHAPES[shape]
+    words, events = found(path_of(sets, files))
+    inferred = {
+        word.split("=", 1)[0].removeprefix("data.columns."): word.split("=", 1)[1]
+        for word in words
+        if "columns" in word
+    }
+    assert {role: column for role, column in inferred.items() if column != "null"} == {
+        r: c for r, c in columns.items() if c
+    }
+    wanted = [(user, f"B00000{item}" if "amazon's" in shape else item) for user, item in EVENTS]
+    assert sets.events(events) == wanted
+    if "time" in columns:
+        unit = 1 if events.time[1] - events.time[0] == 86_399 else 86_399 / (events.time[1] - events.time[0])
+        steps = [round(float(step - events.time[0]) * unit) for step in events.time]
+        assert steps == [second - SECONDS[0] for second in SECONDS] or "dates" in shape
+    if titled:
+        assert {item: sets.titles(events)[item] for item in TITLES} == TITLES
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_words_that_are_shown_say_the_same_without_a_look_at_the_file(sets: Any, shape: str) -> None:
+    path = path_of(sets, SHAPES[shape][0])
+    words, text = completed([f"data.path={path}"])
+    assert completed(words) == (words, "")
+    assert load(words).data.columns is not None and "in words: " in text
+
+
+ASKED: dict[str, tuple[dict[str, str | bytes], list[str], list[str]]] = {
+    # name -> files, what the message has, what answers it
+    "no header": (
+        {"u.csv": csv(frame(rating=STARS, time=SECONDS), header=False)},
+        [
+            "data.columns.user=COLUMN",
+            "data.columns.item=COLUMN",
+            "no header",
+            "207, 208, 209",
+            "1101, 1102, 1103, 1104",
+        ],
+        ["data.columns.user=1", "data.columns.item=2"],
+    ),
+    "unknown names": (
+        {"x.csv": csv(frame("who", "what", when_was=SECONDS))},
+        ["who", "what", "data.columns.user=COLUMN data.columns.item=COLUMN data.columns.time=COLUMN"],
+        ["data.columns.user=who", "data.columns.item=what", "data.columns.time=when_was"],
+    ),
+    "two users": (
+        {
+            "x.csv": csv(
+                frame("user", "item", customer=[u for u, _ in EVENTS], buyer=[u for u, _ in EVENTS]).rename(
+                    columns={"user": "member"}
+                )
+            )
+        },
+        ["customer and member and buyer may be it"],
+        ["data.columns.user=member"],
+    ),
+    "dates that nobody else writes so": (
+        {
+            "x.csv": csv(
+                frame("user", "item", date=[datetime.fromtimestamp(s, UTC).strftime("%d.%m.%Y") for s in SECONDS])
+            )
+        },
+        ["date is '13.09.2020', not a number or an ISO date", "data.columns.time=COLUMN", "null"],
+        ["data.columns.time=null"],
+    ),
+    "train and test": (
+        {"": "", "train.csv": csv(frame()), "test.csv": csv(frame())},
+        ["train.csv", "test.csv", "data.file=NAME"],
+        ["data.file=train.csv"],
+    ),
+    "an unknown encoding": (
+        {"x.csv": csv(frame(title=names())).replace("Łódź", "Lodz").encode("latin-1")},
+        ["not UTF-8", "data.encoding=cp1252", "Amélie", "data.encoding=cp1251"],
+        ["data.encoding=cp1252"],
+    ),
+    "a catalogue in an unknown encoding": (
+        {
+            "x.csv": csv(frame("user", "movie_id")),
+            "movies.csv": ("movie_id,title\n" + MOVIES.replace("Łódź", "Lodz").replace(",Drama|Comedy", "")).encode(
+                "latin-1"
+            ),
+        },
+        ["movies.csv", "data.encoding=cp1252"],
+        ["data.encoding=cp1252"],
+    ),
+    "orders of a column that is not known": (
+        {
+            "x.csv": csv(
+                frame("order_id", "product_id").assign(
+                    order_id=[1, 2, 1, 3, 4, 2, 3, 5, 6], cardholder=[9, 8, 9, 7, 9, 8, 7, 8, 7]
+                )
+            )
+        },
+        ["order_id may be it, or what it belongs to", "cardholder"],
+        ["data.columns.user=cardholder"],
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", ASKED)
+def test_what_is_not_sure_is_asked_at_once_and_an_answer_is_enough(sets: Any, shape: str) -> None:
+    files, message, answer = ASKED[shape]
+    path = path_of(sets, files)
+    with pytest.raises(DataError) as error:
+        found(path)
+    assert [part for part in message if part not in str(error.value)] == []
+    assert len(sets.events(found(path, *answer)[1])) == len(EVENTS)
+
+
+def test_settings_that_are_given_win(sets: Any) -> None:
+    path = sets.write(
+        "x.csv", csv(frame("user", "item", customer=[u + "c" for u, _ in EVENTS], time=SECONDS, rating=STARS))
+    )
+    words, events = found(str(path), "data.columns.user=customer", "data.columns.time=null", "data.name=mine")
+    assert events.users.to_pylist() == ["207c", "208c", "209c"] and events.time is None
+    assert [word for word in words if word.startswith("data.name")] == ["data.name=mine"]
+
+
+def test_a_chosen_set_or_experiment_is_not_looked_into(sets: Any) -> None:
+    for words in (["data=table", "data.path=/nowhere"], ["experiment=ml-1m", "data.path=/nowhere"], ["seed=3"]):
+        assert completed(words) == (words, "")
+    with pytest.raises(DataError, match="no such file"):
+        completed(["data.path=/nowhere"])
+
+
+def test_an_experiment_about_the_demo_is_run_on_the_table(sets: Any) -> None:
+    path = sets.write("x.csv", csv(frame(time=SECONDS)))
+    config = load(completed(["experiment=no-gate", f"data.path={path}"])[0])
+    assert config.data.format == "table" and config.teacher.gate.kind == "uniform"
+
+
+@pytest.mark.parametrize(
+    ("files", "format", "name"),
+    [
+        ({"": "", "u.data": "1\t2\t3\t4\n", "u.item": "2|a|||\n"}, "ml-100k", "ml-100k"),
+        ({"ratings.dat": "1::2::3::4\n", "movies.dat": "2::a::b\n"}, "ml-dat", None),
+        (
+            {"": "", "a.inter": "user_id:token\titem_id:token\n1\t2\n", "a.item": "item_id:token\n2\n"},
+            "recbole",
+            "recbole",
+        ),
+        (
+            {
+                "": "",
+                "ratings.csv": csv(frame("userId", "movieId", rating=5, timestamp=1)),
+                "movies.csv": "movieId,title,genres\n",
+            },
+            "ml-csv",
+            None,
+        ),
+    ],
+)
+def test_files_of_a_published_layout_are_read_as_such(sets: Any, files: Any, format: str, name: str | None) -> None:
+    words, text = completed([f"data.path={path_of(sets, files)}"])
+    settings = load(words).data
+    named = sets.folder.name if "" in files else "ratings"
+    assert settings.format == format and settings.name == (name or named) and "published layout" in text
+    assert settings.core_users == 0 and settings.min_rating is None  # nothing is filtered that nobody asked for
+
+
+def test_the_data_set_is_called_as_its_file(sets: Any) -> None:
+    path = sets.write("purchases 2024.csv.gz", csv(frame()))
+    assert load(found(str(path))[0]).data.name == "purchases 2024"
+
+
+def test_a_path_in_the_home_folder_is_one(sets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets.write("x.csv", csv(frame()))
+    monkeypatch.setenv("HOME", str(sets.folder))
+    assert len(sets.events(found("~/x.csv")[1])) == len(EVENTS)
+
+
+def test_a_large_file_is_known_from_its_beginning(sets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.data.schema.delimited.BLOCK", 150)
+    path = sets.write("x.csv", csv(frame("userId", "movieId", timestamp=SECONDS)) + "broken line\n")
+    assert "data.columns.user=userId" in completed([f"data.path={path}"])[0]

@@ -25,7 +25,7 @@ _UNITS = (1, 10**3, 10**6, 10**9)  # of a second
 
 
 @dataclass(frozen=True)
-class Column:
+class SampleColumn:
     """``name`` as data.columns names it: of a file without a header a number. Two of one name are not ``usable``."""
 
     name: str
@@ -88,7 +88,7 @@ class Column:
         low, high = min(self._numbers), max(self._numbers)
         return any(_YEARS[0] * unit <= low and high < _YEARS[1] * unit for unit in _UNITS)
 
-    def determines(self, other: "Column") -> bool | None:
+    def determines(self, other: "SampleColumn") -> bool | None:
         """Whether equal values here go with equal values there; None where the sample does not show it."""
         both = [(here, there) for here, there in zip(self.cells, other.cells, strict=True) if here and there]
         pairs = set(both)

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from engine.config.settings.data import SEPARATORS
 from engine.data.readers.opened import binary
-from engine.data.schema.column import EMPTY, TEXT, Column
+from engine.data.schema.column import EMPTY, TEXT, SampleColumn
 from engine.data.schema.names import known
 from engine.data.sources import Source
 from engine.errors import DataError
@@ -83,10 +83,10 @@ def has_header(found: Sequence[Sequence[str]]) -> bool | None:  # [S]
     False where all rows look alike; None where nothing shows it.
     """
     first, rest = found[0], [row for row in found[1:] if len(row) == len(found[0])]
-    below = [Column("", tuple(row[index] for row in rest)) for index in range(len(first))]
+    below = [SampleColumn("", tuple(row[index] for row in rest)) for index in range(len(first))]
     if any(known(name) is not None and name not in column.values for name, column in zip(first, below, strict=True)):
         return True
-    own = [Column("", (name,)).kind for name in first]
+    own = [SampleColumn("", (name,)).kind for name in first]
     if any(kind not in (TEXT, EMPTY) for kind in own):
         return False
     if any(column.kind not in (TEXT, EMPTY) for column in below):

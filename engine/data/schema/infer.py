@@ -18,7 +18,7 @@ from engine.data.layouts import INTERACTIONS, LAYOUTS
 from engine.data.pieces import unpacked
 from engine.data.schema.names import ROLES, TIME, TITLE
 from engine.data.schema.sample import Writing, sample
-from engine.data.schema.tables import Events, Titles, catalogues, events
+from engine.data.schema.tables import EventTable, TitleTable, catalogues, events
 from engine.data.schema.text import question, shown
 from engine.data.sources import Sources, find, folder_of
 from engine.errors import DataError
@@ -83,7 +83,7 @@ def inferred(path: str, given: Mapping[str, Any]) -> Inferred:
     columns = {role: given[f"columns.{role}"] for role in ROLES if f"columns.{role}" in given}
     writing = Writing(given.get("separator"), given.get("encoding"), given.get("quoted", True))
     found = events(root, writing, columns, given.get("file"))
-    beside: list[Titles] = []
+    beside: list[TitleTable] = []
     if not found.roles.open.keys() - {TITLE} and not {"catalogue", "columns.title"} & given.keys():
         beside = catalogues(root, found, writing) if TITLE not in found.roles.chosen else []
     if found.roles.open.keys() - ({TITLE} if beside else set()) or len(beside) > 1:
@@ -114,7 +114,7 @@ def _is_movielens(sources: Sources) -> bool:
     return sample(sources.parts[INTERACTIONS], Writing()).by_name.keys() >= MOVIELENS
 
 
-def _words(stem: str, found: Events, titles: Titles | None, given: Mapping[str, Any]) -> list[str]:
+def _words(stem: str, found: EventTable, titles: TitleTable | None, given: Mapping[str, Any]) -> list[str]:
     """Every setting that makes the table what it was found to be."""
     columns = {role: found.roles.chosen.get(role) for role in ROLES}
     words = ["data=table", f"data.name={stem}"]

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from engine.data.readers.columnar import position_of
-from engine.data.schema.column import EMPTY, NUMBER, TEXT, WHOLE, Column
+from engine.data.schema.column import EMPTY, NUMBER, TEXT, WHOLE, SampleColumn
 from engine.data.schema.names import ITEM, NAMES, RATING, TIME, TITLE, USER, best, known, plain, ranked
 from engine.data.schema.sample import Sample
 
 SESSIONS = len(NAMES[USER]) - 1  # the group of names that mean a visit or a list instead of a user
-FITS: dict[str, Callable[[Column], bool]] = {
+FITS: dict[str, Callable[[SampleColumn], bool]] = {
     USER: lambda column: column.is_id,
     ITEM: lambda column: column.is_id,
     TIME: lambda column: column.is_moment or column.kind in (WHOLE, NUMBER),
@@ -62,7 +62,7 @@ def _by_number(name: str, sample: Sample) -> str:
     return name if at is None else sample.columns[at].name
 
 
-def _choose_id(role: str, free: dict[str, Column], found: Roles) -> None:
+def _choose_id(role: str, free: dict[str, SampleColumn], found: Roles) -> None:
     names = best(role, [name for name, column in free.items() if FITS[role](column)])
     if len(names) > 1:  # an id of every row is no user and no item where another column repeats
         names = [name for name in names if free[name].distinct < len(free[name].filled)] or names
@@ -75,7 +75,7 @@ def _choose_id(role: str, free: dict[str, Column], found: Roles) -> None:
         del free[names[0]]
 
 
-def _is_session(name: str, free: Mapping[str, Column]) -> bool:
+def _is_session(name: str, free: Mapping[str, SampleColumn]) -> bool:
     """Whether the column means a visit, and an unknown column may hold the user that made several of them."""
     meaning = known(name)
     if meaning is None or meaning[1] != SESSIONS:
@@ -84,7 +84,7 @@ def _is_session(name: str, free: Mapping[str, Column]) -> bool:
     return any(1 < other.distinct < free[name].distinct and bool(free[name].determines(other)) for other in others)
 
 
-def _choose_ids_by_content(free: dict[str, Column], found: Roles) -> None:
+def _choose_ids_by_content(free: dict[str, SampleColumn], found: Roles) -> None:
     """Of columns without names the item has titles or Amazon's numbers, and the user is the one that is left."""
     ids = [column for column in free.values() if column.is_id and not (column.is_prose or column.is_grade)]
     ids = [column for column in ids if not column.is_moment]
@@ -106,16 +106,16 @@ def _choose_ids_by_content(free: dict[str, Column], found: Roles) -> None:
             found.open[USER] = "the columns have no names"
 
 
-def _names(column: Column, title: Column) -> bool:
+def _names(column: SampleColumn, title: SampleColumn) -> bool:
     """Whether the second column has one text for each id of the first, and others for others."""
     return bool(column.determines(title)) and bool(title.determines(column))
 
 
-def _is_asin(column: Column) -> bool:
+def _is_asin(column: SampleColumn) -> bool:
     return bool(column.filled) and all(len(value) == 10 and value.startswith("B0") for value in column.filled)
 
 
-def _choose_number(role: str, free: dict[str, Column], found: Roles, unnamed: bool) -> None:
+def _choose_number(role: str, free: dict[str, SampleColumn], found: Roles, unnamed: bool) -> None:
     """The time or the rating; without a header by content where one column alone can be it."""
     named = [name for name in ranked(role, free) if free[name].kind != EMPTY]
     fitting = [name for name in named if FITS[role](free[name])]
@@ -134,7 +134,9 @@ def _choose_number(role: str, free: dict[str, Column], found: Roles, unnamed: bo
         del free[fitting[0]]
 
 
-def _choose_title(item: Column, user: Column | None, free: dict[str, Column], found: Roles, unnamed: bool) -> None:
+def _choose_title(
+    item: SampleColumn, user: SampleColumn | None, free: dict[str, SampleColumn], found: Roles, unnamed: bool
+) -> None:
     """A title is one text for each item; a review's title and a user's name are not."""
     texts = [name for name, column in free.items() if FITS[TITLE](column)]
     for name in [name for name in texts if free[name].is_prose] if unnamed else ranked(TITLE, texts):

@@ -13,7 +13,7 @@ from engine.data.pieces import partition
 from engine.data.readers import json_lines
 from engine.data.readers.opened import binary, empty_file
 from engine.data.schema import delimited
-from engine.data.schema.column import Column
+from engine.data.schema.column import SampleColumn
 from engine.data.sources import Source
 from engine.errors import DataError
 
@@ -34,7 +34,7 @@ class Sample:
     """The first rows of a table."""
 
     source: Source
-    columns: tuple[Column, ...]
+    columns: tuple[SampleColumn, ...]
     whole: bool  # these are all rows
     header: bool | None = True  # None: the content does not show whether the first line is one
     separator: str = ""  # as data.separator has it, where the file's name does not say it
@@ -44,7 +44,7 @@ class Sample:
         return len(self.columns[0].values) if self.columns else 0
 
     @cached_property
-    def by_name(self) -> dict[str, Column]:
+    def by_name(self) -> dict[str, SampleColumn]:
         return {column.name: column for column in self.columns if column.usable}
 
 
@@ -58,7 +58,9 @@ def sample(source: Source, writing: Writing) -> Sample:
     else:
         found = _delimited(first, writing)
     given = partition(first.path, source.path)
-    around = tuple(Column(name, (value,) * len(found)) for name, value in given.items() if name not in found.by_name)
+    around = tuple(
+        SampleColumn(name, (value,) * len(found)) for name, value in given.items() if name not in found.by_name
+    )
     whole = found.whole and not source.pieces
     return Sample(source, (*found.columns, *around), whole, found.header, found.separator, found.encoding)
 
@@ -113,7 +115,8 @@ def _delimited(source: Source, writing: Writing) -> Sample:
     body = [row for row in (rows[1:] if header is not False else rows) if len(row) == width]
     twice = {name for name in names if names.count(name) > 1 or not name.strip()}
     columns = tuple(
-        Column(name, tuple(row[index] for row in body), usable=name not in twice) for index, name in enumerate(names)
+        SampleColumn(name, tuple(row[index] for row in body), usable=name not in twice)
+        for index, name in enumerate(names)
     )
     spelt = (
         "" if separator == usual else next((word for word, mark in SEPARATORS.items() if mark == separator), separator)
@@ -121,23 +124,23 @@ def _delimited(source: Source, writing: Writing) -> Sample:
     return Sample(source, columns, whole and len(rows) <= ROWS, header, writing.separator or spelt, encoding)
 
 
-def _typed(name: str, column: pa.ChunkedArray) -> Column:
+def _typed(name: str, column: pa.ChunkedArray) -> SampleColumn:
     if pa.types.is_nested(column.type):
-        return Column(name, ("",) * len(column), nested=True)
+        return SampleColumn(name, ("",) * len(column), nested=True)
     if (
         pa.types.is_temporal(column.type)
         and not pa.types.is_time(column.type)
         and not pa.types.is_duration(column.type)
     ):
         column = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
-        return Column(name, tuple(value.isoformat(" ") if value else "" for value in column.to_pylist()))
+        return SampleColumn(name, tuple(value.isoformat(" ") if value else "" for value in column.to_pylist()))
     return _values(name, column.to_pylist())
 
 
-def _values(name: str, values: list[Any]) -> Column:
+def _values(name: str, values: list[Any]) -> SampleColumn:
     if any(isinstance(value, (list, dict)) for value in values):
-        return Column(name, ("",) * len(values), nested=True)
-    return Column(name, tuple("" if value is None else _cell(value) for value in values))
+        return SampleColumn(name, ("",) * len(values), nested=True)
+    return SampleColumn(name, tuple("" if value is None else _cell(value) for value in values))
 
 
 def _cell(value: Any) -> str:

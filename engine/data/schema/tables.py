@@ -18,7 +18,7 @@ UNIQUE = 0.95  # share of a catalogue's rows that are an item of their own
 
 
 @dataclass(frozen=True)
-class Events:
+class EventTable:
     """A table with interactions. ``name`` as data.file has it; '' where data.path is the table."""
 
     name: str
@@ -27,7 +27,7 @@ class Events:
 
 
 @dataclass(frozen=True)
-class Titles:
+class TitleTable:
     """A table with titles. ``name`` as data.catalogue has it, ``key`` the column of the item's id."""
 
     name: str
@@ -61,7 +61,7 @@ def tables(root: Path) -> dict[str, Source]:
     return result | {name: Source(root / name, pieces=pieces) for name, pieces in folders.items() if pieces}
 
 
-def events(root: Path, writing: Writing, given: Mapping[str, str | None], file: str | None) -> Events:
+def events(root: Path, writing: Writing, given: Mapping[str, str | None], file: str | None) -> EventTable:
     """The table with the interactions. Raises DataError where none, or more than one, could be it."""
     every = tables(root)
     if file is not None:
@@ -90,7 +90,7 @@ def events(root: Path, writing: Writing, given: Mapping[str, str | None], file: 
     )
 
 
-def catalogues(root: Path, found: Events, writing: Writing) -> list[Titles]:
+def catalogues(root: Path, found: EventTable, writing: Writing) -> list[TitleTable]:
     """Every table beside the interactions that has titles of their items."""
     folder = root.parent if root.is_file() and root.suffix != ".zip" else root
     if folder == root and not found.name:
@@ -106,7 +106,7 @@ def catalogues(root: Path, found: Events, writing: Writing) -> list[Titles]:
     return result
 
 
-def _read_titles(name: str, source: Source, writing: Writing, found: Events) -> Titles | None:
+def _read_titles(name: str, source: Source, writing: Writing, found: EventTable) -> TitleTable | None:
     """The table as one of titles. Raises DataError where it is one whose encoding has to be named."""
     try:
         return _titles(name, sample(source, replace(writing, separator=None)), found)
@@ -120,12 +120,12 @@ def _read_titles(name: str, source: Source, writing: Writing, found: Events) -> 
         return None
 
 
-def _events(name: str, source: Source, writing: Writing, given: Mapping[str, str | None]) -> Events:
+def _events(name: str, source: Source, writing: Writing, given: Mapping[str, str | None]) -> EventTable:
     found = sample(source, writing)
-    return Events(name, found, roles(found, given))
+    return EventTable(name, found, roles(found, given))
 
 
-def _titles(name: str, other: Sample, found: Events) -> Titles | None:
+def _titles(name: str, other: Sample, found: EventTable) -> TitleTable | None:
     item = found.roles.chosen[ITEM]
     own = found.sample.by_name.get(item)
     columns = other.by_name
@@ -141,7 +141,7 @@ def _titles(name: str, other: Sample, found: Events) -> Titles | None:
         enough = common >= OVERLAP if other.whole else common > 0
         if key != title and column.is_id and column.distinct >= UNIQUE * len(column.filled) and enough:
             text = next((name for name in ranked(TEXT, columns) if FITS[TITLE](columns[name])), None)
-            return Titles(name, key, title, text, other)
+            return TitleTable(name, key, title, text, other)
     return None
 
 

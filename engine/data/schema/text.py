@@ -4,14 +4,14 @@ import shlex
 from collections.abc import Sequence
 
 from engine.data.schema.names import ITEM, ROLES, TIME, TITLE, USER
-from engine.data.schema.tables import Events, Titles
+from engine.data.schema.tables import EventTable, TitleTable
 from engine.errors import DataError
 from engine.runs.text import clean
 
 WIDTH = 40  # characters of a sample
 
 
-def shown(path: str, found: Events, titles: Titles | None, words: Sequence[str]) -> str:
+def shown(path: str, found: EventTable, titles: TitleTable | None, words: Sequence[str]) -> str:
     """The columns that are used with the first values of each, the first row, and the settings that say the same."""
     rows = []
     for role in ROLES:
@@ -36,7 +36,7 @@ def shown(path: str, found: Events, titles: Titles | None, words: Sequence[str])
     return "\n".join(lines)
 
 
-def question(path: str, found: Events, titles: Sequence[Titles]) -> DataError:
+def question(path: str, found: EventTable, titles: Sequence[TitleTable]) -> DataError:
     """Everything that a person has to say about a table, in one error."""
     roles = found.roles
     lines = ["which columns mean what is not sure"] if roles.open else []
@@ -64,11 +64,11 @@ def question(path: str, found: Events, titles: Sequence[Titles]) -> DataError:
     return DataError("\n".join(lines), location=path, remedy=f"{remedy}.")
 
 
-def _meant(column: str, found: Events) -> str:
+def _meant(column: str, found: EventTable) -> str:
     return next((f"the {role}" for role, name in found.roles.chosen.items() if name == column), "")
 
 
-def _writing(found: Events) -> str:
+def _writing(found: EventTable) -> str:
     """How the file is written, where that had to be found."""
     sample = found.sample
     parts = [f"separator {sample.separator}"] if sample.separator else []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.data.schema.column import DATE, EMPTY, NUMBER, TEXT, WHOLE, Column
+from engine.data.schema.column import DATE, EMPTY, NUMBER, TEXT, WHOLE, SampleColumn
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from engine.data.schema.column import DATE, EMPTY, NUMBER, TEXT, WHOLE, Column
     ],
 )
 def test_a_column_has_the_kind_of_nearly_all_of_its_values(values: list[str], kind: str) -> None:
-    assert Column("x", tuple(values)).kind == kind
+    assert SampleColumn("x", tuple(values)).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def test_a_column_has_the_kind_of_nearly_all_of_its_values(values: list[str], ki
     ],
 )
 def test_numbers_are_moments_where_they_can_be_nothing_else(values: list[str], moment: bool) -> None:
-    assert Column("x", tuple(values)).is_moment is moment
+    assert SampleColumn("x", tuple(values)).is_moment is moment
 
 
 @given(st.lists(st.integers(0, 5), min_size=3, max_size=30))
 def test_an_id_determines_its_title_and_chance_does_not(ids: list[int]) -> None:
-    item = Column("item", tuple(f"{number}.0" if number % 2 else str(number) for number in ids))
-    title = Column("title", tuple(f"Title {number}" for number in ids))
-    counter = Column("n", tuple(f"text {number}" for number in range(len(ids))))
+    item = SampleColumn("item", tuple(f"{number}.0" if number % 2 else str(number) for number in ids))
+    title = SampleColumn("title", tuple(f"Title {number}" for number in ids))
+    counter = SampleColumn("n", tuple(f"text {number}" for number in range(len(ids))))
     shown = len(ids) - len(set(ids)) >= 2
     assert item.determines(title) is (True if shown else None)
     assert item.determines(counter) is (False if shown else None)
@@ -54,5 +54,7 @@ def test_an_id_determines_its_title_and_chance_does_not(ids: list[int]) -> None:
 
 
 def test_examples_are_the_first_different_values() -> None:
-    assert Column("x", ("b", "a", "b", "", "c", "d", "e")).shown() == "b, a, c, d"
-    assert Column("x", ("",)).shown() == "nothing" and Column("x", ("w" * 99,)).shown(width=9) == "w" * 8 + "…"
+    assert SampleColumn("x", ("b", "a", "b", "", "c", "d", "e")).shown() == "b, a, c, d"
+    assert (
+        SampleColumn("x", ("",)).shown() == "nothing" and SampleColumn("x", ("w" * 99,)).shown(width=9) == "w" * 8 + "…"
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.data.schema.column import Column
+from engine.data.schema.column import SampleColumn
 from engine.data.schema.roles import roles
 from engine.data.schema.sample import Sample
 from engine.data.sources import Source
@@ -13,13 +13,13 @@ from engine.data.sources import Source
 EVENTS = ((207, 1101), (208, 1102), (207, 1102), (209, 1103), (207, 1103), (208, 1101), (209, 1101))
 
 
-def sample(*columns: Column, header: bool = True) -> Sample:
+def sample(*columns: SampleColumn, header: bool = True) -> Sample:
     return Sample(Source(Path("x.csv")), columns, True, header)
 
 
-def column(name: str, value: str) -> Column:
+def column(name: str, value: str) -> SampleColumn:
     """``value`` is a pattern of the user {0}, the item {1} and the number {2} of an event."""
-    return Column(name, tuple(value.format(*event, number) for number, event in enumerate(EVENTS)))
+    return SampleColumn(name, tuple(value.format(*event, number) for number, event in enumerate(EVENTS)))
 
 
 USUAL = [
@@ -32,7 +32,7 @@ USUAL = [
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(USUAL))[::7])
-def test_the_order_of_the_columns_does_not_matter(order: tuple[Column, ...]) -> None:
+def test_the_order_of_the_columns_does_not_matter(order: tuple[SampleColumn, ...]) -> None:
     assert roles(sample(*order), {}).chosen == {"user": "uid", "item": "sku", "time": "ts", "title": "name"}
 
 
@@ -44,9 +44,9 @@ def test_a_text_that_is_not_one_of_each_item_is_no_title(name: str, value: str) 
 
 
 def test_a_title_that_the_sample_does_not_show_is_asked_for_unless_its_name_says_it() -> None:
-    few = [Column("uid", ("1", "1")), Column("sku", ("7", "8"))]
-    assert "title" in roles(sample(*few, Column("title", ("a b", "c d"))), {}).open
-    assert roles(sample(*few, Column("product_title", ("a b", "c d"))), {}).chosen["title"] == "product_title"
+    few = [SampleColumn("uid", ("1", "1")), SampleColumn("sku", ("7", "8"))]
+    assert "title" in roles(sample(*few, SampleColumn("title", ("a b", "c d"))), {}).open
+    assert roles(sample(*few, SampleColumn("product_title", ("a b", "c d"))), {}).chosen["title"] == "product_title"
 
 
 def test_an_id_of_every_row_is_not_the_user_where_another_column_repeats() -> None:
@@ -55,7 +55,7 @@ def test_an_id_of_every_row_is_not_the_user_where_another_column_repeats() -> No
 
 
 def test_without_names_content_decides_or_leaves_open() -> None:
-    numbered = [Column(str(at), own.values) for at, own in enumerate(USUAL[:4], 1)]
+    numbered = [SampleColumn(str(at), own.values) for at, own in enumerate(USUAL[:4], 1)]
     assert roles(sample(*numbered, header=False), {}).chosen == {"user": "1", "item": "2", "time": "3", "title": "4"}
     assert roles(sample(*numbered[:3], header=False), {}).open.keys() == {"user", "item"}
     assert roles(sample(*numbered[:3], header=False), {"item": "2"}).chosen["user"] == "1"

@@ -198,7 +198,7 @@ _TABLE = (
     Stage(
         "evaluate",
         "ranks the test rows with every model, the same way",
-        needs=(PROFILE, SEQUENCES, VALIDATION, TEST, ORACLE, STUDENT_MODEL, TEACHER_HELD_OUT, DISTILLED_MODEL),
+        needs=(PROFILE, ITEMS, SEQUENCES, VALIDATION, TEST, ORACLE, STUDENT_MODEL, TEACHER_HELD_OUT, DISTILLED_MODEL),
         makes=(METRICS_TABLE, SLICES_TABLE, COMPARISONS, OVERLAPS, ROW_RANKS, CANDIDATES),
         metrics=(
             Metric(
@@ -210,7 +210,7 @@ _TABLE = (
         ),
         groups=(),
         gates=False,
-        version=3,
+        version=4,
         work=("", "rankings"),
     ),
 )
@@ -220,14 +220,20 @@ BEST_OPTIMISM = "best_optimism"  # of the evaluation that a training kept
 GAMMA_OPTIMISM = "gamma_optimism"  # of the gamma that knowledge chose
 
 # What can be ranked against each other, and the artifact it is ranked by: popularity is the floor, oracle the ceiling.
-FLOOR, BASELINE, TEACHER, DISTILLED = "popularity", "student", "teacher", "distilled"
+FLOOR, TRANSITIONS, TITLES, BLEND = "popularity", "transitions", "titles", "transitions+titles"
+CEILING, BASELINE, TEACHER, DISTILLED = "oracle", "student", "teacher", "distilled"
 MODELS: dict[str, Artifact] = {
     FLOOR: SEQUENCES,
-    "oracle": ORACLE,
+    TRANSITIONS: SEQUENCES,
+    TITLES: ITEMS,
+    BLEND: ITEMS,
+    CEILING: ORACLE,
     BASELINE: STUDENT_MODEL,
     TEACHER: TEACHER_HELD_OUT,
     DISTILLED: DISTILLED_MODEL,
 }
+UNTRAINED = (FLOOR, TRANSITIONS, TITLES, BLEND)  # they need the data alone, and a trained model has to beat them
+REFERENCES = (*UNTRAINED, CEILING)  # the same for every run on the same data
 
 STAGES: dict[str, Stage] = {stage.name: stage for stage in _TABLE}
 

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from engine.report.evaluation import WORDS, EvaluationTables, Row, ends, shown
-from engine.stages import BASELINE, FLOOR
+from engine.report.evaluation import PARTS, EvaluationTables, Row, ends, label
+from engine.report.verdicts import BELOW, shown
+from engine.stages import BASELINE, FLOOR, REFERENCES
 
-CEILING = "oracle"
+REFUSED = "refused"  # verdict on a pair whose winner ranks below an untrained model
 METRICS = ("ndcg@10", "hr@10", "mrr", "hr@1")  # those with an interval
 ALL_ROWS = "all"
 
@@ -27,12 +28,12 @@ class ModelFigure:
 
     @property
     def label(self) -> str:
-        return WORDS.get(self.model, self.model)
+        return label(self.model)
 
     @property
     def reference(self) -> bool:
-        """Whether it is the floor or the ceiling: no trained model."""
-        return self.model in (FLOOR, CEILING)
+        """Whether it is no trained model: the floor, another untrained one or the ceiling."""
+        return self.model in REFERENCES
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,24 @@ class EvaluationResult:
             found.setdefault(row["slice"], {})[row["model"]] = row
         return found
 
+    def on_parts(self, model: str) -> dict[str, float | None]:
+        """NDCG@10 of a model on the rows of tail and of cold items; None where there are none."""
+        rows = {name: self.tables.part(name).get(model) for name in PARTS}
+        return {name: number(row, METRICS[0]) if row else None for name, row in rows.items()}
+
+    def rows_of(self, part: str) -> str:
+        """How many test rows are in a slice."""
+        return f"{int(next(iter(self.tables.part(part).values()), {'rows': '0'})['rows']):,}"
+
     @cached_property
     def pairs(self) -> list[ModelPair]:
         """Every tested difference of two models; those with a sentence first."""
         found = [_pair(row) for row in self.tables.compared if row["metric"] in METRICS]
-        return sorted(found, key=lambda pair: not shown(pair.model, pair.baseline, self.models))
+        return sorted(found, key=lambda pair: not self.sentenced(pair.model, pair.baseline))
+
+    def sentenced(self, model: str, baseline: str) -> bool:
+        """Whether the engine has a sentence about a pair; the others are corrected each by itself."""
+        return shown(model, baseline, self.models) or baseline == self.tables.best_untrained != FLOOR
 
     def verdict(self, model: str, metric: str, part: str) -> str:
         """How a model differs on a slice from the student, or the student from popularity; "" where not tested."""
@@ -110,7 +124,7 @@ def _pair(row: Row) -> ModelPair:
         float(row["high"]),
         100 * float(row["relative"]) if row["relative"] else None,
         float(row["p"]),
-        row["verdict"],
+        REFUSED if row.get(BELOW) else row["verdict"],
     )
 
 

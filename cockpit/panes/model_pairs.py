@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 
-from cockpit.models.result import ALL_ROWS, EvaluationResult, ModelPair, pairs_on_all_rows
+from cockpit.models.result import ALL_ROWS, REFUSED, EvaluationResult, ModelPair, pairs_on_all_rows
 from cockpit.panes.result import MARKS
 from cockpit.panes.whisker import Scale, whisker
 from cockpit.render.lines import Line, Lines, wrap
 from cockpit.theme import CURVES
 from engine.report import numbers
-from engine.report.evaluation import shown
 from engine.report.tables import column, right
 
-STYLES = {"better": "ok", "worse": "bad", "undecided": "warn"}
+STYLES = {"better": "ok", "worse": "bad", "undecided": "warn", REFUSED: "bad"}
 ROOMY = 96  # cells from which on intervals stand as numbers beside their drawing
 INTERVAL = 18  # cells of -0.0010 to +0.0042
 
@@ -31,7 +30,10 @@ def differences(result: EvaluationResult, metrics: Sequence[str], across: int) -
     if not lines:
         return [[("this evaluation ranked one model: there is nothing to compare", "dim")]]
     text = "paired over the test rows, one training of each; Holm's correction for the pairs that have a sentence, "
-    return [*lines, [], *wrap([(text + "and for each other pair by itself (dim)", "dim")], across)]
+    text += "and for each other pair by itself (dim)"
+    if any(one.verdict == REFUSED for one in result.pairs):
+        text += f"; {REFUSED}: the winner ranks below {result.tables.best_untrained}, which needs no training"
+    return [*lines, [], *wrap([(text, "dim")], across)]
 
 
 def _of_metric(result: EvaluationResult, metric: str, pairs: Sequence[ModelPair], across: int) -> Lines:
@@ -44,7 +46,7 @@ def _of_metric(result: EvaluationResult, metric: str, pairs: Sequence[ModelPair]
     head.append((right("p Holm", 8) + "  verdict", "dim"))
     lines: Lines = [head]
     for one in pairs:
-        main = shown(one.model, one.baseline, result.models)
+        main = result.sentenced(one.model, one.baseline)
         percent = "" if one.percent is None else f"{one.percent:+.1f}"
         line: Line = [
             (column(f"{one.model} - {one.baseline}", name), "bold" if main else "dim"),

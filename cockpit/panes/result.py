@@ -9,11 +9,13 @@ from cockpit.panes.whisker import Scale, whisker
 from cockpit.render.heat import SHADES
 from cockpit.render.lines import Line, Lines, wrap
 from engine.report import numbers
+from engine.report.evaluation import PARTS, TARGETS, block, costs, seen
 from engine.report.evaluation import Row as TableRow
-from engine.report.evaluation import block, seen
 from engine.report.tables import align, column, right
+from engine.stages import FLOOR, UNTRAINED
 
-NARROW, ROOMY = 98, 138  # cells below which costs are short and more metrics drawn; from which tables have drawings
+NARROW, ROOMY = 98, 138  # cells below which more metrics are drawn; from which tables have drawings
+MOST = 6  # models with a column in the slices
 FIGURE = 14  # cells of 0.1234 ±0.0056
 MARKS = {"better": ("▲", "ok"), "worse": ("▼", "bad"), "undecided": ("·", "dim"), "": (" ", "")}
 MAIN = ("ndcg@10", "hr@10")
@@ -64,32 +66,58 @@ def _drawn(figures: Sequence[ModelFigure], metric: str, across: int) -> Lines:
 def _table(result: EvaluationResult, metric: str, across: int) -> Lines:
     """The table, the chosen metric first; where there is room, with the intervals of two metrics in their cells."""
     chosen = [metric, *(name for name in MAIN if name != metric)][:2]
-    others = [name for name in ("ndcg@10", "hr@10", "mrr") if name not in chosen]
-    costs = {"train s": ("train_seconds", 1), "ms/req" if across < NARROW else "ms/request": ("ms_per_request", 2)}
-    tail = [*others[:1], *costs]
     name = max(len(one.label) for one in result.figures(metric))
-    sizes = [max(len(title), 7) for title in tail]
-    free = across - name - sum(size + 2 for size in sizes)
+    plain = _plain(result, across - name - 2 * (FIGURE + 2), chosen)
+    free = across - name - sum(size + 2 for _, size, _, _ in plain)
     drawn = free // 2 - FIGURE - 4 if across >= ROOMY else 0
-    lines: Lines = [[(column("model", name), "dim")]]
-    lines += [[(column(one.label, name), "dim" if one.reference else "")] for one in result.figures(metric)]
+    figures = result.figures(metric)
+    lines: Lines = [[(column("model", name), "dim")], [(column("rows", name), "dim")]]
+    lines += [[(column(one.label, name), "dim" if one.reference else "")] for one in figures]
     for one in chosen:
         figures = result.figures(one)
         scale, marks = _scale(figures, max(drawn, 1)), _references(figures)
         lines[0] += [("  " + right(one, FIGURE), "title"), *([("  ", ""), *scale.ticks()] if drawn else [])]
-        for line, figure in zip(lines[1:], figures, strict=True):
+        rows = numbers.count(float(result.tables.main[0]["rows"]))
+        lines[1].append(("  " + right(rows, FIGURE) + " " * (drawn + 2 if drawn else 0), "dim"))
+        for line, figure in zip(lines[2:], figures, strict=True):
             text = numbers.with_margin(figure.value, figure.low, figure.high)
             line.append(("  " + right(text, FIGURE), "dim" if figure.reference else "bold"))
             if drawn:
                 own = whisker(scale, figure.value, figure.low, figure.high, marks, _style(figure))
                 line += [("  ", ""), *own]
-    for title, size in zip(tail, sizes, strict=True):
-        lines[0].append(("  " + right(title, size), "dim"))
-        key, digits = costs.get(title, (title, 4))
-        for line, row in zip(lines[1:], result.tables.main, strict=True):
-            text = numbers.fixed(float(row[key]) if row.get(key) else None, digits)
+    for title, size, count, cells in plain:
+        for line, text in zip(lines, [title, count, *cells], strict=True):
             line.append(("  " + right(text, size), "dim"))
-    return lines
+    return [*lines, [(TARGETS, "dim")]]
+
+
+def _plain(result: EvaluationResult, free: int, chosen: Sequence[str]) -> list[tuple[str, int, str, list[str]]]:
+    """The columns without intervals that fit into ``free`` cells: title, size, number of rows, a cell per model."""
+    parts = [
+        (name, result.rows_of(name), [result.on_parts(model)[name] for model in result.models], 4) for name in PARTS
+    ]
+    others = [name for name in ("ndcg@10", "hr@10", "mrr") if name not in chosen]
+    costs = [
+        ("train s", "train_seconds", 1),
+        ("ms/request", "ms_per_request", 2),
+        *((name, name, 4) for name in others),
+    ]
+    listed = [
+        *((title, count, [numbers.fixed(value, digits) for value in own]) for title, count, own, digits in parts),
+        *((title, "", [_fixed(row, key, digits) for row in result.tables.main]) for title, key, digits in costs),
+    ]
+    found: list[tuple[str, int, str, list[str]]] = []
+    for title, count, cells in listed:
+        size = max(map(len, (title, count, *cells)))
+        free -= size + 2
+        if free < 0:
+            break
+        found.append((title, size, count, cells))
+    return found
+
+
+def _fixed(row: TableRow, key: str, digits: int) -> str:
+    return numbers.fixed(float(row[key]) if row.get(key) else None, digits)
 
 
 def slices(result: EvaluationResult, metric: str, across: int) -> Lines:
@@ -98,6 +126,8 @@ def slices(result: EvaluationResult, metric: str, across: int) -> Lines:
     if not known:
         return [[("this evaluation has no slices", "dim")]]
     names = result.models
+    if len(names) > MOST:  # untrained models that are neither the floor nor the best one have no column
+        names = [m for m in names if m not in UNTRAINED or m in (FLOOR, result.tables.best_untrained)]
     values = {(part, m): number(row, metric) for part, own in known.items() for m, row in own.items()}
     top = max((value for (_, model), value in values.items() if model in _trained(result)), default=0.0) or 1.0
     name = max(12, *(len(part) for part in known))
@@ -160,7 +190,7 @@ def protocols(result: EvaluationResult, across: int) -> Lines:
     lines += [part for text in tables.generative for part in wrap([(text, "")], across)]
     if not tables.few:
         lines += [[], [("no ranking among candidates", "dim")]]
-    return [*lines, [], *_lists(tables.main, result)]
+    return [*lines, [], *_coloured(costs(tables.main), result), [], *_lists(tables.main, result)]
 
 
 def _lists(rows: Sequence[TableRow], result: EvaluationResult) -> Lines:

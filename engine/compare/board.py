@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from engine.compare.figures import REFERENCES, kept_metrics
+from engine.compare.figures import kept_metrics
 from engine.compare.groups import Group, Member, by_settings, differing, member_of, newest
 from engine.compare.report import spread_of
 from engine.compare.spreads import SettingSpreads, spreads
@@ -17,7 +17,7 @@ from engine.jobs.store import Entry
 from engine.report.csv_files import write_rows
 from engine.report.numbers import NOTHING, duration, mean_sd, setting, size
 from engine.report.tables import fitted, wrapped
-from engine.stages import METRICS_TABLE, MODELS, STAGES, VAL_NDCG, makes
+from engine.stages import METRICS_TABLE, MODELS, REFERENCES, STAGES, VAL_NDCG, makes
 from engine.wire import Board, BoardMetric, BoardRow, BoardRun, SettingImportance
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from engine.compare.groups import Group, Member
 from engine.jobs.store import Entry
-from engine.report.evaluation import Row, read
+from engine.report.evaluation import Row, best_untrained, read
 from engine.runs.reader import History, history
 from engine.runs.schema import ARTIFACTS
-from engine.stages import METRICS_TABLE, MODELS, OVERLAPS, ROW_RANKS, STAGES, VAL_NDCG
+from engine.stages import COMPARISONS, METRICS_TABLE, MODELS, OVERLAPS, REFERENCES, ROW_RANKS, STAGES, VAL_NDCG
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 TESTED = ("ndcg@10", "hr@10", "mrr")  # metrics of an evaluation that are tested for a difference
 COSTS = ("train_seconds", "ms_per_request")  # shown, not tested: wall times of a shared machine are no evidence
-REFERENCES = ("popularity", "oracle")  # the same for every run on the same data
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,8 @@ class Evaluated:
     rows: Mapping[str, Row]  # by model: its line of the metrics table
     validation: Mapping[str, Row]  # the same for the validation rows
     main: Row  # any line under the evaluation's own main protocol
+    best_untrained: str  # of its models that need no training; "" where it ranked none
+    below: Mapping[str, str]  # trained model -> the untrained one that the evaluation found to rank above it
 
     @property
     def targets(self) -> str:
@@ -95,7 +96,21 @@ def evaluated(member: Member, hide_seen: str | None) -> Evaluated:
         }
         for split in ("test", "validation")
     )
-    return Evaluated(tested, validated, main)
+    untrained = best_untrained(table)
+    return Evaluated(tested, validated, main, untrained, _below(member, untrained))
+
+
+def _below(member: Member, untrained: str) -> dict[str, str]:
+    """Models that rank below the best untrained one by the paired test of their own evaluation."""
+    if not (
+        member.entry.folder / ARTIFACTS / COMPARISONS.file
+    ).exists():  # it ranked one model, or is of an old version
+        return {}
+    return {
+        row["model"]: untrained
+        for row in read(member.entry.folder, COMPARISONS)
+        if (row["baseline"], row["metric"], row["slice"], row["verdict"]) == (untrained, TESTED[0], "all", "worse")
+    }
 
 
 def of_evaluations(found: Sequence[Sequence[Evaluated]]) -> list[Figure]:

@@ -1,6 +1,6 @@
 """Models of one evaluation compared with each other over several seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -8,14 +8,15 @@ from engine.compare import sentences, slices
 from engine.compare.differences import USUAL, Procedure, RowValues, Sampling, compare
 from engine.compare.figures import COSTS, TESTED, Evaluated, Figure, evaluated, of_evaluations, row_values
 from engine.compare.groups import Group
-from engine.compare.report import DRAWN, spread_of
+from engine.compare.report import DRAWN, below, spread_of
 from engine.compare.slices import METRIC, SliceComparison
 from engine.report import searches
 from engine.report.csv_files import write_rows
-from engine.report.evaluation import WORDS, shown
+from engine.report.evaluation import label
 from engine.report.numbers import NOTHING, fixed, mean_sd
-from engine.report.tables import align, wrapped
-from engine.stages import MODELS
+from engine.report.tables import fitted, wrapped
+from engine.report.verdicts import shown
+from engine.stages import CEILING, FLOOR, MODELS, REFERENCES
 from engine.wire import GroupDifference, Spread
 
 
@@ -58,8 +59,9 @@ def compare_models(group: Group, protocol: str, procedure: Procedure = USUAL) ->
     spreads: dict[str, dict[str, Spread]] = {}
     for figure in of_evaluations([found]):
         spreads.setdefault(str(figure.model), {})[figure.metric] = spread_of(figure.values[0])
-    compared = pairs([model for model in spreads if model != "oracle"])
-    keys = [(pair, metric) for pair in compared for metric in TESTED]
+    compared = pairs([model for model in spreads if model != CEILING])
+    least = against(found[0].best_untrained, [model for model in spreads if model not in REFERENCES])
+    keys = [(pair, metric) for pair in (*compared, *least) for metric in TESTED]
     sampling = Sampling(*(group.members[0].settings[f"evaluate.{name}"] for name in DRAWN))
     targets = [[one.targets for one in found]] * 2
 
@@ -67,8 +69,19 @@ def compare_models(group: Group, protocol: str, procedure: Procedure = USUAL) ->
         own = values(index)
         return {(_name(pair), metric): own[key] for pair, metric in keys if (key := (pair[side], metric)) in own}
 
-    figures = [_figure(metric, pair, found) for pair, metric in keys]
-    differences = compare([group, group], figures, rows_of, targets, sampling, True, procedure)
+    differences = [
+        one
+        for family in (compared, least)  # each is corrected for itself
+        for one in compare(
+            [group, group],
+            [_figure(metric, pair, found) for pair in family for metric in TESTED],
+            rows_of,
+            targets,
+            sampling,
+            True,
+            procedure,
+        )
+    ]
     versus = [
         ModelDifference(pair[1], pair[0], metric, own)
         for (pair, metric), own in zip(keys, differences, strict=True)
@@ -85,8 +98,17 @@ def compare_models(group: Group, protocol: str, procedure: Procedure = USUAL) ->
         spreads,
         versus,
         parts,
-        [_sentence(one) + slices.sentence(parts, one.baseline, one.model) for one in versus if one.metric == TESTED[0]],
+        [
+            _sentence(one, below([found])[0]) + slices.sentence(parts, one.baseline, one.model)
+            for one in versus
+            if one.metric == TESTED[0]
+        ],
     )
+
+
+def against(untrained: str, models: Sequence[str]) -> list[tuple[str, str]]:
+    """(baseline, model): trained models against the best one that needs no training; popularity has its pairs above."""
+    return [(untrained, model) for model in models] if untrained not in ("", FLOOR) else []
 
 
 def _search(group: Group, models: Sequence[str]) -> str:
@@ -120,26 +142,26 @@ def _value(one: Evaluated, model: str, metric: str) -> float | None:
     return float(one.rows[model][metric]) if model in one.rows else None
 
 
-def _sentence(one: ModelDifference) -> str:
-    return sentences.sentence(one.baseline, one.model, None, one.metric, {d.over: d for d in one.differences})
+def _sentence(one: ModelDifference, below: Mapping[str, str]) -> str:
+    return sentences.sentence(one.baseline, one.model, None, one.metric, {d.over: d for d in one.differences}, below)
 
 
 def text(found: ModelComparison) -> str:
     """A table of the models of one setting, and sentences about their differences."""
     cells = [
         [
-            WORDS.get(model, model),
+            label(model),
             *(mean_sd(own[name].mean, own[name].sd) for name in ("hr@10", "ndcg@10")),
             *(
                 fixed(own[name].mean, digits) if name in own else NOTHING
                 for name, digits in (("mrr", 4), *zip(COSTS, (1, 2), strict=True))
             ),
         ]
-        for model, own in sorted(found.spreads.items(), key=lambda pair: pair[0] == "oracle")
+        for model, own in sorted(found.spreads.items(), key=lambda pair: pair[0] == CEILING)
     ]
     seeds = ", ".join(map(str, found.seeds))
     n = f"mean ± standard deviation over seeds {seeds}" if len(found.seeds) > 1 else f"seed {seeds}"
-    table = align(["model", "hr@10", "ndcg@10", "mrr", "train s", "ms/request"], cells)
+    table = fitted(["model", "hr@10", "ndcg@10", "mrr", "train s", "ms/request"], cells)
     sliced = [*slices.lines(found.parts), ""] if found.parts else []
     lines = [*wrapped(f"{found.name}: {n}"), *wrapped(found.protocol), *table, *wrapped(found.search), "", *sliced]
     return "\n".join([*lines, *(line for sentence in found.verdict for line in wrapped(sentence))])

@@ -18,7 +18,25 @@ Groups = Sequence[Group]
 def notes(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> list[Caveat]:
     """Every caveat about these groups; ``evaluations`` of their members, empty for trainings."""
     found = [note for caveat in CAVEATS for note in caveat(groups)]
-    return [*found, *_protocol(groups, evaluations), *_shared(evaluations)] if evaluations else found
+    if not evaluations:
+        return found
+    return [*found, *_protocol(groups, evaluations), *_shared(evaluations), *_below_untrained(groups, evaluations)]
+
+
+def _below_untrained(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> Iterator[Caveat]:
+    """Trained models that rank below one that needs no training: no difference between them makes them good."""
+    for group, found in zip(groups, evaluations, strict=True):
+        for model in dict.fromkeys(model for one in found for model in one.below):
+            worst = [(member, one) for member, one in zip(group.members, found, strict=True) if model in one.below]
+            member, one = worst[0]
+            least = one.below[model]
+            figures = (float(one.rows[name]["ndcg@10"]) for name in (model, least))
+            yield Caveat(
+                "below-untrained",
+                f"the {model} of {group.name} ranks below {least}, which needs no training "
+                f"(ndcg@10 {' and '.join(f'{value:.4f}' for value in figures)} in {member.entry.id}; "
+                f"{len(worst)} of {len(found)} runs): it is not called better",
+            )
 
 
 def _shared(evaluations: Sequence[Sequence[Evaluated]]) -> Iterator[Caveat]:

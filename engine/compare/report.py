@@ -68,8 +68,13 @@ def build(groups: Sequence[Group], procedure: Procedure = USUAL) -> Comparison:
         overlaps=_overlaps(groups) if found else [],
         lineage=_lineage(groups),
         notes=notes(groups, found),
-        verdict=list(sentences.verdicts([group.name for group in groups], _tested(figures, differences))),
+        verdict=list(sentences.verdicts([group.name for group in groups], _tested(figures, differences), below(found))),
     )
+
+
+def below(found: Sequence[Sequence[Evaluated]]) -> list[dict[str, str]]:
+    """Of each group: trained model -> the untrained one that ranks above it in any of the group's evaluations."""
+    return [{model: least for one in group for model, least in one.below.items()} for group in found]
 
 
 DRAWN = ("samples", "candidate_seed")  # the same draws as the evaluation's own comparisons

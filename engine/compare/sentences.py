@@ -1,6 +1,6 @@
 """The verdict of a comparison in sentences, each with its interval."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from engine.compare.differences import ROWS, SEEDS
 from engine.metrics.statistics import BENJAMINI_HOCHBERG, HOLM, WILCOXON
@@ -11,16 +11,34 @@ CORRECTED = {HOLM: "Holm's p", BENJAMINI_HOCHBERG: "Benjamini and Hochberg's p"}
 UNCERTAIN = "undecided"
 
 
-def verdicts(names: Sequence[str], tested: Sequence[tuple[str | None, str, list[GroupDifference]]]) -> Iterator[str]:
-    """One sentence per model, metric and group compared with the first group."""
+def verdicts(
+    names: Sequence[str],
+    tested: Sequence[tuple[str | None, str, list[GroupDifference]]],
+    below: Sequence[Mapping[str, str]],
+) -> Iterator[str]:
+    """One sentence per model, metric and group compared with the first group.
+
+    ``below`` of each group: trained model -> the untrained one that ranks above it.
+    """
     for model, metric, differences in tested:
         for base, other in dict.fromkeys((one.base, one.other) for one in differences):
             kinds = {one.over: one for one in differences if (one.base, one.other) == (base, other)}
-            yield sentence(names[base], names[other], model, metric, kinds)
+            refused = {names[one]: below[one].get(model or "", "") for one in (base, other)} if below else {}
+            yield sentence(names[base], names[other], model, metric, kinds, refused)
 
 
-def sentence(base: str, other: str, model: str | None, metric: str, kinds: dict[str, GroupDifference]) -> str:
-    """``B is better than A (student): ndcg@10 +0.0049 (+6.1 %); 95 % interval over 3 seeds ..., Holm's p ...``."""
+def sentence(
+    base: str,
+    other: str,
+    model: str | None,
+    metric: str,
+    kinds: dict[str, GroupDifference],
+    below: Mapping[str, str],
+) -> str:
+    """``B is better than A (student): ndcg@10 +0.0049 (+6.1 %); 95 % interval over 3 seeds ..., Holm's p ...``.
+
+    ``below``: side -> the untrained model that ranks above it, "" where none does: such a side is not called better.
+    """
     seeds, rows = kinds.get(SEEDS), kinds.get(ROWS)
     of = f" ({model})" if model else ""
     intervals = [text for one in (seeds, rows) if one is not None and (text := _certainty(one))]
@@ -29,7 +47,7 @@ def sentence(base: str, other: str, model: str | None, metric: str, kinds: dict[
         return f"{other} and {base}{of} share no {metric}."
     by = f" ({first.percent:+.1f} %)" if first.percent is not None else ""
     size = f"{metric} {first.mean:+.4f}{by}"
-    return f"{_claim(base, other, of, seeds, rows)}: {'; '.join([size, *intervals])}."
+    return f"{_claim(base, other, of, seeds, rows, below)}: {'; '.join([size, *intervals])}."
 
 
 def agreed(seeds: GroupDifference | None, rows: GroupDifference | None) -> str:
@@ -39,9 +57,20 @@ def agreed(seeds: GroupDifference | None, rows: GroupDifference | None) -> str:
     return certain[0].verdict if len(verdicts) == 1 and seeds in certain else UNCERTAIN
 
 
-def _claim(base: str, other: str, of: str, seeds: GroupDifference | None, rows: GroupDifference | None) -> str:
+def _claim(
+    base: str,
+    other: str,
+    of: str,
+    seeds: GroupDifference | None,
+    rows: GroupDifference | None,
+    below: Mapping[str, str],
+) -> str:
+    """Nothing below an untrained model is called better."""
     verdict = agreed(seeds, rows)
     if verdict != UNCERTAIN:
+        winner, loser = (other, base) if verdict == "better" else (base, other)
+        if least := below.get(winner):
+            return f"{winner} ranks above {loser}{of}, but below {least}, which needs no training: not called better"
         return f"{other} is {verdict} than {base}{of}"
     for one, doubt in ((seeds, "other users"), (rows, "another seed")):
         if one is not None and one.verdict != UNCERTAIN:

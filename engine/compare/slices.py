@@ -10,9 +10,9 @@ from engine.compare.report import spread_of
 from engine.metrics.statistics import BENJAMINI_HOCHBERG, PairedDifference, benjamini_hochberg, holm, paired_t
 from engine.report.evaluation import read
 from engine.report.numbers import fixed
-from engine.report.tables import align
+from engine.report.tables import fitted
 from engine.runs.schema import ARTIFACTS
-from engine.stages import SLICES_TABLE
+from engine.stages import CEILING, SLICES_TABLE
 from engine.wire import Spread
 
 METRIC = "ndcg@10"
@@ -97,9 +97,9 @@ def _table(member: Member, hide_seen: str) -> dict[str, dict[str, _Cell]]:
 
 def lines(found: Sequence[SliceComparison]) -> list[str]:
     """One line per slice, one column per model: means over seeds."""
-    models = [model for model in found[0].spreads if model != "oracle"] if found else []
+    models = [model for model in found[0].spreads if model != CEILING] if found else []
     cells = [[part.name, f"{part.rows:,.0f}", *(fixed(part.spreads[model].mean) for model in models)] for part in found]
-    return align([f"{METRIC} on", "rows", *models], cells) if found else []
+    return fitted([f"{METRIC} on", "rows", *models], cells) if found else []
 
 
 def sentence(found: Sequence[SliceComparison], baseline: str, model: str) -> str:

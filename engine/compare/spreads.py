@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.compare.figures import REFERENCES, Figure, of_evaluations, of_trainings, of_validation
+from engine.compare.figures import Figure, of_evaluations, of_trainings, of_validation
 from engine.compare.groups import Group
 from engine.compare.report import evaluations, spread_of
 from engine.report.numbers import mean_sd
 from engine.report.tables import WIDTH, align
 from engine.runs.text import clean
-from engine.stages import VAL_NDCG
+from engine.stages import REFERENCES, VAL_NDCG
 from engine.wire import Spread
 
 SHOWN = (VAL_NDCG.name, "ndcg@10", "hr@10")

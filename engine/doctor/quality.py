@@ -20,7 +20,7 @@ from engine.metrics import ranking
 from engine.metrics.selection import cross_fitted
 from engine.metrics.statistics import PairedDifference, paired_rows
 from engine.runs.schema import Summary
-from engine.stages import ADAPTER, GAMMA_OPTIMISM, MODELS, RANKINGS, SEQUENCES, makes
+from engine.stages import ADAPTER, FLOOR, GAMMA_OPTIMISM, MODELS, RANKINGS, UNTRAINED, makes
 from engine.teacher.build import settings_of
 
 ROWS = 2000  # held-out rows that are ranked at most
@@ -50,7 +50,7 @@ def values(case: Case, model: str) -> dict[str, Ranked]:
         scorers = scorers_of(case, model).items()
         return {split: _ranked(score, case.rows[split], case.device, hide_seen) for split, score in scorers}
 
-    if model != "popularity":
+    if model not in UNTRAINED:
         case.trained(MODELS[model].stage)
     found: dict[str, Ranked] = case.once(f"values of {model}", make)
     return found
@@ -80,7 +80,7 @@ def beats_popularity(case: Case, stage: str) -> Outcome:
         own, facts = _as_trained(case)
         base = facts["validation_popularity"]
     else:
-        own, base = (float(values(case, name)["validation"].ndcg.mean()) for name in (stage, "popularity"))
+        own, base = (float(values(case, name)["validation"].ndcg.mean()) for name in (stage, FLOOR))
     return judged(own > base, f"validation ndcg@10 {own:.4f}, popularity {base:.4f}")
 
 
@@ -158,7 +158,7 @@ def validation_and_test_agree(case: Case) -> Outcome:
     """The metrics on validation rows, which select models, agree with those on test rows."""
     shown, worst = [], 0.0
     for model, found in _of_models(case, values):
-        if len(found) < 2 or model == "popularity":
+        if len(found) < 2 or model in UNTRAINED:
             continue
         first, second = (found[split].ndcg for split in ("validation", "test"))
         a, b = float(first.mean()), float(second.mean())
@@ -212,7 +212,7 @@ def scorers_of(case: Case, model: str) -> dict[str, Scorer]:
         stage = MODELS[model].stage
         inputs = {"data": case.run_of("data").name}
         splits, items = case.rows, case.items
-        if not makes(stage, SEQUENCES):
+        if model not in UNTRAINED:
             inputs[stage] = case.run_of(stage).name
             if makes(stage, RANKINGS) and stage not in case.finished:  # its dry run ranks the rows of the subset
                 splits = {split: subset.rows(rows, subset.ROWS) for split, rows in splits.items()}

@@ -11,13 +11,15 @@ from engine.data import ids
 from engine.evaluate.measure import Measured
 from engine.metrics import ranking
 from engine.metrics.statistics import PairedDifference, corrected, metric_interval, paired_rows, standard_error
-from engine.report.evaluation import NEARER, shown
+from engine.report.verdicts import BELOW, NEARER, shown
+from engine.stages import FLOOR, UNTRAINED
 
 CUTOFFS = (1, 5, 10, 20)
 COMPARED = ("ndcg@10", "hr@10")
 UNCERTAIN = ("hr@1", "hr@10", "ndcg@10", "mrr")  # metrics with a standard error
 PRINTED = ("hr@1", "hr@10", "ndcg@10")  # metrics with an interval
 ALL_ROWS = "all"
+SHOWN = "shown"  # the family of the pairs that have a sentence
 
 _Key = tuple[tuple[str, str], str, str]  # (baseline, model), metric, slice
 
@@ -106,17 +108,20 @@ def closer(lists: dict[str, NDArray[np.int32]], samples: int, seed: int) -> Iter
 def comparisons(
     ranks: dict[str, NDArray[np.float64]],
     slices: dict[str, NDArray[np.bool_]],
+    best_untrained: str,
     samples: int,
     seed: int,
     tick: Callable[[int, int], None],
 ) -> Iterator[dict[str, Any]]:
     """The difference of each model from every model before it, on all rows and on every slice.
 
-    Interval and sign-flip p-value of the mean difference over rows. Holm's correction holds for all metrics and pairs
-    that ``engine show`` prints together (for any other pair: its metrics), and separately for their slices, so that
-    slices do not widen the result on all rows. ``tick`` receives the number of computed differences and their total.
+    Interval and sign-flip p-value of the mean difference over rows. Of the untrained models popularity and the best one
+    (``best_untrained``, "" where none is ranked) are compared with trained ones. Holm's correction holds for all
+    metrics and pairs that ``engine show`` prints together, for those with the best untrained model, and for the metrics
+    of any other pair; separately for their slices, so that slices do not widen the result on all rows. ``tick``
+    receives the number of computed differences and their total.
     """
-    pairs = [(a, b) for index, a in enumerate(ranks) for b in list(ranks)[index + 1 :]]
+    pairs = compared_pairs(list(ranks), best_untrained)
     if not pairs:
         return
     values = {model: per_row(own) for model, own in ranks.items()}
@@ -125,20 +130,40 @@ def comparisons(
         (pair, metric, name) for pair in pairs for masks in (whole, slices) for metric in COMPARED for name in masks
     ]
     found: dict[_Key, PairedDifference] = {}
-    families: dict[tuple[tuple[str, str] | None, bool], list[_Key]] = {}
+    families: dict[tuple[tuple[str, str] | str, bool], list[_Key]] = {}
     for known, key in enumerate(keys):
         tick(known, len(keys))
         (baseline, model), metric, name = key
         mask = (whole | slices)[name]
         found[key] = paired_rows(values[baseline][metric][mask], values[model][metric][mask], samples, seed)
-        together = None if shown(model, baseline, ranks) else key[0]
+        together = SHOWN if shown(model, baseline, ranks) else best_untrained if baseline == best_untrained else key[0]
         families.setdefault((together, name == ALL_ROWS), []).append(key)
     for family in families.values():
         found |= zip(family, corrected([found[key] for key in family]), strict=True)
     for key in keys:
         (baseline, model), metric, name = key
         base = float(values[baseline][metric][(whole | slices)[name]].mean())
-        yield _comparison(model, baseline, metric, name, base, found[key])
+        yield _comparison(model, baseline, metric, name, base, found[key]) | {BELOW: _below(found, key, best_untrained)}
+
+
+def compared_pairs(models: Sequence[str], best_untrained: str) -> list[tuple[str, str]]:
+    """(baseline, model): untrained models come first; those that are neither popularity nor the best have no pair."""
+    first = [model for model in UNTRAINED if model in models and model in (FLOOR, best_untrained)]
+    trained = [model for model in models if model not in UNTRAINED]
+    return [
+        (baseline, model)
+        for index, baseline in enumerate([*first, *trained])
+        for model in (trained if baseline in first else trained[index - len(first) + 1 :])
+    ]
+
+
+def _below(found: dict[_Key, PairedDifference], key: _Key, best_untrained: str) -> str:
+    """The best untrained model where the winner of a pair ranks below it on all rows: then it is not called better."""
+    (baseline, model), metric, _ = key
+    verdict = found[key].verdict()
+    winner = {"better": model, "worse": baseline}.get(verdict, "")
+    against = found.get(((best_untrained, winner), metric, ALL_ROWS))
+    return best_untrained if against is not None and against.verdict() == "worse" else ""
 
 
 def _comparison(model: str, baseline: str, metric: str, name: str, base: float, d: PairedDifference) -> dict[str, Any]:

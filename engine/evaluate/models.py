@@ -1,4 +1,4 @@
-"""Scorers of the models that an evaluation ranks: popularity, stored scores, or a trained student.
+"""Scorers of the models that an evaluation ranks: untrained models, stored scores, or a trained student.
 
 Letters: B rows of a block, n items.
 """
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.data import ids
 from engine.data.sequences import Rows, Sequences
+from engine.evaluate.untrained import Untrained
 from engine.knowledge.held_out import named
 from engine.metrics import grounding
 from engine.metrics.ranking import score_items
@@ -23,7 +24,18 @@ from engine.runs.read_only import ReadOnlyRun
 from engine.runs.run import Run
 from engine.runs.run_files import RunFiles
 from engine.runs.schema import Summary
-from engine.stages import ADAPTER, MODELS, ORACLE, SEQUENCES, TEACHER_HELD_OUT, Artifact
+from engine.stages import (
+    ADAPTER,
+    FLOOR,
+    ITEMS,
+    MODELS,
+    ORACLE,
+    SEQUENCES,
+    TEACHER_HELD_OUT,
+    TRANSITIONS,
+    UNTRAINED,
+    Artifact,
+)
 from engine.student.batches import histories
 from engine.student.model import SequenceModel, load_student
 
@@ -46,20 +58,21 @@ class Model:
 
 @torch.no_grad()
 def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, device: str) -> list[Model]:
-    """The models of these names; without the oracle where the data knows none."""
+    """The models of these names; without the oracle where the data knows none, and without titles where it has none."""
+    untrained = _untrained(names, run, splits, items, device)
     found = []
     for name in names:
         artifact = MODELS[name]
+        if name in UNTRAINED:
+            found += untrained.get(name, [])
+            continue
         if artifact is ORACLE:
             if run.has(ORACLE):
                 scorers = {ORACLE_SPLIT: stored_scores(run.input(ORACLE), "scores", device)}
                 found.append(Model(name, scorers, live=False))
             continue
         path = run.input(artifact)
-        if artifact is SEQUENCES:
-            by_count = popularity(Sequences.load(path), items, device)
-            found.append(Model(name, dict.fromkeys(splits, by_count), live=True))
-        elif artifact is TEACHER_HELD_OUT:
+        if artifact is TEACHER_HELD_OUT:
             scorers = {split: teacher_scores(path, split, len(rows), device) for split, rows in splits.items()}
             found.append(_teacher(name, scorers, _maker(run, artifact)))
         else:
@@ -90,6 +103,27 @@ def mixture(weights: dict[str, float]) -> str:
     equal = len(set(weights.values())) == 1
     names = [one if equal else f"{one} ({weight:.2g})" for one, weight in weights.items()]
     return f"the mean log-probability of {', '.join(names[:-1])} and {names[-1]}"
+
+
+def _untrained(names: list[str], run: Run, splits: dict[str, Rows], items: int, device: str) -> dict[str, list[Model]]:
+    """The untrained models among these names: one each, and none of those that need titles where no item has one."""
+    wanted = [name for name in UNTRAINED if name in names]
+    made: dict[str, list[Model]] = {}
+    if FLOOR in wanted:
+        by_count = popularity(Sequences.load(run.input(SEQUENCES)), items, device)
+        made[FLOOR] = [Model(FLOOR, dict.fromkeys(splits, by_count), live=True)]
+        wanted.remove(FLOOR)
+    if not wanted:
+        return made
+    known = Untrained.load(run.input(SEQUENCES), run.input(ITEMS))
+    for name in wanted:
+        if name != TRANSITIONS and not known.titled:
+            run.log("info", f"no item has a title, so {name} is not ranked")
+            continue
+        by_item = known.model(name)
+        scorers = {split: by_item.scorer(rows, device) for split, rows in splits.items()}
+        made[name] = [Model(name, scorers, live=True)]
+    return made
 
 
 def _maker(run: RunFiles, artifact: Artifact) -> Path:

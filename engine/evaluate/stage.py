@@ -22,16 +22,18 @@ from engine.evaluate.models import Model, models, training_counts
 from engine.evaluate.slices import percentiles, slices
 from engine.metrics import candidates
 from engine.report import searches
-from engine.report.evaluation import repeats
+from engine.report.evaluation import best_untrained, repeats
 from engine.report.settings import flat
 from engine.runs.run import Run, Stopped
 from engine.stages import (
     CANDIDATES,
+    CEILING,
     COMPARISONS,
     METRICS_TABLE,
     MODELS,
     OVERLAPS,
     PROFILE,
+    REFERENCES,
     ROW_RANKS,
     SEQUENCES,
     SLICES_TABLE,
@@ -42,7 +44,6 @@ from engine.stages import (
 )
 
 TESTED, SELECTED = "test", "validation"
-REFERENCES = ("popularity", "oracle")  # lower and upper bound: never the metrics of a run
 
 
 def run(config: Config, run: Run) -> None:
@@ -73,9 +74,10 @@ def run(config: Config, run: Run) -> None:
             teacher = run.folder.parent / model.made_by
             generative.add(metrics, model, generative.measure(teacher, splits, drawn, device, run))
     shown = [m for m in results if m.split == TESTED and m.protocol == main]
-    ranks = {m.model: m.ranks for m in shown if m.model != "oracle"}
+    ranks = {m.model: m.ranks for m in shown if m.model != CEILING}
     lists = {m.model: m.lists for m in shown if m.lists is not None}
-    differences = [*comparisons(ranks, masks, *drawn_rows, tick), *closer(lists, *drawn_rows)]
+    untrained = best_untrained(metrics)
+    differences = [*comparisons(ranks, masks, untrained, *drawn_rows, tick), *closer(lists, *drawn_rows)]
     for artifact, table in (
         (METRICS_TABLE, metrics),
         (SLICES_TABLE, tables.by_slice([m for m in results if m.split == TESTED], masks)),

@@ -5,28 +5,28 @@ Reads the CSV files and the configuration of a run; standard library and PyYAML 
 
 import csv
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.config.settings.evaluate import AUTO
 from engine.errors import RunError
-from engine.report import searches
-from engine.report.numbers import NOTHING, Z, fixed, interval, probability, with_margin
+from engine.report import searches, verdicts
+from engine.report.numbers import NOTHING, Z, fixed, with_margin
 from engine.report.settings import settings_of
-from engine.report.tables import align, wrapped
+from engine.report.tables import align, fitted, wrapped
 from engine.runs.schema import ARTIFACTS
 from engine.runs.text import clean
-from engine.stages import BASELINE, COMPARISONS, FLOOR, METRICS_TABLE, MODELS, SLICES_TABLE, TEACHER, Artifact
+from engine.stages import CEILING, COMPARISONS, FLOOR, METRICS_TABLE, MODELS, SLICES_TABLE, UNTRAINED, Artifact
 
-WORDS = {"popularity": "popularity (floor)", "oracle": "oracle (ceiling)"}
+WORDS = {name: f"{name} (untrained)" for name in UNTRAINED} | {FLOOR: "popularity (floor)", CEILING: "oracle (ceiling)"}
+PARTS = ("tail", "cold")  # slices with a column of their own in the main table
 GENERATIVE = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of generative evaluation
+TARGETS = "tail, cold: ndcg@10 where the target is a rare item, or one never trained on"
 REPEATED, SEEN_SETTING = "repeated_targets", "hide_seen_setting"  # columns of data whose targets are repeated
 TIED = "tied_targets"  # column of data in which the order of the file picks many test targets: a sentence
 ABOUT = "about_models"  # column where the name of a model does not say what was ranked: model = what; ...
-NEARER = "overlap with teacher"  # metric of a comparison: share of a model's first items that the teacher lists too
-SEEDS = "engine sweep seed=1..3"  # trains every model again with other seeds
 
 Row = dict[str, str]
 
@@ -41,11 +41,13 @@ class EvaluationTables:
     slices: list[Row]  # of the main protocol
     compared: list[Row]
     searched: str  # how long a search chose the settings of the models
+    best_untrained: str  # the best model that needs no training, by validation rows; "" where none was ranked
 
     @classmethod
     def read(cls, folder: Path) -> "EvaluationTables":
         """The tables of the run at ``folder``; RunError where there are none."""
-        tested = sorted((row for row in read(folder, METRICS_TABLE) if row["split"] == "test"), key=_order)
+        metrics = read(folder, METRICS_TABLE)
+        tested = sorted((row for row in metrics if row["split"] == "test"), key=_order)
         main = [row for row in tested if row["main"] == "true"]
         protocol = main[0]["hide_seen"], main[0]["candidates"]
         return cls(
@@ -55,6 +57,7 @@ class EvaluationTables:
             [r for r in read(folder, SLICES_TABLE) if (r["hide_seen"], r["candidates"]) == protocol],
             read(folder, COMPARISONS),
             searches.sentence(searches.sizes(settings_of(folder), [row["model"] for row in main])),
+            best_untrained(metrics),
         )
 
     @property
@@ -92,7 +95,11 @@ class EvaluationTables:
     @property
     def verdicts(self) -> list[str]:
         """How the models differ on these rows, and how near they are to the teacher: a sentence each."""
-        return [*_verdicts(self.compared), *_nearer(self.compared)]
+        return list(verdicts.sentences(self.compared, self.best_untrained))
+
+    def part(self, name: str) -> dict[str, Row]:
+        """Model -> its metrics on a slice of the test rows; empty where no test row is in it."""
+        return {row["model"]: row for row in self.slices if row["slice"] == name}
 
 
 def render(folder: Path) -> str:
@@ -102,7 +109,9 @@ def render(folder: Path) -> str:
         *found.protocol,
         *(line for text in (*found.about, *found.warnings) for line in wrapped(text)),
         "",
-        *block(found.main, ("hr@10", "ndcg@10"), ("mrr",), costs=True),
+        *quality(found),
+        "",
+        *costs(found.main),
         *wrapped(found.searched),
         "",
         f"{seen(found.full[0])}:",
@@ -116,9 +125,9 @@ def render(folder: Path) -> str:
             *(line for text in found.generative for line in wrapped(text)),
         ]
     lines += ["", *_slices(found.slices), "", margins(found.main[0])]
-    verdicts = found.verdicts
-    if verdicts:
-        lines += ["", *(line for text in verdicts for line in wrapped(text))]
+    sentences = found.verdicts
+    if sentences:
+        lines += ["", *(line for text in sentences for line in wrapped(text))]
     return "\n".join(lines)
 
 
@@ -145,19 +154,55 @@ def read(folder: Path, artifact: Artifact) -> list[Row]:
         ) from error
 
 
-def block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str], costs: bool = False) -> list[str]:
-    """A line per model under a header: metrics with their margins, metrics without, and costs."""
-    header = ["model", *uncertain, *plain, *(["train s", "ms/request"] if costs else [])]
+def quality(found: EvaluationTables) -> list[str]:
+    """The main table: a line per model with its metrics on all rows, and NDCG@10 on those of tail and cold items."""
+    uncertain, parts = ("hr@10", "ndcg@10"), [found.part(name) for name in PARTS]
+    counts = [next((_count(row["rows"]) for row in part.values()), "0") for part in parts]
+    cells = [["rows", *[_count(found.main[0]["rows"])] * len(uncertain), *counts]]
+    for row, line in zip(found.main, _cells(found.main, uncertain), strict=True):
+        own = [fixed(float(part[row["model"]]["ndcg@10"])) if row["model"] in part else NOTHING for part in parts]
+        cells.append([*line, *own])
+    return [*align(["model", *uncertain, *PARTS], cells), TARGETS]
+
+
+def costs(rows: list[Row]) -> list[str]:
+    """A line per model: the reciprocal rank, and what the model costs."""
     cells = [
+        [*line, _cost(row["train_seconds"], 1), _cost(row["ms_per_request"], 2)]
+        for row, line in zip(rows, _cells(rows, (), ("mrr",)), strict=True)
+    ]
+    return align(["model", "mrr", "train s", "ms/request"], cells)
+
+
+def block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str]) -> list[str]:
+    """A line per model under a header: metrics with their margins, and metrics without."""
+    return align(["model", *uncertain, *plain], _cells(rows, uncertain, plain))
+
+
+def _cells(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str] = ()) -> list[list[str]]:
+    return [
         [
-            WORDS.get(row["model"], clean(row["model"])),
+            label(row["model"]),
             *(with_margin(float(row[name]), *ends(row, name)) for name in uncertain),
             *(fixed(float(row[name])) for name in plain),
-            *([_cost(row["train_seconds"], 1), _cost(row["ms_per_request"], 2)] if costs else []),
         ]
         for row in rows
     ]
-    return align(header, cells)
+
+
+def label(model: str) -> str:
+    """A model as tables call it: what is not trained says so."""
+    return WORDS.get(model, clean(model))
+
+
+def best_untrained(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The untrained model with the highest NDCG@10 on validation rows under the main protocol, of a metrics table.
+
+    On test rows where there are no validation rows; "" where no untrained model was ranked.
+    """
+    main = [row for row in rows if str(row["main"]).lower() == "true" and row["model"] in UNTRAINED]
+    chosen = [row for row in main if row["split"] == "validation"] or main
+    return max(chosen, key=lambda row: float(row["ndcg@10"]))["model"] if chosen else ""
 
 
 def ends(row: Mapping[str, Any], metric: str) -> tuple[float, float]:
@@ -190,65 +235,12 @@ def _slices(shown: list[Row], metric: str = "ndcg@10") -> list[str]:
     cells = [
         [name, _count(rows), *(value.get((name, model), NOTHING) for model in models)] for name, rows in counts.items()
     ]
-    return align([f"{metric} on", "rows", *models], cells)
-
-
-def shown(model: str, baseline: str, models: Collection[str]) -> bool:
-    """Whether this pair gets a sentence: models against student and teacher, the student against popularity.
-
-    Without a student, popularity is the baseline of every model. Pairs with a sentence are corrected together.
-    """
-    first = BASELINE if BASELINE in models and model != BASELINE else FLOOR
-    return baseline in (first, TEACHER)
-
-
-def _verdicts(rows: list[Row], metric: str = "ndcg@10") -> Iterator[str]:
-    """A sentence per pair: how these models, trained once, rank these rows. It claims nothing about other trainings."""
-    found = {(row["model"], row["baseline"], row["slice"]): row for row in rows if row["metric"] == metric}
-    known = {name for model, baseline, _ in found for name in (model, baseline)}
-    pairs = dict.fromkeys((model, baseline) for model, baseline, _ in found)
-    sentences = [_verdict(found, *pair, metric) for pair in pairs if shown(*pair, known)]
-    if sentences:
-        yield "on these rows, one training of each:"
-        yield from sentences
-        yield f"Whether another training would agree needs seeds: {SEEDS}"
-
-
-def _verdict(found: dict[tuple[str, str, str], Row], model: str, baseline: str, metric: str) -> str:
-    row = found[model, baseline, "all"]
-    parts = {name: one for (m, b, name), one in found.items() if (m, b) == (model, baseline) and name != "all"}
-    by = f" ({100 * float(row['relative']):+.1f} %)" if row["relative"] else ""
-    claim = {
-        "better": f"{model} > {baseline}",
-        "worse": f"{model} < {baseline}",
-        "undecided": f"{model} and {baseline} cannot be told apart",
-    }[row["verdict"]]
-    text = (
-        f"{claim}: {metric} {float(row['difference']):+.4f}{by}, 95 % interval "
-        f"{interval(float(row['low']), float(row['high']))}, Holm's p {probability(float(row['p']))}, "
-        f"paired over {_count(row['rows'])} rows."
-    )
-    for verdict, word in (("better", "Higher"), ("worse", "Lower"), ("undecided", "Undecided")):
-        names = [name for name, one in parts.items() if one["verdict"] == verdict]
-        text += f" {word} on {', '.join(names)}." if names else ""
-    return text
-
-
-def _nearer(rows: list[Row]) -> Iterator[str]:
-    """Overlap of the students' lists with the teacher's, before and after distillation."""
-    for row in rows:
-        if row["metric"] == NEARER:
-            before, points = 100 * float(row["baseline value"]), 100 * float(row["difference"])
-            yield (
-                f"of their first items {row['baseline']} and teacher share {before:.1f} %, {row['model']} and teacher "
-                f"{before + points:.1f} %: {points:+.1f} points, 95 % interval {100 * float(row['low']):+.1f} to "
-                f"{100 * float(row['high']):+.1f}, over {_count(row['rows'])} rows."
-            )
+    return fitted([f"{metric} on", "rows", *models], cells)
 
 
 def _order(row: Row) -> int:
     """Position of a model in the tables: popularity first, oracle last."""
-    return len(MODELS) if row["model"] == "oracle" else list(MODELS).index(row["model"])
+    return len(MODELS) if row["model"] == CEILING else list(MODELS).index(row["model"])
 
 
 def seen(row: Row) -> str:

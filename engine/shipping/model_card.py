@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.recommend.lineage import made
-from engine.report.evaluation import EvaluationTables, block, margins
+from engine.report.evaluation import EvaluationTables, block, costs, margins
 from engine.report.settings import settings_of
 from engine.runs.schema import ARTIFACTS, RunInfo
 from engine.runs.text import clean
@@ -61,8 +61,9 @@ def _figures(subject: Subject) -> list[str]:
     if subject.evaluation is None:
         return ["It was not evaluated on test rows: `engine run evaluate` does that."]
     tables = EvaluationTables.read(subject.evaluation)
-    rows = [row for row in tables.main if row["model"] in (FLOOR, BASELINE, subject.name)]
-    about = [*tables.protocol, *tables.warnings, "", *block(rows, ("hr@10", "ndcg@10"), ("mrr",), costs=True)]
+    rows = [row for row in tables.main if row["model"] in (FLOOR, tables.best_untrained, BASELINE, subject.name)]
+    table = block(rows, ("hr@10", "ndcg@10"), ("mrr",))
+    about = [*tables.protocol, *tables.warnings, "", *table, "", *costs(rows)]
     return [
         *("```", *about, margins(tables.main[0]), tables.searched, "```", ""),
         f"One training, evaluated by run {subject.evaluation.name}. Other seeds give other figures.",

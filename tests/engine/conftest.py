@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from engine import config
 from engine.jobs.store import Store
+from engine.report.evaluation import best_untrained
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import RunInfo
-from engine.stages import METRICS_TABLE, ROW_RANKS, SLICES_TABLE
+from engine.stages import COMPARISONS, METRICS_TABLE, ROW_RANKS, SLICES_TABLE, UNTRAINED
 
 ROWS = 60
 OVERRIDES = ["evaluate.models=[popularity,student]", "evaluate.samples=300"]
@@ -98,9 +99,13 @@ class World:
         named: str = "tiny",
         **taught: Any,
     ) -> str:
-        """A finished evaluation of a student, and of models beside it, that ranked the test targets like this."""
+        """A finished evaluation of a student, and of models beside it, that ranked the test targets like this.
+
+        Where an untrained model beyond popularity is among them, it has the comparisons of its models too.
+        """
         from engine.data.sequences import Rows  # here: most tests need no torch
         from engine.evaluate import tables
+        from engine.evaluate.figures import comparisons
         from engine.evaluate.measure import ALL, Measured, Protocol
         from engine.evaluate.models import Model
 
@@ -133,6 +138,11 @@ class World:
                 tables.write(path, tables.by_slice(results, halves))
             with open_run.output(ROW_RANKS) as path:
                 tables.write_ranks(path, results, {"test": rows})
+            if set(taught) & set(UNTRAINED):
+                own = {one.model: one.ranks for one in results if one.protocol.hide_seen == hide}
+                found = comparisons(own, {}, best_untrained(table), 300, 1, lambda done, all: None)
+                with open_run.output(COMPARISONS) as path:
+                    tables.write(path, list(found))
         return run
 
 

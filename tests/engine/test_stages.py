@@ -7,7 +7,7 @@ import pytest
 
 from engine.stages import STAGES
 
-EVERYTHING = ["evaluate.models=[popularity,oracle,student,teacher,distilled]", "evaluate.candidates=4"]
+EVERYTHING = ["evaluate.models=[popularity,titles,oracle,student,teacher,distilled]", "evaluate.candidates=4"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -14,7 +14,9 @@ class EvaluateSettings:
     """One evaluation of several models on the same rows."""
 
     models: list[str] = setting(
-        "what is ranked; popularity is the floor, oracle the ceiling where the data has one", choices=tuple(MODELS)
+        "what is ranked; popularity is the floor, oracle the ceiling where the data has one; transitions, titles and "
+        "transitions+titles need no training either",
+        choices=tuple(MODELS),
     )
     hide_seen: str = setting(
         "whether the main figures leave out items of the row's own history; both are always computed; auto: unless "

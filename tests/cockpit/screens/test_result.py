@@ -8,7 +8,8 @@ from cockpit.compose import draw
 from cockpit.dispatch import click
 from cockpit.render.lines import plain, width
 from engine.report.evaluation import EvaluationTables
-from tests.fixtures.evaluation_tables import write_evaluation
+from engine.stages import UNTRAINED
+from tests.fixtures.evaluation_tables import STRENGTH_UNTRAINED, write_evaluation
 from tests.fixtures.in_process import engine_in_process
 
 SIZES = [(80, 24), (120, 35), (200, 60)]
@@ -19,6 +20,43 @@ async def test_an_evaluation_opens_as_its_result(opened_result, snapshot, size):
     lines = draw(await opened_result(), *size)
     assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
     snapshot(f"result-{size[0]}x{size[1]}", plain(lines))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_untrained_models_fit_and_a_winner_below_them_is_refused(opened_result, evaluated, press, size):
+    models = (*UNTRAINED, "student", "teacher", "distilled", "oracle")
+    write_evaluation(evaluated, models=models)
+    context = await opened_result()
+    shown = []
+    for _ in range(5):
+        lines = draw(context, *size)
+        assert all(width(line) == size[0] for line in lines) and len(lines) == size[1]
+        shown.append(plain(lines))
+        press(context, "tab")
+    for name in ("transitions (untrained)", "titles (untrained)", "transitions+titles (untrained)"):
+        assert name in shown[0]
+    line, *_ = [line for line in shown[0].splitlines() if "titles (untrained)" in line and "0.1550 ±" in line]
+    assert "0.1085" in line and "0.1395" in line  # ndcg@10 on tail and on cold items
+    press(context, "3")
+    text = plain(draw(context, *size))
+    assert "distilled - transitions+titles" in text
+    verdicts = {
+        "student - transitions+titles": "worse",
+        "student - popularity": "refused",
+        "teacher - student": "better",
+    }
+    for pair, verdict in verdicts.items():
+        assert verdict in next(line for line in text.splitlines() if pair in line)
+
+
+async def test_a_winner_below_an_untrained_model_is_refused(opened_result, evaluated, press, monkeypatch):
+    monkeypatch.setitem(STRENGTH_UNTRAINED, "titles", 0.25)
+    write_evaluation(evaluated, models=(*UNTRAINED, "student", "teacher"))
+    context = await opened_result()
+    press(context, "3")
+    text = plain(draw(context, 120, 35))
+    line = next(line for line in text.splitlines() if "teacher - student" in line and "+0.0580" in line)
+    assert "refused" in line and "the winner ranks below titles, which needs no training" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("start", ["enter", "2"])

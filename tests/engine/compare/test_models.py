@@ -94,3 +94,22 @@ def test_the_size_of_the_search_stands_below_the_table_and_separates_no_seeds(wo
     same = "settings chosen on validation rows: student"
     assert found.seeds == [1, 2] and found.search == f"{same} 10 trials / {same} 20 trials"
     assert found.search in " ".join(text(found).split())
+
+
+def test_trained_models_are_held_against_the_best_untrained_one_in_a_family_of_its_own(world: Any) -> None:
+    for seed in (1, 2, 3):
+        others = {"transitions": np.full(60, 9.0), "titles": np.where(np.arange(60) < 50, 1.0, 30.0)}
+        world.evaluate("least", seed, ranks=world.ranks(seed), teacher=world.ranks(seed, 0.9), **others)
+    (found,) = standings(world)
+    assert list(dict.fromkeys((one.baseline, one.model) for one in found.versus)) == [
+        *(("popularity", "student"), ("student", "teacher"), ("titles", "student"), ("titles", "teacher")),
+    ]
+    for family in (found.versus[:6], found.versus[6:]):
+        for kind in (0, 1):
+            own = [one.differences[kind] for one in family]
+            assert [d.p_holm for d in own] == holm([d.p for d in own])
+    refused = [line for line in found.verdict if "not called better" in line]
+    assert refused and refused[0].startswith("teacher ranks above student, but below titles, which needs no training")
+    assert any(line.startswith("teacher is worse than titles") for line in found.verdict)
+    assert max(map(len, text(found).splitlines())) <= 80
+    assert "titles (untrained)" in text(found)

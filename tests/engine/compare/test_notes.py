@@ -3,6 +3,7 @@
 import shutil
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.compare.groups import resolve
@@ -95,3 +96,27 @@ def test_a_baseline_that_was_searched_less_is_noted(world: Any, sizes: tuple[str
         world.student(name, 1, *words, "search.distill=0" if name == "a" else "search.distill=99")  # no distill here
     found = [note.text for note in compared(world, "a", "b").notes if note.code == "unequal-search"]
     assert found == ([text] if text else [])
+
+
+def test_a_model_below_an_untrained_one_is_noted_and_not_called_better(world: Any) -> None:
+    for seed in (1, 2, 3):
+        for label, strength, least in (("a", 0.0, 0.0), ("b", 0.6, 1.0)):
+            titles = np.where(np.arange(60) < 50, 1.0, world.ranks(seed, least))
+            world.evaluate(label, seed, ranks=world.ranks(seed, strength), titles=titles)
+    comparison = compared(world, "a", "b")
+    notes = [note.text for note in comparison.notes if note.code == "below-untrained"]
+    assert len(notes) == 2 and "the student of b ranks below titles, which needs no training (ndcg@10 " in notes[1]
+    assert notes[1].endswith("; 3 of 3 runs): it is not called better")
+    (sentence,) = [line for line in comparison.verdict if "student" in line]
+    assert sentence.startswith(
+        "b ranks above a (student), but below titles, which needs no training: not called better"
+    )
+
+
+def test_a_model_above_every_untrained_one_is_called_better(world: Any) -> None:
+    for seed in (1, 2, 3):
+        for label, strength in (("a", 0.0), ("b", 0.9)):
+            world.evaluate(label, seed, ranks=world.ranks(seed, strength), titles=np.full(60, 20.0))
+    comparison = compared(world, "a", "b")
+    assert not [note for note in comparison.notes if note.code == "below-untrained" and "of b" in note.text]
+    assert any(line.startswith("b is better than a (student)") for line in comparison.verdict)

@@ -47,12 +47,26 @@ def test_better_is_said_only_where_all_that_was_tested_says_so(
     seeds: GroupDifference | None, rows: GroupDifference | None, begins: str
 ) -> None:
     kinds = {one.over: one for one in (seeds, rows) if one is not None}
-    assert sentence("A", "B", "student", "ndcg@10", kinds).startswith(begins)
+    assert sentence("A", "B", "student", "ndcg@10", kinds, {}).startswith(begins)
 
 
 def test_a_difference_stands_beside_its_intervals() -> None:
     kinds = {SEEDS: difference(SEEDS, "better"), ROWS: difference(ROWS, "better", 1200)}
-    assert sentence("A", "B", None, "ndcg@10", kinds) == (
+    assert sentence("A", "B", None, "ndcg@10", kinds, {}) == (
         "B is better than A: ndcg@10 +0.0200 (+6.1 %); 95 % interval over 3 seeds +0.0100 to +0.0300, Holm's p 0.0300; "
         "95 % interval over 1,200 rows +0.0100 to +0.0300, Holm's p 0.0300."
     )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "below", "begins"),
+    [
+        ("better", {"B": "titles"}, "B ranks above A (student), but below titles, which needs no training: not called"),
+        ("worse", {"A": "titles"}, "A ranks above B (student), but below titles, which needs no training: not called"),
+        ("better", {"A": "titles"}, "B is better than A (student):"),  # the loser may be as bad as it likes
+        ("worse", {"B": "titles"}, "B is worse than A (student):"),
+    ],
+)
+def test_no_side_below_an_untrained_model_is_called_better(verdict: str, below: dict[str, str], begins: str) -> None:
+    kinds = {SEEDS: difference(SEEDS, verdict), ROWS: difference(ROWS, verdict, 60)}
+    assert sentence("A", "B", "student", "ndcg@10", kinds, below).startswith(begins)

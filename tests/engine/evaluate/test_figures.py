@@ -4,9 +4,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.evaluate.figures import closer, comparisons, intervals, means, of_lists, overlap, overlaps, per_row
+from engine.evaluate.figures import (
+    closer,
+    compared_pairs,
+    comparisons,
+    intervals,
+    means,
+    of_lists,
+    overlap,
+    overlaps,
+    per_row,
+)
 from engine.evaluate.measure import Measured, Protocol
 from engine.metrics.statistics import holm, metric_interval, paired_rows
+from engine.stages import FLOOR
 
 
 def test_means_are_those_of_the_formulas() -> None:
@@ -75,7 +86,7 @@ def test_each_model_is_compared_with_those_before_it_on_the_same_rows() -> None:
     ranks = {name: draw.integers(1, 30, 60).astype(float) for name in ("popularity", "student", "distilled")}
     masks = {"odd": np.arange(60) % 2 == 1}
     ticks: list[tuple[int, int]] = []
-    rows = list(comparisons(ranks, masks, samples=100, seed=5, tick=lambda done, all: ticks.append((done, all))))
+    rows = list(comparisons(ranks, masks, FLOOR, samples=100, seed=5, tick=lambda done, all: ticks.append((done, all))))
     assert ticks == [(done, 12) for done in range(12)]
     pairs = [("popularity", "student"), ("popularity", "distilled"), ("student", "distilled")]
     assert [(r["baseline"], r["model"]) for r in rows[::4]] == pairs
@@ -89,7 +100,7 @@ def test_each_model_is_compared_with_those_before_it_on_the_same_rows() -> None:
     assert row["difference"] == pytest.approx((hits["distilled"] - hits["student"]).mean())
     assert row["p"] >= alone.p  # corrected for having looked at two metrics of the slices
     assert row["rows"] == 30
-    without = list(comparisons(ranks, {}, samples=100, seed=5, tick=lambda done, all: None))
+    without = list(comparisons(ranks, {}, FLOOR, samples=100, seed=5, tick=lambda done, all: None))
     assert [r for r in rows if r["slice"] == "all"] == without  # looking into parts changes nothing on the whole
 
 
@@ -97,7 +108,7 @@ def test_each_model_is_compared_with_those_before_it_on_the_same_rows() -> None:
 def test_pairs_that_are_printed_together_are_corrected_together(masks: dict[str, np.ndarray]) -> None:
     draw = np.random.default_rng(3)
     ranks = {name: draw.integers(1, 30, 60).astype(float) for name in ("popularity", "student", "teacher", "distilled")}
-    rows = list(comparisons(ranks, masks, samples=100, seed=5, tick=lambda done, all: None))
+    rows = list(comparisons(ranks, masks, FLOOR, samples=100, seed=5, tick=lambda done, all: None))
 
     def raw(row: dict[str, Any]) -> float:
         chosen = masks.get(row["slice"], np.ones(60, dtype=bool))
@@ -109,11 +120,46 @@ def test_pairs_that_are_printed_together_are_corrected_together(masks: dict[str,
         own = [r for r in rows if (r["slice"] == "all") == whole]
         family = [r for r in own if (r["baseline"], r["model"]) in printed]
         assert [r["p"] for r in family] == holm([raw(r) for r in family])
-        alone = [
-            r for r in own if (r["baseline"], r["model"]) == ("popularity", "teacher")
-        ]  # in the table, not printed
-        assert [r["p"] for r in alone] == holm([raw(r) for r in alone])
+        least = [r for r in own if r["baseline"] == "popularity" and r["model"] != "student"]
+        assert [r["p"] for r in least] == holm([raw(r) for r in least])
+
+
+def test_only_popularity_and_the_best_untrained_model_are_compared_with_trained_ones() -> None:
+    models = ["student", "popularity", "transitions", "titles", "distilled"]
+    assert compared_pairs(models, "titles") == [
+        *(("popularity", "student"), ("popularity", "distilled"), ("titles", "student"), ("titles", "distilled")),
+        ("student", "distilled"),
+    ]
+    assert compared_pairs(["transitions", "titles"], "titles") == []
+
+
+def test_the_best_untrained_model_is_a_family_of_its_own() -> None:
+    draw = np.random.default_rng(3)
+    ranks = {name: draw.integers(1, 30, 60).astype(float) for name in ("popularity", "titles", "student", "teacher")}
+    without = [*comparisons({k: v for k, v in ranks.items() if k != "titles"}, {}, FLOOR, 100, 5, lambda d, a: None)]
+    rows = [*comparisons(ranks, {}, "titles", 100, 5, lambda d, a: None)]
+    known = {(r["baseline"], r["model"], r["metric"]): r["p"] for r in rows}
+    main = [("popularity", "student"), ("student", "teacher")]
+    for row in without:
+        if (row["baseline"], row["model"]) in main:
+            assert known[row["baseline"], row["model"], row["metric"]] == row["p"]  # not widened
+    own = [r for r in rows if r["baseline"] == "titles"]
+    raw = [paired_rows(*(per_row(ranks[r[s]])[r["metric"]] for s in ("baseline", "model")), 100, 5).p for r in own]
+    assert [r["p"] for r in own] == holm(raw) and len(own) == 4
+
+
+@pytest.mark.parametrize(("least", "below"), [(1.0, "titles"), (2.0, ""), (40.0, "")])
+def test_the_winner_of_a_pair_names_the_untrained_model_that_ranks_above_it(least: float, below: str) -> None:
+    ranks = {"titles": np.full(60, least), "student": np.full(60, 8.0), "teacher": np.full(60, 4.0)}
+    ranks = {name: own + np.arange(60) % 3 for name, own in ranks.items()}
+    if least == 2.0:  # above the student and not certainly above the teacher
+        ranks["titles"] = np.where(np.arange(60) % 2 == 0, ranks["teacher"] - 1, ranks["teacher"] + 1)
+    rows = list(comparisons(ranks, {}, "titles", 100, 5, lambda done, all: None))
+    found = {(r["baseline"], r["model"], r["metric"]): (r["verdict"], r["below"]) for r in rows}
+    assert found["student", "teacher", "ndcg@10"] == ("better", below)
+    assert found["titles", "teacher", "ndcg@10"][1] == ""
+    assert found["student", "teacher", "hr@10"] == ("undecided", "")
 
 
 def test_a_single_model_is_compared_with_nothing() -> None:
-    assert list(comparisons({"student": np.ones(3)}, {}, 100, 0, lambda done, all: None)) == []
+    assert list(comparisons({"student": np.ones(3)}, {}, "", 100, 0, lambda done, all: None)) == []

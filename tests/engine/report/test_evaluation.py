@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from engine.errors import RunError
-from engine.report.evaluation import read, render, shown
+from engine.report.evaluation import best_untrained, read, render
 from engine.report.tables import WIDTH
+from engine.report.verdicts import sentences, shown
 from engine.runs.schema import ARTIFACTS, CONFIG, SUMMARY
-from engine.stages import COMPARISONS, METRICS_TABLE, OVERLAPS
+from engine.stages import COMPARISONS, METRICS_TABLE, OVERLAPS, SLICES_TABLE
 
 
 def test_the_table_fits_a_narrow_terminal_and_names_its_protocol(finished: Path) -> None:
@@ -28,14 +29,16 @@ def test_the_table_fits_a_narrow_terminal_and_names_its_protocol(finished: Path)
 def test_floor_comes_first_and_ceiling_last_in_every_block(finished: Path) -> None:
     text = render(finished)
     names = re.findall(r"^(popularity \(floor\)|student|oracle \(ceiling\))  ", text, flags=re.MULTILINE)
-    assert names == ["popularity (floor)", "student", "oracle (ceiling)"] * 3
+    assert names == ["popularity (floor)", "student", "oracle (ceiling)"] * 4
 
 
 def test_figures_stand_beside_half_their_interval_and_their_cost(finished: Path) -> None:
     (row,) = [
         r for r in read(finished, METRICS_TABLE) if (r["model"], r["split"], r["main"]) == ("student", "test", "true")
     ]
-    (line,) = [line for line in render(finished).splitlines() if line.startswith("student ") and "12.5" in line]
+    lines = render(finished).splitlines()
+    line, *_ = [line for line in lines if line.startswith("student ")]
+    assert any(line.startswith("student ") and "12.5" in line for line in lines)
     for metric in ("hr@10", "ndcg@10"):
         value, low, high = (float(row[name]) for name in (metric, f"{metric} low", f"{metric} high"))
         assert low < value < high and f"{value:.4f} ±{max(value - low, high - value):.4f}" in line
@@ -57,6 +60,56 @@ def test_figures_of_an_earlier_version_stand_beside_their_standard_errors(finish
     text = render(folder)
     assert f"{float(row['hr@10']):.4f} ±{1.96 * float(row['hr@10 se']):.4f}" in text
     assert "± 1.96 standard errors over rows: 95 % where 30 rows or more hit" in text.splitlines()
+
+
+def test_the_main_table_counts_rows_and_gives_figures_on_tail_and_cold_items(finished: Path) -> None:
+    lines = render(finished).splitlines()
+    head = next(index for index, line in enumerate(lines) if line.startswith("model"))
+    assert lines[head].split() == ["model", "hr@10", "ndcg@10", "tail", "cold"]
+    for position, part in ((-2, "tail"), (-1, "cold")):
+        slices = {
+            r["model"]: r for r in read(finished, SLICES_TABLE) if r["slice"] == part and r["hide_seen"] == "true"
+        }
+        assert lines[head + 1].split()[position] == (slices["student"]["rows"] if slices else "0")
+        for line in lines[head + 2 : head + 5]:
+            row = slices.get(line.split()[0])
+            assert line.split()[position] == (f"{float(row['ndcg@10']):.4f}" if row else "-")
+
+
+def test_a_table_without_tail_and_cold_items_has_no_figure_there(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "evaluate-9"
+    shutil.copytree(finished, folder)
+    path = folder / ARTIFACTS / SLICES_TABLE.file
+    lines = [line for line in path.read_text().splitlines() if ",tail," not in line and ",cold," not in line]
+    path.write_text("\n".join(lines) + "\n")
+    text = render(folder).splitlines()
+    head = next(index for index, line in enumerate(text) if line.startswith("model"))
+    assert [line.split()[-2:] for line in text[head + 1 : head + 3]] == [["0", "0"], ["-", "-"]]
+
+
+def test_a_winner_below_an_untrained_model_is_not_called_better() -> None:
+    pair = {"metric": "ndcg@10", "slice": "all", "rows": "60", "relative": "", "difference": "0.1", "low": "0.05"}
+    pair |= {"high": "0.15", "p": "0.001"}
+    rows = [
+        pair | {"model": "student", "baseline": "titles", "verdict": "worse", "below": ""},
+        pair | {"model": "teacher", "baseline": "titles", "verdict": "worse", "below": ""},
+        pair | {"model": "teacher", "baseline": "student", "verdict": "better", "below": "titles"},
+    ]
+    text = list(sentences(rows, "titles"))
+    assert text[1].startswith("teacher ranks above student, but below titles, which needs no training: not called ")
+    assert text[2] == "against the best model that needs no training, as validation rows choose it:"
+    assert text[3].startswith("student < titles:") and text[4].startswith("teacher < titles:")
+
+
+def test_validation_rows_choose_the_best_untrained_model() -> None:
+    def row(model: str, split: str, ndcg: float, main: str = "true") -> dict[str, Any]:
+        return {"model": model, "split": split, "ndcg@10": ndcg, "main": main}
+
+    rows = [row("titles", "test", 0.9), row("titles", "validation", 0.1), row("transitions", "validation", 0.2)]
+    rows += [row("student", "validation", 0.5), row("titles", "validation", 0.7, "false")]
+    assert best_untrained(rows) == "transitions"
+    assert best_untrained(rows[:1]) == "titles"  # there are no validation rows
+    assert best_untrained(rows[3:4]) == ""
 
 
 def test_a_difference_is_a_sentence_with_its_interval(finished: Path) -> None:

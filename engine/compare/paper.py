@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from engine.compare.differences import ROWS, SEEDS, Procedure, RowValues, Sampling, decided, uncorrected
-from engine.compare.figures import COSTS, REFERENCES, Evaluated, Figure, evaluated, of_evaluations, row_values
+from engine.compare.figures import COSTS, Evaluated, Figure, evaluated, of_evaluations, row_values
 from engine.compare.groups import Group, Member, by_experiment, differing
 from engine.compare.report import DRAWN, spread_of
 from engine.compare.sentences import CORRECTED, agreed
@@ -24,7 +24,7 @@ from engine.report.numbers import NOTHING, fixed, mean_sd, setting
 from engine.report.results import protocol
 from engine.report.results import rows as results_of
 from engine.runs.text import clean
-from engine.stages import MODELS
+from engine.stages import MODELS, REFERENCES
 from engine.wire import Spread
 
 SHOWN = ("ndcg@10", "hr@10")  # metrics of a table; the others are in --seeds

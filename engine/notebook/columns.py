@@ -73,7 +73,9 @@ METRICS = Table(
         Column("data", TEXT, "name of the data set"),
         Column("split", TEXT, "test or validation"),
         Column("seed", INTEGER, "seed of the evaluation"),
-        Column("model", TEXT, "popularity, student, teacher, distilled or oracle"),
+        Column(
+            "model", TEXT, "popularity, transitions, titles, transitions+titles, student, teacher, distilled or oracle"
+        ),
         Column("rows", INTEGER, "rows that were ranked"),
         Column("hide_seen", TRUTH, "whether items of a row's own history were left out"),
         *(Column(f"hr@{k}", NUMBER, f"share of rows whose target is among the first {k}") for k in (1, 5, 10, 20)),
@@ -99,7 +101,9 @@ RANKS = Table(
     "row and model of a finished evaluation: test rows, main protocol (`every=True`: each split and protocol)",
     (
         _RUN,
-        Column("model", TEXT, "popularity, student, teacher, distilled or oracle"),
+        Column(
+            "model", TEXT, "popularity, transitions, titles, transitions+titles, student, teacher, distilled or oracle"
+        ),
         Column("split", TEXT, "test or validation"),
         Column("hide_seen", TRUTH, "whether items of the row's own history were left out"),
         Column("candidates", TEXT, "among how many items it was ranked; all"),

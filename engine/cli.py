@@ -29,6 +29,7 @@ class Positional(NamedTuple):
 
 KEYS = "stage and settings: group=choice, key=value"
 SETTINGS = Positional("overrides", "[STAGE] [KEY=VALUE]", KEYS)
+FILE = Positional("overrides", "[FILE] [KEY=VALUE]", "file or folder with interactions, or settings: data=CHOICE")
 GRID = Positional(
     "overrides", "[STAGE] [KEY=A,B,C]", f"{KEYS}; KEY=A,B,C lists values, KEY=1..5 counts, [A,B] is one value"
 )
@@ -89,6 +90,9 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--trials", type=int, default=20, metavar="N", help="total number of trials (default: 20)")
     tune.add_argument("--metric", metavar="NAME", help="validation metric to optimise (default: val_ndcg@10)")
     tune.add_argument("--experiment", metavar="NAME", help="label of the search and its runs")
+
+    summary = "what would be read and dropped of a file or set, and why; runs nothing"
+    command("data", "data:data", FILE, summary)
 
     command("runs", "inspect:runs", FILTERS, "list the runs")
     command("show", "inspect:show", RUNS, "facts, metrics and the main curve of runs")

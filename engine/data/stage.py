@@ -12,13 +12,8 @@ import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
 from engine.config import Config
-from engine.data import demo, raw_ids, ties, untitled
-from engine.data.download import fetched
-from engine.data.interactions import Interactions
-from engine.data.layouts import LAYOUTS
+from engine.data.loading import id_warnings, load, set_warnings
 from engine.data.prepare import Prepared, prepare
-from engine.data.readers import read
-from engine.data.sources import find, folder_of, watched
 from engine.data.splits import histories
 from engine.runs.run import Run, Stopped
 from engine.runs.text import clean
@@ -29,7 +24,7 @@ SHOWN, SHOWN_ITEMS = 3, 5  # rows that are logged, and the latest items of each
 
 def run(config: Config, run: Run) -> None:
     """Raises DataError for files that cannot be read as what the settings say."""
-    settings, oracle = config.data, None
+    settings = config.data
 
     def report(done: int, total: int, phase: str, unit: str) -> None:
         run.progress(done, total, phase, unit=unit)
@@ -39,38 +34,21 @@ def run(config: Config, run: Run) -> None:
     # One OpenMP thread suits torch, whose threads spin; pyarrow's sleep, and reading is most of the work.
     pa.set_cpu_count(os.cpu_count() or 1)
     report(0, 1, "reading", "sets")
-    if settings.world is not None:
-        interactions, oracle = demo.generate(settings.world)
-        source: dict[str, Any] = {"format": "demo", "version": demo.VERSION, "seed": settings.world.seed, "files": {}}
-    else:
-        root = fetched(settings, report) if settings.path is None and settings.fetch else folder_of(settings)
-        progress = partial(report, phase="reading", unit="bytes")
-        sources = watched(find(settings, root), progress, partial(run.log, "warning"))
-        interactions = read(settings, sources)
-        names = {role: part.name for role, part in sources.parts.items()}
-        source = {"format": sources.format, "version": LAYOUTS[sources.format].version, "files": names}
-        _warn_of_ids(interactions, run)
-    prepared = prepare(settings, interactions, oracle, lambda phase: report(0, 1, phase, "sets"))
+    warn = partial(run.log, "warning")
+    loaded = load(settings, report, warn)
+    for text in id_warnings(loaded.interactions) if loaded.sources else []:
+        warn(text)
+    prepared = prepare(settings, loaded.interactions, loaded.oracle, lambda phase: report(0, 1, phase, "sets"))
     report(0, 1, "writing", "sets")
-    _save(prepared, source, run)
+    _save(prepared, loaded.source, run)
     noted = ("name", "users", "items", "interactions", "rows", "split", "order", "targets_hash", "dropped")
     share = prepared.profile["titles"]["missing"] / len(prepared.items)
     run.note(**{key: prepared.profile[key] for key in noted}, untitled_share=round(share, 4))
-    if settings.world is None and (text := untitled.warning(settings, root, sources, interactions, prepared.items)):
-        run.log("warning", text)
-    tied = ties.remark(prepared.profile)
-    if tied:
-        run.log("warning", f"{tied}; give finer times, or shuffle what is sorted by item")
+    for text in set_warnings(settings, loaded, prepared):
+        warn(text)
     for line in examples(prepared):
         run.log("info", line)
     report(1, 1, "done", "sets")
-
-
-def _warn_of_ids(interactions: Interactions, run: Run) -> None:
-    for what, raw in (("users", interactions.users), ("items", interactions.items)):
-        if padded := raw_ids.padded(raw):
-            text = f"{len(padded)} {what} differ from others only in leading zeros, for example '{padded[0]}'"
-            run.log("warning", f"{text}: they are kept apart. Write every id in one way if they are the same")
 
 
 def examples(prepared: Prepared) -> list[str]:

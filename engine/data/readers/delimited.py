@@ -140,6 +140,11 @@ def time_problem(time: NDArray[Any]) -> tuple[int, str] | None:
     return None
 
 
+def unit_of(time: float) -> int:
+    """How many of a time's units are a second."""
+    return int(1000 ** np.searchsorted(_UNITS, time))
+
+
 def _read(source: Source, dialect: Dialect, types: Mapping[str, pa.DataType], breaks: bool) -> pa.Table:
     names = [name or f"unused {number}" for number, name in enumerate(dialect.names)]
     with binary(source) as file:

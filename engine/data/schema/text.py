@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from engine.data.schema.names import ITEM, ROLES, TIME, TITLE, USER
 from engine.data.schema.tables import EventTable, TitleTable
 from engine.errors import DataError
+from engine.report.tables import cells
+from engine.report.tables import column as fitted
 from engine.runs.text import clean
 
 WIDTH = 40  # characters of a sample
@@ -80,7 +82,5 @@ def _writing(found: EventTable) -> str:
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))] if rows else []
-    return [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    widths = [max(cells(row[index]) for row in rows) for index in range(len(rows[0]))] if rows else []
+    return ["  " + "  ".join(map(fitted, row, widths)).rstrip() for row in rows]

@@ -1,5 +1,6 @@
 """Where each value comes from."""
 
+import functools
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def test_the_file_that_is_named_states_the_value_in_force(name: str) -> None:
     for key, where in origins([f"experiment={name}"], KEYS).items():
         file, _, reference = where.partition(": ")
         group = Path(file).parent.name
-        stated: Any = flat(yaml.safe_load((folder().parent / file).read_text(encoding="utf-8")))
+        stated = values_in(file)
         own = key.removeprefix("distill.student.") if key.startswith("distill.student.") and group == "student" else key
         own = own.removeprefix("distill.") if key.startswith("distill.student.") and group == "experiment" else own
         own = own.removeprefix(group + ".")
@@ -72,6 +73,12 @@ def test_the_file_that_is_named_states_the_value_in_force(name: str) -> None:
         else:
             expected = next((stated[part] for part in _upwards(own) if part in stated), "not there")
         assert values.get(key) == expected, (key, where)
+
+
+@functools.cache
+def values_in(file: str) -> dict[str, Any]:
+    """Dotted name -> value of what a file of ``conf/`` states itself."""
+    return flat(yaml.safe_load((folder().parent / file).read_text(encoding="utf-8")))
 
 
 def _upwards(key: str) -> list[str]:

@@ -20,7 +20,7 @@ from engine.metrics import ranking
 from engine.metrics.selection import cross_fitted
 from engine.metrics.statistics import PairedDifference, paired_rows
 from engine.runs.schema import Summary
-from engine.stages import ADAPTER, FLOOR, GAMMA_OPTIMISM, MODELS, RANKINGS, UNTRAINED, makes
+from engine.stages import ADAPTER, FLOOR, GAMMA_OPTIMISM, MODELS, RANKINGS, REFERENCES, UNTRAINED, makes
 from engine.teacher.build import settings_of
 
 ROWS = 2000  # held-out rows that are ranked at most
@@ -145,6 +145,31 @@ def language_model_pays(case: Case) -> Outcome:
     base, own = (Ranked(fitted, fitted) for fitted, _ in (without_states, with_states))
     difference, evidence = compared(base, own)
     return judged(difference.low > 0, f"without and with the states: {evidence}", WARN)
+
+
+@check(
+    "above-untrained",
+    "evaluate",
+    detects="a trained model that ranks below transition counts, similar titles or both",
+    cause="the model has not learned what counting gives: it was trained too short or with unsuitable settings, or the "
+    "data are so sparse that counts and titles say more than a model of this kind can learn",
+    remedy="No result of this experiment should be called a gain before its model is above that row: more epochs "
+    "(engine show of the run shows whether it still improved), engine tune, text vectors; then engine run evaluate.",
+)
+def above_untrained(case: Case) -> Outcome:
+    """No trained model ranks significantly below the best model that needs no training, on validation rows."""
+    least = {name: found["validation"] for name in UNTRAINED if (found := values(case, name))}
+    best = max(least, key=lambda name: float(least[name].ndcg.mean()))
+    below, shown = [], []
+    for model, found in _of_models(case, values):
+        if model in REFERENCES or "validation" not in found:
+            continue
+        difference, evidence = compared(least[best], found["validation"])
+        shown.append(f"{best} and {model}: {evidence}")
+        below += [shown[-1]] if difference.high < 0 else []
+    if not shown:
+        raise Unavailable("no model of this experiment is trained yet")
+    return judged(not below, "; ".join(below or shown), WARN)
 
 
 @check(

@@ -72,6 +72,7 @@ _DECLARED = (
     *evaluations.ranks_reproducible,
     *evaluations.metrics_match_ranks,
     *quality.padding_never_ranked,
+    *quality.above_untrained,
     *quality.validation_and_test_agree,
 )
 CHECKS: tuple[Check, ...] = tuple(check for stage in STAGES for check in _DECLARED if check.stage == stage)

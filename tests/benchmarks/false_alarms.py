@@ -41,7 +41,7 @@ from engine.runs.schema import RunInfo
 MOST = 0.01  # false alarms of a check
 ENOUGH = 100  # experiments from which that is judged
 # What a dry run cannot have: quality, and the course of a whole training.
-LONG = ("beats-", "-health", "not-worse", "validation-and-test", "distilled-differs")
+LONG = ("beats-", "above-untrained", "-health", "not-worse", "validation-and-test", "distilled-differs")
 AGAIN = ("ranks-reproducible", "metrics-match-ranks", "rankings-reproducible", "last-position-reproducible")
 Draw = np.random.Generator
 

@@ -57,6 +57,37 @@ def test_a_student_that_knows_nothing_is_named(doctor: Doctor) -> None:
     doctor.fault("student-beats-popularity", "data", altered={"student": folder})
 
 
+@pytest.mark.parametrize(("student", "verdict"), [(0.06, "warn"), (0.098, "pass"), (0.2, "pass")])
+def test_a_model_below_the_best_untrained_one_is_named_and_one_that_cannot_be_told_apart_is_not(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, student: float, verdict: str
+) -> None:
+    draw = np.random.default_rng(0)
+    strengths = {"popularity": 0.01, "transitions": 0.1, "titles": 0.02, "transitions+titles": 0.05}
+
+    def values(about: Any, model: Any) -> Any:
+        own = draw.normal((strengths | {"student": student})[model], 0.05, 500)
+        return {"validation": Ranked(own, own)}
+
+    monkeypatch.setattr("engine.doctor.quality.values", values)
+    models = replace(doctor.settings, evaluate=replace(doctor.settings.evaluate, models=["student"]))
+    found = doctor.outcomes(("above-untrained",), *BEFORE, config=models)["above-untrained"]
+    assert found.verdict == verdict and found.evidence.startswith("transitions and student: validation ndcg@10 0.1")
+    assert bool(found.remedy) == (verdict == "warn")
+
+
+def test_a_student_below_transition_counts_is_named_by_its_own_ranks(doctor: Doctor) -> None:
+    folder = doctor.copy("student")
+    path = folder / "artifacts" / "model.safetensors"
+    model = load_student(path)
+    model.network.inputs().data.neg_()
+    model.network.inputs().data[1:] = model.network.inputs().data[1:].flip(0)
+    save_student(path, model)
+    only = replace(doctor.settings, evaluate=replace(doctor.settings.evaluate, models=["student"]))
+    found = doctor.outcomes(("above-untrained",), "data", altered={"student": folder}, config=only)["above-untrained"]
+    assert found.verdict == "warn" and " and student: " in found.evidence
+    assert doctor.outcomes(("above-untrained",), "data", config=only)["above-untrained"].verdict == "skip"
+
+
 @pytest.mark.parametrize(("teacher", "verdict"), [(0.2, "pass"), (0.1, "warn"), (0.05, "warn")])
 def test_a_teacher_that_has_nothing_to_teach_is_told(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch, teacher: float, verdict: str

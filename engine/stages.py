@@ -187,7 +187,7 @@ _TABLE = (
     Stage(
         "distill",
         "trains the student again with the teacher's knowledge (DLLM2Rec)",
-        needs=(PROFILE, SEQUENCES, VALIDATION, RANKINGS, LAST_POSITION, ITEM_VECTORS),
+        needs=(PROFILE, SEQUENCES, VALIDATION, STUDENT_MODEL, RANKINGS, LAST_POSITION, ITEM_VECTORS),
         makes=(DISTILLED_MODEL,),
         metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),

@@ -35,6 +35,7 @@ ADDED = {  # new setting -> the value that gives what earlier versions did
     "knowledge.models": ["teacher"],
     "knowledge.weights": None,
     "distill.own_vectors": True,
+    "distill.choose": "distilled",
     "health.gpu_idle": 0.0,
     "health.memory": 1.0,
     "search.student": None,

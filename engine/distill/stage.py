@@ -5,26 +5,27 @@ import torch
 from safetensors.torch import load_file
 
 from engine.config import Config
-from engine.config.settings.distill import DistillSettings
+from engine.config.settings.distill import BETTER, DistillSettings
 from engine.data import ids
 from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.cold_items import cold_items
+from engine.distill.gain import gain_of
 from engine.distill.module import DistillModule
 from engine.distill.teacher_targets import TeacherTargets
 from engine.errors import ConfigError, DataError
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
-from engine.stages import DISTILLED_MODEL, ITEM_VECTORS, LAST_POSITION, RANKINGS
-from engine.student.model import SequenceModel, save_student
+from engine.stages import DISTILLED, DISTILLED_MODEL, ITEM_VECTORS, LAST_POSITION, RANKINGS, STUDENT_MODEL
+from engine.student.model import SequenceModel, load_student, save_student
 from engine.student.training_plan import load_inputs, plan_of, sampler_of
 from engine.student.validation import Validation
 from engine.training import fit
 
 
 def run(config: Config, run: Run) -> None:
-    """Train to the best validation NDCG@10, then write the model as a plain student."""
+    """Train to the best validation NDCG@10, then write the model, or the baseline, as a plain student."""
     settings, device = config.distill, fit.device(config.trainer)
     student = settings.student
     if settings.as_released and config.trainer.devices > 1:
@@ -72,9 +73,27 @@ def run(config: Config, run: Run) -> None:
         evaluate=lambda tick: validation(module.merged(), tick),
         positions=sampler.positions,
     )
+    model = module.to(device).merged()
+    if settings.choose == BETTER:
+        model = _better(model, run, validation, settings.seed, device)
     with run.output(DISTILLED_MODEL) as path:
-        save_student(path, module.to(device).merged())
+        save_student(path, model)
     run.note(items=items, users=len(sequences))
+
+
+def _better(distilled: SequenceModel, run: Run, validation: Validation, seed: int, device: str) -> SequenceModel:
+    """The distilled student, or the baseline where the gain on validation rows does not lie above zero."""
+    baseline = load_student(run.input(STUDENT_MODEL), device)
+    gain = gain_of(distilled, baseline, validation, seed)
+    run.note(**gain.facts)
+    if gain.chosen == DISTILLED:
+        return distilled
+    run.log(
+        "warning",
+        f"the baseline student is written in place of the distilled one: {gain}, which does not lie above zero; "
+        "distill.choose=distilled writes the distilled one anyway",
+    )
+    return baseline
 
 
 def _targets(settings: DistillSettings, sequences: Sequences, run: Run, device: str) -> TeacherTargets:

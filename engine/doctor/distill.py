@@ -10,11 +10,13 @@ from torch import Tensor
 
 from engine.data.ids import PADDING
 from engine.data.sequences import Rows, Sequences
+from engine.distill.gain import Gain, replaced
 from engine.distill.teacher_targets import NO_TARGET, TeacherTargets
 from engine.doctor.case import Case
-from engine.doctor.check import WARN, Outcome, check, failed, judged, passed
+from engine.doctor.check import WARN, Outcome, Unavailable, check, failed, judged, passed
 from engine.doctor.quality import compared, values
 from engine.knowledge.rankings import Rankings
+from engine.runs.schema import Summary
 from engine.stages import LAST_POSITION, RANKINGS, SEQUENCES, TEST, VALIDATION
 
 BATCHES = 4
@@ -118,7 +120,14 @@ def _close(given: NDArray[np.float64], counts: NDArray[np.int64], power: float) 
 )
 def distilled_differs(case: Case) -> Outcome:
     """The distilled student ranks differently from the baseline."""
-    case.trained("distill"), case.trained("student")
+    if (gain := _replaced(case)) is not None:
+        return Outcome(
+            WARN,
+            f"the baseline student was written in place of the distilled one: {gain}",
+            "distill.choose=better keeps the baseline unless the interval of the gain lies above zero: nothing was "
+            "learned from this knowledge, or the rows are too few to show it",
+            "engine run distill distill.choose=distilled writes the distilled student anyway.",
+        )
     own, base = values(case, "distilled")["validation"], values(case, "student")["validation"]
     share = float((own.ranks != base.ranks).mean())
     return judged(share > 0, f"{share:.1%} of validation targets have another rank than with the baseline")
@@ -135,6 +144,14 @@ def distilled_differs(case: Case) -> Outcome:
 )
 def distilled_not_worse(case: Case) -> Outcome:
     """The distilled student is not significantly worse than the baseline."""
-    case.trained("distill"), case.trained("student")
+    if _replaced(case) is not None:
+        raise Unavailable("the baseline student was written in place of the distilled one")
     difference, evidence = compared(*(values(case, name)["validation"] for name in ("student", "distilled")))
     return judged(difference.high >= 0, evidence, WARN)
+
+
+def _replaced(case: Case) -> Gain | None:
+    """The gain for which the baseline was written; Unavailable before both students are trained."""
+    case.trained("student")
+    summary = Summary.read(case.trained("distill"))
+    return replaced(summary.facts) if summary else None

@@ -52,7 +52,7 @@ def short(config: Config) -> Config:
         config,
         student=_short(config.student),
         teacher=teacher,
-        distill=replace(config.distill, student=_short(config.distill.student)),
+        distill=replace(config.distill, student=_short(config.distill.student), choose="distilled"),
         evaluate=replace(config.evaluate, samples=SAMPLES, timed_requests=1),
         trainer=replace(config.trainer, report_every=1, devices=1, compile=False, cuda_graph="false"),
     )

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.data import ids
 from engine.data.sequences import Rows, Sequences
+from engine.distill.gain import replaced
 from engine.evaluate.untrained import Untrained
 from engine.knowledge.held_out import named
 from engine.metrics import grounding
@@ -26,6 +27,7 @@ from engine.runs.run_files import RunFiles
 from engine.runs.schema import Summary
 from engine.stages import (
     ADAPTER,
+    BASELINE,
     FLOOR,
     ITEMS,
     MODELS,
@@ -79,7 +81,10 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
             network = load_student(path, device)
             scorers = {split: student_scores(network, rows, device) for split, rows in splits.items()}
             maker = _maker(run, artifact)
-            found.append(Model(name, scorers, True, maker.name, _facts(maker).get("train_seconds")))
+            facts = _facts(maker)
+            gain = replaced(facts)
+            about = "" if gain is None else f"{BASELINE}: {gain} (distill.choose=better)"
+            found.append(Model(name, scorers, True, maker.name, facts.get("train_seconds"), about=about))
     return found
 
 

@@ -8,6 +8,7 @@ from engine.config.settings.student import StudentSettings
 
 SELECTIONS = ("all", "asked", "kl-divergence", "ground-truth-error")
 TABLES = ("inputs", "both")
+BETTER = "better"
 
 
 @dataclass
@@ -78,6 +79,11 @@ class DistillSettings:
         "weight of each history's last position, where the next item is held out and the teacher's distribution "
         "(kl.top items at kl.temperature) is the only target; 1: as much as a training row; 0: windows stop before it",
         low=0,
+    )
+    choose: str = setting(
+        "the model that is written: distilled; or better, the distilled one where the 95 % interval of its gain over "
+        "the baseline on validation rows lies above zero, else the baseline itself",
+        choices=(BETTER, "distilled"),
     )
     hint: float = setting("weight of 1 - cos(mapped state, vector that the teacher expects by its kl.top items)", low=0)
 

@@ -57,7 +57,7 @@ def circle() -> Tensor:
 def settings() -> Callable[..., DistillSettings]:
     """Small settings with any field of the sections changed: ``student={...}``, ``kl={...}``, ``hint=1.0`` ..."""
     plain = ["temperature=1.0", "average=null", "weight_decay=0.01"]
-    words = ["injection.weight=1.0", "kl.weight=0.5", *(f"student.{word}" for word in plain)]
+    words = ["choose=distilled", "injection.weight=1.0", "kl.weight=0.5", *(f"student.{word}" for word in plain)]
     base = config.load(["distill=dllm2rec-kl", *(f"distill.{word}" for word in words)]).distill
     small = {"hidden": 16, "max_length": 8, "batch": 16, "epochs": 4, "evaluate_every": 1, "dropout": 0.1}
 

@@ -2,7 +2,6 @@
 
 x_i = E_i + weight * P(v_i): E is the student's own table, P a trained projector of the teacher's vectors v. All items
 are projected once a step, not once per position. After training x is a plain table: serving costs nothing more.
-An item without a training event has no E: nothing but the negatives' gradient would ever move it.
 Letters: n items, D width of the student's item vectors, H width of the teacher's.
 """
 
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from engine.config.settings.distill import InjectionSettings
 from engine.data.ids import PADDING
+from engine.student.cold_items import ColdItems
 from engine.student.model import SequenceModel
 
 
@@ -21,17 +21,11 @@ class Injection(nn.Module):
     """weight * P(v_i) for every item; the padding's row is never read."""
 
     vectors: Tensor
-    cold: Tensor | None
 
-    def __init__(self, vectors: Tensor, hidden: int, settings: InjectionSettings, cold: Tensor | None = None) -> None:
-        """``vectors`` [n + 1, H]; ``settings.standardise`` moves their mean to 0 and their mean square to 1.
-
-        ``cold`` [n + 1] bool: items without a training event, which have the projected vector alone; None: there are
-        none.
-        """
+    def __init__(self, vectors: Tensor, hidden: int, settings: InjectionSettings) -> None:
+        """``vectors`` [n + 1, H]; ``settings.standardise`` moves their mean to 0 and their mean square to 1."""
         super().__init__()
         self.weight = settings.weight
-        self.register_buffer("cold", None if cold is None else cold[:, None], persistent=False)
         items = torch.arange(len(vectors)) != PADDING
         vectors = vectors.float()
         if settings.standardise:
@@ -47,10 +41,6 @@ class Injection(nn.Module):
         # The weight scales the small matrix instead of the whole table.
         weight, bias = self.weight * self.project.weight, self.weight * self.project.bias
         return F.linear(self.inner(self.vectors), weight, bias)
-
-    def beside(self, own: Tensor) -> Tensor:  # [n + 1, D] -> [n + 1, D]
-        """The own vectors of the items that have one, 0 elsewhere."""
-        return own if self.cold is None else own.masked_fill(self.cold, 0.0)
 
     @torch.no_grad()
     def start_at(self, size: float) -> None:
@@ -83,25 +73,30 @@ def tables(model: SequenceModel, injection: Injection | None, into: str) -> tupl
     if injection is None:
         return own, table, bias
     added = injection()
-    read, (scored, _) = injection.beside(own) + added, model.network.outputs()
+    read, (scored, _) = own + added, model.network.outputs()
     if scored is own:
         table = read
     elif into == "both":
-        table = injection.beside(scored) + added
+        table = scored + added
     else:
         return read, table, bias
     return read, F.normalize(table, dim=1) if model.settings.normalise else table, bias
 
 
 @torch.no_grad()
-def merged(model: SequenceModel, injection: Injection | None, into: str) -> SequenceModel:
-    """A plain model, in eval mode, that gives the same scores without the injection."""
+def merged(
+    model: SequenceModel, injection: Injection | None, into: str, cold: ColdItems | None = None
+) -> SequenceModel:
+    """A plain model, in eval mode, that gives the same scores without the injection, except of ``cold`` items."""
     plain = copy.deepcopy(model).eval()
     if injection is not None:
         added, read = injection(), plain.network.inputs()
         added[PADDING] = 0.0
         scored, _ = plain.network.outputs()
-        read.copy_(injection.beside(read) + added)
+        read += added
         if into == "both" and scored is not read:
-            scored.copy_(injection.beside(scored) + added)
+            scored += added
+    if cold is not None:
+        read, (scored, bias) = plain.network.inputs(), plain.network.outputs()
+        cold.fill(read, None if scored is read else scored, bias)
     return plain

@@ -15,13 +15,13 @@ from engine.config.settings.distill import DistillSettings
 from engine.data.ids import PADDING
 from engine.distill import chosen, losses, teacher_targets
 from engine.distill.chosen import Choice, Chosen, SharedChoice
-from engine.distill.cold_items import TrainedItems
 from engine.distill.injection import Injection, merged, tables, without_own_vectors
 from engine.distill.shares import shares
 from engine.distill.teacher_targets import NO_TARGET, TeacherTargets
 from engine.distill.weights import importance
 from engine.student import module as student_module
 from engine.student.batches import Batch, BatchSampler
+from engine.student.cold_items import ColdItems
 from engine.student.cross_entropy import cross_entropy
 from engine.student.model import SequenceModel
 from engine.student.module import base_loss, seed_negatives
@@ -88,11 +88,11 @@ class DistillModule(FixedStep):
         ps: Tensor,
         report_every: int,
         last_position: TeacherTargets | None = None,
-        cold: Tensor | None = None,
+        cold: ColdItems | None = None,
     ) -> None:
         """vectors [n + 1, H]: the teacher's items; ps [n + 1]: propensities; ``last_position`` if sampled.
 
-        ``cold`` [n + 1] bool: items without a training event; None: there are none, or they are as any other.
+        ``cold``: items without a training event and those of similar text; None: they are as any other.
         """
         super().__init__()
         self.model, self.settings, self.sampler = model, settings, sampler
@@ -103,13 +103,10 @@ class DistillModule(FixedStep):
         self.processes = Processes(sampler.rank, sampler.world)
         self.fixed = sampler.same_shapes and not settings.as_released and len(targets.items) > 0
         width = model.settings.hidden
-        self.injection = Injection(vectors, width, settings.injection, cold) if settings.injection.weight else None
+        self.injection = Injection(vectors, width, settings.injection) if settings.injection.weight else None
+        self.cold = cold if settings.own_vectors else None  # projected vectors alone say as much of cold items
         if self.injection is not None and not settings.own_vectors:
             without_own_vectors(model, self.injection)
-        network = model.network
-        tied = network.outputs()[0] is network.inputs()  # elsewhere cold items are scored by what they do not have
-        device = sampler.device
-        self.trained = None if cold is None or self.injection is None or not tied else TrainedItems(cold.to(device))
         self.hint = nn.Linear(model.item_table()[0].shape[1], vectors.shape[1]) if settings.hint else None
         self.vectors: Tensor
         self.ps: Tensor
@@ -124,7 +121,7 @@ class DistillModule(FixedStep):
 
     def merged(self) -> SequenceModel:
         """The student as it is served: without teacher and projector."""
-        return merged(self.model, self.injection, self.settings.injection.tables)
+        return merged(self.model, self.injection, self.settings.injection.tables, self.cold)
 
     def obstacle(self) -> str | None:
         if self.settings.as_released:
@@ -210,10 +207,7 @@ class DistillModule(FixedStep):
             share = None if batch.share is None else batch.share.some(self.processes.total(batch.share.spread(has)) > 0)
             states = states[known]
             batch = replace(batch, targets=batch.targets[known], weights=None, slots=None, share=share)
-        table, bias = scored.table, scored.bias
-        if self.trained is not None:
-            table, bias, batch = self.trained.of(table, bias, batch)
-        return base_loss(self.settings.student, states, table, bias, batch, self.negatives)
+        return base_loss(self.settings.student, states, scored.table, scored.bias, batch, self.negatives)
 
     def after_last_position(self, targets: TeacherTargets, scored: Scored) -> Tensor:
         """Sum over last positions of -sum_k q_k log p_k: cross-entropy against the teacher's distribution."""
@@ -303,8 +297,6 @@ class DistillModule(FixedStep):
         """
         states, table = scored.widened(distilled.positions)
         targets = scored.batch.targets[distilled.positions]
-        if self.trained is not None:
-            ranked, teacher = self.trained.soft(targets, ranked, teacher)
         value = losses.soft_target(distilled.zeroed(states), table, targets, ranked, teacher)
         if self.settings.student.loss != "cross-entropy":
             value = value + cross_entropy(states, table, targets, weights=distilled.weights)

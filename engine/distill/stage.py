@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from engine.config import Config
 from engine.config.settings.distill import BETTER, DistillSettings
@@ -10,7 +11,6 @@ from engine.data import ids
 from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Sequences
 from engine.distill import losses
-from engine.distill.cold_items import cold_items
 from engine.distill.gain import gain_of
 from engine.distill.module import DistillModule
 from engine.distill.teacher_targets import TeacherTargets
@@ -18,6 +18,7 @@ from engine.errors import ConfigError, DataError
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
 from engine.stages import DISTILLED, DISTILLED_MODEL, ITEM_VECTORS, LAST_POSITION, RANKINGS, STUDENT_MODEL
+from engine.student.cold_items import ColdItems, cold_items
 from engine.student.model import SequenceModel, load_student, save_student
 from engine.student.training_plan import load_inputs, plan_of, sampler_of
 from engine.student.validation import Validation
@@ -49,7 +50,6 @@ def run(config: Config, run: Run) -> None:
     )
     targets = np.delete(sequences.items, sequences.offsets[:-1])  # a user's first event is never a target
     counts = torch.from_numpy(np.bincount(targets, minlength=ids.rows(items)))
-    cold = cold_items(sequences, items)
     module = DistillModule(
         SequenceModel(items, student),
         settings,
@@ -59,7 +59,7 @@ def run(config: Config, run: Run) -> None:
         losses.propensities(counts, settings.dro.power),
         config.trainer.report_every,
         last_position,
-        cold if cold.any() and not settings.as_released else None,
+        _cold_items(config, sequences, items, vectors, device),
     ).to(device)
     if config.trainer.compile:
         module.model.network.compile()
@@ -79,6 +79,15 @@ def run(config: Config, run: Run) -> None:
     with run.output(DISTILLED_MODEL) as path:
         save_student(path, model)
     run.note(items=items, users=len(sequences))
+
+
+def _cold_items(config: Config, sequences: Sequences, items: int, vectors: Tensor, device: str) -> ColdItems | None:
+    """The items that get the vectors of others of similar text; None where no vectors of texts are used, or all items
+    have training events."""
+    cold, settings = cold_items(sequences, items), config.distill
+    if settings.as_released or not settings.injection.weight or not config.knowledge.of_texts or not cold.any():
+        return None
+    return ColdItems(cold.to(device), vectors)
 
 
 def _better(distilled: SequenceModel, run: Run, validation: Validation, seed: int, device: str) -> SequenceModel:

@@ -56,6 +56,12 @@ class KnowledgeSettings:
     )
     shard: int = setting("prompts between two files that a stopped run goes on from", low=1)
 
+    @property
+    def of_texts(self) -> bool:
+        """Whether item vectors follow from texts alone, so that they say something of items that nobody trained."""
+        name = self.models[0] if self.item_vectors == "key" else self.item_vectors
+        return self.files is not None or name in ("text", TEACHER)
+
     def check(self) -> Iterator[tuple[str, str]]:
         """Conditions between settings."""
         if self.query_selection == "all" and self.budget != 1.0:

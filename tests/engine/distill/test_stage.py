@@ -17,9 +17,11 @@ from engine.errors import ConfigError, DataError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
 from engine.stages import DISTILLED_MODEL, STAGES, TERMS
+from engine.student.cold_items import ColdItems
 from engine.student.model import load_student
 from tests.engine.distill.conftest import circle
 from tests.fixtures.processes import run_in_processes
+from tests.fixtures.students import counting
 from tests.fixtures.training import assert_same_training, logged, stop_at
 
 Settings = Callable[..., DistillSettings]
@@ -249,3 +251,25 @@ def test_without_own_vectors_a_stopped_training_ends_as_an_uninterrupted_one_and
     table = load_student(straight.folder / "artifacts" / DISTILLED_MODEL.file).item_table()[0].detach()[1:]
     residual = table - vectors @ torch.linalg.lstsq(vectors, table).solution
     assert float(residual.abs().max()) < 1e-4 and float(table.abs().max()) > 0.1
+
+
+def test_an_item_without_a_training_event_is_found_by_the_items_of_similar_text(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Item 9 is in no history; beside the items 8 and 10 on the circle it is about as good as these."""
+    histories = [[item for item in history if item != 9] for history in counting(60, 20)]
+    tables = []
+    for source in ("text", "key"):
+        monkeypatch.setattr(whole.knowledge, "item_vectors", source)
+        monkeypatch.setattr(whole.knowledge, "models", ["student"])
+        run = distill_run(source, histories=histories)
+        with run:
+            distill(of(whole, settings(student={"epochs": 6})), run)
+        tables.append(load_student(run.folder / "artifacts" / DISTILLED_MODEL.file).item_table()[0].detach())
+    others = [item for item in range(21) if item != 9]
+    assert torch.equal(tables[0][others], tables[1][others])  # it was not in the training, whatever it gets
+    expected = tables[0].clone()
+    ColdItems(torch.arange(21) == 9, circle()).fill(expected)
+    torch.testing.assert_close(tables[0][9], expected[9])
+    assert float(torch.cosine_similarity(tables[0][9], tables[0][[8, 10]].mean(dim=0), dim=0)) > 0.8
+    assert float((tables[1][9] - expected[9]).abs().max()) > 0.05

@@ -1,7 +1,8 @@
 """A student that is taught by other rows' answers, is not taught at all, or is worse for it."""
 
+import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 
 from engine.data.sequences import Rows, Sequences
 from engine.distill import losses
+from engine.distill.gain import Gain
 from engine.distill.teacher_targets import TeacherTargets
 from engine.doctor.quality import Ranked
+from engine.runs.schema import SUMMARY, Summary
 from engine.stages import SEQUENCES, TEST, VALIDATION, Artifact
 from tests.fixtures.doctor import Doctor
 
@@ -103,3 +106,16 @@ def test_a_student_that_teaching_made_worse_is_told(
     monkeypatch.setattr("engine.doctor.distill.values", values)
     found = doctor.outcomes(("distilled-not-worse",), *BEFORE, "distill")["distilled-not-worse"]
     assert found.verdict == verdict and "95 % interval" in found.evidence
+
+
+def test_a_baseline_in_place_of_the_distilled_student_is_named_and_is_no_fault(doctor: Doctor) -> None:
+    folder = doctor.copy("distill")
+    summary = Summary.read(folder)
+    assert summary is not None
+    gain = Gain(0.0003, -0.002, 0.004)
+    (folder / SUMMARY).write_text(json.dumps(asdict(summary) | {"facts": summary.facts | gain.facts}), encoding="utf-8")
+    names = ("distilled-differs", "distilled-not-worse")
+    found = doctor.outcomes(names, *BEFORE, "distill", altered={"distill": folder})
+    assert [found[name].verdict for name in names] == ["warn", "skip"]
+    assert "+0.0003, -0.0020 to +0.0040" in found[names[0]].evidence
+    assert "distill.choose=distilled" in found[names[0]].remedy

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,3 +95,18 @@ def test_weights_of_a_mixture_are_named_where_they_differ() -> None:
 
 def test_a_teacher_alone_needs_no_words(seven_stages: Path) -> None:
     assert not any("about_models" in row for row in read(seven_stages / "evaluate", METRICS_TABLE))
+
+
+def test_a_baseline_in_place_of_the_distilled_student_is_named_in_the_table(
+    new_chain: Callable[[], Any], small_runs: Any
+) -> None:
+    chain = new_chain().copy(small_runs, "knowledge")
+    chain.perform("distill", "", ["distill.choose=better", "distill.student.learning_rate=1e-9"])
+    folder = chain.perform("evaluate", "", ["evaluate.models=[student,distilled]"])
+    own, base = (
+        [row["ndcg@10"] for row in read(folder, METRICS_TABLE) if row["model"] == name]
+        for name in ("distilled", "student")
+    )
+    assert own == base
+    text = " ".join(render(folder).split())
+    assert re.search(r"distilled = student: its gain on validation rows is -0\.\d+, -0\.\d+ to .0\.\d+ \(distill", text)

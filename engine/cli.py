@@ -42,6 +42,7 @@ EXAMINED = Positional("overrides", "[STAGE|ID] [KEY=VALUE]", f"{KEYS}; or a run 
 RUNS = Positional("ids", "ID", "run ids; a unique prefix or 'last' is enough")
 RUN = Positional("ids", "ID", "run id; a unique prefix or 'last' is enough")
 SHIPPED = Positional("ids", "[model|adapter] ID", "what is written, and a run id")
+MIRRORED = Positional("ids", "[ID]", "run ids, or labels of experiments; all runs without")
 FILTERS = Positional("filters", "[TEXT]", "only runs whose id, stage, state or label has TEXT")
 EVALUATIONS = Positional("filters", "[TEXT]", "only evaluations whose id or label has TEXT")
 GROUPS = Positional(
@@ -193,6 +194,17 @@ def parser() -> argparse.ArgumentParser:
         help="of model: also list items of the history (default: as recommend)",
     )
     export.add_argument("--user", metavar="ID", help="of adapter: raw id of the held-out user whose mixture is merged")
+    summary = "copy runs for TensorBoard, MLflow or Weights & Biases"
+    details = "From the event files, so training waits for nothing. The same command goes on where it stopped."
+    mirror = command("mirror", "mirror:mirror", MIRRORED, summary, details)
+    mirror.add_argument(
+        "--to",
+        nargs=2,
+        required=True,
+        metavar=("TARGET", "DIR"),
+        help="tensorboard, mlflow or wandb, and a folder (mlflow: or a tracking URI)",
+    )
+    mirror.add_argument("--follow", action="store_true", help="keep copying until the runs have ended")
     config = command("config", "config:show", SETTINGS, "list every setting: value, type, limits, meaning")
     config.add_argument("--yaml", action="store_true", help="print the resolved configuration")
     config.add_argument("--save", metavar="NAME", help="save these settings as a named experiment")

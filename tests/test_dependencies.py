@@ -15,7 +15,7 @@ TOOLS = {"ruff", "mypy", "pytest-asyncio", "pytest-xdist", "accelerate"}
 
 
 # Packages that are called otherwise than their module, where they are not installed.
-CALLED = {"faiss": "faiss-cpu"}
+CALLED = {"faiss": "faiss-cpu", "mlflow": "mlflow-skinny"}
 
 
 def names(requirements: list[str]) -> set[str]:

@@ -24,6 +24,7 @@ FLOORS: dict[str, list[tuple[str, ...]]] = {
         *[(name,) for name in reversed(STAGES)],
         ("training",),
         ("metrics",),
+        ("mirror",),
         ("report",),
         ("config",),
         ("jobs",),

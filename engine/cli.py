@@ -39,6 +39,7 @@ SPACE = Positional(
     "KEY=LOW..HIGH, KEY=log:LOW..HIGH and KEY=A,B are searched; other settings are fixed",
 )
 EXAMINED = Positional("overrides", "[STAGE|ID] [KEY=VALUE]", f"{KEYS}; or a run id")
+VERIFIED = Positional("overrides", "NAME|ID [KEY=VALUE]", "experiment with declared figures, or an evaluation's run id")
 RUNS = Positional("ids", "ID", "run ids; a unique prefix or 'last' is enough")
 RUN = Positional("ids", "ID", "run id; a unique prefix or 'last' is enough")
 SHIPPED = Positional("ids", "[model|adapter] ID", "what is written, and a run id")
@@ -172,6 +173,13 @@ def parser() -> argparse.ArgumentParser:
         "--show-seen",
         action=argparse.BooleanOptionalAction,
         help="also recommend items of the history (default: where the data repeat them, as evaluate.hide_seen=auto)",
+    )
+    command(
+        "verify",
+        "verify:verify",
+        VERIFIED,
+        "run a measured result again: is it inside its band, and what is different",
+        "Everything is made anew, in a folder below the runs. Exit status 1 where a figure is outside.",
     )
     summary = "answer recommendation requests over stdin and stdout"
     command("serve-local", "serve_local:serve", RUN, summary, "One JSON object per line; it ends with its input.")

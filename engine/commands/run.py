@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         raise
     final = entries[-1]
     if final.state is not State.DONE:
-        return _explain(entries)
+        return explain(entries)
     if options.json:
         print(json.dumps({"runs": _by_stage(steps), **facts(final)}))
     else:
@@ -79,7 +79,7 @@ def _by_stage(steps: Sequence[Step]) -> dict[str, str]:
     return {step.stage.name: step.run for step in steps}
 
 
-def _explain(entries: Sequence[Entry]) -> int:
+def explain(entries: Sequence[Entry]) -> int:
     """Print which run failed first and why; the exit status: 2 where the user can fix it, else 1."""
     broken = next(entry for entry in entries if entry.state is not State.DONE)
     reason = broken.status.reason

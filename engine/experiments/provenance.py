@@ -1,9 +1,12 @@
 """Where a run comes from: code version, interpreter and packages, recorded before it starts."""
 
+import os
 import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
+
+from engine.jobs.environment import stage_environment
 
 PACKAGES = ("torch", "pytorch-lightning", "transformers", "numpy", "pandas")
 
@@ -21,8 +24,9 @@ def git(folder: Path) -> dict[str, str | bool | None]:
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that numbers depend on."""
+    """Python, the packages and the number of threads that the last digits of numbers depend on."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
+    found["threads"] = stage_environment(os.environ).get("OMP_NUM_THREADS", "all")
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)

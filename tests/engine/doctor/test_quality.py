@@ -71,7 +71,7 @@ def test_a_model_below_the_best_untrained_one_is_named_and_one_that_cannot_be_to
     monkeypatch.setattr("engine.doctor.quality.values", values)
     models = replace(doctor.settings, evaluate=replace(doctor.settings.evaluate, models=["student"]))
     found = doctor.outcomes(("above-untrained",), *BEFORE, config=models)["above-untrained"]
-    assert found.verdict == verdict and found.evidence.startswith("transitions and student: validation ndcg@10 0.1")
+    assert found.verdict == verdict and found.evidence.startswith("transitions and student: validation ndcg@10 0.")
     assert bool(found.remedy) == (verdict == "warn")
 
 

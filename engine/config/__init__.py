@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.config import compose, presets
+from engine.config import compose, controls, presets
 from engine.config.compose import groups as groups
 from engine.config.renamed import RENAMED, translated
 from engine.config.settings import setting
@@ -92,7 +92,9 @@ def label_of(overrides: Sequence[str]) -> str:
     """The experiment that runs belong to when none is named: the chosen experiment, else the data set by its name."""
     typed = dict(word.split("=", 1) for word in overrides if "=" in word)
     own = typed.get("data.name") or typed.get("data")
-    return typed.get("experiment") or own or compose.compose(*split(overrides)).choices["experiment"]
+    if experiment := typed.get("experiment"):
+        return controls.label(experiment)
+    return own or compose.compose(*split(overrides)).choices["experiment"]
 
 
 def read(path: Path) -> Config:
@@ -140,9 +142,8 @@ def split(overrides: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
         if key.startswith(("+", "~")):
             raise ConfigError(f"'{word}' would add or remove a setting", remedy=f"Write {key.lstrip('+~')}=VALUE.")
         if key in known_groups:
-            if text not in known_groups[key]:
-                available = experiments() if key == "experiment" else known_groups[key]
-                raise unknown(f"{key} has no choice '{text}'", text, available, available)
+            if key != "experiment" and text not in known_groups[key]:
+                raise unknown(f"{key} has no choice '{text}'", text, known_groups[key], known_groups[key])
             selected[key] = text
         elif key in known:
             values[key] = parse(known[key], text)
@@ -157,4 +158,6 @@ def split(overrides: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
                     f"'{key}' is a section, not a setting", remedy=f"Its settings: {', '.join(sections[:12])}."
                 )
             raise unknown(f"there is no setting '{key}'", key, [*known, *known_groups])
+    if "experiment" in selected:
+        selected["experiment"] = controls.chosen(selected["experiment"], "data" in selected, experiments())
     return selected, values

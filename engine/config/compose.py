@@ -111,6 +111,8 @@ def _files(overrides: tuple[str, ...]) -> Composed:
     choices = {
         group: str(choice) for group, choice in tree.hydra.runtime.choices.items() if choice and "/" not in group
     }
+    # Hydra writes several as a list of Python.
+    choices |= dict(word.split("=", 1) for word in overrides if word.startswith("experiment=["))
     with open_dict(tree):
         del tree["hydra"]
     plain: Any = OmegaConf.to_container(tree, resolve=False)

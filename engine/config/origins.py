@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.config import label_of, split
 from engine.config.compose import REFERENCE, SAME, compose, folder, unrecorded
+from engine.config.controls import listed
 
 TYPED = "command line"
 OTHERS = "other settings of its model are given"  # origin of a count of trials that no longer holds
@@ -15,7 +16,7 @@ def origins(overrides: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
     selected, values = split(overrides)
     choices = compose(selected, values).choices
     files = [(group, choice) for group, choice in choices.items() if group != "experiment"]
-    files += [("", "config"), *(("experiment", choice) for group, choice in choices.items() if group == "experiment")]
+    files += [("", "config"), *(("experiment", name) for name in listed(choices.get("experiment", "")) if name)]
     found: dict[str, str] = {}
     for group, name in files:
         for key, origin in _stated(group, name):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from engine.config.controls import listed, written
 from engine.errors import ConfigError
 from engine.runs.files import refused
 
@@ -66,7 +67,14 @@ def save(name: str, overrides: Sequence[str], taken: Sequence[str]) -> Path:
 def expanded(overrides: Sequence[str], built_in: Sequence[str]) -> list[str]:
     """The overrides with a saved experiment replaced by its own, which come first, so that typed ones win."""
     own = [one for one in overrides if one.startswith("experiment=")]
-    chosen = own[-1].partition("=")[2] if own else ""
+    chosen, *controls = listed(own[-1].partition("=")[2]) if own else [""]
     if not chosen or chosen in built_in or chosen not in names():
         return list(overrides)
-    return [*read(chosen), *(one for one in overrides if one not in own)]
+    saved = read(chosen)
+    if controls:  # they follow the experiment that the saved one is about
+        bases = [name for one in saved if one.startswith("experiment=") for name in listed(one.partition("=")[2])]
+        saved = [
+            *(one for one in saved if not one.startswith("experiment=")),
+            f"experiment={written([*bases, *controls])}",
+        ]
+    return [*saved, *(one for one in overrides if one not in own)]

@@ -26,7 +26,9 @@ def data(options: argparse.Namespace) -> int:
     settings = [word for word in options.overrides if "=" in word]
     overrides = with_source([*settings, *(f"data.path={file}" for file in files)])
     config = configuration.load(overrides)
-    from engine.data.preview import preview  # here: pyarrow takes a moment
+    from engine.data.known import Known  # here: pyarrow takes a moment
+    from engine.data.preview import preview
+    from engine.experiments.named_runs import checked
 
     phases: set[str] = set()
 
@@ -35,7 +37,11 @@ def data(options: argparse.Namespace) -> int:
             print(f"{phase} {total:,} {unit} …", file=sys.stderr, flush=True)
         phases.add(phase)
 
-    found = preview(config.data, report)
+    known = None
+    if config.data.known is not None:
+        checked({"known": config.data.known}, options.runs, None)
+        known = Known.read(options.runs / config.data.known)
+    found = preview(config.data, report, known)
     if options.json:
         print(json.dumps(clean_values(found | {"settings": flat({"data": asdict(config.data)})})))
         return 0
@@ -64,6 +70,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         if ties is None
         else f"{ties['test']:,} of {rows['test']:,} test targets share their time with other events of their user",
         "titles": f"{found['items'] - titles['missing']:,} of {found['items']:,} items have one",
+        "new": _new(found["known"]),
         "cold": f"{found['cold_items']:,} items have no training event",
     }
     for size in found["cores"]:
@@ -79,6 +86,14 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines += [f"  {line}" for line in found["examples"]]
     lines += ["", *(f"⚠ {clean(text, 600)}" for text in found["warnings"])] if found["warnings"] else []
     return lines
+
+
+def _new(known: dict[str, Any] | None) -> str:
+    """What is new against the run whose ids are kept."""
+    if known is None:
+        return ""
+    users, items, events = known["new_users"], known["new_items"], known["new_interactions"]
+    return f"{events:+,} events, {users:,} users and {items:,} items against {known['run']}, whose ids are kept"
 
 
 def _when(read: dict[str, Any]) -> str:

@@ -24,6 +24,9 @@ WORDS = {"evaluate.hide_seen", "knowledge.hide_seen", "trainer.cuda_graph"}
 ADDED = {  # new setting -> the value that gives what earlier versions did
     "data.quoted": True,
     "data.columns.key": None,
+    "data.known": None,
+    "student.init_from": None,
+    "distill.student.init_from": None,
     "teacher.without_titles": False,
     "backbone.sha256": None,
     "backbone.blocks": None,

@@ -38,13 +38,26 @@ def natural_order(raw: pa.Array) -> NDArray[np.int64]:  # [N] text -> [N] positi
     return np.asarray(pc.array_sort_indices(raw)).astype(np.int64)
 
 
-def assign(raw: pa.Array, present: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Ids 1..n of the raw ids that are ``present``, in natural order.
+def in_order(
+    raw: pa.Array, present: NDArray[np.bool_], first: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:  # [N] text, [N], [K] positions -> [n] positions
+    """The positions ``first`` as they are, then those that are ``present`` in natural order."""
+    order = natural_order(raw)
+    if first is None:
+        return order[present[order]]
+    rest = present.copy()
+    rest[first] = False
+    return np.concatenate([first, order[rest[order]]])
+
+
+def assign(
+    raw: pa.Array, present: NDArray[np.bool_], first: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Ids 1..n of the raw ids that are ``present``, in natural order, behind those of the positions ``first``.
 
     raw [N], present [N] -> id of every position [N], PADDING where it is not present; position of every id [n].
     """
-    order = natural_order(raw)
-    positions = order[present[order]]
+    positions = in_order(raw, present, first)
     ids = np.full(len(raw), PADDING, dtype=np.int32)
     ids[positions] = np.arange(1, len(positions) + 1)
     return ids, positions

@@ -12,6 +12,7 @@ from engine.config.settings.data import DataSettings
 from engine.data import demo, raw_ids, ties, untitled
 from engine.data.download import fetched
 from engine.data.interactions import Interactions
+from engine.data.known import remark
 from engine.data.layouts import LAYOUTS
 from engine.data.prepare import Prepared
 from engine.data.readers import read
@@ -62,5 +63,7 @@ def set_warnings(settings: DataSettings, loaded: Loaded, prepared: Prepared) -> 
     if loaded.root is not None and loaded.sources is not None:
         text = untitled.warning(settings, loaded.root, loaded.sources, loaded.interactions, prepared.items)
         found += [text] if text else []
+    lost = remark(prepared.profile)
+    found += [lost] if lost else []
     tied = ties.remark(prepared.profile)
     return [*found, f"{tied}; give finer times, or shuffle what is sorted by item"] if tied else found

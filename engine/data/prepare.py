@@ -16,6 +16,7 @@ from engine.data import ids
 from engine.data.catalogue import items_table
 from engine.data.filters import filtered, order_of, repeats
 from engine.data.interactions import Interactions
+from engine.data.known import Known, codes, extended, grown
 from engine.data.profile import profile
 from engine.data.sequences import Rows, Sequences
 from engine.data.splits import Events, Split, by_user, histories, leave_one_out, temporal
@@ -42,17 +43,21 @@ def prepare(
     interactions: Interactions,
     oracle: NDArray[np.float32] | None = None,
     report: Callable[[str], None] = lambda phase: None,
+    known: Known | None = None,
 ) -> Prepared:
     """The data set as later stages know it. ``oracle`` [U, N]: the demo's scores by code of user and item.
 
-    ``report`` is called with the name of each phase, every few seconds even for 32 million events.
+    ``report`` is called with the name of each phase, every few seconds even for 32 million events. The ids of
+    ``known`` are kept.
     Raises DataError when nothing is left to train on or to test with.
     """
     _refuse_missing_columns(settings, interactions)
+    if known is not None:
+        interactions = extended(interactions, known)
     report("filtering")
     kept, dropped = filtered(interactions, settings.min_rating, settings.core_users, settings.core_items)
-    user_codes, user_index = _number_users(interactions, kept)
-    item_ids, item_codes = _number_items(interactions, kept)
+    user_codes, user_index = _number_users(interactions, kept, known)
+    item_ids, item_codes = _number_items(interactions, kept, known)
     report("ordering")
     events, dropped["said twice"] = _sorted(settings, interactions, kept, user_index, item_ids)
     report("splitting")
@@ -70,7 +75,8 @@ def prepare(
         test_histories=histories(split.test),
         test=split.test,
         oracle=None if oracle is None else ids.with_padding(oracle[user_codes[split.test.users]], item_codes),
-        profile=profile(settings, interactions, events, split, items, dropped),
+        profile=profile(settings, interactions, events, split, items, dropped)
+        | ({} if known is None else {"known": grown(known, len(users), items, len(events.items))}),
     )
 
 
@@ -90,23 +96,27 @@ def _refuse_missing_columns(settings: DataSettings, interactions: Interactions) 
         )
 
 
-def _number_users(interactions: Interactions, kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+def _number_users(
+    interactions: Interactions, kept: NDArray[np.bool_], known: Known | None
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Code of every user index 0..m-1, and the index of every code."""
     present = np.bincount(interactions.user[kept], minlength=len(interactions.users)) > 0
-    order = ids.natural_order(interactions.users)
-    order = order[present[order]]
+    first = None if known is None else codes(known.users, interactions.users)
+    order = ids.in_order(interactions.users, present, first)
     index = np.full(len(interactions.users), -1, dtype=np.int32)
     index[order] = np.arange(len(order))
     return order, index
 
 
-def _number_items(interactions: Interactions, kept: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def _number_items(
+    interactions: Interactions, kept: NDArray[np.bool_], known: Known | None
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Item id of every code, and the code of every item id 1..n."""
     if interactions.catalogue is not None and interactions.catalogue.complete:
         present = np.ones(len(interactions.items), dtype=bool)
     else:
         present = np.bincount(interactions.item[kept], minlength=len(interactions.items)) > 0
-    return ids.assign(interactions.items, present)
+    return ids.assign(interactions.items, present, None if known is None else codes(known.items, interactions.items))
 
 
 def _sorted(

@@ -12,6 +12,7 @@ import numpy as np
 from engine.config.settings.data import DataSettings
 from engine.data.filters import core
 from engine.data.interactions import Interactions
+from engine.data.known import Known
 from engine.data.loading import Loaded, id_warnings, load, set_warnings
 from engine.data.prepare import Prepared, prepare
 from engine.data.readers.delimited import unit_of
@@ -25,7 +26,9 @@ CORES = (5, 10)  # k-cores whose size is stated
 SHOWN = 3  # events that are shown
 
 
-def preview(settings: DataSettings, report: Callable[[int, int, str, str], None]) -> dict[str, Any]:
+def preview(
+    settings: DataSettings, report: Callable[[int, int, str, str], None], known: Known | None = None
+) -> dict[str, Any]:
     """Everything that is known about a set before anything is trained. Raises DataError as the stage would."""
     if settings.path is None and settings.fetch is not None:
         raise DataError(
@@ -36,7 +39,7 @@ def preview(settings: DataSettings, report: Callable[[int, int, str, str], None]
     warnings: list[str] = []
     loaded = load(settings, report, warnings.append)
     interactions = loaded.interactions
-    prepared = prepare(settings, interactions, loaded.oracle)
+    prepared = prepare(settings, interactions, loaded.oracle, known=known)
     warnings += [*id_warnings(interactions), *set_warnings(settings, loaded, prepared)]
     profile, ties = prepared.profile, of_profile(prepared.profile)
     return {
@@ -48,6 +51,7 @@ def preview(settings: DataSettings, report: Callable[[int, int, str, str], None]
         "training_history": _history(prepared),
         PROFILED: profile[PROFILED],
         "ties": None if ties is None else {"test": ties.test, "shuffled": ties.shuffled},
+        "known": profile.get("known"),
         "titles": profile["titles"],
         "cold_items": profile["cold_items"],
         "cores": [_core(settings, interactions, k) for k in CORES],

@@ -63,8 +63,9 @@ def by_user(events: Events, part: NDArray[np.int8] | None) -> Split:
     """Whole users are held out: those that ``part`` [U] names, or else the latest fifth."""
     length = events.lengths
     if part is None:
-        first = events.offsets[:-1]
-        order = np.lexsort((events.position[first], events.time[first]))  # by time of the first event, ties by file
+        some = np.flatnonzero(length)  # a user whose index is kept may have no event
+        first = events.offsets[some]
+        order = some[np.lexsort((events.position[first], events.time[first]))]  # by first event's time, ties by file
         part = np.full(len(length), TEST, dtype=np.int8)
         part[order[: int(SHARES[1] * len(order))]] = VALIDATION
         part[order[: int(SHARES[0] * len(order))]] = TRAIN

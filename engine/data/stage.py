@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
 from engine.config import Config
+from engine.data.known import Known
 from engine.data.loading import id_warnings, load, set_warnings
 from engine.data.prepare import Prepared, prepare
 from engine.data.splits import histories
@@ -38,12 +39,15 @@ def run(config: Config, run: Run) -> None:
     loaded = load(settings, report, warn)
     for text in id_warnings(loaded.interactions) if loaded.sources else []:
         warn(text)
-    prepared = prepare(settings, loaded.interactions, loaded.oracle, lambda phase: report(0, 1, phase, "sets"))
+    known = None if settings.known is None else Known.read(run.folder.parent / settings.known)
+    prepared = prepare(settings, loaded.interactions, loaded.oracle, lambda phase: report(0, 1, phase, "sets"), known)
     report(0, 1, "writing", "sets")
     _save(prepared, loaded.source, run)
     noted = ("name", "users", "items", "interactions", "rows", "split", "order", "targets_hash", "dropped")
     share = prepared.profile["titles"]["missing"] / len(prepared.items)
     run.note(**{key: prepared.profile[key] for key in noted}, untitled_share=round(share, 4))
+    if known is not None:
+        run.note(against=prepared.profile["known"])
     for text in set_warnings(settings, loaded, prepared):
         warn(text)
     for line in examples(prepared):

@@ -1,5 +1,6 @@
 """Finished runs that settings name by their ids: inputs of a plan that it does not make."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config import Config
@@ -8,33 +9,65 @@ from engine.experiments.rules import rule
 from engine.jobs.state import State
 from engine.jobs.store import Store
 from engine.runs.schema import RunInfo
-from engine.stages import DISTILLED_MODEL, SEQUENCES, STUDENT_MODEL, Stage
+from engine.stages import DISTILLED_MODEL, ITEMS, SEQUENCES, STUDENT_MODEL, Stage
 
-MODELS = (STUDENT_MODEL.stage, DISTILLED_MODEL.stage)
-REMEDY = "Name teacher, student, or whole ids of finished student or distill runs: engine runs lists them."
+
+@dataclass(frozen=True)
+class Demand:
+    """What a run has to be that a setting names."""
+
+    setting: str
+    stages: tuple[str, ...]
+    lacks: str  # of a run of another stage
+    remedy: str
+    same_data: bool = False  # made from the data of the plan
+
+
+DEMANDS = {  # first word of the name among the inputs -> what is demanded of the run
+    "model": Demand(
+        "knowledge.models",
+        (STUDENT_MODEL.stage, DISTILLED_MODEL.stage),
+        "has no student model",
+        "Name teacher, student, or whole ids of finished student or distill runs: engine runs lists them.",
+        same_data=True,
+    ),
+    "known": Demand(
+        "data.known", (ITEMS.stage,), "has no ids", "Name the whole id of a finished data run: engine runs data."
+    ),
+    "init_from": Demand(
+        "student.init_from",
+        (STUDENT_MODEL.stage,),
+        "has no weights of a student",
+        "Name the whole id of a finished student run: engine runs student.",
+    ),
+}
 
 
 def named_runs(stage: Stage, config: Config) -> dict[str, str]:
     """Name among the inputs -> id, of the runs that the settings of a stage name (``named`` of its planning.py)."""
     own = rule(stage, "named")
-    return {f"model {number}": run for number, run in enumerate(own(config) if own else (), start=1)}
+    return own(config) if own else {}
 
 
-def checked(runs: dict[str, str], root: Path, data: str) -> dict[str, str]:
-    """Name among the inputs -> fingerprint. ``data`` is that of the data run which these runs must be made from too.
+def checked(runs: dict[str, str], root: Path, data: str | None) -> dict[str, str]:
+    """Name among the inputs -> fingerprint. ``data`` is that of the data run which models must be made from too.
 
-    RunError for a run that is not there, not finished, no model, or made from other data.
+    RunError for a run that is not there, not finished, of another stage, or made from other data.
     """
     store, found = Store(root), {}
     for name, run in runs.items():
-        location = f"knowledge.models: {run}"
+        demand = DEMANDS[name.partition(" ")[0]]
+        location, remedy = f"{demand.setting}: {run}", demand.remedy
         if not (root / run / "run.json").is_file():
-            raise RunError(f"there is no such run below {root}", location=location, remedy=REMEDY)
+            raise RunError(f"there is no such run below {root}", location=location, remedy=remedy)
         entry = store.entry(root / run)
-        if entry.info.stage not in MODELS:
-            raise RunError(f"a {entry.info.stage} run has no student model", location=location, remedy=REMEDY)
+        if entry.info.stage not in demand.stages:
+            raise RunError(f"a {entry.info.stage} run {demand.lacks}", location=location, remedy=remedy)
         if entry.state is not State.DONE:
-            raise RunError(f"it is {entry.state}, not finished", location=location, remedy=REMEDY)
+            raise RunError(f"it is {entry.state}, not finished", location=location, remedy=remedy)
+        found[name] = entry.info.fingerprint
+        if not demand.same_data:
+            continue
         made_from = root / entry.info.inputs.get(SEQUENCES.stage, "")
         if not (made_from / "run.json").is_file():
             raise RunError(
@@ -49,5 +82,4 @@ def checked(runs: dict[str, str], root: Path, data: str) -> dict[str, str]:
                 location=location,
                 remedy="Name runs made from the same data section and files: engine compare shows what differs.",
             )
-        found[name] = entry.info.fingerprint
     return found

@@ -84,7 +84,7 @@ def fingerprints(order: list[Stage], config: Config, root: Path) -> dict[str, st
             "inputs": {name: result[name] for name in inputs_of(stage, config)},
         }
         if runs := named_runs(stage, config):
-            parts["inputs"] |= checked(runs, root, result[SEQUENCES.stage])
+            parts["inputs"] |= checked(runs, root, result.get(SEQUENCES.stage))
         content = rule(stage, "content")
         if content is not None:
             parts["settings"], paths = content(config, settings)

@@ -28,10 +28,11 @@ def inputs(stage: Stage, config: Config) -> list[str]:
     return [name for name in stage.inputs if name in wanted]
 
 
-def named(config: Config) -> list[str]:
-    """Ids of finished runs whose models are opened beside those of the plan."""
+def named(config: Config) -> dict[str, str]:
+    """Name among the inputs -> id of finished runs whose models are opened beside those of the plan."""
     settings = config.knowledge
-    return [] if settings.files is not None else [name for name in settings.models if name not in (BASELINE, TEACHER)]
+    runs = [name for name in settings.models if name not in (BASELINE, TEACHER)] if settings.files is None else []
+    return {f"model {number}": run for number, run in enumerate(runs, start=1)}
 
 
 def content(config: Config, settings: dict[str, Any]) -> tuple[dict[str, Any], list[Path] | None]:

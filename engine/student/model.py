@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from engine.config.renamed import translated
 from engine.config.settings.student import StudentSettings
 from engine.data.ids import PADDING
 from engine.errors import RunError
@@ -103,6 +104,6 @@ def load_student(path: Path, device: str = "cpu") -> SequenceModel:
             location=str(path),
             remedy="Make it: engine run student --again",
         ) from error
-    model = SequenceModel(about["items"], StudentSettings(**about["settings"]))
+    model = SequenceModel(about["items"], StudentSettings(**translated(about["settings"], "student.")))
     model.load_state_dict(state)
     return model.to(device).eval()

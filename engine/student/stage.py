@@ -6,6 +6,7 @@ from engine.config import Config
 from engine.data.repeated_targets import protocol_of
 from engine.runs.run import Run
 from engine.stages import STUDENT_MODEL
+from engine.student.continuation import continue_from
 from engine.student.model import SequenceModel, save_student
 from engine.student.module import StudentModule
 from engine.student.training_plan import load_inputs, plan_of, sampler_of
@@ -21,6 +22,8 @@ def run(config: Config, run: Run) -> None:
     trainer = config.trainer
     sampler = sampler_of(settings, sequences, device, trainer.devices, same_shapes=trainer.cuda_graph == "true")
     model = SequenceModel(items, settings).to(device)
+    if settings.init_from is not None:
+        run.note(new_items=continue_from(model, run, settings.init_from))
     if trainer.compile:
         model.network.compile()
     validation = Validation(rows, device, protocol_of(run))

@@ -78,6 +78,9 @@ class DataSettings:
     quoted: bool = setting("whether quotes around a field of CSV and TSV files are left out; false: they are text")
     columns: ColumnsSettings | None = setting("names of the columns, where the format is a table")
     encoding: str | None = setting("encoding of all text files; null: the format's own")
+    known: str | None = setting(
+        "id of a finished data run of the set as it was: its ids are kept, new users and items follow; null: none"
+    )
     duplicates: str = setting(
         "what becomes of repeated events (same user, item and time)", choices=("keep", "first", "error")
     )
@@ -95,6 +98,8 @@ class DataSettings:
         if (self.format == "demo") != (self.world is not None):
             yield "format", "must be demo with data.world and only then, because the demo world is made, not read"
         if self.world is not None:
+            if self.known is not None:
+                yield "known", "must be null: the demo world does not grow"
             if self.split != "leave-one-out":
                 yield "split", "must be leave-one-out, because the demo's oracle scores the last event of each user"
             if self.core_users > 1 or self.core_items > 1 or self.min_rating is not None:

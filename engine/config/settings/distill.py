@@ -89,6 +89,8 @@ class DistillSettings:
 
     def check(self) -> Iterator[tuple[str, str]]:
         """Conditions between settings."""
+        if self.student.init_from is not None:
+            yield "student", "must have init_from=null: a distillation begins with new weights"
         if not self.own_vectors:
             if not self.injection.weight:
                 yield "own_vectors", "must be true where distill.injection.weight=0, or items would have no vector"

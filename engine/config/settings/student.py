@@ -17,6 +17,9 @@ class StudentSettings:
     """One small sequential recommender."""
 
     model: str = setting("which network reads the history", choices=MODELS)
+    init_from: str | None = setting(
+        "id of a finished student run whose weights training goes on from, of data whose ids these continue; null: none"
+    )
     seed: int = setting("seed of initial weights, order, windows, dropout and negatives", low=0, high=2**31 - 1)
     precision: str = setting("number format of the forward pass", choices=("32-true", "bf16-mixed"))
     max_length: int = setting("latest items that are read", low=1, high=4096)

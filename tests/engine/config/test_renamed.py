@@ -59,12 +59,12 @@ def test_a_setting_that_was_added_has_its_earlier_behaviour_in_an_old_configurat
     old = {"data": {"name": "x"}, "seed": 1}
     none = {name: None for model in ("student", "teacher", "distill") for name in (model, f"{model}_epochs")}
     search = {"search": none}  # a section that was added as a whole
-    assert translated(old) == {"data": {"name": "x", "quoted": True}, "seed": 1, **search}
-    assert translated({"data": {"quoted": False}}) == {"data": {"quoted": False}, **search}
+    assert translated(old) == {"data": {"name": "x", "quoted": True, "known": None}, "seed": 1, **search}
+    assert translated({"data": {"quoted": False}}) == {"data": {"quoted": False, "known": None}, **search}
     assert translated({"search": {"student": 20}}) == {
         "search": none | {"student": 20}
     }  # when trials alone were counted
-    assert translated({"name": "x"}, "data.") == {"name": "x", "quoted": True}
+    assert translated({"name": "x"}, "data.") == {"name": "x", "quoted": True, "known": None}
     assert translated({"rank": {"trusts": [1.0]}}, "teacher.")["rank"] == {"student_weights": [1.0]}
     assert translated([1]) == [1] and translated({"data": None}) == {"data": None, **search}
     assert original({"name": "x", "quoted": True}, "data.") == {"name": "x"}

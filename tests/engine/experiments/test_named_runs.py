@@ -115,3 +115,32 @@ def test_a_named_run_stands_behind_a_run_but_is_not_one_of_its_stages(store: Sto
     made(store, "knowledge", "knowledge-1", {"data": "data-1", "model 1": "student-1"})
     whole, own = ([one.name for one in folders(store.root / "knowledge-1", named=named)] for named in (True, False))
     assert whole == ["knowledge-1", "data-1", "student-1"] and own == ["knowledge-1", "data-1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong", "message"),
+    [
+        (["data=table", "data.known={}"], "student", "a student run has no ids"),
+        (["student.init_from={}"], "data", "a data run has no weights"),
+    ],
+)
+def test_former_runs_enter_the_fingerprint_by_their_own_alone(
+    store: Store, tmp_path: Path, words: list[str], wrong: str, message: str
+) -> None:
+    (tmp_path / "x.csv").write_text("user,item\n")
+    right = "student" if wrong == "data" else "data"
+    for name, fingerprint in (("1", "one"), ("2", "one"), ("3", "three")):
+        made(store, right, f"{right}-{name}", {}, fingerprint)
+    made(store, wrong, f"{wrong}-9", {})
+
+    def found(name: str) -> str:
+        own = [word.format(name) for word in words] + [f"data.path={tmp_path / 'x.csv'}"]
+        return prints(store, *own)[right]
+
+    assert found(f"{right}-1") == found(f"{right}-2") != found(f"{right}-3")
+    for name, cause in ((f"{wrong}-9", message), (f"{right}-7", "no such run")):
+        with pytest.raises(RunError, match=cause) as error:
+            found(name)
+        assert name in error.value.location and error.value.remedy
+    loaded = config.load([word.format(f"{right}-1") for word in words])
+    assert list(named_runs(STAGES[right], loaded).values()) == [f"{right}-1"]

@@ -1,0 +1,17 @@
+"""What a plan asks about ``student``. No torch: the planner imports it."""
+
+from pathlib import Path
+from typing import Any
+
+from engine.config import Config
+
+
+def named(config: Config) -> dict[str, str]:
+    """The finished run whose weights training goes on from."""
+    former = config.student.init_from
+    return {} if former is None else {"init_from": former}
+
+
+def content(config: Config, settings: dict[str, Any]) -> tuple[dict[str, Any], list[Path] | None]:
+    """Settings of the fingerprint: a former run counts by its own fingerprint, not by its id."""
+    return ({**settings, "init_from": True} if "init_from" in settings else settings), None

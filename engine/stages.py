@@ -219,6 +219,16 @@ _TABLE = (
 BEST_OPTIMISM = "best_optimism"  # of the evaluation that a training kept
 GAMMA_OPTIMISM = "gamma_optimism"  # of the gamma that knowledge chose
 
+# Median milliseconds of one request: fact of a knowledge run and column of the metrics table, by what computed it.
+PROCESSOR_TIME, GPU_TIME = "ms_per_request", "ms_per_request_gpu"
+REQUEST_TIMES = (PROCESSOR_TIME, GPU_TIME)
+
+
+def request_time(device: str) -> str:
+    """The name of the time that was measured on a device."""
+    return PROCESSOR_TIME if device == "cpu" else GPU_TIME
+
+
 # What can be ranked against each other, and the artifact it is ranked by: popularity is the floor, oracle the ceiling.
 FLOOR, TRANSITIONS, TITLES, BLEND = "popularity", "transitions", "titles", "transitions+titles"
 CEILING, BASELINE, TEACHER, DISTILLED = "oracle", "student", "teacher", "distilled"

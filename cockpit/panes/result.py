@@ -9,7 +9,7 @@ from cockpit.panes.whisker import Scale, whisker
 from cockpit.render.heat import SHADES
 from cockpit.render.lines import Line, Lines, wrap
 from engine.report import numbers
-from engine.report.evaluation import PARTS, TARGETS, block, costs, seen
+from engine.report.evaluation import PARTS, TARGETS, block, costs, costs_of, seen
 from engine.report.evaluation import Row as TableRow
 from engine.report.tables import align, column, right
 from engine.stages import FLOOR, UNTRAINED
@@ -98,8 +98,7 @@ def _plain(result: EvaluationResult, free: int, chosen: Sequence[str]) -> list[t
     ]
     others = [name for name in ("ndcg@10", "hr@10", "mrr") if name not in chosen]
     costs = [
-        ("train s", "train_seconds", 1),
-        ("ms/request", "ms_per_request", 2),
+        *((title, *column) for title, column in costs_of(result.tables.main).items()),
         *((name, name, 4) for name in others),
     ]
     listed = [

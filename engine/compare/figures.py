@@ -12,14 +12,24 @@ from engine.jobs.store import Entry
 from engine.report.evaluation import Row, best_untrained, read
 from engine.runs.reader import History, history
 from engine.runs.schema import ARTIFACTS
-from engine.stages import COMPARISONS, METRICS_TABLE, MODELS, OVERLAPS, REFERENCES, ROW_RANKS, STAGES, VAL_NDCG
+from engine.stages import (
+    COMPARISONS,
+    METRICS_TABLE,
+    MODELS,
+    OVERLAPS,
+    REFERENCES,
+    REQUEST_TIMES,
+    ROW_RANKS,
+    STAGES,
+    VAL_NDCG,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 TESTED = ("ndcg@10", "hr@10", "mrr")  # metrics of an evaluation that are tested for a difference
-COSTS = ("train_seconds", "ms_per_request")  # shown, not tested: wall times of a shared machine are no evidence
+COSTS = ("train_seconds", *REQUEST_TIMES)  # shown, not tested: wall times of a shared machine are no evidence
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from typing import IO
 
 from engine.compare import sentences, slices
 from engine.compare.differences import USUAL, Procedure, RowValues, Sampling, compare
-from engine.compare.figures import COSTS, TESTED, Evaluated, Figure, evaluated, of_evaluations, row_values
+from engine.compare.figures import TESTED, Evaluated, Figure, evaluated, of_evaluations, row_values
 from engine.compare.groups import Group
 from engine.compare.report import DRAWN, below, spread_of
 from engine.compare.slices import METRIC, SliceComparison
 from engine.report import searches
 from engine.report.csv_files import write_rows
-from engine.report.evaluation import label
+from engine.report.evaluation import costs_of, label
 from engine.report.numbers import NOTHING, fixed, mean_sd
 from engine.report.tables import fitted, wrapped
 from engine.report.verdicts import shown
@@ -148,20 +148,21 @@ def _sentence(one: ModelDifference, below: Mapping[str, str]) -> str:
 
 def text(found: ModelComparison) -> str:
     """A table of the models of one setting, and sentences about their differences."""
+    costs = costs_of([{name: spread.mean for name, spread in own.items()} for own in found.spreads.values()])
     cells = [
         [
             label(model),
             *(mean_sd(own[name].mean, own[name].sd) for name in ("hr@10", "ndcg@10")),
             *(
                 fixed(own[name].mean, digits) if name in own else NOTHING
-                for name, digits in (("mrr", 4), *zip(COSTS, (1, 2), strict=True))
+                for name, digits in (("mrr", 4), *costs.values())
             ),
         ]
         for model, own in sorted(found.spreads.items(), key=lambda pair: pair[0] == CEILING)
     ]
     seeds = ", ".join(map(str, found.seeds))
     n = f"mean ± standard deviation over seeds {seeds}" if len(found.seeds) > 1 else f"seed {seeds}"
-    table = fitted(["model", "hr@10", "ndcg@10", "mrr", "train s", "ms/request"], cells)
+    table = fitted(["model", "hr@10", "ndcg@10", "mrr", *costs], cells)
     sliced = [*slices.lines(found.parts), ""] if found.parts else []
     lines = [*wrapped(f"{found.name}: {n}"), *wrapped(found.protocol), *table, *wrapped(found.search), "", *sliced]
     return "\n".join([*lines, *(line for sentence in found.verdict for line in wrapped(sentence))])

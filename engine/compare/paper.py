@@ -18,6 +18,7 @@ from engine.compare.sentences import CORRECTED, agreed
 from engine.errors import UserError
 from engine.metrics.statistics import WILCOXON
 from engine.report.csv_files import write_rows
+from engine.report.evaluation import COSTS as TITLED
 from engine.report.evaluation import WORDS
 from engine.report.markup import CHECK, MarkupCell, MarkupTable
 from engine.report.numbers import NOTHING, fixed, mean_sd, setting
@@ -28,8 +29,8 @@ from engine.stages import MODELS, REFERENCES
 from engine.wire import Spread
 
 SHOWN = ("ndcg@10", "hr@10")  # metrics of a table; the others are in --seeds
-HEADS = {"train_seconds": "train s", "ms_per_request": "ms/request"}
-DIGITS = dict(zip(COSTS, (1, 2), strict=True))
+HEADS = {column: title for title, (column, _) in TITLED.items()}
+DIGITS = dict(TITLED.values())
 ENOUGH = 40  # resamples for each test of a family: with fewer than 20 no corrected p could fall below .05
 BEST, ALIKE = "best", "not different"
 

@@ -63,7 +63,7 @@ def measure(
         protocols.append(Protocol(False, str(candidates.shape[1])))
     counts = np.zeros((len(protocols), 2, len(rows)))
     lists = np.zeros((2, len(rows), min(LIST, items)), dtype=np.int32)
-    for block in blocks(len(rows), ids.rows(items), device):
+    for block in blocks(len(rows), ids.rows(items), torch.device(device).type):
         scores, truth = score(block), targets[block]
         pairs = history_pairs((seen[0], seen[1], seen[2]), block)
         found = [target_counts(scores, truth), target_counts(scores, truth, pairs)]

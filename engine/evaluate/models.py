@@ -4,7 +4,7 @@ Letters: B rows of a block, n items.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from engine.stages import (
     ITEMS,
     MODELS,
     ORACLE,
+    REQUEST_TIMES,
     SEQUENCES,
     TEACHER_HELD_OUT,
     TRANSITIONS,
@@ -42,7 +43,8 @@ from engine.student.batches import histories
 from engine.student.model import SequenceModel, load_student
 
 Scorer = Callable[[slice], Tensor]  # rows of the block -> [B, n + 1] scores that the caller may change
-ORACLE_SPLIT = "test"  # the only rows whose scores the demo's generator stores
+TESTED = "test"
+ORACLE_SPLIT = TESTED  # the only rows whose scores the demo's generator stores
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,9 @@ class Model:
     live: bool  # it scores requests now, so their latency can be measured
     made_by: str = ""  # the run that trained it
     train_seconds: float | None = None
-    ms_per_request: float | None = None  # as its own run measured it
+    request_times: dict[str, float] = field(default_factory=dict)  # as its own run measured them, by column
     about: str = ""  # what it is, where its name does not say it
+    on_processor: Scorer | None = None  # of test rows, where the scorers of a student compute on a GPU
 
 
 @torch.no_grad()
@@ -84,14 +87,17 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
             facts = _facts(maker)
             gain = replaced(facts)
             about = "" if gain is None else f"{BASELINE}: {gain} (distill.choose=better)"
-            found.append(Model(name, scorers, True, maker.name, facts.get("train_seconds"), about=about))
+            own = student_scores(load_student(path, "cpu"), splits[TESTED], "cpu") if device != "cpu" else None
+            seconds = facts.get("train_seconds")
+            found.append(Model(name, scorers, True, maker.name, seconds, about=about, on_processor=own))
     return found
 
 
 def _teacher(name: str, scorers: dict[str, Scorer], knowledge: Path) -> Model:
     """The teacher of a knowledge run, or the mixture of models that stands in its place."""
     facts = _facts(knowledge)
-    cost, weights, runs = facts.get("ms_per_request"), facts.get("models"), facts.get("model_runs")
+    cost = {name: facts[name] for name in REQUEST_TIMES if name in facts}
+    weights, runs = facts.get("models"), facts.get("model_runs")
     if not weights or not runs:
         maker = _maker(ReadOnlyRun(knowledge), ADAPTER)
         return Model(name, scorers, False, maker.name, _facts(maker).get("train_seconds"), cost)

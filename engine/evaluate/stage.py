@@ -1,8 +1,6 @@
 """The ``evaluate`` stage: every model ranks the same held-out rows under every protocol."""
 
 import json
-import statistics
-import time
 from dataclasses import asdict
 from typing import Any
 
@@ -17,8 +15,9 @@ from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
 from engine.evaluate import generative, tables
 from engine.evaluate.figures import closer, comparisons, overlaps
-from engine.evaluate.measure import ALL, Measured, Protocol, best, measure
-from engine.evaluate.models import Model, models, training_counts
+from engine.evaluate.latency import milliseconds
+from engine.evaluate.measure import ALL, Measured, Protocol, measure
+from engine.evaluate.models import TESTED, Model, models, training_counts
 from engine.evaluate.slices import percentiles, slices
 from engine.metrics import candidates
 from engine.report import searches
@@ -43,13 +42,13 @@ from engine.stages import (
     VALIDATION,
 )
 
-TESTED, SELECTED = "test", "validation"
+SELECTED = "validation"
 
 
 def run(config: Config, run: Run) -> None:
     """Rank all rows, then write the tables. Raises Stopped, with no table written, on a stop request."""
     settings = config.evaluate
-    device = "cuda" if config.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    device = _device(config)
     profile = json.loads(run.input(PROFILE).read_text(encoding="utf-8"))
     items: int = profile["items"]
     counts = training_counts(Sequences.load(run.input(SEQUENCES)), items)
@@ -63,7 +62,8 @@ def run(config: Config, run: Run) -> None:
         run.progress(done, all, "compare", unit="differences")
 
     tick(0, 1)
-    times = {model.name: _milliseconds(model, len(splits[TESTED]), settings.timed_requests) for model in ranked}
+    requests = settings.timed_requests
+    times = {model.name: milliseconds(model, len(splits[TESTED]), requests, device) for model in ranked}
     masks = slices(splits[TESTED], counts, settings.head, settings.tail, settings.lengths)
     main = Protocol(protocol_of(run, settings.hide_seen), ALL)
     drawn_rows = settings.samples, settings.candidate_seed
@@ -95,6 +95,10 @@ def run(config: Config, run: Run) -> None:
         trial_epochs={model: size.epochs for model, size in searched.items()},
     )
     tick(1, 1)
+
+
+def _device(config: Config) -> str:
+    return "cuda" if config.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def _candidates(
@@ -138,20 +142,6 @@ def _rank(
 
             results += measure(model.name, split, score, rows, items, drawn.get(split), device, done)
     return results
-
-
-def _milliseconds(model: Model, rows: int, requests: int) -> float | None:
-    """Median time of one request: scores of one row and the best ten items. None for a model that is not live."""
-    if not model.live:
-        return model.ms_per_request
-    if not requests:
-        return None
-    taken = []
-    for row in np.linspace(0, rows - 1, num=min(requests, rows), dtype=int).tolist():
-        begin = time.perf_counter()
-        best(model.scorers[TESTED](slice(row, row + 1)))
-        taken.append(time.perf_counter() - begin)
-    return 1000 * statistics.median(taken)
 
 
 def _report(run: Run, metrics: list[tables.Row], profile: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from engine.evaluate.models import Model
 from engine.report.csv_files import write_rows
 from engine.report.evaluation import ABOUT, REPEATED, SEEN_SETTING, TIED
 from engine.runs.schema import RunInfo
+from engine.stages import GPU_TIME, PROCESSOR_TIME
 
 Row = dict[str, Any]
 
@@ -32,7 +33,7 @@ class TableFacts:
     info: RunInfo
     profile: dict[str, Any]
     models: list[Model]
-    milliseconds: dict[str, float | None]  # by model
+    milliseconds: dict[str, dict[str, float]]  # of a request: model -> column -> median
     main: Protocol
     draws: tuple[int, int]  # resamples behind an interval, and their seed
     seen_setting: str = HIDE  # evaluate.hide_seen
@@ -43,6 +44,7 @@ def metrics(
 ) -> list[Row]:
     """One row per model, split and protocol; ``main`` marks the protocol of the settings.
 
+    Times of a request on a GPU have a column where any was measured.
     Where many test targets share their time with other events, ``tied_targets`` says so.
     Where some targets are in their own history, ``repeated_targets`` counts them and ``seen_setting`` is the setting.
     Where the name of a model does not say what was ranked, ``about_models`` does.
@@ -53,6 +55,7 @@ def metrics(
     again = {split: int(repeated(rows).sum()) for split, rows in splits.items()}
     about = "; ".join(f"{model.name} = {model.about}" for model in facts.models if model.about)
     order = {True: 0, False: 1}
+    timed = [PROCESSOR_TIME, *([GPU_TIME] if any(GPU_TIME in times for times in facts.milliseconds.values()) else [])]
     rows = [
         {
             "experiment": facts.info.experiment,
@@ -75,7 +78,7 @@ def metrics(
             "ties": float((result.tied > 0).mean()),
             "targets_hash": hashes[result.split],
             "train_seconds": made[result.model].train_seconds,
-            "ms_per_request": facts.milliseconds[result.model],
+            **{name: facts.milliseconds[result.model].get(name) for name in timed},
             **({TIED: tied if result.split == "test" else ""} if tied else {}),
             **({ABOUT: about} if about else {}),
             **({REPEATED: again[result.split], SEEN_SETTING: facts.seen_setting} if any(again.values()) else {}),

@@ -25,7 +25,7 @@ from engine.metrics import ranking
 from engine.metrics.selection import cross_fitted
 from engine.runs.reporter import counted
 from engine.runs.run import Run, Stopped
-from engine.stages import GAMMA_OPTIMISM, VAL_NDCG
+from engine.stages import GAMMA_OPTIMISM, VAL_NDCG, request_time
 from engine.teacher.build import TeacherSetup
 from engine.teacher.module import report_gate
 from engine.teacher.prompting.spans import PromptSpans, heldout_spans, training_spans
@@ -166,4 +166,4 @@ class TeacherInference:
             self.scorer.queries(spans, state, np.zeros(1, dtype=np.int64), lambda done, total: None)
             taken.append(time.monotonic() - since)
         if taken:
-            self.run.note(ms_per_request=round(1e3 * float(np.median(taken)), 3))
+            self.run.note(**{request_time(self.device): round(1e3 * float(np.median(taken)), 3)})

@@ -35,6 +35,7 @@ from engine.stages import (
     TEST_HISTORIES,
     TEXT_VECTORS,
     VALIDATION,
+    request_time,
 )
 from engine.training import fit
 
@@ -92,7 +93,7 @@ def _held_out(models: Blend, validation: Rows, test: Sequences, run: Run, device
         ranking.score_items(one.to(device), models.table, models.bias)
         taken.append(time.monotonic() - since)
     if taken:
-        run.note(ms_per_request=round(1e3 * float(np.median(taken)), 3))
+        run.note(**{request_time(device): round(1e3 * float(np.median(taken)), 3)})
     return found
 
 

@@ -18,7 +18,18 @@ from engine.report.settings import settings_of
 from engine.report.tables import align, fitted, wrapped
 from engine.runs.schema import ARTIFACTS
 from engine.runs.text import clean
-from engine.stages import CEILING, COMPARISONS, FLOOR, METRICS_TABLE, MODELS, SLICES_TABLE, UNTRAINED, Artifact
+from engine.stages import (
+    CEILING,
+    COMPARISONS,
+    FLOOR,
+    GPU_TIME,
+    METRICS_TABLE,
+    MODELS,
+    PROCESSOR_TIME,
+    SLICES_TABLE,
+    UNTRAINED,
+    Artifact,
+)
 
 WORDS = {name: f"{name} (untrained)" for name in UNTRAINED} | {FLOOR: "popularity (floor)", CEILING: "oracle (ceiling)"}
 PARTS = ("tail", "cold")  # slices with a column of their own in the main table
@@ -27,6 +38,11 @@ TARGETS = "tail, cold: ndcg@10 where the target is a rare item, or one never tra
 REPEATED, SEEN_SETTING = "repeated_targets", "hide_seen_setting"  # columns of data whose targets are repeated
 TIED = "tied_targets"  # column of data in which the order of the file picks many test targets: a sentence
 ABOUT = "about_models"  # column where the name of a model does not say what was ranked: model = what; ...
+COSTS = {  # title -> column and digits
+    "train s": ("train_seconds", 1),
+    "ms/request": (PROCESSOR_TIME, 2),
+    "on GPU": (GPU_TIME, 2),
+}
 
 Row = dict[str, str]
 
@@ -167,11 +183,18 @@ def quality(found: EvaluationTables) -> list[str]:
 
 def costs(rows: list[Row]) -> list[str]:
     """A line per model: the reciprocal rank, and what the model costs."""
+    shown = costs_of(rows)
     cells = [
-        [*line, _cost(row["train_seconds"], 1), _cost(row["ms_per_request"], 2)]
+        [*line, *(_cost(row[name], digits) for name, digits in shown.values())]
         for row, line in zip(rows, _cells(rows, (), ("mrr",)), strict=True)
     ]
-    return align(["model", "mrr", "train s", "ms/request"], cells)
+    return align(["model", "mrr", *shown], cells)
+
+
+def costs_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
+    """Title -> column and digits of the costs that a table shows; the time on a GPU where it was measured."""
+    timed = any(row.get(GPU_TIME) for row in rows)
+    return COSTS if timed else {title: column for title, column in COSTS.items() if column[0] != GPU_TIME}
 
 
 def block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from engine.jobs.store import Store
 from engine.report.evaluation import best_untrained
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import RunInfo
-from engine.stages import COMPARISONS, METRICS_TABLE, ROW_RANKS, SLICES_TABLE, UNTRAINED
+from engine.stages import COMPARISONS, METRICS_TABLE, PROCESSOR_TIME, ROW_RANKS, SLICES_TABLE, UNTRAINED
 
 ROWS = 60
 OVERRIDES = ["evaluate.models=[popularity,student]", "evaluate.samples=300"]
@@ -129,7 +129,8 @@ class World:
         profile = {"name": named, "users": ROWS, "items": 99, "split": "leave-one-out"}
         with Run.open(self.store.root / run) as open_run:
             times = {"popularity": 0.1, "student": 1.0} | dict.fromkeys(taught, 2.0)
-            facts = tables.TableFacts(open_run.info, profile, models, times, Protocol(hide, ALL), (300, 1))
+            found = {name: {PROCESSOR_TIME: value} for name, value in times.items()}
+            facts = tables.TableFacts(open_run.info, profile, models, found, Protocol(hide, ALL), (300, 1))
             table = tables.metrics(facts, results, {"test": rows}, np.ones(100))
             with open_run.output(METRICS_TABLE) as path:
                 tables.write(path, table)

@@ -106,6 +106,14 @@ async def test_everything_is_shown_at_once_on_a_large_screen(opened_result):
     assert "ranked among 20 candidates (the target and 19 fixed random negatives)" in text
 
 
+async def test_requests_that_were_timed_on_a_gpu_have_both_times(opened_result, evaluated):
+    write_evaluation(evaluated, gpu=True)
+    context = await opened_result()
+    for size in SIZES[1:]:
+        text = plain(draw(context, *size))
+        assert "ms/request  on GPU" in text and "0.74    8.10" in text
+
+
 async def test_repeated_and_tied_targets_are_warned_of(opened_result, evaluated, press):
     write_evaluation(evaluated, warned=True)
     context = await opened_result()

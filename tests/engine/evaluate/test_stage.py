@@ -12,13 +12,15 @@ from safetensors.numpy import load_file
 
 from engine.data.sequences import Rows, Sequences
 from engine.errors import RunError
+from engine.evaluate.models import student_scores
 from engine.evaluate.stage import run as evaluate
 from engine.metrics.statistics import metric_interval
 from engine.report.evaluation import render
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import ARTIFACTS, CONTROL, STOP, Summary
+from engine.stages import GPU_TIME, PROCESSOR_TIME
 from engine.student.batches import histories
-from engine.student.model import load_student
+from engine.student.model import SequenceModel, load_student
 from tests.fixtures.evaluations import Pipeline
 
 TIMES = ("ms_per_request",)
@@ -126,6 +128,42 @@ def test_the_same_evaluation_twice_writes_the_same_bytes_except_times(finished: 
         assert {k: v for k, v in a.items() if k not in ("run", *TIMES)} == {
             k: v for k, v in b.items() if k not in ("run", *TIMES)
         }
+
+
+def test_where_there_is_a_gpu_a_request_is_timed_there_and_on_the_processor(
+    pipeline: Any, held_out: Rows, validation_rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Device cpu:0 stands in for the GPU: it computes the same, and is not the processor by its name."""
+    pipeline.teach(held_out, validation_rows, {GPU_TIME: 19.0})
+    on: dict[Any, str] = {}
+
+    def tagged(network: SequenceModel, rows: Rows, device: str) -> Any:
+        score = student_scores(network, rows, device)
+        on[score] = device
+        return score
+
+    monkeypatch.setattr("engine.evaluate.models.student_scores", tagged)
+    monkeypatch.setattr("engine.evaluate.stage._device", lambda config: "cpu:0")
+    monkeypatch.setattr("engine.evaluate.latency._median", lambda score, *_: {"cpu": 0.4, "cpu:0": 8.0}[on[score]])
+    folder = pipeline.evaluate("evaluate.models=[student,teacher,distilled]")
+    main = {r["model"]: r for r in table(folder, "metrics.csv") if (r["split"], r["main"]) == MAIN}
+    for model in ("student", "distilled"):
+        assert [float(main[model][name]) for name in (PROCESSOR_TIME, GPU_TIME)] == [0.4, 8.0]
+    assert (main["teacher"][PROCESSOR_TIME], float(main["teacher"][GPU_TIME])) == ("", 19.0)
+    lines = render(folder).splitlines()
+    header = next(index for index, line in enumerate(lines) if line.endswith("ms/request  on GPU"))
+    found = [line.split()[-2:] for line in lines[header + 1 : header + 4]]
+    assert found == [["0.40", "8.00"], ["-", "19.00"], ["0.40", "8.00"]]
+
+
+def test_both_devices_are_measured(pipeline: Any, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.evaluate.stage._device", lambda config: "cpu:0")
+    found, alone = table(pipeline.evaluate(), "metrics.csv"), table(finished, "metrics.csv")
+    student, others = ([row for row in found if (row["model"] == "student") == is_it] for is_it in (True, False))
+    assert student and all(float(row[name]) > 0 for row in student for name in (PROCESSOR_TIME, GPU_TIME))
+    assert {row[PROCESSOR_TIME] for row in others} == {""}  # they are no servers: where they were ranked is enough
+    assert [name for name in found[0] if name not in alone[0]] == [GPU_TIME]
+    assert [row["ndcg@10"] for row in found] == [row["ndcg@10"] for row in alone]
 
 
 def test_no_candidates_where_items_are_too_few(pipeline: Any) -> None:

@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from engine.errors import RunError
-from engine.report.evaluation import best_untrained, read, render
+from engine.report.evaluation import best_untrained, costs, read, render
 from engine.report.tables import WIDTH
 from engine.report.verdicts import sentences, shown
 from engine.runs.schema import ARTIFACTS, CONFIG, SUMMARY
-from engine.stages import COMPARISONS, METRICS_TABLE, OVERLAPS, SLICES_TABLE
+from engine.stages import COMPARISONS, GPU_TIME, METRICS_TABLE, OVERLAPS, SLICES_TABLE
 
 
 def test_the_table_fits_a_narrow_terminal_and_names_its_protocol(finished: Path) -> None:
@@ -43,6 +43,14 @@ def test_figures_stand_beside_half_their_interval_and_their_cost(finished: Path)
         value, low, high = (float(row[name]) for name in (metric, f"{metric} low", f"{metric} high"))
         assert low < value < high and f"{value:.4f} ±{max(value - low, high - value):.4f}" in line
     assert "± the farther end of the 95 % interval over rows" in render(finished).splitlines()
+
+
+def test_the_time_on_a_gpu_has_a_column_where_it_was_measured(finished: Path) -> None:
+    rows = [row for row in read(finished, METRICS_TABLE) if (row["split"], row["main"]) == ("test", "true")]
+    assert costs(rows)[0].split()[-2:] == ["s", "ms/request"]
+    header, *lines = costs([row | {GPU_TIME: "8.1" if row["model"] == "student" else ""} for row in rows])
+    assert header.endswith("ms/request  on GPU")
+    assert {line.split()[0]: line.split()[-1] for line in lines}["student"] == "8.10"
 
 
 def test_figures_of_an_earlier_version_stand_beside_their_standard_errors(finished: Path, tmp_path: Path) -> None:

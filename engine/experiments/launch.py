@@ -6,8 +6,7 @@ from pathlib import Path
 
 from engine import config as configuration
 from engine.config import Config
-from engine.config.settings.launcher import LauncherSettings
-from engine.errors import UserError
+from engine.errors import ConfigError, UserError
 from engine.experiments import provenance
 from engine.experiments.named_runs import named_runs
 from engine.experiments.plan import JOIN, NEW, RESUME, Step, inputs_of, plan, section
@@ -36,6 +35,8 @@ def start(request: Request, config: Config, store: Store) -> list[Step]:
 
 def start_together(requests: Sequence[tuple[Request, Config]], store: Store) -> list[list[Step]]:
     """``start`` of several requests, whose runs may be jobs: those of one stage are then submitted together."""
+    for _, config in requests:
+        sbatch_options(config, computes=True)  # what cannot be submitted is refused before a run is made
     with store.planning():
         created: dict[str, RunInfo] = {}
         made = [_planned(request, config, store, created) for request, config in requests]
@@ -89,16 +90,27 @@ def _launch(group: Sequence[Step], created: Mapping[str, RunInfo], store: Store)
         store.resume(store.entry(store.root / group[0].run))
 
 
-def sbatch_options(settings: LauncherSettings, computes: bool) -> list[str] | None:
-    """Options of sbatch, None where no job is made; a stage that only prepares data asks for no GPU."""
-    slurm = settings.slurm
+def sbatch_options(config: Config, computes: bool) -> list[str] | None:
+    """Options of sbatch, None where no job is made; a stage that only prepares data asks for no GPU.
+
+    A job is one task on one machine, which starts the processes of ``trainer.devices`` itself. ConfigError where these
+    have fewer GPUs than they need.
+    """
+    slurm, trainer = config.launcher.slurm, config.trainer
     if slurm is None:
         return None
+    if computes and trainer.accelerator != "cpu" and 0 < slurm.gpus < trainer.devices:
+        raise ConfigError(
+            f"{trainer.devices} processes need a GPU each, but their job has {slurm.gpus}",
+            location="launcher.slurm.gpus",
+            remedy=f"Set launcher.slurm.gpus={trainer.devices}, or trainer.devices={slurm.gpus}.",
+        )
     named = {
         "partition": slurm.partition,
         "account": slurm.account,
         "time": slurm.time,
         "mem": slurm.memory,
+        "nodes": 1 if computes and slurm.gpus > 1 else None,  # Slurm may take GPUs from several
         "cpus-per-task": slurm.cpus,
         "gpus": slurm.gpus if computes and slurm.gpus else None,
     }
@@ -120,7 +132,7 @@ def _create(step: Step, ids: Mapping[str, str], request: Request, config: Config
         environment=provenance.versions(),
         slots=None if config.launcher.slurm else Slots(config.trainer.accelerator, config.launcher.slots),
         grace=config.launcher.grace,
-        sbatch=sbatch_options(config.launcher, bool(step.stage.needs)),
+        sbatch=sbatch_options(config, bool(step.stage.needs)),
     )
     store.create(info, configuration.dump(config))
     return info

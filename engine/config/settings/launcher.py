@@ -16,8 +16,8 @@ class SlurmSettings:
         "longest time of one attempt, as sbatch reads it: minutes, or days-hours:minutes:seconds"
     )
     memory: str | None = setting("memory of a job, as sbatch reads it, for example 32G")
-    cpus: int = setting("processor cores of a job", low=1)
-    gpus: int = setting("GPUs of a job; none for the data stage", low=0)
+    cpus: int = setting("processor cores of a job, for all processes of trainer.devices together", low=1)
+    gpus: int = setting("GPUs of a job, as many as trainer.devices; none for the data stage", low=0)
     options: list[str] = setting("other options of sbatch, for example --constraint=h100")
 
 

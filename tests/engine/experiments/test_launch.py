@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine import config
-from engine.errors import RunError
+from engine.errors import ConfigError, RunError
 from engine.experiments import launch as module
 from engine.experiments.launch import Request, start, start_together
 from engine.experiments.plan import JOIN, NEW, RESUME, plan
@@ -51,6 +51,13 @@ def test_runs_whose_start_is_refused_have_failed_at_once_and_are_made_anew(
     assert {entry.status.reason for entry in failed.values()} == {"there is no sbatch on this machine"}
     again = plan("student", settings, store)
     assert {step.stage.name: step.action for step in again}["student"] == NEW
+
+
+def test_jobs_with_too_few_gpus_are_refused_before_any_run_is_made(store: Store, started: list[str]) -> None:
+    words = ["launcher=slurm", "launcher.slurm.gpus=1", "trainer=gpu", "trainer.devices=2"]
+    with pytest.raises(ConfigError, match="2 processes need a GPU each"):
+        start(REQUEST, config.load(words), store)
+    assert store.scan() == [] and started == []
 
 
 def test_an_interrupted_start_is_no_run_at_work(

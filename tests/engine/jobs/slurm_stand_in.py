@@ -57,6 +57,8 @@ def work(job: str, output: str, dependency: str) -> None:
     if state(job) != "PENDING":
         return
     task = {"SLURM_ARRAY_TASK_ID": job.partition("_")[2]} if "_" in job else {}
+    task |= {"SLURM_JOB_ID": job.partition("_")[0], "SLURM_JOB_NAME": "job", "SLURM_NTASKS": "1", "SLURM_PROCID": "0"}
+    task |= {"SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
     with open(output, "ab") as console:
         child = subprocess.Popen(
             ["/bin/sh", record(job, "script")], stdout=console, stderr=console, env=os.environ | task

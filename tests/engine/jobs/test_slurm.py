@@ -6,6 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,8 @@ from engine.errors import ConfigError, RunError
 from engine.experiments.launch import sbatch_options
 from engine.jobs import slurm
 from engine.jobs.starter import launch, launch_array
-from engine.runs.schema import Exit, Process
+from engine.runs.reader import history
+from engine.runs.schema import Exit, Process, RunInfo
 
 STAND_IN = Path(__file__).with_name("slurm_stand_in.py")
 
@@ -210,12 +214,53 @@ def test_a_machine_without_slurm_is_an_error(bench: Any, monkeypatch: pytest.Mon
 
 def test_only_stages_that_compute_ask_for_accelerators() -> None:
     words = ["launcher=slurm", "launcher.slurm.gpus=2", "launcher.slurm.partition=main", "launcher.slurm.time=1-0"]
-    settings = config.load(words).launcher
+    settings = config.load([*words, "trainer=gpu", "trainer.devices=2"])
     assert sbatch_options(settings, computes=True) == [
-        *("--partition=main", "--time=1-0", "--cpus-per-task=2", "--gpus=2")
+        *("--partition=main", "--time=1-0", "--nodes=1", "--cpus-per-task=2", "--gpus=2")
     ]
-    assert "--gpus=2" not in (sbatch_options(settings, computes=False) or [])
-    assert sbatch_options(config.load([]).launcher, computes=True) is None
+    assert sbatch_options(settings, computes=False) == ["--partition=main", "--time=1-0", "--cpus-per-task=2"]
+    assert sbatch_options(config.load([]), computes=True) is None
+    one = sbatch_options(config.load(["launcher=slurm", "launcher.slurm.gpus=1", "trainer=gpu"]), computes=True)
+    assert one == ["--cpus-per-task=2", "--gpus=1"]
+
+
+def test_a_job_with_fewer_gpus_than_processes_is_refused() -> None:
+    words = ["launcher=slurm", "launcher.slurm.gpus=2", "trainer.devices=4"]
+    with pytest.raises(ConfigError, match=r"(?s)4 processes need a GPU each.*job has 2.*gpus=4"):
+        sbatch_options(config.load([*words, "trainer=gpu"]), computes=True)
+    assert sbatch_options(config.load([*words, "trainer=cpu"]), computes=True)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_job_starts_the_processes_of_several_devices_itself(bench: Any, new_chain: Callable[[], Any]) -> None:
+    """Although Lightning, left alone, takes a job of one task for a training of one process."""
+    chain = new_chain()
+    chain.perform("student", "alone", ["student.dropout=0.0"])
+    words = ["launcher=slurm", "trainer.devices=2", "student.dropout=0.0"]
+    settings, folder = chain.start("student", "shared", words)
+    launch(folder, info=replace(RunInfo.read(folder), sbatch=sbatch_options(settings, computes=True)))
+    seen = set[str]()
+
+    def ended() -> bool:
+        seen.update(ranks_of(folder))
+        return Exit.read(folder) is not None
+
+    bench.until(ended, 120.0)
+    end = Exit.read(folder)
+    assert end is not None and end.code == 0, (folder / "console.log").read_text()
+    assert seen == {"", "1"}
+    whole, shared = (history(chain.runs / name).evaluations[-1].values for name in ("alone", "shared"))
+    assert shared == pytest.approx(whole, rel=1e-3)
+
+
+def ranks_of(folder: Path) -> Iterator[str]:
+    """LOCAL_RANK of every process that works on a run's stage."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if "stage" in command and str(folder) in command:
+                given = dict(pair.partition(b"=")[::2] for pair in (process / "environ").read_bytes().split(b"\0"))
+                yield given.get(b"LOCAL_RANK", b"").decode()
 
 
 def test_half_a_choice_of_launcher_is_refused() -> None:

@@ -27,6 +27,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="[NAME=]DIR",
         help="folder of runs (ENGINE_RUNS, or runs/); may be repeated, new runs are made in the first",
     )
+    top.add_argument(
+        "--also",
+        action="append",
+        metavar="[NAME=]DIR",
+        help="folder of another program's logs (TensorBoard, Lightning's CSV), shown beside the runs; may be repeated",
+    )
     top.add_argument("--read-only", action="store_true", help="start, stop and change nothing")
     top.add_argument("--low-bandwidth", action="store_true", help="paint once a second")
     top.add_argument("--no-cell-diff", action="store_true", help="send changed rows instead of changed cells")
@@ -71,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         from cockpit.services.folders import named
 
-        folders = named(options.runs or [os.environ.get("ENGINE_RUNS") or "runs"])
+        folders = named(options.runs or [os.environ.get("ENGINE_RUNS") or "runs"], options.also or [])
         if not _has_signs(sys.stdout if options.print else sys.stderr):  # Textual draws on stderr
             chosen.symbols = "ascii"
         if options.print:

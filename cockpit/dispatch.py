@@ -8,7 +8,7 @@ from typing import Any
 from cockpit.actions import annotate, charts, control, export, navigate, picture
 from cockpit.compose import footer_action
 from cockpit.context import Context, Screen
-from cockpit.keys import MOVES, REPEATABLE, SCREENS, WRITING
+from cockpit.keys import ABOUT_RUNS, MOVES, REPEATABLE, SCREENS, WRITING
 from cockpit.prompts import Menu, MenuItem, Prompt
 
 SHARED = (navigate, charts, control, annotate, export, picture, sys.modules[__name__])  # modules with do_ and why_not_
@@ -82,6 +82,10 @@ def why_not(context: Context, action: str) -> str:
     """Why an action is impossible now; empty when it is possible."""
     if context.read_only and action in WRITING:
         return "this cockpit was started with --read-only"
+    if action in WRITING or action in ABOUT_RUNS:
+        others = context.folders.others
+        if (context.row is not None and context.row.id in others) or any(run in others for run in context.list.marks):
+            return "a run of another program is only shown: nothing is changed there"
     own = getattr(context.screen, f"why_not_{action}", None)
     if own is not None:
         return str(own())

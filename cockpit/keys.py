@@ -242,6 +242,7 @@ WRITING = (
     *("stop", "resume", "remove", "pin", "tags", "note", "archive", "undo", "start", "save"),
     *("pause", "sooner", "later", "front", "end"),
 )
+ABOUT_RUNS = ("rerun", "doctor")  # what only a run of ours can be asked for
 ALWAYS = ("palette", "help")  # actions at the end of every bottom line
 # Actions of the bottom line before those, as many as there is room for.
 FOOTER = {

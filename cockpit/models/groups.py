@@ -6,7 +6,7 @@ As in ``engine compare``, runs that differ only in their seed and in where they 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cockpit.models.rows import Row
+from cockpit.models.rows import OTHER, Row
 from engine.report.settings import ASIDE, differing
 from engine.runs.lineage import lineage
 from engine.stages import STAGES
@@ -78,5 +78,7 @@ def own_settings(row: Row, everything: Mapping[str, Row]) -> dict[str, object]:
 
 def trained(row: Row, everything: Mapping[str, Row]) -> Row | None:
     """The training whose curve represents a run: itself, or its last input that is one."""
+    if row.state == OTHER:
+        return row
     makers = [everything[run] for stage in reversed(STAGES) if (run := row.inputs.get(stage, "")) in everything]
     return next((run for run in (row, *makers) if run.metric.startswith(VALIDATION)), None)

@@ -22,7 +22,7 @@ from engine.runs.events import number
 Test = Callable[[Row, float], bool]  # a run and the time now
 
 FIELDS = ("state", "stage", "tag", "name", "id", "exp", "git", "needs", "seed", "note", "has", "health", "in")
-STATES = ("waiting", "queued", "running", "stalled", "done", "failed", "stopped", "killed", "lost", "open")
+STATES = ("waiting", "queued", "running", "stalled", "done", "failed", "stopped", "killed", "lost", "other", "open")
 PRESENT = ("note", "tag", "warning", "error", "pin", "metric")
 MAIN = "metric"  # the main metric of each run's stage, as the column is called
 TEXT_SORTS = ("state", "stage", "name", "experiment")

@@ -14,6 +14,7 @@ from engine.runs.schema import STOP_AFTER_EVALUATION
 from engine.stages import METRICS_TABLE, STAGES, makes
 
 OPEN = ("WAITING", "QUEUED", "RUNNING", "STALLED")
+OTHER = "OTHER"  # the state of another program's run: nothing says whether it is at work
 WORST = {"": 0, "info": 1, "warning": 2, "error": 3}
 
 Peers = tuple[str, str]  # stage and the data run it was made from

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cockpit.models.rows import Row
+from cockpit.models.rows import OTHER, Row
 from cockpit.models.run_list import GroupHeading, RunList
 from cockpit.render.lines import Line, Lines, block, selected, width
 from engine.report import numbers
@@ -23,6 +23,7 @@ STATES = {  # state -> glyph, word, style
     "STOPPED": ("■", "STOP", "warn"),
     "KILLED": ("†", "KILL", "bad"),
     "LOST": ("?", "LOST", "warn"),
+    OTHER: ("◇", "OTHER", "dim"),
 }
 UNKNOWN = ("?", "?", "warn")
 STOPPING = ("◍", "STOP…", "warn")  # asked to end, and still at work
@@ -118,7 +119,7 @@ def _run_line(row: Row, runs: RunList, columns: Sequence[TableColumn], now: floa
 
 def _reason(row: Row) -> str:
     """Why a run waits or how it ended, shown in place of its numbers; empty for any other."""
-    if row.state not in ("WAITING", "QUEUED", "FAILED", "KILLED", "LOST"):
+    if row.state not in ("WAITING", "QUEUED", "FAILED", "KILLED", "LOST", OTHER):
         return ""
     step = f"at {numbers.brief(row.step)}/{numbers.brief(row.total)}: " if row.total and not row.open else ""
     reason = row.waits or row.reason

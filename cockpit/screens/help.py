@@ -18,6 +18,7 @@ ABOUT = {
     "STOPPED": "stopped by a person after a checkpoint: R resumes it",
     "KILLED": "ended by a signal, or out of memory",
     "LOST": "its process or machine vanished without recording an end: R resumes it",
+    "OTHER": "of another program (--also): only when it last wrote is known; nothing is changed there",
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from cockpit.models.rows import Row
 from cockpit.services.folders import Folders
+from cockpit.services.others import OtherScanner
 from cockpit.services.scan import Scanner
 
 
@@ -13,7 +14,11 @@ class Scanners:
 
     def __init__(self, folders: Folders, clock: Callable[[], float] = time.time) -> None:
         self._folders = folders
-        self._scanners = {name: Scanner(root, clock) for name, root in folders.named.items()}
+        self._scanners: dict[str, Scanner | OtherScanner] = {
+            name: Scanner(root, clock) for name, root in folders.named.items()
+        }
+        self._others = {name: OtherScanner(name, root, clock) for name, root in folders.also.items()}
+        self._scanners |= self._others
         self.rows: dict[str, Row] = {}
         self.twice = 0  # runs that lie in two folders
 
@@ -52,6 +57,7 @@ class Scanners:
                 row.folder = name
                 rows[run] = row
         self.twice = sum(len(scanner.rows) for scanner in self._scanners.values()) - len(rows)
-        self._folders.where = {run: row.folder for run, row in rows.items()}
+        self._folders.others = {run: path for one in self._others.values() for run, path in one.folders.items()}
+        self._folders.where = {run: row.folder for run, row in rows.items() if row.folder not in self._others}
         self.rows.clear()
         self.rows.update(rows)

@@ -10,6 +10,7 @@ from cockpit.models.endings import Ending, Endings
 from cockpit.models.run_list import RunList
 from cockpit.models.series import Series
 from cockpit.services.folders import Folders
+from cockpit.services.others import OtherFollower
 from cockpit.services.scan import Scanner, read_config
 from cockpit.services.scanners import Scanners
 from cockpit.services.system import Machine
@@ -33,7 +34,7 @@ class RunWatcher:
         self.folders, self.clock, self.runs = folders, clock, runs
         self.scanner = Scanners(folders, clock) if folders.several else Scanner(folders.main, clock)
         runs.rows = self.scanner.rows
-        self.followers: dict[str, RunFollower] = {}
+        self.followers: dict[str, RunFollower | OtherFollower] = {}
         self.consoles: dict[str, Console] = {}
         self.machine = Machine()
         self.use: dict[str, Series] = {}  # share of each device over time, in percent
@@ -79,9 +80,10 @@ class RunWatcher:
         loading = any(self.follow(run).loading for run in watched[:1])
         return not self.scanner.complete or loading
 
-    def follow(self, run: str) -> RunFollower:
+    def follow(self, run: str) -> RunFollower | OtherFollower:
         """The events of a run; only the latest ``FOLLOWED`` runs are kept."""
-        return _latest(self.followers, run, FOLLOWED, lambda: RunFollower(self.folders / run))
+        kind = OtherFollower if run in self.folders.others else RunFollower
+        return _latest(self.followers, run, FOLLOWED, lambda: kind(self.folders / run))
 
     def console(self, run: str) -> Console:
         """The end of a run's console."""

@@ -318,6 +318,9 @@ def ready():
         deadline = time.monotonic() + 20
         scanners = getattr(context.watch.scanner, "_scanners", {"": context.watch.scanner}).values()
         for scanner in scanners:
+            if not hasattr(scanner, "_seen"):  # of other programs' logs
+                scanner.list_again()
+                continue
             scanner._seen = {name: (seen, -10.0) for name, (seen, _) in scanner._seen.items()}
         while time.monotonic() < deadline:
             for scanner in scanners:
@@ -328,7 +331,7 @@ def ready():
                 context.watch.scanner.complete
                 and not context.watch._unarranged
                 and not context.behind
-                and not any(scanner._todo for scanner in scanners)
+                and not any(getattr(scanner, "_todo", ()) for scanner in scanners)
             ):
                 break
         return context

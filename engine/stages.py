@@ -160,7 +160,7 @@ _TABLE = (
         metrics=TRAINED,
         groups=("lora_a", "lora_b", "gate", "projector", "head"),
         gates=True,
-        version=3,
+        version=4,
         work=POSITIONS,
     ),
     Stage(

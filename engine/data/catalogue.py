@@ -5,6 +5,7 @@ Letters: n items, C catalogue entries.
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,10 +46,15 @@ def texts(path: Path) -> list[str]:
     return ["", *column(path, "text")]
 
 
-def column(path: Path, name: str) -> list[str]:
-    """A column of texts of an items or users file."""
+def cold(path: Path) -> NDArray[np.bool_]:  # [n + 1]
+    """Items that were never seen in training; the padding is none of them."""
+    return np.concatenate([[False], np.asarray(column(path, "seen")) == 0])
+
+
+def column(path: Path, name: str) -> list[Any]:
+    """A column of an items or users file."""
     # Not read_table: it imports pyarrow's data sets and pandas, which takes a quarter of a second.
-    found: list[str] = pq.ParquetFile(path).read(columns=[name])[name].to_pylist()
+    found: list[Any] = pq.ParquetFile(path).read(columns=[name])[name].to_pylist()
     return found
 
 

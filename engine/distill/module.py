@@ -18,6 +18,7 @@ from engine.distill.chosen import Choice, Chosen, SharedChoice
 from engine.distill.injection import Injection, merged, tables, without_own_vectors
 from engine.distill.shares import shares
 from engine.distill.teacher_targets import NO_TARGET, TeacherTargets
+from engine.distill.trained_items import TrainedItems
 from engine.distill.weights import importance
 from engine.student import module as student_module
 from engine.student.batches import Batch, BatchSampler
@@ -104,9 +105,10 @@ class DistillModule(FixedStep):
         self.fixed = sampler.same_shapes and not settings.as_released and len(targets.items) > 0
         width = model.settings.hidden
         self.injection = Injection(vectors, width, settings.injection) if settings.injection.weight else None
-        self.cold = cold if settings.own_vectors else None  # projected vectors alone say as much of cold items
+        self.cold, self.trained = cold if settings.own_vectors else None, None
         if self.injection is not None and not settings.own_vectors:
             without_own_vectors(model, self.injection)
+            self.trained = None if cold is None else TrainedItems(cold.mask(len(vectors)))
         self.hint = nn.Linear(model.item_table()[0].shape[1], vectors.shape[1]) if settings.hint else None
         self.vectors: Tensor
         self.ps: Tensor
@@ -207,7 +209,10 @@ class DistillModule(FixedStep):
             share = None if batch.share is None else batch.share.some(self.processes.total(batch.share.spread(has)) > 0)
             states = states[known]
             batch = replace(batch, targets=batch.targets[known], weights=None, slots=None, share=share)
-        return base_loss(self.settings.student, states, scored.table, scored.bias, batch, self.negatives)
+        table, bias = scored.table, scored.bias
+        if self.trained is not None:
+            table, bias, batch = self.trained.of(table, bias, batch)
+        return base_loss(self.settings.student, states, table, bias, batch, self.negatives)
 
     def after_last_position(self, targets: TeacherTargets, scored: Scored) -> Tensor:
         """Sum over last positions of -sum_k q_k log p_k: cross-entropy against the teacher's distribution."""
@@ -297,6 +302,8 @@ class DistillModule(FixedStep):
         """
         states, table = scored.widened(distilled.positions)
         targets = scored.batch.targets[distilled.positions]
+        if self.trained is not None:
+            ranked, teacher = self.trained.soft(targets, ranked, teacher)
         value = losses.soft_target(distilled.zeroed(states), table, targets, ranked, teacher)
         if self.settings.student.loss != "cross-entropy":
             value = value + cross_entropy(states, table, targets, weights=distilled.weights)

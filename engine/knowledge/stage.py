@@ -17,6 +17,7 @@ from engine.knowledge.blend import Blend, Together, item_vectors, mixed, names_a
 from engine.knowledge.inference import TeacherInference
 from engine.knowledge.rankings import Rankings
 from engine.knowledge.scorers import catalogue_scorer, generative_scorer
+from engine.runs.read_only import rank
 from engine.runs.run import Run
 from engine.stages import (
     ADAPTER,
@@ -48,7 +49,8 @@ def run(config: Config, run: Run) -> None:
             model_runs={name: folder.name for name, folder in sources(settings, run).items()},
         )
     if TEACHER not in settings.models:
-        without_teacher.rank(config, run)
+        if rank() == 0:  # there is nothing to share
+            without_teacher.rank(config, run)
         return
     with run.loading("load models"):
         processes = fit.processes(config.trainer)

@@ -44,6 +44,10 @@ class ColdItems:
         cosines = torch.cat([part.values for part in found]) if found else torch.zeros(0, 1, device=cold.device)
         self.weights = torch.softmax(cosines / TEMPERATURE, dim=1)  # [C, K]
 
+    def mask(self, rows: int) -> Tensor:  # -> [n + 1] bool
+        """Which items are cold."""
+        return torch.zeros(rows, dtype=torch.bool, device=self.items.device).index_fill(0, self.items, True)
+
     @torch.no_grad()
     def fill(self, *tables: Tensor | None) -> None:
         """Writes the weighted mean of their neighbours' rows into the cold items' rows of tables [n + 1, ..]."""

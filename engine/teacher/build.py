@@ -16,11 +16,12 @@ from engine.config.renamed import translated
 from engine.config.settings.teacher import TeacherSettings
 from engine.config.settings.trainer import TrainerSettings
 from engine.config.settings.tree import tree_of
-from engine.data import catalogue
+from engine.data import catalogue, ids
 from engine.errors import ConfigError, RunError
 from engine.runs.run import Run
 from engine.runs.run_files import RunFiles
 from engine.stages import ITEMS, LANGUAGE_MODEL, STUDENT_MODEL, TEXT_VECTORS
+from engine.student.cold_items import ColdItems
 from engine.student.model import load_student
 from engine.teacher.frozen_student import FrozenStudent
 from engine.teacher.head import RankHead
@@ -67,16 +68,17 @@ def build(settings: TeacherSettings, run: RunFiles, device: str) -> TeacherSetup
     """A new teacher; until it is trained its scores are the student's."""
     torch.manual_seed(settings.seed)
     model, tokenizer = language.load(run.input(LANGUAGE_MODEL), settings.precision, settings.quantise, device)
-    student = FrozenStudent.of(load_student(run.input(STUDENT_MODEL), device))
+    trained = load_student(run.input(STUDENT_MODEL), device)
     titles = catalogue.titles(run.input(ITEMS))
     text = load_file(run.input(TEXT_VECTORS))["vectors"].to(device)
-    if not len(titles) == len(student.table) == len(text):
+    rows = ids.rows(trained.items)
+    if not len(titles) == rows == len(text):
         raise RunError(
-            f"items, student and text vectors disagree about the catalogue: {len(titles)}, {len(student.table)} and "
-            f"{len(text)} rows",
+            f"items, student and text vectors disagree about the catalogue: {len(titles)}, {rows} and {len(text)} rows",
             location=run.id,
             remedy="Plan it again from one data run: engine run teacher --again",
         )
+    student = FrozenStudent.of(trained, ColdItems(torch.from_numpy(catalogue.cold(run.input(ITEMS))).to(device), text))
     if settings.context > language.context(model):
         raise ConfigError(
             f"prompts of {settings.context} tokens do not fit this language model",

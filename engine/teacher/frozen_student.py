@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.data.sequences import Rows, Sequences
 from engine.student.batches import stretches
+from engine.student.cold_items import ColdItems
 from engine.student.model import SequenceModel
 from engine.student.validation import Tick, user_vectors
 
@@ -27,8 +28,11 @@ class FrozenStudent:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, model: SequenceModel) -> "FrozenStudent":
-        """Of a model, which is put into evaluation mode."""
+    def of(cls, model: SequenceModel, cold: ColdItems | None = None) -> "FrozenStudent":
+        """Of a model, which is put into evaluation mode. ``cold`` items get the vectors of others in it."""
+        if cold is not None:
+            read, (scored, own) = model.network.inputs(), model.network.outputs()
+            cold.fill(read, None if scored is read else scored, own)
         table, bias = model.item_table()
         return cls(model.eval().requires_grad_(False), table.detach().clone(), None if bias is None else bias.detach())
 

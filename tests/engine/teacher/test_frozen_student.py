@@ -1,10 +1,13 @@
 """The frozen student's states, computed together, are those of each row by itself."""
 
+import copy
+
 import numpy as np
 import torch
 
 from engine.config import load
 from engine.data.sequences import Rows, Sequences
+from engine.student.cold_items import ColdItems
 from engine.student.model import SequenceModel
 from engine.teacher.frozen_student import FrozenStudent
 
@@ -41,3 +44,23 @@ def test_the_student_is_frozen() -> None:
     made = student()
     assert not any(value.requires_grad for value in made.model.parameters()) and not made.table.requires_grad
     assert not made.model.training
+
+
+def test_cold_items_are_read_and_scored_as_items_of_similar_text() -> None:
+    torch.manual_seed(0)
+    for name in ("sasrec", "gru4rec"):
+        settings = load([f"student={name}", "student.hidden=8", "student.max_length=5"]).student
+        trained, text = SequenceModel(30, settings).eval(), torch.randn(31, 6)
+        text[7] = text[9]
+        before = FrozenStudent.of(copy.deepcopy(trained))
+        made = FrozenStudent.of(trained, ColdItems(torch.arange(31) == 7, text))
+        others = torch.arange(31) != 7
+        assert torch.equal(made.table[others], before.table[others]) and not torch.equal(made.table[7], before.table[7])
+        assert float(torch.cosine_similarity(made.table[7], made.table[9], dim=0)) > 0.99
+        if made.bias is not None and before.bias is not None:
+            assert float((made.bias[7] - made.bias[9]).abs()) < 0.01 and torch.equal(
+                made.bias[others], before.bias[others]
+            )
+        rows = Rows(np.asarray([7, 3, 9, 3], dtype=np.int32), np.asarray([0, 2]), np.asarray([1, 3]), np.arange(2))
+        cold, warm = made.after_rows(rows, "cpu", lambda done, total: None)
+        assert float(torch.cosine_similarity(cold, warm, dim=0)) > 0.99

@@ -2,9 +2,11 @@
 
 import re
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from engine.data import ids
 from engine.data.sequences import Sequences
+from engine.doctor.case import Case
+from engine.doctor.check import FAIL
+from engine.doctor.table import CHECKS, chosen, examine
+from engine.experiments.plan import inputs_of, pipeline
 from engine.knowledge.rankings import Rankings
 from engine.stages import LAST_POSITION, SEQUENCES, TEACHER_HELD_OUT
 from tests.fixtures.doctor import Doctor
@@ -216,3 +222,27 @@ def test_popularity_that_counts_a_held_out_event_is_named(
     outcome = found["popularity-from-training"]
     assert outcome.verdict == verdict, outcome
     assert not more or ("1 items, first" in outcome.evidence and "held-out events" in outcome.cause)
+
+
+def test_knowledge_of_students_is_examined_and_asks_no_teacher(
+    doctor: Doctor, new_chain: Callable[[], Any], small_runs: Any
+) -> None:
+    chain = new_chain().copy(small_runs, "teacher", "distill")
+    chain.perform("knowledge", "students", ["knowledge.models=[student,distill]"], {"model 1": "distill"})
+    chain.perform("knowledge", "beside", ["knowledge.models=[teacher,distill]"], {"model 1": "distill"})
+    names = [check.name for check in CHECKS if check.stage == "knowledge"] + [
+        "teacher-beats-student",
+        "language-model-pays",
+    ]
+    for name, models in (("students", ["student", "distill"]), ("beside", ["teacher", "distill"])):
+        config = replace(doctor.settings, knowledge=replace(doctor.settings.knowledge, models=models))
+        inputs = {stage.name: inputs_of(stage, config) for stage in pipeline("knowledge", config)}
+        finished = {stage: doctor.finished[stage] for stage in inputs} | {"knowledge": chain.runs / name}
+        scratch = Path(tempfile.mkdtemp(dir=doctor.scratch))
+        case = Case(config, inputs, finished, scratch, lambda phase: None, chain.runs)
+        checks = [check for check in chosen(list(inputs), []) if check.name in names]
+        found = {result.check.name: result.outcome for result in examine(case, checks)}
+        assert [name for name, outcome in found.items() if outcome.verdict == FAIL] == [], found
+        for again in ("rankings-reproducible", "last-position-reproducible"):
+            assert found[again].verdict == "pass", found[again]
+        assert ("teacher-beats-student" in found) == (name == "beside")

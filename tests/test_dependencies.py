@@ -1,6 +1,7 @@
 """What pyproject.toml declares is what the program and its tests import."""
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -30,7 +31,8 @@ def names(requirements: list[str]) -> set[str]:
     return found
 
 
-def imported(*folders: str) -> set[str]:
+@functools.cache
+def imported(*folders: str) -> frozenset[str]:
     """Distributions whose modules are imported below the folders, also by a call with the module's name."""
     modules: set[str] = set()
     for file in [file for folder in folders for file in (ROOT / folder).rglob("*.py")]:
@@ -46,7 +48,7 @@ def imported(*folders: str) -> set[str]:
                 if called in ("import_module", "_installed", "importorskip"):
                     modules.add(str(node.args[0].value).split(".")[0])
     known = CALLED | {name: found[0].lower() for name, found in packages_distributions().items()}
-    return {known.get(name, name) for name in modules - OWN - set(sys.stdlib_module_names)}
+    return frozenset(known.get(name, name) for name in modules - OWN - set(sys.stdlib_module_names))
 
 
 DECLARED = names(PROJECT["dependencies"])

@@ -1,6 +1,7 @@
 """Which part of the program may import which: a part may use what stands below it, never what stands above."""
 
 import ast
+import functools
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -56,7 +57,8 @@ TYPES_ONLY = {("engine.doctor.check", "engine.doctor.case")}  # imported for ann
 COCKPIT_MAY_USE = {"stages", "errors", "wire", "runs", "jobs", "metrics", "config", "report"}
 
 
-def imports(file: Path) -> set[str]:
+@functools.cache
+def imports(file: Path) -> frozenset[str]:
     """Dotted names of everything a file imports, deferred imports included."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -64,7 +66,7 @@ def imports(file: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def part_of(dotted: str) -> str:
@@ -145,10 +147,9 @@ def test_only_training_builds_a_trainer() -> None:
     builders = {
         part_of(module_of(file))
         for file in files("engine")
+        if any(name.startswith("pytorch_lightning") for name in imports(file))
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func).split(".")[-1] == "Trainer"
-        and any(name.startswith("pytorch_lightning") for name in imports(file))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Trainer"
     }
     assert builders == {"engine.training"}
 
@@ -176,3 +177,9 @@ def test_the_run_folder_needs_nothing_but_the_standard_library(module: str) -> N
 def test_a_front_end_starts_without_the_heavy_libraries(module: str) -> None:
     heavy = {"torch", "transformers", "pytorch_lightning", "pandas", "pyarrow", "hydra", "plotext", "optuna", "scipy"}
     assert loaded_by(module) & heavy == set()
+
+
+def test_pytest_starts_without_the_heavy_libraries() -> None:
+    """Every call of pytest loads these plugins, and that of pytest-xdist which only hands out tests does so first."""
+    plugins = ", ".join(("tests.fixtures.jobs", "tests.fixtures.evaluations", "tests.fixtures.small_runs"))
+    assert loaded_by(plugins) & {"torch", "transformers", "pandas", "pyarrow", "scipy"} == set()

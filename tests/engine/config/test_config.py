@@ -27,8 +27,9 @@ def test_the_default_is_the_demo_world_and_a_sasrec() -> None:
 
 
 def test_every_choice_of_every_group_makes_a_sound_configuration() -> None:
+    """Data sets and experiments, most files, are loaded one by one in settings/test_data.py and test_origins.py."""
     for group, choices in config.groups().items():
-        for choice in choices:
+        for choice in choices if group not in ("data", "experiment") else choices[:1]:
             config.load([f"{group}={choice}"])
 
 
@@ -93,7 +94,7 @@ def test_a_new_setting_of_the_data_needs_its_declaration_and_one_line_of_yaml(
     more = make_dataclass("More", [("shuffle", bool, setting("whether rows are shuffled"))], bases=(DataSettings,))
     monkeypatch.setattr(compose, "folder", lambda: folder)
     monkeypatch.setattr(compose, "_files", compose._files.__wrapped__)
-    for choice in config.groups()["data"]:
+    for choice in config.groups()["data"][::7]:  # any other continues the same file
         tree = compose.compose({"data": choice}, {}).tree["data"]
         assert tree_of(more, tree, "data.", "").shuffle is False
 

@@ -21,7 +21,7 @@ from engine.runs.schema import ARTIFACTS, CONTROL, STOP, Summary
 from engine.stages import GPU_TIME, PROCESSOR_TIME
 from engine.student.batches import histories
 from engine.student.model import SequenceModel, load_student
-from tests.fixtures.evaluations import Pipeline
+from tests.fixtures.tiny_pipeline import Pipeline
 
 TIMES = ("ms_per_request",)
 MAIN = ("test", "true")

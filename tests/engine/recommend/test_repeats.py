@@ -12,7 +12,7 @@ from engine.recommend.panel import HIDDEN, Panel, RecommendRequest
 from engine.recommend.per_user_gain import evaluated_ranks
 from engine.recommend.recommendations import load
 from engine.runs.schema import ARTIFACTS
-from tests.fixtures.evaluations import Pipeline
+from tests.fixtures.tiny_pipeline import Pipeline
 
 
 @pytest.fixture

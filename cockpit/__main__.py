@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from engine.errors import UserError
+from engine.report.completion import PrintCompletion
 from engine.report.console import make_printable
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--size", default="120x40", metavar="WxH", help="size in cells of a printed screen (120x40)")
     top.add_argument("--format", default="text", choices=("text", "svg"), help="form of a printed screen (text)")
     top.add_argument("--keys", action="store_true", help="print the table of keys as Markdown and exit")
+    top.add_argument("--completion", action=PrintCompletion, words=dict)
     top.add_argument("--version", action="store_true", help="print the version and exit")
     return top
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import UserError
+from engine.report.completion import PrintCompletion
 from engine.report.console import make_printable
 from engine.runs.files import require_folder
 from engine.runs.text import clean_lines
@@ -60,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_stage_list(),
     )
+    top.add_argument("--completion", action=PrintCompletion, words=_completed_words)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--runs", type=Path, metavar="DIR", help="folder of the runs (default: $ENGINE_RUNS, or runs/)")
@@ -255,6 +257,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
+
+
+def _completed_words() -> dict[str, list[str]]:
+    from engine.commands.completion import words
+
+    return words()
 
 
 def _stage_list() -> str:

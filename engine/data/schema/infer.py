@@ -16,9 +16,9 @@ from engine.config.compose import compose
 from engine.config.settings.data import DataSettings
 from engine.data.layouts import INTERACTIONS, LAYOUTS
 from engine.data.pieces import unpacked
-from engine.data.schema.names import ROLES, TIME, TITLE
+from engine.data.schema.names import ROLES, TEXT, TIME, TITLE
 from engine.data.schema.sample import Writing, sample
-from engine.data.schema.tables import EventTable, TitleTable, catalogues, events
+from engine.data.schema.tables import EventTable, TitleTable, catalogue, catalogues, events
 from engine.data.schema.text import question, shown
 from engine.data.sources import Sources, find, folder_of
 from engine.errors import DataError
@@ -81,11 +81,18 @@ def inferred(path: str, given: Mapping[str, Any]) -> Inferred:
         text = f"{path} holds files of a published layout. In words: {shlex.join([*words, f'{PATH}={path}'])}"
         return Inferred(words, text)
     columns = {role: given[f"columns.{role}"] for role in ROLES if f"columns.{role}" in given}
+    named = given.get("catalogue")
+    if named is not None:  # its title and text are not the interactions'
+        apart = {role: columns.pop(role, None) for role in (TITLE, TEXT)}
+        columns[TITLE] = None
     writing = Writing(given.get("separator"), given.get("encoding"), given.get("quoted", True))
     found = events(root, writing, columns, given.get("file"))
     beside: list[TitleTable] = []
-    if not found.roles.open.keys() - {TITLE} and not {"catalogue", "columns.title"} & given.keys():
-        beside = catalogues(root, found, writing) if TITLE not in found.roles.chosen else []
+    sure = not found.roles.open.keys() - {TITLE}
+    if sure and named is not None:
+        beside = [catalogue(root, named, found, writing, apart[TITLE], given.get("columns.key"))]
+    elif sure and not {"catalogue", "columns.title"} & given.keys() and TITLE not in found.roles.chosen:
+        beside = catalogues(root, found, writing)
     if found.roles.open.keys() - ({TITLE} if beside else set()) or len(beside) > 1:
         raise question(path, found, beside)
     words = _words(stem, found, beside[0] if beside else None, given)

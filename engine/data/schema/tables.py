@@ -90,6 +90,24 @@ def events(root: Path, writing: Writing, given: Mapping[str, str | None], file: 
     )
 
 
+def catalogue(
+    root: Path, name: str, found: EventTable, writing: Writing, title: str | None, key: str | None
+) -> TitleTable:
+    """The table of titles that a person has named, with its columns. DataError where they are not found in it."""
+    folder = root.parent if root.is_file() and root.suffix != ".zip" else root
+    path = Path(name).expanduser()
+    source = Source(path) if path.is_absolute() else tables(folder).get(name, Source(folder / name))
+    other = sample(source, replace(writing, separator=writing.separator or found.sample.separator or None))
+    titled = _titles(name, other, found, title, key)
+    if titled is None:
+        raise DataError(
+            f"no column of titles, or of the ids of these items, is found: it has {', '.join(other.by_name)}",
+            location=str(source),
+            remedy="Name them: data.columns.title=COLUMN data.columns.key=COLUMN",
+        )
+    return titled
+
+
 def catalogues(root: Path, found: EventTable, writing: Writing) -> list[TitleTable]:
     """Every table beside the interactions that has titles of their items."""
     folder = root.parent if root.is_file() and root.suffix != ".zip" else root
@@ -125,23 +143,27 @@ def _events(name: str, source: Source, writing: Writing, given: Mapping[str, str
     return EventTable(name, found, roles(found, given))
 
 
-def _titles(name: str, other: Sample, found: EventTable) -> TitleTable | None:
+def _titles(
+    name: str, other: Sample, found: EventTable, title: str | None = None, key: str | None = None
+) -> TitleTable | None:
     item = found.roles.chosen[ITEM]
     own = found.sample.by_name.get(item)
     columns = other.by_name
-    title = next((name for name in ranked(TITLE, columns) if FITS[TITLE](columns[name])), None)
+    title = title or next((name for name in ranked(TITLE, columns) if FITS[TITLE](columns[name])), None)
     keys = [name for name in columns if plain(name) == plain(item)] or ranked(ITEM, columns)
     keys += [name for name in columns if plain(name) in CATALOGUE_KEYS]
-    if own is None or title is None or not other.header or other.separator != found.sample.separator:
+    if own is None or title not in columns or not other.header or other.separator != found.sample.separator:
         return None
-    for key in keys:
-        column = columns[key]
+    if key is not None:
+        return TitleTable(name, key, title, None, other) if key in columns else None
+    for candidate in keys:
+        column = columns[candidate]
         ids, wanted = set(column.filled), set(own.filled)
         common = len(ids & wanted) / max(1, min(len(ids), len(wanted)))
         enough = common >= OVERLAP if other.whole else common > 0
-        if key != title and column.is_id and column.distinct >= UNIQUE * len(column.filled) and enough:
+        if candidate != title and column.is_id and column.distinct >= UNIQUE * len(column.filled) and enough:
             text = next((name for name in ranked(TEXT, columns) if FITS[TITLE](columns[name])), None)
-            return TitleTable(name, key, title, text, other)
+            return TitleTable(name, candidate, title, text, other)
     return None
 
 

@@ -475,3 +475,33 @@ def test_a_large_file_is_known_from_its_beginning(sets: Any, monkeypatch: pytest
     monkeypatch.setattr("engine.data.schema.delimited.BLOCK", 150)
     path = sets.write("x.csv", csv(frame("userId", "movieId", timestamp=SECONDS)) + "broken line\n")
     assert "data.columns.user=userId" in completed([f"data.path={path}"])[0]
+
+
+def test_a_table_of_other_ids_beside_has_no_titles_of_these_items(sets: Any) -> None:
+    sets.write("countries.csv", "id,name\n" + "".join(f"{number},Land {number}\n" for number in range(9)))
+    sets.write("again.csv", "id,name\n" + "".join(f"{item},Thing {n}\n" for n, (_, item) in enumerate(EVENTS)))
+    path = sets.write("x.csv", csv(frame(time=SECONDS)))
+    words, _ = found(str(path))
+    assert not any("catalogue" in word or "title" in word for word in words)  # the second repeats its ids
+
+
+def test_titles_in_two_tables_beside_are_asked_for(sets: Any) -> None:
+    for name in ("films", "movies"):
+        sets.write(f"{name}.csv", "item,title\n" + MOVIES.replace(",Drama|Comedy", ""))
+    path = sets.write("x.csv", csv(frame(time=SECONDS)))
+    with pytest.raises(DataError) as error:
+        found(str(path))
+    assert "data.catalogue=films.csv data.columns.title=title or data.catalogue=movies.csv" in error.value.remedy
+    for answer in (["data.columns.title=title"], [], ["data.columns.key=item"]):
+        _, events = found(str(path), "data.catalogue=films.csv", *answer)
+        assert sets.titles(events)["1101"] == TITLES["1101"]
+    sets.write("films.csv", "film,called\n1101,Blue\n")
+    with pytest.raises(DataError, match="no column of titles") as error:
+        found(str(path), "data.catalogue=films.csv")
+    answer = ["data.columns.title=called", "data.columns.key=film"]
+    assert sets.titles(found(str(path), "data.catalogue=films.csv", *answer)[1]) == {"1101": "Blue"}
+
+
+def test_a_broken_file_beside_is_no_catalogue_and_stops_nothing(sets: Any) -> None:
+    sets.write("movies.parquet", b"PAR1 cut short")
+    assert len(sets.events(found(str(sets.write("x.csv", csv(frame(time=SECONDS)))))[1])) == len(EVENTS)

@@ -3,12 +3,16 @@
 Letters: E events, U users, N items, K events that are kept.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.interactions import Interactions
+
+RANGE, RANGES = 1_000_000, 16  # events that are ordered at a time at least; parts of a large set
+BLOCK = 1 << 20  # events that are looked through at a time
 
 
 def core(
@@ -35,6 +39,32 @@ def filtered(
     rated = int(kept.sum())
     kept = core(interactions.user, interactions.item, kept, core_users, core_items)
     return kept, {"rating below min_rating": len(kept) - rated, "rare user or item": rated - int(kept.sum())}
+
+
+def ranges_of_users(
+    user: NDArray[np.int32], kept: NDArray[np.bool_], index: NDArray[np.int32]
+) -> Iterator[NDArray[np.int64]]:
+    """Positions of the ``kept`` events [E] of some users at a time, in the order of ``index``: a user's all at once.
+
+    user [E] codes, index [codes] of a user, -1 for none.
+    """
+    if len(user) <= RANGE:
+        yield np.flatnonzero(kept)
+        return
+    counts = np.bincount(user[kept], minlength=len(index))
+    size = max(RANGE, len(user) // RANGES)
+    ordered = np.zeros(int(index.max()) + 1, dtype=np.int64)
+    ordered[index[index >= 0]] = counts[index >= 0]
+    of_user = (np.cumsum(ordered) - 1) // size  # number of the range of every index
+    of_code = np.where(index >= 0, of_user[index], -1).astype(np.int32)
+    for number in np.unique(of_user):
+        wanted = of_code == number
+        yield np.concatenate(
+            [
+                begin + np.flatnonzero(wanted[user[begin : begin + BLOCK]] & kept[begin : begin + BLOCK])
+                for begin in range(0, len(user), BLOCK)
+            ]
+        )
 
 
 def order_of(user: NDArray[np.int32], time: NDArray[Any] | None) -> NDArray[np.int64]:  # [K], [K] -> [K]

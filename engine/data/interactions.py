@@ -41,6 +41,12 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user)
 
+    def release(self, *columns: str) -> None:
+        """Give up the memory of columns of the events, which are empty then."""
+        for name in columns:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, getattr(self, name)[:0].copy())
+
 
 def coded(
     user: tuple[NDArray[np.int32], pa.Array],

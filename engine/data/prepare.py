@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.config.settings.data import DataSettings
 from engine.data import ids
 from engine.data.catalogue import items_table
-from engine.data.filters import filtered, order_of, repeats
+from engine.data.filters import filtered, order_of, ranges_of_users, repeats
 from engine.data.interactions import Interactions
 from engine.data.known import Known, codes, extended, grown
 from engine.data.profile import profile
@@ -44,11 +44,12 @@ def prepare(
     oracle: NDArray[np.float32] | None = None,
     report: Callable[[str], None] = lambda phase: None,
     known: Known | None = None,
+    release: bool = False,
 ) -> Prepared:
     """The data set as later stages know it. ``oracle`` [U, N]: the demo's scores by code of user and item.
 
     ``report`` is called with the name of each phase, every few seconds even for 32 million events. The ids of
-    ``known`` are kept.
+    ``known`` are kept. ``release``: the interactions give their columns up as soon as they are sorted, to save memory.
     Raises DataError when nothing is left to train on or to test with.
     """
     _refuse_missing_columns(settings, interactions)
@@ -59,7 +60,11 @@ def prepare(
     user_codes, user_index = _number_users(interactions, kept, known)
     item_ids, item_codes = _number_items(interactions, kept, known)
     report("ordering")
+    if release:
+        interactions.release("rating")
     events, dropped["said twice"] = _sorted(settings, interactions, kept, user_index, item_ids)
+    if release:
+        interactions.release("item", "time")
     report("splitting")
     split = _split(settings, events, interactions, user_codes)
     _check(settings, interactions, events, split)
@@ -126,28 +131,40 @@ def _sorted(
     user_index: NDArray[np.int32],
     item_ids: NDArray[np.int32],
 ) -> tuple[Events, int]:
-    """The kept events by user and time, and how many repeats were left out."""
-    position = np.flatnonzero(kept)
-    user = user_index[interactions.user[position]]
-    order = order_of(user, None if interactions.time is None else interactions.time[position])
-    position, user = position[order], user[order]
-    item = item_ids[interactions.item[position]]
-    time = position if interactions.time is None else interactions.time[position]
-    again = repeats(user, item, time)
-    if settings.duplicates == "error" and again.any():
-        where = position[np.argmax(again)]
+    """The kept events by user and time, and how many repeats were left out; some users at a time, to save memory."""
+    total, users = int(kept.sum()), int((user_index >= 0).sum())
+    items = np.empty(total, dtype=np.int32)
+    positions = np.empty(total, dtype=np.int64 if len(kept) > np.iinfo(np.int32).max else np.int32)
+    times = positions if interactions.time is None else np.empty(total, dtype=interactions.time.dtype)
+    lengths, count, found, where = np.zeros(users, dtype=np.int64), 0, 0, -1
+    for position in ranges_of_users(interactions.user, kept, user_index):
+        user = user_index[interactions.user[position]]
+        order = order_of(user, None if interactions.time is None else interactions.time[position])
+        position, user = position[order], user[order]
+        item = item_ids[interactions.item[position]]
+        time = position if interactions.time is None else interactions.time[position]
+        again = repeats(user, item, time)
+        if where < 0 and again.any():
+            where = int(position[np.argmax(again)])
+        found += int(again.sum())
+        if settings.duplicates == "first" and again.any():
+            position, user, item, time = position[~again], user[~again], item[~again], time[~again]
+        stop = count + len(position)
+        items[count:stop], positions[count:stop], times[count:stop] = item, position, time
+        lengths += np.bincount(user, minlength=users)
+        count = stop
+    if settings.duplicates == "error" and found:
         raise DataError(
-            f"{again.sum():,} events say the same user, item and time as another one, first user "
+            f"{found:,} events say the same user, item and time as another one, first user "
             f"{clean(interactions.users[interactions.user[where]].as_py())} and item "
             f"{clean(interactions.items[interactions.item[where]].as_py())}",
             location=settings.name,
             remedy="Set data.duplicates=first to leave them out, or data.duplicates=keep.",
         )
-    if settings.duplicates == "first" and again.any():
-        position, user, item, time = position[~again], user[~again], item[~again], time[~again]
-    lengths = np.bincount(user, minlength=int((user_index >= 0).sum()))
-    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
-    return Events(item, offsets, time, position), int(again.sum()) if settings.duplicates == "first" else 0
+    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
+    return Events(
+        items[:count], offsets, times[:count], positions[:count]
+    ), found if settings.duplicates == "first" else 0
 
 
 def _split(settings: DataSettings, events: Events, interactions: Interactions, user_codes: NDArray[np.int64]) -> Split:

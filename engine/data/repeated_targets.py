@@ -16,12 +16,30 @@ from engine.data.sequences import Rows
 from engine.runs.run import Run
 from engine.stages import PROFILE, VALIDATION
 
+BLOCK = 2_000_000  # events that are looked at at a time
 MOST = 0.01  # share of validation targets that may repeat an item before ``auto`` ranks seen items too
 PROFILED = "repeated_targets"  # key of profile.json: split -> number of such targets
 
 
 def repeated(rows: Rows) -> NDArray[np.bool_]:  # [R]
-    """Whether each row's target is in its history."""
+    """Whether each row's target is in its history; rows of some users at a time, which takes less memory."""
+    result = np.zeros(len(rows), dtype=bool)
+    ordered = np.argsort(rows.start, kind="stable")
+    ends = np.maximum.accumulate(rows.stop[ordered]) + 1
+    first = 0
+    while first < len(rows):
+        limit = int(np.searchsorted(ends, rows.start[ordered[first]] + BLOCK, side="right"))
+        last = max(limit, first + 1)
+        while last < len(rows) and rows.start[ordered[last]] < ends[last - 1]:
+            last += 1  # rows that share a stretch stay together
+        some, begin = ordered[first:last], int(rows.start[ordered[first]])
+        stretch = rows.items[begin : int(ends[last - 1])]
+        result[some] = _repeated(Rows(stretch, rows.start[some] - begin, rows.stop[some] - begin, rows.users[some]))
+        first = last
+    return result
+
+
+def _repeated(rows: Rows) -> NDArray[np.bool_]:  # [R]
     order = np.argsort(rows.items, kind="stable")
     same = rows.items[order[1:]] == rows.items[order[:-1]]
     before = np.full(len(rows.items), -1)  # [E] the latest earlier event of the same item

@@ -13,6 +13,7 @@ position of its target in the user's sequence; its history is everything before.
                    target, so they also hold the positions before ``window``, from which BIGRec makes no rows.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from engine.data.sequences import Rows, Sequences
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
+BLOCK = 2_000_000  # events that are worked on at a time
 SHARES = (0.8, 0.9)  # where training and where validation ends
 
 Positions = tuple[NDArray[np.int64], NDArray[np.int64]]  # [R] users, [R] positions
@@ -34,7 +36,7 @@ class Events:
     items: NDArray[np.int32]  # [E] item ids
     offsets: NDArray[np.int64]  # [U + 1]
     time: NDArray[Any]  # [E]
-    position: NDArray[np.int64]  # [E] position in the file
+    position: NDArray[Any]  # [E] position in the file, int32 or int64
 
     @property
     def lengths(self) -> NDArray[np.int64]:  # [U]
@@ -98,8 +100,22 @@ def histories(rows: Rows, latest: int | None = None) -> Sequences:
     begin = rows.start if latest is None else np.maximum(rows.start, rows.stop - latest)
     lengths = rows.stop - begin
     offsets = _offsets(lengths)
-    index = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], lengths)
-    return Sequences(rows.items[index], offsets, rows.users)
+    items = np.empty(offsets[-1], dtype=rows.items.dtype)
+    for first, last in blocks(offsets):
+        part, size = slice(offsets[first], offsets[last]), lengths[first:last]
+        index = np.arange(offsets[first], offsets[last]) + np.repeat(begin[first:last] - offsets[first:last], size)
+        items[part] = rows.items[index]
+    return Sequences(items, offsets, rows.users)
+
+
+def blocks(offsets: NDArray[np.int64]) -> Iterator[tuple[int, int]]:  # [U + 1]
+    """Ranges of the stretches ``offsets[u]:offsets[u + 1]`` that are worked on at a time: it takes less memory."""
+    first, count = 0, len(offsets) - 1
+    while first < count:
+        last = int(np.searchsorted(offsets, offsets[first] + BLOCK, side="right")) - 1
+        last = min(max(last, first + 1), count)
+        yield first, last
+        first = last
 
 
 def _build(events: Events, trained: NDArray[np.int64], validation: Positions, test: Positions) -> Split:
@@ -119,11 +135,10 @@ def _rows(events: Events, users: NDArray[np.int64], positions: NDArray[np.int64]
 
 def _first(events: Events, count: NDArray[np.int64]) -> NDArray[np.int32]:
     """The first ``count[u]`` items of every user, one after the other."""
-    lengths = events.lengths
-    if np.array_equal(count, lengths):
+    if np.array_equal(count, events.lengths):
         return events.items
-    position = np.arange(len(events.items)) - np.repeat(events.offsets[:-1], lengths)
-    return events.items[position < np.repeat(count, lengths)]
+    every = Rows(events.items, events.offsets[:-1], events.offsets[:-1] + count, np.arange(len(count)))
+    return histories(every).items
 
 
 def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

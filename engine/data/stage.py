@@ -39,8 +39,11 @@ def run(config: Config, run: Run) -> None:
     loaded = load(settings, report, warn)
     for text in id_warnings(loaded.interactions) if loaded.sources else []:
         warn(text)
+    pa.default_memory_pool().release_unused()  # what reading needed
     known = None if settings.known is None else Known.read(run.folder.parent / settings.known)
-    prepared = prepare(settings, loaded.interactions, loaded.oracle, lambda phase: report(0, 1, phase, "sets"), known)
+    prepared = prepare(
+        settings, loaded.interactions, loaded.oracle, lambda phase: report(0, 1, phase, "sets"), known, True
+    )
     report(0, 1, "writing", "sets")
     _save(prepared, loaded.source, run)
     noted = ("name", "users", "items", "interactions", "rows", "split", "order", "targets_hash", "dropped")

@@ -1,5 +1,6 @@
 """Any CSV, TSV, Parquet or JSON table whose columns the settings name; titles inside it or in a catalogue beside it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -41,29 +42,38 @@ def read(sources: Sources, columns: ColumnsSettings, dialect: Dialect, rated: bo
     kinds |= {columns.time: TIME} if columns.time else {}
     kinds |= {columns.rating: NUMBER if rated else GAPPY} if columns.rating else {}
     titles = {name: TEXT for name in (columns.title, columns.text) if name}
-    read = _table(source, kinds | ({} if apart else titles), dialect)
-    item, items = codes(read[columns.item])
+    read = _columns(_table(source, kinds | ({} if apart else titles), dialect))
+    item, items = codes(_taken(read, columns.item, columns.user, columns.time, columns.rating))
     catalogue = None
     if apart is not None:
         key = columns.key or columns.item
-        entries = _table(apart, {key: ID} | titles, dialect)
+        entries = _columns(_table(apart, {key: ID} | titles, dialect))
         raw = entries[key].cast(pa.string()).combine_chunks()
         catalogue = _catalogue(raw, *(_filled(entries, name) for name in (columns.title, columns.text)))
-    elif titles and len(read):
+    elif titles and len(item):
         found = [_filled(read, name) for name in (columns.title, columns.text)]
         events = np.unique(np.concatenate([_first(item, texts) for texts in found]))  # in order of the file
         chosen = (None if texts is None else texts.take(pa.array(events)) for texts in found)
         catalogue = _catalogue(items.take(pa.array(item[events])), *chosen)
     return coded(
-        codes(read[columns.user]),
+        codes(_taken(read, columns.user, columns.time, columns.rating)),
         (item, items),
-        times(read[columns.time]) if columns.time else None,
-        numbers(read[columns.rating]) if columns.rating else None,
+        times(_taken(read, columns.time, columns.rating)) if columns.time else None,
+        numbers(_taken(read, columns.rating)) if columns.rating else None,
         catalogue,
     )
 
 
-def _filled(read: pa.Table, name: str | None) -> pa.Array | None:  # [E] text
+def _columns(read: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return dict(zip(read.column_names, read.columns, strict=True))
+
+
+def _taken(read: dict[str, pa.ChunkedArray], name: str, *needed: str | None) -> pa.ChunkedArray:
+    """A column, taken out unless it is ``needed`` again: it gives its memory back before the next one is converted."""
+    return read[name] if name in needed else read.pop(name)
+
+
+def _filled(read: Mapping[str, pa.ChunkedArray], name: str | None) -> pa.Array | None:  # [E] text
     """A column of texts, '' where the file has a word for nothing; None without a column."""
     if name is None:
         return None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.data.prepare import Prepared
+from engine.data.prepare import Prepared, prepare
 from engine.data.profile import targets_hash
 from engine.errors import DataError
 
@@ -229,3 +229,29 @@ def test_amazon_toys_has_its_published_size(real_sets: Callable[[str], Any]) -> 
     profile = real_sets("amazon-toys-2014").prepare("amazon-toys").profile
     assert (profile["users"], profile["items"], profile["interactions"]) == (19_412, 11_924, 167_597)
     assert profile["titles"]["missing"] == 0 and np.isclose(profile["interactions"] / profile["users"], 8.63, atol=0.01)
+
+
+@pytest.mark.parametrize("split", ["leave-one-out", "users", "temporal"])
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_set_that_is_prepared_in_parts_is_the_same(
+    sets: Any, split: str, timed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(3)
+    rows = [f"u{random.integers(23)},{random.integers(30)},{random.integers(40)}\n" for _ in range(600)]
+    sets.write("x.csv", "user,item,time\n" + "".join(rows))
+    if split == "temporal" and not timed:
+        return  # refused
+    columns = {"user": "user", "item": "item", "key": None, "time": "time" if timed else None}
+    settings = sets.settings(
+        "table", split=split, window=3, core_items=10, columns=columns | {"rating": None, "title": None, "text": None}
+    )
+    whole = prepare(settings, sets.read("table", columns=settings.columns.__dict__))
+    monkeypatch.setattr("engine.data.filters.RANGE", 40)
+    monkeypatch.setattr("engine.data.filters.BLOCK", 17)
+    for module in ("splits", "repeated_targets"):
+        monkeypatch.setattr(f"engine.data.{module}.BLOCK", 30)
+    parts = prepare(settings, sets.read("table", columns=settings.columns.__dict__), release=True)
+    assert parts.profile == whole.profile and parts.items.equals(whole.items) and parts.users.equals(whole.users)
+    for name in ("sequences", "validation", "test", "test_histories"):
+        one, other = vars(getattr(parts, name)), vars(getattr(whole, name))
+        assert all(np.array_equal(one[key], other[key]) and one[key].dtype == other[key].dtype for key in one), name

@@ -181,7 +181,7 @@ _TABLE = (
         metrics=(VAL_RECALL, VAL_NDCG),
         groups=(),
         gates=True,
-        version=5,
+        version=6,
         work=("rows", "rows"),
     ),
     Stage(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.backbone.pieces import Ints
 from engine.config.settings.knowledge import KnowledgeSettings
+from engine.data import catalogue
 from engine.data.sequences import Rows, Sequences
 from engine.errors import RunError
 from engine.knowledge.rankings import top_items
@@ -22,7 +23,8 @@ from engine.metrics import ranking
 from engine.metrics.ranking import Histories
 from engine.runs.run import Run
 from engine.runs.schema import ARTIFACTS, RunInfo
-from engine.stages import BASELINE, DISTILLED_MODEL, STUDENT_MODEL, TEACHER
+from engine.stages import BASELINE, DISTILLED_MODEL, ITEMS, STUDENT_MODEL, TEACHER
+from engine.student.cold_items import ColdItems
 from engine.student.model import load_student
 from engine.student.validation import Tick
 from engine.teacher.frozen_student import FrozenStudent
@@ -96,16 +98,21 @@ def sources(settings: KnowledgeSettings, run: Run) -> dict[str, Path]:
     return {name: run.folder.parent / one for name, one in found.items() if one}
 
 
-def students_of(settings: KnowledgeSettings, run: Run, items: int, device: str) -> dict[str, FrozenStudent]:
-    """The students among the models. RunError where one has another number of items."""
+def students_of(
+    settings: KnowledgeSettings, run: Run, items: int, device: str, text: Tensor | None
+) -> dict[str, FrozenStudent]:
+    """The students among the models. RunError where one has another number of items.
+
+    Where ``text`` [n + 1, H] is at hand, baselines, which know nothing of items without a training event, rank these as
+    items of similar text: one model that rules an item out would rule it out of the mixture.
+    """
     found = {}
+    cold = None if text is None else ColdItems(torch.from_numpy(catalogue.cold(run.input(ITEMS))).to(device), text)
     for name, folder in sources(settings, run).items():
         if name == TEACHER:
             continue
-        if name == BASELINE:
-            path = run.input(STUDENT_MODEL)
-        else:
-            path = folder / ARTIFACTS / MODELS[RunInfo.read(folder).stage].file
+        artifact = STUDENT_MODEL if name == BASELINE else MODELS[RunInfo.read(folder).stage]
+        path = run.input(artifact) if name == BASELINE else folder / ARTIFACTS / artifact.file
         model = load_student(path, device)
         if model.items != items:
             raise RunError(
@@ -113,7 +120,7 @@ def students_of(settings: KnowledgeSettings, run: Run, items: int, device: str) 
                 location="knowledge.models",
                 remedy="Name runs that were made from these data.",
             )
-        found[name] = FrozenStudent.of(model)
+        found[name] = FrozenStudent.of(model, cold if artifact is STUDENT_MODEL else None)
     return found
 
 

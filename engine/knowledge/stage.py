@@ -66,7 +66,7 @@ def run(config: Config, run: Run) -> None:
         backbone, counts = config.backbone, np.bincount(sequences.items, minlength=len(text))
         common = (backbone.pooling, backbone.text_tokens, torch.from_numpy(counts).float())
         scorers = [generative_scorer(setup, settings, text, *common, gamma) for gamma in settings.gammas]
-    students = students_of(settings, run, len(text) - 1, setup.device)
+    students = students_of(settings, run, len(text) - 1, setup.device, text)
     item_keys, together = scorers[0].item_vectors, None
     if students:
         weights = names_and_weights(settings)

@@ -47,8 +47,9 @@ def rank(config: Config, run: Run) -> None:
     """Predicts held-out rows, ranks every training row and last position, writes the artifacts."""
     settings, device = config.knowledge, fit.device(config.trainer)
     items = int(json.loads(run.input(PROFILE).read_text(encoding="utf-8"))["items"])
+    text = load_file(run.input(TEXT_VECTORS))["vectors"] if settings.item_vectors == "text" else None
     with run.loading("load models"):
-        students = blend.students_of(settings, run, items, device)
+        students = blend.students_of(settings, run, items, device, text)
         weights = blend.names_and_weights(settings)
         models = Blend([students[name] for name in weights], list(weights.values()))
     table, bias = models.table, models.bias
@@ -66,9 +67,7 @@ def rank(config: Config, run: Run) -> None:
         with run.output(artifact) as path:
             rankings.some(chosen).save(path)
     with run.output(ITEM_VECTORS) as path:
-        text = settings.item_vectors == "text"
-        vectors = load_file(run.input(TEXT_VECTORS))["vectors"] if text else None
-        vectors = blend.item_vectors(settings, students, None) if vectors is None else vectors
+        vectors = blend.item_vectors(settings, students, None) if text is None else text
         save_file({"vectors": vectors.contiguous()}, path)
     with run.output(TEACHER_HELD_OUT) as path:
         stored = {"table": table.cpu()} if bias is None else {"table": table.cpu(), "bias": bias.cpu()}

@@ -6,6 +6,7 @@ import pytest
 
 from engine import config
 from engine.errors import ConfigError, RunError
+from engine.experiments.launch import Request, start
 from engine.experiments.named_runs import named_runs
 from engine.experiments.plan import fingerprints, inputs_of, pipeline
 from engine.jobs.store import Store
@@ -144,3 +145,14 @@ def test_former_runs_enter_the_fingerprint_by_their_own_alone(
         assert name in error.value.location and error.value.remedy
     loaded = config.load([word.format(f"{right}-1") for word in words])
     assert list(named_runs(STAGES[right], loaded).values()) == [f"{right}-1"]
+
+
+def test_a_started_run_has_the_named_run_among_its_inputs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.experiments.launch.launch", lambda folder, info: None)
+    words = ["knowledge.models=[student-1]"]
+    made(store, "data", "data-1", {}, prints(store)["data"])
+    made(store, "student", "student-1", {"data": "data-1"})
+    steps = start(Request("knowledge", words, "test", again=False), config.load(words), store)
+    assert [(step.stage.name, step.action) for step in steps] == [("knowledge", "new")] or steps[0].run == "data-1"
+    info = RunInfo.read(store.root / steps[-1].run)
+    assert info.inputs == {"data": "data-1", "model 1": "student-1"}

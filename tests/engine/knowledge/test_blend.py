@@ -1,10 +1,13 @@
 """The knowledge of several models: the mean of their log-softmax, without a language model where none is asked for."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given
@@ -24,6 +27,7 @@ from engine.stages import (
     DISTILLED_MODEL,
     GATE_WEIGHTS,
     ITEM_VECTORS,
+    ITEMS,
     LAST_POSITION,
     RANKINGS,
     SEQUENCES,
@@ -33,7 +37,9 @@ from engine.stages import (
     VALIDATION,
 )
 from engine.student.batches import histories
+from engine.student.cold_items import ColdItems, cold_items
 from engine.student.model import load_student
+from engine.teacher.frozen_student import FrozenStudent
 
 GRU = ["student=gru4rec", "student.seed=7"]  # other states, a table of its own, biases
 
@@ -51,13 +57,19 @@ def mixed(chain: Any, name: str, models: str, *more: str, **named: str) -> Path:
     return Path(chain.perform("knowledge", name, [f"knowledge.models=[{models}]", *more], runs))
 
 
-def log_probabilities(path: Path, rows: Rows) -> Tensor:  # -> [R, n + 1]
-    """A student's log-softmax over the catalogue, in float64, from its whole histories."""
-    model = load_student(path).double()
+def log_probabilities(path: Path, rows: Rows, cold: ColdItems | None = None) -> Tensor:  # -> [R, n + 1]
+    """A student's log-softmax over the catalogue, in float64, from its whole histories; ``cold`` as in ``of``."""
+    model = FrozenStudent.of(load_student(path).double(), cold).model
     with torch.no_grad():
         states = model.user_vectors(histories(rows, slice(0, len(rows)), model.max_length))
         scores = ranking.score_items(states, *model.item_table())
     return torch.log_softmax(scores, dim=1)
+
+
+def cold_of(chain: Any) -> ColdItems:
+    """The items without a training event, and those of similar text."""
+    text = load_file(chain.made("backbone", TEXT_VECTORS))["vectors"]
+    return ColdItems(cold_items(Sequences.load(chain.made("data", SEQUENCES)), len(text) - 1), text)
 
 
 def held_out(chain: Any, name: str) -> Tensor:  # -> [R, n + 1] log p of validation rows
@@ -88,7 +100,7 @@ def test_the_product_of_wide_vectors_is_the_mean_of_the_log_softmax(weights: lis
 def test_a_blend_of_students_is_their_mean_log_probability_and_needs_no_teacher(chain: Any) -> None:
     folder = mixed(chain, "two", "student,other", "knowledge.weights=[3,1]", "knowledge.item_vectors=text", one="other")
     rows = Rows.load(chain.made("data", VALIDATION))
-    each = [log_probabilities(chain.made(name, STUDENT_MODEL), rows) for name in ("student", "other")]
+    each = [log_probabilities(chain.made(name, STUDENT_MODEL), rows, cold_of(chain)) for name in ("student", "other")]
     expected = torch.log_softmax(0.75 * each[0] + 0.25 * each[1], dim=1)
     torch.testing.assert_close(held_out(chain, "two")[:, 1:], expected[:, 1:], rtol=1e-4, atol=1e-4)
     assert not chain.made("two", GATE_WEIGHTS).exists()
@@ -131,7 +143,7 @@ def test_students_beside_the_teacher_change_its_scores_by_their_own(chain: Any) 
     name = "beside"
     mixed(chain, name, "teacher,other,distill", one="other", two="distill")
     rows = Rows.load(chain.made("data", VALIDATION))
-    other = log_probabilities(chain.made("other", STUDENT_MODEL), rows)
+    other = log_probabilities(chain.made("other", STUDENT_MODEL), rows, cold_of(chain))
     distilled = log_probabilities(chain.made("distill", DISTILLED_MODEL), rows)
     expected = torch.log_softmax((held_out(chain, "knowledge") + other + distilled) / 3, dim=1)
     torch.testing.assert_close(held_out(chain, name)[:, 1:], expected[:, 1:], rtol=1e-3, atol=1e-3)
@@ -142,6 +154,26 @@ def test_students_beside_the_teacher_change_its_scores_by_their_own(chain: Any) 
     assert last.rows.tolist() == sequences.offsets[1:].tolist()
     whole = rows.stop - rows.start <= 8  # read as a whole by the teacher and in training rows
     torch.testing.assert_close(last.distances[whole], distances[whole], rtol=1e-3, atol=2e-3)
+
+
+def test_baselines_rank_items_without_a_training_event_as_items_of_similar_text(chain: Any) -> None:
+    shutil.copytree(chain.runs / "data", chain.runs / "colder", symlinks=True)
+    path = chain.made("colder", ITEMS)
+    table = pq.read_table(path)
+    seen = table["seen"].to_numpy().copy()
+    seen[:] = 1
+    seen[[3, 40]] = 0  # items 4 and 41, whatever the training held
+    path.unlink()
+    pq.write_table(table.set_column(table.schema.get_field_index("seen"), "seen", pa.array(seen)), path)
+    more = {"data": "colder", "model 1": "other", "model 2": "distill"}
+    overrides = ["knowledge.models=[student,other,distill]"]
+    for name, vectors in (("with-text", "text"), ("without-text", "key")):
+        chain.perform("knowledge", name, [*overrides, f"knowledge.item_vectors={vectors}"], more)
+    with_text, without = (load_file(chain.made(name, TEACHER_HELD_OUT)) for name in ("with-text", "without-text"))
+    width = load_student(chain.made("student", STUDENT_MODEL)).item_table()[0].shape[1]
+    changed = (with_text["table"] != without["table"]).view(81, 3, width).any(dim=2)
+    expected = [[item, model] for item in (4, 41) for model in (0, 1)]  # the distilled student has its own
+    assert changed.nonzero().tolist() == expected
 
 
 def test_a_model_of_another_catalogue_is_refused(chain: Any) -> None:

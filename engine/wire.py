@@ -126,6 +126,17 @@ class Caveat:
 
 
 @dataclass(frozen=True)
+class PairAnswer:
+    """Whether a part pays that a group or the first one lacks. ``verdict``: yes, no or undecided."""
+
+    question: str
+    group: int
+    model: str
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Comparison:
     """How groups of runs differ."""
 
@@ -137,6 +148,7 @@ class Comparison:
     lineage: list[RunLineage]
     notes: list[Caveat]
     verdict: list[str]
+    answers: list[PairAnswer] = field(default_factory=list)
 
 
 # -- engine results --board --json -------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from engine.report.tables import column, right
 from engine.wire import ComparedMetric, Comparison, GroupDifference, Spread
 
 ROOMY = 96  # cells from which on a metric's line has every column
+ANSWERS = {"yes": "ok", "no": "bad", "undecided": "warn"}
 VERDICTS = {"better": "ok", "worse": "bad", "undecided": "warn"}
 
 
@@ -161,15 +162,18 @@ def notes(comparison: Comparison, rows: Mapping[str, Row], across: int) -> Lines
     lines: Lines = []
     for sentence in comparison.verdict:
         lines += wrap([("▸ ", "mark"), (sentence, "bold")], across)
+    for one in comparison.answers:
+        pair = f"{LETTERS[one.group]} and {LETTERS[0]}: " if len(comparison.groups) > 2 else ""
+        lines += wrap([("? ", "mark"), (f"{pair}{one.question} ", "bold"), (one.text, ANSWERS[one.verdict])], across)
     for note in comparison.notes:
         lines += wrap([("⚠ ", "warn"), (note.text, "")], across)
     if not comparison.notes:
         lines.append([("✓ ", "ok"), ("nothing speaks against the comparison", "")])
     if comparison.protocol:
         lines += wrap([(comparison.protocol, "dim")], across)
-    for one in comparison.overlaps:
-        text = f"{' '.join(one.models)} share {one.value:.0%} of their top 10"
-        lines.append([(f"{LETTERS[one.group]} ", style(one.group)), (text, "")])
+    for shared in comparison.overlaps:
+        text = f"{' '.join(shared.models)} share {shared.value:.0%} of their top 10"
+        lines.append([(f"{LETTERS[shared.group]} ", style(shared.group)), (text, "")])
     return [*lines, *_lineage(comparison, rows)]
 
 

@@ -7,7 +7,7 @@ from engine.metrics.statistics import WILCOXON
 from engine.report.numbers import NOTHING, interval, mean_sd, probability, setting
 from engine.report.tables import align, fitted, wrapped
 from engine.runs.text import clean
-from engine.wire import ComparedMetric, Comparison
+from engine.wire import ComparedMetric, Comparison, PairAnswer
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -22,8 +22,15 @@ def text(comparison: Comparison, every: bool = False) -> str:
         list(_overlaps(comparison)),
         [line for note in comparison.notes for line in wrapped(f"note: {note.text}")],
         [line for sentence in comparison.verdict for line in wrapped(sentence)],
+        [line for one in comparison.answers for line in wrapped(answer(comparison, one))],
     ]
     return clean_text("\n\n".join("\n".join(part) for part in parts if part))
+
+
+def answer(comparison: Comparison, one: PairAnswer) -> str:
+    """A question with its answer; which groups give it where there are more than two."""
+    pair = f"{letter(one.group)} and {letter(0)}: " if len(comparison.groups) > 2 else ""
+    return f"{pair}{one.question} {one.text}"
 
 
 def clean_text(text: str) -> str:

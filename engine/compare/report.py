@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import IO, Any
 
-from engine.compare import questions, sentences
+from engine.compare import ablations, sentences
 from engine.compare.differences import USUAL, Procedure, RowValues, Sampling, compare
 from engine.compare.figures import (
     TESTED,
@@ -69,7 +69,7 @@ def build(groups: Sequence[Group], procedure: Procedure = USUAL) -> Comparison:
         lineage=_lineage(groups),
         notes=notes(groups, found),
         verdict=list(sentences.verdicts([group.name for group in groups], _tested(figures, differences), below(found))),
-        answers=list(questions.answers(groups, metrics, below(found))) if found else [],
+        answers=list(ablations.answers(groups, metrics, below(found))) if found else [],
     )
 
 

@@ -1,8 +1,11 @@
 """The texts of a comparison, from what the engine's own records say."""
 
+from dataclasses import replace
+
 from cockpit.models.comparison import group_name
 from cockpit.panes.comparison import metrics, notes, settings
 from cockpit.render.lines import plain
+from engine.compare.table import text
 from engine.wire import (
     Caveat,
     ComparedGroup,
@@ -13,6 +16,7 @@ from engine.wire import (
     GroupDifference,
     Maker,
     Overlap,
+    PairAnswer,
     RunLineage,
     Spread,
 )
@@ -92,3 +96,13 @@ def test_verdict_doubts_protocol_overlap_and_lineage_are_shown():
 
 def test_groups_are_called_by_what_sets_them_apart():
     assert [group_name(comparison(), index) for index in (0, 1)] == ["dropout=0.1", "dropout=0.4"]
+
+
+def test_answers_follow_the_verdict_as_in_the_engine_s_text():
+    asked = "does the gate pay? undecided: one pair of seeds decides nothing."
+    one = PairAnswer("does the gate pay?", 1, "teacher", "undecided", "undecided: one pair of seeds decides nothing.")
+    for third, named in ((False, asked), (True, f"B and A: {asked}")):
+        found = replace(comparison(third), verdict=["a sentence."], answers=[one])
+        shown = plain(notes(found, {}, 90)).splitlines()
+        assert shown[1].rstrip() == f"? {named}"
+        assert text(found).endswith(f"a sentence.\n\n{named}")

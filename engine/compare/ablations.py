@@ -19,7 +19,7 @@ Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class _Question:
+class _Ablation:
     """``lacks``: whether a group with these settings is without the part; that group is the question's control.
 
     ``settings`` are read by ``lacks``; ``along`` may differ with them.
@@ -60,7 +60,7 @@ def _text_alone(values: Values) -> bool:
     return bool(values["knowledge.item_vectors"] == "text" and _none(*RANKINGS)(values) and values[VECTORS] != 0)
 
 
-def _self_taught(values: Values) -> bool:
+def _self_distilled(values: Values) -> bool:
     return bool(values["knowledge.models"] == ["student"] and values["knowledge.item_vectors"] != "text")
 
 
@@ -69,8 +69,8 @@ def _titles_alone(values: Values) -> bool:
 
 
 # A question covers those after it that are about no other settings.
-QUESTIONS = (
-    _Question(
+ABLATIONS = (
+    _Ablation(
         "is a sequential model of the texts enough?",
         DISTILLED,
         ("distill.own_vectors",),
@@ -78,7 +78,7 @@ QUESTIONS = (
         (*KNOWLEDGE, *RANKINGS, VECTORS),
         control=True,
     ),
-    _Question(
+    _Ablation(
         "is it the text alone?",
         DISTILLED,
         ("knowledge.item_vectors", *RANKINGS, VECTORS),
@@ -86,18 +86,18 @@ QUESTIONS = (
         KNOWLEDGE,
         control=True,
     ),
-    _Question(
+    _Ablation(
         "is it self-distillation?",
         DISTILLED,
         ("knowledge.models", "knowledge.item_vectors"),
-        _self_taught,
+        _self_distilled,
         (*KNOWLEDGE, VECTORS),
         control=True,
     ),
-    _Question("does distillation pay?", DISTILLED, (*RANKINGS, VECTORS), _none(*RANKINGS, VECTORS)),
-    _Question("do distilled rankings pay?", DISTILLED, RANKINGS, _none(*RANKINGS)),
-    _Question("do distilled item vectors pay?", DISTILLED, (VECTORS,), _none(VECTORS)),
-    _Question(
+    _Ablation("does distillation pay?", DISTILLED, (*RANKINGS, VECTORS), _none(*RANKINGS, VECTORS)),
+    _Ablation("do distilled rankings pay?", DISTILLED, RANKINGS, _none(*RANKINGS)),
+    _Ablation("do distilled item vectors pay?", DISTILLED, (VECTORS,), _none(VECTORS)),
+    _Ablation(
         "are titles alone enough for the teacher?",
         TEACHER,
         ("teacher.slots", "teacher.rank.student_weights"),
@@ -105,18 +105,18 @@ QUESTIONS = (
         ("teacher.gate.kind",),
         control=True,
     ),
-    _Question(
+    _Ablation(
         "does the language model pay?",
         TEACHER,
         ("teacher.rank.states",),
         _is("teacher.rank.states", False),
         ("teacher.steps", "teacher.epochs", "teacher.learning_rate", "teacher.evaluations"),
     ),
-    _Question("does the gate pay?", TEACHER, ("teacher.gate.kind",), _is("teacher.gate.kind", "uniform")),
-    _Question(
+    _Ablation("does the gate pay?", TEACHER, ("teacher.gate.kind",), _is("teacher.gate.kind", "uniform")),
+    _Ablation(
         "do the slots (item vectors in the prompt) pay?", TEACHER, ("teacher.slots",), _is("teacher.slots", False)
     ),
-    _Question(
+    _Ablation(
         "do the student's scores in the teacher pay?",
         TEACHER,
         ("teacher.rank.student_weights",),
@@ -138,29 +138,29 @@ def answers(
             if name.partition(".")[0] in known
         } - {*FREE}
         asked = list(_asked(sides, changed))
-        for question, lacking in asked:
+        for ablation, lacking in asked:
             without, whole = (base, other) if lacking == 0 else (other, base)
-            others = sorted(changed - question.about)
-            yield _answer(question, whole, without, other, metrics, others, below)
+            others = sorted(changed - ablation.about)
+            yield _answer(ablation, whole, without, other, metrics, others, below)
 
 
-def _asked(sides: tuple[Group, Group], changed: set[str]) -> Iterator[tuple[_Question, int]]:
+def _asked(sides: tuple[Group, Group], changed: set[str]) -> Iterator[tuple[_Ablation, int]]:
     """The questions about these groups, and which of the two lacks the part."""
     covered: set[str] = set()
-    for question in QUESTIONS:
-        if not changed.intersection(question.settings) or question.about <= covered:
+    for ablation in ABLATIONS:
+        if not changed.intersection(ablation.settings) or ablation.about <= covered:
             continue
-        values = [{name: group.value(name) for name in question.settings} for group in sides]
+        values = [{name: group.value(name) for name in ablation.settings} for group in sides]
         if any(None in own.values() for own in values):  # a group without this stage
             continue
-        lacks = [question.lacks(own) for own in values]
+        lacks = [ablation.lacks(own) for own in values]
         if lacks[0] != lacks[1]:
-            covered |= question.about
-            yield question, 0 if lacks[0] else 1
+            covered |= ablation.about
+            yield ablation, 0 if lacks[0] else 1
 
 
 def _answer(
-    question: _Question,
+    ablation: _Ablation,
     whole: int,
     without: int,
     other: int,
@@ -168,11 +168,11 @@ def _answer(
     others: Sequence[str],
     below: Sequence[Mapping[str, str]],
 ) -> PairAnswer:
-    found = next((one for one in metrics if (one.model, one.metric) == (question.model, TESTED[0])), None)
+    found = next((one for one in metrics if (one.model, one.metric) == (ablation.model, TESTED[0])), None)
     kinds = {one.over: one for one in found.differences if one.other == other} if found else {}
     if found is None or not kinds:
-        reason = f"the {question.model} was not ranked in both groups, or is the same in both (evaluate.models)"
-        return PairAnswer(question.text, other, question.model, UNCERTAIN, f"{UNCERTAIN}: {reason}.")
+        reason = f"the {ablation.model} was not ranked in both groups, or is the same in both (evaluate.models)"
+        return PairAnswer(ablation.text, other, ablation.model, UNCERTAIN, f"{UNCERTAIN}: {reason}.")
     verdict = agreed(kinds.get(SEEDS), kinds.get(ROWS))
     if verdict != UNCERTAIN and whole != other:  # the tests are about the group that is not the first
         verdict = {"better": "worse", "worse": "better"}[verdict]
@@ -180,23 +180,23 @@ def _answer(
     if others:
         names = ", ".join(others[:4]) + (f" and {len(others) - 4} more" if len(others) > 4 else "")
         return PairAnswer(
-            question.text,
+            ablation.text,
             other,
-            question.model,
+            ablation.model,
             UNCERTAIN,
             f"{UNCERTAIN}, the groups also differ in {names}: {figure}.",
         )
     if verdict == UNCERTAIN:
         answer, words = UNCERTAIN, UNCERTAIN
-    elif question.control:
+    elif ablation.control:
         answer = NO if verdict == "better" else YES
         words = "no, the whole ranks above it" if answer == NO else "yes, it ranks above the whole"
     else:
         answer = YES if verdict == "better" else NO
-        words = "yes" if answer == YES else f"no, the {question.model} is worse with it"
-    least = below[whole].get(question.model) if below else None
+        words = "yes" if answer == YES else f"no, the {ablation.model} is worse with it"
+    least = below[whole].get(ablation.model) if below else None
     more = f"; but it ranks below {least}, which needs no training" if least else ""
-    return PairAnswer(question.text, other, question.model, answer, f"{words}: {figure}{more}.")
+    return PairAnswer(ablation.text, other, ablation.model, answer, f"{words}: {figure}{more}.")
 
 
 def _figure(metric: ComparedMetric, kinds: Mapping[str, GroupDifference], whole: int, without: int, other: int) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from engine import config
+from engine.compare.ablations import answers
 from engine.compare.groups import Group
-from engine.compare.questions import answers
 from engine.report.settings import flat
 from engine.wire import ComparedMetric, GroupDifference, PairAnswer, Spread
 

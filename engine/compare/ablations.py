@@ -30,6 +30,7 @@ class _Ablation:
     settings: tuple[str, ...]
     lacks: Callable[[Values], bool]
     along: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()  # beginnings of names that may differ with them too
     control: bool = False  # it asks whether the control is as good, not whether the part pays
 
     @property
@@ -76,6 +77,7 @@ ABLATIONS = (
         ("distill.own_vectors",),
         _is("distill.own_vectors", False),
         (*KNOWLEDGE, *RANKINGS, VECTORS),
+        sections=("distill.student.", "distill.own_"),  # texts alone want other settings than ids
         control=True,
     ),
     _Ablation(
@@ -140,7 +142,7 @@ def answers(
         asked = list(_asked(sides, changed))
         for ablation, lacking in asked:
             without, whole = (base, other) if lacking == 0 else (other, base)
-            others = sorted(changed - ablation.about)
+            others = sorted(name for name in changed - ablation.about if not name.startswith(ablation.sections))
             yield _answer(ablation, whole, without, other, metrics, others, below)
 
 

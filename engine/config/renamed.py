@@ -39,6 +39,7 @@ ADDED = {  # new setting -> the value that gives what earlier versions did
     "knowledge.weights": None,
     "distill.own_vectors": True,
     "distill.choose": "distilled",
+    "trainer.strategy": "ddp",
     "health.gpu_idle": 0.0,
     "health.memory": 1.0,
     "search.student": None,

@@ -54,10 +54,10 @@ def run(config: Config, run: Run) -> None:
         return
     with run.loading("load models"):
         processes = fit.processes(config.trainer)
-        setup = build(settings_of(run.input(ADAPTER)), run, fit.device(config.trainer))
-        setup = replace(setup, processes=processes)
+        trained, sharded = settings_of(run.input(ADAPTER)), config.trainer.strategy == "fsdp"
+        setup = build(trained, run, fit.device(config.trainer), processes, sharded)
         setup.teacher.load(run.input(ADAPTER))
-        replay(setup, config.trainer, run)
+        replay(setup, config.trainer, run, learns=False)
         setup = replace(setup, tokens=batch_tokens(setup, settings.batch_tokens, run, learns=False))
     sequences, text = Sequences.load(run.input(SEQUENCES)), load_file(run.input(TEXT_VECTORS))["vectors"]
     if setup.settings.objective == "rank":

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.backbone import language
 from engine.backbone.pieces import Ints
+from engine.backbone.sharding import shard_blocks
 from engine.config.renamed import translated
 from engine.config.settings.teacher import TeacherSettings
 from engine.config.settings.trainer import TrainerSettings
@@ -52,6 +53,7 @@ class TeacherSetup:
     pack: Pack | None = None  # how prompts are packed; None: they are padded
     tokens: int | None = None  # of a training step; None: a number of prompts
     processes: Processes = field(default_factory=Processes)  # that share the work
+    held: tuple[int, int] | None = None  # weights of the blocks on this device, and all, where each holds a part
 
     def replayed(self, lengths: Callable[[int, int], Ints], steps: int) -> "TeacherSetup":
         """Where the language model's passes are replayed: with few shapes, chosen for the first of an epoch's steps.
@@ -64,10 +66,23 @@ class TeacherSetup:
         return replace(self, pack=FewShapes(looked, self.settings.context, self.device))
 
 
-def build(settings: TeacherSettings, run: RunFiles, device: str) -> TeacherSetup:
-    """A new teacher; until it is trained its scores are the student's."""
+def build(
+    settings: TeacherSettings, run: RunFiles, device: str, processes: Processes | None = None, sharded: bool = False
+) -> TeacherSetup:
+    """A new teacher; until it is trained its scores are the student's.
+
+    ``sharded``: each of the processes holds a part of the language model's blocks.
+    """
     torch.manual_seed(settings.seed)
-    model, tokenizer = language.load(run.input(LANGUAGE_MODEL), settings.precision, settings.quantise, device)
+    processes = processes or Processes()
+    if sharded and settings.quantise != "none":
+        raise ConfigError(
+            "quantised weights cannot be divided among several devices",
+            location="trainer.strategy",
+            remedy="Choose trainer.strategy=ddp, or teacher.quantise=none.",
+        )
+    first = "cpu" if sharded else device  # where the whole model fits
+    model, tokenizer = language.load(run.input(LANGUAGE_MODEL), settings.precision, settings.quantise, first)
     trained = load_student(run.input(STUDENT_MODEL), device)
     titles = catalogue.titles(run.input(ITEMS))
     text = load_file(run.input(TEXT_VECTORS))["vectors"].to(device)
@@ -90,6 +105,10 @@ def build(settings: TeacherSettings, run: RunFiles, device: str) -> TeacherSetup
     adapt(model.base_model, lora.targets, lora.rank, lora.experts, lora.alpha, lora.dropout, routing)
     if settings.checkpointing:
         language.recompute_blocks(model, routing.checkpoint_contexts)
+    held = None
+    if sharded:
+        whole = [value for value in model.parameters() if value.requires_grad]
+        held = shard_blocks(model, whole, device, processes.count)
     vocabulary = language.vocabulary(tokenizer)
     width = student.table.shape[1]
     embeddings = model.get_input_embeddings()
@@ -117,18 +136,26 @@ def build(settings: TeacherSettings, run: RunFiles, device: str) -> TeacherSetup
         titles,
         device,
         tight(device) if packs else None,
+        processes=processes,
+        held=held,
     )
 
 
-def replay(setup: TeacherSetup, trainer: TrainerSettings, run: Run) -> None:
-    """Captures the language model's passes where ``trainer`` wants it and they can be; the run's log says which."""
+def replay(setup: TeacherSetup, trainer: TrainerSettings, run: Run, learns: bool = True) -> None:
+    """Captures the language model's passes where ``trainer`` wants it and they can be; the run's log says which.
+
+    ``learns``: gradients are computed.
+    """
+    if setup.held is not None:
+        here, all = setup.held
+        run.log("info", f"{here:,} of the {all:,} weights of the language model's blocks are on this device")
     if trainer.compile:
         language.compile_blocks(setup.teacher.language_model)
         run.log("info", "the language model's blocks are compiled")
     wanted = str(trainer.cuda_graph).lower()
     if not (wanted == "true" or (wanted != "false" and setup.device.startswith("cuda"))):
         return
-    obstacle = _obstacle(setup, trainer)
+    obstacle = _obstacle(setup, trainer, learns)
     if obstacle is None:
         setup.teacher.capture()
         run.log("info", "the language model's passes are replayed as CUDA graphs, one for each of a few shapes")
@@ -136,9 +163,9 @@ def replay(setup: TeacherSetup, trainer: TrainerSettings, run: Run) -> None:
         run.log("info", f"the language model runs without CUDA graphs: {obstacle}")
 
 
-def _obstacle(setup: TeacherSetup, trainer: TrainerSettings) -> str | None:
+def _obstacle(setup: TeacherSetup, trainer: TrainerSettings, learns: bool) -> str | None:
     """Why the language model's passes cannot be captured; None where they can."""
-    if trainer.devices > 1:
+    if trainer.strategy == "fsdp" or (trainer.devices > 1 and learns):
         return "processes communicate within a step"
     if setup.settings.checkpointing:
         return "teacher.checkpointing recomputes activations in backward"

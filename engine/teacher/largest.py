@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from engine.backbone.pieces import Ints
+from engine.errors import ConfigError
 from engine.runs.run import Run
 from engine.teacher.build import TeacherSetup
 from engine.teacher.model import Inputs, packed
@@ -41,6 +42,12 @@ def batch_tokens(setup: TeacherSetup, wanted: int | str | None, run: Run, learns
     """
     if wanted != "auto":
         return wanted if isinstance(wanted, int) else None
+    if setup.held is not None and setup.device.startswith("cuda"):
+        raise ConfigError(
+            "each process tries alone how many tokens fit, which weights in parts on several devices do not allow",
+            location="batch_tokens",
+            remedy="Give a number, for example 8192.",
+        )
     if not setup.device.startswith("cuda") or setup.pack is None:
         run.log("info", "batches have a number of prompts: batch_tokens=auto asks for a GPU and packed prompts")
         return None

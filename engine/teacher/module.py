@@ -74,6 +74,9 @@ class TeacherModule(pl.LightningModule):
         self.run, self.every = run, report_every
         self._since = time.monotonic()
 
+    def configure_model(self) -> None:
+        """Lightning's hook for dividing a model among devices: its blocks were divided when they were loaded."""
+
     def training_step(self, step: int, index: int) -> dict[str, Any]:
         parts: list[StepPart] = []
 

@@ -31,8 +31,8 @@ def run(config: Config, run: Run) -> None:
     _refuse_untitled(settings, run.input(ITEMS))
     _refuse_other_vectors(settings, config.backbone)
     with run.loading("load models"):
-        processes = fit.processes(config.trainer)
-        setup = replace(build(settings, run, fit.device(config.trainer)), processes=processes)
+        processes, sharded = fit.processes(config.trainer), config.trainer.strategy == "fsdp"
+        setup = build(settings, run, fit.device(config.trainer), processes, sharded)
     replay(setup, config.trainer, run)
     setup = replace(setup, tokens=batch_tokens(setup, settings.batch_tokens, run, learns=True))
     sequences, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
@@ -62,6 +62,7 @@ def run(config: Config, run: Run) -> None:
         resting=("projector",) if settings.generate is not None and settings.generate.curriculum else (),
         skips=objective.skips,
         shared_evaluation=processes.count > 1,
+        sharded=sharded,
     )
     module = TeacherModule(setup.teacher, settings, objective, run, config.trainer.report_every)
     with memory.enough(lambda: _too_large(settings, setup.tokens)):

@@ -16,7 +16,7 @@ from engine.errors import UserError
 from engine.metrics.selection import HALVES
 from engine.runs.run import Run
 from engine.stages import LEARNING_RATE, LOSS, SPEED
-from engine.training import checkpoint, gradients, health, weights
+from engine.training import checkpoint, gradients, health, processes, weights
 from engine.training.captured import CapturedTraining, Reading
 from engine.training.checkpoint import Snapshot, TrainState
 from engine.training.plan import TrainingPlan, is_reported
@@ -95,6 +95,8 @@ class TrainingCallback(pl.Callback):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
+        if self.plan.sharded:  # Lightning averages gradients where every process holds all weights
+            gradients.average(self.groups, processes.current())
         reported = is_reported(self.state.step + 1, self.every)
         if reported:
             self._squares = gradients.squares(self.groups)

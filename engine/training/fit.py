@@ -14,7 +14,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy as ProcessStarter
-from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy
 from torch import nn
 
 from engine.config.settings.trainer import TrainerSettings
@@ -79,7 +79,7 @@ def fit(
             trainer = pl.Trainer(
                 accelerator=accelerator(settings),
                 devices=settings.devices,
-                strategy=_together(plan) if settings.devices > 1 else "auto",
+                strategy=_together(plan, settings) if settings.devices > 1 else "auto",
                 precision=precision,  # type: ignore[arg-type]
                 max_epochs=1,
                 callbacks=[callback],
@@ -146,8 +146,10 @@ def processes(settings: TrainerSettings) -> Processes:
     return Processes(fabric.global_rank, fabric.world_size)
 
 
-def _together(plan: TrainingPlan) -> DDPStrategy:
+def _together(plan: TrainingPlan, settings: TrainerSettings) -> DDPStrategy | ModelParallelStrategy:
     """Several processes: gradients are averaged. Buffers are not: none decides a step, and item texts are large."""
+    if plan.sharded:
+        return ModelParallelStrategy(data_parallel_size=settings.devices, tensor_parallel_size=1)
     return DDPStrategy(find_unused_parameters=plan.skips, broadcast_buffers=False)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from engine.training.processes import Processes
+
 Groups = Mapping[str, Sequence[nn.Parameter]]
 
 
@@ -16,6 +18,20 @@ def squares(groups: Groups) -> list[Tensor | None]:
         for group in groups.values()
     ]
     return [torch.stack(group).sum() if group else None for group in found]
+
+
+def average(groups: Groups, processes: Processes) -> None:
+    """Put the mean over processes in place of every gradient; where one has none it counts as zero."""
+    parameters = [parameter for group in groups.values() for parameter in group]
+    found = processes.total(torch.tensor([0.0 if one.grad is None else 1.0 for one in parameters]))
+    used = [one for one, count in zip(parameters, found.tolist(), strict=True) if count]
+    for one in used:
+        one.grad = torch.zeros_like(one) if one.grad is None else one.grad
+    given = [one.grad for one in used if one.grad is not None]
+    if given:
+        flat = processes.total(torch.cat([grad.reshape(-1) for grad in given])) / processes.count
+        for grad, mean in zip(given, torch.split(flat, [grad.numel() for grad in given]), strict=True):
+            grad.copy_(mean.view_as(grad))
 
 
 def norms(group_squares: Sequence[Tensor | None]) -> list[float | None]:

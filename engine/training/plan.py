@@ -19,6 +19,7 @@ class TrainingPlan:
     lower_is_better: bool = False
     skips: bool = False  # some steps leave parameters without a gradient: several processes must look for them
     precision: str | None = None  # of the forward pass; None: trainer.precision
+    sharded: bool = False  # the module has weights in parts on several devices
     shared_evaluation: bool = False  # every process evaluates a part; otherwise the first one does alone
     resting: tuple[str, ...] = ()  # parameter groups that may go without a gradient for many steps
 

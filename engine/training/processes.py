@@ -12,6 +12,11 @@ from torch import distributed as dist
 T = TypeVar("T")
 
 
+def current() -> "Processes":
+    """This process among those that have been started."""
+    return Processes(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else Processes()
+
+
 class Processes:
     """One process among those of its run; alone it exchanges nothing."""
 

@@ -12,6 +12,11 @@ class TrainerSettings:
 
     accelerator: str = setting("where tensors live; auto: a GPU where there is one", choices=("cpu", "gpu", "auto"))
     devices: int = setting("processes that share each batch, one per device", low=1)
+    strategy: str = setting(
+        "how several processes hold a teacher's language model: ddp, all of it each; fsdp, a part of every block each, "
+        "for one that does not fit a device",
+        choices=("ddp", "fsdp"),
+    )
     precision: str = setting(
         "number format of the forward pass; weights stay float32", choices=("32-true", "bf16-mixed")
     )
@@ -31,5 +36,9 @@ class TrainerSettings:
                 "compile",
                 "must be false on trainer.accelerator=cpu, where it gains a tenth after a minute of compiling",
             )
+        if self.strategy == "fsdp" and self.devices == 1:
+            yield "strategy", "must be ddp with trainer.devices=1: one process has nobody to share with"
+        if self.strategy == "fsdp" and self.compile:
+            yield "strategy", "must be ddp with trainer.compile=true, which fixes where a block's weights lie"
         if self.cuda_graph == "true" and self.devices > 1:
             yield "cuda_graph", "must be auto or false with trainer.devices > 1: processes communicate within a step"

@@ -188,10 +188,12 @@ def test_two_processes_share_the_prompts_and_a_stop_and_write_the_files_of_one(c
     assert len(list((folder / "checkpoints").glob("shard*"))) == 1 and not chain.made("shared", RANKINGS).exists()
     (folder / CONTROL / STOP).unlink()
     run_in_processes(settings, folder)
+    run_in_processes(*chain.start("knowledge", "in-parts", [*words, "trainer.strategy=fsdp", "trainer.devices=2"]))
     for artifact in (RANKINGS, LAST_POSITION, GATE_WEIGHTS, ITEM_VECTORS, TEACHER_HELD_OUT):
-        one, other = (load_file(chain.made(name, artifact)) for name in ("alone", "shared"))
-        assert one.keys() == other.keys()
-        assert all(torch.equal(one[name], other[name]) for name in one), artifact.file
+        one, *others = (load_file(chain.made(name, artifact)) for name in ("alone", "shared", "in-parts"))
+        for other in others:
+            assert one.keys() == other.keys()
+            assert all(torch.equal(one[name], other[name]) for name in one), artifact.file
     values = [Summary.read(chain.runs / name).best["val_ndcg@10"] for name in ("alone", "shared")]
     assert values[0] == values[1]
 

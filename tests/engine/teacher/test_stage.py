@@ -1,5 +1,6 @@
 """The stage as a whole: however a step is cut, recomputed or shared, it is the same step; and what a fault says."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +115,22 @@ def test_two_processes_train_what_one_trains_on_the_same_batches(
         assert other.values == pytest.approx(one.values, rel=1e-3)
     losses = [story.series["loss"].values[-1] for story in (alone, shared)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_processes_that_hold_a_part_of_the_language_model_each_train_what_one_trains_with_all_of_it(
+    chain: Any, plain: Callable[[str], dict[str, torch.Tensor]]
+) -> None:
+    own = plain("rank")
+    words = ["trainer.strategy=fsdp", "trainer.devices=2", "teacher.accumulate=2", "teacher.checkpointing=true"]
+    settings, folder = chain.start("teacher", "in-parts", [*RANK, *words])
+    run_in_processes(settings, folder)
+    same(own, load_file(chain.made("in-parts", ADAPTER)))
+    shared, alone = history(folder), history(chain.runs / "rank-plain")
+    assert shared.series["loss"].values == pytest.approx(alone.series["loss"].values, rel=1e-4)
+    for one, other in zip(alone.evaluations, shared.evaluations, strict=True):
+        assert other.values == pytest.approx(one.values, rel=1e-3)
+    here, whole = re.search(r"([\d,]+) of the ([\d,]+) weights", (folder / EVENTS).read_text()).groups()  # type: ignore[union-attr]
+    assert int(here.replace(",", "")) == int(whole.replace(",", "")) // 2 > 0
 
 
 def test_frozen_weights_in_bfloat16_train_experts_in_float32_to_nearly_the_same(

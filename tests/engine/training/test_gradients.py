@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from engine.training import gradients
+from engine.training.processes import Processes
+from tests.fixtures.processes import together
 
 
 def parameters() -> dict[str, list[nn.Parameter]]:
@@ -53,3 +55,14 @@ def test_an_update_is_measured_against_the_weights() -> None:
     ratios = gradients.updates(gradients.changes(groups, before))
     assert ratios[0] is not None and math.isclose(ratios[0], 0.5 / size, rel_tol=1e-6)
     assert ratios[1:] == [0.0, 0.0, None]
+
+
+def test_gradients_are_averaged_over_processes_and_a_missing_one_is_zero() -> None:
+    def work(own: Processes) -> list[list[float] | None]:
+        a, b, c = (nn.Parameter(torch.zeros(2)) for _ in range(3))
+        a.grad = torch.tensor([1.0, 2.0]) * (own.rank + 1)
+        b.grad = torch.tensor([4.0, 0.0]) if own.rank else None
+        gradients.average({"one": [a, b], "other": [c]}, own)
+        return [None if value.grad is None else value.grad.tolist() for value in (a, b, c)]
+
+    assert together(work) == [[[1.5, 3.0], [2.0, 0.0], None]] * 2

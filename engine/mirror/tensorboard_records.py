@@ -50,7 +50,7 @@ def restart(step: int, time: float) -> bytes:
 
 
 def session_start(settings: Mapping[str, Setting], group: str, time: float) -> bytes:
-    """An event with a run's settings, for the HPARAMS tab."""
+    """An event with a run's settings, for the HPARAMS tab. It shows the runs of a ``group`` as one line."""
     entries = b"".join(
         _bytes(1, _bytes(1, name.encode()) + _bytes(2, _value(value))) for name, value in settings.items()
     )

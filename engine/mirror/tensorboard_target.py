@@ -56,7 +56,7 @@ class TensorBoardMirror:
         return [records.restart(point.step + 1, point.time), *again]
 
     def _start(self) -> bytes:
-        return records.session_start(self._run.settings, self._run.info.experiment, self._run.info.created)
+        return records.session_start(self._run.settings, self._run.info.id, self._run.info.created)
 
     def _append(self, events: list[bytes], position: int, ended: str) -> None:
         try:

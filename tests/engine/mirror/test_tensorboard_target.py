@@ -55,15 +55,18 @@ def test_a_copy_in_pieces_is_the_copy_in_one(store: Store, tmp_path: Path) -> No
     assert copy(store, folder, tmp_path / "pieces").read_bytes() == copy(store, folder, tmp_path / "one").read_bytes()
 
 
-@pytest.mark.parametrize("torn", [0, 1, 500])
+@pytest.mark.parametrize("torn", [0, 1, 500, -4000])
 def test_a_copy_that_was_interrupted_goes_on_without_doubles(
     store: Store, finished: Path, tmp_path: Path, torn: int
 ) -> None:
-    """Its process was killed between the events and the note of how far they go, or within the events."""
+    """Its process was killed between the events and the note of how far they go, or within the events.
+
+    Below 0: what it had written is longer than what is written now.
+    """
     whole = copy(store, finished, tmp_path / "one").read_bytes()
     path = copy(store, finished, tmp_path / "two")
     Written(-1, "", 0).write(path.parent)
-    path.write_bytes(whole[: len(whole) - torn])
+    path.write_bytes(whole[: len(whole) - torn] + b"x" * -torn)
     assert copy(store, finished, tmp_path / "two").read_bytes() == whole
 
 
@@ -89,3 +92,23 @@ def test_a_run_that_begins_anew_at_step_zero_keeps_its_settings(store: Store, tm
     from tensorboard.plugins.hparams import metadata
 
     assert found.Tensors(metadata.SESSION_START_INFO_TAG)
+
+
+def test_the_hparams_tab_has_a_line_for_each_run(store: Store, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="not installed: pip install 'recdistill[tensorboard]'")
+    from tensorboard import context
+    from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
+    from tensorboard.plugins import base_plugin
+    from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+
+    for dropout in (0.1, 0.3):
+        folder = new_run(store, f"student.dropout={dropout}")
+        attempt(folder, first)
+        copy(store, folder, tmp_path / "tb")
+    runs = plugin_event_multiplexer.EventMultiplexer().AddRunsFromDirectory(str(tmp_path / "tb")).Reload()
+    provider = data_provider.MultiplexerDataProvider(runs, str(tmp_path / "tb"))
+    backend = backend_context.Context(base_plugin.TBContext(data_provider=provider))
+    asked = api_pb2.ListSessionGroupsRequest(slice_size=10, allowed_statuses=[0, 1, 2, 3])
+    found = list_session_groups.Handler(context.RequestContext(), backend, "all", asked).run()
+    lines = {group.hparams["student.dropout"].number_value: group.sessions[0].status for group in found.session_groups}
+    assert lines == {0.1: 1, 0.3: 1}  # 1: success

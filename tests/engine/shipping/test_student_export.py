@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.cli import main
 from engine.errors import RunError
 from engine.jobs.store import Store
 from engine.recommend.recommendations import load
@@ -116,3 +117,14 @@ def test_what_is_compared_are_training_histories(
     monkeypatch.setattr(agreement.some_histories, "__defaults__", (7,))
     found = student_export.export(subject(seven_stages, "distill"), tmp_path, ["onnx"], 10, None)
     assert found.agreement is not None and found.agreement.rows == 7
+
+
+@pytest.mark.parametrize(("words", "listed"), [([], "never"), (["--show-seen"], "may"), (["--no-show-seen"], "never")])
+def test_the_command_says_whether_items_of_the_history_are_listed(
+    seven_stages: Path, tmp_path: Path, torch_in_place_of_onnx: None, words: list[str], listed: str
+) -> None:
+    assert main(["export", "model", "distill", "--to", str(tmp_path), "--runs", str(seven_stages), *words]) == 0
+    assert (
+        f"Items of the history {'are never' if listed == 'never' else 'may be'} listed"
+        in (tmp_path / "model_card.md").read_text()
+    )

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from engine.compare.differences import Sampling, common_seeds, compare
+from engine.compare.differences import Procedure, Sampling, Uncorrected, common_seeds, compare, decided
 from engine.compare.figures import Figure
 from engine.compare.groups import Group, Member
 from engine.jobs.state import State, Status
 from engine.jobs.store import Entry
+from engine.metrics.statistics import PairedDifference
 from engine.runs.schema import RunInfo
 
 SAMPLING = Sampling(100, 1)
@@ -64,3 +66,14 @@ def test_seeds_of_a_thousand_null_comparisons_with_three_metrics_are_called_diff
             wrong[alike] += any(one.verdict != "undecided" for own in found for one in own)
     assert 0.035 <= wrong[0.0] / 1000 <= 0.065
     assert 0.01 <= wrong[0.95] / 1000 <= 0.05  # alike metrics make the correction stricter than need be
+
+
+def test_the_verdict_follows_the_p_of_the_chosen_correction() -> None:
+    raw = [
+        [Uncorrected(0, 1, PairedDifference(0.1, 0.01, 0.2, p, 9, "rows"), 1.0, "max", "wilcoxon")]
+        for p in (0.03, 0.04, 0.045)
+    ]
+    for correction, expected, verdict in (("holm", 0.09, "undecided"), ("bh", 0.045, "better")):
+        found = decided([None] * 3, raw, Procedure(correction=correction))
+        assert [one.p_corrected for (one,) in found] == pytest.approx([expected] * 3)
+        assert {(one.verdict, one.test, one.correction) for (one,) in found} == {(verdict, "wilcoxon", correction)}

@@ -125,6 +125,12 @@ def test_gate_weights_are_found_from_whatever_was_made_of_them(small_runs: Any) 
     assert len(runs.gates("data")) == 0 and list(runs.gates("data")) == [one.name for one in GATES.columns]
 
 
+def test_the_frames_of_a_run_are_those_of_what_it_was_made_from(small_runs: Any) -> None:
+    frames = RunHandle(engine.open(small_runs.runs).store, "teacher", {}).frames
+    assert {*frames.runs()["run"]} == {"data", "student", "backbone", "teacher"}
+    assert {*frames.curves()["run"]} == {"student", "backbone", "teacher"}
+
+
 def test_the_folder_comes_from_the_environment_and_has_to_be_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: Any
 ) -> None:

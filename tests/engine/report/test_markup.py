@@ -84,6 +84,7 @@ def test_latex_is_balanced_and_every_row_has_its_columns(table: MarkupTable) -> 
         assert len(cells) == width
         plain = [re.sub(r"^\\textbf\{(.*)\}$", r"\1", cell) for cell in cells]
         assert list(map(readable, plain)) == wanted
+        assert not [cell for cell in cells if re.search(r"[%#_&~]", re.sub(r"\\[{}$&#_%]", "", cell))]
 
 
 @given(tables())

@@ -121,6 +121,7 @@ def parser() -> argparse.ArgumentParser:
         help="a table for a paper: mean ± sd over seeds, the best marked; with --board by the settings that differ",
     )
     results.add_argument("--seeds", action="store_true", help="mean and spread over seeds, and tests between models")
+    results.add_argument("--splits", action="store_true", help="splits of the data beside each other, and their orders")
     results.add_argument("--all", action="store_true", help="every protocol and split, not only the main one")
     results.add_argument("--board", action="store_true", help="one experiment's runs by the settings that differ")
     results.add_argument("--metric", metavar="NAME", help="of the board: what chooses the best (default: validation)")

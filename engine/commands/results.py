@@ -19,6 +19,10 @@ from engine.wire import plain
 
 def results(options: argparse.Namespace) -> int:
     """Collect the metrics of finished evaluations and print or write them."""
+    if options.splits and (options.format or options.board or options.seeds or options.all):
+        raise UserError(
+            "--splits goes with none of --seeds, --board, --format and --all", remedy="Leave the others out."
+        )
     if options.format and (options.csv is not None or options.json or options.all):
         raise UserError("--format goes with none of --csv, --json and --all", remedy="Leave the others out.")
     every = Store(options.runs).scan()
@@ -36,6 +40,8 @@ def results(options: argparse.Namespace) -> int:
         return 0
     if options.format:
         return _paper(entries, every, options)
+    if options.splits:
+        return _splits(entries, every, options)
     if options.seeds:
         return _over_seeds(entries, every, options)
     rows = table.rows([entry.folder for entry in entries], every=options.all)
@@ -82,6 +88,22 @@ def _over_seeds(entries: Sequence[Entry], every: Sequence[Entry], options: argpa
         print(json.dumps([asdict(one) for one in found]))
     elif options.csv is None:
         print("\n\n".join(models.text(one) for one in found))
+    return 0
+
+
+def _splits(entries: Sequence[Entry], every: Sequence[Entry], options: argparse.Namespace) -> int:
+    """The same models under several splits of the data."""
+    from engine.compare import splits
+    from engine.compare.groups import member_of
+
+    by_id = {entry.id: entry for entry in every}
+    found = splits.compare_splits([member_of(entry, by_id) for entry in entries])
+    if options.csv is not None:
+        write(options.csv, partial(splits.write_csv, found), "engine results --splits")
+    if options.json:
+        print(json.dumps([asdict(one) for one in found]))
+    elif options.csv is None:
+        print("\n\n".join(map(splits.text, found)))
     return 0
 
 

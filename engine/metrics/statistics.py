@@ -237,6 +237,16 @@ def standard_error(values: ArrayLike) -> float:
     return float(x.std(ddof=1) / math.sqrt(len(x))) if len(x) > 1 else math.nan
 
 
+def kendall(one: ArrayLike, other: ArrayLike) -> float | None:
+    """Kendall's tau-b of two orders of the same things; None where all values of one are equal.
+
+    (concordant - discordant pairs) / sqrt(pairs that ``one`` tells apart * pairs that ``other`` tells apart).
+    """
+    x, y = (np.sign(np.subtract.outer(own, own)) for own in (_finite(one), _finite(other)))
+    apart = (x != 0).sum() * (y != 0).sum()
+    return float((x * y).sum() / math.sqrt(apart)) if apart else None
+
+
 def t_tail(t: float, df: float) -> float:
     """P(T >= t) of Student's distribution with ``df`` degrees of freedom."""
     from scipy import special  # 0.1 s, which callers that only read a comparison should not pay

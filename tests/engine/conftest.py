@@ -97,6 +97,7 @@ class World:
         data: str = "",
         student: str = "",
         named: str = "tiny",
+        split: str = "leave-one-out",
         **taught: Any,
     ) -> str:
         """A finished evaluation of a student, and of models beside it, that ranked the test targets like this.
@@ -126,7 +127,7 @@ class World:
         ]
         makers = {"popularity": "", "student": student} | dict.fromkeys(taught, run)
         models = [Model(name, {}, True, maker, 3.0 + seed) for name, maker in makers.items()]
-        profile = {"name": named, "users": ROWS, "items": 99, "split": "leave-one-out"}
+        profile = {"name": named, "users": ROWS, "items": 99, "split": split}
         with Run.open(self.store.root / run) as open_run:
             times = {"popularity": 0.1, "student": 1.0} | dict.fromkeys(taught, 2.0)
             found = {name: {PROCESSOR_TIME: value} for name, value in times.items()}

@@ -62,7 +62,7 @@ def completed(overrides: Sequence[str]) -> tuple[list[str], str]:
     if compose(selected, {}).choices["data"] != compose({}, {}).choices["data"]:
         return list(overrides), ""  # the experiment chooses its own data
     found = inferred(values[PATH], {key.removeprefix("data."): value for key, value in values.items()})
-    return [*(word for word in found.words if word.partition("=")[0] not in keys), *overrides], found.text
+    return [*found.words, *overrides], found.text
 
 
 def concerns(word: str) -> bool:
@@ -77,8 +77,10 @@ def inferred(path: str, given: Mapping[str, Any]) -> Inferred:
     root = folder_of(settings)
     name = unpacked(root.resolve().name)
     stem = name.partition(".")[0] or name
+    typed = [f"data.{key}={_text(value)}" for key, value in given.items() if key != "path"]
     if not given.keys() - {"path", "name"} and (words := _published(settings, root, stem)):
-        text = f"{path} holds files of a published layout. In words: {shlex.join([*words, f'{PATH}={path}'])}"
+        words = [word for word in words if "name" not in given or not word.startswith("data.name=")]
+        text = f"{path} holds files of a published layout. In words: {shlex.join([*words, *typed, f'{PATH}={path}'])}"
         return Inferred(words, text)
     columns = {role: given[f"columns.{role}"] for role in ROLES if f"columns.{role}" in given}
     named = given.get("catalogue")
@@ -96,7 +98,12 @@ def inferred(path: str, given: Mapping[str, Any]) -> Inferred:
     if found.roles.open.keys() - ({TITLE} if beside else set()) or len(beside) > 1:
         raise question(path, found, beside)
     words = _words(stem, found, beside[0] if beside else None, given)
-    return Inferred(words, shown(path, found, beside[0] if beside else None, words))
+    return Inferred(words, shown(path, found, beside[0] if beside else None, [*words, *typed]))
+
+
+def _text(value: Any) -> str:
+    """A value as it is typed."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _published(settings: DataSettings, root: Path, stem: str) -> list[str]:

@@ -31,6 +31,7 @@ def write(sets: Sets, names: list[str]) -> None:
     [
         ["part-1.csv", "part-2.csv", "part-10.csv"],
         [f"part-0000{n}-{UUID}-c000.csv" for n in range(3)],
+        [f"part-{n}-{own}f2b1c-1d2e-4f5a-9b8c-7d6e5f4a3b2c.csv" for n, own in enumerate(("abc", "bcd", "cde"))],
         [f"events-{n:012}.csv.gz" for n in range(3)],
         ["x.csv/part.0.csv", "x.csv/part.1.csv", "x.csv/part.2.csv"],
         ["day=1/part-0.csv", "day=2/part-0.csv", "day=2/part-1.csv"],

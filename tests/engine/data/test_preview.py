@@ -38,6 +38,10 @@ def test_the_effect_of_k_cores_is_that_of_the_filter(sets: Any) -> None:
     assert seen(sets, ROWS + rare, core_users=5, core_items=5)["interactions"] == 36
 
 
+def test_k_cores_are_those_of_the_events_that_ratings_keep(sets: Any) -> None:
+    assert [seen(sets, **how)["cores"][0]["interactions"] for how in ({}, {"min_rating": 3})] == [36, 0]
+
+
 def test_the_first_events_are_shown_as_they_are(sets: Any) -> None:
     first = seen(sets)["events"][0]
     assert first == {"user": "1", "item": "1", "time": "101", "rating": 3.0, "title": "Thing 1"}

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -416,6 +417,10 @@ def test_settings_that_are_given_win(sets: Any) -> None:
     words, events = found(str(path), "data.columns.user=customer", "data.columns.time=null", "data.name=mine")
     assert events.users.to_pylist() == ["207c", "208c", "209c"] and events.time is None
     assert [word for word in words if word.startswith("data.name")] == ["data.name=mine"]
+    _, text = completed(["data.columns.user=customer", "data.columns.time=null", f"data.path={path}"])
+    typed = shlex.split(text.split("in words: ")[1])
+    assert load(typed).data.columns == load(words).data.columns  # what is shown is whole
+    assert {word.partition("=")[0] for word in typed if typed.count(word) > 1} == set()
 
 
 def test_a_chosen_set_or_experiment_is_not_looked_into(sets: Any) -> None:

@@ -34,10 +34,10 @@ class ColdItems:
         centred = vectors.float() - vectors[ids.PADDING + 1 :].float().mean(dim=0)
         directions = F.normalize(centred, dim=1).to(cold.device)
         self.items = cold.nonzero()[:, 0]  # [C]
-        count = min(NEIGHBOURS, len(trained))
+        count, others = min(NEIGHBOURS, len(trained)), directions[trained]
         step = max(1, AT_ONCE // max(1, len(trained)))
         found = [
-            (directions[self.items[first : first + step]] @ directions[trained].T).topk(count, dim=1)
+            (directions[self.items[first : first + step]] @ others.T).topk(count, dim=1)
             for first in range(0, len(self.items), step)
         ]
         self.neighbours = trained[torch.cat([part.indices for part in found])] if found else self.items[:, None]

@@ -246,3 +246,7 @@ def test_knowledge_of_students_is_examined_and_asks_no_teacher(
         for again in ("rankings-reproducible", "last-position-reproducible"):
             assert found[again].verdict == "pass", found[again]
         assert ("teacher-beats-student" in found) == (name == "beside")
+        if name == "beside":  # the mixture that was stored is judged, not one that the teacher's settings would give
+            assert found["language-model-pays"].verdict == "skip"
+            assert "validation ndcg@10" in found["teacher-beats-student"].evidence
+            assert "other half" not in found["teacher-beats-student"].evidence

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
@@ -99,6 +100,7 @@ def test_the_baseline_is_needed_only_where_it_may_be_written() -> None:
     assert config.load(["distill=as-released", "student=sasrec-reference"]).distill.choose == "distilled"
 
 
+@hypothesis_settings(deadline=None)
 @given(st.floats(-0.1, 0.1), st.floats(0, 0.1), st.floats(0, 0.1))
 def test_only_an_interval_above_zero_chooses_the_distilled_student(mean: float, below: float, above: float) -> None:
     gain = Gain(mean, mean - below, mean + above)

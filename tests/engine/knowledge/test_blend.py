@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import Tensor
@@ -78,6 +78,7 @@ def held_out(chain: Any, name: str) -> Tensor:  # -> [R, n + 1] log p of validat
     return torch.log_softmax(scores, dim=1)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(0.1, 5.0), min_size=1, max_size=4),
     st.integers(0, 10**6),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.student.cold_items import NEIGHBOURS, TEMPERATURE, ColdItems, cold_items
@@ -20,6 +20,7 @@ def test_cold_are_the_items_of_no_training_sequence_and_never_the_padding() -> N
     assert cold_items(sequences_of([[1, 2, 5], [5, 6]]), 7).nonzero()[:, 0].tolist() == [3, 4, 7]
 
 
+@settings(deadline=None)
 @given(st.integers(2, 30), st.integers(0, 10**6), st.integers(1, 9))
 def test_a_cold_item_gets_the_weighted_mean_of_the_trained_items_of_most_similar_text(
     items: int, seed: int, count: int

@@ -39,6 +39,14 @@ def test_ids_that_are_numbers_here_and_texts_there_are_texts(sets: Any) -> None:
     assert sets.events(read)[2:] == [("1", "a"), ("one", "b")]
 
 
+def test_an_id_and_a_title_that_look_like_dates_stay_as_they_are_written(sets: Any) -> None:
+    lines = [{"user": "2024-05-31T12:00:00Z", "item": day, "title": day} for day in ("2024-05-31", "2024-06-01")]
+    sets.write("x.jsonl", "\n".join(map(json.dumps, lines)))
+    read = sets.read("table", columns=COLUMNS | {"user": "user", "time": None, "rating": None, "title": "title"})
+    assert sets.events(read)[0] == ("2024-05-31T12:00:00Z", "2024-05-31")
+    assert sets.titles(read) == {"2024-05-31": "2024-05-31", "2024-06-01": "2024-06-01"}
+
+
 def test_a_field_that_only_late_lines_have_is_found(sets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.data.readers.json_lines.SAMPLE", 64)
     lines = [{"user": 1, "item": "a"}] * 9 + [{"user": 1, "item": "b", "name": "Bee"}]

@@ -9,7 +9,7 @@ from engine.report.csv_files import write_rows
 from engine.report.evaluation import ABOUT, SEEN_SETTING, TIED, ends, read, repeats
 from engine.report.numbers import with_margin
 from engine.report.settings import differing, settings_of
-from engine.report.tables import align, wrapped
+from engine.report.tables import WIDTH, align, cells, wrapped
 from engine.runs.text import clean
 from engine.stages import METRICS_TABLE
 
@@ -77,10 +77,19 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
             ]
         )
     lines: list[str] = []
-    for (rule, search), cells in blocks.items():
-        aligned = align(["run", "seed", "model", "hr@10", "ndcg@10"], cells)
+    for (rule, search), own in blocks.items():
+        aligned = _table(own)
         lines += [*([""] if lines else []), *wrapped(rule), *aligned, *wrapped(search)]
     return "\n".join(lines)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows under their names. Ids lose the stage where a line would be too long: every command takes them so."""
+    header = ["run", "seed", "model", "hr@10", "ndcg@10"]
+    whole = align(header, rows)
+    if max(map(cells, whole)) <= WIDTH:
+        return whole
+    return align(header, [[run.removeprefix("evaluate-"), *others] for run, *others in rows])
 
 
 def protocol(row: dict[str, Any]) -> str:

@@ -100,6 +100,15 @@ def test_the_printed_table_names_each_protocol_once_and_fits_a_terminal(tmp_path
     assert sum("0.2500 ±0.0196" in line for line in lines) == 6
 
 
+def test_ids_lose_the_stage_where_a_long_name_of_a_model_needs_their_room(tmp_path: Path) -> None:
+    folder = evaluation(tmp_path / "evaluate-20261127-222240-8461")
+    assert "\nevaluate-20261127-222240-8461 " in results.text(results.rows([folder]))
+    path = folder / ARTIFACTS / METRICS_TABLE.file
+    path.write_text(path.read_text().replace(",popularity,", ",transitions+titles,"))
+    shown = results.text(results.rows([folder]))
+    assert "\n20261127-222240-8461 " in shown and max(map(len, shown.splitlines())) <= 80
+
+
 def test_a_run_whose_configuration_is_gone_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     folder = evaluation(tmp_path / "evaluate-1")
     (folder / CONFIG).unlink()

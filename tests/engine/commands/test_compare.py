@@ -16,7 +16,7 @@ def test_the_json_has_the_agreed_keys(world: Any, capsys: pytest.CaptureFixture[
         world.student(label, 1)
     assert main(["compare", "a", "b", "--runs", str(world.store.root), "--json", "--curve", "val_ndcg@10"]) == 0
     result = json.loads(capsys.readouterr().out)
-    keys = ["groups", "settings", "protocol", "metrics", "overlaps", "lineage", "notes", "verdict", "curve"]
+    keys = ["groups", "settings", "protocol", "metrics", "overlaps", "lineage", "notes", "verdict", "answers", "curve"]
     assert list(result) == keys
     assert result["curve"]["groups"][0]["steps"] == [10, 20, 30]
 

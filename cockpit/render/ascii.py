@@ -5,7 +5,7 @@ from engine.report.console import SIGNS
 from engine.report.tables import cells
 
 _CELLS = {sign: (text if len(text) == 1 else text[0]) for sign, text in SIGNS.items()}
-_CELLS |= dict(zip("→←…±≤≥Δ×·∙⌃◆◌◐◍†■▾◂↻⟳", "><.+<>dx..^*.%=!#v<@@", strict=True))
+_CELLS |= dict(zip("→←…±≤≥Δ×·∙⌃◆◇◌◐◍†■▾◂↻⟳", "><.+<>dx..^*&.%=!#v<@@", strict=True))
 _CELLS |= dict(zip("░▒▓┊┄╌═║▴▲▼★", ".:%:--=|^^v*", strict=True))
 _TABLE = {ord(sign): text for sign, text in _CELLS.items()}
 

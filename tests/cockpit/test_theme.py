@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cockpit.models.rows import OPEN
+from cockpit.models.rows import OPEN, OTHER
 from cockpit.panes.run_table import STATES
 from cockpit.theme import CURVES, palette
 from engine.jobs.state import State
@@ -62,7 +62,7 @@ def test_colours_are_bright_enough_for_a_dark_terminal_and_dark_enough_for_a_bri
 
 
 def test_every_state_has_a_glyph_and_a_word_of_its_own():
-    assert set(STATES) == {state.value for state in State}
+    assert set(STATES) == {*(state.value for state in State), OTHER}
     assert (
         len({glyph for glyph, _, _ in STATES.values()}) == len({word for _, word, _ in STATES.values()}) == len(STATES)
     )

@@ -192,5 +192,5 @@ def test_states_that_the_teacher_reads_one_event_late_are_named(
 def test_inference_that_reads_other_item_vectors_than_training_is_named(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.distill.module.merged", lambda own, injection, into: own)
+    monkeypatch.setattr("engine.distill.module.merged", lambda own, *given: own)
     doctor.fault("distill-positions", *BEFORE)

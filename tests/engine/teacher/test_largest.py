@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.teacher.largest import FIRST, MOST, MULTIPLE, batch_tokens, largest
+from engine.training.processes import Processes
 
 
 @given(st.integers(100, 10_000), st.integers(0, 10**8), st.integers(10**8, 10**11))
@@ -48,7 +49,7 @@ class Log:
 
 class Setup:
     def __init__(self, device: str) -> None:
-        self.device, self.pack = device, object()
+        self.device, self.pack, self.held, self.processes = device, object(), None, Processes()
 
 
 def test_a_number_stays_and_a_processor_keeps_its_number_of_prompts_and_the_log_says_so(tmp_path: Any) -> None:

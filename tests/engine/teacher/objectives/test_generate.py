@@ -17,6 +17,7 @@ from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
 from engine.teacher.objectives.generate import AT_ONCE, GenerateCollator, likelihoods, objective, token_losses
 from engine.teacher.prompting.tokenizer import PromptTokenizer
+from engine.training.processes import Processes
 
 NAMES = [chr(ord("a") + k % 26) * (1 + k % 3) for k in range(13)]
 TEMPLATE = "Seen [HistoryHere]. One of [CansHere]:"
@@ -129,7 +130,7 @@ def test_as_released_an_answer_begins_with_the_token_that_begins_every_text(tiny
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_parts_of_a_step_whose_answers_differ_in_length_make_up_the_whole_step(
-    tiny: Make, tmp_path: Path, processes: int, monkeypatch: pytest.MonkeyPatch
+    tiny: Make, tmp_path: Path, processes: int
 ) -> None:
     """Every token of a step counts the same, however the step is cut and dealt out."""
     made = tiny()
@@ -141,8 +142,8 @@ def test_parts_of_a_step_whose_answers_differ_in_length_make_up_the_whole_step(
         settings = load([*words, "teacher.generate.candidates=3"]).teacher
         found = []
         for rank in range(processes):
-            monkeypatch.setattr("engine.teacher.objectives.generate.rank", lambda rank=rank: rank)
-            made_objective = objective(made.setup(TEMPLATE, settings), made.data, TASK_ROWS, run, processes)
+            setup = replace(made.setup(TEMPLATE, settings), processes=Processes(rank, processes))
+            made_objective = objective(setup, made.data, TASK_ROWS, run)
             parts = [[made_objective.part(step, k) for k in range(accumulate)] for step in range(2)]
             found.append([sum(part.weight * part.loss for part in step) for step in parts])
             lengths = {part.weight for part in parts[0]}

@@ -14,7 +14,7 @@ from engine import config
 from engine.config import presets
 from engine.config.compose import compose
 from engine.config.settings.data import DataSettings
-from engine.data.layouts import INTERACTIONS, LAYOUTS
+from engine.data.layouts import CATALOGUE, INTERACTIONS, LAYOUTS
 from engine.data.pieces import unpacked
 from engine.data.schema.names import ROLES, TEXT, TIME, TITLE
 from engine.data.schema.sample import Writing, sample
@@ -36,7 +36,10 @@ PUBLISHED = {  # layout -> the choice of conf/data that reads it and filters not
     "recbole": ("recbole",),
     "llara": ("lastfm",),
 }
-MOVIELENS = {"userId", "movieId", "rating", "timestamp"}  # columns of ratings.csv, which others call their files, too
+MOVIELENS = {  # columns of ratings.csv and movies.csv, which others call their files, too
+    INTERACTIONS: {"userId", "movieId", "rating", "timestamp"},
+    CATALOGUE: {"movieId", "title"},
+}
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,9 @@ def _published(settings: DataSettings, root: Path, stem: str) -> list[str]:
 
 
 def _is_movielens(sources: Sources) -> bool:
-    return sample(sources.parts[INTERACTIONS], Writing()).by_name.keys() >= MOVIELENS
+    """Whether both files are written as MovieLens writes them: these columns, between commas."""
+    found = {part: sample(sources.parts[part], Writing()) for part in MOVIELENS}
+    return all(found[part].by_name.keys() >= names and not found[part].separator for part, names in MOVIELENS.items())
 
 
 def _words(stem: str, found: EventTable, titles: TitleTable | None, given: Mapping[str, Any]) -> list[str]:

@@ -465,6 +465,19 @@ def test_files_of_a_published_layout_are_read_as_such(sets: Any, files: Any, for
     assert settings.core_users == 0 and settings.min_rating is None  # nothing is filtered that nobody asked for
 
 
+@pytest.mark.parametrize("marks", [(";", ";"), (",", ";"), ("\t", "\t")])
+def test_files_that_have_only_the_names_of_movielens_are_a_table(sets: Any, marks: tuple[str, str]) -> None:
+    events = [("userId", "movieId", "rating", "timestamp")]
+    events += [(f"u{n % 7}", n % 11 + 20, n % 5 + 1, 1_600_000_000 + n * 977) for n in range(60)]
+    films = [("movieId", "title"), *((n + 20, f"A film of {n} parts") for n in range(11))]
+    for name, rows, mark in zip(("ratings.csv", "movies.csv"), (events, films), marks, strict=True):
+        sets.write(name, "".join(mark.join(map(str, row)) + "\n" for row in rows))
+    words, text = completed([f"data.path={sets.folder}"])
+    data = load(words).data
+    assert data.format == "table" and "published layout" not in text
+    assert (data.columns.user, data.columns.item, data.file) == ("userId", "movieId", "ratings.csv")
+
+
 def test_the_data_set_is_called_as_its_file(sets: Any) -> None:
     path = sets.write("purchases 2024.csv.gz", csv(frame()))
     assert load(found(str(path))[0]).data.name == "purchases 2024"

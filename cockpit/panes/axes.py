@@ -67,7 +67,7 @@ def _apart(ticks: Iterable[int]) -> bool:
 def texts(values: Sequence[float], log: bool = False) -> list[str]:
     """The shortest texts that tell the values apart and err by little; on a log axis each in its own form."""
     size = max(map(abs, values), default=0.0)
-    fewest = min((abs(a - b) for a, b in pairwise(values) if a != b), default=size)
+    fewest = min((abs(a - b) for a, b in pairwise(sorted(values)) if a != b), default=size)
 
     def tell(written: Sequence[str]) -> bool:
         near = all(abs(float(text) - value) <= fewest / 10 for text, value in zip(written, values, strict=True))
@@ -77,9 +77,10 @@ def texts(values: Sequence[float], log: bool = False) -> list[str]:
         return own
     first = max(0, -math.floor(math.log10(fewest) + 1e-9)) if fewest else 0
     for digits in range(first, MOST) if size < 1e7 else ():
-        plain = [f"{value:.{digits}f}" for value in values]
-        if max(map(len, plain)) <= MOST and tell(plain):
-            return ["0" if float(text) == 0 else text for text in plain]
+        written = [f"{value:.{digits}f}" for value in values]
+        plain = ["0" if float(text) == 0 else text for text in written]
+        if max(map(len, written)) <= MOST and tell(plain):
+            return plain
     for digits in range(EXACT):
         short = [_scientific(value, digits) for value in values]
         if tell(short):

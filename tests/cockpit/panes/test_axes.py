@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cockpit.panes.axes import APART, MOST, rounded_end, texts, x_axis, y_labels
@@ -60,6 +60,7 @@ def test_a_range_without_extent_has_one_label():
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=6, unique=True))
+@example([-0.0625, 1.0, 0.0])
 def test_texts_of_different_numbers_differ(values):
     assert len(set(texts(values))) == len(values)
 

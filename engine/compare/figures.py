@@ -112,13 +112,12 @@ def evaluated(member: Member, hide_seen: str | None) -> Evaluated:
 
 def _below(member: Member, untrained: str) -> dict[str, str]:
     """Models that rank below the best untrained one by the paired test of their own evaluation."""
-    if not (
-        member.entry.folder / ARTIFACTS / COMPARISONS.file
-    ).exists():  # it ranked one model, or is of an old version
+    folder = member.entry.folder
+    if not (folder / ARTIFACTS / COMPARISONS.file).exists():  # it ranked one model, or is of an old version
         return {}
     return {
         row["model"]: untrained
-        for row in read(member.entry.folder, COMPARISONS)
+        for row in read(folder, COMPARISONS)
         if (row["baseline"], row["metric"], row["slice"], row["verdict"]) == (untrained, TESTED[0], "all", "worse")
     }
 

@@ -25,7 +25,7 @@ from engine.report.numbers import NOTHING, fixed, mean_sd, setting
 from engine.report.results import protocol
 from engine.report.results import rows as results_of
 from engine.runs.text import clean
-from engine.stages import MODELS, REFERENCES
+from engine.stages import CEILING, MODELS, REFERENCES
 from engine.wire import Spread
 
 SHOWN = ("ndcg@10", "hr@10")  # metrics of a table; the others are in --seeds
@@ -238,8 +238,8 @@ def _cell(row: PaperRow | None, column: str) -> MarkupCell:
 
 
 def _ordered(models: Iterable[str]) -> list[str]:
-    """Models in the order of the stages, the oracle last."""
-    return sorted(set(models), key=lambda model: (model == "oracle", list(MODELS).index(model)))
+    """Models in the order of the stages, the ceiling last."""
+    return sorted(set(models), key=lambda model: (model == CEILING, list(MODELS).index(model)))
 
 
 def _data_names(rows: Sequence[PaperRow]) -> list[str]:

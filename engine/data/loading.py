@@ -47,10 +47,11 @@ def load(settings: DataSettings, report: Callable[[int, int, str, str], None], w
     return Loaded(interactions, source, root, sources)
 
 
-def id_warnings(interactions: Interactions) -> list[str]:
-    """Ids that may be one written in two ways."""
+def id_warnings(loaded: Loaded) -> list[str]:
+    """Ids of files that may be one written in two ways."""
     found = []
-    for what, raw in (("users", interactions.users), ("items", interactions.items)):
+    interactions = loaded.interactions
+    for what, raw in (("users", interactions.users), ("items", interactions.items)) if loaded.sources else ():
         if padded := raw_ids.padded(raw):
             text = f"{len(padded)} {what} differ from others only in leading zeros, for example '{padded[0]}'"
             found.append(f"{text}: they are kept apart. Write every id in one way if they are the same")

@@ -40,7 +40,7 @@ def preview(
     loaded = load(settings, report, warnings.append)
     interactions = loaded.interactions
     prepared = prepare(settings, interactions, loaded.oracle, known=known)
-    warnings += [*id_warnings(interactions), *set_warnings(settings, loaded, prepared)]
+    warnings += [*id_warnings(loaded), *set_warnings(settings, loaded, prepared)]
     profile, ties = prepared.profile, of_profile(prepared.profile)
     return {
         "name": profile["name"],

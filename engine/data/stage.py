@@ -37,7 +37,7 @@ def run(config: Config, run: Run) -> None:
     report(0, 1, "reading", "sets")
     warn = partial(run.log, "warning")
     loaded = load(settings, report, warn)
-    for text in id_warnings(loaded.interactions) if loaded.sources else []:
+    for text in id_warnings(loaded):
         warn(text)
     pa.default_memory_pool().release_unused()  # what reading needed
     known = None if settings.known is None else Known.read(run.folder.parent / settings.known)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from engine.data import catalogue
 from engine.doctor import subset
 from engine.doctor.case import Case
 from engine.metrics import ranking
@@ -49,9 +48,10 @@ def mixtures(case: Case, count: int) -> Mixtures | None:
     weights = {RENAMED.get(key, key): value for key, value in load_file(adapter).items()}
     kept = mixture_weights(weights["head.student_weight"].float(), weights["head.lm_weight"].float())[1:].tolist()
     rows = subset.rows(case.rows["validation"], count)
-    unseen = torch.from_numpy(catalogue.cold(case.artifact(ITEMS))).to(device)
     text = load_file(case.input_of("knowledge", TEXT_VECTORS))["vectors"].to(device)
-    student = FrozenStudent.of(load_student(case.artifact(STUDENT_MODEL), device), ColdItems(unseen, text))
+    student = FrozenStudent.of(
+        load_student(case.artifact(STUDENT_MODEL), device), ColdItems.of_items(case.artifact(ITEMS), text)
+    )
     held = {key: value.to(device) for key, value in load_file(case.artifact(TEACHER_HELD_OUT)).items()}
     parts = [(student.after_rows(rows, device, lambda done, total: None).to(device), student.table)]
     first = student.table.shape[1]

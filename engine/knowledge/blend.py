@@ -14,7 +14,6 @@ from torch import Tensor
 
 from engine.backbone.pieces import Ints
 from engine.config.settings.knowledge import KnowledgeSettings
-from engine.data import catalogue
 from engine.data.sequences import Rows, Sequences
 from engine.errors import RunError
 from engine.knowledge.rankings import top_items
@@ -107,7 +106,7 @@ def students_of(
     items of similar text: one model that rules an item out would rule it out of the mixture.
     """
     found = {}
-    cold = None if text is None else ColdItems(torch.from_numpy(catalogue.cold(run.input(ITEMS))).to(device), text)
+    cold = None if text is None else ColdItems.of_items(run.input(ITEMS), text.to(device))
     for name, folder in sources(settings, run).items():
         if name == TEACHER:
             continue

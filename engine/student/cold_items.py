@@ -4,12 +4,14 @@ An item whose text says something of it gets the mean vector of the trained item
 Letters: n items, C cold items, K neighbours, H width of the texts' vectors, D width of a model's.
 """
 
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.data import ids
+from engine.data import catalogue, ids
 from engine.data.sequences import Sequences
 
 NEIGHBOURS = 5  # with one, cold items are found twice as often and push trained ones aside
@@ -43,6 +45,11 @@ class ColdItems:
         self.neighbours = trained[torch.cat([part.indices for part in found])] if found else self.items[:, None]
         cosines = torch.cat([part.values for part in found]) if found else torch.zeros(0, 1, device=cold.device)
         self.weights = torch.softmax(cosines / TEMPERATURE, dim=1)  # [C, K]
+
+    @classmethod
+    def of_items(cls, path: Path, vectors: Tensor) -> "ColdItems":
+        """Those of a file of items, on the device of the vectors [n + 1, H]."""
+        return cls(torch.from_numpy(catalogue.cold(path)).to(vectors.device), vectors)
 
     def mask(self, rows: int) -> Tensor:  # -> [n + 1] bool
         """Which items are cold."""

@@ -93,7 +93,7 @@ def build(
             location=run.id,
             remedy="Plan it again from one data run: engine run teacher --again",
         )
-    student = FrozenStudent.of(trained, ColdItems(torch.from_numpy(catalogue.cold(run.input(ITEMS))).to(device), text))
+    student = FrozenStudent.of(trained, ColdItems.of_items(run.input(ITEMS), text))
     if settings.context > language.context(model):
         raise ConfigError(
             f"prompts of {settings.context} tokens do not fit this language model",

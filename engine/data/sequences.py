@@ -1,4 +1,4 @@
-"""Interactions as flat arrays: the form in which every stage after ``data`` reads them.
+"""Interactions as flat arrays: the form in which every stage after ``data`` reads them, mapped from their files.
 
 Letters: E events, U users, R rows. Item ids are indices (``engine.data.ids``).
 """
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 
+from engine.data import array_file
 from engine.data.ids import PADDING
+
+BLOCK = 2_000_000  # events that are worked on at a time: it takes less memory
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,19 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.users)
 
+    def counts(self, rows: int) -> NDArray[np.int64]:  # -> [rows]
+        """How often each item occurs."""
+        found = np.zeros(rows, dtype=np.int64)
+        for begin in range(0, len(self.items), BLOCK):
+            found += np.bincount(self.items[begin : begin + BLOCK], minlength=rows)
+        return found
+
     def save(self, path: Path) -> None:
-        save_file({"items": self.items, "offsets": self.offsets, "users": self.users}, path)
+        array_file.write(path, {"items": self.items, "offsets": self.offsets, "users": self.users})
 
     @classmethod
     def load(cls, path: Path) -> "Sequences":
-        return cls(**load_file(path))
+        return cls(**array_file.mapped(path))
 
 
 @dataclass(frozen=True)
@@ -58,8 +67,8 @@ class Rows:
         return np.where(index >= self.start[:, None], self.items[np.maximum(index, 0)], np.int32(PADDING))
 
     def save(self, path: Path) -> None:
-        save_file({"items": self.items, "start": self.start, "stop": self.stop, "users": self.users}, path)
+        array_file.write(path, {"items": self.items, "start": self.start, "stop": self.stop, "users": self.users})
 
     @classmethod
     def load(cls, path: Path) -> "Rows":
-        return cls(**load_file(path))
+        return cls(**array_file.mapped(path))

@@ -254,7 +254,7 @@ def _ranked(score: Scorer, rows: Rows, device: str, hide_seen: bool) -> Ranked:
     rows = subset.rows(rows, ROWS)
     seen = ranking.on_device(rows.items, rows.start, rows.stop, device)
     columns = int(score(slice(0, 1)).shape[1])
-    whole = ranking.ranks_of(score, columns, seen[0][seen[2]], seen if hide_seen else None).cpu()
+    whole = ranking.ranks_of(score, columns, seen[0][seen[2]].long(), seen if hide_seen else None).cpu()
     return Ranked(whole.numpy(), ranking.ndcg(whole, 10).numpy())
 
 

@@ -158,7 +158,7 @@ def popularity(sequences: Sequences, items: int, device: str) -> Scorer:
 
 def training_counts(sequences: Sequences, items: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Training events of every item id [n + 1]."""
-    return np.bincount(sequences.items, minlength=ids.rows(items))
+    return sequences.counts(ids.rows(items))
 
 
 def stored_scores(path: Path, key: str, device: str) -> Scorer:

@@ -97,7 +97,7 @@ class Untrained:
 
     @cached_property
     def _popularity(self) -> Floats:
-        counts = np.bincount(self._sequences.items, minlength=len(self._titles)).astype(np.float64)
+        counts = self._sequences.counts(len(self._titles)).astype(np.float64)
         shares: Floats = counts / max(1.0, counts.sum())
         return shares
 

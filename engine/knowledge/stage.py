@@ -5,7 +5,6 @@ Letters: R rows, W width of a query vector, E experts, n items.
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -63,7 +62,7 @@ def run(config: Config, run: Run) -> None:
     if setup.settings.objective == "rank":
         scorers = [catalogue_scorer(setup, settings)]
     else:
-        backbone, counts = config.backbone, np.bincount(sequences.items, minlength=len(text))
+        backbone, counts = config.backbone, sequences.counts(len(text))
         common = (backbone.pooling, backbone.text_tokens, torch.from_numpy(counts).float())
         scorers = [generative_scorer(setup, settings, text, *common, gamma) for gamma in settings.gammas]
     students = students_of(settings, run, len(text) - 1, setup.device, text)

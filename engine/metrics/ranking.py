@@ -86,8 +86,8 @@ def score_items(users: Tensor, table: Tensor, bias: Tensor | None = None) -> Ten
 
 def on_device(items: Ints, start: Ints, stop: Ints, device: str) -> Histories:
     """Histories given as arrays, as tensors on a device."""
-    flat, first, last = (torch.from_numpy(part.astype(np.int64)).to(device) for part in (items, start, stop))
-    return flat, first, last
+    first, last = (torch.from_numpy(part.astype(np.int64, copy=False)).to(device) for part in (start, stop))
+    return torch.from_numpy(items).to(device), first, last
 
 
 def history_pairs(histories: Histories, block: slice) -> Pairs:

@@ -94,8 +94,7 @@ class BatchSampler:
             )
         self.device, self.same_shapes, self.rank, self.world = torch.device(device), same_shapes, rank, world
         self.length, self.size, self.seed, self.random, self.last_position = length, batch, seed, random, last_position
-        items = torch.from_numpy(sequences.items.astype(np.int64))
-        self._items = F.pad(items, (0, 1), value=PADDING).to(self.device)  # so that the last event, too, has a next one
+        self._items = torch.from_numpy(sequences.items).to(self.device)  # on the CPU as they lie in their file
         self._first = torch.from_numpy(sequences.offsets[:-1][usable])
         self._last = torch.from_numpy(sequences.offsets[1:][usable]) - 1
         self._readable = self._last - self._first + last_position  # events that a window may hold
@@ -123,10 +122,18 @@ class BatchSampler:
             assert packed.cells is not None
             packed = PackedSequences(packed.rows, longest, packed.order.to(self.device), packed.cells.to(self.device))
         if not self.last_position:
-            return Batch(self._items[indices], self._items[indices + 1], indices + 1, packed, None, positions)
+            return Batch(self._at(indices), self._at(indices + 1), indices + 1, packed, None, positions)
         known = indices < last[rows].to(self.device)
-        targets = torch.where(known, self._items[indices + 1], PADDING)
-        return Batch(self._items[indices], targets, indices + 1, packed, known.float(), positions)
+        targets = torch.where(known, self._after(indices), PADDING)
+        return Batch(self._at(indices), targets, indices + 1, packed, known.float(), positions)
+
+    def _at(self, indices: Tensor) -> Tensor:
+        """The items of some events."""
+        return self._items[indices].long()
+
+    def _after(self, indices: Tensor) -> Tensor:
+        """The items of the events after some; after the very last event comes any."""
+        return self._at((indices + 1).clamp(max=len(self._items) - 1))
 
     def _share(self, step: int, packed: PackedSequences) -> Share:
         whole = self._windows[1, (batch := self._batch(step)) * self.size : (batch + 1) * self.size]
@@ -159,8 +166,8 @@ class BatchSampler:
         # Cells behind the end of a window point at its first item and are then blanked.
         indices = start[:, None] + torch.where(real, order, 0)
         known = real & (indices < last[:, None])
-        items = torch.where(real, self._items[indices], PADDING).view(-1)
-        targets = torch.where(known, self._items[indices + 1], PADDING).view(-1)
+        items = torch.where(real, self._at(indices), PADDING).view(-1)
+        targets = torch.where(known, self._after(indices), PADDING).view(-1)
         packed = dense(len(start), self.length, self.device)
         return Batch(items, targets, (indices + 1).view(-1), packed, known.view(-1).float(), positions, slots)
 

@@ -6,7 +6,6 @@ Letters: n items, C cold items, K neighbours, H width of the texts' vectors, D w
 
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,7 +20,7 @@ AT_ONCE = 1 << 24  # cosines held at the same time
 
 def cold_items(sequences: Sequences, items: int) -> Tensor:  # -> [n + 1] bool
     """Items that no training sequence holds; the padding is none of them."""
-    cold = torch.from_numpy(np.bincount(sequences.items, minlength=ids.rows(items)) == 0)
+    cold = torch.from_numpy(sequences.counts(ids.rows(items)) == 0)
     cold[ids.PADDING] = False
     return cold
 

@@ -28,7 +28,7 @@ class Validation:
     def __init__(self, rows: Rows, device: str, hide_seen: bool = True) -> None:
         self._rows, self._device, self._hide_seen = rows, device, hide_seen
         self._items, self._start, self._stop = ranking.on_device(rows.items, rows.start, rows.stop, device)
-        self._targets = self._items[self._stop]
+        self._targets = self._items[self._stop].long()
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -78,7 +78,7 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run) -
         pretrain_head(teacher.head, cut, rules.pretrain_epochs, rate, settings.seed, device, epochs)
         if rules.states:
             teacher.head.freeze_text()
-    controls = evaluate.controls(np.bincount(sequences.items, minlength=len(setup.titles)))
+    controls = evaluate.controls(sequences.counts(len(setup.titles)))
     run.note(**{f"validation_{name}": value for name, value in controls.items()})
     run.log("info", "validation NDCG@10 " + ", ".join(f"{name} {value:.4f}" for name, value in controls.items()))
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.errors import DataError
 
-_NAMES = {"I64": np.dtype("<i8"), "I32": np.dtype("<i4")}
+_NAMES: dict[str, np.dtype[Any]] = {"I64": np.dtype("<i8"), "I32": np.dtype("<i4")}
 _LENGTH = 8  # bytes of the number that says how long the header is; the header is padded to a multiple of it
 
 

@@ -6,24 +6,21 @@ This is the only package that imports transformers; it returns modules, strings 
 import copy
 import importlib.util
 import json
-import warnings
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
-from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import logging
 
 from engine.backbone import blocks as block_stack
 from engine.backbone import gguf
-from engine.backbone.causal_attention import attending, both, causal, without_masks
+from engine.backbone.causal_attention import causal, without_masks
 from engine.backbone.heads import check, logits
 from engine.backbone.packing import Packing, pack
 from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PADDING_TOKEN, PLAIN_SLOT, SPECIALS, Vocabulary
@@ -89,16 +86,12 @@ def read(source: str, dtype: torch.dtype, quantise: str, device: str, blocks: in
         quantised: Any = BitsAndBytesConfig
         settings = quantised(load_in_4bit=quantise == "4bit", load_in_8bit=quantise == "8bit")
         bits = {"quantization_config": settings, "device_map": device}
-    try:
+    with reading(source):
         named = {"gguf_file": path.name} if single else {}
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **named)
-        with memory.enough(lambda: _too_large(source)):
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, dtype=dtype, **(single or bits)
-            )
-    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"no language model can be read ({reason})", location=source, remedy=ALTERNATIVES) from error
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, dtype=dtype, **(single or bits)
+        )
     if single:
         gguf.forget_format(model)
     if blocks is not None:
@@ -109,6 +102,17 @@ def read(source: str, dtype: torch.dtype, quantise: str, device: str, blocks: in
     model.eval().requires_grad_(False)
     check(model, source)
     return model, tokenizer
+
+
+@contextmanager
+def reading(source: str) -> Iterator[None]:
+    """What fails inside of the block is a model that cannot be read: UserError with a remedy."""
+    try:
+        with memory.enough(lambda: _too_large(source)):
+            yield
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"no language model can be read ({reason})", location=source, remedy=ALTERNATIVES) from error
 
 
 def _too_large(folder: str) -> UserError:
@@ -147,15 +151,21 @@ def refer(weights: Path, folder: Path, blocks: int | None = None) -> None:
     (folder / SOURCE).write_text(json.dumps({"folder": str(weights)} | kept), encoding="utf-8")
 
 
-def load(folder: Path, precision: str, quantise: str, device: str) -> tuple[Any, Any]:
-    """The frozen model and the tokenizer that ``save`` or ``refer`` wrote, in evaluation mode.
+def saved(folder: Path, precision: str) -> tuple[str, torch.dtype, int | None]:
+    """Where the weights lie that ``save`` or ``refer`` wrote, what they become, and how many blocks are kept.
 
     bf16-mixed keeps the frozen weights in bfloat16: what learns is in float32 beside them.
     """
     source = folder / SOURCE
     reference: dict[str, Any] = json.loads(source.read_text(encoding="utf-8")) if source.is_file() else {}
     dtype = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
-    return read(reference.get("folder", str(folder)), dtype, quantise, device, reference.get("blocks"))
+    return reference.get("folder", str(folder)), dtype, reference.get("blocks")
+
+
+def load(folder: Path, precision: str, quantise: str, device: str) -> tuple[Any, Any]:
+    """The frozen model and the tokenizer that ``save`` or ``refer`` wrote, in evaluation mode."""
+    source, dtype, blocks = saved(folder, precision)
+    return read(source, dtype, quantise, device, blocks)
 
 
 def states(model: Any, embeddings: Tensor, mask: Tensor | None = None, packing: Packing | None = None) -> Tensor:
@@ -263,37 +273,3 @@ def continued(
 def context(model: Any) -> int:
     """Longest input in tokens."""
     return int(getattr(model.config, "max_position_embeddings", 0) or 2048)
-
-
-def compile_blocks(model: nn.Module) -> None:
-    """Translates the code of the blocks once for all of them, when they first run."""
-    # The compiler looks at the gradients of all inputs, those that have none included.
-    warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf")
-    for block in model.modules():
-        if isinstance(block, GradientCheckpointingLayer):
-            block.compile()
-
-
-def recompute_blocks(model: Any, context_fn: Callable[[], Any]) -> None:
-    """Recomputes each block in backward instead of keeping its activations; the gradients stay exact.
-
-    The library's own switch needs blocks in training mode, which would turn on the frozen model's dropout.
-    """
-
-    config: Any = model.base_model.config
-
-    def recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any, **kwargs: Any) -> Any:
-            implementation = config._attn_implementation
-
-            def contexts() -> Any:
-                ahead, again = context_fn()
-                return ahead, both(again, attending(config, implementation))
-
-            return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
-
-        return run
-
-    for block in model.modules():
-        if isinstance(block, GradientCheckpointingLayer):
-            block.forward = recomputed(block.forward)

@@ -1,6 +1,6 @@
 """Pre-training of a small Llama on the corpus.
 
-Letters: B texts, T tokens, V vocabulary.
+Letters: B texts, T tokens, N tokens with a target.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from engine.backbone.pieces import Ints
 from engine.backbone.slots import Vocabulary
 from engine.config.settings.backbone import ScratchSettings
 from engine.training.optimizer import adamw
+from engine.training.processes import Processes
 
 TEXTS_AT_ONCE = 64  # held-out histories measured together
 
@@ -50,14 +51,29 @@ def groups(model: Any) -> dict[str, list[nn.Parameter]]:
 
 
 class PretrainModule(pl.LightningModule):
-    """The Lightning module: one step is one batch of texts."""
+    """The Lightning module: one step is one batch of texts, of which each of several processes computes a part."""
 
-    def __init__(self, model: Any, settings: ScratchSettings, corpus: Corpus, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        model: Any,
+        settings: ScratchSettings,
+        corpus: Corpus,
+        vocabulary: Vocabulary,
+        processes: Processes | None = None,
+    ) -> None:
         super().__init__()
         self.model, self.settings, self.corpus, self.vocabulary = model, settings, corpus, vocabulary
+        self.processes = processes or Processes()
 
     def training_step(self, step: int, index: int) -> Tensor:
-        return self.losses(self.corpus(step)).mean()
+        """Mean loss over the tokens of the whole batch; with several processes the mean of theirs is that."""
+        tokens, count = self.corpus(step), self.processes.count
+        whole = int((targets(tokens, self.vocabulary.padding) != NO_TARGET).sum())
+        own = tokens[self.processes.rank :: count]
+        if not len(own):  # fewer texts than processes: every parameter gets a gradient all the same
+            return 0.0 * self.losses(tokens[:1]).sum()
+        longest = int((own != self.vocabulary.padding).sum(axis=1).max())
+        return self.losses(own[:, :longest]).sum() / (whole / count)
 
     def losses(self, tokens: Ints, counted: Ints | None = None) -> Tensor:
         """-log p of each next token [N], of those that are ``counted`` [B, T - 1] only."""
@@ -76,7 +92,9 @@ class PretrainModule(pl.LightningModule):
         Slots and commas do not count: they are certain. A model that uses the history has a smaller first loss.
         """
         users, sums = self.corpus.held_out, torch.zeros(4, dtype=torch.float64)
-        for start in range(0, len(users), TEXTS_AT_ONCE):
+        for number, start in enumerate(range(0, len(users), TEXTS_AT_ONCE)):
+            if not self.processes.owns(number):
+                continue
             tokens = self.corpus.histories(users[start : start + TEXTS_AT_ONCE])
             following = tokens[:, 1:]
             slots = tokens == self.vocabulary.history_slot
@@ -87,6 +105,7 @@ class PretrainModule(pl.LightningModule):
                 sums[index] += losses.double().sum().cpu()
                 sums[index + 1] += len(losses)
             tick(min(start + TEXTS_AT_ONCE, len(users)), len(users))
+        sums = self.processes.total(sums)
         return {
             "val_loss": float(sums[0] / sums[1].clamp(min=1)),
             "val_loss_without_history": float(sums[2] / sums[3].clamp(min=1)),

@@ -23,9 +23,10 @@ from torch.nn import functional as F
 from transformers import AutoModel, AutoTokenizer
 
 from engine.backbone import hub
-from engine.backbone.text_vectors import batches
-from engine.data.ids import PADDING
+from engine.backbone.pieces import Ints
+from engine.backbone.text_vectors import batches, shared
 from engine.errors import UserError
+from engine.training.processes import Processes
 
 PACKAGE = "package:"  # before the name of a Python package that holds the encoder as model.zip
 POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "first"}
@@ -71,24 +72,31 @@ class SentenceEncoder:
 
     @torch.no_grad()
     def vectors(
-        self, texts: Sequence[str], longest: int, batch_tokens: int, done: Callable[[int], None]
+        self,
+        texts: Sequence[str],
+        longest: int,
+        batch_tokens: int,
+        done: Callable[[int], None],
+        processes: Processes | None = None,
     ) -> Tensor:  # [n + 1, H'] float32
-        """One vector per text, row 0 (the padding's) zero. ``longest``: tokens that are read at most."""
+        """One vector per text, row 0 (the padding's) zero. ``longest``: tokens that are read at most.
+
+        Each of several ``processes`` reads some of the batches and gets the vectors of all.
+        """
         limit = min(longest, self.longest)
         ids = self.tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]
         lengths = torch.tensor([len(row) for row in ids]).numpy()
-        vectors = torch.zeros(len(texts), self.model.config.hidden_size)
-        device, read = self.model.device, 0
-        for chosen in batches(lengths, batch_tokens):
+        device, width = self.model.device, self.model.config.hidden_size
+
+        def pooled(chosen: Ints) -> Tensor:  # [B] -> [B, H']
             padded = self.tokenizer.pad({"input_ids": [ids[index] for index in chosen]}, return_tensors="pt").to(device)
             states = self.model(**padded).last_hidden_state.float()  # [B, T, H']
             real = padded["attention_mask"][:, :, None].float()
-            pooled = states[:, 0] if self.pooling == "first" else (states * real).sum(1) / real.sum(1).clamp(min=1)
-            vectors[torch.from_numpy(chosen)] = (F.normalize(pooled, dim=1) if self.normalise else pooled).cpu()
-            read += len(chosen)
-            done(read)
-        vectors[PADDING] = 0.0
-        return vectors
+            found = states[:, 0] if self.pooling == "first" else (states * real).sum(1) / real.sum(1).clamp(min=1)
+            return F.normalize(found, dim=1) if self.normalise else found
+
+        chosen = batches(lengths, batch_tokens)
+        return shared(pooled, chosen, len(texts), width, done, processes or Processes())
 
 
 def _declared(folder: Path) -> tuple[str, bool, int | None]:

@@ -21,17 +21,18 @@ from engine.data.sequences import Sequences
 from engine.runs.run import Run
 from engine.stages import ITEMS, LANGUAGE_MODEL, SEQUENCES, TEXT_VECTORS
 from engine.training import fit, memory
+from engine.training.processes import Processes
 from engine.training.schedule import schedule
 
 
 def run(config: Config, run: Run) -> None:
     """Pre-train or read the model, save it with its tokenizer, then compute every item's text vector."""
-    settings, device = config.backbone, fit.device(config.trainer)
+    settings, processes, device = config.backbone, fit.processes(config.trainer), fit.device(config.trainer)
     titles, texts = catalogue.titles(run.input(ITEMS)), catalogue.texts(run.input(ITEMS))
     if settings.source == "scratch":
-        model, tokenizer = _pretrained(config, run, titles, texts)
+        model, tokenizer = _pretrained(config, run, titles, texts, processes)
     else:
-        model, tokenizer = _read(config, run, device)
+        model, tokenizer = _read(config, run, device, processes)
     vocabulary = language.vocabulary(tokenizer)
     if settings.text == "title-and-text":
         titles = [f"{title}. {text}" if text else title for title, text in zip(titles, texts, strict=True)]
@@ -42,7 +43,7 @@ def run(config: Config, run: Run) -> None:
     with memory.enough(lambda: memory.smaller("backbone.batch_tokens", settings.batch_tokens, "token")):
         if settings.text_model is not None:
             encoder = SentenceEncoder.read(settings.text_model, device)
-            vectors = encoder.vectors(titles, settings.text_tokens, settings.batch_tokens, done)
+            vectors = encoder.vectors(titles, settings.text_tokens, settings.batch_tokens, done, processes)
         else:
             vectors = text_vectors(
                 model.to(device) if settings.quantise == "none" else model,
@@ -52,6 +53,7 @@ def run(config: Config, run: Run) -> None:
                 min(settings.text_tokens, language.context(model)),
                 settings.batch_tokens,
                 done,
+                processes,
             )
     vectors = reduced(vectors, settings.whiten, settings.dimension)
     with run.output(TEXT_VECTORS) as path:
@@ -60,7 +62,7 @@ def run(config: Config, run: Run) -> None:
     run.note(neighbours=neighbours(vectors, catalogue.titles(run.input(ITEMS))))
 
 
-def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str]) -> tuple[Any, Any]:
+def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str], processes: Processes) -> tuple[Any, Any]:
     """A small Llama trained here until its steps are used up; the weights of the best held-out loss are kept."""
     settings = config.backbone
     scratch = settings.scratch
@@ -81,7 +83,7 @@ def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str]) -
     )
     torch.manual_seed(settings.seed)
     model = new_model(scratch, tokenizer)
-    module = PretrainModule(model, scratch, corpus, vocabulary)
+    module = PretrainModule(model, scratch, corpus, vocabulary, processes)
     plan = fit.TrainingPlan(
         steps=scratch.steps,
         per_epoch=corpus.per_epoch,
@@ -91,6 +93,7 @@ def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str]) -
         rate=schedule("cosine", scratch.warmup, scratch.steps),
         clip=scratch.clip,
         lower_is_better=True,
+        shared_evaluation=processes.count > 1,
     )
     with memory.enough(lambda: memory.smaller("backbone.scratch.batch", scratch.batch, "text")):
         fit.fit(
@@ -107,7 +110,7 @@ def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str]) -
     return model.eval().requires_grad_(False), tokenizer
 
 
-def _read(config: Config, run: Run, device: str) -> tuple[Any, Any]:
+def _read(config: Config, run: Run, device: str, processes: Processes) -> tuple[Any, Any]:
     """A model of the hub or of a folder, and where it came from."""
     settings = config.backbone
     assert settings.name is not None  # Backbone.check
@@ -116,7 +119,8 @@ def _read(config: Config, run: Run, device: str) -> tuple[Any, Any]:
     with tempfile.TemporaryDirectory() as folder:
         if settings.source == "hub":
             run.progress(0, 1, "fetch", unit="models")
-            source, commit = hub.fetch(settings.name, settings.revision)
+            fetched = hub.fetch(settings.name, settings.revision) if processes.rank == 0 else None
+            source, commit = processes.first(fetched)
         elif settings.source == "package":
             assert settings.sha256 is not None  # BackboneSettings.check
             source = Path(folder) / f"{settings.name}.gguf"

@@ -10,9 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.backbone import language
+from engine.backbone import blocks, language, sharding
 from engine.backbone.pieces import Ints
-from engine.backbone.sharding import shard_blocks
 from engine.config.renamed import translated
 from engine.config.settings.teacher import TeacherSettings
 from engine.config.settings.trainer import TrainerSettings
@@ -53,7 +52,7 @@ class TeacherSetup:
     pack: Pack | None = None  # how prompts are packed; None: they are padded
     tokens: int | None = None  # of a training step; None: a number of prompts
     processes: Processes = field(default_factory=Processes)  # that share the work
-    held: tuple[int, int] | None = None  # weights of the blocks on this device, and all, where each holds a part
+    held: sharding.Held | None = None  # where each holds a part of the language model
 
     def replayed(self, lengths: Callable[[int, int], Ints], steps: int) -> "TeacherSetup":
         """Where the language model's passes are replayed: with few shapes, chosen for the first of an epoch's steps.
@@ -81,8 +80,11 @@ def build(
             location="trainer.strategy",
             remedy="Choose trainer.strategy=ddp, or teacher.quantise=none.",
         )
-    first = "cpu" if sharded else device  # where the whole model fits
-    model, tokenizer = language.load(run.input(LANGUAGE_MODEL), settings.precision, settings.quantise, first)
+    folder, held = run.input(LANGUAGE_MODEL), None
+    if sharded:
+        model, tokenizer, held = sharding.load(folder, settings.precision, device, processes)
+    else:
+        model, tokenizer = language.load(folder, settings.precision, settings.quantise, device)
     trained = load_student(run.input(STUDENT_MODEL), device)
     titles = catalogue.titles(run.input(ITEMS))
     text = load_file(run.input(TEXT_VECTORS))["vectors"].to(device)
@@ -104,11 +106,7 @@ def build(
     routing, lora = Routing(), settings.lora
     adapt(model.base_model, lora.targets, lora.rank, lora.experts, lora.alpha, lora.dropout, routing)
     if settings.checkpointing:
-        language.recompute_blocks(model, routing.checkpoint_contexts)
-    held = None
-    if sharded:
-        whole = [value for value in model.parameters() if value.requires_grad]
-        held = shard_blocks(model, whole, device, processes.count)
+        blocks.recompute_blocks(model, routing.checkpoint_contexts)
     vocabulary = language.vocabulary(tokenizer)
     width = student.table.shape[1]
     embeddings = model.get_input_embeddings()
@@ -146,11 +144,13 @@ def replay(setup: TeacherSetup, trainer: TrainerSettings, run: Run, learns: bool
 
     ``learns``: gradients are computed.
     """
-    if setup.held is not None:
-        here, all = setup.held
-        run.log("info", f"{here:,} of the {all:,} weights of the language model's blocks are on this device")
+    if (held := setup.held) is not None:
+        here, all = f"{held.here:,}", f"{held.whole:,}"
+        run.log("info", f"{here} of the {all} weights of the language model's blocks are on this device")
+        if held.read_whole is not None:
+            run.log("info", f"each process read the whole language model first: of its weights, {held.read_whole}")
     if trainer.compile:
-        language.compile_blocks(setup.teacher.language_model)
+        blocks.compile_blocks(setup.teacher.language_model)
         run.log("info", "the language model's blocks are compiled")
     wanted = str(trainer.cuda_graph).lower()
     if not (wanted == "true" or (wanted != "false" and setup.device.startswith("cuda"))):

@@ -39,6 +39,10 @@ class Processes:
         """The value of the process that reports."""
         return self.gathered(value)[0]
 
+    def owns(self, number: int) -> bool:
+        """Whether a numbered piece of work is this process's."""
+        return number % self.count == self.rank
+
     def dealt(self, work: Sequence[T]) -> list[tuple[T, bool]]:
         """This process's pieces of work, one after the other as many as any other's, and whether each is its own.
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM
 
 from engine import config
-from engine.backbone.language import compile_blocks
+from engine.backbone.blocks import compile_blocks
 from engine.backbone.pieces import Ints
 from engine.backbone.slots import Vocabulary
 from engine.data.sequences import Sequences

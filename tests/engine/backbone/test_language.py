@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, OPTConfig, OPTForCausalLM
 
-from engine.backbone import causal_attention, language
+from engine.backbone import blocks, causal_attention, language
 from engine.backbone.slots import SPECIALS
 from engine.backbone.tokenizer import train_tokenizer
 from engine.errors import RunError, UserError
@@ -87,7 +87,7 @@ def test_recomputed_blocks_stay_free_of_the_frozen_models_dropout(tmp_path: Path
         return torch.autograd.grad(language.states(model, embeddings).square().sum(), embeddings)[0]
 
     plain = gradient()
-    language.recompute_blocks(model, lambda: (torch.enable_grad(), torch.enable_grad()))
+    blocks.recompute_blocks(model, lambda: (torch.enable_grad(), torch.enable_grad()))
     torch.testing.assert_close(gradient(), plain, rtol=0, atol=0)
 
 

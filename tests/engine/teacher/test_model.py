@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from engine.backbone import language
+from engine.backbone import blocks
 from engine.errors import RunError
 from engine.stages import STAGES
 from engine.teacher.head import RankHead, VisibleHistory
@@ -45,7 +45,7 @@ def teacher(dropout: float = 0.0, checkpointing: bool = False, layers: int = 2) 
     model, routing = llama(layers=layers), Routing()
     adapt(model.base_model, ["all"], 4, 2, 8.0, dropout, routing)
     if checkpointing:
-        language.recompute_blocks(model, routing.checkpoint_contexts)
+        blocks.recompute_blocks(model, routing.checkpoint_contexts)
     torch.manual_seed(1)
     for _, layer in adapters(model):
         nn.init.normal_(layer.lora_b, std=0.1)

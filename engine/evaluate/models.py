@@ -17,8 +17,8 @@ from torch import Tensor
 from engine.data import ids
 from engine.data.sequences import Rows, Sequences
 from engine.distill.gain import replaced
-from engine.evaluate.untrained import Untrained
-from engine.knowledge.held_out import named
+from engine.knowledge.held_out import named, weights_in
+from engine.knowledge.untrained_part import UntrainedPart
 from engine.metrics import grounding
 from engine.metrics.ranking import score_items
 from engine.runs.read_only import ReadOnlyRun
@@ -41,6 +41,7 @@ from engine.stages import (
 )
 from engine.student.batches import histories
 from engine.student.model import SequenceModel, load_student
+from engine.student.untrained import RowScores, Untrained
 
 Scorer = Callable[[slice], Tensor]  # rows of the block -> [B, n + 1] scores that the caller may change
 TESTED = "test"
@@ -78,7 +79,11 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
             continue
         path = run.input(artifact)
         if artifact is TEACHER_HELD_OUT:
-            scorers = {split: teacher_scores(path, split, len(rows), device) for split, rows in splits.items()}
+            part = UntrainedPart.of(weights_in(load_file(path)), run.input(SEQUENCES), run.input(ITEMS))
+            scorers = {
+                split: teacher_scores(path, split, len(rows), device, part.after_rows(rows, device))
+                for split, rows in splits.items()
+            }
             found.append(_teacher(name, scorers, _maker(run, artifact)))
         else:
             network = load_student(path, device)
@@ -97,11 +102,12 @@ def _teacher(name: str, scorers: dict[str, Scorer], knowledge: Path) -> Model:
     """The teacher of a knowledge run, or the mixture of models that stands in its place."""
     facts = _facts(knowledge)
     cost = {name: facts[name] for name in REQUEST_TIMES if name in facts}
-    weights, runs = facts.get("models"), facts.get("model_runs")
-    if not weights or not runs:
+    weights: dict[str, float] = facts.get("models") or {}
+    runs: dict[str, str] = facts.get("model_runs") or {}
+    if not weights:
         maker = _maker(ReadOnlyRun(knowledge), ADAPTER)
         return Model(name, scorers, False, maker.name, _facts(maker).get("train_seconds"), cost)
-    seconds = [_facts(knowledge.parent / one).get("train_seconds") for one in runs.values()]
+    seconds = [_facts(knowledge.parent / one).get("train_seconds") for one in runs.values()]  # others train nothing
     known = [value for value in seconds if value is not None]
     total = sum(known) if len(known) == len(seconds) else None
     return Model(name, scorers, False, knowledge.name, total, cost, mixture(weights))
@@ -132,7 +138,7 @@ def _untrained(names: list[str], run: Run, splits: dict[str, Rows], items: int, 
             run.log("info", f"no item has a title, so {name} is not ranked")
             continue
         by_item = known.model(name)
-        scorers = {split: by_item.scorer(rows, device) for split, rows in splits.items()}
+        scorers = {split: by_item.after_rows(rows, device) for split, rows in splits.items()}
         made[name] = [Model(name, scorers, live=True)]
     return made
 
@@ -173,10 +179,11 @@ def stored_scores(path: Path, key: str, device: str) -> Scorer:
     return score
 
 
-def teacher_scores(path: Path, split: str, rows: int, device: str) -> Scorer:
+def teacher_scores(path: Path, split: str, rows: int, device: str, added: RowScores | None = None) -> Scorer:
     """The teacher's scores: its answers to the rows of ``split`` [R, W] times its item table [n + 1, W].
 
     Answers of a generative teacher are grounded instead: the score falls with the distance to the item's vector.
+    ``added``: scores of the models without training in a mixture.
     """
     names = (split, "table", "bias", "items", "popularity", "gamma")
     held = {key: value.to(device, torch.float32) for key, value in named(load_file(path)).items() if key in names}
@@ -186,7 +193,12 @@ def teacher_scores(path: Path, split: str, rows: int, device: str) -> Scorer:
     if "items" in held:
         items, popularity, gamma = held["items"], held["popularity"], float(held["gamma"])
         return lambda block: grounding.scores(users[block], items, popularity, gamma)
-    return lambda block: score_items(users[block], held["table"], held.get("bias"))
+
+    def score(block: slice) -> Tensor:
+        found = score_items(users[block], held["table"], held.get("bias"))
+        return found if added is None else found + added(block)
+
+    return score
 
 
 def student_scores(network: SequenceModel, rows: Rows, device: str) -> Scorer:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.backbone.pieces import Ints
 from engine.config.settings.knowledge import KnowledgeSettings
+from engine.data import ids
 from engine.data.sequences import Rows, Sequences
 from engine.errors import RunError
 from engine.knowledge.rankings import top_items
@@ -25,6 +26,7 @@ from engine.runs.schema import ARTIFACTS, RunInfo
 from engine.stages import BASELINE, DISTILLED_MODEL, ITEMS, STUDENT_MODEL, TEACHER
 from engine.student.cold_items import ColdItems
 from engine.student.model import load_student
+from engine.student.untrained import RowScores
 from engine.student.validation import Tick
 from engine.teacher.frozen_student import FrozenStudent
 from engine.teacher.prompting.spans import PromptSpans
@@ -34,14 +36,16 @@ MODELS = {artifact.stage: artifact for artifact in (STUDENT_MODEL, DISTILLED_MOD
 
 @dataclass(frozen=True)
 class Blend:
-    """Students and their weights; scores of item i after a query q: <q, table_i> + bias_i."""
+    """Students and their weights; scores of item i after a query q: <q, table_i> + bias_i. There may be no student."""
 
     students: Sequence[FrozenStudent]
     weights: Sequence[float]
+    items: int  # n
 
     @property
     def table(self) -> Tensor:  # [n + 1, D]
-        return torch.cat([one.table for one in self.students], dim=1)
+        tables = [one.table for one in self.students]
+        return torch.cat(tables, dim=1) if tables else torch.zeros(ids.rows(self.items), 0)
 
     @property
     def bias(self) -> Tensor | None:  # [n + 1]
@@ -51,14 +55,16 @@ class Blend:
 
     def after_events(self, sequences: Sequences, device: str, tick: Tick) -> Tensor:  # [E, D]
         """The query after each event, given the same user's events up to it."""
-        return self._joined([one.after_events(sequences, device, tick) for one in self.students])
+        found = [one.after_events(sequences, device, tick) for one in self.students]
+        return self._joined(found, len(sequences.items))
 
     def after_rows(self, rows: Rows, device: str, tick: Tick) -> Tensor:  # [R, D]
         """The query after each held-out row's history."""
-        return self._joined([one.after_rows(rows, device, tick) for one in self.students])
+        return self._joined([one.after_rows(rows, device, tick) for one in self.students], len(rows))
 
-    def _joined(self, states: Sequence[Tensor]) -> Tensor:
-        return torch.cat([weight * part for part, weight in zip(states, self.weights, strict=True)], dim=1)
+    def _joined(self, states: Sequence[Tensor], rows: int) -> Tensor:
+        parts = [weight * part for part, weight in zip(states, self.weights, strict=True)]
+        return torch.cat([torch.zeros(rows, 0), *parts], dim=1)
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def sources(settings: KnowledgeSettings, run: Run) -> dict[str, Path]:
     """Model -> the folder of the run that trained it."""
     stages = {BASELINE: STUDENT_MODEL.stage, TEACHER: TEACHER}
     inputs = run.info.inputs
-    found = {name: inputs.get(stages[name]) if name in stages else name for name in settings.models}
+    found = {name: inputs.get(stages[name]) if name in stages else name for name in settings.trained}
     missing = [name for name, one in found.items() if one is None or one not in inputs.values()]
     if missing:
         raise RunError(
@@ -124,19 +130,19 @@ def students_of(
 
 
 def item_vectors(settings: KnowledgeSettings, students: dict[str, FrozenStudent], teacher: Tensor | None) -> Tensor:
-    """What the model that ``knowledge.item_vectors`` names scores items by; ``key``: the first model."""
-    name = settings.models[0] if settings.item_vectors == "key" else settings.item_vectors
+    """What the model that ``knowledge.item_vectors`` names scores items by; ``key``: the first trained model."""
+    name = settings.vectors_of
     vectors = teacher if name == TEACHER else students[name].table
     assert vectors is not None
     return vectors.cpu()
 
 
 def mixed(scorer: Scorer, own: float, width: int, others: Blend, top: int) -> Scorer:
-    """A teacher that scores the catalogue, and students beside it.
+    """A teacher that scores the catalogue, and students beside it, if any.
 
     ``own`` is the teacher's weight; of the states that ``Together`` gives, the first ``width`` columns are its own.
     """
-    table = torch.cat([scorer.stored["table"], others.table], dim=1)
+    table = torch.cat([scorer.stored["table"], others.table.to(scorer.stored["table"])], dim=1)
     biases = [] if scorer.stored.get("bias") is None else [own * scorer.stored["bias"]]
     biases += [] if others.bias is None else [others.bias]
     bias = torch.stack(biases).sum(dim=0) if biases else None
@@ -145,8 +151,8 @@ def mixed(scorer: Scorer, own: float, width: int, others: Blend, top: int) -> Sc
         found, gates = scorer.queries(spans, states[:, :width], rows, tick)
         return torch.cat([own * found, states[torch.from_numpy(rows), width:].to(found)], dim=1), gates
 
-    def first(found: Tensor, seen: Histories | None) -> tuple[Tensor, Tensor]:
-        return top_items(found, table, bias, seen, top)
+    def first(found: Tensor, seen: Histories | None, added: RowScores | None) -> tuple[Tensor, Tensor]:
+        return top_items(found, table, bias, seen, top, added)
 
     def scores(found: Tensor) -> Tensor:
         return ranking.score_items(found, table, bias)

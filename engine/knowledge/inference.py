@@ -21,6 +21,7 @@ from engine.knowledge import query_selection
 from engine.knowledge.blend import Together
 from engine.knowledge.rankings import seen_before
 from engine.knowledge.scorers import Scorer
+from engine.knowledge.untrained_part import NONE, UntrainedPart
 from engine.metrics import ranking
 from engine.metrics.selection import cross_fitted
 from engine.runs.reporter import counted
@@ -45,12 +46,14 @@ class TeacherInference:
         run: Run,
         hide_seen: bool,
         together: Together | None = None,
+        untrained: UntrainedPart = NONE,
     ) -> None:
         """``scorers`` read the same query vectors differently; ``held_out`` chooses one on validation rows.
 
         ``hide_seen``: what ``settings.hide_seen`` means for these data. ``together``: the students of a mixture, whose
-        states ``scorers`` then expect.
+        states ``scorers`` then expect. ``untrained``: its models without training.
         """
+        self.untrained = untrained
         self.hide_seen = hide_seen
         self.settings, self.scorers, self.scorer, self.run = settings, scorers, scorers[0], run
         self.frozen, self.history, self.device = setup.student, setup.settings.history, setup.device
@@ -100,7 +103,8 @@ class TeacherInference:
                 kept = selected[positions]
                 ends = last[positions][kept]
                 seen = seen_before(sequences, ends, self.device) if self.hide_seen else None
-                items, distances = self.scorer.first(queries[torch.from_numpy(kept)].to(self.device), seen)
+                added = self.untrained.after_events(sequences, ends, self.device)
+                items, distances = self.scorer.first(queries[torch.from_numpy(kept)].to(self.device), seen, added)
                 seconds, rows = seconds + time.monotonic() - since, rows + len(ends)
                 weights = gates.repeat_interleave(torch.from_numpy(spans.count[chosen]), dim=0)[torch.from_numpy(kept)]
                 with run.checkpoint(file.name) as path:
@@ -145,7 +149,8 @@ class TeacherInference:
         own = validation.items, validation.start, validation.stop
         seen = ranking.on_device(*own, self.device) if protocol_of(self.run) else None
         queries = found["validation"].to(self.device)
-        ranks = [scorer.ranks(queries, targets, seen) for scorer in self.scorers]
+        added = self.untrained.after_rows(validation, self.device)
+        ranks = [scorer.ranks(queries, targets, seen, added) for scorer in self.scorers]
         metrics = [ranking.validation_metrics(own) for own in ranks]
         best = max(range(len(metrics)), key=lambda index: metrics[index][VAL_NDCG.name])
         self.scorer = self.scorers[best]

@@ -24,14 +24,14 @@ def inputs(stage: Stage, config: Config) -> list[str]:
         return list(stage.inputs)
     wanted = {SEQUENCES.stage}
     wanted |= {STUDENT_MODEL.stage} if BASELINE in settings.models else set()
-    wanted |= {TEXT_VECTORS.stage} if settings.item_vectors == "text" else set()
+    wanted |= {TEXT_VECTORS.stage} if settings.vectors_of == "text" else set()
     return [name for name in stage.inputs if name in wanted]
 
 
 def named(config: Config) -> dict[str, str]:
     """Name among the inputs -> id of finished runs whose models are opened beside those of the plan."""
     settings = config.knowledge
-    runs = [name for name in settings.models if name not in (BASELINE, TEACHER)] if settings.files is None else []
+    runs = [name for name in settings.trained if name not in (BASELINE, TEACHER)] if settings.files is None else []
     return {f"model {number}": run for number, run in enumerate(runs, start=1)}
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.data.sequences import Sequences
 from engine.metrics import ranking
 from engine.metrics.ranking import Histories
+from engine.student.untrained import RowScores
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,22 @@ def seen_before(sequences: Sequences, last: NDArray[np.int64], device: str) -> H
 
 @torch.no_grad()
 def top_items(
-    queries: Tensor, table: Tensor, bias: Tensor | None, seen: Histories | None, count: int
+    queries: Tensor,
+    table: Tensor,
+    bias: Tensor | None,
+    seen: Histories | None,
+    count: int,
+    added: RowScores | None = None,
 ) -> tuple[Tensor, Tensor]:  # [R, W], [n + 1, W] -> [R, K] int32, [R, K]
-    """The ``count`` best items of every row and their distances; p is over all items, or over those not ``seen``."""
+    """The ``count`` best items of every row and their distances; p is over all items, or over those not ``seen``.
+
+    ``added``: scores that no product of vectors gives.
+    """
     count = min(count, len(table) - 1)
     items, distances = torch.zeros(len(queries), count, dtype=torch.int32), torch.zeros(len(queries), count)
     for block in ranking.blocks(len(queries), len(table), queries.device.type):
         scores = ranking.score_items(queries[block], table, bias).float()
+        scores = scores if added is None else scores + added(block)
         if seen is not None:
             scores[ranking.history_pairs(seen, block)] = -torch.inf
         found = torch.log_softmax(scores, dim=1).topk(count, dim=1)

@@ -17,6 +17,7 @@ from engine.data.ids import PADDING
 from engine.knowledge.rankings import top_items
 from engine.metrics import grounding, ranking
 from engine.metrics.ranking import Histories
+from engine.student.untrained import RowScores
 from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
 from engine.teacher.objectives.generate import generate_titles
@@ -30,16 +31,24 @@ class Scorer:
     """Query vectors [R, W] of prompts, and the scores and first items that follow from them."""
 
     queries: Callable[[PromptSpans, Tensor, Ints, Tick], tuple[Tensor, Tensor]]  # states, their rows -> [R, W], [Q, E]
-    first: Callable[[Tensor, Histories | None], tuple[Tensor, Tensor]]  # queries, seen -> items and distances [R, K]
+    # queries, seen, scores that are added -> items and distances [R, K]
+    first: Callable[[Tensor, Histories | None, RowScores | None], tuple[Tensor, Tensor]]
     scores: Callable[[Tensor], Tensor]  # queries [B, W] -> [B, n + 1]
     stored: dict[str, Tensor]  # what evaluate needs beside the queries to compute scores
     width: int  # W
     item_vectors: Tensor  # [n + 1, K] of the teacher
     targets: int  # rows predicted in one prompt
 
-    def ranks(self, queries: Tensor, targets: Tensor, seen: Histories | None) -> Tensor:  # [R, W], [R] -> [R]
+    def ranks(
+        self, queries: Tensor, targets: Tensor, seen: Histories | None, added: RowScores | None = None
+    ) -> Tensor:  # [R, W], [R] -> [R]
         """Rank of each row's target, among the items that the row has not seen where ``seen`` is given."""
-        return ranking.ranks_of(lambda block: self.scores(queries[block]), len(self.item_vectors), targets, seen)
+
+        def scores(block: slice) -> Tensor:
+            found = self.scores(queries[block])
+            return found if added is None else found + added(block)
+
+        return ranking.ranks_of(scores, len(self.item_vectors), targets, seen)
 
 
 def catalogue_scorer(setup: TeacherSetup, settings: KnowledgeSettings) -> Scorer:
@@ -52,8 +61,8 @@ def catalogue_scorer(setup: TeacherSetup, settings: KnowledgeSettings) -> Scorer
     def queries(spans: PromptSpans, states: Tensor, rows: Ints, tick: Tick) -> tuple[Tensor, Tensor]:
         return all_queries(setup, spans, states, rows, settings.batch, tick, setup.tokens)
 
-    def first(found: Tensor, seen: Histories | None) -> tuple[Tensor, Tensor]:
-        return top_items(found, table, student.bias, seen, settings.top)
+    def first(found: Tensor, seen: Histories | None, added: RowScores | None) -> tuple[Tensor, Tensor]:
+        return top_items(found, table, student.bias, seen, settings.top, added)
 
     def scores(found: Tensor) -> Tensor:
         return ranking.score_items(found, table, student.bias)
@@ -112,7 +121,8 @@ def generative_scorer(
         return vectors[PADDING + 1 :], whole
 
     @torch.no_grad()
-    def first(found: Tensor, seen: Histories | None) -> tuple[Tensor, Tensor]:
+    def first(found: Tensor, seen: Histories | None, added: RowScores | None) -> tuple[Tensor, Tensor]:
+        assert added is None, "a generative teacher is not mixed with other models"
         count = min(settings.top, len(items) - 1)
         chosen, distances = torch.zeros(len(found), count, dtype=torch.int32), torch.zeros(len(found), count)
         for block in ranking.blocks(len(found), len(items), items.device.type):

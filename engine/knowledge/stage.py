@@ -16,12 +16,14 @@ from engine.knowledge.blend import Blend, Together, item_vectors, mixed, names_a
 from engine.knowledge.inference import TeacherInference
 from engine.knowledge.rankings import Rankings
 from engine.knowledge.scorers import catalogue_scorer, generative_scorer
+from engine.knowledge.untrained_part import UntrainedPart
 from engine.runs.read_only import rank
 from engine.runs.run import Run
 from engine.stages import (
     ADAPTER,
     GATE_WEIGHTS,
     ITEM_VECTORS,
+    ITEMS,
     LAST_POSITION,
     RANKINGS,
     SEQUENCES,
@@ -66,13 +68,16 @@ def run(config: Config, run: Run) -> None:
         common = (backbone.pooling, backbone.text_tokens, torch.from_numpy(counts).float())
         scorers = [generative_scorer(setup, settings, text, *common, gamma) for gamma in settings.gammas]
     students = students_of(settings, run, len(text) - 1, setup.device, text)
+    weights = names_and_weights(settings)
+    untrained = UntrainedPart.of(weights, run.input(SEQUENCES), run.input(ITEMS))
     item_keys, together = scorers[0].item_vectors, None
-    if students:
-        weights = names_and_weights(settings)
-        others = Blend(list(students.values()), [weights[name] for name in students])
+    if len(weights) > 1:
+        others = Blend(list(students.values()), [weights[name] for name in students], len(text) - 1)
         width, together = setup.student.table.shape[1], Together(setup.student, others)
         scorers = [mixed(scorer, weights[TEACHER], width, others, settings.top) for scorer in scorers]
-    inference = TeacherInference(settings, setup, scorers, run, protocol_of(run, settings.hide_seen), together)
+    inference = TeacherInference(
+        settings, setup, scorers, run, protocol_of(run, settings.hide_seen), together, untrained
+    )
     with memory.enough(lambda: memory.smaller_batch("knowledge", settings.batch, setup.tokens)):
         test = Sequences.load(run.input(TEST_HISTORIES))
         held_out = inference.held_out(Rows.load(run.input(VALIDATION)), test)
@@ -90,8 +95,9 @@ def run(config: Config, run: Run) -> None:
         gates = {"validation": held_out["validation_gates"], "test": held_out["test_gates"]}
         save_file({"rows": rankings.rows[~last], "weights": whole["weights"][~last]} | gates, path)
     with run.output(ITEM_VECTORS) as path:
-        vectors = text if settings.item_vectors == "text" else item_vectors(settings, students, item_keys)
+        vectors = text if settings.vectors_of == "text" else item_vectors(settings, students, item_keys)
         save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, K or H], row 0 is the padding's
     with run.output(TEACHER_HELD_OUT) as path:
         queries = {name: held_out[name].contiguous() for name in ("validation", "test")}
-        save_file(queries | {name: value.cpu() for name, value in inference.scorer.stored.items()}, path)
+        stored = {name: value.cpu() for name, value in inference.scorer.stored.items()}
+        save_file(queries | stored | untrained.stored, path)

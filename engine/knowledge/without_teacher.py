@@ -1,4 +1,4 @@
-"""Knowledge of students alone: their rankings of all training rows, in one go, without prompts or language model.
+"""Knowledge without a teacher: rankings of all training rows by students and models without training, in one go.
 
 Letters: R rows, E events, W width of a query vector, n items.
 """
@@ -21,12 +21,14 @@ from engine.knowledge import blend
 from engine.knowledge.blend import Blend
 from engine.knowledge.query_selection import ends_before_tests
 from engine.knowledge.rankings import Rankings, seen_before, top_items
+from engine.knowledge.untrained_part import UntrainedPart
 from engine.knowledge.windows import predicted_events
 from engine.metrics import ranking
 from engine.runs.reporter import counted
 from engine.runs.run import Run, Stopped
 from engine.stages import (
     ITEM_VECTORS,
+    ITEMS,
     LAST_POSITION,
     PROFILE,
     RANKINGS,
@@ -37,6 +39,7 @@ from engine.stages import (
     VALIDATION,
     request_time,
 )
+from engine.student.untrained import RowScores
 from engine.training import fit
 
 ROWS_AT_ONCE = 1 << 12  # between two looks for a stop request
@@ -47,19 +50,21 @@ def rank(config: Config, run: Run) -> None:
     """Predicts held-out rows, ranks every training row and last position, writes the artifacts."""
     settings, device = config.knowledge, fit.device(config.trainer)
     items = int(json.loads(run.input(PROFILE).read_text(encoding="utf-8"))["items"])
-    text = load_file(run.input(TEXT_VECTORS))["vectors"] if settings.item_vectors == "text" else None
+    text = load_file(run.input(TEXT_VECTORS))["vectors"] if settings.vectors_of == "text" else None
     with run.loading("load models"):
         students = blend.students_of(settings, run, items, device, text)
         weights = blend.names_and_weights(settings)
-        models = Blend([students[name] for name in weights], list(weights.values()))
-    table, bias = models.table, models.bias
+        models = Blend(list(students.values()), [weights[name] for name in students], items)
+        untrained = UntrainedPart.of(weights, run.input(SEQUENCES), run.input(ITEMS))
+    table, bias = models.table.to(device), models.bias
     sequences, test = Sequences.load(run.input(SEQUENCES)), Sequences.load(run.input(TEST_HISTORIES))
     validation = Rows.load(run.input(VALIDATION))
-    held_out = _held_out(models, validation, test, run, device)
+    held_out = _held_out(models, untrained, validation, test, run, device)
     hide_seen = protocol_of(run, settings.hide_seen)
     last = np.concatenate([predicted_events(sequences) - 1, _last_positions(settings, sequences, test)])
     queries = models.after_events(sequences, device, counted(run, "read students", "sequences"))
-    found = list(_ranked(queries, table, bias, sequences, last, hide_seen, settings.top, run))
+    added = untrained.after_events(sequences, last, device)
+    found = list(_ranked(queries, table, bias, added, sequences, last, hide_seen, settings.top, run))
     whole = (torch.cat([part[index] for part in found]) for index in (0, 1))
     rankings = Rankings(torch.from_numpy(last + 1), *whole)
     at_end = torch.isin(rankings.rows, torch.from_numpy(sequences.offsets[1:]))
@@ -71,10 +76,13 @@ def rank(config: Config, run: Run) -> None:
         save_file({"vectors": vectors.contiguous()}, path)
     with run.output(TEACHER_HELD_OUT) as path:
         stored = {"table": table.cpu()} if bias is None else {"table": table.cpu(), "bias": bias.cpu()}
-        save_file({name: value.contiguous() for name, value in (held_out | stored).items()}, path)
+        everything = held_out | stored | untrained.stored
+        save_file({name: value.contiguous() for name, value in everything.items()}, path)
 
 
-def _held_out(models: Blend, validation: Rows, test: Sequences, run: Run, device: str) -> dict[str, Tensor]:
+def _held_out(
+    models: Blend, untrained: UntrainedPart, validation: Rows, test: Sequences, run: Run, device: str
+) -> dict[str, Tensor]:
     """Query vectors of validation rows and test histories; reports the validation metrics and the time of a request."""
     histories = Rows(test.items, test.offsets[:-1], test.offsets[1:], test.users)
     tick = counted(run, "read students", "rows")
@@ -83,13 +91,22 @@ def _held_out(models: Blend, validation: Rows, test: Sequences, run: Run, device
     targets = torch.from_numpy(validation.targets.astype(np.int64)).to(device)
     own = validation.items, validation.start, validation.stop
     seen = ranking.on_device(*own, device) if protocol_of(run) else None
-    ranks = ranking.ranks_in_blocks(found["validation"].to(device), models.table, targets, models.bias, seen)
+    queries, table = found["validation"].to(device), models.table.to(device)
+    added = untrained.after_rows(validation, device)
+
+    def scores(block: slice) -> Tensor:
+        own = ranking.score_items(queries[block], table, models.bias)
+        return own if added is None else own + added(block)
+
+    ranks = ranking.ranks_of(scores, len(table), targets, seen)
     run.evaluation(0, ranking.validation_metrics(ranks), best=True)
     taken = []
     for index in range(min(REQUESTS, len(validation))):
         since = time.monotonic()
-        one = models.after_rows(validation.some(np.array([index])), device, lambda done, total: None)
-        ranking.score_items(one.to(device), models.table, models.bias)
+        row = validation.some(np.array([index]))
+        ranking.score_items(models.after_rows(row, device, lambda done, total: None).to(device), table, models.bias)
+        if (alone := untrained.after_rows(row, device)) is not None:
+            alone(slice(0, 1))
         taken.append(time.monotonic() - since)
     if taken:
         run.note(**{request_time(device): round(1e3 * float(np.median(taken)), 3)})
@@ -108,6 +125,7 @@ def _ranked(
     queries: Tensor,
     table: Tensor,
     bias: Tensor | None,
+    added: RowScores | None,
     sequences: Sequences,
     last: NDArray[np.int64],
     hide_seen: bool,
@@ -120,8 +138,14 @@ def _ranked(
     for start in range(0, len(last), ROWS_AT_ONCE):
         some = last[start : start + ROWS_AT_ONCE]
         seen = seen_before(sequences, some, str(device)) if hide_seen else None
-        yield top_items(queries[torch.from_numpy(some)].to(device), table, bias, seen, top)
+        own = None if added is None else _from(added, start)
+        yield top_items(queries[torch.from_numpy(some)].to(device), table, bias, seen, top, own)
         run.progress(start + len(some), len(last), "rank", unit="rows")
         if run.stop_requested and start + len(some) < len(last):
-            raise Stopped("stopped while rows were ranked; knowledge of students starts over")
+            raise Stopped("stopped while rows were ranked; this knowledge starts over")
     run.note(rows=len(last), rows_per_second=round(len(last) / max(1e-9, time.monotonic() - since), 1))
+
+
+def _from(scores: RowScores, start: int) -> RowScores:
+    """The scores of rows that are counted from the row ``start``."""
+    return lambda block: scores(slice(start + block.start, start + block.stop))

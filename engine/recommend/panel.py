@@ -73,7 +73,7 @@ class Panel:
 
     def _read_answers(self) -> StoredAnswers | UserError:
         try:
-            return StoredAnswers(self.runs, self.users.split, len(self.users))
+            return StoredAnswers(self.runs, self.users.split, self.users.rows)
         except UserError as error:
             return error
 

@@ -5,7 +5,9 @@ Letters: n items, E experts, R rows, W width of an answer.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +15,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
 from engine.data import ids
+from engine.data.sequences import Rows
 from engine.errors import RunError
-from engine.knowledge.held_out import EARLIER_NAMES, named
+from engine.knowledge.held_out import EARLIER_NAMES, PREFIX, named, weights_in
 from engine.metrics.lists import grounded
 from engine.recommend.lineage import made
 from engine.runs.schema import ARTIFACTS, Summary
-from engine.stages import GATE_WEIGHTS, TEACHER_HELD_OUT
+from engine.stages import GATE_WEIGHTS, ITEMS, SEQUENCES, TEACHER_HELD_OUT
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,10 @@ ITEM_SIDE = {"table", "bias", "items", "popularity", "gamma"}  # tensors that tu
 class StoredAnswers:
     """The teacher's answers to the held-out rows of one split, read row by row from its knowledge."""
 
-    def __init__(self, runs: dict[str, Path], split: str, rows: int) -> None:
+    def __init__(self, runs: dict[str, Path], split: str, rows: Rows) -> None:
+        """``rows`` [R]: the held-out rows of the split."""
         self._path, self._split, knowledge = made(runs, TEACHER_HELD_OUT), split, runs[TEACHER_HELD_OUT.stage]
+        self._runs, self._rows = runs, rows
         summary = Summary.read(knowledge)
         self.mixed = bool(
             summary and summary.facts.get("models")
@@ -50,6 +55,7 @@ class StoredAnswers:
             with safe_open(self._path, "np") as file:
                 names = set(file.keys())
                 held = {name: file.get_tensor(name).astype(np.float32) for name in names & {*ITEM_SIDE, *EARLIER_NAMES}}
+                self._untrained = weights_in({name: file.get_tensor(name) for name in names if name.startswith(PREFIX)})
                 answered = file.get_slice(split).get_shape()[0]
             self._held = named(held)
         except (SafetensorError, OSError) as error:
@@ -58,9 +64,9 @@ class StoredAnswers:
                 location=str(self._path),
                 remedy="Ask again: engine run knowledge --again",
             ) from error
-        if answered != rows:
+        if answered != len(rows):
             raise RunError(
-                f"the teacher answered {answered} {split} rows, but there are {rows}",
+                f"the teacher answered {answered} {split} rows, but there are {len(rows)}",
                 location=str(self._path),
                 remedy="Ask again: engine run knowledge --again",
             )
@@ -70,6 +76,14 @@ class StoredAnswers:
         """Popularity [n + 1] and gamma that ground generated answers; (None, 0) for a teacher that ranks items."""
         return self._held.get("popularity"), float(self._held.get("gamma", 0.0))
 
+    @cached_property
+    def _added(self) -> Callable[[slice], Any] | None:
+        """Scores of the models without training in a mixture."""
+        from engine.knowledge.untrained_part import UntrainedPart  # imports torch, which other answers do without
+
+        part = UntrainedPart.of(self._untrained, made(self._runs, SEQUENCES), made(self._runs, ITEMS))
+        return part.after_rows(self._rows, "cpu")
+
     def __call__(self, row: int) -> Prediction:
         """The prediction after the history of a row."""
         with safe_open(self._path, "np") as file:
@@ -78,6 +92,8 @@ class StoredAnswers:
             scores = grounded(answer, self._held["items"], self._held["popularity"], float(self._held["gamma"]))
         else:
             scores = self._held["table"] @ answer + self._held.get("bias", np.float32(0))
+        if self._untrained and self._added is not None:
+            scores = scores + self._added(slice(row, row + 1))[0].numpy()
         scores[ids.PADDING] = -np.inf
         gates = None if self._gates is None else load_file(self._gates).get(self._split)
         return Prediction(scores.astype(np.float32), None if gates is None else gates[row])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine.config.settings import setting
 from engine.config.settings.evaluate import SEEN
 from engine.config.settings.teacher import AUTO
-from engine.stages import TEACHER
+from engine.stages import FLOOR, TEACHER, UNTRAINED
 
 VECTORS = ("key", "text")
 CHOICES = ("all", "random", "uncertain", "disagreement")
@@ -19,7 +19,8 @@ class KnowledgeSettings:
     files: str | None = setting("a folder with DLLM2Rec's three files, read instead of asking a teacher; null: ask")
     models: list[str] = setting(
         "whose scores are the knowledge, as the mean of their log-softmax: teacher; student, this experiment's own "
-        "baseline; ids of finished student or distill runs made from the same data"
+        "baseline; transitions, titles or transitions+titles, which need no training; ids of finished student or "
+        "distill runs made from the same data"
     )
     weights: list[float] | None = setting("weight of each of these models in that mean; null: equal", low=0)
     spread: bool = setting("files: bring each row's distances to 0..1, as raw distances say nothing about confidence")
@@ -41,7 +42,8 @@ class KnowledgeSettings:
     )
     targets: int = setting("rows of one user asked about in one prompt, as in the teacher's training", low=1)
     item_vectors: str = setting(
-        "the vector of an item: text, the language model's own; key, what the first of knowledge.models scores it by; "
+        "the vector of an item: text, the language model's own; key, what the first of knowledge.models scores it by, "
+        "untrained models apart; "
         "or the name of another one of these models"
     )
     gammas: list[float] = setting(
@@ -57,10 +59,24 @@ class KnowledgeSettings:
     shard: int = setting("prompts between two files that a stopped run goes on from", low=1)
 
     @property
+    def untrained(self) -> list[str]:
+        """The models without training: no product of vectors gives their scores."""
+        return [name for name in self.models if name in UNTRAINED]
+
+    @property
+    def trained(self) -> list[str]:
+        """The other models, the teacher among them."""
+        return [name for name in self.models if name not in UNTRAINED]
+
+    @property
+    def vectors_of(self) -> str:
+        """The model whose item vectors are written, or ``text``."""
+        return next(iter(self.trained), "text") if self.item_vectors == "key" else self.item_vectors
+
+    @property
     def of_texts(self) -> bool:
         """Whether item vectors follow from texts alone, so that they say something of items that nobody trained."""
-        name = self.models[0] if self.item_vectors == "key" else self.item_vectors
-        return self.files is not None or name in ("text", TEACHER)
+        return self.files is not None or self.vectors_of in ("text", TEACHER)
 
     def check(self) -> Iterator[tuple[str, str]]:
         """Conditions between settings."""
@@ -74,8 +90,10 @@ class KnowledgeSettings:
             yield "models", f"must be [{TEACHER}], because knowledge.files holds the answers already"
         if self.weights is not None and (len(self.weights) != len(self.models) or not sum(self.weights)):
             yield "weights", f"must be one number for each of knowledge.models ({len(self.models)}), not all of them 0"
-        if self.item_vectors not in (*VECTORS, *self.models):
-            yield "item_vectors", f"must be {', '.join(VECTORS)} or one of knowledge.models"
+        if self.item_vectors not in (*VECTORS, *self.trained):
+            yield "item_vectors", f"must be {', '.join(VECTORS)} or one of knowledge.models that is trained"
+        if FLOOR in self.models:
+            yield "models", f"must not name {FLOOR}, which is the same for every row"
         if TEACHER not in self.models and self.query_selection != "all":
             yield "query_selection", "must be all where knowledge.models has no teacher: the others rank every row"
         if not self.gammas:

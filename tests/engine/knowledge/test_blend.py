@@ -17,13 +17,18 @@ from torch import Tensor
 
 from engine import config
 from engine.data.sequences import Rows, Sequences
-from engine.errors import RunError
+from engine.errors import ConfigError, DataError, RunError
+from engine.evaluate.models import teacher_scores
 from engine.knowledge.blend import Blend, names_and_weights
+from engine.knowledge.held_out import weights_in
 from engine.knowledge.rankings import Rankings, seen_before, top_items
+from engine.knowledge.untrained_part import UntrainedPart
 from engine.metrics import ranking
+from engine.recommend.predictions import StoredAnswers
 from engine.runs.schema import Summary
 from engine.stages import (
     ADAPTER,
+    BLEND,
     DISTILLED_MODEL,
     GATE_WEIGHTS,
     ITEM_VECTORS,
@@ -34,11 +39,15 @@ from engine.stages import (
     STUDENT_MODEL,
     TEACHER_HELD_OUT,
     TEXT_VECTORS,
+    TITLES,
+    TRANSITIONS,
     VALIDATION,
 )
 from engine.student.batches import histories
 from engine.student.cold_items import ColdItems, cold_items
 from engine.student.model import load_student
+from engine.student.untrained import Untrained
+from engine.student.untrained import log_probabilities as logs
 from engine.teacher.frozen_student import FrozenStudent
 
 GRU = ["student=gru4rec", "student.seed=7"]  # other states, a table of its own, biases
@@ -89,7 +98,7 @@ def test_the_product_of_wide_vectors_is_the_mean_of_the_log_softmax(weights: lis
     tables = [torch.randn(6, 4, generator=generator).double() for _ in weights]
     shares = [weight / sum(weights) for weight in weights]
     students: Any = [type("One", (), {"table": table, "bias": table[:, 0]})() for table in tables]
-    blend = Blend(students, shares)
+    blend = Blend(students, shares, 5)
     wide = torch.cat([share * one for share, one in zip(shares, states, strict=True)], dim=1)
     assert blend.bias is not None
     got = torch.log_softmax(wide @ blend.table.T + blend.bias, dim=1)
@@ -194,3 +203,94 @@ def test_weights_are_shares(chain: Any) -> None:
         "student": 0.5,
         "teacher": 0.5,
     }
+
+
+def untrained(chain: Any, name: str, rows: Rows) -> Tensor:  # -> [R, n + 1] log p
+    model = Untrained.load(chain.made("data", SEQUENCES), chain.made("data", ITEMS)).model(name)
+    return torch.log_softmax(logs(model.after_rows(rows, "cpu")(slice(0, len(rows)))).double(), dim=1)
+
+
+def scored(chain: Any, name: str, rows: Rows) -> Tensor:  # -> [R, n + 1] log p of validation rows, as evaluate reads it
+    path = chain.made(name, TEACHER_HELD_OUT)
+    part = UntrainedPart.of(weights_in(load_file(path)), chain.made("data", SEQUENCES), chain.made("data", ITEMS))
+    scores = teacher_scores(path, "validation", len(rows), "cpu", part.after_rows(rows, "cpu"))
+    return torch.log_softmax(scores(slice(0, len(rows))).double(), dim=1)
+
+
+def test_models_without_training_are_mixed_with_students_by_their_log_probabilities(chain: Any) -> None:
+    models = f"student,{BLEND},{TRANSITIONS}"
+    folder = mixed(chain, "counted", models, "knowledge.weights=[2,1,1]", "knowledge.item_vectors=student")
+    rows = Rows.load(chain.made("data", VALIDATION))
+    student = log_probabilities(chain.made("student", STUDENT_MODEL), rows)
+    parts = 0.25 * untrained(chain, BLEND, rows) + 0.25 * untrained(chain, TRANSITIONS, rows)
+    expected = torch.log_softmax(0.5 * student + parts, dim=1)
+    torch.testing.assert_close(scored(chain, "counted", rows)[:, 1:], expected[:, 1:], rtol=1e-4, atol=1e-4)
+    targets = torch.from_numpy(rows.targets.astype(np.int64))
+    seen = ranking.on_device(rows.items, rows.start, rows.stop, "cpu")
+    ranks = ranking.ranks_of(lambda block: expected[block].clone(), 81, targets, seen)
+    summary = Summary.read(folder)
+    assert summary is not None and summary.facts["model_runs"] == {"student": "student"}
+    assert summary.best["val_ndcg@10"]["v"] == pytest.approx(float(ranking.ndcg(ranks, 10).mean()), abs=1e-6)
+
+
+def test_a_model_without_training_alone_ranks_training_rows_without_their_own_users(chain: Any) -> None:
+    mixed(chain, "alone", BLEND, "knowledge.item_vectors=text")
+    sequences = Sequences.load(chain.made("data", SEQUENCES))
+    model = Untrained.load(chain.made("data", SEQUENCES), chain.made("data", ITEMS)).model(BLEND)
+    for artifact in (RANKINGS, LAST_POSITION):
+        found = Rankings.load(chain.made("alone", artifact))
+        last = found.rows.numpy() - 1
+        scores = logs(model.after_events(sequences, last, "cpu")(slice(0, len(last))))
+        seen = seen_before(sequences, last, "cpu")
+        scores[ranking.history_pairs(seen, slice(0, len(last)))] = -torch.inf
+        expected = torch.log_softmax(scores, dim=1).topk(10, dim=1)
+        torch.testing.assert_close(found.distances, -expected.values, rtol=1e-4, atol=1e-4)
+    rows = Rows.load(chain.made("data", VALIDATION))
+    assert torch.equal(scored(chain, "alone", rows).argsort(dim=1), untrained(chain, BLEND, rows).argsort(dim=1))
+    opened = {artifact.file for artifact in chain.used["alone"].opened}
+    assert STUDENT_MODEL.file not in opened and ADAPTER.file not in opened
+
+
+def test_a_model_without_training_beside_the_teacher_changes_its_scores_and_rankings(chain: Any) -> None:
+    mixed(chain, "teacher-counted", f"teacher,{BLEND}")
+    rows = Rows.load(chain.made("data", VALIDATION))
+    expected = torch.log_softmax((held_out(chain, "knowledge") + untrained(chain, BLEND, rows)) / 2, dim=1)
+    torch.testing.assert_close(scored(chain, "teacher-counted", rows)[:, 1:], expected[:, 1:], rtol=1e-3, atol=1e-3)
+    sequences, last = Sequences.load(chain.made("data", SEQUENCES)), chain.made("teacher-counted", LAST_POSITION)
+    seen = ranking.on_device(rows.items, rows.start, rows.stop, "cpu")
+    expected[ranking.history_pairs(seen, slice(0, len(rows)))] = -torch.inf
+    distances = -torch.log_softmax(expected, dim=1).topk(10, dim=1).values.float()
+    assert Rankings.load(last).rows.tolist() == sequences.offsets[1:].tolist()
+    whole = rows.stop - rows.start <= 8  # read as a whole by the teacher and in training rows
+    torch.testing.assert_close(Rankings.load(last).distances[whole], distances[whole], rtol=1e-3, atol=3e-3)
+
+
+def test_titles_alone_are_refused_where_no_item_has_one(chain: Any, tmp_path: Path) -> None:
+    items = tmp_path / "items.parquet"
+    pq.write_table(pa.table({"raw": ["7", "8"], "title": ["item 7", "item 8"]}), items)
+    with pytest.raises(DataError, match="no item has a title"):
+        UntrainedPart.of({TITLES: 1.0}, chain.made("data", SEQUENCES), items)
+
+
+def test_recommendations_to_held_out_users_are_those_of_the_whole_mixture(chain: Any) -> None:
+    if not (chain.runs / "counted").exists():
+        mixed(chain, "counted", f"student,{BLEND},{TRANSITIONS}", "knowledge.weights=[2,1,1]")
+    rows = Rows.load(chain.made("data", VALIDATION))
+    runs = {name: chain.runs / name for name in ("data", "student")} | {"knowledge": chain.runs / "counted"}
+    answers = StoredAnswers(runs, "validation", rows)
+    expected = scored(chain, "counted", rows)
+    for row in (0, 5):
+        found = torch.log_softmax(torch.from_numpy(answers(row).scores).double(), dim=0)
+        torch.testing.assert_close(found[1:], expected[row, 1:], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["knowledge.models=[popularity]"], "must not name popularity"),
+        ([f"knowledge.models=[student,{BLEND}]", f"knowledge.item_vectors={BLEND}"], "one of knowledge.models that is"),
+    ],
+)
+def test_what_has_no_vectors_or_no_rankings_of_its_own_is_refused(words: list[str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        config.load(words)

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from engine.evaluate import title_similarity
-from engine.evaluate.title_similarity import similarities
+from engine.student import title_similarity
+from engine.student.title_similarity import similarities
 
 TITLES = ["", "Red Car", "red cars", "BLUE car car", "", "boat", "Ärger, 赤い 車", "赤い car"]
 

@@ -9,7 +9,7 @@ from engine.compare.figures import TESTED
 from engine.compare.groups import Group, differing, pairs, sections
 from engine.compare.sentences import UNCERTAIN, agreed
 from engine.report.numbers import fixed, interval
-from engine.stages import DISTILLED, TEACHER
+from engine.stages import DISTILLED, TEACHER, UNTRAINED
 from engine.wire import ComparedMetric, GroupDifference, PairAnswer
 
 YES, NO = "yes", "no"
@@ -65,6 +65,10 @@ def _self_distilled(values: Values) -> bool:
     return bool(values["knowledge.models"] == ["student"] and values["knowledge.item_vectors"] != "text")
 
 
+def _counts_alone(values: Values) -> bool:
+    return set(values["knowledge.models"]) <= set(UNTRAINED)
+
+
 def _titles_alone(values: Values) -> bool:
     return values["teacher.slots"] is False and values["teacher.rank.student_weights"] == [0.0]
 
@@ -93,6 +97,14 @@ ABLATIONS = (
         DISTILLED,
         ("knowledge.models", "knowledge.item_vectors"),
         _self_distilled,
+        (*KNOWLEDGE, VECTORS),
+        control=True,
+    ),
+    _Ablation(
+        "is the knowledge of models without training enough?",
+        DISTILLED,
+        ("knowledge.models",),
+        _counts_alone,
         (*KNOWLEDGE, VECTORS),
         control=True,
     ),

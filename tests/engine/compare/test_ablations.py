@@ -49,12 +49,13 @@ def asked(*pair: Group, metrics: list[ComparedMetric] | None = None, below: Any 
         ("no-embedding-distillation", "do distilled item vectors pay?", "distilled"),
         ("text-vectors", "is it the text alone?", "distilled"),
         ("self-distillation", "is it self-distillation?", "distilled"),
+        ("transitions-titles", "is the knowledge of models without training enough?", "distilled"),
         ("sequential-text", "is a sequential model of the texts enough?", "distilled"),
     ],
 )
 def test_each_control_asks_its_question_of_any_base(control: str, question: str, model: str) -> None:
     for base in ("demo", "amazon-toys"):
-        gone = ("teacher", "backbone") if control == "self-distillation" else ()
+        gone = ("teacher", "backbone") if control in ("self-distillation", "transitions-titles") else ()
         (found,) = asked(group("a", f"experiment={base}"), group("b", f"experiment=[{base},{control}]", without=gone))
         pays = question.startswith("do")
         assert (found.question, found.model, found.verdict) == (question, model, "yes" if pays else "no")

@@ -187,6 +187,7 @@ def _quiet_lightning() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+            warnings.filterwarnings("ignore", message=".*`broadcast_buffers` is deprecated.*", category=FutureWarning)
             # Where Slurm is installed, launcher=slurm starts runs: not Lightning.
             warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
             # Frozen parts are meant to stay in evaluation mode.

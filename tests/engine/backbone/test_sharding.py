@@ -1,7 +1,6 @@
 """A language model in parts on several processes: each reads its own part, and together they are the model."""
 
 import ctypes
-import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,12 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from engine.backbone import language, sharding
 from engine.backbone.tokenizer import train_tokenizer
 from engine.training.processes import Processes
+from tests.fixtures.processes import forked
 
 WORDS = train_tokenizer(["Iron Meadow", "Old Salt and the Sea of Glass"], 300)
 IDS = torch.arange(24).view(2, 12)
 MEGABYTE = 2**20
 MMAP_THRESHOLD = -3  # of mallopt
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
 def llama(width: int, layers: int, **changes: Any) -> LlamaForCausalLM:
@@ -50,18 +48,12 @@ def in_two_processes(work: Callable[[Processes], Any], folder: Path) -> list[Any
     """What ``work`` returns in each of two forked processes that communicate over gloo."""
 
     def child(rank: int) -> None:
-        torch.set_num_threads(1)
         dist.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=2)
         torch.save(work(Processes(rank, 2)), folder / f"{rank}.pt")
         dist.barrier()
         dist.destroy_process_group()
 
-    children = [multiprocessing.get_context("fork").Process(target=child, args=(rank,)) for rank in range(2)]
-    for one in children:
-        one.start()
-    for one in children:
-        one.join(timeout=120)
-    assert [one.exitcode for one in children] == [0, 0]
+    assert forked(child) == [0, 0]
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 

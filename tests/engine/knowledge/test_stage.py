@@ -41,7 +41,7 @@ from engine.stages import (
     TEXT_VECTORS,
     VALIDATION,
 )
-from tests.fixtures.processes import run_in_processes
+from tests.fixtures.processes import run_in_processes, start_with_processes
 from tests.fixtures.small_runs import GENERATE
 
 LM = os.environ.get("ENGINE_TEST_LM")
@@ -282,7 +282,7 @@ def test_training_twice_gives_the_same_adapter(chain: Any) -> None:
 def test_two_processes_share_the_titles_that_they_generate(generative: Any, new_chain: Callable[[], Any]) -> None:
     own = new_chain().copy(generative, "teacher")
     settings, folder = own.start("knowledge", "shared", [*GENERATE, "knowledge.batch=3"])
-    run_in_processes(settings, folder)
+    start_with_processes(settings, folder)
     own.perform("knowledge", "alone", [*GENERATE, "knowledge.batch=3"])
     for artifact in (RANKINGS, GATE_WEIGHTS, TEACHER_HELD_OUT):
         one, other = (load_file(own.made(name, artifact)) for name in ("alone", "shared"))

@@ -10,23 +10,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.backbone.pieces import Ints
-from engine.config.settings.knowledge import KnowledgeSettings
+from engine.config.settings.knowledge import TITLE_VECTORS, KnowledgeSettings
 from engine.data import ids
 from engine.data.sequences import Rows, Sequences
-from engine.errors import RunError
+from engine.errors import DataError, RunError
 from engine.knowledge.rankings import top_items
 from engine.knowledge.scorers import Scorer
 from engine.metrics import ranking
 from engine.metrics.ranking import Histories
 from engine.runs.run import Run
 from engine.runs.schema import ARTIFACTS, RunInfo
-from engine.stages import BASELINE, DISTILLED_MODEL, ITEMS, STUDENT_MODEL, TEACHER
+from engine.stages import BASELINE, DISTILLED_MODEL, ITEMS, STUDENT_MODEL, TEACHER, TEXT_VECTORS
 from engine.student.cold_items import ColdItems
 from engine.student.model import load_student
-from engine.student.untrained import RowScores
+from engine.student.title_similarity import title_axes
+from engine.student.untrained import RowScores, real_titles
 from engine.student.validation import Tick
 from engine.teacher.frozen_student import FrozenStudent
 from engine.teacher.prompting.spans import PromptSpans
@@ -127,6 +129,26 @@ def students_of(
             )
         found[name] = FrozenStudent.of(model, cold if artifact is STUDENT_MODEL else None)
     return found
+
+
+def text_vectors(settings: KnowledgeSettings, run: Run) -> Tensor | None:  # -> [n + 1, H]
+    """The items' vectors where ``knowledge.item_vectors`` means those of texts or titles.
+
+    DataError where no item has a title.
+    """
+    if settings.vectors_of == "text":
+        return load_file(run.input(TEXT_VECTORS))["vectors"]
+    if settings.vectors_of != TITLE_VECTORS:
+        return None
+    titles = real_titles(run.input(ITEMS))
+    if not any(titles):
+        raise DataError(
+            "no item has a title that item vectors could be made of",
+            location="knowledge.item_vectors",
+            remedy=f"Name a trained model besides (knowledge.models=[{BASELINE},..]), or give titles "
+            "(data.columns.title).",
+        )
+    return title_axes(titles)
 
 
 def item_vectors(settings: KnowledgeSettings, students: dict[str, FrozenStudent], teacher: Tensor | None) -> Tensor:

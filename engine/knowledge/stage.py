@@ -12,7 +12,16 @@ from engine.config import Config
 from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
 from engine.knowledge import imported, without_teacher
-from engine.knowledge.blend import Blend, Together, item_vectors, mixed, names_and_weights, sources, students_of
+from engine.knowledge.blend import (
+    Blend,
+    Together,
+    item_vectors,
+    mixed,
+    names_and_weights,
+    sources,
+    students_of,
+    text_vectors,
+)
 from engine.knowledge.inference import TeacherInference
 from engine.knowledge.rankings import Rankings
 from engine.knowledge.scorers import catalogue_scorer, generative_scorer
@@ -95,7 +104,8 @@ def run(config: Config, run: Run) -> None:
         gates = {"validation": held_out["validation_gates"], "test": held_out["test_gates"]}
         save_file({"rows": rankings.rows[~last], "weights": whole["weights"][~last]} | gates, path)
     with run.output(ITEM_VECTORS) as path:
-        vectors = text if settings.vectors_of == "text" else item_vectors(settings, students, item_keys)
+        vectors = text_vectors(settings, run)
+        vectors = item_vectors(settings, students, item_keys) if vectors is None else vectors
         save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, K or H], row 0 is the padding's
     with run.output(TEACHER_HELD_OUT) as path:
         queries = {name: held_out[name].contiguous() for name in ("validation", "test")}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.config import Config
@@ -35,7 +35,6 @@ from engine.stages import (
     SEQUENCES,
     TEACHER_HELD_OUT,
     TEST_HISTORIES,
-    TEXT_VECTORS,
     VALIDATION,
     request_time,
 )
@@ -50,7 +49,7 @@ def rank(config: Config, run: Run) -> None:
     """Predicts held-out rows, ranks every training row and last position, writes the artifacts."""
     settings, device = config.knowledge, fit.device(config.trainer)
     items = int(json.loads(run.input(PROFILE).read_text(encoding="utf-8"))["items"])
-    text = load_file(run.input(TEXT_VECTORS))["vectors"] if settings.vectors_of == "text" else None
+    text = blend.text_vectors(settings, run)
     with run.loading("load models"):
         students = blend.students_of(settings, run, items, device, text)
         weights = blend.names_and_weights(settings)

@@ -8,7 +8,8 @@ from engine.config.settings.evaluate import SEEN
 from engine.config.settings.teacher import AUTO
 from engine.stages import FLOOR, TEACHER, UNTRAINED
 
-VECTORS = ("key", "text")
+TITLE_VECTORS = "titles"  # of the titles' trigrams, without a language model
+VECTORS = ("key", "text", TITLE_VECTORS)
 CHOICES = ("all", "random", "uncertain", "disagreement")
 
 
@@ -42,9 +43,9 @@ class KnowledgeSettings:
     )
     targets: int = setting("rows of one user asked about in one prompt, as in the teacher's training", low=1)
     item_vectors: str = setting(
-        "the vector of an item: text, the language model's own; key, what the first of knowledge.models scores it by, "
-        "untrained models apart; "
-        "or the name of another one of these models"
+        "the vector of an item: text, the language model's own; titles, principal axes of the titles' trigrams; key, "
+        "what the first trained one of knowledge.models scores it by, or titles where none is trained; or the name of "
+        "another one of these models"
     )
     gammas: list[float] = setting(
         "generate teachers: popular items come nearer by (1 + share)^-gamma; validation chooses one of these", low=0
@@ -70,13 +71,13 @@ class KnowledgeSettings:
 
     @property
     def vectors_of(self) -> str:
-        """The model whose item vectors are written, or ``text``."""
-        return next(iter(self.trained), "text") if self.item_vectors == "key" else self.item_vectors
+        """The model whose item vectors are written, ``text`` or ``titles``."""
+        return next(iter(self.trained), TITLE_VECTORS) if self.item_vectors == "key" else self.item_vectors
 
     @property
     def of_texts(self) -> bool:
         """Whether item vectors follow from texts alone, so that they say something of items that nobody trained."""
-        return self.files is not None or self.vectors_of in ("text", TEACHER)
+        return self.files is not None or self.vectors_of in ("text", TITLE_VECTORS, TEACHER)
 
     def check(self) -> Iterator[tuple[str, str]]:
         """Conditions between settings."""

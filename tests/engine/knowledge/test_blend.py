@@ -46,7 +46,8 @@ from engine.stages import (
 from engine.student.batches import histories
 from engine.student.cold_items import ColdItems, cold_items
 from engine.student.model import load_student
-from engine.student.untrained import Untrained
+from engine.student.title_similarity import title_axes
+from engine.student.untrained import Untrained, real_titles
 from engine.student.untrained import log_probabilities as logs
 from engine.teacher.frozen_student import FrozenStudent
 
@@ -234,7 +235,7 @@ def test_models_without_training_are_mixed_with_students_by_their_log_probabilit
 
 
 def test_a_model_without_training_alone_ranks_training_rows_without_their_own_users(chain: Any) -> None:
-    mixed(chain, "alone", BLEND, "knowledge.item_vectors=text")
+    mixed(chain, "alone", BLEND)
     sequences = Sequences.load(chain.made("data", SEQUENCES))
     model = Untrained.load(chain.made("data", SEQUENCES), chain.made("data", ITEMS)).model(BLEND)
     for artifact in (RANKINGS, LAST_POSITION):
@@ -248,7 +249,9 @@ def test_a_model_without_training_alone_ranks_training_rows_without_their_own_us
     rows = Rows.load(chain.made("data", VALIDATION))
     assert torch.equal(scored(chain, "alone", rows).argsort(dim=1), untrained(chain, BLEND, rows).argsort(dim=1))
     opened = {artifact.file for artifact in chain.used["alone"].opened}
-    assert STUDENT_MODEL.file not in opened and ADAPTER.file not in opened
+    assert not opened & {STUDENT_MODEL.file, ADAPTER.file, TEXT_VECTORS.file}
+    vectors = load_file(chain.made("alone", ITEM_VECTORS))["vectors"]
+    torch.testing.assert_close(vectors, title_axes(real_titles(chain.made("data", ITEMS))))
 
 
 def test_a_model_without_training_beside_the_teacher_changes_its_scores_and_rankings(chain: Any) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.student import title_similarity
-from engine.student.title_similarity import similarities
+from engine.student.title_similarity import similarities, title_axes, title_vectors
 
 TITLES = ["", "Red Car", "red cars", "BLUE car car", "", "boat", "Ärger, 赤い 車", "赤い car"]
 
@@ -52,3 +52,24 @@ def test_only_the_nearest_items_are_kept_and_frequent_trigrams_left_out(monkeypa
     assert set(found[found > 0].tolist()) == {1.0}
     monkeypatch.setattr(title_similarity, "FREQUENT", 1)
     assert similarities(TITLES).nnz == 0
+
+
+def test_the_axes_of_titles_are_the_singular_vectors_with_the_root_of_their_values() -> None:
+    found = title_axes(TITLES).double().numpy()
+    left, values, _ = np.linalg.svd(title_vectors(TITLES).toarray().astype(np.float64), full_matrices=False)
+    expected = (left * values) @ left.T  # whatever the axes' signs
+    assert found @ found.T == pytest.approx(expected, abs=1e-5)
+    assert not found[0].any() and not found[4].any() and found.shape == (len(TITLES), len(TITLES))
+
+
+def test_of_more_titles_than_axes_the_largest_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(1)
+    titles = [""] + [" ".join(draw.choice(["ab", "cde", "fg", "hij", "kl", "mn"], 3)) + f" {i}" for i in range(120)]
+    monkeypatch.setattr(title_similarity, "AXES", 20)
+    found = title_axes(titles).double().numpy()
+    values = np.linalg.svd(title_vectors(titles).toarray().astype(np.float64), compute_uv=False)[:20]
+    kept = np.square(found).sum(axis=0)  # a column is a unit vector times the root of its singular value
+    assert found.shape == (121, 20)
+    assert kept[:4] == pytest.approx(values[:4], rel=1e-3) and kept == pytest.approx(values, rel=0.05)
+    assert found.T @ found == pytest.approx(np.diag(kept), abs=1e-4)
+    assert np.array_equal(title_axes(titles).numpy(), found.astype(np.float32))

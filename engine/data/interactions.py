@@ -33,7 +33,7 @@ class Interactions:
     item: NDArray[np.int32]  # [E] code
     users: pa.Array  # [U] raw ids, text
     items: pa.Array  # [N] raw ids, text
-    time: NDArray[Any] | None  # [E] int64 or float64; None: the order of the file is the order of time
+    time: NDArray[Any] | None  # [E] int32, int64 or float64; None: the order of the file is the order of time
     rating: NDArray[np.float32] | None  # [E]
     catalogue: Catalogue | None
     part: NDArray[np.int8] | None = None  # [U] 0 train, 1 validation, 2 test, where the files carry a split
@@ -46,6 +46,10 @@ class Interactions:
         for name in columns:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, getattr(self, name)[:0].copy())
+
+    def replace_time(self, time: NDArray[Any]) -> None:
+        """Times [E] of another unit or origin in place of these."""
+        object.__setattr__(self, "time", time)
 
 
 def coded(

@@ -14,25 +14,26 @@ from numpy.typing import NDArray
 from engine.config.settings.data import DataSettings
 from engine.data import ids
 from engine.data.catalogue import items_table
-from engine.data.filters import filtered, order_of, ranges_of_users, repeats
+from engine.data.filters import filtered, occurrences
 from engine.data.interactions import Interactions
 from engine.data.known import Known, codes, extended, grown
+from engine.data.order import narrowed, ordered
 from engine.data.profile import profile
-from engine.data.sequences import Rows, Sequences
-from engine.data.splits import Events, Split, by_user, histories, leave_one_out, temporal
+from engine.data.sequences import Rows
+from engine.data.splits import Events, Split, by_user, leave_one_out, temporal
+from engine.data.stretches import counts
 from engine.errors import DataError
 from engine.runs.text import clean
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that the stage writes."""
+    """Everything that the stage writes. The rows share the events of all users (``engine.data.splits.Split``)."""
 
     items: pa.Table  # one row per item id 1..n: id, raw, title, text, seen
     users: pa.Table  # one row per user index 0..m-1: user, raw
-    sequences: Sequences
+    trained: Rows  # the histories are the training sequences
     validation: Rows
-    test_histories: Sequences
     test: Rows
     oracle: NDArray[np.float32] | None  # [R, n + 1]
     profile: dict[str, Any]
@@ -49,38 +50,41 @@ def prepare(
     """The data set as later stages know it. ``oracle`` [U, N]: the demo's scores by code of user and item.
 
     ``report`` is called with the name of each phase, every few seconds even for 32 million events. The ids of
-    ``known`` are kept. ``release``: the interactions give their columns up as soon as they are sorted, to save memory.
+    ``known`` are kept. ``release``: the interactions give their columns up as soon as they are used, to save memory.
     Raises DataError when nothing is left to train on or to test with.
     """
     _refuse_missing_columns(settings, interactions)
     if known is not None:
         interactions = extended(interactions, known)
     report("filtering")
+    read = len(interactions)
+    if release and interactions.time is not None:
+        interactions.replace_time(narrowed(interactions.time, release))
     kept, dropped = filtered(interactions, settings.min_rating, settings.core_users, settings.core_items)
+    if release:
+        interactions.release("rating")
     user_codes, user_index = _number_users(interactions, kept, known)
     item_ids, item_codes = _number_items(interactions, kept, known)
     report("ordering")
-    if release:
-        interactions.release("rating")
-    events, dropped["said twice"] = _sorted(settings, interactions, kept, user_index, item_ids)
-    if release:
-        interactions.release("item", "time")
+    events, dropped["said twice"] = _sorted(
+        settings, interactions, kept, (user_codes, user_index), (item_ids, item_codes), release
+    )
+    del kept
     report("splitting")
     split = _split(settings, events, interactions, user_codes)
-    _check(settings, interactions, events, split)
+    _check(settings, read, events, split)
     report("naming the items")
-    seen = np.bincount(split.sequences.items, minlength=ids.rows(len(item_codes)))
+    seen = counts(split.trained, ids.rows(len(item_codes)))
     items = items_table(interactions.items.take(pa.array(item_codes)), seen, interactions.catalogue)
     users = pa.table({"user": np.arange(len(user_codes)), "raw": interactions.users.take(pa.array(user_codes))})
     return Prepared(
         items=items,
         users=users,
-        sequences=split.sequences,
+        trained=split.trained,
         validation=split.validation,
-        test_histories=histories(split.test),
         test=split.test,
         oracle=None if oracle is None else ids.with_padding(oracle[user_codes[split.test.users]], item_codes),
-        profile=profile(settings, interactions, events, split, items, dropped)
+        profile=profile(settings, interactions.catalogue is not None, read, events, split, items, dropped)
         | ({} if known is None else {"known": grown(known, len(users), items, len(events.items))}),
     )
 
@@ -105,7 +109,7 @@ def _number_users(
     interactions: Interactions, kept: NDArray[np.bool_], known: Known | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Code of every user index 0..m-1, and the index of every code."""
-    present = np.bincount(interactions.user[kept], minlength=len(interactions.users)) > 0
+    present = occurrences(interactions.user, kept, len(interactions.users)) > 0
     first = None if known is None else codes(known.users, interactions.users)
     order = ids.in_order(interactions.users, present, first)
     index = np.full(len(interactions.users), -1, dtype=np.int32)
@@ -120,7 +124,7 @@ def _number_items(
     if interactions.catalogue is not None and interactions.catalogue.complete:
         present = np.ones(len(interactions.items), dtype=bool)
     else:
-        present = np.bincount(interactions.item[kept], minlength=len(interactions.items)) > 0
+        present = occurrences(interactions.item, kept, len(interactions.items)) > 0
     return ids.assign(interactions.items, present, None if known is None else codes(known.items, interactions.items))
 
 
@@ -128,43 +132,26 @@ def _sorted(
     settings: DataSettings,
     interactions: Interactions,
     kept: NDArray[np.bool_],
-    user_index: NDArray[np.int32],
-    item_ids: NDArray[np.int32],
+    user: tuple[NDArray[np.int64], NDArray[np.int32]],
+    item: tuple[NDArray[np.int32], NDArray[np.int64]],
+    release: bool,
 ) -> tuple[Events, int]:
-    """The kept events by user and time, and how many repeats were left out; some users at a time, to save memory."""
-    total, users = int(kept.sum()), int((user_index >= 0).sum())
-    items = np.empty(total, dtype=np.int32)
-    positions = np.empty(total, dtype=np.int64 if len(kept) > np.iinfo(np.int32).max else np.int32)
-    times = positions if interactions.time is None else np.empty(total, dtype=interactions.time.dtype)
-    lengths, count, found, where = np.zeros(users, dtype=np.int64), 0, 0, -1
-    for position in ranges_of_users(interactions.user, kept, user_index):
-        user = user_index[interactions.user[position]]
-        order = order_of(user, None if interactions.time is None else interactions.time[position])
-        position, user = position[order], user[order]
-        item = item_ids[interactions.item[position]]
-        time = position if interactions.time is None else interactions.time[position]
-        again = repeats(user, item, time)
-        if where < 0 and again.any():
-            where = int(position[np.argmax(again)])
-        found += int(again.sum())
-        if settings.duplicates == "first" and again.any():
-            position, user, item, time = position[~again], user[~again], item[~again], time[~again]
-        stop = count + len(position)
-        items[count:stop], positions[count:stop], times[count:stop] = item, position, time
-        lengths += np.bincount(user, minlength=users)
-        count = stop
-    if settings.duplicates == "error" and found:
+    """The kept events by user and time, and how many repeats were left out. Raises DataError where none may be there.
+
+    ``user``: code of every index, index of every code; ``item``: id of every code, code of every id.
+    """
+    events, found = ordered(
+        interactions, kept, user[1], item[0], len(user[0]), settings.duplicates, settings.split == "users", release
+    )
+    if settings.duplicates == "error" and found.count:
         raise DataError(
-            f"{found:,} events say the same user, item and time as another one, first user "
-            f"{clean(interactions.users[interactions.user[where]].as_py())} and item "
-            f"{clean(interactions.items[interactions.item[where]].as_py())}",
+            f"{found.count:,} events say the same user, item and time as another one, first user "
+            f"{clean(interactions.users[user[0][found.user]].as_py())} and item "
+            f"{clean(interactions.items[item[1][ids.to_zero_based(found.item)]].as_py())}",
             location=settings.name,
             remedy="Set data.duplicates=first to leave them out, or data.duplicates=keep.",
         )
-    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
-    return Events(
-        items[:count], offsets, times[:count], positions[:count]
-    ), found if settings.duplicates == "first" else 0
+    return events, found.count if settings.duplicates == "first" else 0
 
 
 def _split(settings: DataSettings, events: Events, interactions: Interactions, user_codes: NDArray[np.int64]) -> Split:
@@ -183,15 +170,15 @@ def _split(settings: DataSettings, events: Events, interactions: Interactions, u
     return by_user(events, interactions.part[user_codes])
 
 
-def _check(settings: DataSettings, interactions: Interactions, events: Events, split: Split) -> None:
+def _check(settings: DataSettings, read: int, events: Events, split: Split) -> None:
     """Something has to be left in every part."""
     if not len(events.items):
         raise DataError(
-            f"the filters leave none of its {len(interactions):,} events",
+            f"the filters leave none of its {read:,} events",
             location=settings.name,
             remedy="Lower data.min_rating, data.core_users or data.core_items.",
         )
-    for what, part in (("training", split.sequences), ("validation", split.validation), ("test", split.test)):
+    for what, part in (("training", split.trained), ("validation", split.validation), ("test", split.test)):
         if not len(part):
             raise DataError(
                 f"the split {settings.split} leaves no {what} rows of {len(events.items):,} events "

@@ -90,7 +90,7 @@ def moment(time: Any) -> str:
 
 def _history(prepared: Prepared) -> dict[str, float]:
     """Training events of the users that have some."""
-    lengths = np.diff(prepared.sequences.offsets)
+    lengths = prepared.trained.stop - prepared.trained.start
     return {"shortest": int(lengths.min()), "median": float(np.median(lengths)), "longest": int(lengths.max())}
 
 

@@ -10,7 +10,6 @@ import pyarrow as pa
 from engine.config.settings.data import DataSettings
 from engine.data import ties
 from engine.data.catalogue import repeated_titles
-from engine.data.interactions import Interactions
 from engine.data.repeated_targets import PROFILED, repeated
 from engine.data.sequences import Rows
 from engine.data.splits import Events, Split
@@ -22,17 +21,17 @@ ORDER_OF_FILE = "position in the file"
 
 def profile(
     settings: DataSettings,
-    interactions: Interactions,
+    titled: bool,
+    read: int,
     events: Events,
     split: Split,
     items: pa.Table,
     dropped: dict[str, int],
 ) -> dict[str, Any]:
-    """The content of profile.json but for the source."""
-    titled = interactions.catalogue is not None
+    """The content of profile.json but for the source. ``titled``: with a catalogue; ``read``: events of the files."""
     trained, validated, tested = (
         np.bincount(part.users, minlength=len(events.lengths)) > 0
-        for part in (split.sequences, split.validation, split.test)
+        for part in (split.trained, split.validation, split.test)
     )
     held_out = validated | tested
     return {
@@ -41,7 +40,7 @@ def profile(
         "items": len(items),
         "interactions": len(events.items),
         "rows": {
-            "train": len(split.sequences.items),
+            "train": int((split.trained.stop - split.trained.start).sum()),
             "validation": len(split.validation),
             "test": len(split.test),
         },
@@ -55,12 +54,12 @@ def profile(
         PROFILED: {
             name: int(repeated(part).sum()) for name, part in (("validation", split.validation), ("test", split.test))
         },
-        **({} if interactions.time is None else {ties.PROFILED: asdict(ties.ties(events, split.test))}),
+        **({} if events.time is None else {ties.PROFILED: asdict(ties.ties(events, split.test))}),
         "split": settings.split,
         "window": settings.window,
-        "order": ORDER_OF_FILE if interactions.time is None else ORDER_BY_TIME,
+        "order": ORDER_OF_FILE if events.time is None else ORDER_BY_TIME,
         "targets_hash": targets_hash(split.test),
-        "read": len(interactions),
+        "read": read,
         "dropped": {reason: count for reason, count in dropped.items() if count},
         "titles": {
             "given": titled,

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config.settings.evaluate import AUTO, HIDE
-from engine.data.sequences import Rows
+from engine.data.sequences import BLOCK, Rows
 from engine.runs.run import Run
 from engine.stages import PROFILE, VALIDATION
 
-BLOCK = 2_000_000  # events that are looked at at a time
 MOST = 0.01  # share of validation targets that may repeat an item before ``auto`` ranks seen items too
 PROFILED = "repeated_targets"  # key of profile.json: split -> number of such targets
 

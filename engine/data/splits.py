@@ -13,17 +13,16 @@ position of its target in the user's sequence; its history is everything before.
                    target, so they also hold the positions before ``window``, from which BIGRec makes no rows.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.sequences import Rows, Sequences
+from engine.data.sequences import BLOCK, Rows
+from engine.data.stretches import blocks
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
-BLOCK = 2_000_000  # events that are worked on at a time
 SHARES = (0.8, 0.9)  # where training and where validation ends
 
 Positions = tuple[NDArray[np.int64], NDArray[np.int64]]  # [R] users, [R] positions
@@ -35,8 +34,8 @@ class Events:
 
     items: NDArray[np.int32]  # [E] item ids
     offsets: NDArray[np.int64]  # [U + 1]
-    time: NDArray[Any]  # [E]
-    position: NDArray[Any]  # [E] position in the file, int32 or int64
+    time: NDArray[Any] | None  # [E] of any unit and origin; None: the order of the file counts
+    position: NDArray[Any] | None = None  # [E] position in the file; None where the split does not ask for it
 
     @property
     def lengths(self) -> NDArray[np.int64]:  # [U]
@@ -45,9 +44,9 @@ class Events:
 
 @dataclass(frozen=True)
 class Split:
-    """Training sequences and held-out rows."""
+    """What is trained on and what is held out: stretches of the same events, so that nothing is copied."""
 
-    sequences: Sequences
+    trained: Rows  # the histories are the training sequences; their ``stop`` is no target
     validation: Rows
     test: Rows
 
@@ -65,9 +64,11 @@ def by_user(events: Events, part: NDArray[np.int8] | None) -> Split:
     """Whole users are held out: those that ``part`` [U] names, or else the latest fifth."""
     length = events.lengths
     if part is None:
+        assert events.position is not None
         some = np.flatnonzero(length)  # a user whose index is kept may have no event
         first = events.offsets[some]
-        order = some[np.lexsort((events.position[first], events.time[first]))]  # by first event's time, ties by file
+        keys = [events.position[first]] + ([] if events.time is None else [events.time[first]])
+        order = some[np.lexsort(keys)]  # by first event's time, ties by file
         part = np.full(len(length), TEST, dtype=np.int8)
         part[order[: int(SHARES[1] * len(order))]] = VALIDATION
         part[order[: int(SHARES[0] * len(order))]] = TRAIN
@@ -77,69 +78,65 @@ def by_user(events: Events, part: NDArray[np.int8] | None) -> Split:
 
 
 def temporal(events: Events, window: int) -> Split:
-    """The latest tenth of all rows is test, the tenth before validation."""
+    """The latest tenth of all rows is test, the tenth before validation. Times do not fall inside a user."""
+    assert events.time is not None
     length = events.lengths
-    user = np.repeat(np.arange(len(length)), length)
-    position = np.arange(len(user)) - events.offsets[user]
-    rows = np.flatnonzero((position >= np.minimum(window, length - 1)[user]) & (position > 0))
-    rows = rows[np.argsort(events.time[rows], kind="stable")]
-    ends = [int(share * len(rows)) for share in SHARES]
+    first = np.maximum(np.minimum(window, length - 1), 1)  # [U] position of each user's first row
+    count = int(np.maximum(length - first, 0).sum())
+    ends = [int(share * count) for share in SHARES]
     if ends[0] == 0:
-        return _build(events, length, *((rows[:0], rows[:0]),) * 2)
-    latest = events.time[rows[ends[0] - 1]]
-    first_held = length.copy()
-    np.minimum.at(first_held, user[rows[ends[0] :]], position[rows[ends[0] :]])
-    past = (position < first_held[user]) & (events.time <= latest)
-    trained = np.bincount(user[past], minlength=len(length))  # time does not fall inside a user: a prefix
-    held = [np.sort(rows[ends[0] : ends[1]]), np.sort(rows[ends[1] :])]
-    return _build(events, trained, *((user[part], position[part]) for part in held))
+        none = np.zeros(0, dtype=np.int64)
+        return _build(events, length, (none, none), (none, none))
+    cuts = _cuts(events, first, count, ends)
+    trained, held, before = length.copy(), [list[Positions](), list[Positions]()], [0, 0]
+    for start, stop in blocks(events.offsets, BLOCK):
+        user, position, here = _positions(events, start, stop)
+        trained[start:stop] = np.bincount(user[here <= cuts[0][0]] - start, minlength=stop - start)
+        row = position >= first[user]
+        user, position, here = user[row], position[row], here[row]
+        late = []  # is each row behind the end of training, and of validation?
+        for number, (latest, ties) in enumerate(cuts):
+            tied = here == latest
+            late.append((here > latest) | (tied & (np.cumsum(tied) + before[number] > ties)))
+            before[number] += int(tied.sum())
+        np.minimum.at(trained, user[late[0]], position[late[0]])
+        for rows, chosen in zip(held, (late[0] & ~late[1], late[1]), strict=True):
+            rows.append((user[chosen], position[chosen]))
+    return _build(events, trained, *(_joined(rows) for rows in held))
 
 
-def histories(rows: Rows, latest: int | None = None) -> Sequences:
-    """Every row's history without its target: whole, as each model cuts it by its own settings, or the latest items."""
-    begin = rows.start if latest is None else np.maximum(rows.start, rows.stop - latest)
-    lengths = rows.stop - begin
-    offsets = _offsets(lengths)
-    items = np.empty(offsets[-1], dtype=rows.items.dtype)
-    for first, last in blocks(offsets):
-        part, size = slice(offsets[first], offsets[last]), lengths[first:last]
-        index = np.arange(offsets[first], offsets[last]) + np.repeat(begin[first:last] - offsets[first:last], size)
-        items[part] = rows.items[index]
-    return Sequences(items, offsets, rows.users)
+def _positions(events: Events, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+    """User, position and time of every event of the users ``start`` to ``stop``."""
+    assert events.time is not None
+    begin, end = events.offsets[start], events.offsets[stop]
+    user = np.repeat(np.arange(start, stop), np.diff(events.offsets[start : stop + 1]))
+    return user, np.arange(begin, end) - events.offsets[user], events.time[begin:end]
 
 
-def blocks(offsets: NDArray[np.int64]) -> Iterator[tuple[int, int]]:  # [U + 1]
-    """Ranges of the stretches ``offsets[u]:offsets[u + 1]`` that are worked on at a time: it takes less memory."""
-    first, count = 0, len(offsets) - 1
-    while first < count:
-        last = int(np.searchsorted(offsets, offsets[first] + BLOCK, side="right")) - 1
-        last = min(max(last, first + 1), count)
-        yield first, last
-        first = last
+def _cuts(events: Events, first: NDArray[np.int64], count: int, ends: list[int]) -> list[tuple[Any, int]]:
+    """The time of the last row before each end, in order of time, and how many rows of that time lie before it."""
+    assert events.time is not None
+    times, filled = np.empty(count, dtype=events.time.dtype), 0
+    for start, stop in blocks(events.offsets, BLOCK):
+        user, position, here = _positions(events, start, stop)
+        here = here[position >= first[user]]
+        times[filled : filled + len(here)] = here
+        filled += len(here)
+    times.partition([end - 1 for end in ends])
+    return [(times[end - 1], int((times[:end] == times[end - 1]).sum())) for end in ends]
+
+
+def _joined(parts: list[Positions]) -> Positions:
+    users, positions = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return users, positions
 
 
 def _build(events: Events, trained: NDArray[np.int64], validation: Positions, test: Positions) -> Split:
     """trained [U]: how many first events of each user are trained on."""
     users = np.flatnonzero(trained)
-    sequences = Sequences(_first(events, trained), _offsets(trained[users]), users)
-    return Split(sequences, _rows(events, *validation), _rows(events, *test))
+    return Split(*(_rows(events, *part) for part in ((users, trained[users]), validation, test)))
 
 
 def _rows(events: Events, users: NDArray[np.int64], positions: NDArray[np.int64]) -> Rows:
-    """Rows that share one copy of their user's events, which ends with the user's last target."""
-    needed = np.zeros(len(events.offsets) - 1, dtype=np.int64)
-    np.maximum.at(needed, users, positions + 1)
-    start = _offsets(needed)[users]
-    return Rows(_first(events, needed), start, start + positions, users)
-
-
-def _first(events: Events, count: NDArray[np.int64]) -> NDArray[np.int32]:
-    """The first ``count[u]`` items of every user, one after the other."""
-    if np.array_equal(count, events.lengths):
-        return events.items
-    every = Rows(events.items, events.offsets[:-1], events.offsets[:-1] + count, np.arange(len(count)))
-    return histories(every).items
-
-
-def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)])
+    start = events.offsets[users]
+    return Rows(events.items, start, start + positions, users)

@@ -15,7 +15,7 @@ from engine.config import Config
 from engine.data.known import Known
 from engine.data.loading import id_warnings, load, set_warnings
 from engine.data.prepare import Prepared, prepare
-from engine.data.splits import histories
+from engine.data.stretches import histories, write_histories, write_rows
 from engine.runs.run import Run, Stopped
 from engine.runs.text import clean
 from engine.stages import ITEMS, ORACLE, PROFILE, SEQUENCES, TEST, TEST_HISTORIES, USERS, VALIDATION
@@ -61,14 +61,14 @@ def run(config: Config, run: Run) -> None:
 def examples(prepared: Prepared) -> list[str]:
     """The first validation rows in titles: the latest items of the history -> the target."""
     titles = ["", *prepared.items["title"].to_pylist()]
-    users = prepared.users["raw"].to_pylist()
-    rows = prepared.validation
+    rows = prepared.validation.some(np.arange(min(SHOWN, len(prepared.validation))))
+    users = prepared.users["raw"].take(pa.array(rows.users)).to_pylist()
     latest = histories(rows, SHOWN_ITEMS)
     return [
-        f"user {clean(users[rows.users[row]], 60)}: "
+        f"user {clean(users[row], 60)}: "
         + " | ".join(titles[item] for item in latest.items[latest.offsets[row] : latest.offsets[row + 1]])
         + f" -> {titles[rows.targets[row]]}"
-        for row in range(min(SHOWN, len(rows)))
+        for row in range(len(rows))
     ]
 
 
@@ -77,14 +77,14 @@ def _save(prepared: Prepared, source: dict[str, Any], run: Run) -> None:
         pq.write_table(prepared.items, path)
     with run.output(USERS) as path:
         pq.write_table(prepared.users, path)
-    for artifact, part in (
-        (SEQUENCES, prepared.sequences),
-        (VALIDATION, prepared.validation),
-        (TEST_HISTORIES, prepared.test_histories),
-        (TEST, prepared.test),
+    for artifact, rows, write in (
+        (SEQUENCES, prepared.trained, write_histories),
+        (VALIDATION, prepared.validation, write_rows),
+        (TEST_HISTORIES, prepared.test, write_histories),
+        (TEST, prepared.test, write_rows),
     ):
         with run.output(artifact) as path:
-            part.save(path)
+            write(path, rows)
     if prepared.oracle is not None:
         with run.output(ORACLE) as path:
             save_file({"scores": np.ascontiguousarray(prepared.oracle)}, path)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.data.sequences import Rows
-from engine.data.splits import Events, blocks
+from engine.data.sequences import BLOCK, Rows
+from engine.data.splits import Events
+from engine.data.stretches import blocks
 
 PROFILED = "ties"  # key of profile.json; absent where events have no times
 MOST = 0.05  # share of tied test targets up to which nothing is said
@@ -29,10 +30,11 @@ class Ties:
 
 def ties(events: Events, test: Rows) -> Ties:
     """The ties of all events, and those of the test targets among them; some users at a time: it takes less memory."""
+    assert events.time is not None
     size = np.ones(len(test), dtype=np.int64)  # [R]
     target = events.offsets[test.users] + test.stop - test.start  # [R] among all events
     pairs = ascending = 0
-    for start, stop in blocks(events.offsets):
+    for start, stop in blocks(events.offsets, BLOCK):
         begin, end = events.offsets[start], events.offsets[stop]
         items, time = events.items[begin:end], events.time[begin:end]
         first = np.ones(len(items), dtype=bool)  # of a user's events of one time

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.sequences import Rows, Sequences
-from engine.data.splits import histories
+from engine.data.stretches import histories
 from engine.doctor.case import Case
 from engine.doctor.check import FAIL, WARN, Outcome, Unavailable, check, passed
 

@@ -15,6 +15,7 @@ from engine.data import words
 from engine.data.demo import generate
 from engine.data.prepare import Prepared, prepare
 from engine.data.sequences import Rows
+from engine.data.stretches import histories
 
 TITLE = re.compile(r"(?P<series>\w+ \w+?)(?: (?P<part>\d+))?: (?P<mood>\w+) (?P<era>\w+) (?P<genre>\w+)")
 
@@ -153,7 +154,7 @@ def transitions(prepared: Prepared) -> np.ndarray:
     """Score of every item by how often it followed the latest items in training, then by popularity."""
     count = len(prepared.items) + 1
     follows = np.zeros((count, count))
-    sequences = prepared.sequences
+    sequences = histories(prepared.trained)
     for begin, end in zip(sequences.offsets[:-1], sequences.offsets[1:], strict=True):
         np.add.at(follows, (sequences.items[begin : end - 1], sequences.items[begin + 1 : end]), 1)
     popular = np.bincount(sequences.items, minlength=count)

@@ -1,4 +1,4 @@
-"""Filters and order, against slow loops over small random histories."""
+"""Filters, against slow loops over small random histories."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.data.filters import core, filtered, order_of, repeats
+from engine.data.filters import core, filtered
 from engine.data.interactions import Interactions
 
 events = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 3)), max_size=40)
@@ -32,28 +32,6 @@ def test_the_core_is_what_removing_one_rare_user_or_item_after_the_other_leaves(
     user, item, _ = columns(listed)
     kept = core(user, item, np.ones(len(listed), dtype=bool), core_users, core_items)
     assert np.flatnonzero(kept).tolist() == left
-
-
-@given(events)
-def test_the_order_is_by_user_then_time_then_position(listed: list[tuple[int, int, int]]) -> None:
-    user, _, time = columns(listed)
-    wanted = sorted(range(len(listed)), key=lambda e: (listed[e][0], listed[e][2], e))
-    assert order_of(user, time).tolist() == wanted
-    assert order_of(user, time.astype(np.float64)).tolist() == wanted
-    assert order_of(user, time * 2**60).tolist() == wanted  # too wide for one key
-
-
-@given(events)
-def test_without_times_the_order_of_the_file_stays(listed: list[tuple[int, int, int]]) -> None:
-    user, _, _ = columns(listed)
-    assert order_of(user, None).tolist() == sorted(range(len(listed)), key=lambda e: (listed[e][0], e))
-
-
-@given(events)
-def test_a_repeat_is_an_event_said_before(listed: list[tuple[int, int, int]]) -> None:
-    listed = sorted(listed, key=lambda event: (event[0], event[2]))
-    wanted = [event in listed[:count] for count, event in enumerate(listed)]
-    assert repeats(*columns(listed)).tolist() == wanted
 
 
 def test_what_is_left_out_is_counted_by_reason() -> None:

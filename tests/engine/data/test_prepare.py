@@ -9,6 +9,7 @@ import pytest
 
 from engine.data.prepare import Prepared, prepare
 from engine.data.profile import targets_hash
+from engine.data.stretches import histories
 from engine.errors import DataError
 
 TABLE = "user,item,time,rating\n"
@@ -18,7 +19,7 @@ def sequences(prepared: Prepared) -> dict[str, list[str]]:
     """Raw user -> raw items of the training sequence."""
     raw_items = ["", *prepared.items["raw"].to_pylist()]
     raw_users = prepared.users["raw"].to_pylist()
-    sequences = prepared.sequences
+    sequences = histories(prepared.trained)
     return {
         raw_users[user]: [raw_items[item] for item in sequences.items[begin:end]]
         for user, begin, end in zip(sequences.users, sequences.offsets[:-1], sequences.offsets[1:], strict=True)
@@ -246,12 +247,14 @@ def test_a_set_that_is_prepared_in_parts_is_the_same(
         "table", split=split, window=3, core_items=10, columns=columns | {"rating": None, "title": None, "text": None}
     )
     whole = prepare(settings, sets.read("table", columns=settings.columns.__dict__))
-    monkeypatch.setattr("engine.data.filters.RANGE", 40)
-    monkeypatch.setattr("engine.data.filters.BLOCK", 17)
-    for module in ("splits", "repeated_targets"):
-        monkeypatch.setattr(f"engine.data.{module}.BLOCK", 30)
+    for module, names in (
+        ("filters", ("BLOCK",)), ("order", ("BLOCK", "SOME")), ("splits", ("BLOCK",)),
+        ("stretches", ("BLOCK",)), ("ties", ("BLOCK",)), ("repeated_targets", ("BLOCK",)),
+    ):  # fmt: skip
+        for name in names:
+            monkeypatch.setattr(f"engine.data.{module}.{name}", 17)
     parts = prepare(settings, sets.read("table", columns=settings.columns.__dict__), release=True)
     assert parts.profile == whole.profile and parts.items.equals(whole.items) and parts.users.equals(whole.users)
-    for name in ("sequences", "validation", "test", "test_histories"):
+    for name in ("trained", "validation", "test"):
         one, other = vars(getattr(parts, name)), vars(getattr(whole, name))
         assert all(np.array_equal(one[key], other[key]) and one[key].dtype == other[key].dtype for key in one), name

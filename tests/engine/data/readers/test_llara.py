@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from engine.data.stretches import histories
 from engine.errors import DataError
 
 NAMES = "".join(f"{number}::name {number}\n" for number in range(20))
@@ -54,7 +55,7 @@ def test_ids_are_one_more_than_in_the_files_and_the_padding_is_no_item(sets: Any
     files(sets, windows([0, 19, 5]))
     prepared = sets.prepare("lastfm")
     assert len(prepared.items) == 20 and prepared.items["title"][0].as_py() == "name 0"
-    assert prepared.sequences.items.tolist() == [1, 20, 6]
+    assert histories(prepared.trained).items.tolist() == [1, 20, 6]
     assert prepared.validation.targets.tolist() == [4] and prepared.test.targets.tolist() == [6]
 
 

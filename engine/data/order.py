@@ -23,7 +23,7 @@ UNITS = (1, 1_000, 1_000_000)  # of times in seconds, milliseconds and microseco
 
 
 @dataclass(frozen=True)
-class Repeats:
+class RepeatedEvents:
     """Events that say user, item and time of an earlier one."""
 
     count: int
@@ -40,11 +40,11 @@ def ordered(
     duplicates: str,
     positions: bool,
     release: bool,
-) -> tuple[Events, Repeats]:
+) -> tuple[Events, RepeatedEvents]:
     """The ``kept`` events [E] by user and time, with repeats as ``duplicates`` (keep, first, error) says.
 
     user_index and item_ids by code. ``positions``: with those in the file. ``release``: columns are given up once they
-    are moved. Repeats are looked for where they are not kept.
+    are moved. RepeatedEvents are looked for where they are not kept.
     """
     counted = np.zeros(users, dtype=np.int64)
     by_code = occurrences(interactions.user, kept, len(user_index))
@@ -170,11 +170,11 @@ def _moved(
     return result
 
 
-def _by_time(events: Events, duplicates: str) -> tuple[Events, Repeats]:
+def _by_time(events: Events, duplicates: str) -> tuple[Events, RepeatedEvents]:
     """The same arrays with each user's events by time, without repeats where only the first counts."""
     if events.time is None:
-        return events, Repeats(0, -1, -1)
-    lengths, kept, found = events.lengths, 0, Repeats(0, -1, -1)
+        return events, RepeatedEvents(0, -1, -1)
+    lengths, kept, found = events.lengths, 0, RepeatedEvents(0, -1, -1)
     columns = [column for column in (events.items, events.time, events.position) if column is not None]
     for start, stop in blocks(events.offsets, SOME):
         begin, end = events.offsets[start], events.offsets[stop]
@@ -186,7 +186,7 @@ def _by_time(events: Events, duplicates: str) -> tuple[Events, Repeats]:
             if again.any():
                 first = int(np.argmax(again)) if not found.count else -1
                 where = (found.user, found.item) if first < 0 else (start + int(user[first]), int(item[first]))
-                found = Repeats(found.count + int(again.sum()), *where)
+                found = RepeatedEvents(found.count + int(again.sum()), *where)
                 if duplicates == "first":
                     order = order[~again]
                     lengths[start:stop] -= np.bincount(user[again], minlength=stop - start)

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from engine.data.sequences import BLOCK
+
 MISSING = pa.array(["", "nan", "NaN", "NAN", "NULL", "null", "None", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaT", "\\N"])
 _POINT = r"^(-?(?:0|[1-9][0-9]*))\.0*$"
 _EXPONENT = r"^-?[0-9](?:\.[0-9]+)?[eE]\+[0-9]{1,3}$"  # with the sign that printf writes: '1E5' may be a name
@@ -30,12 +32,19 @@ def missing(raw: pa.Array) -> pa.Array:  # [N] text -> [N] bool
     return pc.is_in(pc.utf8_trim_whitespace(raw), value_set=MISSING)
 
 
-def merged(codes: NDArray[np.int32], raw: pa.Array) -> tuple[NDArray[np.int32], pa.Array]:
-    """Codes [E] and their ids [N] with one code for every id, however it was written."""
+def merged(codes: NDArray[np.int32], raw: pa.Array, in_place: bool = False) -> tuple[NDArray[np.int32], pa.Array]:
+    """Codes [E] and their ids [N] with one code for every id, however it was written; ``codes`` may be changed."""
     once = normalised(raw).dictionary_encode()
-    if len(once.dictionary) == len(raw):
-        return codes, once.dictionary
-    return np.asarray(once.indices).astype(np.int32)[codes], once.dictionary
+    if len(once.dictionary) < len(raw):
+        codes = codes if in_place else codes.copy()
+        recode(codes, np.asarray(once.indices))
+    return codes, once.dictionary
+
+
+def recode(codes: NDArray[np.int32], new: NDArray[np.int32]) -> None:  # [E], [N]
+    """Put the new code of every code in its place."""
+    for begin in range(0, len(codes), BLOCK):
+        codes[begin : begin + BLOCK] = new[codes[begin : begin + BLOCK]]
 
 
 def padded(raw: pa.Array) -> list[str]:  # [N]

@@ -1,6 +1,6 @@
 """Any CSV, TSV, Parquet or JSON table whose columns the settings name; titles inside it or in a catalogue beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -25,8 +25,9 @@ from engine.data.readers.delimited import (
     first_row,
     numbers,
     table,
-    times,
 )  # fmt: skip
+from engine.data.readers.growing import CodedColumn, GrowingColumn, Part, TimeColumn, texts_of
+from engine.data.sequences import BLOCK
 from engine.data.sources import Source, Sources
 from engine.errors import DataError
 from engine.runs.text import clean
@@ -42,49 +43,76 @@ def read(sources: Sources, columns: ColumnsSettings, dialect: Dialect, rated: bo
     kinds |= {columns.time: TIME} if columns.time else {}
     kinds |= {columns.rating: NUMBER if rated else GAPPY} if columns.rating else {}
     titles = {name: TEXT for name in (columns.title, columns.text) if name}
-    read = _columns(_table(source, kinds | ({} if apart else titles), dialect))
-    item, items = codes(_taken(read, columns.item, columns.user, columns.time, columns.rating))
+    user, item, time, rating = CodedColumn(), CodedColumn(), TimeColumn(), GrowingColumn(np.float32)
+    own = {name: CodedColumn() for name in titles if not apart}
+    for part in _parts(source, kinds | ({} if apart else titles), dialect):
+        for name, text in own.items():
+            text.append(part.columns[name])
+        user.append(_taken(part, columns.user, columns.item, columns.time, columns.rating))
+        item.append(_taken(part, columns.item, columns.time, columns.rating))
+        if columns.time:
+            time.append(_taken(part, columns.time, columns.rating), part)
+        if columns.rating:
+            rating.append(numbers(_taken(part, columns.rating)))
+    codes, items = item.ids()
     catalogue = None
     if apart is not None:
-        key = columns.key or columns.item
-        entries = _columns(_table(apart, {key: ID} | titles, dialect))
-        raw = entries[key].cast(pa.string()).combine_chunks()
-        catalogue = _catalogue(raw, *(_filled(entries, name) for name in (columns.title, columns.text)))
-    elif titles and len(item):
-        found = [_filled(read, name) for name in (columns.title, columns.text)]
-        events = np.unique(np.concatenate([_first(item, texts) for texts in found]))  # in order of the file
-        chosen = (None if texts is None else texts.take(pa.array(events)) for texts in found)
-        catalogue = _catalogue(items.take(pa.array(item[events])), *chosen)
+        catalogue = _entries(list(_parts(apart, {columns.key or columns.item: ID} | titles, dialect)), columns)
+    elif own and len(codes):
+        catalogue = _first_texts(codes, items, {name: text.texts() for name, text in own.items()}, columns)
     return coded(
-        codes(_taken(read, columns.user, columns.time, columns.rating)),
-        (item, items),
-        times(_taken(read, columns.time, columns.rating)) if columns.time else None,
-        numbers(_taken(read, columns.rating)) if columns.rating else None,
+        user.ids(),
+        (codes, items),
+        time.values() if columns.time else None,
+        rating.values if columns.rating else None,
         catalogue,
     )
 
 
-def _columns(read: pa.Table) -> dict[str, pa.ChunkedArray]:
-    return dict(zip(read.column_names, read.columns, strict=True))
-
-
-def _taken(read: dict[str, pa.ChunkedArray], name: str, *needed: str | None) -> pa.ChunkedArray:
+def _taken(part: Part, name: str, *needed: str | None) -> pa.ChunkedArray:
     """A column, taken out unless it is ``needed`` again: it gives its memory back before the next one is converted."""
-    return read[name] if name in needed else read.pop(name)
+    return part.columns[name] if name in needed else part.columns.pop(name)
 
 
-def _filled(read: Mapping[str, pa.ChunkedArray], name: str | None) -> pa.Array | None:  # [E] text
-    """A column of texts, '' where the file has a word for nothing; None without a column."""
-    if name is None:
-        return None
-    code, texts = codes(pc.fill_null(read[name].cast(pa.string()), ""))
-    return pc.if_else(raw_ids.missing(texts), "", texts).take(pa.array(code))
+def _entries(parts: list[Part], columns: ColumnsSettings) -> Catalogue:
+    """A table with a row for each item."""
+
+    def filled(name: str) -> pa.Array:
+        code, texts = codes(pc.fill_null(_joined(parts, name), ""))
+        return pc.if_else(raw_ids.missing(texts), "", texts).take(pa.array(code))
+
+    found = (None if name is None else filled(name) for name in (columns.title, columns.text))
+    return _catalogue(_joined(parts, columns.key or columns.item).combine_chunks(), *found)
 
 
-def _first(item: NDArray[np.int32], texts: pa.Array | None) -> NDArray[np.int64]:  # [E], [E]
+def _joined(parts: list[Part], name: str) -> pa.ChunkedArray:
+    return pa.chunked_array([chunk for part in parts for chunk in texts_of(part.columns[name]).chunks], pa.string())
+
+
+def _first_texts(
+    item: NDArray[np.int32],
+    items: pa.Array,
+    texts: dict[str, tuple[NDArray[np.int32], pa.Array]],
+    columns: ColumnsSettings,
+) -> Catalogue:
+    """The events [E] that are the first of their item with a title, or with a text, in order of the file."""
+    first = [_first_filled(item, len(items), *found) for found in texts.values()]
+    events = np.unique(np.concatenate(first))
+    named = {name: known.take(pa.array(code[events])) for name, (code, known) in texts.items()}
+    chosen = (None if name is None else named[name] for name in (columns.title, columns.text))
+    return _catalogue(items.take(pa.array(item[events])), *chosen)
+
+
+def _first_filled(
+    item: NDArray[np.int32], size: int, code: NDArray[np.int32], texts: pa.Array
+) -> NDArray[np.int64]:  # [E], [E] -> one for each item that has a text
     """The first event of every item that has a text."""
-    filled = np.zeros(0, dtype=np.int64) if texts is None else np.flatnonzero(np.asarray(pc.not_equal(texts, "")))
-    return filled[np.unique(item[filled], return_index=True)[1]]
+    filled = np.asarray(pc.not_equal(texts, ""))
+    first = np.full(size, -1)
+    for begin in reversed(range(0, len(item), BLOCK)):
+        here = begin + np.flatnonzero(filled[code[begin : begin + BLOCK]])
+        first[item[here][::-1]] = here[::-1]  # of several events of an item the one that is assigned last
+    return first[first >= 0]
 
 
 def _catalogue(raw: pa.Array, title: pa.Array | None, text: pa.Array | None) -> Catalogue:
@@ -92,33 +120,39 @@ def _catalogue(raw: pa.Array, title: pa.Array | None, text: pa.Array | None) -> 
     return Catalogue(raw, nothing if title is None else title, nothing if text is None else text, complete=False)
 
 
-def _table(source: Source, kinds: dict[str, str], dialect: Dialect) -> pa.Table:
-    """The columns under the names that were asked for, of all pieces of the table."""
-    if not source.pieces:
-        return _file(source, kinds, dialect)
-    found = [_piece(piece, source, kinds, dialect) for piece in source.each()]
-    return pa.concat_tables(found, promote_options="permissive")  # whole times here, and fractions there
+def _parts(source: Source, kinds: dict[str, str], dialect: Dialect) -> Iterator[Part]:
+    """The columns under the names that were asked for, of all pieces of the table, with those of the folders around."""
+    for piece in source.each():
+        given = partition(piece.path, source.path) if source.pieces else {}
+        given = {name: value for name, value in given.items() if name in kinds}
+        for part in _file(piece, {name: kind for name, kind in kinds.items() if name not in given}, dialect):
+            count = len(next(iter(part.columns.values()))) if part.columns else 0
+            for name, value in given.items():
+                column = pa.chunked_array([pa.repeat(value, count)])
+                part.columns[name] = typed(column, name, kinds[name], piece, part.first)
+            yield part
 
 
-def _piece(piece: Source, whole: Source, kinds: dict[str, str], dialect: Dialect) -> pa.Table:
-    """The columns of a piece, with those that the folders around it stand for."""
-    given = {name: value for name, value in partition(piece.path, whole.path).items() if name in kinds}
-    read = _file(piece, {name: kind for name, kind in kinds.items() if name not in given}, dialect)
-    for name, value in given.items():
-        read = read.append_column(name, typed(pa.array([value] * len(read)), name, kinds[name], piece))
-    return read.select([*kinds])
+def _file(source: Source, kinds: dict[str, str], dialect: Dialect) -> Iterator[Part]:
+    """The columns of a file: some rows of a Parquet file at a time, others at once."""
+    if source.name.endswith((".parquet", ".pq")):
+        yield from parquet(source, kinds)
+    elif source.name.endswith((".jsonl", ".ndjson", ".json")):
+        yield json_table(source, kinds)
+    else:
+        yield Part(_columns(_delimited(source, kinds, dialect)), source)
 
 
-def _file(source: Source, kinds: dict[str, str], dialect: Dialect) -> pa.Table:
-    """The columns of a file.
+def _columns(read: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return dict(zip(read.column_names, read.columns, strict=True))
+
+
+def _delimited(source: Source, kinds: dict[str, str], dialect: Dialect) -> pa.Table:
+    """The columns of a CSV or TSV file.
 
     A number that is no name counts the columns from 1. Where numbers alone are asked for there is no header, unless
     the first line counts the columns itself, from 0.
     """
-    if source.name.endswith((".parquet", ".pq")):
-        return parquet(source, kinds)
-    if source.name.endswith((".jsonl", ".ndjson", ".json")):
-        return json_table(source, kinds)
     usual = "\t" if source.name.endswith((".tsv", ".tab")) else ","
     dialect = replace(dialect, separator=dialect.separator or usual)
     if not any(name.isdecimal() for name in kinds):

@@ -33,13 +33,20 @@ def occurrences(code: NDArray[np.int32], kept: NDArray[np.bool_], size: int = 0)
     return found
 
 
+def rated_at_least(interactions: Interactions, min_rating: float | None) -> NDArray[np.bool_]:  # -> [E]
+    """Which events have that rating or a higher one; all where none is asked for or there are none."""
+    kept, rating = np.ones(len(interactions), dtype=bool), interactions.rating
+    if min_rating is not None and rating is not None:
+        for begin in range(0, len(kept), BLOCK):  # as float32, whatever the ratings are kept as
+            kept[begin : begin + BLOCK] = rating[begin : begin + BLOCK].astype(np.float32) >= min_rating
+    return kept
+
+
 def filtered(
     interactions: Interactions, min_rating: float | None, core_users: int, core_items: int
 ) -> tuple[NDArray[np.bool_], dict[str, int]]:
     """Which events stay [E], and how many were dropped for each reason."""
-    kept = np.ones(len(interactions), dtype=bool)
-    if min_rating is not None and interactions.rating is not None:
-        kept = interactions.rating >= min_rating
+    kept = rated_at_least(interactions, min_rating)
     rated = int(kept.sum())
     kept = core(interactions.user, interactions.item, kept, core_users, core_items)
     return kept, {"rating below min_rating": len(kept) - rated, "rare user or item": rated - int(kept.sum())}

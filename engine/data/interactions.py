@@ -34,7 +34,7 @@ class Interactions:
     users: pa.Array  # [U] raw ids, text
     items: pa.Array  # [N] raw ids, text
     time: NDArray[Any] | None  # [E] int32, int64 or float64; None: the order of the file is the order of time
-    rating: NDArray[np.float32] | None  # [E]
+    rating: NDArray[Any] | None  # [E] float32, or float16 where it is as exact
     catalogue: Catalogue | None
     part: NDArray[np.int8] | None = None  # [U] 0 train, 1 validation, 2 test, where the files carry a split
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.config.settings.data import DataSettings
-from engine.data.filters import core
+from engine.data.filters import core, rated_at_least
 from engine.data.interactions import Interactions
 from engine.data.known import Known
 from engine.data.loading import Loaded, id_warnings, load, set_warnings
@@ -96,10 +96,7 @@ def _history(prepared: Prepared) -> dict[str, float]:
 
 def _core(settings: DataSettings, interactions: Interactions, k: int) -> dict[str, int]:
     """What a k-core of the events that data.min_rating keeps would leave."""
-    kept = np.ones(len(interactions), dtype=bool)
-    if settings.min_rating is not None and interactions.rating is not None:
-        kept = interactions.rating >= settings.min_rating
-    kept = core(interactions.user, interactions.item, kept, k, k)
+    kept = core(interactions.user, interactions.item, rated_at_least(interactions, settings.min_rating), k, k)
     users, items = (len(np.unique(codes[kept])) for codes in (interactions.user, interactions.item))
     return {"core": k, "users": users, "items": items, "interactions": int(kept.sum())}
 

@@ -44,6 +44,23 @@ class GrowingColumn:
         self.values = self.values.astype(np.promote_types(self.values.dtype, dtype), copy=False)
 
 
+class RatingColumn:
+    """Ratings as float16 as long as this changes none of them, else as float32; NaN where there is none."""
+
+    def __init__(self) -> None:
+        self._ratings = GrowingColumn(np.float16)
+
+    def append(self, part: NDArray[np.float32]) -> None:
+        with np.errstate(over="ignore"):
+            narrow = np.array_equal(part.astype(np.float16), part, equal_nan=True)
+        self._ratings.widen(np.float16 if narrow else np.float32)
+        self._ratings.append(part)
+
+    def values(self) -> NDArray[Any]:
+        """All ratings [E]."""
+        return self._ratings.values
+
+
 class CodedColumn:
     """Ids or texts as codes in order of their first occurrence; '' where there is nothing."""
 

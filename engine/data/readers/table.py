@@ -26,7 +26,7 @@ from engine.data.readers.delimited import (
     numbers,
     table,
 )  # fmt: skip
-from engine.data.readers.growing import CodedColumn, GrowingColumn, Part, TimeColumn, texts_of
+from engine.data.readers.growing import CodedColumn, Part, RatingColumn, TimeColumn, texts_of
 from engine.data.sequences import BLOCK
 from engine.data.sources import Source, Sources
 from engine.errors import DataError
@@ -43,7 +43,7 @@ def read(sources: Sources, columns: ColumnsSettings, dialect: Dialect, rated: bo
     kinds |= {columns.time: TIME} if columns.time else {}
     kinds |= {columns.rating: NUMBER if rated else GAPPY} if columns.rating else {}
     titles = {name: TEXT for name in (columns.title, columns.text) if name}
-    user, item, time, rating = CodedColumn(), CodedColumn(), TimeColumn(), GrowingColumn(np.float32)
+    user, item, time, rating = CodedColumn(), CodedColumn(), TimeColumn(), RatingColumn()
     own = {name: CodedColumn() for name in titles if not apart}
     for part in _parts(source, kinds | ({} if apart else titles), dialect):
         for name, text in own.items():
@@ -64,7 +64,7 @@ def read(sources: Sources, columns: ColumnsSettings, dialect: Dialect, rated: bo
         user.ids(),
         (codes, items),
         time.values() if columns.time else None,
-        rating.values if columns.rating else None,
+        rating.values() if columns.rating else None,
         catalogue,
     )
 

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from engine.errors import DataError
@@ -73,3 +76,46 @@ def test_what_is_no_table_is_refused_with_its_location(sets: Any, content: str, 
     with pytest.raises(DataError, match=cause) as error:
         sets.read("table", columns=COLUMNS | {"user": "user", "time": None, "rating": None})
     assert error.value.location.endswith(where)
+
+
+PLAIN = {"user": "user", "item": "item", "key": None, "time": "time", "rating": "stars", "title": "name", "text": None}
+
+
+def test_a_parquet_file_that_is_read_in_parts_is_the_same(sets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(1)
+    for piece in range(3):
+        columns = {"user": draw.integers(9, size=50), "item": [f"i{n:02}" for n in draw.integers(20, size=50)]}
+        columns |= {"time": draw.integers(40, size=50), "stars": draw.integers(1, 11, 50) / 2}
+        columns |= {"name": [None if n % 3 else f"name {n}" for n in draw.integers(9, size=50)]}
+        table = pa.table(columns)
+        pa.parquet.write_table(table, sets.folder / f"p-{piece}.parquet", row_group_size=20)
+    whole = sets.read("table", columns=PLAIN)
+    monkeypatch.setattr("engine.data.readers.columnar.BLOCK", 7)
+    monkeypatch.setattr("engine.data.readers.table.BLOCK", 7)
+    monkeypatch.setattr("engine.data.readers.growing.PENDING", 3)
+    parts = sets.read("table", columns=PLAIN)
+    assert len(whole) == 150 and sets.events(parts) == sets.events(whole)
+    assert parts.time.tolist() == whole.time.tolist() and parts.rating.tolist() == whole.rating.tolist()
+    for name in ("raw", "title"):
+        assert getattr(parts.catalogue, name).equals(getattr(whole.catalogue, name))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "cause"),
+    [
+        ("user", ["u"] * 8 + [None], "user is empty"),
+        ("user", ["u"] * 8 + ["NULL"], "user is 'NULL'"),
+        ("user", [1.0] * 8 + [2.0**60], "too large"),
+        ("time", [5] * 8 + [-1], "before 1970"),
+        ("stars", [1.0] * 8 + [float("inf")], "not a finite number"),
+    ],
+)
+def test_a_fault_behind_the_first_part_is_named_by_its_row(
+    sets: Any, monkeypatch: pytest.MonkeyPatch, column: str, values: list[Any], cause: str
+) -> None:
+    monkeypatch.setattr("engine.data.readers.columnar.BLOCK", 4)
+    columns = {"user": ["u"] * 9, "item": ["i"] * 9, "time": [5] * 9, "stars": [1.0] * 9} | {column: values}
+    pa.parquet.write_table(pa.table(columns), sets.folder / "x.parquet")
+    with pytest.raises(DataError, match=cause) as error:
+        sets.read("table", columns=PLAIN | {"title": None})
+    assert error.value.location.endswith("x.parquet, row 9")

@@ -32,11 +32,11 @@ def missing(raw: pa.Array) -> pa.Array:  # [N] text -> [N] bool
     return pc.is_in(pc.utf8_trim_whitespace(raw), value_set=MISSING)
 
 
-def merged(codes: NDArray[np.int32], raw: pa.Array, in_place: bool = False) -> tuple[NDArray[np.int32], pa.Array]:
-    """Codes [E] and their ids [N] with one code for every id, however it was written; ``codes`` may be changed."""
+def merged(codes: NDArray[np.int32], raw: pa.Array, own: bool = False) -> tuple[NDArray[np.int32], pa.Array]:
+    """Codes [E] and their ids [N] with one code for every id, however it was written; ``own``: they may be changed."""
     once = normalised(raw).dictionary_encode()
     if len(once.dictionary) < len(raw):
-        codes = codes if in_place else codes.copy()
+        codes = codes if own else codes.copy()
         recode(codes, np.asarray(once.indices))
     return codes, once.dictionary
 

@@ -85,7 +85,7 @@ class CodedColumn:
     def ids(self) -> tuple[NDArray[np.int32], pa.Array]:
         """Code of every event [E] and the id of every code [C]: one, however it was written."""
         self._merge()
-        codes, raw = raw_ids.merged(self._codes.values, self._known.cast(pa.string()), in_place=True)
+        codes, raw = raw_ids.merged(self._codes.values, self._known.cast(pa.string()), own=True)
         return codes, raw
 
     def texts(self) -> tuple[NDArray[np.int32], pa.Array]:

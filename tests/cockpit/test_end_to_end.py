@@ -99,7 +99,7 @@ def children(process):
     return psutil.Process(process).children(recursive=True)
 
 
-@pytest.mark.parametrize("end", ["Q", "hang up", "kill"])
+@pytest.mark.parametrize("end", ["Q", pytest.param("hang up", marks=pytest.mark.slow), "kill"])
 def test_the_server_of_the_models_ends_with_the_cockpit(cockpit, seven_stages, end):
     terminal = cockpit("--runs", str(seven_stages), "--read-only")
     terminal.shows("evaluate", "distill", seconds=60)

@@ -5,12 +5,9 @@ import asyncio
 import pytest
 
 from cockpit.compose import draw
-from cockpit.context import Context
 from cockpit.dispatch import click
 from cockpit.render.lines import plain, width
-from cockpit.screens import Screens
 from cockpit.services.recommender import Reply
-from cockpit.settings import Settings
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 FILMS = [
@@ -320,21 +317,3 @@ def test_a_cockpit_that_may_only_read_may_ask(recommend, press):
     press(recommend, "n")
     run_pending(recommend)
     assert Server.made[-1].asked[-1][1]["row"] == 1
-
-
-async def test_the_real_server_answers_in_the_picture(seven_stages, ready, press, context):
-    """From the run list to lists of all three models, and nothing is left behind."""
-    real = Context(seven_stages, context.effects, Settings(), screens=Screens)
-    ready(real).list.go_to("evaluate")
-    press(real, "6")
-    await real.effects.run_pending()
-    async with asyncio.timeout(120):
-        while real.screen.session.loading or real.screen.session.answer is None:
-            await asyncio.sleep(0.05)
-    text = plain(draw(real, 120, 40))
-    assert "test user" in text and "teacher written" in text and "gate weights of the teacher" in text
-    process = real.screen.session.server._process
-    real.close()
-    async with asyncio.timeout(30):
-        await real.screen.session.server._reading
-    assert process.returncode == 0

@@ -1,8 +1,6 @@
 """The stage as a whole: declared files, facts, examples, and what a person sees when the files are bad."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
+from engine.cli import main
 from engine.config import load
 from engine.data.catalogue import titles
 from engine.data.sequences import Rows, Sequences
@@ -129,19 +128,25 @@ def test_bad_files_leave_no_artifact(tmp_path: Path, sets: Any) -> None:
     assert not (tmp_path / "bad" / ARTIFACTS).exists()
 
 
-def test_a_person_sees_cause_location_and_remedy_and_no_traceback(tmp_path: Path, sets: Any) -> None:
+def test_a_person_sees_cause_location_and_remedy_and_no_traceback(
+    tmp_path: Path, sets: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     sets.write("set/u.item", "")
     path, runs = tmp_path / "set", str(tmp_path / "runs")
     arguments = ["run", "data", "data=ml-100k", f"data.path={path}", "--runs", runs]
-    done = subprocess.run([sys.executable, "-m", "engine", *arguments], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and "Traceback" not in done.stderr + done.stdout
-    assert str(path) in done.stderr and "needs u.data" in done.stderr and "There is: u.item" in done.stderr
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err + printed.out
+    assert str(path) in printed.err and "needs u.data" in printed.err and "There is: u.item" in printed.err
 
 
-def test_a_stage_that_failed_on_its_files_says_the_remedy_too(tmp_path: Path, sets: Any) -> None:
+def test_a_stage_that_failed_on_its_files_says_the_remedy_too(
+    tmp_path: Path, sets: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     sets.write("set/a.txt", "1 a\n1\n")
     arguments = ["data=pairs", f"data.path={tmp_path / 'set'}", "data.file=a.txt", "--runs", str(tmp_path / "runs")]
-    done = subprocess.run([sys.executable, "-m", "engine", "run", "data", *arguments], capture_output=True, text=True)
-    assert done.returncode == 2 and "Traceback" not in done.stderr + done.stdout
-    assert "a.txt:2: the line '1' is not 'user item'" in done.stderr
-    assert "Correct or delete this line." in done.stderr.splitlines()
+    assert main(["run", "data", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err + printed.out
+    assert "a.txt:2: the line '1' is not 'user item'" in printed.err
+    assert "Correct or delete this line." in printed.err.splitlines()

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from engine import config
 from engine.experiments import bench
 
@@ -15,16 +17,24 @@ def measured(folder: Path, *words: str) -> bench.Speed:
     return speed
 
 
-def test_twice_the_epochs_are_twice_the_positions_and_more_operations(tmp_path: Path) -> None:
-    once = measured(tmp_path / "once", "student.epochs=1", "student.windows=last")
-    twice = measured(tmp_path / "twice", "student.epochs=2", "student.windows=last")
-    assert twice.done == 2 * once.done > 0
-    assert 1.2 * once.operations < twice.operations < 2 * once.operations  # both evaluate once
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bench.Speed]:
+    """A training of one epoch, and the folder of its runs."""
+    folder = tmp_path_factory.mktemp("once")
+    return folder, measured(folder, "student.epochs=1", "student.windows=last")
 
 
-def test_a_step_counts_at_least_the_products_with_the_item_table(tmp_path: Path) -> None:
-    speed = measured(tmp_path, "student.epochs=1")
-    items = json.loads(next(tmp_path.glob("data-*/artifacts/profile.json")).read_text())["items"]
+def test_twice_the_epochs_are_twice_the_positions_and_more_operations(
+    once: tuple[Path, bench.Speed], tmp_path: Path
+) -> None:
+    short, twice = once[1], measured(tmp_path, "student.epochs=2", "student.windows=last")
+    assert twice.done == 2 * short.done > 0
+    assert 1.2 * short.operations < twice.operations < 2 * short.operations  # both evaluate once
+
+
+def test_a_step_counts_at_least_the_products_with_the_item_table(once: tuple[Path, bench.Speed]) -> None:
+    folder, speed = once
+    items = json.loads(next(folder.glob("data-*/artifacts/profile.json")).read_text())["items"]
     assert speed.operations >= 6 * speed.done * items * 16  # scores, and the gradients of both of their factors
     assert speed.floor is not None and 0 < speed.floor < speed.seconds
 

@@ -101,7 +101,7 @@ def test_only_as_many_runs_as_there_are_slots_are_prepared(bench: Any, waiting: 
     launch(behind)
     bench.until(lambda: prepared(waiting))
     before = looks(behind)
-    bench.until(lambda: looks(behind) >= before + 10)
+    bench.until(lambda: looks(behind) >= before + 4)
     assert not prepared(behind)
 
 
@@ -110,7 +110,7 @@ def test_another_command_than_a_stage_is_not_executed_before_it_may_begin(bench:
     bench.ends(waiting)
     folder = bench.start(SLEEP, inputs={"student": RunInfo.read(waiting).inputs["student"]}, slots=ONE)
     before = looks(folder)
-    bench.until(lambda: looks(folder) >= before + 10)
+    bench.until(lambda: looks(folder) >= before + 4)
     assert psutil.Process(process_of(folder).supervisor.pid).children() == []
 
 

@@ -26,7 +26,6 @@ def test_launching_leaves_no_child_behind(bench: Any) -> None:
 def test_the_engine_itself_runs_the_stage_when_no_command_is_given(bench: Any) -> None:
     folder = bench.create()
     launch(folder)
-    bench.ends(folder)
     assert process_of(folder).argv == [sys.executable, "-m", "engine", "stage", str(folder)]
 
 

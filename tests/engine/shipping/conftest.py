@@ -1,12 +1,20 @@
 """Small students of every network, and histories for them."""
 
+import contextlib
+import io
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from engine import config
+from engine.cli import main
 from engine.recommend.histories import Histories
 from engine.student.model import SequenceModel
+from tests.fixtures.extras import need_onnx
 
 ITEMS, LENGTH = 40, 6
 
@@ -27,6 +35,26 @@ def student(kind: str, *overrides: str) -> SequenceModel:
         for value in model.parameters():
             value += 0.3 * torch.randn_like(value)
     return model.eval()
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What ``engine export model`` wrote and printed."""
+
+    folder: Path  # which holds DIR
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def exported(seven_stages: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The distilled student as an ONNX file that lists five items."""
+    need_onnx()
+    folder, out, err = tmp_path_factory.mktemp("exported"), io.StringIO(), io.StringIO()
+    words = ["export", "model", "distill", "--to", "DIR", "--runs", str(seven_stages), "--count", "5"]
+    with contextlib.chdir(folder), redirect_stdout(out), redirect_stderr(err):
+        assert main(words) == 0
+    return Exported(folder, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")

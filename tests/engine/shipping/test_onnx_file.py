@@ -7,23 +7,15 @@ from engine.errors import RunError, UserError
 from engine.recommend.histories import Histories
 from engine.shipping import agreement, onnx_file
 from engine.shipping.ranking_graph import RankingGraph
-from tests.engine.shipping.conftest import student
+from engine.stages import DISTILLED_MODEL
+from engine.student.model import SequenceModel, load_student
+from tests.engine.shipping.conftest import Exported, student
 from tests.fixtures.extras import need_onnx
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "sasrec",
-        pytest.param("sasrec-reference", marks=pytest.mark.slow),
-        pytest.param("caser", marks=pytest.mark.slow),
-    ],
-)
-def test_the_file_ranks_histories_of_any_number_and_length(some: Histories, tmp_path: Path, kind: str) -> None:
-    need_onnx()
-    model = student(kind)
-    onnx_file.write(tmp_path / "model.onnx", RankingGraph(model, 5, True))
-    answer = onnx_file.read(tmp_path / "model.onnx")
+def ranks(file: Path, model: SequenceModel, some: Histories) -> None:
+    """A file ranks histories of any number and length as the model does."""
+    answer = onnx_file.read(file)
     found = agreement.compare(answer, model, some, True)
     assert found.close, found
     assert found.scores < 1e-5
@@ -31,6 +23,22 @@ def test_the_file_ranks_histories_of_any_number_and_length(some: Histories, tmp_
         items, scores, users = answer(np.ones(shape, dtype=np.int64))
         assert items.shape == scores.shape == (shape[0], 5) and len(users) == shape[0]
         assert 1 not in items
+
+
+def test_the_file_of_a_run_ranks_histories_of_any_number_and_length(
+    seven_stages: Path, exported: Exported, some: Histories
+) -> None:
+    model = load_student(seven_stages / "distill" / "artifacts" / DISTILLED_MODEL.file)
+    ranks(exported.folder / "DIR" / "model.onnx", model, some)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sasrec", "sasrec-reference", "caser"])
+def test_the_file_of_any_network_does(some: Histories, tmp_path: Path, kind: str) -> None:
+    need_onnx()
+    model = student(kind)
+    onnx_file.write(tmp_path / "model.onnx", RankingGraph(model, 5, True))
+    ranks(tmp_path / "model.onnx", model, some)
 
 
 def test_a_network_without_a_form_in_onnx_is_refused_with_what_to_do_instead(tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ import pytest
 
 from engine.cli import main
 from engine.recommend.recommendations import best_items, load
-from tests.engine.shipping.conftest import histories
-from tests.fixtures.extras import need_onnx
+from tests.engine.shipping.conftest import Exported, histories
 
 README = Path(__file__).parents[3] / "engine" / "shipping" / "README.md"
 ONNX, INDEX = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -23,14 +22,11 @@ def run(code: str) -> dict[str, Any]:
 
 
 def test_onnx_runtime_lists_what_recommend_lists(
-    seven_stages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    seven_stages: Path, exported: Exported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    need_onnx()
-    monkeypatch.chdir(tmp_path)
-    assert main(["export", "model", "distill", "--to", "DIR", "--runs", str(seven_stages), "--count", "5"]) == 0
-    printed = capsys.readouterr()
-    assert "DIR/model.onnx" in printed.out.splitlines()
-    assert "ONNX Runtime differs by at most" in printed.err
+    monkeypatch.chdir(exported.folder)
+    assert "DIR/model.onnx" in exported.out.splitlines()
+    assert "ONNX Runtime differs by at most" in exported.err
     items = run(ONNX)["items"]
     ours = best_items(load(seven_stages / "distill").model, histories([3, 17, 5], [8]), 5)
     assert items.tolist() == [[item for item, _ in one] for one in ours]

@@ -18,7 +18,7 @@ from engine.stages import STAGES, STUDENT_MODEL
 from engine.student.model import load_student
 from engine.student.module import StudentModule
 from engine.student.stage import run as train_student
-from tests.fixtures.processes import start_with_processes
+from tests.fixtures.processes import run_in_processes
 from tests.fixtures.training import assert_same_training, logged, stop_at
 
 Settings = Callable[..., StudentSettings]
@@ -183,7 +183,7 @@ def test_two_processes_end_with_the_metrics_of_one_that_sees_the_same_batches(
     alone, shared = student_run(name="alone"), student_run(name="shared")
     with alone:
         train_student(chosen, alone)
-    start_with_processes(chosen, shared.folder)
+    run_in_processes(chosen, shared.folder)
     own, both = history(alone.folder), history(shared.folder)
     for one, other in zip(own.evaluations, both.evaluations, strict=True):
         assert other.values == pytest.approx(one.values, rel=1e-4)

@@ -105,7 +105,8 @@ ABLATIONS = (
         DISTILLED,
         ("knowledge.models",),
         _counts_alone,
-        (*KNOWLEDGE, VECTORS),
+        (*KNOWLEDGE, *RANKINGS, VECTORS),
+        sections=("distill.student.", "distill.kl."),  # other knowledge wants other weights
         control=True,
     ),
     _Ablation("does distillation pay?", DISTILLED, (*RANKINGS, VECTORS), _none(*RANKINGS, VECTORS)),

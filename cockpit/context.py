@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from cockpit.keys import LIVE, MAIN, RUNS, SYSTEM, KeyMap
+from cockpit.keys import LIVE, MAIN, RUNS, SYSTEM, Key, KeyMap
 from cockpit.models.chart import View
 from cockpit.models.endings import Ending
 from cockpit.models.line_edit import LineEdit
@@ -72,6 +72,10 @@ class Screen:
     def draw(self, across: int, down: int) -> Lines:
         """``down`` lines of ``across`` cells."""
         raise NotImplementedError
+
+    def label(self, key: Key) -> str:
+        """What a key of the bottom line does now."""
+        return key.label
 
     def watched(self) -> list[str]:
         """Runs whose events the screen shows, the most important first."""
@@ -160,6 +164,11 @@ class Context:
     def row(self) -> Row | None:
         """The run that actions on this screen apply to."""
         return self.screen.row
+
+    @property
+    def compares_models(self) -> bool:
+        """Whether there is one result whose models can be compared; otherwise runs are."""
+        return self.row is not None and self.row.has_result and self.row.state == "DONE" and len(self.list.marks) < 2
 
     def shown(self, words: Sequence[str]) -> str:
         """A command to copy, with the folder that ``ask`` would run it in."""

@@ -131,8 +131,7 @@ def do_show_live(context: Context) -> None:
 def do_show_compare(context: Context) -> None:
     """Compare marked runs, or the models of the one evaluation on the screen."""
     row = context.row
-    finished = row is not None and row.has_result and row.state == "DONE"
-    if row is not None and finished and len(context.list.marks) < 2 and context.screen.name in (RUNS, LIVE, RESULT):
+    if row is not None and context.compares_models and context.screen.name in (RUNS, LIVE, RESULT):
         context.show(MODELS, row.id)
     else:
         context.show(COMPARE)

@@ -26,11 +26,13 @@ def models(result: EvaluationResult, metric: str, across: int) -> Lines:
     rule = (*result.tables.protocol, *result.tables.about)
     head: Lines = [part for text in rule for part in wrap([(text, "dim")], across)]
     head += [part for text in result.tables.warnings for part in wrap([("⚠ ", "warn"), (text, "")], across)]
-    lines = [*head, [], *_table(result, metric, across), *wrap([(result.tables.searched, "dim")], across)]
-    if across < ROOMY:
-        others = [name for name in METRICS if name != metric] if across < NARROW else []
-        for name in [metric, *others]:
-            lines += [[], *_drawn(result.figures(name), name, across)]
+    notes: Lines = [[(TARGETS, "dim")], *wrap([(result.tables.searched, "dim")], across)]
+    lines = [*head, [], *_table(result, metric, across)]
+    if across >= ROOMY:
+        return [*lines, *notes]
+    lines += [[], *_drawn(result.figures(metric), metric, across), [], *notes]  # a small screen ends soon
+    for name in METRICS if across < NARROW else ():
+        lines += [] if name == metric else [[], *_drawn(result.figures(name), name, across)]
     return lines
 
 
@@ -88,7 +90,7 @@ def _table(result: EvaluationResult, metric: str, across: int) -> Lines:
     for title, size, count, cells in plain:
         for line, text in zip(lines, [title, count, *cells], strict=True):
             line.append(("  " + right(text, size), "dim"))
-    return [*lines, [(TARGETS, "dim")]]
+    return lines
 
 
 def _plain(result: EvaluationResult, free: int, chosen: Sequence[str]) -> list[tuple[str, int, str, list[str]]]:

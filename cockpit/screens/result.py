@@ -5,7 +5,7 @@ from typing import Any
 
 from cockpit.actions.export import prompt_file
 from cockpit.context import Context
-from cockpit.keys import RESULT
+from cockpit.keys import COMPARE, RESULT, Key, caption
 from cockpit.models.result import METRICS, EvaluationResult
 from cockpit.models.rows import Row
 from cockpit.panes import health, side
@@ -164,6 +164,10 @@ class ResultScreen(PanedScreen):
         return texts.made_from(row, self.makers, self.context.list.rows, known, across)
 
     # -- keys ----------------------------------------------------------------------------------------------------
+
+    def label(self, key: Key) -> str:
+        other = key.action == "show_compare" and not self.context.compares_models
+        return caption(COMPARE) if other else key.label
 
     def why_not_zoom(self) -> str:
         return "" if self.row and self.row.state == "DONE" else "there is no result yet"

@@ -35,6 +35,7 @@ async def test_untrained_models_fit_and_a_winner_below_them_is_refused(opened_re
         press(context, "tab")
     for name in ("transitions (untrained)", "titles (untrained)", "transitions+titles (untrained)"):
         assert name in shown[0]
+    assert sum("●" in line for line in shown[0].splitlines()) >= 3  # intervals begin on a screen of any size
     line, *_ = [line for line in shown[0].splitlines() if "titles (untrained)" in line and "0.1550 ±" in line]
     assert "0.1085" in line and "0.1395" in line  # ndcg@10 on tail and on cold items
     press(context, "3")
@@ -157,9 +158,16 @@ def test_a_running_evaluation_shows_its_progress_until_its_result_is_there(conte
     press(context, "enter")
     text = plain(draw(ready(context), 80, 24))
     assert "student on test" in text and "300/1.2k" in text and "25%" in text and "2 curves" in text
+    assert "3 Compare" in text.splitlines()[-1]  # what the key does while there are no models to compare
+    press(context, "3")
+    assert context.screen.name == "compare"
+    press(context, "escape")
     write_evaluation(folder)
     maker.ended(folder)
-    assert "─ models" in plain(draw(ready(context), 80, 24))
+    text = plain(draw(ready(context), 80, 35))  # at 24 lines the message of the end has the last one
+    assert "─ models" in text and "3 Models" in text.splitlines()[-1]
+    press(context, "3")
+    assert context.screen.name == "models"
 
 
 def test_a_failed_evaluation_says_why_it_has_no_result(context, ready, maker, press):

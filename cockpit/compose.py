@@ -96,7 +96,7 @@ def _footer_parts(context: Context, across: int) -> list[tuple[str, str]]:
     room = across - sum(cells(text) for text, _ in last)
     parts: list[tuple[str, str]] = []
     for key in context.keys.footer(context.screen.name):
-        text = f" {key.shown} {context.screen.label(key)}{_position(context) if key.action == 'pane' else ''} "
+        text = f" {key.shown} {context.screen.key_label(key)}{_position(context) if key.action == 'pane' else ''} "
         if cells(text) > room:
             break
         parts.append((text, key.action))

@@ -73,7 +73,7 @@ class Screen:
         """``down`` lines of ``across`` cells."""
         raise NotImplementedError
 
-    def label(self, key: Key) -> str:
+    def key_label(self, key: Key) -> str:
         """What a key of the bottom line does now."""
         return key.label
 

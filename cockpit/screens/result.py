@@ -165,7 +165,7 @@ class ResultScreen(PanedScreen):
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
-    def label(self, key: Key) -> str:
+    def key_label(self, key: Key) -> str:
         other = key.action == "show_compare" and not self.context.compares_models
         return caption(COMPARE) if other else key.label
 

@@ -74,14 +74,16 @@ def _over_seeds(entries: Sequence[Entry], every: Sequence[Entry], options: argpa
     """Mean and spread of the models of every setting over its seeds, and tests between them."""
     from engine.compare import models
     from engine.compare.differences import Procedure
-    from engine.compare.groups import by_experiment, member_of
+    from engine.compare.groups import by_experiment, member_of, repetitions
 
     by_id = {entry.id: entry for entry in every}
     procedure = Procedure(options.test, options.correction)
     found = []
+    rows = {entry.id: table.rows([entry.folder])[0] for entry in entries}
     for group in by_experiment([member_of(entry, by_id) for entry in entries]):
-        (row, *_) = table.rows([group.members[0].entry.folder])
-        found.append(models.compare_models(group, table.protocol(row), procedure))
+        for one in repetitions(group, [rows[member.entry.id]["targets_hash"] for member in group.members]):
+            own = [rows[member.entry.id] for member in one.members]
+            found.append(models.compare_models(one, models.protocol_of(one, own), procedure))
     if options.csv is not None:
         write(options.csv, partial(models.write_csv, found), "engine results --seeds")
     if options.json:

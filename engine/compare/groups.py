@@ -187,6 +187,26 @@ def by_experiment(members: Sequence[Member]) -> list[Group]:
     return named
 
 
+def data_settings(group: Group) -> list[str]:
+    """Settings of the data that are not the same in all runs of a group, those that follow the seed included."""
+    names = dict.fromkeys(name for member in group.members for name in member.settings if name.startswith("data."))
+    return [name for name in names if len({repr(member.settings.get(name)) for member in group.members}) > 1]
+
+
+def repetitions(group: Group, targets: Sequence[str]) -> list[Group]:
+    """The group where its runs are repetitions of each other; else a group for each of the members' ``targets``.
+
+    Runs that ranked other test rows are repetitions only where their settings say so (data.world.seed=${seed}): under
+    the same settings, the files have changed between them.
+    """
+    if len(set(targets)) == 1 or data_settings(group):
+        return [group]
+    parts: dict[str, list[Member]] = {}
+    for member, own in zip(group.members, targets, strict=True):
+        parts.setdefault(own, []).append(member)
+    return [Group(f"{group.name}  targets={own}", members) for own, members in parts.items()]
+
+
 def sections(group: Group) -> set[str]:
     """Sections of the configuration that the runs of a group depend on."""
     return {name.partition(".")[0] for member in group.members for name in member.settings}

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from engine.compare import sentences, slices
 from engine.compare.differences import USUAL, Procedure, RowValues, Sampling, compare
 from engine.compare.figures import TESTED, Evaluated, Figure, evaluated, of_evaluations, row_values
-from engine.compare.groups import Group
+from engine.compare.groups import Group, data_settings
 from engine.compare.report import DRAWN, below, spread_of
 from engine.compare.slices import METRIC, SliceComparison
-from engine.report import searches
+from engine.report import results, searches
 from engine.report.csv_files import write_rows
 from engine.report.evaluation import costs_of, label
 from engine.report.numbers import NOTHING, fixed, mean_sd
@@ -103,6 +103,20 @@ def compare_models(group: Group, protocol: str, procedure: Procedure = USUAL) ->
             for one in versus
             if one.metric == TESTED[0]
         ],
+    )
+
+
+def protocol_of(group: Group, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The protocol of a group's evaluations, given a row of each one's table; every set of test targets is named."""
+    first, *others = rows
+    text = results.protocol(dict(first))
+    own = {seed: row["targets_hash"] for seed, row in zip(group.seeds[1:], others, strict=True)}
+    if set(own.values()) <= {first["targets_hash"]}:
+        return text
+    listed = ", ".join(f"{targets} (seed {seed})" for seed, targets in own.items())
+    return (
+        f"{text} (seed {group.seeds[0]}), {listed}: each seed has data of its own "
+        f"({', '.join(data_settings(group))}), and the spread over seeds is one over data too"
     )
 
 

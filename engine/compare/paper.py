@@ -12,7 +12,7 @@ from typing import IO
 
 from engine.compare.differences import ROWS, SEEDS, Procedure, RowValues, Sampling, decided, uncorrected
 from engine.compare.figures import COSTS, Evaluated, Figure, evaluated, of_evaluations, row_values
-from engine.compare.groups import Group, Member, by_experiment, differing
+from engine.compare.groups import Group, Member, by_experiment, differing, repetitions
 from engine.compare.report import DRAWN, spread_of
 from engine.compare.sentences import CORRECTED, agreed
 from engine.errors import UserError
@@ -142,11 +142,18 @@ def _data_sets(members: Sequence[Member]) -> list[_DataSet]:
     for (data, rule, hide_seen), own in parts.items():
         alike = [key for key in parts if key[0] == data]
         seen = "hidden" if hide_seen == "true" else "not hidden"
-        groups = by_experiment(own)
+        targets = {member.entry.id: evaluated(member, hide_seen).targets for member in own}
+        groups = [
+            one
+            for group in by_experiment(own)
+            for one in repetitions(group, [targets[member.entry.id] for member in group.members])
+        ]
         found = [[evaluated(member, hide_seen) for member in group.members] for group in groups]
         (line, *_) = results_of([own[0].entry.folder])
         name = data if len(alike) == 1 else f"{data} ({rule}, seen items {seen})"
-        made.append(_DataSet(name, hide_seen, protocol(line), groups, found))
+        others = [one for one in dict.fromkeys(targets.values()) if one != line["targets_hash"]]
+        text = protocol(line) + (f", of other runs {', '.join(others)}" if others else "")
+        made.append(_DataSet(name, hide_seen, text, groups, found))
     return made
 
 

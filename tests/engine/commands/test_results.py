@@ -88,3 +88,41 @@ def test_the_numbers_of_a_table_for_a_paper_are_csv_and_go_with_no_other_form(se
     assert {line["n"] for line in lines} == {"3"} and {line["mark"] for line in lines} >= {"best"}
     assert main(["results", "--format", "latex", "--json", *runs]) == 2
     assert "goes with none of" in capsys.readouterr().err
+
+
+def worlds(world: Any, label: str, *overrides: str) -> None:
+    """Three seeds, each with other test targets."""
+    for seed in (1, 2, 3):
+        world.evaluate(label, seed, *(one.format(seed) for one in overrides), ranks=world.ranks(seed), targets=seed)
+
+
+def test_seeds_with_data_of_their_own_are_pooled_where_the_settings_say_so_and_all_targets_are_named(
+    world: Any, capsys: Captured
+) -> None:
+    worlds(world, "worlds", "data.world.seed={}")
+    (group,) = answer(capsys, world, "--seeds")
+    hashes = {row["targets_hash"] for row in answer(capsys, world)}
+    assert group["seeds"] == [1, 2, 3] and len(hashes) == 3
+    assert all(one in group["protocol"] for one in hashes)
+    assert "(seed 3): each seed has data of its own (data.world.seed)" in group["protocol"]
+
+
+def test_runs_of_the_same_settings_that_ranked_other_rows_are_no_seeds_of_each_other(
+    world: Any, capsys: Captured
+) -> None:
+    """The files behind the settings have changed."""
+    worlds(world, "changed")
+    groups = answer(capsys, world, "--seeds")
+    hashes = [row["targets_hash"] for row in answer(capsys, world) if row["model"] == "student"]
+    assert [group["seeds"] for group in groups] == [[1], [2], [3]]
+    assert sorted(group["name"] for group in groups) == sorted(f"changed  targets={one}" for one in hashes)
+    assert all(one in group["protocol"] for one, group in zip(hashes, groups, strict=True))
+    assert all("data of its own" not in group["protocol"] for group in groups)
+
+
+def test_a_table_for_a_paper_keeps_them_apart_too(world: Any, capsys: Captured) -> None:
+    worlds(world, "changed")
+    hashes = {row["targets_hash"] for row in answer(capsys, world)}
+    assert main(["results", "--format", "markdown", "--runs", str(world.store.root)]) == 0
+    printed = capsys.readouterr().out
+    assert all(printed.count(one) == 3 for one in hashes)  # of two models' rows and in the protocol

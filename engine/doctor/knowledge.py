@@ -14,9 +14,11 @@ from engine.data import ids
 from engine.data.sequences import Sequences
 from engine.doctor.case import Case, artifact_of
 from engine.doctor.check import Outcome, Unavailable, check, failed, judged, without
+from engine.knowledge.blend import Blend, names_and_weights
 from engine.knowledge.held_out import named
-from engine.knowledge.rankings import Rankings
-from engine.stages import BASELINE, LAST_POSITION, RANKINGS, SEQUENCES, TEACHER, TEACHER_HELD_OUT, Artifact
+from engine.knowledge.rankings import Rankings, seen_before, top_items
+from engine.knowledge.untrained_part import UntrainedPart
+from engine.stages import BASELINE, ITEMS, LAST_POSITION, RANKINGS, SEQUENCES, TEACHER, TEACHER_HELD_OUT, Artifact
 
 ROWS = 4000  # rows that are examined
 AGREE = 0.9  # share of the first items that the teacher has to reproduce
@@ -171,7 +173,7 @@ def _asked_again(case: Case, artifact: Artifact) -> Outcome:
     if BASELINE in case.config.knowledge.models:
         case.trained("student")
     before = Rankings.load(artifact_of(folder, artifact))
-    after = Rankings.load(artifact_of(case.dry_run("knowledge").folder, artifact))
+    after = _ranked_again(case, before, artifact)
     index = {row: at for at, row in enumerate(before.rows.tolist())}
     pairs = [(index[row], at) for at, row in enumerate(after.rows.tolist()) if row in index][:ROWS]
     if not pairs:
@@ -182,6 +184,22 @@ def _asked_again(case: Case, artifact: Artifact) -> Outcome:
     return judged(
         shared >= AGREE, f"{shared:.1%} of the first {first.shape[1]} items of {len(pairs):,} rows are the same"
     )
+
+
+def _ranked_again(case: Case, before: Rankings, artifact: Artifact) -> Rankings:
+    """The first rankings as a dry run gives them; of models without training, which count all data, from all data."""
+    settings = case.config.knowledge
+    if not settings.untrained:
+        return Rankings.load(artifact_of(case.dry_run("knowledge").folder, artifact))
+    if settings.trained:
+        raise Unavailable(f"{settings.untrained[0]} counts all data, and a dry run of the others sees a part of them")
+    data = [case.input_of("knowledge", one) for one in (SEQUENCES, ITEMS)]
+    part = UntrainedPart.of(names_and_weights(settings), *data)
+    last, sequences = before.rows[:ROWS].numpy() - 1, Sequences.load(data[0])
+    seen = seen_before(sequences, last, "cpu") if case.hides_seen(settings.hide_seen) else None
+    nothing = Blend([], [], case.items)
+    queries, added = torch.zeros(len(last), 0), part.after_events(sequences, last, "cpu")
+    return Rankings(before.rows[:ROWS], *top_items(queries, nothing.table, None, seen, before.items.shape[1], added))
 
 
 @check(

@@ -24,7 +24,7 @@ from engine.metrics.ranking import score_items
 from engine.runs.read_only import ReadOnlyRun
 from engine.runs.run import Run
 from engine.runs.run_files import RunFiles
-from engine.runs.schema import Summary
+from engine.runs.schema import RunInfo, Summary
 from engine.stages import (
     ADAPTER,
     BASELINE,
@@ -104,13 +104,13 @@ def _teacher(name: str, scorers: dict[str, Scorer], knowledge: Path) -> Model:
     cost = {name: facts[name] for name in REQUEST_TIMES if name in facts}
     weights: dict[str, float] = facts.get("models") or {}
     runs: dict[str, str] = facts.get("model_runs") or {}
-    if not weights:
+    if not weights and ADAPTER.stage in RunInfo.read(knowledge).inputs:
         maker = _maker(ReadOnlyRun(knowledge), ADAPTER)
         return Model(name, scorers, False, maker.name, _facts(maker).get("train_seconds"), cost)
     seconds = [_facts(knowledge.parent / one).get("train_seconds") for one in runs.values()]  # others train nothing
     known = [value for value in seconds if value is not None]
     total = sum(known) if len(known) == len(seconds) else None
-    return Model(name, scorers, False, knowledge.name, total, cost, mixture(weights))
+    return Model(name, scorers, False, knowledge.name, total, cost, mixture(weights) if weights else "")
 
 
 def mixture(weights: dict[str, float]) -> str:

@@ -20,7 +20,7 @@ from engine.doctor.check import FAIL
 from engine.doctor.table import CHECKS, chosen, examine
 from engine.experiments.plan import inputs_of, pipeline
 from engine.knowledge.rankings import Rankings
-from engine.stages import LAST_POSITION, SEQUENCES, TEACHER_HELD_OUT
+from engine.stages import BLEND, LAST_POSITION, RANKINGS, SEQUENCES, TEACHER_HELD_OUT
 from tests.fixtures.doctor import Doctor
 from tests.fixtures.small_runs import Chain
 
@@ -250,3 +250,25 @@ def test_knowledge_of_students_is_examined_and_asks_no_teacher(
             assert found["language-model-pays"].verdict == "skip"
             assert "validation ndcg@10" in found["teacher-beats-student"].evidence
             assert "other half" not in found["teacher-beats-student"].evidence
+
+
+def test_knowledge_without_training_is_ranked_again_from_all_data(
+    doctor: Doctor, new_chain: Callable[[], Any], small_runs: Any
+) -> None:
+    chain = new_chain().copy(small_runs, "teacher", "distill")
+    chain.perform("knowledge", "counted", [f"knowledge.models=[{BLEND}]"])
+    config = replace(doctor.settings, knowledge=replace(doctor.settings.knowledge, models=[BLEND]))
+    stages = [stage.name for stage in pipeline("evaluate", config) if stage.name != "evaluate"]
+    names = (*ALL, "last-position-reproducible", "evaluate-dry-run")
+    altered = {"knowledge": chain.runs / "counted"}
+    found = doctor.outcomes(names, *stages, altered=altered, config=config)
+    assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(names, "pass"), found
+    path = chain.made("counted", RANKINGS)
+    rankings = Rankings.load(path)
+    path.unlink()  # it may be a link
+    Rankings(rankings.rows, rankings.items.roll(1, dims=0), rankings.distances).save(path)
+    doctor.fault("rankings-reproducible", *stages, altered=altered, config=config)
+    beside = replace(config, knowledge=replace(config.knowledge, models=["student", BLEND]))
+    outcome = doctor.outcomes(("rankings-reproducible",), *stages, altered=altered, config=beside)
+    assert outcome["rankings-reproducible"].verdict == "skip"
+    assert f"{BLEND} counts all data" in outcome["rankings-reproducible"].evidence

@@ -25,6 +25,7 @@ ADDED = {  # new setting -> the value that gives what earlier versions did
     "data.quoted": True,
     "data.columns.key": None,
     "data.known": None,
+    "data.catalogue_separator": None,
     "student.init_from": None,
     "distill.student.init_from": None,
     "teacher.without_titles": False,

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.errors import RunError, require_packages
+from engine.errors import require_packages
 from engine.shipping.ranking_graph import INPUTS, OUTPUTS, RankingGraph
-from engine.student.gru4rec import GRU4Rec
+from engine.shipping.recurrent_graph import exportable
 
 FILE = "model.onnx"
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -20,20 +20,14 @@ Answer = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]  # i
 
 
 def write(path: Path, graph: RankingGraph) -> None:
-    """Writes the graph with any number of histories of any length. UserError where it has no form in ONNX."""
-    if isinstance(graph.model.network, GRU4Rec):
-        raise RunError(
-            "PyTorch cannot export a recurrent network for histories of any length",
-            location=f"student.model={graph.model.settings.model}",
-            remedy="Use --format safetensors or --format npy, or train student=sasrec.",
-        )
+    """Writes the graph with any number of histories of any length. UserError where a package is missing."""
     require_packages(PACKAGES, "the ONNX format", "onnx")
     example = torch.zeros(3, 7, dtype=torch.int64)
     for row in range(3):  # of several lengths, so that no size is taken for a constant
         example[row, : row + 3] = 1
     with _quiet():
         program = torch.onnx.export(
-            graph.eval(),
+            exportable(graph.eval()),
             (example,),
             dynamo=True,
             dynamic_shapes={INPUTS[0]: {0: "batch", 1: "length"}},

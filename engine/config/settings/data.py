@@ -75,6 +75,9 @@ class DataSettings:
     separator: str | None = setting(
         "between the columns of a table: a character, comma, semicolon, tab, pipe or space; null: by its name"
     )
+    catalogue_separator: str | None = setting(
+        "between the columns of a table's catalogue, as data.separator; null: as data.separator"
+    )
     quoted: bool = setting("whether quotes around a field of CSV and TSV files are left out; false: they are text")
     columns: ColumnsSettings | None = setting("names of the columns, where the format is a table")
     encoding: str | None = setting("encoding of all text files; null: the format's own")
@@ -104,9 +107,10 @@ class DataSettings:
                 yield "split", "must be leave-one-out, because the demo's oracle scores the last event of each user"
             if self.core_users > 1 or self.core_items > 1 or self.min_rating is not None:
                 yield "core_users", "and core_items must be 0 and min_rating null: the demo world has no such files"
-        own = self.separator is None or self.separator in SEPARATORS
-        if not own and not re.fullmatch(r'[^"\r\n\0\x80-\U0010ffff]', self.separator or ""):
-            yield "separator", f"must be one ASCII character but no quote, or one of {', '.join(SEPARATORS)}"
+        for name in ("separator", "catalogue_separator"):
+            mark = getattr(self, name)
+            if mark not in (None, *SEPARATORS) and not re.fullmatch(r'[^"\r\n\0\x80-\U0010ffff]', mark):
+                yield name, f"must be one ASCII character but no quote, or one of {', '.join(SEPARATORS)}"
         if self.format == "table" and self.columns is None:
             yield "format", "needs data.columns: the names of the user and item columns"
         if self.format.startswith("amazon") and self.category is None:

@@ -55,7 +55,9 @@ def _read(settings: DataSettings, sources: Sources, encodings: tuple[str, ...]) 
                     location="data.columns",
                     remedy="Set data=table data.columns.user=... data.columns.item=...",
                 )
-            separator = settings.separator or ""
-            dialect = Dialect(SEPARATORS.get(separator, separator), quoted=settings.quoted, encoding=encodings[0])
-            return table.read(sources, settings.columns, dialect, settings.min_rating is not None)
+            marks = (settings.separator or "", settings.catalogue_separator or settings.separator or "")
+            dialect, apart = (
+                Dialect(SEPARATORS.get(mark, mark), quoted=settings.quoted, encoding=encodings[0]) for mark in marks
+            )
+            return table.read(sources, settings.columns, dialect, apart, settings.min_rating is not None)
     return amazon.read(sources)

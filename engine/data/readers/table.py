@@ -33,10 +33,12 @@ from engine.errors import DataError
 from engine.runs.text import clean
 
 
-def read(sources: Sources, columns: ColumnsSettings, dialect: Dialect, rated: bool) -> Interactions:
+def read(
+    sources: Sources, columns: ColumnsSettings, dialect: Dialect, catalogue_dialect: Dialect, rated: bool
+) -> Interactions:
     """Titles come from the catalogue if there is one, else from the title and text columns of the interactions.
 
-    A ``dialect`` without a separator has the one of the file's name; ``rated``: no rating may be missing.
+    A dialect without a separator has the one of the file's name; ``rated``: no rating may be missing.
     """
     source, apart = sources.parts[INTERACTIONS], sources.parts.get(CATALOGUE)
     kinds = {columns.user: ID, columns.item: ID}
@@ -57,7 +59,9 @@ def read(sources: Sources, columns: ColumnsSettings, dialect: Dialect, rated: bo
     codes, items = item.ids()
     catalogue = None
     if apart is not None:
-        catalogue = _entries(list(_parts(apart, {columns.key or columns.item: ID} | titles, dialect)), columns)
+        catalogue = _entries(
+            list(_parts(apart, {columns.key or columns.item: ID} | titles, catalogue_dialect)), columns
+        )
     elif own and len(codes):
         catalogue = _first_texts(codes, items, {name: text.texts() for name, text in own.items()}, columns)
     return coded(

@@ -27,7 +27,10 @@ PATH = "data.path"
 CONCERN = (
     "data",
     PATH,
-    *(f"data.{name}" for name in ("name", "format", "file", "catalogue", "separator", "encoding", "quoted")),
+    *(
+        f"data.{name}"
+        for name in ("name", "format", "file", "catalogue", "separator", "catalogue_separator", "encoding", "quoted")
+    ),
 )
 PUBLISHED = {  # layout -> the choice of conf/data that reads it and filters nothing
     "ml-100k": ("ml-100k",),
@@ -95,7 +98,11 @@ def inferred(path: str, given: Mapping[str, Any]) -> Inferred:
     beside: list[TitleTable] = []
     sure = not found.roles.open.keys() - {TITLE}
     if sure and named is not None:
-        beside = [catalogue(root, named, found, writing, apart[TITLE], given.get("columns.key"))]
+        beside = [
+            catalogue(
+                root, named, found, writing, apart[TITLE], given.get("columns.key"), given.get("catalogue_separator")
+            )
+        ]
     elif sure and not {"catalogue", "columns.title"} & given.keys() and TITLE not in found.roles.chosen:
         beside = catalogues(root, found, writing)
     if found.roles.open.keys() - ({TITLE} if beside else set()) or len(beside) > 1:
@@ -145,6 +152,8 @@ def _words(stem: str, found: EventTable, titles: TitleTable | None, given: Mappi
         words.append(f"data.encoding={found.sample.encoding}")
     if titles is not None:
         words.append(f"data.catalogue={titles.name}")
+        if titles.sample.separator != found.sample.separator:
+            words.append(f"data.catalogue_separator={titles.separator}")
         columns |= {"title": titles.title, "text": titles.text, "key": titles.key}
         if titles.key == columns["item"]:
             del columns["key"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.data.pieces import COUNTED, hidden, in_order, is_table, pieces_of
+from engine.data.schema import delimited
 from engine.data.schema.names import CATALOGUE_KEYS, ITEM, TEXT, TITLE, USER, plain, ranked
 from engine.data.schema.roles import FITS, Roles, roles
 from engine.data.schema.sample import Sample, Writing, sample
@@ -35,6 +36,11 @@ class TitleTable:
     title: str
     text: str | None
     sample: Sample
+
+    @property
+    def separator(self) -> str:
+        """As data.catalogue_separator has it, where its file's name does not say it."""
+        return self.sample.separator or delimited.spelt(delimited.usual(self.sample.source.each()[0].name))
 
 
 def tables(root: Path) -> dict[str, Source]:
@@ -91,13 +97,22 @@ def events(root: Path, writing: Writing, given: Mapping[str, str | None], file: 
 
 
 def catalogue(
-    root: Path, name: str, found: EventTable, writing: Writing, title: str | None, key: str | None
+    root: Path,
+    name: str,
+    found: EventTable,
+    writing: Writing,
+    title: str | None,
+    key: str | None,
+    separator: str | None = None,
 ) -> TitleTable:
-    """The table of titles that a person has named, with its columns. DataError where they are not found in it."""
+    """The table of titles that a person has named, with its columns. DataError where they are not found in it.
+
+    ``separator`` as data.catalogue_separator has it; None: found like that of the interactions.
+    """
     folder = root.parent if root.is_file() and root.suffix != ".zip" else root
     path = Path(name).expanduser()
     source = Source(path) if path.is_absolute() else tables(folder).get(name, Source(folder / name))
-    other = sample(source, replace(writing, separator=writing.separator or found.sample.separator or None))
+    other = sample(source, replace(writing, separator=separator))
     titled = _titles(name, other, found, title, key)
     if titled is None:
         raise DataError(
@@ -152,7 +167,7 @@ def _titles(
     title = title or next((name for name in ranked(TITLE, columns) if FITS[TITLE](columns[name])), None)
     keys = [name for name in columns if plain(name) == plain(item)] or ranked(ITEM, columns)
     keys += [name for name in columns if plain(name) in CATALOGUE_KEYS]
-    if own is None or title not in columns or not other.header or other.separator != found.sample.separator:
+    if own is None or title not in columns or not other.header:
         return None
     if key is not None:
         return TitleTable(name, key, title, None, other) if key in columns else None

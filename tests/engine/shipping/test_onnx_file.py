@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.errors import RunError, UserError
+from engine.errors import UserError
 from engine.recommend.histories import Histories
 from engine.shipping import agreement, onnx_file
 from engine.shipping.ranking_graph import RankingGraph
@@ -32,20 +32,15 @@ def test_the_file_of_a_run_ranks_histories_of_any_number_and_length(
     ranks(exported.folder / "DIR" / "model.onnx", model, some)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sasrec", "sasrec-reference", "caser"])
+@pytest.mark.parametrize(
+    "kind",
+    ["gru4rec", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("sasrec", "sasrec-reference", "caser"))],
+)
 def test_the_file_of_any_network_does(some: Histories, tmp_path: Path, kind: str) -> None:
     need_onnx()
     model = student(kind)
     onnx_file.write(tmp_path / "model.onnx", RankingGraph(model, 5, True))
     ranks(tmp_path / "model.onnx", model, some)
-
-
-def test_a_network_without_a_form_in_onnx_is_refused_with_what_to_do_instead(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="recurrent") as caught:
-        onnx_file.write(tmp_path / "model.onnx", RankingGraph(student("gru4rec"), 5, True))
-    assert "--format safetensors" in caught.value.remedy
-    assert not (tmp_path / "model.onnx").exists()
 
 
 def test_what_is_not_installed_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

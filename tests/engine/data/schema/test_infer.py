@@ -523,3 +523,18 @@ def test_titles_in_two_tables_beside_are_asked_for(sets: Any) -> None:
 def test_a_broken_file_beside_is_no_catalogue_and_stops_nothing(sets: Any) -> None:
     sets.write("movies.parquet", b"PAR1 cut short")
     assert len(sets.events(found(str(sets.write("x.csv", csv(frame(time=SECONDS)))))[1])) == len(EVENTS)
+
+
+@pytest.mark.parametrize("marks", [(",", ";"), (";", ","), ("|", "\t"), ("\t", ";")])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_catalogue_may_have_a_separator_of_its_own(sets: Any, marks: tuple[str, str], named: bool) -> None:
+    table = frame("user", "item", time=SECONDS)
+    sets.write("events.csv", csv(table, marks[0]))
+    titles = pd.DataFrame({"item": sorted(set(table["item"]))})
+    titles["title"] = [f"The film {name}, one; two" for name in titles["item"]]
+    sets.write("titles.csv", csv(titles, marks[1]))
+    given = ["data.catalogue=titles.csv"] if named else []
+    words, events = found(str(sets.folder / "events.csv"), *given)
+    assert sets.titles(events) == dict(zip(titles["item"], titles["title"], strict=True))
+    settings = load(words).data
+    assert settings.catalogue == "titles.csv" and settings.catalogue_separator is not None

@@ -59,7 +59,8 @@ def test_a_setting_that_was_added_has_its_earlier_behaviour_in_an_old_configurat
     old = {"data": {"name": "x"}, "seed": 1}
     none = {name: None for model in ("student", "teacher", "distill") for name in (model, f"{model}_epochs")}
     search = {"search": none}  # a section that was added as a whole
-    assert translated(old) == {"data": {"name": "x", "quoted": True, "known": None}, "seed": 1, **search}
+    data = {"name": "x", "quoted": True, "known": None, "catalogue_separator": None}
+    assert translated(old) == {"data": data, "seed": 1, **search}
     assert translated({"data": {"quoted": False}}) == {"data": {"quoted": False, "known": None}, **search}
     assert translated({"search": {"student": 20}}) == {
         "search": none | {"student": 20}

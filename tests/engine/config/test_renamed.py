@@ -61,7 +61,10 @@ def test_a_setting_that_was_added_has_its_earlier_behaviour_in_an_old_configurat
     search = {"search": none}  # a section that was added as a whole
     data = {"name": "x", "quoted": True, "known": None, "catalogue_separator": None}
     assert translated(old) == {"data": data, "seed": 1, **search}
-    assert translated({"data": {"quoted": False}}) == {"data": {"quoted": False, "known": None}, **search}
+    assert translated({"data": {"quoted": False}}) == {
+        "data": {"quoted": False, "known": None, "catalogue_separator": None},
+        **search,
+    }
     assert translated({"search": {"student": 20}}) == {
         "search": none | {"student": 20}
     }  # when trials alone were counted

@@ -15,12 +15,19 @@ from engine.student.gru4rec import GRU4Rec
 class OnnxGRU(nn.Module):
     """The weights of a ``torch.nn.GRU`` of one layer, called as it is. Only an exported graph computes with it."""
 
+    inputs: Tensor  # [1, 3D, D]: one direction
+    states: Tensor  # [1, 3D, D]
+    biases: Tensor  # [1, 6D]
+
     def __init__(self, gru: nn.GRU) -> None:
         super().__init__()
         self.hidden = gru.hidden_size
-        self.register_buffer("inputs", _ordered(gru.weight_ih_l0)[None])  # [1, 3D, D]: one direction
-        self.register_buffer("states", _ordered(gru.weight_hh_l0)[None])
-        self.register_buffer("biases", torch.cat([_ordered(gru.bias_ih_l0), _ordered(gru.bias_hh_l0)])[None])
+        given = dict(gru.named_parameters())
+        self.register_buffer("inputs", _ordered(given["weight_ih_l0"])[None])
+        self.register_buffer("states", _ordered(given["weight_hh_l0"])[None])
+        self.register_buffer(
+            "biases", torch.cat([_ordered(given[name]) for name in ("bias_ih_l0", "bias_hh_l0")])[None]
+        )
 
     def forward(self, grid: Tensor) -> tuple[Tensor, None]:  # [B, T, D] -> [B, T, D]
         """All states of each history, from a first state of zeros."""

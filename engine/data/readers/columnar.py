@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.data import raw_ids
 from engine.data.readers import json_lines
-from engine.data.readers.delimited import GAPPY, ID, TEXT, TIME, TIME_REMEDY, TYPES, time_problem, times
+from engine.data.readers.delimited import DOTTED, GAPPY, ID, TEXT, TIME, TIME_REMEDY, TYPES, time_problem, times
 from engine.data.readers.growing import Part, texts_of
 from engine.data.readers.opened import binary, no_column
 from engine.data.sequences import BLOCK
@@ -95,6 +95,10 @@ def typed(column: Any, name: str, kind: str, source: Source, first: int = 0) -> 
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             continue
         break
+    texts = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    if found is None and kind == TIME and texts:
+        dates = pc.strptime(column, format=DOTTED, unit="us", error_is_null=True)
+        found = None if dates.null_count else dates
     if found is None:
         bad = np.array([not _castable(value, TYPES[kind]) for value in column])
         if not bad.any():

@@ -40,6 +40,7 @@ _DATES = {
     "a date": (pa.timestamp("us"), pa.timestamp("ns")),
     "a date with a zone": (pa.timestamp("us", "UTC"), pa.timestamp("ns", "UTC")),
 }
+DOTTED = "%d.%m.%Y"  # dates with dots name the day first, wherever they are written
 # A time is a whole number, else a number, else a date: the first of these that the whole column is.
 TYPES = {
     ID: (_CODES,),
@@ -158,7 +159,11 @@ def _read(source: Source, dialect: Dialect, types: Mapping[str, pa.DataType], br
                 quote_char='"' if dialect.quoted else False,
                 newlines_in_values=breaks,  # twice as slow
             ),
-            convert_options=pyarrow.csv.ConvertOptions(column_types=dict(types), include_columns=list(types)),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict(types),
+                include_columns=list(types),
+                timestamp_parsers=[pyarrow.csv.ISO8601, DOTTED],
+            ),
         )
 
 
@@ -267,9 +272,8 @@ def _problem(
         elif kind == TIME:
             form = _form(value)
             if not form:
-                return (
-                    f"{name} is '{clean(value, 60)}', neither a number of 64 bits nor a date like 2024-05-31 12:00:00"
-                )
+                dates = "a date like 2024-05-31 12:00:00 or 31.05.2024"
+                return f"{name} is '{clean(value, 60)}', neither a number of 64 bits nor {dates}"
             if form != forms.setdefault(name, form):
                 return f"{name} is '{clean(value, 60)}', {form}, and those before are each {forms[name]}"
     return ""
@@ -293,4 +297,9 @@ def _form(value: str) -> str:
             except pa.ArrowInvalid:
                 continue
             return form
-    return ""
+    return "a date with dots" if is_dotted(value) else ""
+
+
+def is_dotted(value: str) -> bool:
+    """Whether a text is a date like 31.05.2024."""
+    return bool(pc.strptime([value], format=DOTTED, unit="us", error_is_null=True)[0].is_valid)

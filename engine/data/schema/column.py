@@ -10,12 +10,14 @@ from functools import cached_property
 import pyarrow as pa
 
 from engine.data.raw_ids import MISSING
-from engine.data.readers.delimited import TIME, TYPES
+from engine.data.readers.delimited import TIME, TYPES, is_dotted
 
 EMPTY, WHOLE, NUMBER, DATE, TEXT, NESTED = "empty", "whole numbers", "numbers", "dates", "texts", "lists"
 _NOTHING = frozenset(MISSING.to_pylist())
 NEARLY, FEW = 0.98, 0.05  # shares of values
 _POINT = re.compile(r"(?<=\d)\.0*$")
+_DOTTED = re.compile(r"\d{1,2}\.(0?[1-9]|1[0-2])\.\d{4}")
+MONTHS = 12
 _WHOLE, _NUMBER = re.compile(r"-?\d+"), re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _DATES = [type for type in TYPES[TIME] if pa.types.is_timestamp(type)]
 _YEARS = (662_688_000, 2_208_988_800)  # 1991 and 2040 in seconds: recommenders have no older events
@@ -54,7 +56,19 @@ class SampleColumn:
         for kind, pattern in ((WHOLE, _WHOLE), (NUMBER, _NUMBER)):
             if sum(pattern.fullmatch(value) is not None for value in self.filled) >= NEARLY * len(self.filled):
                 return kind
-        return DATE if _is_dates(self.filled) else TEXT
+        return DATE if _is_dates(self.filled) or self.is_dotted else TEXT
+
+    @cached_property
+    def may_be_dotted(self) -> bool:
+        """Whether the values are dates like 05.04.2024, which name the day first or the month."""
+        return all(is_dotted(value) for value in self.filled[:DATES]) and all(
+            _DOTTED.fullmatch(value) for value in self.filled
+        )
+
+    @cached_property
+    def is_dotted(self) -> bool:
+        """Whether the values are dates like 31.05.2024, some of which can name only the day first."""
+        return self.may_be_dotted and any(int(value.partition(".")[0]) > MONTHS for value in self.filled)
 
     @cached_property
     def _numbers(self) -> list[float]:

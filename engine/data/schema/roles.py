@@ -127,6 +127,8 @@ def _choose_number(role: str, free: dict[str, SampleColumn], found: Roles, unnam
             fitting = alike
     elif not fitting or (role == TIME and fitting[0] != named[0]):
         reason = f"{named[0]} is '{free[named[0]].shown(1)}', not {WANTED[role]}"
+        if role == TIME and free[named[0]].may_be_dotted:
+            reason = f"{named[0]} is '{free[named[0]].shown(1)}', and no day is above 12: named, it is day.month.year"
         (found.open if role == TIME else found.unused)[role] = reason
         return
     if fitting:

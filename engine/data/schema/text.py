@@ -19,7 +19,8 @@ def shown(path: str, found: EventTable, titles: TitleTable | None, words: Sequen
     for role in ROLES:
         column = found.sample.by_name.get(found.roles.chosen.get(role, ""))
         if column is not None:
-            rows.append((role, column.name, column.shown(width=WIDTH), f"data.columns.{role}={column.name}"))
+            about = f"{column.shown(width=WIDTH)}{' (day.month.year)' if role == TIME and column.may_be_dotted else ''}"
+            rows.append((role, column.name, about, f"data.columns.{role}={column.name}"))
     if titles is not None:
         column = titles.sample.by_name[titles.title]
         setting = f"data.catalogue={titles.name} data.columns.title={titles.title}"

@@ -14,7 +14,9 @@ from engine.data.schema.column import DATE, EMPTY, NUMBER, TEXT, WHOLE, SampleCo
         (["1", "2.5", "1e-3"], NUMBER),
         (["2024-05-31", "2024-05-31 12:00:00"], DATE),
         (["2024-05-31T12:00:00Z", "2024-05-31T12:00:00+02:00"], DATE),
-        (["31.05.2024"], TEXT),
+        (["31.05.2024", "1.6.2024"], DATE),
+        (["05.04.2024"], TEXT),  # the day or the month first
+        (["31.05.2024", "05.31.2024"], TEXT),
         (["4,5"], TEXT),
         (["u1", "2"], TEXT),
         (["", "NULL", " "], EMPTY),

@@ -360,11 +360,16 @@ ASKED: dict[str, tuple[dict[str, str | bytes], list[str], list[str]]] = {
     "dates that nobody else writes so": (
         {
             "x.csv": csv(
-                frame("user", "item", date=[datetime.fromtimestamp(s, UTC).strftime("%d.%m.%Y") for s in SECONDS])
+                frame("user", "item", date=[datetime.fromtimestamp(s, UTC).strftime("%d/%m/%Y") for s in SECONDS])
             )
         },
-        ["date is '13.09.2020', not a number or an ISO date", "data.columns.time=COLUMN", "null"],
+        ["date is '13/09/2020', not a number or an ISO date", "data.columns.time=COLUMN", "null"],
         ["data.columns.time=null"],
+    ),
+    "days that may be months": (
+        {"x.csv": csv(frame("user", "item", date=[f"{day:02}.04.2024" for day in range(4, 4 + len(EVENTS))]))},
+        ["date is '04.04.2024', and no day is above 12: named, it is day.month.year", "data.columns.time=COLUMN"],
+        ["data.columns.time=date"],
     ),
     "train and test": (
         {"": "", "train.csv": csv(frame()), "test.csv": csv(frame())},
@@ -538,3 +543,23 @@ def test_a_catalogue_may_have_a_separator_of_its_own(sets: Any, marks: tuple[str
     assert sets.titles(events) == dict(zip(titles["item"], titles["title"], strict=True))
     settings = load(words).data
     assert settings.catalogue == "titles.csv" and settings.catalogue_separator is not None
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_dates_with_dots_name_the_day_first_where_a_day_is_above_twelve(sets: Any, name: str) -> None:
+    days = ["31.05.2024", "01.06.2024", "02.06.2024", "1.12.2024", "11.12.2024", "3.1.2025", *["04.01.2025"] * 3]
+    table = frame("user", "item", date=days)
+    path = sets.write(name, csv(table) if name.endswith("csv") else parquet(pa.Table.from_pandas(table)))
+    _, events = found(str(path))
+    assert [moment / 86_400e6 - events.time[0] / 86_400e6 for moment in events.time] == [0, 1, 2, 184, 194, 217] + [
+        218
+    ] * 3
+    assert "(day.month.year)" in completed([f"data.path={path}"])[1]
+
+
+def test_a_day_above_31_or_a_month_above_12_is_named_by_its_line(sets: Any) -> None:
+    sets.write("x.csv", "user,item,date\nu,a,31.05.2024\nu,b,05.31.2024\n")
+    with pytest.raises(DataError, match=r"date is '05\.31\.2024'") as error:
+        sets.read("table", columns={"user": "user", "item": "item", "time": "date", "key": None, "rating": None,
+                                    "title": None, "text": None})  # fmt: skip
+    assert error.value.location.endswith(":3")

@@ -16,7 +16,9 @@ from engine.data.known import remark
 from engine.data.layouts import LAYOUTS
 from engine.data.prepare import Prepared
 from engine.data.readers import read
+from engine.data.readers.opened import NoColumn
 from engine.data.sources import Sources, find, folder_of, watched
+from engine.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,27 @@ def load(settings: DataSettings, report: Callable[[int, int, str, str], None], w
         return Loaded(interactions, source, oracle=oracle)
     root = fetched(settings, report) if settings.path is None and settings.fetch else folder_of(settings)
     sources = watched(find(settings, root), lambda done, total: report(done, total, "reading", "bytes"), warn)
-    interactions = read(settings, sources)
+    try:
+        interactions = read(settings, sources)
+    except NoColumn as error:
+        raise _with_columns(error, settings) from error
     names = {role: part.name for role, part in sources.parts.items()}
     source = {"format": sources.format, "version": LAYOUTS[sources.format].version, "files": names}
     return Loaded(interactions, source, root, sources)
+
+
+def _with_columns(error: NoColumn, settings: DataSettings) -> DataError:
+    """The error with the columns that a look at the path alone finds, where it finds all that are needed."""
+    from engine.data.schema.infer import inferred  # reads the whole configuration: needed on this way out alone
+
+    try:
+        words = [word for word in inferred(str(settings.path), {}).words if word.startswith("data.columns.")]
+    except DataError:
+        return error
+    if not words:
+        return error
+    remedy = f"{error.remedy} Without data=table and data.columns they would be found: {' '.join(words)}"
+    return DataError(error.cause, location=error.location, remedy=remedy)
 
 
 def id_warnings(loaded: Loaded) -> list[str]:

@@ -112,8 +112,12 @@ def empty_file(source: Source) -> DataError:
     return DataError("the file is empty", location=str(source), remedy="Give a file with interactions.")
 
 
-def no_column(name: str, names: Iterable[str], location: str, alternative: str = "") -> DataError:
-    return DataError(
+class NoColumn(DataError):
+    """A column that settings name is not there."""
+
+
+def no_column(name: str, names: Iterable[str], location: str, alternative: str = "") -> NoColumn:
+    return NoColumn(
         f"there is no column '{name}'",
         location=location,
         remedy=f"Its columns are: {clean(', '.join(names))}. Name them in data.columns{alternative}.",

@@ -17,7 +17,7 @@ def test_every_setting_is_printed_with_its_value_and_the_file_that_states_it(
     assert "  2  [conf/student/sasrec.yaml]" in found["student.blocks"]
     assert "  1  [conf/student/_base.yaml: ${seed}]" in found["student.seed"]
     assert not any(line.startswith(("data", "teacher")) for line in lines)
-    assert "experiment=demo   choices: amazon-toys" in "\n".join(lines)
+    assert "experiment=demo   choices: amazon-beauty, amazon-toys" in "\n".join(lines)
 
 
 def test_without_a_stage_the_settings_of_all_groups_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from engine.data.sequences import Sequences
-from engine.data.splits import Events, histories, leave_one_out, temporal
+from engine.data.splits import Events, leave_one_out, temporal
+from engine.data.stretches import histories
 from engine.knowledge.query_selection import disagreement, ends_before_tests, select, uncertainty
 
 PROMPT = np.repeat(np.arange(10), 4)  # ten prompts of four rows
@@ -63,11 +64,12 @@ def test_ends_of_training_that_are_whole_test_histories_are_found_in_a_temporal_
     time = np.concatenate([[0, 1, 2, 3], [10, 11, 12, 13, 14, 15], [20, 21, 22, 23, 24], [1, 2, 99]])
     events = Events(np.arange(1, 19, dtype=np.int32), offsets, time, np.arange(18))
     split = temporal(events, window=1)
-    found = ends_before_tests(split.sequences, histories(split.test))
-    ends = dict(zip(split.sequences.users.tolist(), (split.sequences.offsets[1:] - 1).tolist(), strict=True))
+    trained = histories(split.trained)
+    found = ends_before_tests(trained, histories(split.test))
+    ends = dict(zip(trained.users.tolist(), (trained.offsets[1:] - 1).tolist(), strict=True))
     assert len(split.test) > 0 and found.tolist() == [ends[3]]
     apart = leave_one_out(events)
-    assert ends_before_tests(apart.sequences, histories(apart.test)).tolist() == []
+    assert ends_before_tests(histories(apart.trained), histories(apart.test)).tolist() == []
 
 
 def test_users_that_are_tested_and_never_trained_on_are_no_fault() -> None:

@@ -16,6 +16,7 @@ from engine.data import demo
 from engine.data.prepare import prepare
 from engine.data.readers import read
 from engine.data.sources import find
+from engine.data.stretches import histories
 from engine.teacher.objectives.rank import SpanSampler
 from engine.teacher.prompting.spans import PromptSpans, training_spans
 from engine.teacher.prompting.tokenizer import PromptTokenizer
@@ -35,7 +36,7 @@ def epoch(name: str) -> tuple[list[Ints], int]:
     teacher, world = settings.teacher, settings.data.world
     found = demo.generate(world)[0] if world is not None else read(settings.data, find(settings.data, Path(path)))
     prepared = prepare(settings.data, found)
-    sequences, titles = prepared.sequences, ["", *prepared.items["title"].to_pylist()]
+    sequences, titles = histories(prepared.trained), ["", *prepared.items["title"].to_pylist()]
     tokenizer = train_tokenizer([title for title in titles if title], 1500)
     assert teacher.rank is not None
     targets = teacher.rank.targets

@@ -79,7 +79,7 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
             continue
         path = run.input(artifact)
         if artifact is TEACHER_HELD_OUT:
-            part = UntrainedPart.of(weights_in(load_file(path)), run.input(SEQUENCES), run.input(ITEMS))
+            part = UntrainedPart.of(weights_in(path), run.input(SEQUENCES), run.input(ITEMS))
             scorers = {
                 split: teacher_scores(path, split, len(rows), device, part.after_rows(rows, device))
                 for split, rows in splits.items()

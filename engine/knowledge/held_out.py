@@ -1,7 +1,10 @@
 """Names of the tensors in ``held_out.safetensors``, also as earlier versions wrote them."""
 
 from collections.abc import Mapping
-from typing import SupportsFloat, TypeVar
+from pathlib import Path
+from typing import TypeVar
+
+from safetensors import safe_open
 
 T = TypeVar("T")
 
@@ -14,7 +17,8 @@ def named(tensors: Mapping[str, T]) -> dict[str, T]:
     return {EARLIER_NAMES.get(name, name): tensor for name, tensor in tensors.items()}
 
 
-def weights_in(tensors: Mapping[str, SupportsFloat]) -> dict[str, float]:
-    """Weight of each model without training that these tensors name."""
-    found = {name: value for name, value in tensors.items() if name.startswith(PREFIX)}
-    return {name.removeprefix(PREFIX): float(value) for name, value in found.items()}
+def weights_in(path: Path) -> dict[str, float]:
+    """Weight of each model without training that the file names; nothing else of it is read."""
+    with safe_open(path, "np") as file:
+        names = [name for name in sorted(file.keys()) if name.startswith(PREFIX)]
+        return {name.removeprefix(PREFIX): float(file.get_tensor(name)) for name in names}

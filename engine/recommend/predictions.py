@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from engine.data import ids
 from engine.data.sequences import Rows
 from engine.errors import RunError
-from engine.knowledge.held_out import EARLIER_NAMES, PREFIX, named, weights_in
+from engine.knowledge.held_out import EARLIER_NAMES, named, weights_in
 from engine.metrics.lists import grounded
 from engine.recommend.lineage import made
 from engine.runs.schema import ARTIFACTS, Summary
@@ -55,9 +55,8 @@ class StoredAnswers:
             with safe_open(self._path, "np") as file:
                 names = set(file.keys())
                 held = {name: file.get_tensor(name).astype(np.float32) for name in names & {*ITEM_SIDE, *EARLIER_NAMES}}
-                self._untrained = weights_in({name: file.get_tensor(name) for name in names if name.startswith(PREFIX)})
                 answered = file.get_slice(split).get_shape()[0]
-            self._held = named(held)
+            self._held, self._untrained = named(held), weights_in(self._path)
         except (SafetensorError, OSError) as error:
             raise RunError(
                 f"the teacher's answers cannot be read ({error})",

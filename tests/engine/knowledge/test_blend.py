@@ -213,7 +213,7 @@ def untrained(chain: Any, name: str, rows: Rows) -> Tensor:  # -> [R, n + 1] log
 
 def scored(chain: Any, name: str, rows: Rows) -> Tensor:  # -> [R, n + 1] log p of validation rows, as evaluate reads it
     path = chain.made(name, TEACHER_HELD_OUT)
-    part = UntrainedPart.of(weights_in(load_file(path)), chain.made("data", SEQUENCES), chain.made("data", ITEMS))
+    part = UntrainedPart.of(weights_in(path), chain.made("data", SEQUENCES), chain.made("data", ITEMS))
     scores = teacher_scores(path, "validation", len(rows), "cpu", part.after_rows(rows, "cpu"))
     return torch.log_softmax(scores(slice(0, len(rows))).double(), dim=1)
 

@@ -218,6 +218,7 @@ _TABLE = (
 # Facts that a run notes about what it chose on validation rows: its figure there minus that on others.
 BEST_OPTIMISM = "best_optimism"  # of the evaluation that a training kept
 GAMMA_OPTIMISM = "gamma_optimism"  # of the gamma that knowledge chose
+WEIGHTS_OPTIMISM = "weights_optimism"  # of the weights of a mixture that knowledge chose
 
 # Median milliseconds of one request: fact of a knowledge run and column of the metrics table, by what computed it.
 PROCESSOR_TIME, GPU_TIME = "ms_per_request", "ms_per_request_gpu"

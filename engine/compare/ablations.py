@@ -44,7 +44,7 @@ RANKINGS = ("distill.ranking.weight", "distill.kl.weight", "distill.last_positio
 VECTORS = "distill.injection.weight"
 KNOWLEDGE = (
     *("knowledge.models", "knowledge.item_vectors", "knowledge.last_position"),
-    *("knowledge.query_selection", "knowledge.budget", "knowledge.weights"),
+    *("knowledge.query_selection", "knowledge.budget", "knowledge.weights", "knowledge.choose_weights"),
 )
 
 

@@ -38,6 +38,7 @@ ADDED = {  # new setting -> the value that gives what earlier versions did
     "knowledge.batch_tokens": None,
     "knowledge.models": ["teacher"],
     "knowledge.weights": None,
+    "knowledge.choose_weights": False,
     "distill.own_vectors": True,
     "distill.choose": "distilled",
     "trainer.strategy": "ddp",

@@ -7,7 +7,7 @@ has one, finished or not: the checks of learning look at the module before its f
 import importlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from engine.errors import UserError
 from engine.experiments.named_runs import named_runs
 from engine.runs.lineage import folders
 from engine.runs.run import Run
-from engine.runs.schema import ARTIFACTS, CONFIG, RunInfo
+from engine.runs.schema import ARTIFACTS, CONFIG, RunInfo, Summary
 from engine.stages import ITEMS, LANGUAGE_MODEL, PROFILE, RANKINGS, SEQUENCES, STAGES, TEST, VALIDATION, Artifact, makes
 from engine.training import fit, weights
 
@@ -163,6 +163,23 @@ class Case:
         RunInfo(folder.name, stage, "doctor", self.config.seed, "", dict(inputs)).write(folder)
         return DryRun(folder)
 
+    @property
+    def mixture_weights(self) -> dict[str, float] | None:
+        """Weight of each of ``knowledge.models`` as the finished knowledge has them; None of a teacher alone."""
+        summary = Summary.read(self.trained("knowledge"))
+        return summary.facts.get("models") if summary else None
+
+    def _settings_of(self, stage: str) -> Config:
+        """The settings of a dry run. Weights that a finished run chose are given: a subset would choose others."""
+        if makes(stage, SEQUENCES):
+            return self.config
+        short, knowledge = subset.short(self.config), self.config.knowledge
+        if knowledge.choose_weights and stage in self.finished and makes(stage, RANKINGS):
+            kept = self.mixture_weights or {}
+            given = replace(knowledge, choose_weights=False, weights=[kept[name] for name in knowledge.models])
+            short = replace(short, knowledge=given)
+        return short
+
     def _execute(self, stage: str) -> DryRun | Unavailable:
         if makes(stage, LANGUAGE_MODEL) and self.config.backbone.source == "hub":
             return Unavailable("the language model is not downloaded yet: engine run backbone")
@@ -172,7 +189,7 @@ class Case:
             return reason
         self.progress(f"dry run of {stage}")
         run = self.scratch_run(stage, inputs)
-        config = self.config if makes(stage, SEQUENCES) else subset.short(self.config)
+        config = self._settings_of(stage)
         try:
             importlib.import_module(f"engine.{stage}.stage").run(config, run)
         except (UserError, *DEFECTS) as error:

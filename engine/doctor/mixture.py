@@ -67,5 +67,6 @@ def mixtures(case: Case, count: int) -> Mixtures | None:
     hide = case.hides_seen(case.config.evaluate.hide_seen)
     seen = ranking.on_device(rows.items, rows.start, rows.stop, device) if hide else None
     targets = torch.from_numpy(rows.targets.astype(np.int64)).to(device)
-    ranks = ranking.mixed_ranks(parts, shares, targets, student.bias, seen)
+    made = ranking.products(parts)
+    ranks = ranking.mixed_ranks(made, shares, len(student.table), targets, student.bias, seen)
     return Mixtures(ranking.ndcg(ranks, 10).cpu().numpy(), rows.users, np.array([lm for _, lm in choices]))

@@ -20,7 +20,17 @@ from engine.metrics import ranking
 from engine.metrics.selection import cross_fitted
 from engine.metrics.statistics import PairedDifference, paired_rows
 from engine.runs.schema import Summary
-from engine.stages import ADAPTER, FLOOR, GAMMA_OPTIMISM, MODELS, RANKINGS, REFERENCES, UNTRAINED, makes
+from engine.stages import (
+    ADAPTER,
+    FLOOR,
+    GAMMA_OPTIMISM,
+    MODELS,
+    RANKINGS,
+    REFERENCES,
+    UNTRAINED,
+    WEIGHTS_OPTIMISM,
+    makes,
+)
 from engine.teacher.build import settings_of
 
 ROWS = 2000  # held-out rows that are ranked at most
@@ -105,9 +115,12 @@ def teacher_beats_student(case: Case) -> Outcome:
                 raise Unavailable("its validation rows have too few users to choose and judge on different ones")
             own = Ranked(own.ranks, fitted[0])
             note = f"; each half of the users judges the mixture that the other half chose, optimism {fitted[1]:+.4f}"
-        elif (known := _facts(case.run_of("knowledge")).get(GAMMA_OPTIMISM)) is not None:
-            optimism = max(float(known), 0.0)
-            note = f"; less the optimism of having chosen gamma on these rows, {known:+.4f}"
+        else:
+            facts = _facts(case.run_of("knowledge"))
+            for what, name in (("gamma", GAMMA_OPTIMISM), ("weights", WEIGHTS_OPTIMISM)):
+                if (known := facts.get(name)) is not None:
+                    optimism += max(float(known), 0.0)
+                    note += f"; less the optimism of having chosen {what} on these rows, {known:+.4f}"
         difference, evidence = compared(base, own)
         return judged(difference.low > optimism, evidence + note, WARN)
     best, facts = _as_trained(case)

@@ -5,7 +5,7 @@ sum_m w_m log p_m(i) = sum_m w_m s_m(i) + a constant of the row, so that queries
 Letters: E events, R rows, n items, D widths of the students together, W width of a query vector, Q prompts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,6 +43,12 @@ class Blend:
     students: Sequence[FrozenStudent]
     weights: Sequence[float]
     items: int  # n
+
+    @classmethod
+    def of(cls, students: Mapping[str, FrozenStudent], weights: Mapping[str, float], items: int) -> "Blend":
+        """The students that have a weight."""
+        kept = [name for name in students if weights[name]]
+        return cls([students[name] for name in kept], [weights[name] for name in kept], items)
 
     @property
     def table(self) -> Tensor:  # [n + 1, D]
@@ -85,9 +91,17 @@ class Together:
 
 
 def names_and_weights(settings: KnowledgeSettings) -> dict[str, float]:
-    """Model -> its weight in the mean; all of them add up to 1."""
+    """Model -> its weight in the mean as the settings give it, equal where they are chosen later; together 1."""
     weights = settings.weights or [1.0] * len(settings.models)
     return {name: weight / sum(weights) for name, weight in zip(settings.models, weights, strict=True)}
+
+
+def note_models(settings: KnowledgeSettings, weights: Mapping[str, float], run: Run) -> None:
+    """Notes whose knowledge it is, with which weights, and which runs trained them."""
+    run.note(
+        models={name: round(weight, 6) for name, weight in weights.items()},
+        model_runs={name: folder.name for name, folder in sources(settings, run).items()},
+    )
 
 
 def sources(settings: KnowledgeSettings, run: Run) -> dict[str, Path]:

@@ -11,14 +11,14 @@ from safetensors.torch import load_file, save_file
 from engine.config import Config
 from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
-from engine.knowledge import imported, without_teacher
+from engine.knowledge import imported, mixture_weights, without_teacher
 from engine.knowledge.blend import (
     Blend,
     Together,
     item_vectors,
     mixed,
     names_and_weights,
-    sources,
+    note_models,
     students_of,
     text_vectors,
 )
@@ -53,11 +53,6 @@ def run(config: Config, run: Run) -> None:
     if settings.files is not None:
         imported.import_files(settings, run)
         return
-    if settings.models != [TEACHER]:
-        run.note(
-            models={name: round(weight, 6) for name, weight in names_and_weights(settings).items()},
-            model_runs={name: folder.name for name, folder in sources(settings, run).items()},
-        )
     if TEACHER not in settings.models:
         if rank() == 0:  # there is nothing to share
             without_teacher.rank(config, run)
@@ -76,12 +71,23 @@ def run(config: Config, run: Run) -> None:
         backbone, counts = config.backbone, sequences.counts(len(text))
         common = (backbone.pooling, backbone.text_tokens, torch.from_numpy(counts).float())
         scorers = [generative_scorer(setup, settings, text, *common, gamma) for gamma in settings.gammas]
-    students = students_of(settings, run, len(text) - 1, setup.device, text)
+    items, validation = len(text) - 1, Rows.load(run.input(VALIDATION))
+    students = students_of(settings, run, items, setup.device, text)
     weights = names_and_weights(settings)
     untrained = UntrainedPart.of(weights, run.input(SEQUENCES), run.input(ITEMS))
     item_keys, together = scorers[0].item_vectors, None
+    if settings.choose_weights:
+        with memory.enough(lambda: memory.smaller_batch("knowledge", settings.batch, setup.tokens)):
+            rows = mixture_weights.sample(validation, settings.seed)
+            scores = {TEACHER: mixture_weights.teacher_scores(setup, scorers[0], rows, run)}
+            scores |= mixture_weights.student_scores(students, rows, run, setup.device)
+            scores |= untrained.alone(rows, setup.device)
+            weights = mixture_weights.chosen(settings, scores, rows, items, run, setup.device)
+        weights = setup.processes.first(weights)
+        untrained = untrained.weighted(weights)
     if len(weights) > 1:
-        others = Blend(list(students.values()), [weights[name] for name in students], len(text) - 1)
+        note_models(settings, weights, run)
+        others = Blend.of(students, weights, items)
         width, together = setup.student.table.shape[1], Together(setup.student, others)
         scorers = [mixed(scorer, weights[TEACHER], width, others, settings.top) for scorer in scorers]
     inference = TeacherInference(
@@ -89,7 +95,7 @@ def run(config: Config, run: Run) -> None:
     )
     with memory.enough(lambda: memory.smaller_batch("knowledge", settings.batch, setup.tokens)):
         test = Sequences.load(run.input(TEST_HISTORIES))
-        held_out = inference.held_out(Rows.load(run.input(VALIDATION)), test)
+        held_out = inference.held_out(validation, test)
         shards = inference.shards(sequences, text, test)
     if processes.rank:
         return  # the first process has it all

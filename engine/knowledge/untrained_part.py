@@ -41,6 +41,19 @@ class UntrainedPart:
             )
         return cls({name: (weight, known.model(name)) for name, weight in chosen.items()})
 
+    def alone(self, rows: Rows, device: str) -> dict[str, RowScores]:
+        """Log-probabilities of held-out rows [R] of each model by itself, whatever its weight."""
+
+        def logs(scores: RowScores) -> RowScores:
+            return lambda block: log_probabilities(scores(block))
+
+        return {name: logs(model.after_rows(rows, device)) for name, (_, model) in self.models.items()}
+
+    def weighted(self, weights: Mapping[str, float]) -> "UntrainedPart":
+        """The same models with other weights, without those of weight 0."""
+        kept = {name: (weights[name], model) for name, (_, model) in self.models.items() if weights[name]}
+        return UntrainedPart(kept)
+
     @property
     def stored(self) -> dict[str, Tensor]:
         """What held-out files hold of them."""

@@ -17,7 +17,7 @@ from engine.config import Config
 from engine.config.settings.knowledge import KnowledgeSettings
 from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Rows, Sequences
-from engine.knowledge import blend
+from engine.knowledge import blend, mixture_weights
 from engine.knowledge.blend import Blend
 from engine.knowledge.query_selection import ends_before_tests
 from engine.knowledge.rankings import Rankings, seen_before, top_items
@@ -53,11 +53,17 @@ def rank(config: Config, run: Run) -> None:
     with run.loading("load models"):
         students = blend.students_of(settings, run, items, device, text)
         weights = blend.names_and_weights(settings)
-        models = Blend(list(students.values()), [weights[name] for name in students], items)
         untrained = UntrainedPart.of(weights, run.input(SEQUENCES), run.input(ITEMS))
+    validation = Rows.load(run.input(VALIDATION))
+    if settings.choose_weights:
+        rows = mixture_weights.sample(validation, settings.seed)
+        scores = mixture_weights.student_scores(students, rows, run, device) | untrained.alone(rows, device)
+        weights = mixture_weights.chosen(settings, scores, rows, items, run, device)
+        untrained = untrained.weighted(weights)
+    blend.note_models(settings, weights, run)
+    models = Blend.of(students, weights, items)
     table, bias = models.table.to(device), models.bias
     sequences, test = Sequences.load(run.input(SEQUENCES)), Sequences.load(run.input(TEST_HISTORIES))
-    validation = Rows.load(run.input(VALIDATION))
     held_out = _held_out(models, untrained, validation, test, run, device)
     hide_seen = protocol_of(run, settings.hide_seen)
     last = np.concatenate([predicted_events(sequences) - 1, _last_positions(settings, sequences, test)])

@@ -125,28 +125,39 @@ def ranks_in_blocks(
 
 @torch.no_grad()
 def mixed_ranks(
-    parts: Sequence[tuple[Tensor, Tensor]],
+    parts: Sequence[Callable[[slice], Tensor]],
     weights: Tensor,
+    columns: int,
     targets: Tensor,
     bias: Tensor | None = None,
     seen: Histories | None = None,
 ) -> Tensor:
-    """Rank of each row's target under every mixture of scores: s = sum_p weights[m, p] <u_p, v_p> + b.
+    """Rank of each row's target under every mixture of scores: s = sum_p weights[m, p] s_p + b.
 
-    ``parts`` are users [R, D_p] and tables [n + 1, D_p]; weights [M, P], targets [R] -> [M, R] float64. Each part is
-    multiplied out once, whatever the number of mixtures.
+    ``parts`` give scores [B, columns] of a block of rows; weights [M, P], targets [R] -> [M, R] float64. Each part is
+    computed once, whatever the number of mixtures.
     """
-    rows, columns = len(targets), len(parts[0][1])
+    rows = len(targets)
     ranks = torch.empty(len(weights), rows, dtype=torch.float64, device=targets.device)
     for block in blocks(rows, (len(parts) + 1) * columns, targets.device.type):
         pairs = None if seen is None else history_pairs(seen, block)
-        made = torch.stack([users[block] @ table.T for users, table in parts])  # [P, B, n + 1]
+        made = torch.stack([part(block) for part in parts])  # [P, B, n + 1]
+        made[:, :, 0] = 0  # 0 * -inf is not a number
         for mixture, weight in enumerate(weights):
             scores = (weight @ made.flatten(start_dim=1)).view(made.shape[1:])
             scores = scores if bias is None else scores + bias
             scores[:, 0] = -torch.inf
             ranks[mixture, block] = target_ranks(scores, targets[block], pairs)
     return ranks
+
+
+def products(pairs: Sequence[tuple[Tensor, Tensor]]) -> list[Callable[[slice], Tensor]]:
+    """<u_i, v_j> of users [R, D] and a table [n + 1, D], for ``mixed_ranks``."""
+
+    def product(users: Tensor, table: Tensor) -> Callable[[slice], Tensor]:
+        return lambda block: users[block] @ table.T
+
+    return [product(users, table) for users, table in pairs]
 
 
 def hit_rate(ranks: Tensor, k: int) -> Tensor:

@@ -10,6 +10,7 @@ from engine.stages import FLOOR, TEACHER, UNTRAINED
 
 TITLE_VECTORS = "titles"  # of the titles' trigrams, without a language model
 VECTORS = ("key", "text", TITLE_VECTORS)
+MOST_CHOSEN = 11  # models whose weights can be chosen: halves of more are too many mixtures to compare
 CHOICES = ("all", "random", "uncertain", "disagreement")
 
 
@@ -24,6 +25,10 @@ class KnowledgeSettings:
         "distill runs made from the same data"
     )
     weights: list[float] | None = setting("weight of each of these models in that mean; null: equal", low=0)
+    choose_weights: bool = setting(
+        "choose these weights on validation rows, by the NDCG@10 of all divisions in equal steps, tenths for two or "
+        "three models"
+    )
     spread: bool = setting("files: bring each row's distances to 0..1, as raw distances say nothing about confidence")
     seed: int = setting("seed of the rows chosen at random", low=0, high=2**31 - 1)
     top: int = setting("items written down for each row", low=1)
@@ -91,6 +96,10 @@ class KnowledgeSettings:
             yield "models", f"must be [{TEACHER}], because knowledge.files holds the answers already"
         if self.weights is not None and (len(self.weights) != len(self.models) or not sum(self.weights)):
             yield "weights", f"must be one number for each of knowledge.models ({len(self.models)}), not all of them 0"
+        if self.choose_weights and self.weights is not None:
+            yield "weights", "must be null, because knowledge.choose_weights=true chooses them"
+        if self.choose_weights and not 1 < len(self.models) <= MOST_CHOSEN:
+            yield "choose_weights", f"must be false unless knowledge.models names 2 to {MOST_CHOSEN} models"
         if self.item_vectors not in (*VECTORS, *self.trained):
             yield "item_vectors", f"must be {', '.join(VECTORS)} or one of knowledge.models that is trained"
         if FLOOR in self.models:

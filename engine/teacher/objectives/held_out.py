@@ -94,7 +94,10 @@ class RankEvaluation:
         if states is not None:
             parts.append(self._part(states, self.head.answers))
         weights = mixture_weights(*torch.tensor(choices, device=self.device).unbind(dim=1))[:, : len(parts)]
-        ranks = ranking.mixed_ranks(parts, weights, self._targets, self.student.bias, self._seen)
+        columns = len(self.student.table)
+        ranks = ranking.mixed_ranks(
+            ranking.products(parts), weights, columns, self._targets, self.student.bias, self._seen
+        )
         return [
             Mixture(
                 ranking.validation_metrics(row) | by_half(ranking.ndcg(row, 10).cpu().numpy(), self._users), *choice

@@ -19,6 +19,7 @@ from engine.doctor.case import Case
 from engine.doctor.check import FAIL
 from engine.doctor.table import CHECKS, chosen, examine
 from engine.experiments.plan import inputs_of, pipeline
+from engine.knowledge import mixture_weights
 from engine.knowledge.rankings import Rankings
 from engine.runs.schema import RunInfo
 from engine.stages import BLEND, LAST_POSITION, RANKINGS, SEQUENCES, TEACHER_HELD_OUT
@@ -251,6 +252,26 @@ def test_knowledge_of_students_is_examined_and_asks_no_teacher(
             assert found["language-model-pays"].verdict == "skip"
             assert "validation ndcg@10" in found["teacher-beats-student"].evidence
             assert "other half" not in found["teacher-beats-student"].evidence
+
+
+def test_weights_that_were_chosen_are_kept_when_rankings_are_made_again(
+    doctor: Doctor, new_chain: Callable[[], Any], small_runs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = new_chain().copy(small_runs, "teacher", "distill")
+    models = ["student", "distill"]
+    monkeypatch.setattr(mixture_weights, "grid", lambda models: torch.tensor([[0.9, 0.1]]))
+    more = [f"knowledge.models=[{','.join(models)}]", "knowledge.choose_weights=true"]
+    chain.perform("knowledge", "chosen", more, {"model 1": "distill"})
+    monkeypatch.setattr(mixture_weights, "grid", lambda models: torch.tensor([[0.1, 0.9]]))  # what a subset may choose
+    changed = replace(doctor.settings.knowledge, models=models, choose_weights=True)
+    config = replace(doctor.settings, knowledge=changed)
+    inputs = {stage.name: inputs_of(stage, config) for stage in pipeline("knowledge", config)}
+    finished = {stage: doctor.finished[stage] for stage in inputs} | {"knowledge": chain.runs / "chosen"}
+    scratch = Path(tempfile.mkdtemp(dir=doctor.scratch))
+    case = Case(config, inputs, finished, scratch, lambda phase: None, chain.runs)
+    checks = [check for check in chosen(list(inputs), []) if check.name == "rankings-reproducible"]
+    found = {result.check.name: result.outcome for result in examine(case, checks)}
+    assert found["rankings-reproducible"].verdict == "pass", found
 
 
 def test_knowledge_without_training_is_ranked_again_from_all_data(

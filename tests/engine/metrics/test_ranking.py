@@ -187,7 +187,7 @@ def test_ranks_of_mixtures_are_those_of_the_summed_scores(monkeypatch: pytest.Mo
     for entries in (1, 1 << 20):
         monkeypatch.setitem(ranking.SCORES_AT_ONCE, "cpu", entries)
         for histories in (None, seen):
-            found = mixed_ranks(parts, weights, targets, bias, histories)
+            found = mixed_ranks(ranking.products(parts), weights, 12, targets, bias, histories)
             for m, weight in enumerate(weights.double()):
                 mixed = sum(share * part for share, part in zip(weight, scores, strict=True))
                 mixed = mixed + (0.0 if bias is None else bias.double())

@@ -1,5 +1,7 @@
 """The ``distill`` stage: the student trained again, with the teacher's knowledge."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from safetensors.torch import load_file
@@ -38,6 +40,8 @@ def run(config: Config, run: Run) -> None:
     items, sequences, rows = load_inputs(run)
     teacher_targets = _targets(settings, sequences, run, device)
     vectors = load_file(run.input(ITEM_VECTORS))["vectors"]
+    if not vectors.shape[1]:
+        settings = _without_vectors(settings, run)
     torch.manual_seed(student.seed)
     last_position = _last_position(settings, sequences, run, device)
     sampler = sampler_of(
@@ -59,7 +63,7 @@ def run(config: Config, run: Run) -> None:
         losses.propensities(counts, settings.dro.power),
         config.trainer.report_every,
         last_position,
-        _cold_items(config, sequences, items, vectors, device),
+        _cold_items(settings, config.knowledge.of_texts, sequences, items, vectors, device),
     ).to(device)
     if config.trainer.compile:
         module.model.network.compile()
@@ -81,11 +85,27 @@ def run(config: Config, run: Run) -> None:
     run.note(items=items, users=len(sequences))
 
 
-def _cold_items(config: Config, sequences: Sequences, items: int, vectors: Tensor, device: str) -> ColdItems | None:
+def _without_vectors(settings: DistillSettings, run: Run) -> DistillSettings:
+    """The settings for knowledge whose items have no vectors, because none has a title. DataError where a term needs
+    them."""
+    if settings.hint or not settings.own_vectors:
+        raise DataError(
+            "the knowledge holds no item vectors, because no item has a title",
+            location="distill.hint" if settings.hint else "distill.own_vectors",
+            remedy="Choose distill.hint=0 and distill.own_vectors=true, or give titles (data.columns.title).",
+        )
+    if settings.injection.weight:
+        run.log("info", "the knowledge holds no item vectors: distill.injection has no effect")
+    return replace(settings, injection=replace(settings.injection, weight=0.0))
+
+
+def _cold_items(
+    settings: DistillSettings, of_texts: bool, sequences: Sequences, items: int, vectors: Tensor, device: str
+) -> ColdItems | None:
     """The items that get the vectors of others of similar text; None where no vectors of texts are used, or all items
     have training events."""
-    cold, settings = cold_items(sequences, items), config.distill
-    if settings.as_released or not settings.injection.weight or not config.knowledge.of_texts or not cold.any():
+    cold = cold_items(sequences, items)
+    if settings.as_released or not settings.injection.weight or not of_texts or not cold.any():
         return None
     return ColdItems(cold.to(device), vectors)
 

@@ -148,13 +148,16 @@ def students_of(
 def text_vectors(settings: KnowledgeSettings, run: Run) -> Tensor | None:  # -> [n + 1, H]
     """The items' vectors where ``knowledge.item_vectors`` means those of texts or titles.
 
-    DataError where no item has a title.
+    Where no item has a title they have no numbers [n + 1, 0]; DataError where ``titles`` was asked for by name.
     """
     if settings.vectors_of == "text":
         return load_file(run.input(TEXT_VECTORS))["vectors"]
     if settings.vectors_of != TITLE_VECTORS:
         return None
     titles = real_titles(run.input(ITEMS))
+    if not any(titles) and settings.item_vectors != TITLE_VECTORS:
+        run.log("info", "no item has a title, so items get no vectors")
+        return torch.zeros(len(titles), 0)
     if not any(titles):
         raise DataError(
             "no item has a title that item vectors could be made of",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from engine import config
 from engine.config import Config
@@ -16,7 +16,7 @@ from engine.distill.stage import run as distill
 from engine.errors import ConfigError, DataError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
-from engine.stages import DISTILLED_MODEL, STAGES, TERMS
+from engine.stages import DISTILLED_MODEL, ITEM_VECTORS, STAGES, TERMS
 from engine.student.cold_items import ColdItems
 from engine.student.model import load_student
 from tests.engine.distill.conftest import circle
@@ -273,3 +273,24 @@ def test_an_item_without_a_training_event_is_found_by_the_items_of_similar_text(
     torch.testing.assert_close(tables[0][9], expected[9])
     assert float(torch.cosine_similarity(tables[0][9], tables[0][[8, 10]].mean(dim=0), dim=0)) > 0.8
     assert float((tables[1][9] - expected[9]).abs().max()) > 0.05
+
+
+def test_knowledge_without_item_vectors_trains_as_without_injection_and_terms_that_need_them_are_refused(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run]
+) -> None:
+    models = []
+    for name, weight, vectors in (("none", 1.0, False), ("off", 0.0, True)):
+        run = distill_run(name)
+        if not vectors:
+            save_file({"vectors": torch.zeros(21, 0)}, run.input(ITEM_VECTORS))
+        with run:
+            distill(of(whole, settings(student={"epochs": 2}, injection={"weight": weight})), run)
+        models.append(model_of(run))
+        assert ("has no effect" in (run.folder / "events.jsonl").read_text()) is not vectors
+    assert models[0].keys() == models[1].keys()
+    assert all(torch.equal(value, models[1][name]) for name, value in models[0].items())
+    for name, terms in (("hint", {"hint": 0.5}), ("own_vectors", {"own_vectors": False})):
+        run = distill_run(f"refused-{name}")
+        save_file({"vectors": torch.zeros(21, 0)}, run.input(ITEM_VECTORS))
+        with pytest.raises(DataError, match=f"distill.{name}"), run:
+            distill(of(whole, settings(**terms)), run)

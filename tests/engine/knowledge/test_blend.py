@@ -275,6 +275,22 @@ def test_titles_alone_are_refused_where_no_item_has_one(chain: Any, tmp_path: Pa
         UntrainedPart.of({TITLES: 1.0}, chain.made("data", SEQUENCES), items)
 
 
+def test_items_get_no_vectors_where_none_has_a_title_unless_those_of_titles_are_asked_for(
+    new_chain: Callable[[], Any],
+) -> None:
+    chain = new_chain()
+    path = chain.made("data", ITEMS)
+    items = pq.read_table(path)
+    untitled = pa.array([f"item {raw}" for raw in items["raw"].to_pylist()])
+    path.unlink()  # it may be a link
+    pq.write_table(items.set_column(items.column_names.index("title"), "title", untitled), path)
+    assert not any(real_titles(path))
+    mixed(chain, "untitled", BLEND)
+    assert load_file(chain.made("untitled", ITEM_VECTORS))["vectors"].shape == (len(items) + 1, 0)
+    with pytest.raises(DataError, match="no item has a title"):
+        mixed(chain, "named", BLEND, "knowledge.item_vectors=titles")
+
+
 def test_recommendations_to_held_out_users_are_those_of_the_whole_mixture(chain: Any) -> None:
     if not (chain.runs / "counted").exists():
         mixed(chain, "counted", f"student,{BLEND},{TRANSITIONS}", "knowledge.weights=[2,1,1]")

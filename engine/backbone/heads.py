@@ -14,6 +14,7 @@ from engine.errors import UserError
 
 PROBE = 6  # tokens that the check reads
 TOLERANCE = 0.01  # of the largest logit: bfloat16 rounds by 1/256
+APART = 0.1  # of the largest state: what later tokens may change, as bfloat16 rounds anew in every block
 
 
 def logits(model: Any, states: Tensor) -> Tensor:  # [N, H] -> [N, V]
@@ -32,10 +33,23 @@ def logits(model: Any, states: Tensor) -> Tensor:  # [N, H] -> [N, V]
 
 @torch.no_grad()
 def check(model: Any, folder: str) -> None:
-    """Compare ``logits`` with the model's own on a few tokens. UserError where they differ."""
+    """UserError where later tokens affect earlier states, or ``logits`` are not the model's own, on a few tokens."""
     ids = torch.arange(PROBE, device=model.get_input_embeddings().weight.device)[None]
-    output = model.base_model(inputs_embeds=model.get_input_embeddings()(ids), use_cache=False, return_dict=True)
-    ours, own = logits(model, output.last_hidden_state[0]), model(input_ids=ids, use_cache=False).logits[0].float()
+
+    def states(tokens: Tensor) -> Tensor:  # [1, T] -> [T, H]
+        embeddings = model.get_input_embeddings()(tokens)
+        found: Tensor = model.base_model(inputs_embeds=embeddings, use_cache=False, return_dict=True).last_hidden_state
+        return found[0]
+
+    whole, half = states(ids), states(ids[:, : PROBE // 2])
+    largest = whole.float().abs().max().clamp(min=1e-6)
+    if float((whole[: len(half)] - half).float().abs().max() / largest) > APART:
+        raise UserError(
+            f"the model of type {model.config.model_type} is no causal language model: it reads later tokens too",
+            location=folder,
+            remedy="Take one that predicts the next token; sentence encoders give item vectors (backbone.text_model).",
+        )
+    ours, own = logits(model, whole), model(input_ids=ids, use_cache=False).logits[0].float()
     error = float((ours - own).abs().max() / own.abs().max().clamp(min=1e-6))
     if not error <= TOLERANCE:
         raise UserError(

@@ -6,6 +6,7 @@ This is the only package that imports transformers; it returns modules, strings 
 import copy
 import importlib.util
 import json
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -72,6 +73,8 @@ def read(source: str, dtype: torch.dtype, quantise: str, device: str, blocks: in
     ``blocks``: how many of its blocks are kept, None for all.
     """
     path = Path(source)
+    if not path.exists():
+        raise UserError("there is no such file or folder", location=source, remedy=ALTERNATIVES)
     single = gguf.options(path) if path.is_file() else {}
     folder = str(path.parent) if single else source
     bits: dict[str, Any] = {}
@@ -110,7 +113,7 @@ def reading(source: str) -> Iterator[None]:
     try:
         with memory.enough(lambda: _too_large(source)):
             yield
-    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+    except (OSError, ValueError, LookupError, ImportError, SafetensorError, struct.error) as error:  # of GGUF: struct
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"no language model can be read ({reason})", location=source, remedy=ALTERNATIVES) from error
 

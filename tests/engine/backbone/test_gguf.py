@@ -117,10 +117,11 @@ def test_a_dequantised_model_is_saved_and_read_as_any_other(file: Path, tmp_path
     assert torch.equal(language.states(again, embeddings), language.states(model, embeddings))
 
 
-@pytest.mark.parametrize("share", [0.05, 0.5, 0.98])
+@pytest.mark.parametrize("share", [0.0, 0.05, *(0.05 + step / 10_000 for step in range(1, 9)), 0.5, 0.98, 1.0])
 def test_a_file_that_is_cut_short_is_one_message(file: Path, tmp_path: Path, share: float) -> None:
     whole = file.read_bytes()
-    (tmp_path / "cut.gguf").write_bytes(whole[: int(share * len(whole))])
+    kept = max(len(gguf.MAGIC), int(share * len(whole)) - (share == 1.0))
+    (tmp_path / "cut.gguf").write_bytes(whole[:kept])
     with pytest.raises(UserError, match="no language model can be read") as found:
         language.read(str(tmp_path / "cut.gguf"), torch.float32, "none", "cpu")
     assert found.value.location == str(tmp_path / "cut.gguf")
@@ -172,3 +173,9 @@ def test_packages_that_are_missing_are_named_with_their_terms_and_the_alternativ
     with pytest.raises(UserError, match="not installed: no_such_gguf") as found:
         gguf.assemble("no_such_gguf", "0" * 64, tmp_path / "whole.gguf")
     assert "Gemma's terms" in found.value.remedy and "google/gemma-3-270m" in found.value.remedy
+
+
+def test_a_file_that_is_not_there_is_named_as_such(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no such file or folder") as found:
+        language.read(str(tmp_path / "none.gguf"), torch.float32, "none", "cpu")
+    assert found.value.location == str(tmp_path / "none.gguf")

@@ -61,3 +61,12 @@ def test_a_transform_that_is_not_known_is_refused_with_the_models_type() -> None
     with pytest.raises(UserError) as error:
         heads.check(made, "folder")
     assert "granite" in error.value.cause and error.value.remedy
+
+
+def test_a_model_that_reads_later_tokens_is_no_causal_one() -> None:
+    torch.manual_seed(0)
+    sizes: dict[str, int] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 50}
+    config = transformers.BertConfig(**sizes, intermediate_size=24, initializer_range=1.0)
+    made = transformers.AutoModelForCausalLM.from_config(config).eval()
+    with pytest.raises(UserError, match="type bert is no causal language model"):
+        heads.check(made, "folder")

@@ -86,6 +86,9 @@ def test_a_teacher_is_weighed_with_the_others_and_its_answers_are_scored_by_the_
     expected = torch.log_softmax(whole, dim=1)
     torch.testing.assert_close(scored(chain, "teacher-chosen", rows)[:, 1:], expected, rtol=1e-3, atol=1e-3)
     assert summary.best["val_ndcg@10"]["v"] >= max(summary.facts["ndcg_alone"].values()) - 1e-6
+    asked = Summary.read(chain.runs / "knowledge")
+    assert asked is not None
+    assert summary.facts["ndcg_alone"]["teacher"] == pytest.approx(asked.best["val_ndcg@10"]["v"], abs=1e-6)
 
 
 def test_a_model_of_weight_nothing_is_left_out(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:

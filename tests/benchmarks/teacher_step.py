@@ -134,7 +134,7 @@ def answering(rounds: int, device: str) -> None:
     def ask(targets: int) -> None:
         spans = training_spans(sequences, rules.history, targets)
         queries, _ = scorer.queries(spans, states, spans.positions[1], lambda done, total: None)
-        scorer.first(queries.to(device), None)
+        scorer.first(queries.to(device), None, None)
 
     for _ in range(rounds + 1):
         for targets, times in taken.items():

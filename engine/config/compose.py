@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.config.settings.search import epochs_of
 
+OF_OTHER_DATA = "transitions-titles"  # the experiment of chosen data, unless one is chosen too: it needs no tuning
 SAME = {"distill.student": "student"}  # a section -> the section whose values it has where it states no other
 SEARCHED = {  # setting that counts the trials of a search -> the sections whose settings it is about
     "search.student": ("student",),
@@ -52,7 +53,7 @@ def compose(selected: Mapping[str, str], values: Mapping[str, Any]) -> Composed:
     """The tree of the selected files (group -> choice) with ``values`` (dotted name -> value) on top."""
     files = [f"{group}={choice}" for group, choice in selected.items()]
     if "data" in selected and "experiment" not in selected:
-        files.append("~experiment")  # the default experiment is about its own data
+        files.append(f"experiment={OF_OTHER_DATA}")  # the default experiment is about its own data
     found = _files(tuple(files))
     tree = copy.deepcopy(found.tree)
     for key, value in {**dict.fromkeys(unrecorded(selected, values)), **values}.items():

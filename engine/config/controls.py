@@ -1,7 +1,8 @@
 """Experiments by name, alone or as a list: a base, which chooses its data, and controls, which change a part of it.
 
 ``experiment=[amazon-toys,no-gate]`` is the base with one part taken away. A control is a file of ``conf/experiment/``
-that chooses no data. Alone it changes the default experiment; where ``data=`` is chosen, the plain settings of that.
+that chooses no data. Alone it changes the default experiment; where ``data=`` is chosen, the plain settings of that,
+whose teacher is a language model.
 """
 
 import functools

@@ -122,7 +122,14 @@ def test_the_default_experiment_says_nothing_of_other_data() -> None:
     demo, other = config.load([]).student, config.load(["data=ml-100k"]).student
     assert demo.learning_rate != other.learning_rate
     assert config.load(["data=ml-100k", "experiment=demo"]).student == demo
-    assert "experiment" not in config.resolve(["data=ml-100k"]).choices
+
+
+def test_chosen_data_without_an_experiment_are_distilled_without_a_language_model() -> None:
+    chosen = config.resolve(["data=ml-100k"])
+    assert chosen.config == config.load(["data=ml-100k", "experiment=transitions-titles"])
+    assert (chosen.choices["experiment"], chosen.label) == ("transitions-titles", "ml-100k")
+    assert chosen.config.knowledge.models == ["transitions+titles"] and "distilled" in chosen.config.evaluate.models
+    assert config.load(["data=ml-100k", "experiment=no-gate"]).knowledge.models == ["teacher"]
 
 
 @pytest.mark.parametrize("text", ["a,b=c", "x # y", "${seed}", "[1", "'q'", "true", "1e3", "~", "a: b"])

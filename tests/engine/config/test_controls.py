@@ -11,8 +11,10 @@ from engine.config.origins import origins
 from engine.errors import ConfigError
 from engine.experiments.sweep import combinations
 
+CHANGES = [name for name in controls.controls() if name != "llm-teacher"]  # which gives data the base's own recipe
 
-@pytest.mark.parametrize("name", controls.controls())
+
+@pytest.mark.parametrize("name", CHANGES)
 def test_a_control_alone_is_the_control_on_the_default_experiment(name: str) -> None:
     alone = config.load([f"experiment={name}"])
     assert alone == config.load([f"experiment=[demo,{name}]"]) == config.load([f"experiment=[{name},demo]"])
@@ -21,7 +23,7 @@ def test_a_control_alone_is_the_control_on_the_default_experiment(name: str) -> 
     assert config.resolve([f"experiment={name}"]).label == name
 
 
-@pytest.mark.parametrize("name", controls.controls())
+@pytest.mark.parametrize("name", CHANGES)
 def test_a_control_changes_the_same_of_every_base_and_ranks_what_it_is_about(name: str) -> None:
     base = config.load(["experiment=amazon-toys"])
     changed = config.load([f"experiment=[amazon-toys,{name}]"])
@@ -33,9 +35,16 @@ def test_a_control_changes_the_same_of_every_base_and_ranks_what_it_is_about(nam
 
 
 def test_a_control_of_chosen_data_leaves_their_other_settings_as_they_are() -> None:
-    plain, changed = config.load(["data=ml-100k"]), config.load(["data=ml-100k", "experiment=no-gate"])
+    plain, changed = (config.load(["data=ml-100k", f"experiment={name}"]) for name in ("llm-teacher", "no-gate"))
     gate = replace(plain.teacher.gate, kind="uniform")
     assert changed == replace(plain, teacher=replace(plain.teacher, gate=gate), evaluate=changed.evaluate)
+
+
+def test_the_teacher_alone_is_what_a_base_of_named_data_has_and_contradicts_counting() -> None:
+    base, named = config.load(["experiment=amazon-toys"]), config.load(["experiment=[amazon-toys,llm-teacher]"])
+    assert named == replace(base, evaluate=named.evaluate) and "teacher" in named.evaluate.models
+    with pytest.raises(ConfigError, match="contradict each other: knowledge.models"):
+        config.load(["data=ml-100k", "experiment=[llm-teacher,transitions-titles]"])
 
 
 def test_controls_add_up_and_one_that_another_continues_is_named_once() -> None:

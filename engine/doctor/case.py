@@ -164,7 +164,7 @@ class Case:
         return DryRun(folder)
 
     @property
-    def mixture_weights(self) -> dict[str, float] | None:
+    def model_weights(self) -> dict[str, float] | None:
         """Weight of each of ``knowledge.models`` as the finished knowledge has them; None of a teacher alone."""
         summary = Summary.read(self.trained("knowledge"))
         return summary.facts.get("models") if summary else None
@@ -175,7 +175,7 @@ class Case:
             return self.config
         short, knowledge = subset.short(self.config), self.config.knowledge
         if knowledge.choose_weights and stage in self.finished and makes(stage, RANKINGS):
-            kept = self.mixture_weights or {}
+            kept = self.model_weights or {}
             given = replace(knowledge, choose_weights=False, weights=[kept[name] for name in knowledge.models])
             short = replace(short, knowledge=given)
         return short

@@ -194,7 +194,7 @@ def _ranked_again(case: Case, before: Rankings, artifact: Artifact) -> Rankings:
     if settings.trained:
         raise Unavailable(f"{settings.untrained[0]} counts all data, and a dry run of the others sees a part of them")
     data = [case.input_of("knowledge", one) for one in (SEQUENCES, ITEMS)]
-    part = UntrainedPart.of(case.mixture_weights or names_and_weights(settings), *data)
+    part = UntrainedPart.of(case.model_weights or names_and_weights(settings), *data)
     last, sequences = before.rows[:ROWS].numpy() - 1, Sequences.load(data[0])
     seen = seen_before(sequences, last, "cpu") if case.hides_seen(settings.hide_seen) else None
     nothing = Blend([], [], case.items)

@@ -19,7 +19,7 @@ from engine.student.cold_items import ColdItems
 from engine.student.model import load_student
 from engine.teacher.build import settings_of
 from engine.teacher.frozen_student import FrozenStudent
-from engine.teacher.head import mixture_weights
+from engine.teacher.head import part_weights
 from engine.teacher.model import RENAMED
 
 
@@ -46,7 +46,7 @@ def mixtures(case: Case, count: int) -> Mixtures | None:
     if rules is None:
         return None
     weights = {RENAMED.get(key, key): value for key, value in load_file(adapter).items()}
-    kept = mixture_weights(weights["head.student_weight"].float(), weights["head.lm_weight"].float())[1:].tolist()
+    kept = part_weights(weights["head.student_weight"].float(), weights["head.lm_weight"].float())[1:].tolist()
     rows = subset.rows(case.rows["validation"], count)
     text = load_file(case.input_of("knowledge", TEXT_VECTORS))["vectors"].to(device)
     student = FrozenStudent.of(
@@ -63,7 +63,7 @@ def mixtures(case: Case, count: int) -> Mixtures | None:
         first += width
     lm_weights = rules.lm_weights if len(parts) > 2 else [0.0]
     choices = list(product(rules.student_weights if kept[0] else [1.0], lm_weights))
-    shares = mixture_weights(*torch.tensor(choices, device=device).unbind(dim=1))[:, : len(parts)]
+    shares = part_weights(*torch.tensor(choices, device=device).unbind(dim=1))[:, : len(parts)]
     hide = case.hides_seen(case.config.evaluate.hide_seen)
     seen = ranking.on_device(rows.items, rows.start, rows.stop, device) if hide else None
     targets = torch.from_numpy(rows.targets.astype(np.int64)).to(device)

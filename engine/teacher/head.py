@@ -24,7 +24,7 @@ class VisibleHistory:
     count: Tensor  # [P] items of that prompt's history that stand before the target
 
 
-def mixture_weights(student_weight: Tensor, lm_weight: Tensor) -> Tensor:  # [...], [...] -> [..., 3]
+def part_weights(student_weight: Tensor, lm_weight: Tensor) -> Tensor:  # [...], [...] -> [..., 3]
     """(a, w, w c): the weights of the student's score, the text's and the language model's.
 
     ``student_weight`` is the student's share: a : w = share : 1 - share, the larger of them 1, so that scores keep
@@ -83,7 +83,7 @@ class RankHead(nn.Module):
 
         The latter are not read by a head without ``states``.
         """
-        parts = [student * mixture_weights(self.student_weight, self.lm_weight)[0], self.text_queries(visible)]
+        parts = [student * part_weights(self.student_weight, self.lm_weight)[0], self.text_queries(visible)]
         if self.states:
             assert states is not None
             parts.append(self.read(self._dropped(_normal(states.to(self.read.weight.dtype)))))
@@ -107,7 +107,7 @@ class RankHead(nn.Module):
 
     def table(self, items: Tensor) -> Tensor:  # [n + 1, D] -> [n + 1, D + K]
         """[e_i, w V t_i, w c U t_i] of every item."""
-        text = mixture_weights(self.student_weight, self.lm_weight)[1]
+        text = part_weights(self.student_weight, self.lm_weight)[1]
         return torch.cat([items, self.item_keys(self.lm_weight) * text], dim=1)
 
     def item_keys(self, lm_weight: Tensor | float) -> Tensor:  # -> [n + 1, K]

@@ -16,7 +16,7 @@ from engine.metrics.selection import by_half
 from engine.stages import VAL_NDCG
 from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
-from engine.teacher.head import mixture_weights
+from engine.teacher.head import part_weights
 from engine.teacher.lora.gate import balance
 from engine.teacher.objectives.rank_collator import all_queries, visible_history
 from engine.teacher.prompting.spans import heldout_spans
@@ -93,7 +93,7 @@ class RankEvaluation:
         parts = [(self.states.to(self.device), self.student.table), self._part(text, self.head.keys)]
         if states is not None:
             parts.append(self._part(states, self.head.answers))
-        weights = mixture_weights(*torch.tensor(choices, device=self.device).unbind(dim=1))[:, : len(parts)]
+        weights = part_weights(*torch.tensor(choices, device=self.device).unbind(dim=1))[:, : len(parts)]
         columns = len(self.student.table)
         ranks = ranking.mixed_ranks(
             ranking.products(parts), weights, columns, self._targets, self.student.bias, self._seen

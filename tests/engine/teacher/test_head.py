@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.teacher.head import RankHead, VisibleHistory, mixture_weights
+from engine.teacher.head import RankHead, VisibleHistory, part_weights
 
 HISTORY = torch.tensor([[3, 1, 4, 1, 5], [2, 6, 0, 0, 0]])
 WHERE = VisibleHistory(HISTORY, torch.tensor([0, 0, 1, 0]), torch.tensor([5, 2, 2, 1]))
@@ -100,7 +100,7 @@ def test_the_vectors_of_text_have_mean_zero_and_variance_one() -> None:
 def test_the_student_weight_goes_from_text_alone_to_the_student_alone(
     student_weight: float, student: float, text: float
 ) -> None:
-    assert mixture_weights(torch.tensor(student_weight), torch.tensor(0.5)).tolist() == pytest.approx(
+    assert part_weights(torch.tensor(student_weight), torch.tensor(0.5)).tolist() == pytest.approx(
         [student, text, text * 0.5]
     )
     made, table, state = head(), torch.randn(9, 6), torch.randn(4, 6)

@@ -70,7 +70,7 @@ def run(config: Config, run: Run) -> None:
     validation = Validation(rows, device, protocol_of(run))
     fit.fit(
         module,
-        plan_of(student, sampler.per_epoch),
+        plan_of(student, sampler.per_epoch, None if settings.as_released else items, "base"),
         config.trainer,
         run,
         groups=module.groups(),

@@ -29,7 +29,7 @@ def run(config: Config, run: Run) -> None:
     validation = Validation(rows, device, protocol_of(run))
     fit.fit(
         StudentModule(model, settings, sampler),
-        plan_of(settings, sampler.per_epoch),
+        plan_of(settings, sampler.per_epoch, items),
         trainer,
         run,
         groups=model.groups(),

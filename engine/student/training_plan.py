@@ -7,8 +7,9 @@ from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError
 from engine.runs.read_only import rank
 from engine.runs.run import Run
-from engine.stages import PROFILE, SEQUENCES, VAL_NDCG, VALIDATION
+from engine.stages import LOSS, PROFILE, SEQUENCES, VAL_NDCG, VALIDATION
 from engine.student.batches import BatchSampler
+from engine.student.losses import chance_loss
 from engine.training.plan import TrainingPlan
 from engine.training.schedule import schedule
 
@@ -49,8 +50,11 @@ def sampler_of(
     )
 
 
-def plan_of(settings: StudentSettings, per_epoch: int) -> TrainingPlan:
-    """Steps, schedule, precision and selection metric from the settings."""
+def plan_of(settings: StudentSettings, per_epoch: int, items: int | None = None, loss: str = LOSS.name) -> TrainingPlan:
+    """Steps, schedule, precision and selection metric from the settings.
+
+    ``loss`` is the student's own as it is reported, over ``items`` where they are given.
+    """
     steps = settings.epochs * per_epoch
     return TrainingPlan(
         steps=steps,
@@ -62,4 +66,5 @@ def plan_of(settings: StudentSettings, per_epoch: int) -> TrainingPlan:
         clip=settings.clip,
         average=settings.average,
         precision=settings.precision,
+        uniform=(loss, chance_loss(items)) if items and settings.loss == "cross-entropy" else None,
     )

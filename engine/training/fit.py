@@ -62,6 +62,7 @@ def fit(
             "stale": state.stale,
             "evaluations": state.step // plan.evaluate_every,
             "resting": list(plan.resting),
+            "uniform": plan.uniform and list(plan.uniform),
         },
     )
     if state.step < plan.steps and not callback.finished:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Share of the total norm below which growth cannot hurt: parts that start at zero grow by nature.
 CARRIES = 0.1
 INFO, WARNING, ERROR = "info", "warning", "error"
+ABOVE = 1.05  # a loss in multiples of that of equal scores, at which every training begins
 READINGS_EVERY = 5.0  # seconds between two looks at the readings of devices
 
 # What each code means: likely cause and next step. ``engine doctor`` looks closer.
@@ -41,6 +42,8 @@ CAUSES = {
     "grad_small": "saturated, or all there is to learn is learned: look at the loss; if that is high, start smaller",
     "gate_collapse": "the gate's learning rate is too high: lower teacher.gate_rate, or another teacher.gate",
     "dead_expert": "the gate never chose it: fewer teacher.lora.experts, or a lower teacher.gate_rate",
+    "above_uniform": "scores are too large for the learning rate: lower it or distill.injection.weight, or a higher "
+    "student.temperature; engine doctor looks at the first loss",
     "stagnation": "learning is stuck or the rest is learned by heart: set a patience; engine doctor overfits one batch",
     GPU_IDLE: "the process waits for a disk, a network or another process: engine logs, and the rates of the disk",
     LOADER_BOUND: "a step's work on the CPU (its batch, starting kernels) takes longer than the GPU's: a larger batch, "
@@ -137,6 +140,8 @@ class HealthMonitor:
         self._groups: list[str] = []
         self._resting: frozenset[str] = frozenset()  # groups that may go without a gradient for a while
         self._patience, self._stale, self._evaluations = 0, 0, 0
+        self._uniform: tuple[str, float] | None = None  # a loss, and its value where all items have one score
+        self._losses: deque[float] = deque(maxlen=rules.window)
         few = rules.reports
         self._norms: dict[str, deque[float | None]] = defaultdict(lambda: deque(maxlen=few))
         self._updates: dict[str, deque[float | None]] = defaultdict(lambda: deque(maxlen=few))
@@ -192,16 +197,27 @@ class HealthMonitor:
         self._patience, self._stale = int(plan.get("patience", 0)), int(plan.get("stale", 0))
         self._evaluations = int(plan.get("evaluations", 0))
         self._resting = frozenset(plan.get("resting", ()))
+        name, value = plan.get("uniform") or ("", 0.0)
+        self._uniform = (str(name), float(value)) if name else None
 
     def _numbers(self, event: Mapping[str, Any]) -> tuple[list[str], list[HealthFinding]]:
-        found = _finite({LOSS.name: event["m"].get(LOSS.name)}, self.step)
-        speed = number(event["m"].get(SPEED.name))
-        if speed is None:
-            return [], found
-        share = self._speed.take(speed, self.rules.slow, math.inf)
-        if share is not None:
-            found.append(_finding("slow", WARNING, f"training runs at {share:.0%} of its own past speed"))
-        return ["slow"], found
+        found, judged = _finite({LOSS.name: event["m"].get(LOSS.name)}, self.step), []
+        if self._uniform is not None and (loss := number(event["m"].get(self._uniform[0]))) is not None:
+            judged.append("above_uniform")
+            found += self._above_uniform(loss, *self._uniform)
+        if (speed := number(event["m"].get(SPEED.name))) is not None:
+            judged.append("slow")
+            share = self._speed.take(speed, self.rules.slow, math.inf)
+            if share is not None:
+                found.append(_finding("slow", WARNING, f"training runs at {share:.0%} of its own past speed"))
+        return judged, found
+
+    def _above_uniform(self, loss: float, name: str, uniform: float) -> list[HealthFinding]:
+        self._losses.append(loss)
+        if len(self._losses) < self.rules.window or min(self._losses) <= ABOVE * uniform:
+            return []
+        seen = f"for {self.rules.window} reports {name} is above {uniform:.3g}, which equal scores of all items have"
+        return [_finding("above_uniform", WARNING, f"{seen}: {loss:.3g} at step {self.step}")]
 
     def _evaluated(self, event: Mapping[str, Any]) -> tuple[list[str], list[HealthFinding]]:
         found = _finite(event["m"], self.step)

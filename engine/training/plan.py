@@ -21,6 +21,7 @@ class TrainingPlan:
     precision: str | None = None  # of the forward pass; None: trainer.precision
     sharded: bool = False  # the module has weights in parts on several devices
     shared_evaluation: bool = False  # every process evaluates a part; otherwise the first one does alone
+    uniform: tuple[str, float] | None = None  # a reported loss, and its value where all items have one score
     resting: tuple[str, ...] = ()  # parameter groups that may go without a gradient for many steps
 
     def newest(self, step: int) -> float:

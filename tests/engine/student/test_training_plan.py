@@ -18,7 +18,16 @@ def test_epochs_are_counted_in_steps(settings: Callable[..., StudentSettings]) -
     plan = plan_of(settings(epochs=5, evaluate_every=2, warmup=3, schedule="linear", patience=4, clip=1.5), 7)
     assert (plan.steps, plan.per_epoch, plan.evaluate_every) == (35, 7, 14)
     assert (plan.patience, plan.clip, plan.metric) == (4, 1.5, "val_ndcg@10")
+    assert plan.uniform is None
     assert plan.rate(0) == pytest.approx(1 / 3) and plan.rate(35) == 0.0
+
+
+@pytest.mark.parametrize(("loss", "known"), [("cross-entropy", True), ("bce", False)])
+def test_the_loss_of_equal_scores_is_known_of_cross_entropy_alone(
+    settings: Callable[..., StudentSettings], loss: str, known: bool
+) -> None:
+    plan = plan_of(settings(loss=loss, negatives=1), 7, 50, "base")
+    assert plan.uniform == (("base", pytest.approx(np.log(50))) if known else None)
 
 
 def test_a_cpu_gets_ragged_batches_of_the_settings_size(

@@ -187,6 +187,19 @@ def test_a_training_that_became_slow_is_named(monitored: HealthMonitor) -> None:
     assert (found.code, found.level) == ("slow", "warning") and "20%" in found.hint
 
 
+@pytest.mark.parametrize(("loss", "named"), [("base", 1), ("loss", 0)])
+def test_a_student_that_is_worse_than_equal_scores_is_named_once_it_had_time(
+    rules: HealthSettings, loss: str, named: int
+) -> None:
+    monitored = HealthMonitor(rules)
+    monitored.feed({"k": "schema", "groups": [], "course": {"patience": 0, "uniform": ["base", math.log(1000)]}})
+    early = [numbers(step, **{loss: value}) for step, value in enumerate([40.0] * (rules.window - 1) + [6.9])]
+    assert findings(monitored, early) == []
+    found = findings(monitored, [numbers(step, **{loss: 8.0}) for step in range(20, 20 + 2 * rules.window)])
+    assert [(one.code, one.level) for one in found] == [("above_uniform", "warning")] * named
+    assert all("base is above 6.91" in one.hint and ": 8 at step" in one.hint for one in found)
+
+
 def test_every_finding_has_a_likely_cause_and_a_next_step(monitored: HealthMonitor) -> None:
     found = findings(monitored, [grad(step, [None, 0.0, 9.0], [0.0, 0.0, 0.0]) for step in range(5)])
     assert {finding.code for finding in found} == {"grad_none", "grad_zero", "still"}

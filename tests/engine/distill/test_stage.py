@@ -1,6 +1,7 @@
 """The distill stage as a whole: what it writes and reports, and that stopping it changes nothing."""
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +60,7 @@ def test_it_writes_a_plain_student_and_reports_every_term_its_weight_and_its_sha
     assert summary["facts"]["answered_share"] == 1.0 and summary["facts"]["train_seconds"] > 0
     users = model.user_vectors(torch.tensor([[3, 4]]))
     assert torch.isfinite(users).all()
+    assert f'"uniform":["base",{math.log(20):.6f}' in (run.folder / "events.jsonl").read_text()  # for the monitor
 
 
 @pytest.mark.parametrize("stop", [3, 6])

@@ -1,5 +1,6 @@
 """The student stage as a whole: what it writes, and that stopping it changes nothing."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -51,6 +52,7 @@ def test_it_writes_the_model_and_reports_what_the_table_says(
     assert all(f'"{metric.name}"' in summary for metric in reported)
     for fact in ("train_seconds", "train_cpu_seconds", "positions", "parameters", "best_step"):
         assert f'"{fact}"' in summary
+    assert f'"uniform":["loss",{math.log(20):.6f}' in (run.folder / "events.jsonl").read_text()  # for the monitor
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def drawn() -> Sequences:
 
 
 def configured(cuda: bool, *words: str) -> Config:
-    """The ml-1m experiment with plain blocks on this machine. What a processor counts is a GPU's step: chunks as large as there."""
+    """The ml-1m experiment with plain blocks. What a processor counts is a GPU's step: chunks as large as there."""
     cross_entropy.SCORES_AT_ONCE["cpu"] = cross_entropy.SCORES_AT_ONCE["cuda"]
     losses.SCORES_AT_ONCE["cpu"] = losses.SCORES_AT_ONCE["cuda"]
     return config.load(["experiment=ml-1m", *PLAIN, f"trainer={'gpu' if cuda else 'cpu'}", *words])

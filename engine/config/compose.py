@@ -14,7 +14,9 @@ from typing import Any
 
 from engine.config.settings.search import epochs_of
 
-OF_OTHER_DATA = "transitions-titles"  # the experiment of chosen data, unless one is chosen too: it needs no tuning
+WITHOUT_TEACHER = "transitions-titles"  # the experiment of chosen data, where nothing that teaches is chosen too
+TEACHING = {"backbone", "teacher", "knowledge", "distill", "evaluate"}  # groups whose choice says what teaches
+MODELS = ("knowledge.models", "evaluate.models")  # settings that may name the teacher
 SAME = {"distill.student": "student"}  # a section -> the section whose values it has where it states no other
 SEARCHED = {  # setting that counts the trials of a search -> the sections whose settings it is about
     "search.student": ("student",),
@@ -52,8 +54,8 @@ def groups() -> dict[str, list[str]]:
 def compose(selected: Mapping[str, str], values: Mapping[str, Any]) -> Composed:
     """The tree of the selected files (group -> choice) with ``values`` (dotted name -> value) on top."""
     files = [f"{group}={choice}" for group, choice in selected.items()]
-    if "data" in selected and "experiment" not in selected:
-        files.append(f"experiment={OF_OTHER_DATA}")  # the default experiment is about its own data
+    if "data" in selected and "experiment" not in selected:  # the default experiment is about its own data
+        files.append("~experiment" if _teacher_is_chosen(selected, values) else f"experiment={WITHOUT_TEACHER}")
     found = _files(tuple(files))
     tree = copy.deepcopy(found.tree)
     for key, value in {**dict.fromkeys(unrecorded(selected, values)), **values}.items():
@@ -66,6 +68,11 @@ def compose(selected: Mapping[str, str], values: Mapping[str, Any]) -> Composed:
         own = functools.reduce(_section, parents, tree)
         own[name] = tree[source] | own.get(name, {})
     return Composed(tree, found.choices)
+
+
+def _teacher_is_chosen(selected: Collection[str], values: Mapping[str, Any]) -> bool:
+    """Whether a person says what teaches: values of an experiment would win over those of the files chosen for it."""
+    return not TEACHING.isdisjoint(selected) or any("teacher" in (values.get(key) or ()) for key in MODELS)
 
 
 def unrecorded(selected: Mapping[str, str], values: Mapping[str, Any]) -> list[str]:

@@ -132,6 +132,21 @@ def test_chosen_data_without_an_experiment_are_distilled_without_a_language_mode
     assert config.load(["data=ml-100k", "experiment=no-gate"]).knowledge.models == ["teacher"]
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["distill=as-released", "teacher=generate", "knowledge.models=[teacher]", "evaluate.models=[teacher,distilled]"],
+)
+def test_what_is_chosen_to_teach_chosen_data_is_not_mixed_with_that_experiment(word: str) -> None:
+    chosen = config.resolve(["data=ml-100k", word])
+    assert "experiment" not in chosen.choices and chosen.config.knowledge.models == ["teacher"]
+    assert chosen.config.distill.ranking.weight > 0 == chosen.config.distill.kl.weight
+
+
+def test_a_setting_beside_chosen_data_changes_that_experiment_alone() -> None:
+    words = ["data=ml-100k", "distill.student.epochs=7", "evaluate.models=[student,distilled]"]
+    assert config.load(words) == config.load([*words, "experiment=transitions-titles"])
+
+
 @pytest.mark.parametrize("text", ["a,b=c", "x # y", "${seed}", "[1", "'q'", "true", "1e3", "~", "a: b"])
 def test_a_text_setting_keeps_exactly_what_was_typed(text: str) -> None:
     assert config.load([f"data.name={text}"]).data.name == text

@@ -34,6 +34,9 @@ class ReadOnlyRun(RunFiles, SilentReporter):
         with tempfile.TemporaryDirectory() as scratch:
             yield Path(scratch) / name
 
+    def drop_checkpoint(self, name: str) -> None:
+        """Nothing: the reporting process deletes what it wrote."""
+
     def __enter__(self) -> Self:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # sent to the whole group; the reporting process acts on it
         return self

@@ -75,3 +75,7 @@ class RunFiles:
     def checkpoint(self, name: str) -> AbstractContextManager[Path]:
         """A scratch path that becomes ``checkpoints/<name>`` when the block ends without an exception."""
         return Replacing(self.checkpoints / name)
+
+    def drop_checkpoint(self, name: str) -> None:
+        """Delete ``checkpoints/<name>``, which newer ones replace."""
+        (self.checkpoints / name).unlink()

@@ -60,7 +60,7 @@ def save(run: Run, snapshot: Snapshot) -> None:
         whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         save_file(whole, path, metadata={"plain": json.dumps(plain)})
     for old in sorted(run.checkpoints.glob(_PATTERN))[:-KEPT]:
-        old.unlink()
+        run.drop_checkpoint(old.name)
 
 
 def newest(run: Run) -> Snapshot | None:

@@ -1,9 +1,12 @@
 """A checkpoint holds everything, and a damaged one is passed over."""
 
+from typing import cast
+
 import pytest
 import torch
 
 from engine.errors import RunError
+from engine.runs.read_only import ReadOnlyRun
 from engine.runs.run import Run
 from engine.training import checkpoint
 from engine.training.checkpoint import Snapshot, TrainState
@@ -42,6 +45,16 @@ def test_the_newest_checkpoint_is_read_back_as_it_was_saved(run: Run) -> None:
     assert [path.name for path in sorted(run.checkpoints.glob("step-*"))] == [
         "step-00000002.safetensors", "step-00000003.safetensors",
     ]  # fmt: skip
+
+
+def test_a_process_that_trains_beside_the_reporting_one_deletes_nothing(run: Run) -> None:
+    run.checkpoints.mkdir()
+    for step in range(1, 5):  # four files: two more than are kept
+        (run.checkpoints / f"step-{step:08d}.safetensors").touch()
+    checkpoint.save(cast(Run, ReadOnlyRun(run.folder)), snapshot(5))
+    assert len(list(run.checkpoints.glob("step-*"))) == 4
+    checkpoint.save(run, snapshot(5))
+    assert [path.name[:13] for path in sorted(run.checkpoints.glob("step-*"))] == ["step-00000004", "step-00000005"]
 
 
 def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_is_read(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""The ``backbone`` stage: prepares a frozen language model and one text vector per item."""
+"""The ``backbone`` stage: prepares a frozen language model, where one is used, and one text vector per item."""
 
 import tempfile
 from pathlib import Path
@@ -9,10 +9,9 @@ from safetensors.torch import save_file
 
 from engine.backbone import gguf, hub, language
 from engine.backbone.corpus import Corpus
+from engine.backbone.item_texts import item_texts, vectors_of
 from engine.backbone.neighbours import neighbours
 from engine.backbone.pretrain import PretrainModule, groups, new_model
-from engine.backbone.sentence_encoder import SentenceEncoder
-from engine.backbone.text_vectors import text_vectors
 from engine.backbone.tokenizer import train_tokenizer
 from engine.backbone.whitening import reduced
 from engine.config import Config
@@ -28,38 +27,34 @@ from engine.training.schedule import schedule
 def run(config: Config, run: Run) -> None:
     """Pre-train or read the model, save it with its tokenizer, then compute every item's text vector."""
     settings, processes, device = config.backbone, fit.processes(config.trainer), fit.device(config.trainer)
-    titles, texts = catalogue.titles(run.input(ITEMS)), catalogue.texts(run.input(ITEMS))
-    if settings.source == "scratch":
-        model, tokenizer = _pretrained(config, run, titles, texts, processes)
-    else:
-        model, tokenizer = _read(config, run, device, processes)
-    vocabulary = language.vocabulary(tokenizer)
-    if settings.text == "title-and-text":
-        titles = [f"{title}. {text}" if text else title for title, text in zip(titles, texts, strict=True)]
+    language_model = None if settings.source == "none" else _language_model(config, run, device, processes)
+    texts = item_texts(settings, run.input(ITEMS))
 
     def done(count: int) -> None:
-        run.progress(count, len(titles), "read texts", unit="items")
+        run.progress(count, len(texts), "read texts", unit="items")
+
+    def on_device() -> tuple[Any, Any]:
+        assert language_model is not None  # BackboneSettings.check
+        model, tokenizer = language_model
+        return (model.to(device) if settings.quantise == "none" else model), tokenizer
 
     with memory.enough(lambda: memory.smaller("backbone.batch_tokens", settings.batch_tokens, "token")):
-        if settings.text_model is not None:
-            encoder = SentenceEncoder.read(settings.text_model, device)
-            vectors = encoder.vectors(titles, settings.text_tokens, settings.batch_tokens, done, processes)
-        else:
-            vectors = text_vectors(
-                model.to(device) if settings.quantise == "none" else model,
-                vocabulary,
-                titles,
-                settings.pooling,
-                min(settings.text_tokens, language.context(model)),
-                settings.batch_tokens,
-                done,
-                processes,
-            )
-    vectors = reduced(vectors, settings.whiten, settings.dimension)
-    with run.output(TEXT_VECTORS) as path:
-        save_file({"vectors": vectors.contiguous()}, path)  # [n + 1, H], row 0 is the padding's
-    run.note(items=len(vectors) - 1, width=vectors.shape[1], vocabulary=len(tokenizer))
+        vectors = vectors_of(texts, settings, device, on_device, done, processes)
+    vectors, reduction = reduced(vectors, settings.whiten, settings.dimension)
+    with run.output(TEXT_VECTORS) as path:  # [n + 1, H], row 0 is the padding's
+        save_file({"vectors": vectors.contiguous()} | (reduction.tensors if reduction else {}), path)
+    run.note(items=len(vectors) - 1, width=vectors.shape[1])
+    if language_model is not None:
+        run.note(vocabulary=len(language_model[1]))
     run.note(neighbours=neighbours(vectors, catalogue.titles(run.input(ITEMS))))
+
+
+def _language_model(config: Config, run: Run, device: str, processes: Processes) -> tuple[Any, Any]:
+    """The model and its tokenizer, made here or read; written, or referred to."""
+    if config.backbone.source != "scratch":
+        return _read(config, run, device, processes)
+    items = run.input(ITEMS)
+    return _pretrained(config, run, catalogue.titles(items), catalogue.texts(items), processes)
 
 
 def _pretrained(config: Config, run: Run, titles: list[str], texts: list[str], processes: Processes) -> tuple[Any, Any]:

@@ -1,12 +1,15 @@
-"""Checks of the language model's vectors: each belongs to its item. Letters: n items, C chosen items, H width."""
+"""Checks of the items' text vectors: each belongs to its item. Letters: n items, C chosen items, H width."""
+
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
 
 from engine.backbone import language
-from engine.backbone.text_vectors import text_vectors
-from engine.data import catalogue, ids
+from engine.backbone.item_texts import item_texts, vectors_of
+from engine.backbone.whitening import Reduction
+from engine.data import ids
 from engine.doctor.case import Case
 from engine.doctor.check import Outcome, Unavailable, check, failed, without
 from engine.stages import ITEMS, LANGUAGE_MODEL, TEXT_VECTORS
@@ -25,29 +28,25 @@ ROUNDING = 1e-3  # of a vector's length
 )
 def text_vectors_fit(case: Case) -> Outcome:
     """An item's text, read again, has that item's vector."""
-    settings, stored = case.config.backbone, load_file(case.artifact(TEXT_VECTORS))["vectors"].float()
+    settings, tensors = case.config.backbone, load_file(case.artifact(TEXT_VECTORS))
+    stored, reduction = tensors["vectors"].float(), Reduction.stored(tensors)
     if len(stored) != ids.rows(case.items):
         return failed(f"{len(stored)} vectors for {case.items} items and the padding")
     if not torch.isfinite(stored).all() or stored[ids.PADDING].any():
         return failed("the padding has a vector, or a vector has entries that are no numbers")
-    texts = case.titles
-    if settings.text == "title-and-text":
-        more = catalogue.texts(case.artifact(ITEMS))
-        texts = [f"{title}. {text}" if text else title for title, text in zip(texts, more, strict=True)]
+    if reduction is None and (settings.whiten or settings.dimension is not None):
+        raise Unavailable("made by an earlier version, which did not keep how the vectors were reduced")
+    texts = item_texts(settings, case.artifact(ITEMS))
     if len(set(texts[1:])) < 2:
         raise Unavailable("all items have the same text")
-    path = case.artifact(LANGUAGE_MODEL)
-    model, tokenizer = language.load(path, settings.precision, settings.quantise, case.device)
+
+    def language_model() -> tuple[Any, Any]:
+        return language.load(case.artifact(LANGUAGE_MODEL), settings.precision, settings.quantise, case.device)
+
     chosen = 1 + np.sort(np.random.default_rng(SEED).permutation(case.items)[:CHOSEN])
-    read = text_vectors(
-        model,
-        language.vocabulary(tokenizer),
-        ["", *(texts[item] for item in chosen)],
-        settings.pooling,
-        min(settings.text_tokens, language.context(model)),
-        settings.batch_tokens,
-        lambda done: None,
-    )[1:].float()
+    some = ["", *(texts[item] for item in chosen)]
+    read = vectors_of(some, settings, case.device, language_model, lambda done: None)[1:]
+    read = read if reduction is None else reduction(read)
     distances = torch.cdist(read, stored)  # [C, n + 1]
     distances[:, ids.PADDING] = torch.inf
     faults = []

@@ -7,12 +7,11 @@ import numpy as np
 import torch
 
 from engine.config import Config
-from engine.config.settings.backbone import BackboneSettings
 from engine.config.settings.teacher import TeacherSettings
 from engine.data.catalogue import column, titles
 from engine.data.sequences import Rows, Sequences
 from engine.data.untitled import untitled
-from engine.errors import ConfigError, DataError, UserError
+from engine.errors import DataError, UserError
 from engine.runs.run import Run
 from engine.stages import ADAPTER, ITEMS, SEQUENCES, VALIDATION
 from engine.teacher.build import build, replay
@@ -29,7 +28,6 @@ def run(config: Config, run: Run) -> None:
     """Train to the best evaluation, then write the adapter."""
     settings = config.teacher
     _refuse_untitled(settings, run.input(ITEMS))
-    _refuse_other_vectors(settings, config.backbone)
     with run.loading("load models"):
         processes, sharded = fit.processes(config.trainer), config.trainer.strategy == "fsdp"
         setup = build(settings, run, fit.device(config.trainer), processes, sharded)
@@ -92,19 +90,6 @@ def _refuse_untitled(settings: TeacherSettings, items: Path) -> None:
             location=str(items),
             remedy="Name the file with titles, data.catalogue=FILE, or their column, data.columns.title=COLUMN; "
             "to train without titles set teacher.without_titles=true.",
-        )
-
-
-def _refuse_other_vectors(settings: TeacherSettings, backbone: BackboneSettings) -> None:
-    """Titles that a teacher has generated are looked up by the language model's own vectors of them."""
-    changed = [name for name in ("text_model", "whiten", "dimension") if getattr(backbone, name)]
-    if changed and settings.objective == "generate":
-        raise ConfigError(
-            "a teacher that generates titles needs text vectors of its own language model, unchanged",
-            location=f"backbone.{changed[0]}",
-            remedy="Set "
-            + ", ".join(f"backbone.{name}={'false' if name == 'whiten' else 'null'}" for name in changed)
-            + ", or teacher=rank.",
         )
 
 

@@ -39,7 +39,9 @@ class ScratchSettings:
 class BackboneSettings:
     """One frozen language model."""
 
-    source: str = setting("where it comes from", choices=("scratch", "path", "hub", "gguf", "package"))
+    source: str = setting(
+        "where it comes from; none: text vectors alone", choices=("scratch", "path", "hub", "gguf", "package", "none")
+    )
     name: str | None = setting(
         "hub: owner/name; path: the folder with the model's files; gguf: the file; package: the Python package"
     )
@@ -68,7 +70,9 @@ class BackboneSettings:
         """Conditions between settings."""
         if self.source == "scratch" and self.scratch is None:
             yield "scratch", "must have values, because backbone.source=scratch uses them"
-        if self.source != "scratch" and not self.name:
+        if self.source == "none" and self.text_model is None:
+            yield "text_model", "must be given, because backbone.source=none has no language model to read texts"
+        if self.source not in ("scratch", "none") and not self.name:
             yield "name", f"must be given, because backbone.source={self.source} reads it"
         if self.source == "scratch" and self.quantise != "none":
             yield "quantise", "must be none, because a model made here is small"

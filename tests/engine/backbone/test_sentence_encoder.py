@@ -1,6 +1,5 @@
 """Vectors of a sentence encoder: pooled as its own files say, whatever the batch."""
 
-import json
 import sys
 import zipfile
 from pathlib import Path
@@ -10,31 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import BertConfig, BertModel
 
 from engine.backbone.sentence_encoder import SentenceEncoder
-from engine.backbone.tokenizer import train_tokenizer
 from engine.errors import UserError
-
-TEXTS = ["", "Iron Meadow", "Old Salt", "A Quiet Harbour at the End of the Iron Road", "Salt"]
-TRANSFORMER = {"type": "sentence_transformers.models.Transformer"}
-POOLING = {"type": "sentence_transformers.models.Pooling"}
-NORMALISE = {"type": "sentence_transformers.models.Normalize"}
-
-
-def encoder(folder: Path, modules: list[Any] | None = None, pooling: dict[str, bool] | None = None) -> Path:
-    torch.manual_seed(0)
-    words = train_tokenizer(TEXTS[1:], 300)
-    words.pad_token = words.convert_ids_to_tokens(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
-    BertModel(BertConfig(vocab_size=len(words), max_position_embeddings=32, **sizes)).save_pretrained(folder)
-    words.save_pretrained(folder)
-    if modules is not None:
-        (folder / "modules.json").write_text(json.dumps(modules))
-    if pooling is not None:
-        (folder / "1_Pooling").mkdir()
-        (folder / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": 16} | pooling))
-    return folder
+from tests.fixtures.encoders import NORMALISE, POOLING, TEXTS, TRANSFORMER, encoder
 
 
 def vectors(folder: Path | str, batch_tokens: int = 1000, longest: int = 64) -> Tensor:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,15 +13,21 @@ from torch import Tensor
 
 from engine.stages import ITEMS, TEXT_VECTORS
 from tests.fixtures.doctor import Doctor
+from tests.fixtures.encoders import encoder
 
 CHECK = "text-vectors"
 
 
 def altered(doctor: Doctor, change: Callable[[Tensor], Tensor]) -> dict[str, Path]:
     folder = doctor.copy("backbone")
-    path = folder / "artifacts" / TEXT_VECTORS.file
-    save_file({"vectors": change(load_file(path)["vectors"]).contiguous()}, path)
+    plant(folder, change)
     return {"backbone": folder}
+
+
+def plant(folder: Path, change: Callable[[Tensor], Tensor]) -> None:
+    path = folder / "artifacts" / TEXT_VECTORS.file
+    tensors = load_file(path)
+    save_file(tensors | {"vectors": change(tensors["vectors"]).contiguous()}, path)
 
 
 def permuted(vectors: Tensor) -> Tensor:
@@ -38,6 +45,32 @@ def test_sound_vectors_pass_finished_or_not(doctor: Doctor) -> None:
 def test_other_texts_and_poolings_are_none(doctor: Doctor, pooling: str, text: str) -> None:
     other = replace(doctor.settings, backbone=replace(doctor.settings.backbone, pooling=pooling, text=text))
     assert doctor.outcomes([CHECK], "data", config=other)[CHECK].verdict == "pass"
+
+
+@pytest.mark.parametrize("source", ["scratch", "none"])
+@pytest.mark.parametrize("reduction", [{}, {"whiten": True}, {"dimension": 8}])
+def test_vectors_of_a_sentence_encoder_whitened_or_not_pass_and_a_permuted_table_of_them_is_named(
+    doctor: Doctor, tmp_path: Path, source: str, reduction: dict[str, Any]
+) -> None:
+    chosen = {"source": source, "text_model": str(encoder(tmp_path / "encoder"))} | reduction
+    settings = doctor.settings
+    other = replace(
+        settings,
+        backbone=replace(settings.backbone, **chosen),
+        knowledge=replace(settings.knowledge, models=["student"], item_vectors="text"),
+        evaluate=replace(settings.evaluate, models=["student", "distilled"]),
+    )
+    folder = doctor.case("data", config=other).dry_run("backbone").folder
+    assert doctor.outcomes([CHECK], "data", altered={"backbone": folder}, config=other)[CHECK].verdict == "pass"
+    plant(folder, permuted)
+    outcome = doctor.fault(CHECK, "data", altered={"backbone": folder}, config=other)
+    assert " has the vector of " in outcome.evidence
+
+
+def test_reduced_vectors_without_their_map_cannot_be_read_again(doctor: Doctor) -> None:
+    whitened = replace(doctor.settings, backbone=replace(doctor.settings.backbone, whiten=True))
+    outcome = doctor.outcomes([CHECK], "data", "backbone", config=whitened)[CHECK]
+    assert outcome.verdict == "skip" and "earlier version" in outcome.evidence
 
 
 def test_items_that_share_their_text_are_none(doctor: Doctor) -> None:

@@ -19,7 +19,7 @@ from engine.runs.reader import history
 from engine.runs.schema import EVENTS, Summary
 from engine.stages import ADAPTER, LEARNING_RATE
 from engine.teacher.model import Teacher
-from engine.teacher.stage import _refuse_other_vectors, _refuse_untitled, _too_large
+from engine.teacher.stage import _refuse_untitled, _too_large
 from tests.fixtures.processes import run_in_processes
 
 RANK = ["teacher.rank.dropout=0.0", "teacher.steps=6"]
@@ -193,28 +193,6 @@ def test_a_teacher_refuses_items_without_titles_unless_they_are_asked_for(
         assert "teacher.without_titles=true" in error.value.remedy and "data.catalogue" in error.value.remedy
     else:
         _refuse_untitled(settings, items)
-
-
-@pytest.mark.parametrize(
-    ("words", "name"),
-    [
-        (["backbone.text_model=DIR"], "text_model"),
-        (["backbone.whiten=true"], "whiten"),
-        (["backbone.dimension=8"], "dimension"),
-        ([], ""),
-    ],
-)
-def test_a_teacher_that_generates_titles_refuses_vectors_that_it_cannot_make_itself(
-    words: list[str], name: str
-) -> None:
-    chosen = load(["teacher=generate", *words])
-    _refuse_other_vectors(load(["teacher=rank"]).teacher, chosen.backbone)
-    if name:
-        with pytest.raises(UserError, match="of its own language model") as error:
-            _refuse_other_vectors(chosen.teacher, chosen.backbone)
-        assert error.value.location == f"backbone.{name}" and f"backbone.{name}=" in error.value.remedy
-    else:
-        _refuse_other_vectors(chosen.teacher, chosen.backbone)
 
 
 def test_the_stage_looks_at_the_titles_before_it_trains(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,12 @@ def trained(module: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def state(module: nn.Module) -> dict[str, Tensor]:
-    """What training changes: trainable parameters and persistent buffers. Frozen weights are not copied about."""
-    frozen = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    """What training changes: trainable parameters and persistent buffers. Frozen weights are not copied about.
+
+    Weights that two modules share have two names: many language models read and write tokens with one table.
+    """
+    every = module.named_parameters(remove_duplicate=False)
+    frozen = {name for name, parameter in every if not parameter.requires_grad}
     return {name: value for name, value in module.state_dict().items() if name not in frozen}
 
 

@@ -18,6 +18,14 @@ def test_frozen_weights_are_in_neither_list_and_buffers_are_state() -> None:
     assert set(weights.state(made)) == set(made.state_dict()) - {"0.weight"}
 
 
+def test_frozen_weights_that_two_modules_share_are_no_state_under_either_name() -> None:
+    made = nn.Sequential(nn.Embedding(3, 2), nn.Linear(2, 3))
+    made[1].weight = made[0].weight.requires_grad_(False)
+    assert set(weights.state(made)) == {"1.bias"}
+    made[0].weight.requires_grad_(True)
+    assert set(weights.state(made)) == {"0.weight", "1.weight", "1.bias"}
+
+
 def test_values_are_copied_into_the_tensors_of_their_names() -> None:
     made, other = module(), module()
     frozen = made[0].weight.clone()  # type: ignore[operator,union-attr]

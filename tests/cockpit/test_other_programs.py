@@ -13,8 +13,8 @@ from cockpit.services.others import OtherFollower, OtherScanner
 from cockpit.settings import Settings
 from engine.errors import UserError
 from engine.mirror import tensorboard_records as records
-from tests.cockpit.conftest import NOW
 from tests.cockpit.test_app import screen_text, until
+from tests.fixtures.cockpit import NOW
 
 
 def write_events(folder, tag, values, mode="wb"):

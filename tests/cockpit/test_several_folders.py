@@ -8,7 +8,7 @@ from cockpit.compose import draw
 from cockpit.render.lines import plain
 from cockpit.services.folders import named
 from engine.runs.schema import Meta
-from tests.cockpit.conftest import Engine, Maker
+from tests.fixtures.cockpit import Engine, Maker
 
 
 @pytest.fixture

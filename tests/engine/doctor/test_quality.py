@@ -112,6 +112,8 @@ def test_a_teacher_that_has_nothing_to_teach_is_told(
     ("gain", "weights", "verdict", "evidence"),
     [
         (0.05, [0.0, 0.0, 1.0, 2.0], "pass", "without and with the states"),
+        (0.01, [0.0, 0.0, 1.0, 2.0], "pass", "without and with the states"),
+        (0.003, [0.0, 0.0, 1.0, 2.0], "warn", "of the difference +0.00"),  # surely above 0, not surely 1 %
         (0.0, [0.0, 0.0, 1.0, 2.0], "warn", "95 % interval"),
         (-0.05, [0.0, 0.0, 1.0, 2.0], "warn", "95 % interval"),
         (0.05, [0.0, 0.0, 0.0, 0.0], "warn", "gives the states no weight"),

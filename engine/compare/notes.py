@@ -1,6 +1,7 @@
 """Reasons why a comparison may mislead: one function per caveat."""
 
 from collections.abc import Callable, Iterator, Sequence
+from statistics import fmean
 
 from engine.compare.differences import common_seeds
 from engine.compare.figures import Evaluated, shared
@@ -25,18 +26,19 @@ def notes(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> list[Ca
 
 def _below_untrained(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> Iterator[Caveat]:
     """Trained models that rank below one that needs no training: no difference between them makes them good."""
-    for group, found in zip(groups, evaluations, strict=True):
-        for model in dict.fromkeys(model for one in found for model in one.below):
-            worst = [(member, one) for member, one in zip(group.members, found, strict=True) if model in one.below]
-            member, one = worst[0]
-            least = one.below[model]
-            figures = (float(one.rows[name]["ndcg@10"]) for name in (model, least))
-            yield Caveat(
-                "below-untrained",
-                f"the {model} of {group.name} ranks below {least}, which needs no training "
-                f"(ndcg@10 {' and '.join(f'{value:.4f}' for value in figures)} in {member.entry.id}; "
-                f"{len(worst)} of {len(found)} runs): it is not called better",
-            )
+    named = [(group.name, one) for group, found in zip(groups, evaluations, strict=True) for one in found]
+    for least in dict.fromkeys(least for _, one in named for least in one.below.values()):
+        parts = []
+        for model in dict.fromkeys(model for _, one in named for model, best in one.below.items() if best == least):
+            worse = [(name, one) for name, one in named if one.below.get(model) == least]
+            names = dict.fromkeys(name for name, _ in worse)
+            where = "" if len(names) == len(groups) else f" of {_some(list(names))}"
+            own, other = (fmean(float(one.rows[key]["ndcg@10"]) for _, one in worse) for key in (model, least))
+            parts.append(f"{model}{where} ({own:.4f} and {other:.4f}; {len(worse)} of {len(named)} runs)")
+        yield Caveat(
+            "below-untrained",
+            f"below {least}, which needs no training, and so not called better (mean ndcg@10): {', '.join(parts)}",
+        )
 
 
 def _shared(evaluations: Sequence[Sequence[Evaluated]]) -> Iterator[Caveat]:

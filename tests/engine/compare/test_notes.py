@@ -105,12 +105,21 @@ def test_a_model_below_an_untrained_one_is_noted_and_not_called_better(world: An
             world.evaluate(label, seed, ranks=world.ranks(seed, strength), titles=titles)
     comparison = compared(world, "a", "b")
     notes = [note.text for note in comparison.notes if note.code == "below-untrained"]
-    assert len(notes) == 2 and "the student of b ranks below titles, which needs no training (ndcg@10 " in notes[1]
-    assert notes[1].endswith("; 3 of 3 runs): it is not called better")
+    (note,) = notes
+    assert note.startswith("below titles, which needs no training, and so not called better (mean ndcg@10): student (")
+    assert note.endswith("; 6 of 6 runs)")
     (sentence,) = [line for line in comparison.verdict if "student" in line]
     assert sentence.startswith(
         "b ranks above a (student), but below titles, which needs no training: not called better"
     )
+
+
+def test_groups_below_different_untrained_models_are_noted_apart(world: Any) -> None:
+    world.evaluate("a", 1, ranks=world.ranks(1, 0.0), titles=np.full(60, 1.0))
+    world.evaluate("b", 1, ranks=world.ranks(1, 0.6), transitions=np.full(60, 1.0))
+    notes = [note.text for note in compared(world, "a", "b").notes if note.code == "below-untrained"]
+    assert [note.partition(",")[0] for note in notes] == ["below titles", "below transitions"]
+    assert "student of a (" in notes[0] and "student of b (" in notes[1] and notes[1].endswith("; 1 of 2 runs)")
 
 
 def test_a_model_above_every_untrained_one_is_called_better(world: Any) -> None:

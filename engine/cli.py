@@ -197,7 +197,9 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--format", choices=("onnx", "safetensors", "npy"), action="append", help="of model (default: onnx); repeatable"
     )
-    export.add_argument("--model", choices=("student", "distilled"), help="of model (default: distilled where it is)")
+    export.add_argument(
+        "--model", choices=("student", "student-refit", "distilled"), help="of model (default: distilled, or student)"
+    )
     export.add_argument("--count", type=int, metavar="N", help="of model: length of the lists (default: 100)")
     export.add_argument(
         "--show-seen",

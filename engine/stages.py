@@ -68,6 +68,9 @@ TEST = Artifact("data", "test.safetensors", "held-out test rows: only evaluate m
 ORACLE = Artifact("data", "oracle.safetensors", "demo world only: the generator's own scores of the test rows")
 
 STUDENT_MODEL = Artifact("student", "model.safetensors", "weights of the best evaluation, settings in the header")
+STUDENT_REFIT = Artifact(
+    "student", "refit.safetensors", "weights of a second training, on training and validation events (student.refit)"
+)
 
 LANGUAGE_MODEL = Artifact("backbone", "language_model", "frozen language model and tokenizer (a folder)")
 TEXT_VECTORS = Artifact("backbone", "text_vectors.safetensors", "one text vector per item id, row 0 is the padding's")
@@ -134,7 +137,7 @@ _TABLE = (
         "student",
         "trains a sequential recommender on the data alone: the baseline, and the teacher's user encoder",
         needs=(PROFILE, SEQUENCES, VALIDATION),
-        makes=(STUDENT_MODEL,),
+        makes=(STUDENT_MODEL, STUDENT_REFIT),
         metrics=TRAINED,
         groups=("embedding", "blocks", "output"),
         gates=False,
@@ -198,7 +201,18 @@ _TABLE = (
     Stage(
         "evaluate",
         "ranks the test rows with every model, the same way",
-        needs=(PROFILE, ITEMS, SEQUENCES, VALIDATION, TEST, ORACLE, STUDENT_MODEL, TEACHER_HELD_OUT, DISTILLED_MODEL),
+        needs=(
+            PROFILE,
+            ITEMS,
+            SEQUENCES,
+            VALIDATION,
+            TEST,
+            ORACLE,
+            STUDENT_MODEL,
+            STUDENT_REFIT,
+            TEACHER_HELD_OUT,
+            DISTILLED_MODEL,
+        ),
         makes=(METRICS_TABLE, SLICES_TABLE, COMPARISONS, OVERLAPS, ROW_RANKS, CANDIDATES),
         metrics=(
             Metric(
@@ -220,6 +234,8 @@ BEST_OPTIMISM = "best_optimism"  # of the evaluation that a training kept
 GAMMA_OPTIMISM = "gamma_optimism"  # of the gamma that knowledge chose
 WEIGHTS_OPTIMISM = "weights_optimism"  # of the weights of a mixture that knowledge chose
 
+REFIT_SECONDS = "refit_seconds"  # wall time of a student's second training
+
 # Median milliseconds of one request: fact of a knowledge run and column of the metrics table, by what computed it.
 PROCESSOR_TIME, GPU_TIME = "ms_per_request", "ms_per_request_gpu"
 REQUEST_TIMES = (PROCESSOR_TIME, GPU_TIME)
@@ -232,7 +248,7 @@ def request_time(device: str) -> str:
 
 # What can be ranked against each other, and the artifact it is ranked by: popularity is the floor, oracle the ceiling.
 FLOOR, TRANSITIONS, TITLES, BLEND = "popularity", "transitions", "titles", "transitions+titles"
-CEILING, BASELINE, TEACHER, DISTILLED = "oracle", "student", "teacher", "distilled"
+CEILING, BASELINE, REFIT, TEACHER, DISTILLED = "oracle", "student", "student-refit", "teacher", "distilled"
 MODELS: dict[str, Artifact] = {
     FLOOR: SEQUENCES,
     TRANSITIONS: SEQUENCES,
@@ -240,6 +256,7 @@ MODELS: dict[str, Artifact] = {
     BLEND: ITEMS,
     CEILING: ORACLE,
     BASELINE: STUDENT_MODEL,
+    REFIT: STUDENT_REFIT,
     TEACHER: TEACHER_HELD_OUT,
     DISTILLED: DISTILLED_MODEL,
 }

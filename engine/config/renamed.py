@@ -28,6 +28,8 @@ ADDED = {  # new setting -> the value that gives what earlier versions did
     "data.catalogue_separator": None,
     "student.init_from": None,
     "distill.student.init_from": None,
+    "student.refit": False,
+    "distill.student.refit": False,
     "teacher.without_titles": False,
     "backbone.sha256": None,
     "backbone.blocks": None,

@@ -32,8 +32,10 @@ from engine.stages import (
     ITEMS,
     MODELS,
     ORACLE,
+    REFIT_SECONDS,
     REQUEST_TIMES,
     SEQUENCES,
+    STUDENT_REFIT,
     TEACHER_HELD_OUT,
     TRANSITIONS,
     UNTRAINED,
@@ -87,13 +89,16 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
             found.append(_teacher(name, scorers, _maker(run, artifact)))
         else:
             network = load_student(path, device)
-            scorers = {split: student_scores(network, rows, device) for split, rows in splits.items()}
             maker = _maker(run, artifact)
             facts = _facts(maker)
+            known, seconds = splits, facts.get("train_seconds")
             gain = replaced(facts)
             about = "" if gain is None else f"{BASELINE}: {gain} (distill.choose=better)"
+            if artifact is STUDENT_REFIT:  # validation rows are among what it was trained on
+                known, seconds = {TESTED: splits[TESTED]}, facts.get(REFIT_SECONDS)
+                about = f"{BASELINE}, trained anew on training and validation events for as many epochs"
+            scorers = {split: student_scores(network, rows, device) for split, rows in known.items()}
             own = student_scores(load_student(path, "cpu"), splits[TESTED], "cpu") if device != "cpu" else None
-            seconds = facts.get("train_seconds")
             found.append(Model(name, scorers, True, maker.name, seconds, about=about, on_processor=own))
     return found
 

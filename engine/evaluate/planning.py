@@ -5,7 +5,7 @@ from pathlib import Path
 from engine.config import Config
 from engine.errors import ConfigError
 from engine.report.evaluation import read
-from engine.stages import METRICS_TABLE, MODELS, SEQUENCES, TEACHER, Stage
+from engine.stages import METRICS_TABLE, MODELS, REFIT, SEQUENCES, TEACHER, Stage
 
 
 def inputs(stage: Stage, config: Config) -> list[str]:
@@ -15,6 +15,12 @@ def inputs(stage: Stage, config: Config) -> list[str]:
             "no teacher can be ranked, because knowledge.files holds rankings of training rows alone",
             location="evaluate.models",
             remedy="Leave teacher out: evaluate.models=[popularity,student,distilled].",
+        )
+    if REFIT in config.evaluate.models and not config.student.refit:
+        raise ConfigError(
+            f"no {REFIT} is trained",
+            location="evaluate.models",
+            remedy=f"Set student.refit=true, or leave {REFIT} out.",
         )
     optional = {artifact.stage for artifact in MODELS.values()} - {SEQUENCES.stage}
     wanted = {MODELS[model].stage for model in config.evaluate.models}

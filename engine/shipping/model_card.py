@@ -6,13 +6,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.distill.gain import replaced
 from engine.recommend.lineage import made
 from engine.report.evaluation import EvaluationTables, block, costs, margins
 from engine.report.settings import settings_of
-from engine.runs.schema import ARTIFACTS, RunInfo
+from engine.runs.schema import ARTIFACTS, RunInfo, Summary
 from engine.runs.text import clean
 from engine.shipping.agreement import Agreement
-from engine.stages import BASELINE, DISTILLED, FLOOR, LANGUAGE_MODEL, METRICS_TABLE, PROFILE, Artifact
+from engine.stages import (
+    BASELINE,
+    DISTILLED,
+    FLOOR,
+    LANGUAGE_MODEL,
+    METRICS_TABLE,
+    PROFILE,
+    RANKINGS,
+    REFIT,
+    TEACHER,
+    Artifact,
+)
 from engine.student.model import SequenceModel
 
 FILE = "model_card.md"
@@ -22,7 +34,7 @@ FILE = "model_card.md"
 class Subject:
     """A trained model and where it comes from."""
 
-    name: str  # as evaluations call it: student or distilled
+    name: str  # as evaluations call it: student, student-refit or distilled
     artifact: Artifact
     model: SequenceModel
     runs: dict[str, Path]  # stage -> folder of the run that it was made from
@@ -45,7 +57,7 @@ def card(subject: Subject, files: Sequence[tuple[str, str]], agreement: Agreemen
         "",
         f"A sequential recommender of {subject.model.items:,} items: from the items a user has had, oldest first, of "
         f"which it reads the latest {subject.model.max_length}, to the next ones.",
-        *([] if subject.name == BASELINE else ["It was distilled from an LLM recommender (DLLM2Rec)."]),
+        *_origin(subject),
         *("", "## Figures", "", *_figures(subject), "", "## Data", "", *_data(subject, profile), "", "## Files", ""),
         *("| file | content |", "| --- | --- |", *(f"| `{name}` | {content} |" for name, content in files), ""),
         f"Items are numbered 1 to {subject.model.items:,}; 0 is padding. An item's score is the inner product of its "
@@ -55,6 +67,21 @@ def card(subject: Subject, files: Sequence[tuple[str, str]], agreement: Agreemen
         *_licence(subject, data),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _origin(subject: Subject) -> list[str]:
+    """What it learned from beside the data."""
+    if subject.name == REFIT:
+        return ["It was trained on training and validation events, for as many epochs as validation rows had chosen."]
+    if subject.name != DISTILLED:
+        return []
+    summary, settings = Summary.read(subject.run), settings_of(subject.runs[RANKINGS.stage])
+    if summary is not None and (gain := replaced(summary.facts)) is not None:
+        return [f"It is the student before distillation: {gain} (distill.choose=better)."]
+    if settings.get("knowledge.files") is not None:
+        return ["It was distilled (DLLM2Rec) from rankings of another program."]
+    names = ["an LLM recommender" if name == TEACHER else clean(name) for name in settings["knowledge.models"]]
+    return [f"It was distilled (DLLM2Rec) from {', '.join(names)}."]
 
 
 def _figures(subject: Subject) -> list[str]:
@@ -97,10 +124,9 @@ def _licence(subject: Subject, data: str) -> list[str]:
     ]
     if subject.name == DISTILLED and LANGUAGE_MODEL.stage in subject.runs:
         backbone = settings_of(subject.runs[LANGUAGE_MODEL.stage])
-        source = backbone.get("backbone.name") or backbone.get("backbone.source")
-        lines.append(
-            f"Its teacher was built on the language model {source}, whose licence may govern what learns from it."
-        )
+        read = [str(backbone[name]) for name in ("backbone.name", "backbone.text_model") if backbone.get(name)]
+        if read:
+            lines.append(f"It learned from {' and '.join(read)}, whose licence may govern what learns from it.")
     return lines
 
 

@@ -17,6 +17,7 @@ from engine.errors import RunError
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
 from engine.recommend.lineage import lineage, made
+from engine.report.settings import settings_of
 from engine.runs.files import refused
 from engine.shipping import agreement, model_card, onnx_file, vectors
 from engine.shipping.model_card import Subject
@@ -28,8 +29,10 @@ from engine.stages import (
     ITEMS,
     METRICS_TABLE,
     PROFILE,
+    REFIT,
     SEQUENCES,
     STUDENT_MODEL,
+    STUDENT_REFIT,
     VALIDATION,
     Artifact,
     makes,
@@ -38,7 +41,8 @@ from engine.student.model import load_student
 
 ONNX, SAFETENSORS, NPY = "onnx", "safetensors", "npy"
 FORMATS = (ONNX, SAFETENSORS, NPY)
-MODELS: dict[str, Artifact] = {DISTILLED: DISTILLED_MODEL, BASELINE: STUDENT_MODEL}  # the better one first
+# The one that is exported unless a name is given first.
+MODELS: dict[str, Artifact] = {DISTILLED: DISTILLED_MODEL, BASELINE: STUDENT_MODEL, REFIT: STUDENT_REFIT}
 CATALOGUE = "items.jsonl"
 
 
@@ -57,6 +61,12 @@ def subject_of(store: Store, entry: Entry, name: str | None) -> Subject:
     known = [one for one, artifact in MODELS.items() if artifact.stage in runs]
     chosen = name or (known[0] if known else BASELINE)
     artifact = MODELS[chosen]
+    if chosen == REFIT and artifact.stage in runs and not settings_of(runs[artifact.stage]).get("student.refit"):
+        raise RunError(
+            f"{runs[artifact.stage].name} trained no {REFIT}",
+            location="--model",
+            remedy="Train one: engine run student student.refit=true, with the settings of this run.",
+        )
     model, trained = load_student(made(runs, artifact)), runs[artifact.stage].name
     candidates = [entry, *reversed(store.scan())]
     evaluations = [

@@ -91,6 +91,8 @@ class DistillSettings:
         """Conditions between settings."""
         if self.student.init_from is not None:
             yield "student", "must have init_from=null: a distillation begins with new weights"
+        if self.student.refit:
+            yield "student", "must have refit=false: knowledge is about training rows alone"
         if not self.own_vectors:
             if not self.injection.weight:
                 yield "own_vectors", "must be true where distill.injection.weight=0, or items would have no vector"

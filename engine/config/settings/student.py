@@ -56,6 +56,10 @@ class StudentSettings:
     average: float | None = setting("decay of the running mean of weights that is evaluated and kept", above=0, below=1)
     evaluate_every: int = setting("epochs between two evaluations on the validation rows", low=1)
     patience: int = setting("evaluations without a new best before training ends; 0: never", low=0)
+    refit: bool = setting(
+        "train a second model for as many epochs on training and validation events, which no validation row can judge: "
+        "evaluate.models=[...,student-refit] ranks it"
+    )
 
     def check(self) -> Iterator[tuple[str, str]]:
         """Conditions between settings."""

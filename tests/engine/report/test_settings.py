@@ -18,6 +18,7 @@ def test_settings_are_read_flat_and_clean(tmp_path: Path) -> None:
     assert {name: value for name, value in found.items() if value is not None} == {
         "student.name": "xy",
         "student.sizes": [1, 2],
+        "student.refit": False,  # as an earlier version has it
         "seed": 3,
     }
 

@@ -109,7 +109,7 @@ def apart(
     found = []
     for (rows, width), *cells in zip(packing.grids, *parts, strict=True):
         q, k, v = (value.view(rows, width, *value.shape[1:]).transpose(1, 2) for value in cells)
-        found.append(attend(q, k, v).reshape(rows * width, -1, q.shape[3]))
+        found.append(attend(q, k, v).reshape(rows * width, q.shape[1], q.shape[3]))
     whole = found[0] if len(found) == 1 else torch.cat(found)
     return moved(whole, packing.cells, packing.tokens)
 

@@ -7,8 +7,10 @@ import pytest
 
 from engine.stages import STAGES
 
-EVERYTHING = {  # what the small runs leave out: the oracle, the ranking of candidates, the choice of the baseline
-    "evaluate": ["evaluate.models=[popularity,titles,oracle,student,teacher,distilled]", "evaluate.candidates=4"],
+MODELS = "evaluate.models=[popularity,titles,oracle,student,student-refit,teacher,distilled]"
+EVERYTHING = {  # what small runs leave out: a second training, oracle, ranking of candidates, choice of the baseline
+    "student": ["student.refit=true"],
+    "evaluate": ["student.refit=true", MODELS, "evaluate.candidates=4"],
     "distill": ["distill.choose=better"],
 }
 
@@ -18,7 +20,11 @@ def test_a_stage_opens_and_makes_exactly_what_the_table_declares(small_runs: Any
     run = small_runs.used[stage]
     if stage in EVERYTHING:
         chain = type(small_runs)(tmp_path).copy(small_runs, *(name for name in STAGES if name != stage))
-        chain.perform(stage, overrides=EVERYTHING[stage])
+        refit = {}
+        if stage == "evaluate":
+            chain.perform("student", "again", EVERYTHING["student"])
+            refit = {"student": "again"}
+        chain.perform(stage, overrides=EVERYTHING[stage], inputs=refit)
         run = chain.used[stage]
     assert {artifact.file for artifact in run.opened} == {artifact.file for artifact in run.stage.needs}
     assert {artifact.file for artifact in run.made} == {artifact.file for artifact in run.stage.makes}

@@ -2,7 +2,6 @@
 
 What a recommender is served with learns from every event that is known. No row is left that could choose an epoch or
 judge it before the test rows, so it is another model beside the one that validation rows chose, never in its place.
-Letters: E events, R rows, U users.
 """
 
 from dataclasses import replace
@@ -10,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from engine.config import Config
 from engine.data.sequences import Rows, Sequences
 from engine.runs.read_only import ReadOnlyRun
 from engine.runs.run import Run, Stopped
 from engine.stages import REFIT_SECONDS
-from engine.student.continuation import continue_from
 from engine.student.model import SequenceModel
 from engine.student.module import StudentModule
 from engine.student.training_plan import plan_of, sampler_of
@@ -48,40 +45,25 @@ def with_validation(sequences: Sequences, rows: Rows) -> Sequences:
     return Sequences(items[kept], np.concatenate([[0], counts.cumsum()]), known)
 
 
-def new_model(config: Config, items: int, run: Run) -> SequenceModel:
-    """The student before its first step; the seed of everything random is set."""
-    settings = config.student
-    torch.manual_seed(settings.seed)
-    model = SequenceModel(items, settings).to(fit.device(config.trainer))
-    if settings.init_from is not None:
-        run.note(new_items=continue_from(model, run, settings.init_from))
-    if config.trainer.compile:
-        model.network.compile()
-    return model
-
-
-def trained_again(config: Config, run: Run, items: int, sequences: Sequences, epochs: float) -> SequenceModel:
-    """A new student trained for ``epochs`` on ``sequences``; its last weights are kept. It begins anew after a stop."""
+def train_again(model: SequenceModel, config: Config, run: Run, sequences: Sequences, epochs: float) -> None:
+    """Train a new ``model`` for ``epochs`` on ``sequences`` and keep its last weights; after a stop it begins anew."""
     settings, device = config.student, fit.device(config.trainer)
-    same_shapes = config.trainer.cuda_graph == "true"
-    sampler = sampler_of(settings, sequences, device, same_shapes=same_shapes)
-    model, unrecorded = new_model(config, items, run), Unrecorded(run)
-    plan = plan_of(settings, sampler.per_epoch)
+    sampler = sampler_of(settings, sequences, device, same_shapes=config.trainer.cuda_graph == "true")
     steps = max(1, round(epochs * sampler.per_epoch))
     try:
         state = fit.fit(
             StudentModule(model, settings, sampler),
-            replace(plan, steps=steps, evaluate_every=steps, patience=0),
+            replace(plan_of(settings, sampler.per_epoch), steps=steps, evaluate_every=steps, patience=0),
             config.trainer,
-            unrecorded,  # type: ignore[arg-type]
+            Unrecorded(run),  # type: ignore[arg-type]
             groups=model.groups(),
-            evaluate=lambda tick: {plan.metric: 0.0},  # no row is left to judge by: the last weights are the best
+            evaluate=None,
             positions=sampler.positions,
         )
     except Stopped as stop:
         raise Stopped("stopped while it was trained on validation events too; that training starts over") from stop
     run.note(refit_steps=steps, refit_epochs=round(epochs, 3), **{REFIT_SECONDS: round(state.seconds, 3)})
-    return model.to(device).eval()
+    model.to(device).eval()
 
 
 class Unrecorded(ReadOnlyRun):

@@ -1,12 +1,15 @@
 """The ``student`` stage: a sequential recommender trained on the data alone."""
 
+import torch
+
 from engine.config import Config
 from engine.data.repeated_targets import protocol_of
 from engine.runs.run import Run
 from engine.stages import STUDENT_MODEL, STUDENT_REFIT
-from engine.student.model import save_student
+from engine.student.continuation import continue_from
+from engine.student.model import SequenceModel, save_student
 from engine.student.module import StudentModule
-from engine.student.refit import new_model, trained_again, with_validation
+from engine.student.refit import train_again, with_validation
 from engine.student.training_plan import load_inputs, plan_of, sampler_of
 from engine.student.validation import Validation
 from engine.training import fit
@@ -18,7 +21,7 @@ def run(config: Config, run: Run) -> None:
     items, sequences, rows = load_inputs(run)
     trainer = config.trainer
     sampler = sampler_of(settings, sequences, device, trainer.devices, same_shapes=trainer.cuda_graph == "true")
-    model = new_model(config, items, run)
+    model = _new_model(config, items, run)
     validation = Validation(rows, device, protocol_of(run))
     state = fit.fit(
         StudentModule(model, settings, sampler),
@@ -34,6 +37,19 @@ def run(config: Config, run: Run) -> None:
         save_student(path, model)
     run.note(items=items, users=len(sequences))
     if settings.refit:
-        again = trained_again(config, run, items, with_validation(sequences, rows), state.best_step / sampler.per_epoch)
+        again = _new_model(config, items, run)
+        train_again(again, config, run, with_validation(sequences, rows), state.best_step / sampler.per_epoch)
         with run.output(STUDENT_REFIT) as path:
             save_student(path, again)
+
+
+def _new_model(config: Config, items: int, run: Run) -> SequenceModel:
+    """The student before its first step; the seed of everything random is set."""
+    settings = config.student
+    torch.manual_seed(settings.seed)
+    model = SequenceModel(items, settings).to(fit.device(config.trainer))
+    if settings.init_from is not None:
+        run.note(new_items=continue_from(model, run, settings.init_from))
+    if config.trainer.compile:
+        model.network.compile()
+    return model

@@ -14,7 +14,7 @@ def inputs(stage: Stage, config: Config) -> list[str]:
             location="backbone.source",
             remedy="Choose one, with the sentence encoder beside it if you like: backbone=scratch "
             f"backbone.text_model={backbone.text_model}; or an experiment without a teacher: text-vectors, "
-            'sequential-text, both with "knowledge.models=[student]".',
+            "sequential-text.",
         )
     # Titles that a teacher has generated are looked up by the language model's own vectors of them.
     changed = [name for name in ("text_model", "whiten", "dimension") if getattr(backbone, name)]

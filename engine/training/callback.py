@@ -40,7 +40,7 @@ class TrainingCallback(pl.Callback):
         report_every: int,
         module: pl.LightningModule,
         groups: gradients.Groups,
-        evaluate: Evaluate,
+        evaluate: Evaluate | None,
         positions: Callable[[int], int],
     ) -> None:
         self.module, self.plan, self.run, self.groups = module, plan, run, groups
@@ -182,6 +182,11 @@ class TrainingCallback(pl.Callback):
 
     def _evaluate(self, trainer: pl.Trainer) -> None:
         state = self.state
+        if self.evaluate is None:  # nothing judges: the newest weights are the ones to keep
+            with self._averaged():
+                self.best = self._weights()
+            state.best_step = state.step
+            return
         with self._averaged():
             evaluates = trainer.is_global_zero or self.plan.shared_evaluation
             values = dict(self.evaluate(self._alive)) if evaluates else {}
@@ -193,12 +198,16 @@ class TrainingCallback(pl.Callback):
             value, best = values[self.plan.metric], state.best.get(self.plan.metric)
             better = best is None or sign * value > sign * best
             if better:
-                self.best = {name: value.detach().clone() for name, value in weights.state(self.module).items()}
+                self.best = self._weights()
         if better:
             state.best, state.best_step, state.stale = values, state.step, 0
         else:
             state.stale += 1
         self.run.evaluation(state.step, values, state.step / self.plan.per_epoch, best=better)
+
+    def _weights(self) -> dict[str, Tensor]:
+        """A copy of the module's weights as they are."""
+        return {name: value.detach().clone() for name, value in weights.state(self.module).items()}
 
     def _follow(self, step: int) -> None:
         """a <- d a + (1 - d) w, 1 - d the plan's share of the newest weights."""

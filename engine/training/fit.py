@@ -40,15 +40,16 @@ def fit(
     run: Run,
     *,
     groups: gradients.Groups,
-    evaluate: Evaluate,
+    evaluate: Evaluate | None,
     positions: Callable[[int], int],
 ) -> TrainState:
     """Train until the steps or the patience are used up; ``module`` then holds the weights of the best evaluation.
 
     ``module.training_step(step, _)`` returns the loss, or a dict of ``loss`` and other numbers to report.
-    ``groups`` names every trainable parameter once; ``evaluate`` is called in eval mode without gradients;
-    ``positions(step)`` counts what the speed is measured in. Goes on from the run's newest checkpoint if it has one.
-    Raises Stopped after writing a checkpoint when the run is asked to stop, UserError when the loss is not a number.
+    ``groups`` names every trainable parameter once; ``evaluate`` is called in eval mode without gradients; None keeps
+    the last weights, unjudged. ``positions(step)`` counts what the speed is measured in. Goes on from the run's newest
+    checkpoint if it has one. Raises Stopped after writing a checkpoint when the run is asked to stop, UserError when
+    the loss is not a number.
     """
     groups = {name: group for name, group in groups.items() if len(group)}  # post-norm with a tied output has none
     _check_groups(module, groups)

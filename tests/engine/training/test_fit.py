@@ -128,3 +128,20 @@ def test_a_training_whose_evaluations_have_no_halves_notes_no_optimism(run: Run)
     with run:
         train(Line(), run)
     assert "best_optimism" not in json.loads((run.folder / SUMMARY).read_text())["facts"]
+
+
+def test_without_anything_that_judges_the_last_weights_are_kept(run: Run) -> None:
+    module, means = Line(), list[float]()
+    mean, w = 1.0, 1.0
+    for step in range(1, 13):
+        w -= 0.1 * 2 * (w - 3.0)
+        share = 1 - min(0.5, (1 + step) / (10 + step))
+        mean += share * (w - mean)
+        means.append(mean)
+    with run:
+        state = fit.fit(
+            module, plan(average=0.5), config.load(["trainer=cpu"]).trainer, run,
+            groups=module.groups(), evaluate=None, positions=lambda step: 7,
+        )  # fmt: skip
+    assert (state.best_step, state.best, state.step) == (12, {}, 12) and events(run, "val") == []
+    assert module.w.item() == pytest.approx(means[-1]) and means[-1] != pytest.approx(w, abs=1e-3)

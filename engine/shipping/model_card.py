@@ -75,9 +75,12 @@ def _origin(subject: Subject) -> list[str]:
         return ["It was trained on training and validation events, for as many epochs as validation rows had chosen."]
     if subject.name != DISTILLED:
         return []
-    summary, settings = Summary.read(subject.run), settings_of(subject.runs[RANKINGS.stage])
+    summary = Summary.read(subject.run)
     if summary is not None and (gain := replaced(summary.facts)) is not None:
         return [f"It is the student before distillation: {gain} (distill.choose=better)."]
+    if RANKINGS.stage not in subject.runs:
+        return ["It was distilled (DLLM2Rec) from knowledge whose run is no longer there."]
+    settings = settings_of(subject.runs[RANKINGS.stage])
     if settings.get("knowledge.files") is not None:
         return ["It was distilled (DLLM2Rec) from rankings of another program."]
     names = ["an LLM recommender" if name == TEACHER else clean(name) for name in settings["knowledge.models"]]

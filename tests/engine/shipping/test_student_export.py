@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from engine.cli import main
 from engine.errors import RunError
 from engine.jobs.store import Store
 from engine.recommend.recommendations import load
+from engine.runs.schema import CONFIG
 from engine.shipping import agreement, onnx_file, student_export
 from engine.shipping.ranking_graph import RankingGraph
 from engine.shipping.vectors import UserVectors
@@ -91,6 +93,28 @@ def test_a_student_that_nobody_evaluated_has_no_figures(seven_stages: Path, tmp_
     nobody = student_export.Subject(**{**vars(subject(seven_stages, "student")), "evaluation": None})
     student_export.export(nobody, tmp_path, ["npy"], 10, None)
     assert "not evaluated on test rows" in (tmp_path / "model_card.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("models", "text"),
+    [
+        (["teacher"], "distilled (DLLM2Rec) from an LLM recommender."),
+        (["teacher", "transitions+titles"], "distilled (DLLM2Rec) from an LLM recommender, transitions+titles."),
+        (["student"], "distilled (DLLM2Rec) from student."),
+        ([], "from knowledge whose run is no longer there."),
+    ],
+)
+def test_the_card_names_what_the_student_was_distilled_from(
+    seven_stages: Path, tmp_path: Path, models: list[str], text: str
+) -> None:
+    found = subject(seven_stages, "distill")
+    runs = {stage: folder for stage, folder in found.runs.items() if stage != "knowledge"}
+    if models:
+        runs["knowledge"] = tmp_path / "knowledge"
+        runs["knowledge"].mkdir()
+        (runs["knowledge"] / CONFIG).write_text(json.dumps({"knowledge": {"models": models}}))
+    student_export.export(replace(found, runs=runs), tmp_path / "card", ["npy"], 10, None)
+    assert text in (tmp_path / "card" / "model_card.md").read_text()
 
 
 def test_a_model_that_would_rank_otherwise_is_not_written(

@@ -84,6 +84,9 @@ GATE_WEIGHTS = Artifact("knowledge", "gate_weights.safetensors", "expert weights
 TEACHER_HELD_OUT = Artifact("knowledge", "held_out.safetensors", "the teacher's validation and test queries")
 
 DISTILLED_MODEL = Artifact("distill", "model.safetensors", "weights of the best evaluation, settings in the header")
+DISTILLED_REFIT = Artifact(
+    "distill", "refit.safetensors", "weights of a second training, on training and validation events (student.refit)"
+)
 
 METRICS_TABLE = Artifact("evaluate", "metrics.csv", "one row per model, split and protocol")
 SLICES_TABLE = Artifact("evaluate", "slices.csv", "the same for parts of the test rows: head, tail, short ...")
@@ -190,8 +193,8 @@ _TABLE = (
     Stage(
         "distill",
         "trains the student again with the teacher's knowledge (DLLM2Rec)",
-        needs=(PROFILE, SEQUENCES, VALIDATION, STUDENT_MODEL, RANKINGS, LAST_POSITION, ITEM_VECTORS),
-        makes=(DISTILLED_MODEL,),
+        needs=(PROFILE, SEQUENCES, VALIDATION, STUDENT_MODEL, STUDENT_REFIT, RANKINGS, LAST_POSITION, ITEM_VECTORS),
+        makes=(DISTILLED_MODEL, DISTILLED_REFIT),
         metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),
         gates=False,
@@ -212,6 +215,7 @@ _TABLE = (
             STUDENT_REFIT,
             TEACHER_HELD_OUT,
             DISTILLED_MODEL,
+            DISTILLED_REFIT,
         ),
         makes=(METRICS_TABLE, SLICES_TABLE, COMPARISONS, OVERLAPS, ROW_RANKS, CANDIDATES),
         metrics=(
@@ -234,7 +238,7 @@ BEST_OPTIMISM = "best_optimism"  # of the evaluation that a training kept
 GAMMA_OPTIMISM = "gamma_optimism"  # of the gamma that knowledge chose
 WEIGHTS_OPTIMISM = "weights_optimism"  # of the weights of a mixture that knowledge chose
 
-REFIT_SECONDS = "refit_seconds"  # wall time of a student's second training
+REFIT_SECONDS = "refit_seconds"  # wall time of a second training
 
 # Median milliseconds of one request: fact of a knowledge run and column of the metrics table, by what computed it.
 PROCESSOR_TIME, GPU_TIME = "ms_per_request", "ms_per_request_gpu"
@@ -248,7 +252,8 @@ def request_time(device: str) -> str:
 
 # What can be ranked against each other, and the artifact it is ranked by: popularity is the floor, oracle the ceiling.
 FLOOR, TRANSITIONS, TITLES, BLEND = "popularity", "transitions", "titles", "transitions+titles"
-CEILING, BASELINE, REFIT, TEACHER, DISTILLED = "oracle", "student", "student-refit", "teacher", "distilled"
+CEILING, BASELINE, TEACHER, DISTILLED = "oracle", "student", "teacher", "distilled"
+REFITS = {"student-refit": BASELINE, "distilled-refit": DISTILLED}  # trained again, on validation events too: of which
 MODELS: dict[str, Artifact] = {
     FLOOR: SEQUENCES,
     TRANSITIONS: SEQUENCES,
@@ -256,9 +261,10 @@ MODELS: dict[str, Artifact] = {
     BLEND: ITEMS,
     CEILING: ORACLE,
     BASELINE: STUDENT_MODEL,
-    REFIT: STUDENT_REFIT,
+    "student-refit": STUDENT_REFIT,
     TEACHER: TEACHER_HELD_OUT,
     DISTILLED: DISTILLED_MODEL,
+    "distilled-refit": DISTILLED_REFIT,
 }
 UNTRAINED = (FLOOR, TRANSITIONS, TITLES, BLEND)  # they need the data alone, and a trained model has to beat them
 REFERENCES = (*UNTRAINED, CEILING)  # the same for every run on the same data

@@ -25,8 +25,7 @@ from engine.student.batches import Batch, BatchSampler
 from engine.student.cold_items import ColdItems
 from engine.student.cross_entropy import cross_entropy
 from engine.student.model import SequenceModel
-from engine.student.module import base_loss, seed_negatives
-from engine.training.fixed_step import FixedStep
+from engine.student.module import HistoryStep, base_loss, seed_negatives
 from engine.training.optimizer import adamw
 from engine.training.plan import is_reported
 from engine.training.processes import Processes
@@ -72,7 +71,7 @@ class Scored:
         return scores if self.bias is None else scores + self.bias[items]
 
 
-class DistillModule(FixedStep):
+class DistillModule(HistoryStep):
     """The student's own loss and the teacher's terms; all random draws follow from the step's number.
 
     In batches of the same shapes terms, too, are computed at as many positions in each: those without a target of the

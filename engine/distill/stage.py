@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.config import Config
@@ -14,21 +13,24 @@ from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.gain import gain_of
+from engine.distill.inputs import Inputs
 from engine.distill.module import DistillModule
 from engine.distill.teacher_targets import TeacherTargets
 from engine.errors import ConfigError, DataError
-from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
-from engine.stages import DISTILLED, DISTILLED_MODEL, ITEM_VECTORS, LAST_POSITION, RANKINGS, STUDENT_MODEL
+from engine.stages import BASELINE, DISTILLED, DISTILLED_MODEL, DISTILLED_REFIT, STUDENT_MODEL, STUDENT_REFIT
 from engine.student.cold_items import ColdItems, cold_items
 from engine.student.model import SequenceModel, load_student, save_student
+from engine.student.refit import train_again
 from engine.student.training_plan import load_inputs, plan_of, sampler_of
 from engine.student.validation import Validation
 from engine.training import fit
+from engine.training.plan import TrainingPlan
 
 
 def run(config: Config, run: Run) -> None:
-    """Train to the best validation NDCG@10, then write the model, or the baseline, as a plain student."""
+    """Train to the best validation NDCG@10, then write the model, or the baseline, as a plain student; with
+    ``distill.student.refit`` train and write another one."""
     settings, device = config.distill, fit.device(config.trainer)
     student = settings.student
     if settings.as_released and config.trainer.devices > 1:
@@ -38,19 +40,52 @@ def run(config: Config, run: Run) -> None:
             remedy="Choose trainer.devices=1, or distill.as_released=false.",
         )
     items, sequences, rows = load_inputs(run)
-    teacher_targets = _targets(settings, sequences, run, device)
-    vectors = load_file(run.input(ITEM_VECTORS))["vectors"]
-    if not vectors.shape[1]:
+    inputs = Inputs.load(settings, sequences, run)
+    if not inputs.vectors.shape[1]:
         settings = _without_vectors(settings, run)
+    config = replace(config, distill=settings)
+    module, plan = _training(config, items, inputs)
+    validation = Validation(rows, device, protocol_of(run))
+    state = fit.fit(
+        module,
+        plan,
+        config.trainer,
+        run,
+        groups=module.groups(),
+        evaluate=lambda tick: validation(module.merged(), tick),
+        positions=module.sampler.positions,
+    )
+    model, chosen = module.to(device).merged(), DISTILLED
+    if settings.choose == BETTER:
+        model, chosen = _better(model, run, validation, settings.seed, device)
+    with run.output(DISTILLED_MODEL) as path:
+        save_student(path, model)
+    run.note(items=items, users=len(sequences))
+    if student.refit:
+        if chosen == BASELINE:  # whose own second training is the one that belongs to it
+            again = load_student(run.input(STUDENT_REFIT))
+        else:
+            epochs = state.best_step / module.sampler.per_epoch
+            module, plan = _training(config, items, inputs.with_validation(rows))
+            train_again(module, plan, config.trainer, run, epochs)
+            again = module.merged()
+        with run.output(DISTILLED_REFIT) as path:
+            save_student(path, again)
+
+
+def _training(config: Config, items: int, inputs: Inputs) -> tuple[DistillModule, TrainingPlan]:
+    """A new student with the terms of its loss, and what its training on these inputs is."""
+    settings, device, trainer = config.distill, fit.device(config.trainer), config.trainer
+    student, sequences, vectors = settings.student, inputs.sequences, inputs.vectors
     torch.manual_seed(student.seed)
-    last_position = _last_position(settings, sequences, run, device)
+    events, last = len(sequences.items), inputs.last_position
     sampler = sampler_of(
         student,
         sequences,
         device,
-        config.trainer.devices,
-        last_position=last_position is not None,
-        same_shapes=config.trainer.cuda_graph == "true",
+        trainer.devices,
+        last_position=last is not None,
+        same_shapes=trainer.cuda_graph == "true",
     )
     targets = np.delete(sequences.items, sequences.offsets[:-1])  # a user's first event is never a target
     counts = torch.from_numpy(np.bincount(targets, minlength=ids.rows(items)))
@@ -58,31 +93,16 @@ def run(config: Config, run: Run) -> None:
         SequenceModel(items, student),
         settings,
         sampler,
-        teacher_targets,
+        TeacherTargets(inputs.rankings, events, settings.ranked_items, device),
         vectors,
         losses.propensities(counts, settings.dro.power),
-        config.trainer.report_every,
-        last_position,
+        trainer.report_every,
+        None if last is None else TeacherTargets(last, events + 1, settings.kl.top, device),
         _cold_items(settings, config.knowledge.of_texts, sequences, items, vectors, device),
     ).to(device)
-    if config.trainer.compile:
+    if trainer.compile:
         module.model.network.compile()
-    validation = Validation(rows, device, protocol_of(run))
-    fit.fit(
-        module,
-        plan_of(student, sampler.per_epoch, None if settings.as_released else items, "base"),
-        config.trainer,
-        run,
-        groups=module.groups(),
-        evaluate=lambda tick: validation(module.merged(), tick),
-        positions=sampler.positions,
-    )
-    model = module.to(device).merged()
-    if settings.choose == BETTER:
-        model = _better(model, run, validation, settings.seed, device)
-    with run.output(DISTILLED_MODEL) as path:
-        save_student(path, model)
-    run.note(items=items, users=len(sequences))
+    return module, plan_of(student, sampler.per_epoch, None if settings.as_released else items, "base")
 
 
 def _without_vectors(settings: DistillSettings, run: Run) -> DistillSettings:
@@ -110,50 +130,18 @@ def _cold_items(
     return ColdItems(cold.to(device), vectors)
 
 
-def _better(distilled: SequenceModel, run: Run, validation: Validation, seed: int, device: str) -> SequenceModel:
-    """The distilled student, or the baseline where the gain on validation rows does not lie above zero."""
+def _better(
+    distilled: SequenceModel, run: Run, validation: Validation, seed: int, device: str
+) -> tuple[SequenceModel, str]:
+    """The distilled student, or the baseline where the gain on validation rows does not lie above zero; and which."""
     baseline = load_student(run.input(STUDENT_MODEL), device)
     gain = gain_of(distilled, baseline, validation, seed)
     run.note(**gain.facts)
     if gain.chosen == DISTILLED:
-        return distilled
+        return distilled, DISTILLED
     run.log(
         "warning",
         f"the baseline student is written in place of the distilled one: {gain}, which does not lie above zero; "
         "distill.choose=distilled writes the distilled one anyway",
     )
-    return baseline
-
-
-def _targets(settings: DistillSettings, sequences: Sequences, run: Run, device: str) -> TeacherTargets:
-    """The teacher's rankings as far as they are used. DataError where ``select=all`` and rows are missing."""
-    rankings = Rankings.load(run.input(RANKINGS))
-    events = len(sequences.items) - len(sequences)  # all but each user's first
-    run.note(answered=len(rankings.rows), answered_share=len(rankings.rows) / max(1, events))
-    if settings.select == "all" and len(rankings.rows) < events:
-        raise DataError(
-            f"the teacher answered {len(rankings.rows)} of {events} training rows",
-            location="distill.select = all",
-            remedy="Choose distill.select=asked, or ask about every row: knowledge=all.",
-        )
-    top = max(settings.ranking.top, settings.kl.top)
-    written = rankings.items.shape[1]
-    if written < top:
-        run.log("warning", f"the knowledge holds {written} items a row; distill asks for {top}")
-    return TeacherTargets(rankings, len(sequences.items), top, device)
-
-
-def _last_position(settings: DistillSettings, sequences: Sequences, run: Run, device: str) -> TeacherTargets | None:
-    """The teacher's targets at the last position of each history, where they have a weight and exist."""
-    if not settings.last_position:
-        return None
-    rankings = Rankings.load(run.input(LAST_POSITION)) if run.has(LAST_POSITION) else None
-    if rankings is None or not len(rankings.rows):
-        run.log(
-            "warning",
-            "the knowledge holds no last-position targets, so distill.last_position has no effect: files imported by "
-            "knowledge.files hold training rows only, and knowledge.last_position=false leaves them out",
-        )
-        return None
-    run.note(last_position_answered=len(rankings.rows))
-    return TeacherTargets(rankings, len(sequences.items) + 1, settings.kl.top, device)
+    return baseline, BASELINE

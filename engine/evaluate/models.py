@@ -33,9 +33,9 @@ from engine.stages import (
     MODELS,
     ORACLE,
     REFIT_SECONDS,
+    REFITS,
     REQUEST_TIMES,
     SEQUENCES,
-    STUDENT_REFIT,
     TEACHER_HELD_OUT,
     TRANSITIONS,
     UNTRAINED,
@@ -94,9 +94,10 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
             known, seconds = splits, facts.get("train_seconds")
             gain = replaced(facts)
             about = "" if gain is None else f"{BASELINE}: {gain} (distill.choose=better)"
-            if artifact is STUDENT_REFIT:  # validation rows are among what it was trained on
+            if name in REFITS:  # validation rows are among what it was trained on
                 known, seconds = {TESTED: splits[TESTED]}, facts.get(REFIT_SECONDS)
-                about = f"{BASELINE}, trained anew on training and validation events for as many epochs"
+                again = f"{REFITS[name]}, trained anew on training and validation events for as many epochs"
+                about = f"{REFITS[name]} is the {about}" if about else again
             scorers = {split: student_scores(network, rows, device) for split, rows in known.items()}
             own = student_scores(load_student(path, "cpu"), splits[TESTED], "cpu") if device != "cpu" else None
             found.append(Model(name, scorers, True, maker.name, seconds, about=about, on_processor=own))

@@ -5,7 +5,7 @@ from pathlib import Path
 from engine.config import Config
 from engine.errors import ConfigError
 from engine.report.evaluation import read
-from engine.stages import METRICS_TABLE, MODELS, REFIT, SEQUENCES, TEACHER, Stage
+from engine.stages import METRICS_TABLE, MODELS, REFITS, SEQUENCES, TEACHER, Stage
 
 
 def inputs(stage: Stage, config: Config) -> list[str]:
@@ -16,12 +16,14 @@ def inputs(stage: Stage, config: Config) -> list[str]:
             location="evaluate.models",
             remedy="Leave teacher out: evaluate.models=[popularity,student,distilled].",
         )
-    if REFIT in config.evaluate.models and not config.student.refit:
-        raise ConfigError(
-            f"no {REFIT} is trained",
-            location="evaluate.models",
-            remedy=f"Set student.refit=true, or leave {REFIT} out.",
-        )
+    trained = {"student": config.student.refit, "distilled": config.distill.student.refit}
+    for model in config.evaluate.models:
+        if model in REFITS and not trained[REFITS[model]]:
+            raise ConfigError(
+                f"no {model} is trained",
+                location="evaluate.models",
+                remedy=f"Set student.refit=true, or leave {model} out.",
+            )
     optional = {artifact.stage for artifact in MODELS.values()} - {SEQUENCES.stage}
     wanted = {MODELS[model].stage for model in config.evaluate.models}
     return [name for name in stage.inputs if name not in optional or name in wanted]

@@ -33,7 +33,7 @@ from engine.stages import (
     OVERLAPS,
     PROFILE,
     REFERENCES,
-    REFIT,
+    REFITS,
     ROW_RANKS,
     SEQUENCES,
     SLICES_TABLE,
@@ -153,7 +153,7 @@ def _report(run: Run, metrics: list[tables.Row], profile: dict[str, Any]) -> Non
     names = [metric.name for metric in STAGES["evaluate"].metrics]
     shown = {(row["model"], row["split"]): row for row in metrics if row["main"]}
     trained = [model for model, split in shown if split == TESTED and model not in REFERENCES]
-    judged = [model for model in trained if model != REFIT] or trained  # its figures stand apart: it knows more events
+    judged = [model for model in trained if model not in REFITS] or trained  # theirs stand apart: they know more events
     chosen = max(judged, key=list(MODELS).index, default=None)
     figures = {model: {name: row[name] for name in names} for (model, split), row in shown.items() if split == TESTED}
     if chosen is not None:

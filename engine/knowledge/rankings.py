@@ -42,6 +42,16 @@ class Rankings:
         return cls(**load_file(path))
 
 
+def joined(one: Rankings, other: Rankings) -> Rankings:
+    """Both of these rankings, with as many items as the shorter ones have."""
+    count = min(one.items.shape[1], other.items.shape[1])
+    return Rankings(
+        torch.cat([one.rows, other.rows]),
+        torch.cat([one.items[:, :count], other.items[:, :count]]),
+        torch.cat([one.distances[:, :count], other.distances[:, :count]]),
+    )
+
+
 def seen_before(sequences: Sequences, last: NDArray[np.int64], device: str) -> Histories:
     """The events of each one's user up to the events ``last`` [R], these included."""
     first = np.repeat(sequences.offsets[:-1], np.diff(sequences.offsets))[last]

@@ -15,13 +15,13 @@ from engine.runs.text import clean
 from engine.shipping.agreement import Agreement
 from engine.stages import (
     BASELINE,
-    DISTILLED,
+    DISTILLED_MODEL,
     FLOOR,
     LANGUAGE_MODEL,
     METRICS_TABLE,
     PROFILE,
     RANKINGS,
-    REFIT,
+    REFITS,
     TEACHER,
     Artifact,
 )
@@ -34,7 +34,7 @@ FILE = "model_card.md"
 class Subject:
     """A trained model and where it comes from."""
 
-    name: str  # as evaluations call it: student, student-refit or distilled
+    name: str  # as evaluations call it: student, distilled, or one of them trained again
     artifact: Artifact
     model: SequenceModel
     runs: dict[str, Path]  # stage -> folder of the run that it was made from
@@ -71,9 +71,13 @@ def card(subject: Subject, files: Sequence[tuple[str, str]], agreement: Agreemen
 
 def _origin(subject: Subject) -> list[str]:
     """What it learned from beside the data."""
-    if subject.name == REFIT:
-        return ["It was trained on training and validation events, for as many epochs as validation rows had chosen."]
-    if subject.name != DISTILLED:
+    again = "It was trained on training and validation events, for as many epochs as validation rows had chosen."
+    return [*([again] if subject.name in REFITS else []), *_taught(subject)]
+
+
+def _taught(subject: Subject) -> list[str]:
+    """What a distilled student was distilled from."""
+    if subject.artifact.stage != DISTILLED_MODEL.stage:
         return []
     summary = Summary.read(subject.run)
     if summary is not None and (gain := replaced(summary.facts)) is not None:
@@ -125,7 +129,7 @@ def _licence(subject: Subject, data: str) -> list[str]:
         "The program that trained and wrote this model, recdistill, is under Apache-2.0. The weights were learned from "
         f"the data set {data} and hold its item ids and titles: they may be passed on only as its licence allows."
     ]
-    if subject.name == DISTILLED and LANGUAGE_MODEL.stage in subject.runs:
+    if subject.artifact.stage == DISTILLED_MODEL.stage and LANGUAGE_MODEL.stage in subject.runs:
         backbone = settings_of(subject.runs[LANGUAGE_MODEL.stage])
         read = [str(backbone[name]) for name in ("backbone.name", "backbone.text_model") if backbone.get(name)]
         if read:

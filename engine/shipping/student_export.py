@@ -17,22 +17,20 @@ from engine.errors import RunError
 from engine.jobs.state import State
 from engine.jobs.store import Entry, Store
 from engine.recommend.lineage import lineage, made
-from engine.report.settings import settings_of
 from engine.runs.files import refused
+from engine.runs.schema import ARTIFACTS
 from engine.shipping import agreement, model_card, onnx_file, vectors
 from engine.shipping.model_card import Subject
 from engine.shipping.ranking_graph import RankingGraph
 from engine.stages import (
     BASELINE,
     DISTILLED,
-    DISTILLED_MODEL,
     ITEMS,
     METRICS_TABLE,
+    MODELS,
     PROFILE,
-    REFIT,
+    REFITS,
     SEQUENCES,
-    STUDENT_MODEL,
-    STUDENT_REFIT,
     VALIDATION,
     Artifact,
     makes,
@@ -42,7 +40,7 @@ from engine.student.model import load_student
 ONNX, SAFETENSORS, NPY = "onnx", "safetensors", "npy"
 FORMATS = (ONNX, SAFETENSORS, NPY)
 # The one that is exported unless a name is given first.
-MODELS: dict[str, Artifact] = {DISTILLED: DISTILLED_MODEL, BASELINE: STUDENT_MODEL, REFIT: STUDENT_REFIT}
+EXPORTED = (DISTILLED, BASELINE, *REFITS)
 CATALOGUE = "items.jsonl"
 
 
@@ -58,14 +56,14 @@ class Exported:
 def subject_of(store: Store, entry: Entry, name: str | None) -> Subject:
     """The trained model that a run was made from: the distilled one where there is one, or the one called ``name``."""
     runs = lineage(entry.folder)
-    known = [one for one, artifact in MODELS.items() if artifact.stage in runs]
+    known = [one for one in EXPORTED if MODELS[one].stage in runs]
     chosen = name or (known[0] if known else BASELINE)
     artifact = MODELS[chosen]
-    if chosen == REFIT and artifact.stage in runs and not settings_of(runs[artifact.stage]).get("student.refit"):
+    if chosen in REFITS and artifact.stage in runs and not _there(runs[artifact.stage], artifact):
         raise RunError(
-            f"{runs[artifact.stage].name} trained no {REFIT}",
+            f"{runs[artifact.stage].name} trained no {chosen}",
             location="--model",
-            remedy="Train one: engine run student student.refit=true, with the settings of this run.",
+            remedy=f"Train one: engine run {artifact.stage} student.refit=true, with the settings of this run.",
         )
     model, trained = load_student(made(runs, artifact)), runs[artifact.stage].name
     candidates = [entry, *reversed(store.scan())]
@@ -78,6 +76,10 @@ def subject_of(store: Store, entry: Entry, name: str | None) -> Subject:
         and model_card.evaluated(one.folder, chosen)
     ]
     return Subject(chosen, artifact, model, runs, evaluations[0] if evaluations else None)
+
+
+def _there(run: Path, artifact: Artifact) -> bool:
+    return (run / ARTIFACTS / artifact.file).exists()
 
 
 def export(subject: Subject, to: Path, formats: Sequence[str], count: int, hide_seen: bool | None) -> Exported:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.config.settings.student import StudentSettings
 from engine.student import losses
@@ -20,7 +20,17 @@ from engine.training.optimizer import adamw
 NOT_CAPTURED = ("gru4rec", "caser")
 
 
-class StudentModule(FixedStep):
+class HistoryStep(FixedStep):
+    """Steps over batches of histories, of a student that learns alone or from a teacher."""
+
+    sampler: BatchSampler
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters by the stage table's groups."""
+        raise NotImplementedError
+
+
+class StudentModule(HistoryStep):
     """Trains a sequential model; batch, dropout and negatives are functions of the step's number."""
 
     def __init__(self, model: SequenceModel, settings: StudentSettings, sampler: BatchSampler) -> None:
@@ -28,6 +38,9 @@ class StudentModule(FixedStep):
         self.model, self.settings, self.sampler = model, settings, sampler
         self.negatives = torch.Generator(sampler.device)
         self.generators = [self.negatives]
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        return self.model.groups()
 
     def obstacle(self) -> str | None:
         return obstacle(self.settings, self.sampler)

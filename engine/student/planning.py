@@ -4,19 +4,25 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import Config
+from engine.config.settings.student import StudentSettings
 from engine.errors import ConfigError
 from engine.stages import Stage
 
 
 def inputs(stage: Stage, config: Config) -> list[str]:
     """Stages whose runs are opened. ConfigError where several processes would train a second model."""
-    if config.student.refit and config.trainer.devices > 1:
+    one_device(config.student, config, "student")
+    return list(stage.inputs)
+
+
+def one_device(student: StudentSettings, config: Config, section: str) -> None:
+    """ConfigError where several processes would train a second model, on validation events too."""
+    if student.refit and config.trainer.devices > 1:
         raise ConfigError(
             "a student is trained again on validation events by one device alone",
-            location="student.refit",
+            location=f"{section}.refit",
             remedy="Set trainer.devices=1, or student.refit=false.",
         )
-    return list(stage.inputs)
 
 
 def named(config: Config) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""``student.refit``: the same training once more, on training and validation events, for as long as was best.
+"""``refit``: the same training of a student once more, on training and validation events, for as long as was best.
 
 What a recommender is served with learns from every event that is known. No row is left that could choose an epoch or
 judge it before the test rows, so it is another model beside the one that validation rows chose, never in its place.
@@ -9,20 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.config import Config
+from engine.config.settings.trainer import TrainerSettings
 from engine.data.sequences import Rows, Sequences
 from engine.runs.read_only import ReadOnlyRun
 from engine.runs.run import Run, Stopped
 from engine.stages import REFIT_SECONDS
-from engine.student.model import SequenceModel
-from engine.student.module import StudentModule
-from engine.student.training_plan import plan_of, sampler_of
+from engine.student.module import HistoryStep
 from engine.training import fit
+from engine.training.plan import TrainingPlan
+
+Ints = NDArray[np.int64]
 
 
-def with_validation(sequences: Sequences, rows: Rows) -> Sequences:
-    """Training sequences with the targets of every user's validation rows behind them, in order.
+def with_validation(sequences: Sequences, rows: Rows) -> tuple[Sequences, Ints]:  # -> [E]
+    """Training sequences with the targets of every user's validation rows behind them, in order; and the index there
+    of each of the E training events.
 
     A user without a training sequence (a split over users, or over time) has the history of the first row before them.
     """
@@ -42,28 +45,30 @@ def with_validation(sequences: Sequences, rows: Rows) -> Sequences:
     items = np.concatenate([sequences.items, rows.items[before], rows.items[stop]])
     kept = np.argsort(whose, kind="stable")
     known, counts = np.unique(whose, return_counts=True)
-    return Sequences(items[kept], np.concatenate([[0], counts.cumsum()]), known)
+    moved = np.argsort(kept)[: len(sequences.items)]
+    return Sequences(items[kept], np.concatenate([[0], counts.cumsum()]), known), moved
 
 
-def train_again(model: SequenceModel, config: Config, run: Run, sequences: Sequences, epochs: float) -> None:
-    """Train a new ``model`` for ``epochs`` on ``sequences`` and keep its last weights; after a stop it begins anew."""
-    settings, device = config.student, fit.device(config.trainer)
-    sampler = sampler_of(settings, sequences, device, same_shapes=config.trainer.cuda_graph == "true")
-    steps = max(1, round(epochs * sampler.per_epoch))
+def train_again(module: HistoryStep, plan: TrainingPlan, trainer: TrainerSettings, run: Run, epochs: float) -> None:
+    """Train a new ``module`` for ``epochs`` and keep its last weights, as another model of the run.
+
+    After a stop it begins anew.
+    """
+    steps = max(1, round(epochs * plan.per_epoch))
     try:
         state = fit.fit(
-            StudentModule(model, settings, sampler),
-            replace(plan_of(settings, sampler.per_epoch), steps=steps, evaluate_every=steps, patience=0),
-            config.trainer,
+            module,
+            replace(plan, steps=steps, evaluate_every=steps, patience=0),
+            trainer,
             Unrecorded(run),  # type: ignore[arg-type]
-            groups=model.groups(),
+            groups=module.groups(),
             evaluate=None,
-            positions=sampler.positions,
+            positions=module.sampler.positions,
         )
     except Stopped as stop:
         raise Stopped("stopped while it was trained on validation events too; that training starts over") from stop
     run.note(refit_steps=steps, refit_epochs=round(epochs, 3), **{REFIT_SECONDS: round(state.seconds, 3)})
-    model.to(device).eval()
+    module.to(fit.device(trainer)).eval()
 
 
 class Unrecorded(ReadOnlyRun):

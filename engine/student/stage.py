@@ -4,6 +4,7 @@ import torch
 
 from engine.config import Config
 from engine.data.repeated_targets import protocol_of
+from engine.data.sequences import Sequences
 from engine.runs.run import Run
 from engine.stages import STUDENT_MODEL, STUDENT_REFIT
 from engine.student.continuation import continue_from
@@ -13,34 +14,42 @@ from engine.student.refit import train_again, with_validation
 from engine.student.training_plan import load_inputs, plan_of, sampler_of
 from engine.student.validation import Validation
 from engine.training import fit
+from engine.training.plan import TrainingPlan
 
 
 def run(config: Config, run: Run) -> None:
     """Train to the best validation NDCG@10 and write the model; with ``student.refit`` train and write another one."""
     settings, device = config.student, fit.device(config.trainer)
     items, sequences, rows = load_inputs(run)
-    trainer = config.trainer
-    sampler = sampler_of(settings, sequences, device, trainer.devices, same_shapes=trainer.cuda_graph == "true")
-    model = _new_model(config, items, run)
+    module, plan = _training(config, items, sequences, run)
     validation = Validation(rows, device, protocol_of(run))
     state = fit.fit(
-        StudentModule(model, settings, sampler),
-        plan_of(settings, sampler.per_epoch, items),
-        trainer,
+        module,
+        plan,
+        config.trainer,
         run,
-        groups=model.groups(),
-        evaluate=lambda tick: validation(model, tick),
-        positions=sampler.positions,
+        groups=module.groups(),
+        evaluate=lambda tick: validation(module.model, tick),
+        positions=module.sampler.positions,
     )
+    model = module.model
     model.to(device).eval()
     with run.output(STUDENT_MODEL) as path:
         save_student(path, model)
     run.note(items=items, users=len(sequences))
     if settings.refit:
-        again = _new_model(config, items, run)
-        train_again(again, config, run, with_validation(sequences, rows), state.best_step / sampler.per_epoch)
+        again, plan = _training(config, items, with_validation(sequences, rows)[0], run)
+        train_again(again, plan, config.trainer, run, state.best_step / module.sampler.per_epoch)
         with run.output(STUDENT_REFIT) as path:
-            save_student(path, again)
+            save_student(path, again.model)
+
+
+def _training(config: Config, items: int, sequences: Sequences, run: Run) -> tuple[StudentModule, TrainingPlan]:
+    """A new student, and what its training on these sequences is."""
+    settings, trainer = config.student, config.trainer
+    graphs = trainer.cuda_graph == "true"
+    sampler = sampler_of(settings, sequences, fit.device(trainer), trainer.devices, same_shapes=graphs)
+    return StudentModule(_new_model(config, items, run), settings, sampler), plan_of(settings, sampler.per_epoch, items)
 
 
 def _new_model(config: Config, items: int, run: Run) -> SequenceModel:

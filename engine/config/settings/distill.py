@@ -87,12 +87,15 @@ class DistillSettings:
     )
     hint: float = setting("weight of 1 - cos(mapped state, vector that the teacher expects by its kl.top items)", low=0)
 
+    @property
+    def ranked_items(self) -> int:
+        """Items of a ranking that are read."""
+        return max(self.ranking.top, self.kl.top)
+
     def check(self) -> Iterator[tuple[str, str]]:
         """Conditions between settings."""
         if self.student.init_from is not None:
             yield "student", "must have init_from=null: a distillation begins with new weights"
-        if self.student.refit:
-            yield "student", "must have refit=false: knowledge is about training rows alone"
         if not self.own_vectors:
             if not self.injection.weight:
                 yield "own_vectors", "must be true where distill.injection.weight=0, or items would have no vector"

@@ -57,8 +57,8 @@ class StudentSettings:
     evaluate_every: int = setting("epochs between two evaluations on the validation rows", low=1)
     patience: int = setting("evaluations without a new best before training ends; 0: never", low=0)
     refit: bool = setting(
-        "train a second model for as many epochs on training and validation events, which no validation row can judge: "
-        "evaluate.models=[...,student-refit] ranks it"
+        "train a second model for as many epochs on training and validation events, which no validation row can judge, "
+        "of the student and of the distilled one: evaluate.models=[...,student-refit,distilled-refit] ranks them"
     )
 
     def check(self) -> Iterator[tuple[str, str]]:

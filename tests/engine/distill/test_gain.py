@@ -21,7 +21,7 @@ from engine.experiments.plan import inputs_of
 from engine.runs.reader import history
 from engine.runs.run import Run
 from engine.runs.schema import Summary
-from engine.stages import DISTILLED_MODEL, STAGES, STUDENT_MODEL
+from engine.stages import DISTILLED_MODEL, DISTILLED_REFIT, STAGES, STUDENT_MODEL, STUDENT_REFIT
 from engine.student.model import SequenceModel, load_student, save_student
 from tests.fixtures.training import logged
 
@@ -76,6 +76,20 @@ def test_without_a_gain_the_baseline_is_written_and_the_run_says_so(
     (evaluation,) = history(run.folder).evaluations
     (best,) = [e.values for e in history(first.folder).evaluations if e.best][-1:]
     assert evaluation.values["val_ndcg@10"] == pytest.approx(best["val_ndcg@10"] + gain.difference, abs=1e-6)
+
+
+def test_where_the_baseline_is_written_its_own_second_training_stands_beside_it(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run]
+) -> None:
+    good = trained(whole, settings(student={"epochs": 12}), distill_run("good"))
+    run = distill_run("better")
+    second = with_baseline(run, good).with_name(STUDENT_REFIT.file)
+    save_student(second, SequenceModel(20, settings().student))
+    short = {"epochs": 1, "hidden": 8, "refit": True}
+    trained(whole, settings(student=short, choose="better", **NOTHING), run)
+    ours, expected = load_file(run.folder / "artifacts" / DISTILLED_REFIT.file), load_file(second)
+    assert ours.keys() == expected.keys() and all(torch.equal(ours[name], expected[name]) for name in ours)
+    assert "refit_steps" not in facts_of(run)
 
 
 def test_with_a_gain_the_distilled_student_is_written(

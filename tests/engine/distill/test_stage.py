@@ -17,7 +17,7 @@ from engine.distill.stage import run as distill
 from engine.errors import ConfigError, DataError
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
-from engine.stages import DISTILLED_MODEL, ITEM_VECTORS, STAGES, TERMS
+from engine.stages import DISTILLED_MODEL, DISTILLED_REFIT, ITEM_VECTORS, STAGES, TERMS
 from engine.student.cold_items import ColdItems
 from engine.student.model import load_student
 from tests.engine.distill.conftest import circle
@@ -296,3 +296,29 @@ def test_knowledge_without_item_vectors_trains_as_without_injection_and_terms_th
         save_file({"vectors": torch.zeros(21, 0)}, run.input(ITEM_VECTORS))
         with pytest.raises(DataError, match=f"distill.{name}"), run:
             distill(of(whole, settings(**terms)), run)
+
+
+def test_a_second_training_is_the_one_that_the_whole_events_and_their_rankings_give_for_as_many_epochs(
+    whole: Config, settings: Settings, distill_run: Callable[..., Run]
+) -> None:
+    student = {"epochs": 5, "schedule": "cosine", "average": 0.9, "patience": 0}
+    plain, both = distill_run("plain"), distill_run("both")
+    for run, refit in ((plain, False), (both, True)):
+        with run:
+            distill(of(whole, settings(student=student | {"refit": refit}, last_position=0.5, hint=0.1)), run)
+    assert all(torch.equal(value, model_of(both)[name]) for name, value in model_of(plain).items())
+    assert not (plain.folder / "artifacts" / DISTILLED_REFIT.file).exists()
+    facts = json.loads((both.folder / "summary.json").read_text())["facts"]
+    assert facts["refit_steps"] == facts["best_step"] and facts["refit_seconds"] > 0  # no user is new: as many steps
+
+    direct = distill_run("direct", histories=counting(60, 20), last_position=False)  # no last one is left unknown
+    epochs = round(facts["refit_epochs"])
+    with direct, pytest.MonkeyPatch.context() as patch:  # its schedule is that of five epochs, too
+        values = iter([1.0, *[0.0] * 9])
+        worse = "engine.distill.stage.Validation.__call__"
+        patch.setattr(worse, lambda *given: {"val_ndcg@10": next(values), "val_recall@10": 0.0})
+        ended = student | {"patience": 1, "evaluate_every": epochs}
+        distill(of(whole, settings(student=ended, last_position=0.5, hint=0.1)), direct)
+    again, expected = load_file(both.folder / "artifacts" / DISTILLED_REFIT.file), model_of(direct)
+    assert all(torch.equal(again[name], expected[name]) for name in expected)
+    assert not all(torch.equal(again[name], value) for name, value in model_of(both).items())

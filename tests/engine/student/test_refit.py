@@ -25,7 +25,7 @@ from engine.report.evaluation import render
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import Summary
-from engine.stages import METRICS_TABLE, SEQUENCES, STUDENT_MODEL, STUDENT_REFIT, VALIDATION
+from engine.stages import DISTILLED_REFIT, METRICS_TABLE, SEQUENCES, STUDENT_MODEL, STUDENT_REFIT, VALIDATION
 from engine.student.model import load_student
 from engine.student.refit import with_validation
 from engine.student.stage import run as train_student
@@ -33,7 +33,9 @@ from tests.fixtures.doctor import Doctor
 from tests.fixtures.students import sequences_of
 
 Settings = Callable[..., StudentSettings]
-MODELS = "evaluate.models=[popularity,transitions,student,student-refit,oracle]"
+COUNTED = ["student.refit=true", "knowledge.models=[transitions]"]  # distilled by what needs no training
+MODELS = "evaluate.models=[popularity,transitions,student,student-refit,distilled,distilled-refit,oracle]"
+AGAIN = "trained anew on training and validation events for as many epochs"
 
 
 @pytest.fixture
@@ -73,9 +75,10 @@ def test_held_out_events_follow_the_training_events_of_their_user_in_order(
     start, stop, users = (np.array([row[part] for row in rows], dtype=np.int64) for part in range(3))
     known = [user for user, events in enumerate(training) if events]
     some = sequences_of([training[user] for user in known])
-    found = with_validation(
+    found, moved = with_validation(
         Sequences(some.items, some.offsets, np.array(known, dtype=np.int64)), Rows(whole.items, start, stop, users)
     )
+    assert found.items[moved].tolist() == some.items.tolist()
     assert by_user(found) == {user: events for user, events in expected.items() if events}
     assert found.items.dtype == np.int32 and found.offsets.dtype == np.int64
 
@@ -94,7 +97,7 @@ def test_it_is_the_training_that_the_whole_events_give_for_as_many_epochs(
     assert not (plain.folder / "artifacts" / STUDENT_REFIT.file).exists()
     assert len(history(both.folder).evaluations) == len(history(plain.folder).evaluations)
 
-    whole = with_validation(Sequences.load(direct.input(SEQUENCES)), Rows.load(direct.input(VALIDATION)))
+    whole = with_validation(Sequences.load(direct.input(SEQUENCES)), Rows.load(direct.input(VALIDATION)))[0]
     whole.save(direct.input(SEQUENCES))
     epochs = round(facts["refit_epochs"])
     with direct:  # the schedule is that of six epochs: a constant one would hide a difference
@@ -153,53 +156,78 @@ def test_plans_refuse_what_would_train_it_on_several_devices_or_rank_it_untraine
     assert "student.refit=true" in error.value.remedy
     stages = [stage.name for stage in pipeline("evaluate", config.load([ranked, "student.refit=true"]))]
     assert stages == ["data", "student", "evaluate"]
-    with pytest.raises(ConfigError, match="refit=false"):
-        config.load(["distill.student.refit=true"])
+    ranked, words = "evaluate.models=[student,distilled-refit]", ["student.refit=true", "distill.student.refit=false"]
+    with pytest.raises(ConfigError, match="no distilled-refit is trained"):
+        pipeline("evaluate", config.load([ranked, *words]))
+    alone = ["student.refit=false", "distill.student.refit=true"]
+    with pytest.raises(ConfigError, match="no second model of it is there") as error:
+        pipeline("distill", config.load([*alone, "distill.choose=better"]))
+    assert "distill.choose=distilled" in error.value.remedy
+    assert pipeline("distill", config.load([*alone, "distill.choose=distilled"]))
+    with pytest.raises(ConfigError, match="one device alone"):
+        pipeline("distill", config.load([*alone, "distill.choose=distilled", "trainer.devices=2"]))
 
 
 @pytest.fixture(scope="module")
 def chain(new_chain: Callable[[], Any]) -> Any:
     chain = new_chain()
-    chain.perform("student", "again", ["student.refit=true"])
-    without = dict.fromkeys(("teacher", "knowledge", "distill"), "none")
-    chain.perform("evaluate", "", ["student.refit=true", MODELS], {"student": "again"} | without)
+    chain.perform("student", "again", COUNTED)
+    chain.perform("knowledge", "", COUNTED, {"teacher": "none"})
+    chain.perform("distill", "", COUNTED, {"student": "again"})
+    chain.perform("evaluate", "", [*COUNTED, MODELS], {"student": "again"})
     return chain
 
 
-def test_it_has_test_rows_only_and_the_table_says_what_it_is(chain: Any) -> None:
+@pytest.mark.parametrize("model", ["student", "distilled"])
+def test_it_has_test_rows_only_and_the_table_says_what_it_is(chain: Any, model: str) -> None:
     with chain.made("evaluate", METRICS_TABLE).open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["model"] == "student-refit"]
-    assert Summary.read(chain.runs / "evaluate").facts["model"] == "student"  # whose figure is the run's
+        rows = [row for row in csv.DictReader(file) if row["model"] == f"{model}-refit"]
+    assert Summary.read(chain.runs / "evaluate").facts["model"] == "distilled"  # whose figure is the run's
     assert {row["split"] for row in rows} == {"test"} and float(rows[0]["train_seconds"]) > 0
     text = " ".join(render(chain.runs / "evaluate").split())
-    assert "student-refit = student, trained anew on training and validation events for as many epochs" in text
-    assert "student-refit" in text.partition("on these rows")[2]  # compared with the other models
+    assert f"{model}-refit = {model}, {AGAIN}" in text
+    assert f"{model}-refit" in text.partition("on these rows")[2]  # compared with the other models
 
 
 def test_the_doctor_judges_it_by_no_validation_row(chain: Any, tmp_path: Path) -> None:
-    settings, _ = chain.start("evaluate", "for-the-doctor", ["student.refit=true", MODELS])
-    doctor = Doctor({"data": chain.runs / "data", "student": chain.runs / "again"}, settings, tmp_path)
-    case = doctor.case("data", "student")
-    assert set(scorers_of(case, "student-refit")) == {"test"}
-    found = doctor.outcomes(["above-untrained", "validation-and-test-agree", "student-dry-run"], "data", "student")
-    assert "student-refit" not in found["above-untrained"].evidence
-    assert "student-refit" not in found["validation-and-test-agree"].evidence
-    assert "refit.safetensors" in found["student-dry-run"].evidence and found["student-dry-run"].verdict == "pass"
+    settings, _ = chain.start("evaluate", "for-the-doctor", [*COUNTED, MODELS])
+    runs = {"data": "data", "student": "again", "knowledge": "knowledge", "distill": "distill"}
+    doctor = Doctor({stage: chain.runs / name for stage, name in runs.items()}, settings, tmp_path)
+    case = doctor.case(*runs)
+    assert set(scorers_of(case, "student-refit")) == set(scorers_of(case, "distilled-refit")) == {"test"}
+    runs_dry = ["student-dry-run", "distill-dry-run"]
+    found = doctor.outcomes(["above-untrained", "validation-and-test-agree", *runs_dry], *runs)
+    assert "-refit" not in found["above-untrained"].evidence
+    assert "-refit" not in found["validation-and-test-agree"].evidence
+    for check in runs_dry:
+        assert "refit.safetensors" in found[check].evidence and found[check].verdict == "pass"
 
 
 def test_it_is_exported_where_its_name_is_given(chain: Any, tmp_path: Path) -> None:
     words = ["export", "model", "evaluate", "--runs", str(chain.runs), "--format", "npy"]
-    assert main([*words, "--model", "student-refit", "--to", str(tmp_path / "refit")]) == 0
-    assert main([*words, "--to", str(tmp_path / "plain")]) == 0
-    for name, artifact in (("refit", STUDENT_REFIT), ("plain", STUDENT_MODEL)):
-        table = load_student(chain.made("again", artifact)).item_table()[0].detach().numpy()[1:]
+    made = {
+        "student": ("again", STUDENT_MODEL),
+        "student-refit": ("again", STUDENT_REFIT),
+        "distilled-refit": ("distill", DISTILLED_REFIT),
+    }
+    cards = {}
+    for name, (run, artifact) in made.items():
+        assert main([*words, "--model", name, "--to", str(tmp_path / name)]) == 0
+        table = load_student(chain.made(run, artifact)).item_table()[0].detach().numpy()[1:]
         assert np.array_equal(np.load(tmp_path / name / "item_vectors.npy"), table)
-    card = (tmp_path / "refit" / "model_card.md").read_text()
-    assert "trained on training and validation events" in card and "student-refit" in card
-    assert "distilled" not in (tmp_path / "plain" / "model_card.md").read_text()
+        cards[name] = (tmp_path / name / "model_card.md").read_text().partition("## Figures")
+    for name, (origin, _, figures) in cards.items():
+        assert ("trained on training and validation events" in origin) == name.endswith("-refit")
+        assert ("distilled (DLLM2Rec) from transitions" in origin) == (name == "distilled-refit")
+        assert f"\n{name} " in figures
 
 
 def test_a_run_without_it_says_how_to_make_it(chain: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["export", "model", "student", "--runs", str(chain.runs), "--to", str(tmp_path / "x")]
     assert main([*words, "--model", "student-refit"]) == 2
-    assert "student.refit=true" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "engine run student student.refit=true" in said
+    chain.perform("distill", "once", ["knowledge.models=[transitions]"])
+    words[2] = "once"
+    assert main([*words, "--model", "distilled-refit"]) == 2
+    assert "engine run distill student.refit=true" in capsys.readouterr().err

@@ -72,10 +72,10 @@ def card(subject: Subject, files: Sequence[tuple[str, str]], agreement: Agreemen
 def _origin(subject: Subject) -> list[str]:
     """What it learned from beside the data."""
     again = "It was trained on training and validation events, for as many epochs as validation rows had chosen."
-    return [*([again] if subject.name in REFITS else []), *_taught(subject)]
+    return [*([again] if subject.name in REFITS else []), *_distilled_from(subject)]
 
 
-def _taught(subject: Subject) -> list[str]:
+def _distilled_from(subject: Subject) -> list[str]:
     """What a distilled student was distilled from."""
     if subject.artifact.stage != DISTILLED_MODEL.stage:
         return []

@@ -20,7 +20,7 @@ from engine.student.refit import with_validation
 
 
 @dataclass(frozen=True)
-class Inputs:
+class DistillInputs:
     """Sequences, and the teacher's rankings of their events and vectors of their items."""
 
     sequences: Sequences
@@ -29,7 +29,7 @@ class Inputs:
     vectors: Tensor  # [n + 1, H]
 
     @classmethod
-    def load(cls, settings: DistillSettings, sequences: Sequences, run: Run) -> "Inputs":
+    def load(cls, settings: DistillSettings, sequences: Sequences, run: Run) -> "DistillInputs":
         """The knowledge of a run, as far as the settings use it, with notes of how much there is.
 
         DataError where ``distill.select=all`` and rows are missing.
@@ -37,17 +37,17 @@ class Inputs:
         vectors = load_file(run.input(ITEM_VECTORS))["vectors"]
         return cls(sequences, _rankings(settings, sequences, run), _last_position(settings, run), vectors)
 
-    def with_validation(self, rows: Rows) -> "Inputs":
+    def with_validation(self, rows: Rows) -> "DistillInputs":
         """The same with the targets of validation rows in the sequences: a ranking after the last training event is
         then one of the event that follows it, where there is one."""
         sequences, moved = with_validation(self.sequences, rows)
         at = torch.from_numpy(moved)
         rankings, last = replace(self.rankings, rows=at[self.rankings.rows]), self.last_position
         if last is None:
-            return Inputs(sequences, rankings, None, self.vectors)
+            return DistillInputs(sequences, rankings, None, self.vectors)
         last = replace(last, rows=at[last.rows - 1] + 1)
         ends = torch.from_numpy(np.isin(last.rows.numpy(), sequences.offsets[1:]))
-        return Inputs(
+        return DistillInputs(
             sequences, joined(rankings, last.some(~ends)), last.some(ends) if ends.any() else None, self.vectors
         )
 

@@ -13,7 +13,7 @@ from engine.data.repeated_targets import protocol_of
 from engine.data.sequences import Sequences
 from engine.distill import losses
 from engine.distill.gain import gain_of
-from engine.distill.inputs import Inputs
+from engine.distill.inputs import DistillInputs
 from engine.distill.module import DistillModule
 from engine.distill.teacher_targets import TeacherTargets
 from engine.errors import ConfigError, DataError
@@ -40,7 +40,7 @@ def run(config: Config, run: Run) -> None:
             remedy="Choose trainer.devices=1, or distill.as_released=false.",
         )
     items, sequences, rows = load_inputs(run)
-    inputs = Inputs.load(settings, sequences, run)
+    inputs = DistillInputs.load(settings, sequences, run)
     if not inputs.vectors.shape[1]:
         settings = _without_vectors(settings, run)
     config = replace(config, distill=settings)
@@ -73,7 +73,7 @@ def run(config: Config, run: Run) -> None:
             save_student(path, again)
 
 
-def _training(config: Config, items: int, inputs: Inputs) -> tuple[DistillModule, TrainingPlan]:
+def _training(config: Config, items: int, inputs: DistillInputs) -> tuple[DistillModule, TrainingPlan]:
     """A new student with the terms of its loss, and what its training on these inputs is."""
     settings, device, trainer = config.distill, fit.device(config.trainer), config.trainer
     student, sequences, vectors = settings.student, inputs.sequences, inputs.vectors

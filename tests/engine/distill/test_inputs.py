@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.config.settings.distill import DistillSettings
 from engine.data.sequences import Rows, Sequences
-from engine.distill.inputs import Inputs
+from engine.distill.inputs import DistillInputs
 from engine.knowledge.rankings import Rankings
 from engine.runs.run import Run
 from engine.stages import SEQUENCES, VALIDATION
@@ -53,7 +53,9 @@ def test_every_ranking_stays_with_its_event_and_one_of_an_end_belongs_to_the_val
     rows = Rows(whole.items, begins, stops, np.array([user for user, _ in held_out], dtype=np.int64))
     events = {index: place for index, place in places(training).items() if index in answered and place[1]}
     last = ranked(training.offsets[1:].tolist(), [(user, trained) for user, (trained, _) in enumerate(users)])
-    before = Inputs(training, ranked(list(events), list(events.values())), last if ends else None, torch.zeros(9, 2))
+    before = DistillInputs(
+        training, ranked(list(events), list(events.values())), last if ends else None, torch.zeros(9, 2)
+    )
     after = before.with_validation(rows)
 
     known = places(after.sequences)
@@ -74,7 +76,7 @@ def test_rankings_of_ends_with_fewer_items_shorten_the_others(
     run = distill_run()
     with run:
         training, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
-        inputs = Inputs.load(settings(last_position=0.5), training, run)
+        inputs = DistillInputs.load(settings(last_position=0.5), training, run)
     last = inputs.last_position
     assert last is not None and inputs.rankings.items.shape[1] == 5
     short = replace(last, items=last.items[:, :3], distances=last.distances[:, :3])
@@ -89,7 +91,7 @@ def test_knowledge_of_ends_that_has_no_weight_stays_out_of_the_second_training(
     run = distill_run()
     with run:
         training, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
-        inputs = Inputs.load(settings(last_position=0.0), training, run)
+        inputs = DistillInputs.load(settings(last_position=0.0), training, run)
     found = inputs.with_validation(rows)
     assert found.last_position is None and len(found.rankings.rows) == len(inputs.rankings.rows)
     assert len(found.sequences.items) == len(training.items) + len(rows)

@@ -17,7 +17,7 @@ from engine.report.completion import PrintCompletion
 from engine.report.console import make_printable
 from engine.runs.files import require_folder
 from engine.runs.text import clean_lines
-from engine.stages import BASELINE, DISTILLED, REFITS, STAGES
+from engine.stages import EXPORTED, STAGES
 
 
 class Positional(NamedTuple):
@@ -197,9 +197,7 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--format", choices=("onnx", "safetensors", "npy"), action="append", help="of model (default: onnx); repeatable"
     )
-    export.add_argument(
-        "--model", choices=(BASELINE, DISTILLED, *REFITS), help="of model (default: distilled, or student)"
-    )
+    export.add_argument("--model", choices=EXPORTED, help="of model (default: distilled, or student)")
     export.add_argument("--count", type=int, metavar="N", help="of model: length of the lists (default: 100)")
     export.add_argument(
         "--show-seen",

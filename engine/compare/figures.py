@@ -13,6 +13,7 @@ from engine.report.evaluation import Row, best_untrained, read
 from engine.runs.reader import History, history
 from engine.runs.schema import ARTIFACTS
 from engine.stages import (
+    BLEND_REFIT,
     COMPARISONS,
     METRICS_TABLE,
     MODELS,
@@ -116,9 +117,10 @@ def _below(member: Member, untrained: str) -> dict[str, str]:
     if not (folder / ARTIFACTS / COMPARISONS.file).exists():  # it ranked one model, or is of an old version
         return {}
     return {
-        row["model"]: untrained
+        row["model"]: row["baseline"]
         for row in read(folder, COMPARISONS)
-        if (row["baseline"], row["metric"], row["slice"], row["verdict"]) == (untrained, TESTED[0], "all", "worse")
+        if row["baseline"] in (untrained, BLEND_REFIT)
+        and (row["metric"], row["slice"], row["verdict"]) == (TESTED[0], "all", "worse")
     }
 
 

@@ -15,8 +15,8 @@ from engine.report.csv_files import write_rows
 from engine.report.evaluation import costs_of, label
 from engine.report.numbers import NOTHING, fixed, mean_sd
 from engine.report.tables import fitted, wrapped
-from engine.report.verdicts import shown
-from engine.stages import CEILING, FLOOR, MODELS, REFERENCES
+from engine.report.verdicts import least, shown
+from engine.stages import CEILING, MODELS, REFERENCES
 from engine.wire import GroupDifference, Spread
 
 
@@ -60,8 +60,8 @@ def compare_models(group: Group, protocol: str, procedure: Procedure = USUAL) ->
     for figure in of_evaluations([found]):
         spreads.setdefault(str(figure.model), {})[figure.metric] = spread_of(figure.values[0])
     compared = pairs([model for model in spreads if model != CEILING])
-    least = against(found[0].best_untrained, [model for model in spreads if model not in REFERENCES])
-    keys = [(pair, metric) for pair in (*compared, *least) for metric in TESTED]
+    others = least([model for model in spreads if model not in REFERENCES], found[0].best_untrained, spreads)
+    keys = [(pair, metric) for pair in (*compared, *others) for metric in TESTED]
     sampling = Sampling(*(group.members[0].settings[f"evaluate.{name}"] for name in DRAWN))
     targets = [[one.targets for one in found]] * 2
 
@@ -71,7 +71,7 @@ def compare_models(group: Group, protocol: str, procedure: Procedure = USUAL) ->
 
     differences = [
         one
-        for family in (compared, least)  # each is corrected for itself
+        for family in (compared, others)  # each is corrected for itself
         for one in compare(
             [group, group],
             [_figure(metric, pair, found) for pair in family for metric in TESTED],
@@ -118,11 +118,6 @@ def protocol_of(group: Group, rows: Sequence[Mapping[str, Any]]) -> str:
         f"{text} (seed {group.seeds[0]}), {listed}: each seed has data of its own "
         f"({', '.join(data_settings(group))}), and the spread over seeds is one over data too"
     )
-
-
-def against(untrained: str, models: Sequence[str]) -> list[tuple[str, str]]:
-    """(baseline, model): trained models against the best one that needs no training; popularity has its pairs above."""
-    return [(untrained, model) for model in models] if untrained not in ("", FLOOR) else []
 
 
 def _search(group: Group, models: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Metrics from ranks: means with their standard errors, properties of the lists of best items, paired comparisons."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ from engine.data import ids
 from engine.evaluate.measure import Measured
 from engine.metrics import ranking
 from engine.metrics.statistics import PairedDifference, corrected, metric_interval, paired_rows, standard_error
-from engine.report.verdicts import BELOW, NEARER, shown
-from engine.stages import FLOOR, UNTRAINED
+from engine.report.verdicts import BELOW, NEARER, least, needs_no_training, shown
+from engine.stages import BLEND_REFIT, FLOOR, REFERENCES
 
 CUTOFFS = (1, 5, 10, 20)
 COMPARED = ("ndcg@10", "hr@10")
@@ -136,34 +136,37 @@ def comparisons(
         (baseline, model), metric, name = key
         mask = (whole | slices)[name]
         found[key] = paired_rows(values[baseline][metric][mask], values[model][metric][mask], samples, seed)
-        together = SHOWN if shown(model, baseline, ranks) else best_untrained if baseline == best_untrained else key[0]
+        untrained = baseline in (best_untrained, BLEND_REFIT)
+        together = SHOWN if shown(model, baseline, ranks) else best_untrained if untrained else key[0]
         families.setdefault((together, name == ALL_ROWS), []).append(key)
     for family in families.values():
         found |= zip(family, corrected([found[key] for key in family]), strict=True)
     for key in keys:
         (baseline, model), metric, name = key
         base = float(values[baseline][metric][(whole | slices)[name]].mean())
-        yield _comparison(model, baseline, metric, name, base, found[key]) | {BELOW: _below(found, key, best_untrained)}
+        yield _comparison(model, baseline, metric, name, base, found[key]) | {
+            BELOW: _below(found, key, best_untrained, ranks)
+        }
 
 
 def compared_pairs(models: Sequence[str], best_untrained: str) -> list[tuple[str, str]]:
     """(baseline, model): untrained models come first; those that are neither popularity nor the best have no pair."""
-    first = [model for model in UNTRAINED if model in models and model in (FLOOR, best_untrained)]
-    trained = [model for model in models if model not in UNTRAINED]
+    trained = [model for model in models if model not in REFERENCES]
     return [
-        (baseline, model)
-        for index, baseline in enumerate([*first, *trained])
-        for model in (trained if baseline in first else trained[index - len(first) + 1 :])
+        *((FLOOR, model) for model in trained if FLOOR in models),
+        *least(trained, best_untrained, models),
+        *((baseline, model) for index, baseline in enumerate(trained) for model in trained[index + 1 :]),
     ]
 
 
-def _below(found: dict[_Key, PairedDifference], key: _Key, best_untrained: str) -> str:
+def _below(found: dict[_Key, PairedDifference], key: _Key, best_untrained: str, models: Collection[str]) -> str:
     """The best untrained model where the winner of a pair ranks below it on all rows: then it is not called better."""
     (baseline, model), metric, _ = key
     verdict = found[key].verdict()
     winner = {"better": model, "worse": baseline}.get(verdict, "")
-    against = found.get(((best_untrained, winner), metric, ALL_ROWS))
-    return best_untrained if against is not None and against.verdict() == "worse" else ""
+    untrained = needs_no_training(winner, best_untrained, models)
+    against = found.get(((untrained, winner), metric, ALL_ROWS))
+    return untrained if against is not None and against.verdict() == "worse" else ""
 
 
 def _comparison(model: str, baseline: str, metric: str, name: str, base: float, d: PairedDifference) -> dict[str, Any]:

@@ -28,10 +28,13 @@ from engine.runs.schema import RunInfo, Summary
 from engine.stages import (
     ADAPTER,
     BASELINE,
+    BLEND,
+    BLEND_REFIT,
     FLOOR,
     ITEMS,
     MODELS,
     ORACLE,
+    REFERENCES,
     REFIT_SECONDS,
     REFITS,
     REQUEST_TIMES,
@@ -39,11 +42,13 @@ from engine.stages import (
     TEACHER_HELD_OUT,
     TRANSITIONS,
     UNTRAINED,
+    VALIDATION,
     Artifact,
 )
 from engine.student.batches import histories
 from engine.student.model import SequenceModel, load_student
-from engine.student.untrained import RowScores, Untrained
+from engine.student.refit import with_validation
+from engine.student.untrained import RowScores, Untrained, real_titles
 
 Scorer = Callable[[slice], Tensor]  # rows of the block -> [B, n + 1] scores that the caller may change
 TESTED = "test"
@@ -71,7 +76,7 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
     found = []
     for name in names:
         artifact = MODELS[name]
-        if name in UNTRAINED:
+        if name in REFERENCES and artifact is not ORACLE:
             found += untrained.get(name, [])
             continue
         if artifact is ORACLE:
@@ -130,7 +135,7 @@ def mixture(weights: dict[str, float]) -> str:
 
 def _untrained(names: list[str], run: Run, splits: dict[str, Rows], items: int, device: str) -> dict[str, list[Model]]:
     """The untrained models among these names: one each, and none of those that need titles where no item has one."""
-    wanted = [name for name in UNTRAINED if name in names]
+    wanted = [name for name in (*UNTRAINED, BLEND_REFIT) if name in names]
     made: dict[str, list[Model]] = {}
     if FLOOR in wanted:
         by_count = popularity(Sequences.load(run.input(SEQUENCES)), items, device)
@@ -143,9 +148,13 @@ def _untrained(names: list[str], run: Run, splits: dict[str, Rows], items: int, 
         if name != TRANSITIONS and not known.titled:
             run.log("info", f"no item has a title, so {name} is not ranked")
             continue
-        by_item = known.model(name)
-        scorers = {split: by_item.after_rows(rows, device) for split, rows in splits.items()}
-        made[name] = [Model(name, scorers, live=True)]
+        by_item, ranked, about = known.model(name), splits, ""
+        if name == BLEND_REFIT:
+            more = with_validation(Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION)))[0]
+            by_item, ranked = Untrained(more, real_titles(run.input(ITEMS))).model(BLEND), {TESTED: splits[TESTED]}
+            about = f"{BLEND} of training and validation events"
+        scorers = {split: by_item.after_rows(rows, device) for split, rows in ranked.items()}
+        made[name] = [Model(name, scorers, live=True, about=about)]
     return made
 
 

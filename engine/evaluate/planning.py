@@ -18,7 +18,7 @@ def inputs(stage: Stage, config: Config) -> list[str]:
         )
     trained = {"student": config.student.refit, "distilled": config.distill.student.refit}
     for model in config.evaluate.models:
-        if model in REFITS and not trained[REFITS[model]]:
+        if not trained.get(REFITS.get(model, ""), True):
             raise ConfigError(
                 f"no {model} is trained",
                 location="evaluate.models",

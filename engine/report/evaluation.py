@@ -26,12 +26,16 @@ from engine.stages import (
     METRICS_TABLE,
     MODELS,
     PROCESSOR_TIME,
+    REFERENCES,
     SLICES_TABLE,
     UNTRAINED,
     Artifact,
 )
 
-WORDS = {name: f"{name} (untrained)" for name in UNTRAINED} | {FLOOR: "popularity (floor)", CEILING: "oracle (ceiling)"}
+WORDS = {name: f"{name} (untrained)" for name in REFERENCES} | {
+    FLOOR: "popularity (floor)",
+    CEILING: "oracle (ceiling)",
+}
 PARTS = ("tail", "cold")  # slices with a column of their own in the main table
 GENERATIVE = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of generative evaluation
 TARGETS = "tail, cold: ndcg@10 where the target is a rare item, or one never trained on"

@@ -1,9 +1,9 @@
 """The sentences about an evaluation's comparisons: how its models differ on these rows, one training of each."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from engine.report.numbers import interval, probability
-from engine.stages import BASELINE, FLOOR, TEACHER, UNTRAINED
+from engine.stages import BASELINE, BLEND_REFIT, FLOOR, REFITS, TEACHER, UNTRAINED
 
 NEARER = "overlap with teacher"  # metric of a comparison: share of a model's first items that the teacher lists too
 BELOW = "below"  # column of a comparison: the untrained model that ranks above the winner of the pair
@@ -21,6 +21,20 @@ def shown(model: str, baseline: str, models: Collection[str]) -> bool:
     return model not in UNTRAINED and baseline in (first, TEACHER)
 
 
+def needs_no_training(model: str, best_untrained: str, models: Collection[str]) -> str:
+    """What a trained model has to rank above: the best untrained model, or the one that knows validation events as the
+    model does; "" where it is not ranked."""
+    if model in REFITS:
+        return BLEND_REFIT if BLEND_REFIT in models else ""
+    return best_untrained
+
+
+def least(trained: Sequence[str], best_untrained: str, models: Collection[str]) -> list[tuple[str, str]]:
+    """(baseline, model): trained models against what needs no training; popularity's pairs are among the main ones."""
+    pairs = [(needs_no_training(model, best_untrained, models), model) for model in trained]
+    return [pair for pair in pairs if pair[0] not in ("", FLOOR)]
+
+
 def sentences(rows: list[Row], best_untrained: str) -> Iterator[str]:
     """How the models of an evaluation differ on its rows, and how near their lists are to the teacher's."""
     yield from _verdicts(rows, best_untrained)
@@ -33,14 +47,14 @@ def _verdicts(rows: list[Row], best_untrained: str, metric: str = "ndcg@10") -> 
     known = {name for model, baseline, _ in found for name in (model, baseline)}
     pairs = dict.fromkeys((model, baseline) for model, baseline, _ in found)
     main = [pair for pair in pairs if shown(*pair, known)]
-    least = [pair for pair in pairs if pair[1] == best_untrained != FLOOR]
+    others = [pair for pair in pairs if pair[1] in (best_untrained, BLEND_REFIT) and pair[1] != FLOOR]
     if main:
         yield "on these rows, one training of each:"
         yield from (_verdict(found, *pair, metric) for pair in main)
-    if least:
+    if others:
         yield "against the best model that needs no training, as validation rows choose it:"
-        yield from (_verdict(found, *pair, metric) for pair in least)
-    if main or least:
+        yield from (_verdict(found, *pair, metric) for pair in others)
+    if main or others:
         yield f"Whether another training would agree needs seeds: {SEEDS}"
 
 

@@ -24,7 +24,7 @@ from engine.shipping.model_card import Subject
 from engine.shipping.ranking_graph import RankingGraph
 from engine.stages import (
     BASELINE,
-    DISTILLED,
+    EXPORTED,
     ITEMS,
     METRICS_TABLE,
     MODELS,
@@ -39,8 +39,6 @@ from engine.student.model import load_student
 
 ONNX, SAFETENSORS, NPY = "onnx", "safetensors", "npy"
 FORMATS = (ONNX, SAFETENSORS, NPY)
-# The one that is exported unless a name is given first.
-EXPORTED = (DISTILLED, BASELINE, *REFITS)
 CATALOGUE = "items.jsonl"
 
 

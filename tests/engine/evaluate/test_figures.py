@@ -133,6 +133,23 @@ def test_only_popularity_and_the_best_untrained_model_are_compared_with_trained_
     assert compared_pairs(["transitions", "titles"], "titles") == []
 
 
+def test_what_knows_validation_events_is_held_against_counting_that_knows_them_too() -> None:
+    models = ["popularity", "titles", "transitions+titles-refit", "student", "student-refit"]
+    assert compared_pairs(models, "titles") == [
+        *(("popularity", "student"), ("popularity", "student-refit")),
+        *(("titles", "student"), ("transitions+titles-refit", "student-refit")),
+        ("student", "student-refit"),
+    ]
+    models.remove("transitions+titles-refit")
+    assert ("titles", "student-refit") not in compared_pairs(models, "titles")
+    rank = {"titles": 8.0, "transitions+titles-refit": 2.0, "student": 9.0, "student-refit": 4.0}
+    ranks = {name: np.full(60, value) + np.arange(60) % 2 for name, value in rank.items()}
+    rows = list(comparisons(ranks, {}, "titles", 100, 5, lambda done, all: None))
+    found = {(r["baseline"], r["model"]): (r["verdict"], r["below"]) for r in rows if r["metric"] == "ndcg@10"}
+    assert found["student", "student-refit"] == ("better", "transitions+titles-refit")
+    assert found["titles", "student"] == ("worse", "")
+
+
 def test_the_best_untrained_model_is_a_family_of_its_own() -> None:
     draw = np.random.default_rng(3)
     ranks = {name: draw.integers(1, 30, 60).astype(float) for name in ("popularity", "titles", "student", "teacher")}

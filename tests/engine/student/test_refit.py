@@ -1,6 +1,7 @@
 """A second training on training and validation events: which events, how long, a stop, and what ranks and ships it."""
 
 import csv
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,16 +26,28 @@ from engine.report.evaluation import render
 from engine.runs.reader import history
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import Summary
-from engine.stages import DISTILLED_REFIT, METRICS_TABLE, SEQUENCES, STUDENT_MODEL, STUDENT_REFIT, VALIDATION
+from engine.stages import (
+    DISTILLED_REFIT,
+    ITEMS,
+    METRICS_TABLE,
+    SEQUENCES,
+    STUDENT_MODEL,
+    STUDENT_REFIT,
+    TEST,
+    VALIDATION,
+)
 from engine.student.model import load_student
 from engine.student.refit import with_validation
 from engine.student.stage import run as train_student
+from engine.student.untrained import Untrained, real_titles
 from tests.fixtures.doctor import Doctor
 from tests.fixtures.students import sequences_of
 
 Settings = Callable[..., StudentSettings]
 COUNTED = ["student.refit=true", "knowledge.models=[transitions]"]  # distilled by what needs no training
-MODELS = "evaluate.models=[popularity,transitions,student,student-refit,distilled,distilled-refit,oracle]"
+COUNTED_AGAIN = "transitions+titles-refit"
+REFITTED = ["student-refit", "distilled-refit", COUNTED_AGAIN]
+MODELS = f"evaluate.models=[popularity,transitions,student,distilled,oracle,{','.join(REFITTED)}]"
 AGAIN = "trained anew on training and validation events for as many epochs"
 
 
@@ -189,12 +202,29 @@ def test_it_has_test_rows_only_and_the_table_says_what_it_is(chain: Any, model: 
     assert f"{model}-refit" in text.partition("on these rows")[2]  # compared with the other models
 
 
+def test_it_is_held_against_counting_of_the_same_events(chain: Any, tmp_path: Path) -> None:
+    settings, _ = chain.start("evaluate", "for-the-scores", [*COUNTED, MODELS])
+    scores = scorers_of(Doctor({"data": chain.runs / "data"}, settings, tmp_path).case("data"), COUNTED_AGAIN)
+    training, validation, test, items = (chain.made("data", one) for one in (SEQUENCES, VALIDATION, TEST, ITEMS))
+    whole, rows = with_validation(Sequences.load(training), Rows.load(validation))[0], Rows.load(test)
+    block = slice(0, len(rows))
+    expected = Untrained(whole, real_titles(items)).model("transitions+titles").after_rows(rows, "cpu")(block)
+    assert set(scores) == {"test"} and torch.equal(scores["test"](block), expected)
+    text = " ".join(render(chain.runs / "evaluate").split())
+    assert f"{COUNTED_AGAIN} = transitions+titles of training and validation events" in text
+    assert f"{COUNTED_AGAIN} (untrained)" in text
+    least = text.partition("against the best model that needs no training")[2]
+    for model in ("student", "distilled"):
+        assert re.search(rf"{model}-refit (<|>|and) {re.escape(COUNTED_AGAIN)}[ :]", least)
+        assert not re.search(rf"{model}-refit (<|>|and) transitions[ :]", text)
+
+
 def test_the_doctor_judges_it_by_no_validation_row(chain: Any, tmp_path: Path) -> None:
     settings, _ = chain.start("evaluate", "for-the-doctor", [*COUNTED, MODELS])
     runs = {"data": "data", "student": "again", "knowledge": "knowledge", "distill": "distill"}
     doctor = Doctor({stage: chain.runs / name for stage, name in runs.items()}, settings, tmp_path)
     case = doctor.case(*runs)
-    assert set(scorers_of(case, "student-refit")) == set(scorers_of(case, "distilled-refit")) == {"test"}
+    assert all(set(scorers_of(case, model)) == {"test"} for model in REFITTED)
     runs_dry = ["student-dry-run", "distill-dry-run"]
     found = doctor.outcomes(["above-untrained", "validation-and-test-agree", *runs_dry], *runs)
     assert "-refit" not in found["above-untrained"].evidence

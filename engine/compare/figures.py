@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from engine.compare.groups import Group, Member
 from engine.jobs.store import Entry
-from engine.report.evaluation import Row, best_untrained, read
+from engine.report.evaluation import ABOUT, Row, best_untrained, read
 from engine.runs.reader import History, history
 from engine.runs.schema import ARTIFACTS
+from engine.runs.text import clean
 from engine.stages import (
     BLEND_REFIT,
     COMPARISONS,
@@ -92,6 +93,11 @@ class Evaluated:
     @property
     def targets(self) -> str:
         return self.main["targets_hash"]
+
+    @property
+    def about(self) -> str:
+        """What was ranked under the names of models that do not say it."""
+        return clean(self.main.get(ABOUT) or "", 2000)
 
 
 def evaluated(member: Member, hide_seen: str | None) -> Evaluated:

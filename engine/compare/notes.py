@@ -153,6 +153,13 @@ def _protocol(groups: Groups, evaluations: Sequence[Sequence[Evaluated]]) -> Ite
         )
     if len({row["split_rule"] for row in rows}) > 1:
         yield Caveat("protocol-differs", "the test rows were split off in different ways")
+    meant = [list(dict.fromkeys(one.about for one in group)) for group in evaluations]
+    if len({about for group in meant for about in group}) > 1:
+        parts = [
+            f"{group.name}: {' or '.join(about or 'what their names say' for about in own)}"
+            for group, own in zip(groups, meant, strict=True)
+        ]
+        yield Caveat("models-differ", f"models of one name are not of one kind; {'; '.join(parts)}")
     for base, other in pairs(groups):
         a, b = ({one.targets for one in evaluations[index]} for index in (base, other))
         if a != b:

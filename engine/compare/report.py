@@ -63,7 +63,7 @@ def build(groups: Sequence[Group], procedure: Procedure = USUAL) -> Comparison:
     return Comparison(
         groups=[_group(group) for group in groups],
         settings=_settings(groups),
-        protocol=protocol(results_of([groups[0].members[0].entry.folder])[0]) if found else None,
+        protocol=_protocol(groups, found) if found else None,
         metrics=metrics,
         overlaps=_overlaps(groups) if found else [],
         lineage=_lineage(groups),
@@ -110,6 +110,12 @@ def spread_of(values: list[float | None]) -> Spread:
         len(known),
         values,
     )
+
+
+def _protocol(groups: Sequence[Group], found: Sequence[Sequence[Evaluated]]) -> str:
+    """The protocol of the first evaluation; what its models are where that holds for all (else it is a note)."""
+    row = results_of([groups[0].members[0].entry.folder])[0]
+    return protocol(row, about=len({one.about for group in found for one in group}) == 1)
 
 
 def _group(group: Group) -> ComparedGroup:

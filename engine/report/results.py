@@ -92,13 +92,13 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     return align(header, [[run.removeprefix("evaluate-"), *others] for run, *others in rows])
 
 
-def protocol(row: dict[str, Any]) -> str:
-    """The protocol of a row in one line."""
+def protocol(row: dict[str, Any], about: bool = True) -> str:
+    """The protocol of a row in one line; with what was ranked where the names of models do not say it."""
     return (
         f"{row['data']}: {row['users']:,} users, {row['items']:,} items, {row['rows']:,} {row['split']} rows "
         f"({row['split_rule']}), seen items {'hidden' if row['hide_seen'] else 'not hidden'}, "
         f"among {row['candidates']} items, ties averaged, targets {row['targets_hash']}"
-        + "".join(f"; {part}" for part in (repeats(row), row.get(TIED), row.get(ABOUT)) if part)
+        + "".join(f"; {part}" for part in (repeats(row), row.get(TIED), row.get(ABOUT) if about else "") if part)
     )
 
 

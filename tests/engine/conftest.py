@@ -98,9 +98,11 @@ class World:
         student: str = "",
         named: str = "tiny",
         split: str = "leave-one-out",
+        about: str = "",
         **taught: Any,
     ) -> str:
-        """A finished evaluation of a student, and of models beside it, that ranked the test targets like this.
+        """A finished evaluation of a student, and of models beside it (``about``: what they are), that ranked the test
+        targets like this.
 
         Where an untrained model beyond popularity is among them, it has the comparisons of its models too.
         """
@@ -126,7 +128,10 @@ class World:
             for seen in (True, False)
         ]
         makers = {"popularity": "", "student": student} | dict.fromkeys(taught, run)
-        models = [Model(name, {}, True, maker, 3.0 + seed) for name, maker in makers.items()]
+        models = [
+            Model(name, {}, True, maker, 3.0 + seed, about=about if name in taught else "")
+            for name, maker in makers.items()
+        ]
         profile = {"name": named, "users": ROWS, "items": 99, "split": split}
         with Run.open(self.store.root / run) as open_run:
             times = {"popularity": 0.1, "student": 1.0} | dict.fromkeys(taught, 2.0)

@@ -38,6 +38,20 @@ def test_two_protocols_are_compared_under_the_first_one_and_noted(world: Any) ->
     assert "protocol-differs" in codes(comparison)
 
 
+def test_what_a_name_stands_for_is_said_of_each_group_where_it_differs(world: Any) -> None:
+    own = {"teacher": world.ranks(2)}
+    a = world.evaluate("a", 1, ranks=world.ranks(1), about="the mean of two models", **own)
+    b = world.evaluate("b", 1, ranks=world.ranks(1), **own)
+    c = world.evaluate("c", 1, ranks=world.ranks(3), about="the mean of two models", **own)
+    different, same = compared(world, a, b), compared(world, a, c)
+    (note,) = [note.text for note in different.notes if note.code == "models-differ"]
+    assert f"{different.groups[0].name}: teacher = the mean of two models" in note
+    assert f"{different.groups[1].name}: what their names say" in note
+    assert different.protocol is not None and "the mean of two models" not in different.protocol
+    assert same.protocol is not None and "teacher = the mean of two models" in same.protocol
+    assert "models-differ" not in codes(same)
+
+
 def test_other_data_seeds_and_mixed_settings_are_noted(world: Any) -> None:
     other = world.other_data()
     for seed in (1, 2):

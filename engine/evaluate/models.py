@@ -102,7 +102,7 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
             if name in REFITS:  # validation rows are among what it was trained on
                 known, seconds = {TESTED: splits[TESTED]}, facts.get(REFIT_SECONDS)
                 again = f"{REFITS[name]}, trained anew on training and validation events for as many epochs"
-                about = f"{REFITS[name]} is the {about}" if about else again
+                about = again if gain is None else f"student-refit, as {REFITS[name]} is the {BASELINE}"
             scorers = {split: student_scores(network, rows, device) for split, rows in known.items()}
             own = student_scores(load_student(path, "cpu"), splits[TESTED], "cpu") if device != "cpu" else None
             found.append(Model(name, scorers, True, maker.name, seconds, about=about, on_processor=own))

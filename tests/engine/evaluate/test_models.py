@@ -101,12 +101,22 @@ def test_a_baseline_in_place_of_the_distilled_student_is_named_in_the_table(
     new_chain: Callable[[], Any], small_runs: Any
 ) -> None:
     chain = new_chain().copy(small_runs, "knowledge")
-    chain.perform("distill", "", ["distill.choose=better", "distill.student.learning_rate=1e-9"])
-    folder = chain.perform("evaluate", "", ["evaluate.models=[student,distilled]"])
+    again = ["student.refit=true"]
+    chain.perform("student", "again", again)
+    words = [*again, "distill.choose=better", "distill.student.learning_rate=1e-9"]
+    chain.perform("distill", "", words, {"student": "again"})
+    models = "evaluate.models=[student,student-refit,distilled,distilled-refit]"
+    folder = chain.perform("evaluate", "", [*again, models], {"student": "again"})
     own, base = (
         [row["ndcg@10"] for row in read(folder, METRICS_TABLE) if row["model"] == name]
         for name in ("distilled", "student")
     )
     assert own == base
+    (second, other) = (
+        [row["ndcg@10"] for row in read(folder, METRICS_TABLE) if row["model"] == name]
+        for name in ("student-refit", "distilled-refit")
+    )
+    assert second == other
     text = " ".join(render(folder).split())
     assert re.search(r"distilled = student: its gain on validation rows is -0\.\d+, -0\.\d+ to .0\.\d+ \(distill", text)
+    assert "distilled-refit = student-refit, as distilled is the student" in text

@@ -1,6 +1,7 @@
 """Checks values against declarations: from text and plain trees to typed values within their limits."""
 
 import difflib
+import functools
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -90,15 +91,13 @@ def tree_of(section: Any, tree: Any, prefix: str, location: str) -> Any:
     if not isinstance(tree, dict):
         name = prefix.rstrip(".") or "the configuration"
         raise ConfigError(f"{name} has to be a group of settings, not {tree!r}", location=location)
-    hints = get_type_hints(section)
-    names = {item.name: item for item in fields(section)}
+    names = _declared(section, prefix)
     for key in tree:
         if key not in names:
             error = unknown(f"there is no setting '{prefix}{key}'", str(key), list(names))
             raise ConfigError(error.cause, location=location, remedy=error.remedy)
     values = {}
-    for name, declared in names.items():
-        item = Setting(prefix + name, hints[name], dict(declared.metadata))
+    for name, item in names.items():
         if name not in tree:
             raise ConfigError(f"{item.key} is missing", location=location, remedy=f"Set it: {item.meta.get('help')}.")
         nested = _dataclass_of(item.type)
@@ -115,6 +114,13 @@ def tree_of(section: Any, tree: Any, prefix: str, location: str) -> Any:
                 remedy=f"Change {prefix}{name}.",
             )
     return built
+
+
+@functools.cache
+def _declared(section: Any, prefix: str) -> dict[str, Setting]:
+    """The settings and the sections that a section declares, by name. Nobody may change the result."""
+    hints = get_type_hints(section)
+    return {item.name: Setting(prefix + item.name, hints[item.name], dict(item.metadata)) for item in fields(section)}
 
 
 def _value(item: Setting, value: Any, location: str) -> Any:
@@ -188,6 +194,7 @@ def _article(kind: Any) -> str:
     return names.get(kind, "a list" if get_origin(kind) is list else str(kind))
 
 
+@functools.cache
 def _without_none(kind: Any) -> tuple[Any, bool]:
     """The type without its None, and whether None is allowed."""
     if get_origin(kind) in (Union, types.UnionType):

@@ -120,7 +120,9 @@ def dump(config: Config) -> str:
     """The whole resolved configuration as YAML: ``read`` gives the same configuration again."""
     import yaml
 
-    return yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(asdict(config), Dumper=dumper, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def build(tree: Any, location: str = "") -> Config:

@@ -1,6 +1,7 @@
 """Run folders made by the engine's own writer at a fixed time with fixed names, and a context without a terminal."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -34,10 +35,10 @@ def maker(tmp_path):
     return Maker(tmp_path / "runs")
 
 
-@pytest.fixture
-def world(maker):
-    """One run of every kind that the screens tell apart. Gives {name: run id}."""
-    runs = {}
+@pytest.fixture(scope="session")
+def made_world(tmp_path_factory):
+    """The runs of ``world``, made once a session: to be copied, not changed."""
+    maker, runs = Maker(tmp_path_factory.mktemp("world")), {}
 
     def keep(name, folder):
         runs[name] = folder.name
@@ -60,7 +61,17 @@ def world(maker):
     live = keep("live", maker.planned("teacher", inputs={"data": data.name, "student": student.name}))
     maker.trained(live, steps=120, total=400, end="", gates=True)
     maker.console(live, "".join(f"12:0{i}:00 step {i}0 loss 1.{9 - i}\n" for i in range(9)))
-    return runs
+    return maker, runs
+
+
+@pytest.fixture
+def world(maker, made_world):
+    """One run of every kind that the screens tell apart. Gives {name: run id}."""
+    made, runs = made_world
+    assert not maker.made, "the names of runs are counted: this world comes first"
+    shutil.copytree(made.root, maker.root, symlinks=True, dirs_exist_ok=True)
+    maker.made = made.made
+    return dict(runs)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = ["tests.fixtures.jobs", "tests.fixtures.evaluations", "tests.fixtures.small_runs"]
@@ -31,3 +32,8 @@ def in_memory() -> bool:
 # A run waits for the disk whenever it writes a file anew, and what a test writes need not outlive the machine.
 if in_memory():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The type checker's minute without a cache comes first: as the last test, all other workers would wait for it."""
+    items.sort(key=lambda item: item.get_closest_marker("tools") is None)

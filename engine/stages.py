@@ -79,6 +79,11 @@ ADAPTER = Artifact("teacher", "adapter.safetensors", "trained tensors and buffer
 
 RANKINGS = Artifact("knowledge", "rankings.safetensors", "the teacher's first items and distances of training rows")
 LAST_POSITION = Artifact("knowledge", "last_position.safetensors", "the same after each user's last training event")
+RANKINGS_REFIT = Artifact(
+    "knowledge",
+    "rankings_refit.safetensors",
+    "rankings that count validation events, too (student.refit)",
+)
 ITEM_VECTORS = Artifact("knowledge", "item_vectors.safetensors", "the teacher's vector of every item")
 GATE_WEIGHTS = Artifact("knowledge", "gate_weights.safetensors", "expert weights of every ranked and held-out row")
 TEACHER_HELD_OUT = Artifact("knowledge", "held_out.safetensors", "the teacher's validation and test queries")
@@ -183,7 +188,7 @@ _TABLE = (
             TEXT_VECTORS,
             ADAPTER,
         ),
-        makes=(RANKINGS, LAST_POSITION, ITEM_VECTORS, GATE_WEIGHTS, TEACHER_HELD_OUT),
+        makes=(RANKINGS, LAST_POSITION, RANKINGS_REFIT, ITEM_VECTORS, GATE_WEIGHTS, TEACHER_HELD_OUT),
         metrics=(VAL_RECALL, VAL_NDCG),
         groups=(),
         gates=True,
@@ -193,7 +198,17 @@ _TABLE = (
     Stage(
         "distill",
         "trains the student again with the teacher's knowledge (DLLM2Rec)",
-        needs=(PROFILE, SEQUENCES, VALIDATION, STUDENT_MODEL, STUDENT_REFIT, RANKINGS, LAST_POSITION, ITEM_VECTORS),
+        needs=(
+            PROFILE,
+            SEQUENCES,
+            VALIDATION,
+            STUDENT_MODEL,
+            STUDENT_REFIT,
+            RANKINGS,
+            LAST_POSITION,
+            RANKINGS_REFIT,
+            ITEM_VECTORS,
+        ),
         makes=(DISTILLED_MODEL, DISTILLED_REFIT),
         metrics=(*TRAINED, *TERM_METRICS),
         groups=("embedding", "blocks", "output", "projector"),

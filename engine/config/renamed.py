@@ -41,6 +41,7 @@ ADDED = {  # new setting -> the value that gives what earlier versions did
     "knowledge.models": ["teacher"],
     "knowledge.weights": None,
     "knowledge.choose_weights": False,
+    "knowledge.refit": False,
     "distill.own_vectors": True,
     "distill.choose": "distilled",
     "trainer.strategy": "ddp",

@@ -5,7 +5,6 @@ Letters: n items, H width of the teacher's item vectors.
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -15,7 +14,7 @@ from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError
 from engine.knowledge.rankings import Rankings, joined
 from engine.runs.run import Run
-from engine.stages import ITEM_VECTORS, LAST_POSITION, RANKINGS
+from engine.stages import ITEM_VECTORS, LAST_POSITION, RANKINGS, RANKINGS_REFIT
 from engine.student.refit import with_validation
 
 
@@ -27,6 +26,7 @@ class DistillInputs:
     rankings: Rankings
     last_position: Rankings | None  # of what follows the last events; None: not learned from
     vectors: Tensor  # [n + 1, H]
+    again: Rankings | None = None  # of training and validation events, where the knowledge has them
 
     @classmethod
     def load(cls, settings: DistillSettings, sequences: Sequences, run: Run) -> "DistillInputs":
@@ -35,21 +35,24 @@ class DistillInputs:
         DataError where ``distill.select=all`` and rows are missing.
         """
         vectors = load_file(run.input(ITEM_VECTORS))["vectors"]
-        return cls(sequences, _rankings(settings, sequences, run), _last_position(settings, run), vectors)
+        counted_again = settings.student.refit and run.has(RANKINGS_REFIT)
+        again = Rankings.load(run.input(RANKINGS_REFIT)) if counted_again else None
+        return cls(sequences, _rankings(settings, sequences, run), _last_position(settings, run), vectors, again)
 
     def with_validation(self, rows: Rows) -> "DistillInputs":
-        """The same with the targets of validation rows in the sequences: a ranking after the last training event is
-        then one of the event that follows it, where there is one."""
+        """The same with the targets of validation rows in the sequences, and the rankings that count these.
+
+        Where there are none, a ranking after the last training event is one of the event that follows it, if any does.
+        """
         sequences, moved = with_validation(self.sequences, rows)
-        at = torch.from_numpy(moved)
-        rankings, last = replace(self.rankings, rows=at[self.rankings.rows]), self.last_position
-        if last is None:
-            return DistillInputs(sequences, rankings, None, self.vectors)
-        last = replace(last, rows=at[last.rows - 1] + 1)
-        ends = torch.from_numpy(np.isin(last.rows.numpy(), sequences.offsets[1:]))
-        return DistillInputs(
-            sequences, joined(rankings, last.some(~ends)), last.some(ends) if ends.any() else None, self.vectors
-        )
+        known, last = self.again, self.last_position
+        if known is None:
+            at = torch.from_numpy(moved)
+            known = replace(self.rankings, rows=at[self.rankings.rows])
+            known = known if last is None else joined(known, replace(last, rows=at[last.rows - 1] + 1))
+        of_events, of_ends = known.at_ends(sequences)
+        of_last = None if last is None or not len(of_ends.rows) else of_ends
+        return DistillInputs(sequences, of_events, of_last, self.vectors)
 
 
 def _rankings(settings: DistillSettings, sequences: Sequences, run: Run) -> Rankings:

@@ -34,6 +34,15 @@ class Rankings:
         """The rankings of some rows."""
         return Rankings(self.rows[which], self.items[which], self.distances[which])
 
+    def at_ends(self, sequences: Sequences) -> "tuple[Rankings, Rankings]":
+        """Those of events, and those of what follows the last event of a sequence."""
+        events = self.of_events(sequences)
+        return self.some(events), self.some(~events)
+
+    def of_events(self, sequences: Sequences) -> Tensor:  # -> [R] bool
+        """Which are of an event: a first one is never predicted, so its index is that of the end before it."""
+        return ~torch.isin(self.rows, torch.from_numpy(sequences.offsets[1:]))
+
     def save(self, path: Path) -> None:
         save_file({"rows": self.rows, "items": self.items, "distances": self.distances}, path)
 

@@ -102,13 +102,13 @@ def run(config: Config, run: Run) -> None:
     parts = [load_file(shard) for shard in shards]
     whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     rankings = Rankings(whole["rows"], whole["items"], whole["distances"])
-    last = torch.isin(rankings.rows, torch.from_numpy(sequences.offsets[1:]))  # a first event is never predicted
-    for artifact, chosen in ((RANKINGS, ~last), (LAST_POSITION, last)):
+    for artifact, chosen in zip((RANKINGS, LAST_POSITION), rankings.at_ends(sequences), strict=True):
         with run.output(artifact) as path:
-            rankings.some(chosen).save(path)
+            chosen.save(path)
     with run.output(GATE_WEIGHTS) as path:
         gates = {"validation": held_out["validation_gates"], "test": held_out["test_gates"]}
-        save_file({"rows": rankings.rows[~last], "weights": whole["weights"][~last]} | gates, path)
+        known = rankings.of_events(sequences)
+        save_file({"rows": rankings.rows[known], "weights": whole["weights"][known]} | gates, path)
     with run.output(ITEM_VECTORS) as path:
         vectors = text_vectors(settings, run)
         vectors = item_vectors(settings, students, item_keys) if vectors is None else vectors

@@ -17,7 +17,7 @@ from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError
 from engine.knowledge.held_out import PREFIX
 from engine.stages import TITLES, TRANSITIONS, UNTRAINED
-from engine.student.untrained import Ints, NextItem, RowScores, Untrained, log_probabilities
+from engine.student.untrained import Ints, NextItem, RowScores, Untrained, log_probabilities, real_titles
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,11 @@ class UntrainedPart:
         """The same models with other weights, without those of weight 0."""
         kept = {name: (weights[name], model) for name, (_, model) in self.models.items() if weights[name]}
         return UntrainedPart(kept)
+
+    def counted_on(self, sequences: Sequences, items: Path) -> "UntrainedPart":
+        """The same models with the same weights, of other sequences."""
+        known = Untrained(sequences, real_titles(items))
+        return UntrainedPart({name: (weight, known.model(name)) for name, (weight, _) in self.models.items()})
 
     @property
     def stored(self) -> dict[str, Tensor]:

@@ -32,12 +32,14 @@ from engine.stages import (
     LAST_POSITION,
     PROFILE,
     RANKINGS,
+    RANKINGS_REFIT,
     SEQUENCES,
     TEACHER_HELD_OUT,
     TEST_HISTORIES,
     VALIDATION,
     request_time,
 )
+from engine.student.refit import with_validation
 from engine.student.untrained import RowScores
 from engine.training import fit
 
@@ -65,17 +67,15 @@ def rank(config: Config, run: Run) -> None:
     table, bias = models.table.to(device), models.bias
     sequences, test = Sequences.load(run.input(SEQUENCES)), Sequences.load(run.input(TEST_HISTORIES))
     held_out = _held_out(models, untrained, validation, test, run, device)
-    hide_seen = protocol_of(run, settings.hide_seen)
-    last = np.concatenate([predicted_events(sequences) - 1, _last_positions(settings, sequences, test)])
-    queries = models.after_events(sequences, device, counted(run, "read students", "sequences"))
-    added = untrained.after_events(sequences, last, device)
-    found = list(_ranked(queries, table, bias, added, sequences, last, hide_seen, settings.top, run))
-    whole = (torch.cat([part[index] for part in found]) for index in (0, 1))
-    rankings = Rankings(torch.from_numpy(last + 1), *whole)
-    at_end = torch.isin(rankings.rows, torch.from_numpy(sequences.offsets[1:]))
-    for artifact, chosen in ((RANKINGS, ~at_end), (LAST_POSITION, at_end)):
+    rankings = _rankings(settings, models, untrained, sequences, test, run, device)
+    for artifact, chosen in zip((RANKINGS, LAST_POSITION), rankings.at_ends(sequences), strict=True):
         with run.output(artifact) as path:
-            rankings.some(chosen).save(path)
+            chosen.save(path)
+    if settings.refit:
+        more = with_validation(sequences, validation)[0]
+        counts = untrained.counted_on(more, run.input(ITEMS))
+        with run.output(RANKINGS_REFIT) as path:
+            _rankings(settings, models, counts, more, test, run, device).save(path)
     with run.output(ITEM_VECTORS) as path:
         vectors = blend.item_vectors(settings, students, None) if text is None else text
         save_file({"vectors": vectors.contiguous()}, path)
@@ -83,6 +83,25 @@ def rank(config: Config, run: Run) -> None:
         stored = {"table": table.cpu()} if bias is None else {"table": table.cpu(), "bias": bias.cpu()}
         everything = held_out | stored | untrained.stored
         save_file({name: value.contiguous() for name, value in everything.items()}, path)
+
+
+def _rankings(
+    settings: KnowledgeSettings,
+    models: Blend,
+    untrained: UntrainedPart,
+    sequences: Sequences,
+    test: Sequences,
+    run: Run,
+    device: str,
+) -> Rankings:
+    """First items and distances of every event that has one before it, and of what follows the last ones."""
+    hide_seen = protocol_of(run, settings.hide_seen)
+    last = np.concatenate([predicted_events(sequences) - 1, _last_positions(settings, sequences, test)])
+    queries = models.after_events(sequences, device, counted(run, "read students", "sequences"))
+    table, bias = models.table.to(device), models.bias
+    added = untrained.after_events(sequences, last, device)
+    found = list(_ranked(queries, table, bias, added, sequences, last, hide_seen, settings.top, run))
+    return Rankings(torch.from_numpy(last + 1), *(torch.cat([part[index] for part in found]) for index in (0, 1)))
 
 
 def _held_out(

@@ -46,6 +46,10 @@ class KnowledgeSettings:
     last_position: bool = setting(
         "also ask what follows each user's last training event, whose next item no training row holds"
     )
+    refit: bool = setting(
+        "also rank training and validation events, with counts of both, for the second training of a distilled student "
+        "(student.refit); not with a teacher, whose rankings of training rows serve that one too"
+    )
     targets: int = setting("rows of one user asked about in one prompt, as in the teacher's training", low=1)
     item_vectors: str = setting(
         "the vector of an item: text, the language model's own; titles, principal axes of the titles' trigrams; key, "

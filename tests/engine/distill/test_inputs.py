@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from engine.config.settings.distill import DistillSettings
 from engine.data.sequences import Rows, Sequences
 from engine.distill.inputs import DistillInputs
-from engine.knowledge.rankings import Rankings
+from engine.knowledge.rankings import Rankings, joined
 from engine.runs.run import Run
-from engine.stages import SEQUENCES, VALIDATION
-from tests.fixtures.students import sequences_of
+from engine.stages import RANKINGS, RANKINGS_REFIT, SEQUENCES, VALIDATION
+from tests.engine.distill.conftest import last_positions_of, teacher_of
+from tests.fixtures.students import counting, sequences_of
 
 
 def ranked(rows: list[int], events: list[tuple[int, int]]) -> Rankings:
@@ -95,3 +96,26 @@ def test_knowledge_of_ends_that_has_no_weight_stays_out_of_the_second_training(
     found = inputs.with_validation(rows)
     assert found.last_position is None and len(found.rankings.rows) == len(inputs.rankings.rows)
     assert len(found.sequences.items) == len(training.items) + len(rows)
+
+
+def test_rankings_that_count_validation_events_take_the_place_of_the_others(
+    settings: Callable[..., DistillSettings], distill_run: Callable[..., Run]
+) -> None:
+    run = distill_run()
+    whole = sequences_of(counting(60, 20))
+    events, ends = teacher_of(whole), last_positions_of(whole)
+    counted = replace(joined(events, ends), distances=joined(events, ends).distances + 1)
+    counted.save(run.input(RANKINGS).with_name(RANKINGS_REFIT.file))
+    with run:
+        training, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
+        for weight in (0.0, 0.5):
+            again = settings(student={"refit": True}, last_position=weight)
+            found = DistillInputs.load(again, training, run).with_validation(rows)
+            assert (
+                torch.equal(found.rankings.rows, events.rows) and found.sequences.items.tolist() == whole.items.tolist()
+            )
+            assert torch.equal(found.rankings.distances, events.distances + 1)
+            last = found.last_position
+            assert (last is not None) == bool(weight) and (last is None or torch.equal(last.rows, ends.rows))
+        without = DistillInputs.load(settings(last_position=0.5), training, run)
+    assert without.again is None

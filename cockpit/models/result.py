@@ -10,7 +10,7 @@ from functools import cached_property
 
 from engine.report.evaluation import PARTS, EvaluationTables, Row, ends, label
 from engine.report.verdicts import BELOW, shown
-from engine.stages import BASELINE, BLEND_REFIT, FLOOR, REFERENCES
+from engine.stages import BASELINE, BLEND_AGAIN, FLOOR, REFERENCES
 
 REFUSED = "refused"  # verdict on a pair whose winner ranks below an untrained model
 METRICS = ("ndcg@10", "hr@10", "mrr", "hr@1")  # those with an interval
@@ -97,7 +97,7 @@ class EvaluationResult:
 
     def sentenced(self, model: str, baseline: str) -> bool:
         """Whether the engine has a sentence about a pair; the others are corrected each by itself."""
-        least = (self.tables.best_untrained, BLEND_REFIT)
+        least = (self.tables.best_untrained, BLEND_AGAIN)
         return shown(model, baseline, self.models) or (baseline in least and baseline != FLOOR)
 
     def verdict(self, model: str, metric: str, part: str) -> str:

@@ -14,7 +14,7 @@ from engine.runs.reader import History, history
 from engine.runs.schema import ARTIFACTS
 from engine.runs.text import clean
 from engine.stages import (
-    BLEND_REFIT,
+    BLEND_AGAIN,
     COMPARISONS,
     METRICS_TABLE,
     MODELS,
@@ -125,7 +125,7 @@ def _below(member: Member, untrained: str) -> dict[str, str]:
     return {
         row["model"]: row["baseline"]
         for row in read(folder, COMPARISONS)
-        if row["baseline"] in (untrained, BLEND_REFIT)
+        if row["baseline"] in (untrained, BLEND_AGAIN)
         and (row["metric"], row["slice"], row["verdict"]) == (TESTED[0], "all", "worse")
     }
 

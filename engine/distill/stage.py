@@ -65,10 +65,9 @@ def run(config: Config, run: Run) -> None:
         if chosen == BASELINE:  # whose own second training is the one that belongs to it
             again = load_student(run.input(STUDENT_REFIT))
         else:
-            epochs = state.best_step / module.sampler.per_epoch
-            module, plan = _training(config, items, inputs.with_validation(rows))
-            train_again(module, plan, config.trainer, run, epochs)
-            again = module.merged()
+            second, plan = _training(config, items, inputs.with_validation(rows))
+            train_again(second, plan, config.trainer, run, state.best_step / module.sampler.per_epoch)
+            again = second.merged()
         with run.output(DISTILLED_REFIT) as path:
             save_student(path, again)
 

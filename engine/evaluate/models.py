@@ -28,8 +28,9 @@ from engine.runs.schema import RunInfo, Summary
 from engine.stages import (
     ADAPTER,
     BASELINE,
+    BASELINE_AGAIN,
     BLEND,
-    BLEND_REFIT,
+    BLEND_AGAIN,
     FLOOR,
     ITEMS,
     MODELS,
@@ -76,13 +77,13 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
     found = []
     for name in names:
         artifact = MODELS[name]
-        if name in REFERENCES and artifact is not ORACLE:
-            found += untrained.get(name, [])
-            continue
         if artifact is ORACLE:
             if run.has(ORACLE):
                 scorers = {ORACLE_SPLIT: stored_scores(run.input(ORACLE), "scores", device)}
                 found.append(Model(name, scorers, live=False))
+            continue
+        if name in REFERENCES:
+            found += untrained.get(name, [])
             continue
         path = run.input(artifact)
         if artifact is TEACHER_HELD_OUT:
@@ -102,7 +103,7 @@ def models(names: list[str], run: Run, splits: dict[str, Rows], items: int, devi
             if name in REFITS:  # validation rows are among what it was trained on
                 known, seconds = {TESTED: splits[TESTED]}, facts.get(REFIT_SECONDS)
                 again = f"{REFITS[name]}, trained anew on training and validation events for as many epochs"
-                about = again if gain is None else f"student-refit, as {REFITS[name]} is the {BASELINE}"
+                about = again if gain is None else f"{BASELINE_AGAIN}, as {REFITS[name]} is the {BASELINE}"
             scorers = {split: student_scores(network, rows, device) for split, rows in known.items()}
             own = student_scores(load_student(path, "cpu"), splits[TESTED], "cpu") if device != "cpu" else None
             found.append(Model(name, scorers, True, maker.name, seconds, about=about, on_processor=own))
@@ -135,7 +136,7 @@ def mixture(weights: dict[str, float]) -> str:
 
 def _untrained(names: list[str], run: Run, splits: dict[str, Rows], items: int, device: str) -> dict[str, list[Model]]:
     """The untrained models among these names: one each, and none of those that need titles where no item has one."""
-    wanted = [name for name in (*UNTRAINED, BLEND_REFIT) if name in names]
+    wanted = [name for name in (*UNTRAINED, BLEND_AGAIN) if name in names]
     made: dict[str, list[Model]] = {}
     if FLOOR in wanted:
         by_count = popularity(Sequences.load(run.input(SEQUENCES)), items, device)
@@ -149,7 +150,7 @@ def _untrained(names: list[str], run: Run, splits: dict[str, Rows], items: int, 
             run.log("info", f"no item has a title, so {name} is not ranked")
             continue
         by_item, ranked, about = known.model(name), splits, ""
-        if name == BLEND_REFIT:
+        if name == BLEND_AGAIN:
             more = with_validation(Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION)))[0]
             by_item, ranked = Untrained(more, real_titles(run.input(ITEMS))).model(BLEND), {TESTED: splits[TESTED]}
             about = f"{BLEND} of training and validation events"

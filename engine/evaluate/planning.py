@@ -5,7 +5,7 @@ from pathlib import Path
 from engine.config import Config
 from engine.errors import ConfigError
 from engine.report.evaluation import read
-from engine.stages import METRICS_TABLE, MODELS, REFITS, SEQUENCES, TEACHER, Stage
+from engine.stages import BASELINE, DISTILLED, METRICS_TABLE, MODELS, REFITS, SEQUENCES, TEACHER, Stage
 
 
 def inputs(stage: Stage, config: Config) -> list[str]:
@@ -16,7 +16,7 @@ def inputs(stage: Stage, config: Config) -> list[str]:
             location="evaluate.models",
             remedy="Leave teacher out: evaluate.models=[popularity,student,distilled].",
         )
-    trained = {"student": config.student.refit, "distilled": config.distill.student.refit}
+    trained = {BASELINE: config.student.refit, DISTILLED: config.distill.student.refit}
     for model in config.evaluate.models:
         if not trained.get(REFITS.get(model, ""), True):
             raise ConfigError(

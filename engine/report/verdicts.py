@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from engine.report.numbers import interval, probability
-from engine.stages import BASELINE, BLEND_REFIT, FLOOR, REFITS, TEACHER, UNTRAINED
+from engine.stages import BASELINE, BLEND_AGAIN, FLOOR, REFITS, TEACHER, UNTRAINED
 
 NEARER = "overlap with teacher"  # metric of a comparison: share of a model's first items that the teacher lists too
 BELOW = "below"  # column of a comparison: the untrained model that ranks above the winner of the pair
@@ -25,7 +25,7 @@ def needs_no_training(model: str, best_untrained: str, models: Collection[str]) 
     """What a trained model has to rank above: the best untrained model, or the one that knows validation events as the
     model does; "" where it is not ranked."""
     if model in REFITS:
-        return BLEND_REFIT if BLEND_REFIT in models else ""
+        return BLEND_AGAIN if BLEND_AGAIN in models else ""
     return best_untrained
 
 
@@ -47,7 +47,7 @@ def _verdicts(rows: list[Row], best_untrained: str, metric: str = "ndcg@10") -> 
     known = {name for model, baseline, _ in found for name in (model, baseline)}
     pairs = dict.fromkeys((model, baseline) for model, baseline, _ in found)
     main = [pair for pair in pairs if shown(*pair, known)]
-    others = [pair for pair in pairs if pair[1] in (best_untrained, BLEND_REFIT) and pair[1] != FLOOR]
+    others = [pair for pair in pairs if pair[1] in (best_untrained, BLEND_AGAIN) and pair[1] != FLOOR]
     if main:
         yield "on these rows, one training of each:"
         yield from (_verdict(found, *pair, metric) for pair in main)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from engine.report.evaluation import PARTS, EvaluationTables, Row, ends, label
-from engine.report.verdicts import BELOW, shown
-from engine.stages import BASELINE, BLEND_AGAIN, FLOOR, REFERENCES
+from engine.report.verdicts import BELOW, is_least, shown
+from engine.stages import BASELINE, FLOOR, REFERENCES
 
 REFUSED = "refused"  # verdict on a pair whose winner ranks below an untrained model
 METRICS = ("ndcg@10", "hr@10", "mrr", "hr@1")  # those with an interval
@@ -97,8 +97,8 @@ class EvaluationResult:
 
     def sentenced(self, model: str, baseline: str) -> bool:
         """Whether the engine has a sentence about a pair; the others are corrected each by itself."""
-        least = (self.tables.best_untrained, BLEND_AGAIN)
-        return shown(model, baseline, self.models) or (baseline in least and baseline != FLOOR)
+        least = baseline != FLOOR and is_least(baseline, self.tables.best_untrained)
+        return shown(model, baseline, self.models) or least
 
     def verdict(self, model: str, metric: str, part: str) -> str:
         """How a model differs on a slice from the student, or the student from popularity; "" where not tested."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from engine.compare.groups import Group, Member
 from engine.jobs.store import Entry
 from engine.report.evaluation import ABOUT, Row, best_untrained, read
+from engine.report.verdicts import is_least
 from engine.runs.reader import History, history
 from engine.runs.schema import ARTIFACTS
 from engine.runs.text import clean
 from engine.stages import (
-    BLEND_AGAIN,
     COMPARISONS,
     METRICS_TABLE,
     MODELS,
@@ -125,7 +125,7 @@ def _below(member: Member, untrained: str) -> dict[str, str]:
     return {
         row["model"]: row["baseline"]
         for row in read(folder, COMPARISONS)
-        if row["baseline"] in (untrained, BLEND_AGAIN)
+        if is_least(row["baseline"], untrained)
         and (row["metric"], row["slice"], row["verdict"]) == (TESTED[0], "all", "worse")
     }
 

@@ -22,7 +22,7 @@ from engine.stages import BASELINE, DISTILLED, DISTILLED_MODEL, DISTILLED_REFIT,
 from engine.student.cold_items import ColdItems, cold_items
 from engine.student.model import SequenceModel, load_student, save_student
 from engine.student.refit import train_again
-from engine.student.training_plan import load_inputs, plan_of, sampler_of
+from engine.student.training_plan import load_inputs, plan_of, sampler_of, train
 from engine.student.validation import Validation
 from engine.training import fit
 from engine.training.plan import TrainingPlan
@@ -46,15 +46,7 @@ def run(config: Config, run: Run) -> None:
     config = replace(config, distill=settings)
     module, plan = _training(config, items, inputs)
     validation = Validation(rows, device, protocol_of(run))
-    state = fit.fit(
-        module,
-        plan,
-        config.trainer,
-        run,
-        groups=module.groups(),
-        evaluate=lambda tick: validation(module.merged(), tick),
-        positions=module.sampler.positions,
-    )
+    state = train(module, plan, config.trainer, run, lambda tick: validation(module.merged(), tick))
     model, chosen = module.to(device).merged(), DISTILLED
     if settings.choose == BETTER:
         model, chosen = _better(model, run, validation, settings.seed, device)

@@ -11,8 +11,8 @@ from engine.data import ids
 from engine.evaluate.measure import Measured
 from engine.metrics import ranking
 from engine.metrics.statistics import PairedDifference, corrected, metric_interval, paired_rows, standard_error
-from engine.report.verdicts import BELOW, NEARER, least, needs_no_training, shown
-from engine.stages import BLEND_AGAIN, FLOOR, REFERENCES
+from engine.report.verdicts import BELOW, NEARER, is_least, least, needs_no_training, shown
+from engine.stages import FLOOR, REFERENCES
 
 CUTOFFS = (1, 5, 10, 20)
 COMPARED = ("ndcg@10", "hr@10")
@@ -136,8 +136,8 @@ def comparisons(
         (baseline, model), metric, name = key
         mask = (whole | slices)[name]
         found[key] = paired_rows(values[baseline][metric][mask], values[model][metric][mask], samples, seed)
-        untrained = baseline in (best_untrained, BLEND_AGAIN)
-        together = SHOWN if shown(model, baseline, ranks) else best_untrained if untrained else key[0]
+        untrained = best_untrained if is_least(baseline, best_untrained) else key[0]
+        together = SHOWN if shown(model, baseline, ranks) else untrained
         families.setdefault((together, name == ALL_ROWS), []).append(key)
     for family in families.values():
         found |= zip(family, corrected([found[key] for key in family]), strict=True)

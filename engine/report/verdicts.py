@@ -29,6 +29,11 @@ def needs_no_training(model: str, best_untrained: str, models: Collection[str]) 
     return best_untrained
 
 
+def is_least(baseline: str, best_untrained: str) -> bool:
+    """Whether a baseline is what some trained models have to rank above."""
+    return baseline in (best_untrained, BLEND_AGAIN)
+
+
 def least(trained: Sequence[str], best_untrained: str, models: Collection[str]) -> list[tuple[str, str]]:
     """(baseline, model): trained models against what needs no training; popularity's pairs are among the main ones."""
     pairs = [(needs_no_training(model, best_untrained, models), model) for model in trained]
@@ -47,7 +52,7 @@ def _verdicts(rows: list[Row], best_untrained: str, metric: str = "ndcg@10") -> 
     known = {name for model, baseline, _ in found for name in (model, baseline)}
     pairs = dict.fromkeys((model, baseline) for model, baseline, _ in found)
     main = [pair for pair in pairs if shown(*pair, known)]
-    others = [pair for pair in pairs if pair[1] in (best_untrained, BLEND_AGAIN) and pair[1] != FLOOR]
+    others = [pair for pair in pairs if is_least(pair[1], best_untrained) and pair[1] != FLOOR]
     if main:
         yield "on these rows, one training of each:"
         yield from (_verdict(found, *pair, metric) for pair in main)

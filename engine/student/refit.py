@@ -17,6 +17,7 @@ from engine.runs.read_only import ReadOnlyRun
 from engine.runs.run import Run, Stopped
 from engine.stages import REFIT_SECONDS
 from engine.student.module import HistoryStep
+from engine.student.training_plan import train
 from engine.training import fit
 from engine.training.plan import TrainingPlan
 
@@ -55,16 +56,9 @@ def train_again(module: HistoryStep, plan: TrainingPlan, trainer: TrainerSetting
     After a stop it begins anew.
     """
     steps = max(1, round(epochs * plan.per_epoch))
+    whole = replace(plan, steps=steps, evaluate_every=steps, patience=0)
     try:
-        state = fit.fit(
-            module,
-            replace(plan, steps=steps, evaluate_every=steps, patience=0),
-            trainer,
-            Unrecorded(run),  # type: ignore[arg-type]
-            groups=module.groups(),
-            evaluate=None,
-            positions=module.sampler.positions,
-        )
+        state = train(module, whole, trainer, Unrecorded(run), None)  # type: ignore[arg-type]
     except Stopped as stop:
         raise Stopped("stopped while it was trained on validation events too; that training starts over") from stop
     run.note(refit_steps=steps, refit_epochs=round(epochs, 3), **{REFIT_SECONDS: round(state.seconds, 3)})

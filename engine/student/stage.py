@@ -11,7 +11,7 @@ from engine.student.continuation import continue_from
 from engine.student.model import SequenceModel, save_student
 from engine.student.module import StudentModule
 from engine.student.refit import train_again, with_validation
-from engine.student.training_plan import load_inputs, plan_of, sampler_of
+from engine.student.training_plan import load_inputs, plan_of, sampler_of, train
 from engine.student.validation import Validation
 from engine.training import fit
 from engine.training.plan import TrainingPlan
@@ -23,15 +23,7 @@ def run(config: Config, run: Run) -> None:
     items, sequences, rows = load_inputs(run)
     module, plan = _training(config, items, sequences, run)
     validation = Validation(rows, device, protocol_of(run))
-    state = fit.fit(
-        module,
-        plan,
-        config.trainer,
-        run,
-        groups=module.groups(),
-        evaluate=lambda tick: validation(module.model, tick),
-        positions=module.sampler.positions,
-    )
+    state = train(module, plan, config.trainer, run, lambda tick: validation(module.model, tick))
     model = module.model
     model.to(device).eval()
     with run.output(STUDENT_MODEL) as path:

@@ -3,6 +3,7 @@
 import json
 
 from engine.config.settings.student import StudentSettings
+from engine.config.settings.trainer import TrainerSettings
 from engine.data.sequences import Rows, Sequences
 from engine.errors import DataError
 from engine.runs.read_only import rank
@@ -10,6 +11,10 @@ from engine.runs.run import Run
 from engine.stages import LOSS, PROFILE, SEQUENCES, VAL_NDCG, VALIDATION
 from engine.student.batches import BatchSampler
 from engine.student.losses import chance_loss
+from engine.student.module import HistoryStep
+from engine.training import fit
+from engine.training.callback import Evaluate
+from engine.training.checkpoint import TrainState
 from engine.training.plan import TrainingPlan
 from engine.training.schedule import schedule
 
@@ -48,6 +53,14 @@ def sampler_of(
         world=processes,
         last_position=last_position,
     )
+
+
+def train(
+    module: HistoryStep, plan: TrainingPlan, trainer: TrainerSettings, run: Run, evaluate: Evaluate | None
+) -> TrainState:
+    """``fit`` of steps over histories."""
+    positions = module.sampler.positions
+    return fit.fit(module, plan, trainer, run, groups=module.groups(), evaluate=evaluate, positions=positions)
 
 
 def plan_of(settings: StudentSettings, per_epoch: int, items: int | None = None, loss: str = LOSS.name) -> TrainingPlan:

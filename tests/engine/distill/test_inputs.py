@@ -25,6 +25,13 @@ def ranked(rows: list[int], events: list[tuple[int, int]]) -> Rankings:
     return Rankings(torch.tensor(rows, dtype=torch.int64), items, items.float())
 
 
+def loaded(run: Run, settings: DistillSettings) -> tuple[DistillInputs, Rows]:
+    """What a run learns from, and its validation rows."""
+    with run:
+        rows = Rows.load(run.input(VALIDATION))
+        return DistillInputs.load(settings, Sequences.load(run.input(SEQUENCES)), run), rows
+
+
 def places(sequences: Sequences) -> dict[int, tuple[int, int]]:
     """Index of an event -> its user and place."""
     return {
@@ -74,10 +81,7 @@ def test_every_ranking_stays_with_its_event_and_one_of_an_end_belongs_to_the_val
 def test_rankings_of_ends_with_fewer_items_shorten_the_others(
     settings: Callable[..., DistillSettings], distill_run: Callable[..., Run]
 ) -> None:
-    run = distill_run()
-    with run:
-        training, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
-        inputs = DistillInputs.load(settings(last_position=0.5), training, run)
+    inputs, rows = loaded(distill_run(), settings(last_position=0.5))
     last = inputs.last_position
     assert last is not None and inputs.rankings.items.shape[1] == 5
     short = replace(last, items=last.items[:, :3], distances=last.distances[:, :3])
@@ -89,13 +93,10 @@ def test_rankings_of_ends_with_fewer_items_shorten_the_others(
 def test_knowledge_of_ends_that_has_no_weight_stays_out_of_the_second_training(
     settings: Callable[..., DistillSettings], distill_run: Callable[..., Run]
 ) -> None:
-    run = distill_run()
-    with run:
-        training, rows = Sequences.load(run.input(SEQUENCES)), Rows.load(run.input(VALIDATION))
-        inputs = DistillInputs.load(settings(last_position=0.0), training, run)
+    inputs, rows = loaded(distill_run(), settings(last_position=0.0))
     found = inputs.with_validation(rows)
     assert found.last_position is None and len(found.rankings.rows) == len(inputs.rankings.rows)
-    assert len(found.sequences.items) == len(training.items) + len(rows)
+    assert len(found.sequences.items) == len(inputs.sequences.items) + len(rows)
 
 
 def test_rankings_that_count_validation_events_take_the_place_of_the_others(

@@ -129,7 +129,14 @@ def plan(target: str, config: Config, store: Store, again: bool = False, startin
         steps[name] = step
 
     visit(target)
-    return [steps[stage.name] for stage in order if stage.name in steps]
+    return [_remarked(steps[stage.name], order, config) for stage in order if stage.name in steps]
+
+
+def _remarked(step: Step, order: list[Stage], config: Config) -> Step:
+    """The step with what its stage remarks on being made for this plan."""
+    remark = rule(step.stage, "remark") if step.action == NEW else None
+    text = remark([stage.name for stage in order], config) if remark else None
+    return replace(step, why=f"{step.why}; {text}") if text else step
 
 
 def _step(stage: Stage, fingerprint: str, config: Config, entries: list[Entry], again: bool) -> Step:

@@ -33,7 +33,7 @@ from engine.training.fixed_step import FixedStep
 
 # The network of SASRec and the length that figures on GPUs are of; the experiment's blocks are gated, and it is longer.
 PLAIN = ["student.heads=1", "student.feedforward=1.0", "student.activation=relu", "student.gated=false"]
-PLAIN += ["student.epochs=120"]
+PLAIN += ["student.hidden=64", "student.learning_rate=1e-3", "student.epochs=120"]
 ITEMS, USERS = 3416, 6040
 EVERY = 50  # steps between two reports, as conf/trainer/gpu.yaml
 STEPS = 40  # of a timed round

@@ -250,7 +250,7 @@ def test_a_student_learns_from_last_positions_alone(
     batches = [module.sampler(step) for step in range(12)]
     batches = [replace(batch, targets=batch.targets.clamp(max=1)) for batch in batches]
     optimizer = module.configure_optimizers()
-    for step in range(200):
+    for step in range(400):  # after 200 the processor's rounding decides whether nine tenths are right
         module.start(step)
         batch = batches[step % 12]
         read, table, bias = tables(module.model, None, "inputs")

@@ -13,6 +13,6 @@ def remark(order: Sequence[str], config: Config) -> str | None:
     if asked or ADAPTER.stage in order or settings.text_model is None or settings.source == "none":
         return None
     return (
-        f"no stage here uses its language model (backbone={settings.source}): "
+        f"no stage here uses its language model (backbone.source={settings.source}): "
         "backbone=sentence-encoder makes the text vectors alone, sooner"
     )

@@ -9,7 +9,7 @@ from engine.experiments.plan import plan
 from engine.jobs.store import Store
 
 TEXT_CONTROL = ["experiment=[demo,text-vectors]"]
-UNUSED = "no stage here uses its language model (backbone=scratch): backbone=sentence-encoder makes the text vectors"
+UNUSED = "no stage here uses its language model (backbone.source=scratch): backbone=sentence-encoder makes"
 
 
 def reason(target: str, overrides: list[str], folder: Path) -> str:

@@ -171,7 +171,7 @@ _TABLE = (
         metrics=TRAINED,
         groups=("lora_a", "lora_b", "gate", "projector", "head"),
         gates=True,
-        version=4,
+        version=5,
         work=POSITIONS,
     ),
     Stage(
@@ -192,7 +192,7 @@ _TABLE = (
         metrics=(VAL_RECALL, VAL_NDCG),
         groups=(),
         gates=True,
-        version=6,
+        version=7,
         work=("rows", "rows"),
     ),
     Stage(

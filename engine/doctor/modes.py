@@ -92,11 +92,12 @@ def positions(case: Case, stage: str) -> Outcome:
     with torch.no_grad(), noiseless(module):
         windows = _windows(case, module, stage)
         model = module.merged() if _distils(stage) else module.model
-        sequences, rows, device = windows.sequences, windows.rows, str(windows.states.device)
+        rows = windows.rows
+        device, each = str(windows.states.device), _one_sequence_each(rows)
         found = {
             "validation": user_vectors(model, rows.items, rows.start, rows.stop, device),
             "evaluation": model.user_vectors(histories(rows, slice(None), model.max_length).to(device)),
-            "the teacher": FrozenStudent.of(model).after_events(sequences, device, lambda *_: None)[rows.stop - 1],
+            "the teacher": FrozenStudent.of(model).after_events(each, device, lambda *_: None)[each.offsets[1:] - 1],
         }
     changes = {name: difference(windows.states.cpu(), states.cpu()) for name, states in found.items()}
     return without(
@@ -109,7 +110,6 @@ def positions(case: Case, stage: str) -> Outcome:
 class Windows:
     """Windows of a training batch, and the state of training at positions whose window is all that inference reads."""
 
-    sequences: Sequences  # whose windows they are
     rows: Rows  # the histories up to these positions
     states: Tensor  # [P, D]
 
@@ -131,7 +131,14 @@ def _windows(case: Case, module: Any, stage: str) -> Windows:
     chosen = np.flatnonzero(real & whole_history)
     # A row needs a target behind its history, which no model reads.
     rows = Rows(np.append(items, items[:1]), offsets[user[chosen]], last[chosen] + 1, user[chosen])
-    return Windows(sequences, rows, states[torch.from_numpy(chosen).to(states.device)])
+    return Windows(rows, states[torch.from_numpy(chosen).to(states.device)])
+
+
+def _one_sequence_each(rows: Rows) -> Sequences:
+    """The histories as sequences of their own: behind the last event of one the teacher reads all that it can."""
+    events = [np.arange(start, stop) for start, stop in zip(rows.start, rows.stop, strict=True)]
+    lengths = np.cumsum([0, *map(len, events)])
+    return Sequences(rows.items[np.concatenate(events)], lengths, np.arange(len(events)))
 
 
 def _noise(case: Case, stage: str) -> float:

@@ -1,12 +1,13 @@
 """User states and item vectors of the frozen student, which the teacher reads and never changes.
 
-Letters: E events, R rows, D width of the student, n items.
+Letters: E events, R rows, W windows, D width of the student, n items.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.data.sequences import Rows, Sequences
@@ -15,7 +16,10 @@ from engine.student.cold_items import ColdItems
 from engine.student.model import SequenceModel
 from engine.student.validation import Tick, user_vectors
 
-SEQUENCES_AT_ONCE = 256
+WINDOWS_AT_ONCE = 256
+LEAST = 3 / 4  # of what the student can read, behind each event of a longer history
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -38,27 +42,38 @@ class FrozenStudent:
 
     @torch.no_grad()
     def after_events(self, sequences: Sequences, device: str, tick: Tick) -> Tensor:  # [E, D]
-        """The state after each event, given the same user's events up to it (the latest ``max_length`` of them)."""
-        longest, events = self.model.max_length, np.diff(sequences.offsets)
+        """The state after each event, given the same user's events up to it as ``windows`` cuts them."""
+        start, own, stop = windows(sequences.offsets, self.model.max_length)
         states = torch.zeros(len(sequences.items), self.table.shape[1])
-        for first in range(0, len(sequences), SEQUENCES_AT_ONCE):
-            start = sequences.offsets[:-1][first : first + SEQUENCES_AT_ONCE]
-            length = np.minimum(events[first : first + SEQUENCES_AT_ONCE], longest)
-            history = stretches(sequences.items, start, start + length)
-            found = self.model(history.to(device)).cpu()  # [B, T, D]
-            real = torch.arange(found.shape[1]) < torch.from_numpy(length)[:, None]
-            row, column = real.nonzero(as_tuple=True)
-            states[torch.from_numpy(start)[row] + column] = found[row, column]
-            tick(min(first + SEQUENCES_AT_ONCE, len(sequences)), len(sequences))
-        order = np.arange(len(sequences.items)) - np.repeat(sequences.offsets[:-1], events)
-        later = np.flatnonzero(order >= longest)  # not reached by a window from the first event
-        if len(later):
-            states[torch.from_numpy(later)] = user_vectors(
-                self.model, sequences.items, later - longest + 1, later + 1, device, tick
-            ).cpu()
+        for first in range(0, len(start), WINDOWS_AT_ONCE):
+            some = slice(first, first + WINDOWS_AT_ONCE)
+            found = self.model(stretches(sequences.items, start[some], stop[some]).to(device)).cpu()  # [B, T, D]
+            column = torch.arange(found.shape[1]) + torch.from_numpy(start[some])[:, None]
+            new = (column >= torch.from_numpy(own[some])[:, None]) & (column < torch.from_numpy(stop[some])[:, None])
+            states[column[new]] = found[new]
+            tick(min(first + WINDOWS_AT_ONCE, len(start)), len(start))
         return states
 
     @torch.no_grad()
     def after_rows(self, rows: Rows, device: str, tick: Tick) -> Tensor:  # [R, D]
         """The state after each held-out row's history."""
         return user_vectors(self.model, rows.items, rows.start, rows.stop, device, tick).cpu()
+
+
+def windows(offsets: Ints, longest: int) -> tuple[Ints, Ints, Ints]:  # [S + 1] -> start, own, stop, each [W]
+    """Windows of sequences: a student that has read start..stop gives the states after the events own..stop.
+
+    The first ``longest`` events are read from the first one on, as a held-out row would be, and so is what precedes the
+    last event. Between them a state follows at least LEAST of what the student can read: one window for each event would
+    take ``longest`` times as long as training does.
+    """
+    lengths = np.diff(offsets)
+    apart = max(1, int(longest * (1 - LEAST)))
+    count = np.where(lengths > 0, 1 + -(-np.maximum(0, lengths - longest) // apart), 0)
+    sequence = np.repeat(np.arange(len(lengths)), count)
+    place = np.arange(len(sequence)) - np.repeat(np.cumsum(count) - count, count)
+    begin, end = offsets[:-1][sequence], offsets[1:][sequence]
+    start = np.minimum(begin + place * apart, np.maximum(begin, end - longest))
+    stop = np.minimum(start + longest, end)
+    own = np.where(place == 0, begin, np.roll(stop, 1))
+    return start, own, stop

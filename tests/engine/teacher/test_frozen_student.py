@@ -4,12 +4,14 @@ import copy
 
 import numpy as np
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.config import load
 from engine.data.sequences import Rows, Sequences
 from engine.student.cold_items import ColdItems
 from engine.student.model import SequenceModel
-from engine.teacher.frozen_student import FrozenStudent
+from engine.teacher.frozen_student import FrozenStudent, windows
 
 
 def student() -> FrozenStudent:
@@ -64,3 +66,25 @@ def test_cold_items_are_read_and_scored_as_items_of_similar_text() -> None:
         rows = Rows(np.asarray([7, 3, 9, 3], dtype=np.int32), np.asarray([0, 2]), np.asarray([1, 3]), np.arange(2))
         cold, warm = made.after_rows(rows, "cpu", lambda done, total: None)
         assert float(torch.cosine_similarity(cold, warm, dim=0)) > 0.99
+
+
+@given(lengths=st.lists(st.integers(0, 60), min_size=1, max_size=5), longest=st.integers(1, 20))
+def test_every_event_has_one_state_after_enough_of_its_history(lengths: list[int], longest: int) -> None:
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    user = np.repeat(np.arange(len(lengths)), lengths)
+    read = {
+        event: (start, stop)
+        for start, own, stop in zip(*windows(offsets, longest), strict=True)
+        for event in range(own, stop)
+    }
+    assert sorted(read) == list(range(offsets[-1]))
+    for event, (start, stop) in read.items():
+        first, end = offsets[user[event]], offsets[user[event] + 1]
+        whole = min(event + 1 - first, longest)
+        assert first <= start <= event < stop <= end and stop - start <= longest
+        assert event + 1 - start >= (whole if whole < longest or event == end - 1 else 0.75 * longest)
+
+
+def test_long_histories_are_read_a_few_times_and_not_once_an_event() -> None:
+    start, _, stop = windows(np.asarray([0, 2000]), 200)
+    assert (stop - start).sum() <= 4 * 2000

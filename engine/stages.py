@@ -258,6 +258,7 @@ REFIT_SECONDS = "refit_seconds"  # wall time of a second training
 # Median milliseconds of one request: fact of a knowledge run and column of the metrics table, by what computed it.
 PROCESSOR_TIME, GPU_TIME = "ms_per_request", "ms_per_request_gpu"
 REQUEST_TIMES = (PROCESSOR_TIME, GPU_TIME)
+TRAIN_TOKENS = "train_tokens"  # of prompts, read by the language model: a fact of a teacher and a column of its table
 
 
 def request_time(device: str) -> str:

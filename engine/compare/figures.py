@@ -23,6 +23,7 @@ from engine.stages import (
     REQUEST_TIMES,
     ROW_RANKS,
     STAGES,
+    TRAIN_TOKENS,
     VAL_NDCG,
 )
 
@@ -31,7 +32,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TESTED = ("ndcg@10", "hr@10", "mrr")  # metrics of an evaluation that are tested for a difference
-COSTS = ("train_seconds", *REQUEST_TIMES)  # shown, not tested: wall times of a shared machine are no evidence
+COSTS = (
+    "train_seconds",
+    TRAIN_TOKENS,
+    *REQUEST_TIMES,
+)  # shown, not tested: wall times of a shared machine are no evidence
 
 
 @dataclass(frozen=True)

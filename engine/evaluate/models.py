@@ -41,6 +41,7 @@ from engine.stages import (
     REQUEST_TIMES,
     SEQUENCES,
     TEACHER_HELD_OUT,
+    TRAIN_TOKENS,
     TRANSITIONS,
     UNTRAINED,
     VALIDATION,
@@ -65,6 +66,7 @@ class Model:
     live: bool  # it scores requests now, so their latency can be measured
     made_by: str = ""  # the run that trained it
     train_seconds: float | None = None
+    train_tokens: int | None = None  # where a language model was trained
     request_times: dict[str, float] = field(default_factory=dict)  # as its own run measured them, by column
     about: str = ""  # what it is, where its name does not say it
     on_processor: Scorer | None = None  # of test rows, where the scorers of a student compute on a GPU
@@ -116,13 +118,16 @@ def _teacher(name: str, scorers: dict[str, Scorer], knowledge: Path) -> Model:
     cost = {name: facts[name] for name in REQUEST_TIMES if name in facts}
     weights: dict[str, float] = facts.get("models") or {}
     runs: dict[str, str] = facts.get("model_runs") or {}
+    maker = knowledge
     if not weights and ADAPTER.stage in RunInfo.read(knowledge).inputs:
         maker = _maker(ReadOnlyRun(knowledge), ADAPTER)
-        return Model(name, scorers, False, maker.name, _facts(maker).get("train_seconds"), cost)
-    seconds = [_facts(knowledge.parent / one).get("train_seconds") for one in runs.values()]  # others train nothing
-    known = [value for value in seconds if value is not None]
-    total = sum(known) if len(known) == len(seconds) else None
-    return Model(name, scorers, False, knowledge.name, total, cost, mixture(weights) if weights else "")
+        runs = {name: maker.name}
+    parts = [_facts(knowledge.parent / one) for one in runs.values()]  # others train nothing
+    known = [part["train_seconds"] for part in parts if "train_seconds" in part]
+    seconds = sum(known) if len(known) == len(parts) else None
+    tokens = sum(part.get(TRAIN_TOKENS, 0) for part in parts) or None
+    about = mixture(weights) if weights else ""
+    return Model(name, scorers, False, maker.name, seconds, tokens, request_times=cost, about=about)
 
 
 def mixture(weights: dict[str, float]) -> str:

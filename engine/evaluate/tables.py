@@ -21,7 +21,7 @@ from engine.evaluate.models import Model
 from engine.report.csv_files import write_rows
 from engine.report.evaluation import ABOUT, REPEATED, SEEN_SETTING, TIED
 from engine.runs.schema import RunInfo
-from engine.stages import GPU_TIME, PROCESSOR_TIME
+from engine.stages import GPU_TIME, PROCESSOR_TIME, TRAIN_TOKENS
 
 Row = dict[str, Any]
 
@@ -44,7 +44,7 @@ def metrics(
 ) -> list[Row]:
     """One row per model, split and protocol; ``main`` marks the protocol of the settings.
 
-    Times of a request on a GPU have a column where any was measured.
+    Times of a request on a GPU have a column where any was measured, and tokens where a language model was trained.
     Where many test targets share their time with other events, ``tied_targets`` says so.
     Where some targets are in their own history, ``repeated_targets`` counts them and ``seen_setting`` is the setting.
     Where the name of a model does not say what was ranked, ``about_models`` does.
@@ -56,6 +56,7 @@ def metrics(
     about = "; ".join(f"{model.name} = {model.about}" for model in facts.models if model.about)
     order = {True: 0, False: 1}
     timed = [PROCESSOR_TIME, *([GPU_TIME] if any(GPU_TIME in times for times in facts.milliseconds.values()) else [])]
+    tokens = any(model.train_tokens for model in facts.models)
     rows = [
         {
             "experiment": facts.info.experiment,
@@ -78,6 +79,7 @@ def metrics(
             "ties": float((result.tied > 0).mean()),
             "targets_hash": hashes[result.split],
             "train_seconds": made[result.model].train_seconds,
+            **({TRAIN_TOKENS: made[result.model].train_tokens} if tokens else {}),
             **{name: facts.milliseconds[result.model].get(name) for name in timed},
             **({TIED: tied if result.split == "test" else ""} if tied else {}),
             **({ABOUT: about} if about else {}),

@@ -97,7 +97,7 @@ def _rankings(
     """First items and distances of every event that has one before it, and of what follows the last ones."""
     hide_seen = protocol_of(run, settings.hide_seen)
     last = np.concatenate([predicted_events(sequences) - 1, _last_positions(settings, sequences, test)])
-    queries = models.after_events(sequences, device, counted(run, "read students", "sequences"))
+    queries = models.after_events(sequences, device, counted(run, "read students", "windows"))
     table, bias = models.table.to(device), models.bias
     added = untrained.after_events(sequences, last, device)
     found = list(_ranked(queries, table, bias, added, sequences, last, hide_seen, settings.top, run))

@@ -28,6 +28,7 @@ from engine.stages import (
     PROCESSOR_TIME,
     REFERENCES,
     SLICES_TABLE,
+    TRAIN_TOKENS,
     UNTRAINED,
     Artifact,
 )
@@ -44,6 +45,7 @@ TIED = "tied_targets"  # column of data in which the order of the file picks man
 ABOUT = "about_models"  # column where the name of a model does not say what was ranked: model = what; ...
 COSTS = {  # title -> column and digits
     "train s": ("train_seconds", 1),
+    "tokens": (TRAIN_TOKENS, 0),
     "ms/request": (PROCESSOR_TIME, 2),
     "on GPU": (GPU_TIME, 2),
 }
@@ -196,9 +198,10 @@ def costs(rows: list[Row]) -> list[str]:
 
 
 def costs_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
-    """Title -> column and digits of the costs that a table shows; the time on a GPU where it was measured."""
-    timed = any(row.get(GPU_TIME) for row in rows)
-    return COSTS if timed else {title: column for title, column in COSTS.items() if column[0] != GPU_TIME}
+    """Title -> column and digits of the costs that a table shows; tokens and time on a GPU where any model has them."""
+    known = {name for name in (TRAIN_TOKENS, GPU_TIME) if any(row.get(name) for row in rows)}
+    always = {name for name, _ in COSTS.values()} - {TRAIN_TOKENS, GPU_TIME}
+    return {title: column for title, column in COSTS.items() if column[0] in known | always}
 
 
 def block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str]) -> list[str]:

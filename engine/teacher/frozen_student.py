@@ -63,9 +63,9 @@ class FrozenStudent:
 def windows(offsets: Ints, longest: int) -> tuple[Ints, Ints, Ints]:  # [S + 1] -> start, own, stop, each [W]
     """Windows of sequences: a student that has read start..stop gives the states after the events own..stop.
 
-    The first ``longest`` events are read from the first one on, as a held-out row would be, and so is what precedes the
-    last event. Between them a state follows at least LEAST of what the student can read: one window for each event would
-    take ``longest`` times as long as training does.
+    The first ``longest`` events are read from the first one on, as a held-out row would be, and all that can be read
+    before the last event is. Between them a state follows at least LEAST of that: one window for each event would take
+    ``longest`` times as long as training does.
     """
     lengths = np.diff(offsets)
     apart = max(1, int(longest * (1 - LEAST)))

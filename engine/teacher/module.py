@@ -16,6 +16,7 @@ from engine.runs.run import Run
 from engine.student.validation import Tick
 from engine.teacher.lora.gate import balance, histogram
 from engine.teacher.model import Teacher
+from engine.training.plan import TOKENS
 
 BINS = 20  # of the gate's histogram
 
@@ -93,7 +94,8 @@ class TeacherModule(pl.LightningModule):
         if step == 0 or (step + 1) % self.every == 0:
             report_gate(self.run, step + 1, torch.cat([part.gates for part in parts]))
         padding = sum(part.padding_share for part in parts) / pieces
-        return {"loss": loss, "tokens_per_second": speed, "padding_share": padding}
+        read = tokens if self.settings.rank is None or self.settings.rank.states else 0
+        return {"loss": loss, TOKENS: read, "tokens_per_second": speed, "padding_share": padding}
 
     def configure_optimizers(self) -> Any:
         settings, groups = self.settings, self.teacher.groups()

@@ -19,7 +19,7 @@ from engine.stages import LEARNING_RATE, LOSS, SPEED
 from engine.training import checkpoint, gradients, health, processes, weights
 from engine.training.captured import CapturedTraining, Reading
 from engine.training.checkpoint import Snapshot, TrainState
-from engine.training.plan import TrainingPlan, is_reported
+from engine.training.plan import TOKENS, TrainingPlan, is_reported
 
 HEARTBEAT = 1.0  # seconds between two progress reports when steps are slow
 
@@ -109,6 +109,8 @@ class TrainingCallback(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         captured = pl_module if isinstance(pl_module, CapturedTraining) else None
+        if captured is None:
+            self.state.tokens += outputs.get(TOKENS, 0)
         first, stop = batch if captured else (batch, batch + 1)
         self.state.step = step = stop
         self.state.positions += sum(self.positions(one) for one in range(first, stop))
@@ -157,7 +159,11 @@ class TrainingCallback(pl.Callback):
         wall, _, positions = self._since
         self._stop_clock()
         elapsed = time.monotonic() - wall
-        numbers = {name: float(_mean(trainer, value)) for name, value in reading.values.items() if name != "loss"}
+        numbers = {
+            name: float(_mean(trainer, value))
+            for name, value in reading.values.items()
+            if name not in (LOSS.name, TOKENS)
+        }
         numbers[LOSS.name] = float(_mean(trainer, reading.values["loss"]))
         numbers[LEARNING_RATE.name] = self._rates(trainer.optimizers[0])[0]
         if elapsed > 0:

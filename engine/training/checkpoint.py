@@ -32,6 +32,7 @@ class TrainState:
     stale: int = 0  # evaluations since then
     halves: list[list[float]] = field(default_factory=list)  # of every evaluation: its figure on halves of the users
     positions: int = 0  # supervised positions trained on
+    tokens: int = 0  # of prompts trained on
     seconds: float = 0.0  # wall time of training steps alone
     cpu_seconds: float = 0.0
 

@@ -22,7 +22,7 @@ from engine.errors import UserError
 from engine.metrics.selection import optimism
 from engine.runs.read_only import rank
 from engine.runs.run import Run, Stopped
-from engine.stages import BEST_OPTIMISM
+from engine.stages import BEST_OPTIMISM, TRAIN_TOKENS
 from engine.training import gradients, weights
 from engine.training.callback import Evaluate, TrainingCallback
 from engine.training.captured import CapturedTraining, Chunks
@@ -45,7 +45,8 @@ def fit(
 ) -> TrainState:
     """Train until the steps or the patience are used up; ``module`` then holds the weights of the best evaluation.
 
-    ``module.training_step(step, _)`` returns the loss, or a dict of ``loss`` and other numbers to report.
+    ``module.training_step(step, _)`` returns the loss, or a dict of ``loss`` and other numbers to report; ``tokens`` of
+    all processes are added up instead.
     ``groups`` names every trainable parameter once; ``evaluate`` is called in eval mode without gradients; None keeps
     the last weights, unjudged. ``positions(step)`` counts what the speed is measured in. Goes on from the run's newest
     checkpoint if it has one. Raises Stopped after writing a checkpoint when the run is asked to stop, UserError when
@@ -100,6 +101,7 @@ def fit(
         train_seconds=round(state.seconds, 3),
         train_cpu_seconds=round(state.cpu_seconds, 3),
         positions=state.positions,
+        **({TRAIN_TOKENS: state.tokens} if state.tokens else {}),
         parameters=sum(p.numel() for group in groups.values() for p in group),
         steps=state.step,
         best_step=state.best_step,

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+TOKENS = "tokens"  # what a step that reads prompts returns beside its loss: how many it read
+
 
 @dataclass(frozen=True)
 class TrainingPlan:

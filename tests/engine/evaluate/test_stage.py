@@ -18,7 +18,7 @@ from engine.metrics.statistics import metric_interval
 from engine.report.evaluation import render
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import ARTIFACTS, CONTROL, STOP, Summary
-from engine.stages import GPU_TIME, PROCESSOR_TIME
+from engine.stages import GPU_TIME, PROCESSOR_TIME, TRAIN_TOKENS
 from engine.student.batches import histories
 from engine.student.model import SequenceModel, load_student
 from tests.fixtures.tiny_pipeline import Pipeline
@@ -219,6 +219,7 @@ def test_teacher_and_distilled_student_stand_beside_the_baseline(
     assert list(main) == ["popularity", "student", "teacher", "distilled"]
     assert [main[m]["made_by"] for m in ("teacher", "distilled")] == ["teacher-1", "distill-1"]
     assert [float(main["teacher"][name]) for name in ("train_seconds", "ms_per_request")] == [99.0, 250.0]
+    assert [main[name][TRAIN_TOKENS] for name in ("teacher", "distilled")] == ["5000", ""]
     scores = answers["test"] @ answers["table"].T
     hits = [
         slow_rank(scores[r], int(held_out.targets[r]), set(held_out.items[held_out.start[r] : held_out.stop[r]])) <= 10

@@ -13,7 +13,7 @@ from engine.report.evaluation import best_untrained, costs, read, render
 from engine.report.tables import WIDTH
 from engine.report.verdicts import sentences, shown
 from engine.runs.schema import ARTIFACTS, CONFIG, SUMMARY
-from engine.stages import COMPARISONS, GPU_TIME, METRICS_TABLE, OVERLAPS, SLICES_TABLE
+from engine.stages import COMPARISONS, GPU_TIME, METRICS_TABLE, OVERLAPS, SLICES_TABLE, TRAIN_TOKENS
 
 
 def test_the_table_fits_a_narrow_terminal_and_names_its_protocol(finished: Path) -> None:
@@ -51,6 +51,14 @@ def test_the_time_on_a_gpu_has_a_column_where_it_was_measured(finished: Path) ->
     header, *lines = costs([row | {GPU_TIME: "8.1" if row["model"] == "student" else ""} for row in rows])
     assert header.endswith("ms/request  on GPU")
     assert {line.split()[0]: line.split()[-1] for line in lines}["student"] == "8.10"
+
+
+def test_tokens_have_a_column_where_a_language_model_was_trained(finished: Path) -> None:
+    rows = [row for row in read(finished, METRICS_TABLE) if (row["split"], row["main"]) == ("test", "true")]
+    assert "tokens" not in costs(rows)[0]
+    header, *lines = costs([row | {TRAIN_TOKENS: "1234567" if row["model"] == "student" else ""} for row in rows])
+    assert header.split()[2:] == ["train", "s", "tokens", "ms/request"]
+    assert {line.split()[0]: line.split()[-2] for line in lines}["student"] == "1234567"
 
 
 def test_figures_of_an_earlier_version_stand_beside_their_standard_errors(finished: Path, tmp_path: Path) -> None:

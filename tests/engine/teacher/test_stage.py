@@ -17,7 +17,7 @@ from engine.config import load
 from engine.errors import UserError
 from engine.runs.reader import history
 from engine.runs.schema import EVENTS, Summary
-from engine.stages import ADAPTER, LEARNING_RATE
+from engine.stages import ADAPTER, LEARNING_RATE, TRAIN_TOKENS
 from engine.teacher.model import Teacher
 from engine.teacher.stage import _refuse_untitled, _too_large
 from tests.fixtures.processes import run_in_processes
@@ -67,6 +67,15 @@ def test_a_step_cut_into_parts_that_are_recomputed_in_backward_trains_the_same(
     names = (f"{objective}-plain", f"{objective}-cut")
     whole, cut = (history(chain.runs / name).series["loss"].values for name in names)
     assert cut[:1] == pytest.approx(whole[:1], rel=1e-6)
+    read = [Summary.read(chain.runs / name).facts[TRAIN_TOKENS] for name in names]
+    assert read[0] > 6 * 8 * 10 and read[1] == pytest.approx(
+        read[0], rel=0.05
+    )  # a part without a prompt reads one for nothing
+
+
+def test_a_teacher_of_text_alone_reads_no_tokens(chain: Any) -> None:
+    adapter(chain, "rank", "rank-no-states", ["teacher.rank.states=false"])
+    assert TRAIN_TOKENS not in Summary.read(chain.runs / "rank-no-states").facts
 
 
 @pytest.mark.parametrize("objective", ["rank", "generate"])

@@ -1,6 +1,7 @@
 """Training of anything: what is reported, what is kept, and what ends it."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,9 @@ from engine.errors import UserError
 from engine.metrics.selection import HALVES
 from engine.runs.run import Run, Stopped
 from engine.runs.schema import SUMMARY
+from engine.stages import TRAIN_TOKENS
 from engine.training import checkpoint, fit
+from engine.training.plan import TOKENS
 from tests.fixtures.training import Line, events, plan, train
 
 
@@ -69,6 +72,26 @@ def test_a_resumed_training_does_the_missing_steps_and_no_other(run: Run) -> Non
     with again:
         train(module, again)
     assert module.steps == list(range(4, 12))
+
+
+class Reader(Line):
+    """Step k reads a prompt of 100 + k tokens."""
+
+    def training_step(self, step: int, index: int) -> dict[str, Any]:
+        return super().training_step(step, index) | {TOKENS: 100 + step}
+
+
+def test_tokens_of_all_steps_are_noted_also_after_a_stop_and_are_no_curve(run: Run) -> None:
+    (run.folder / "control").mkdir(exist_ok=True)
+    (run.folder / "control" / "stop-after-evaluation").touch()
+    with pytest.raises(Stopped), run:
+        train(Reader(), run)
+    (run.folder / "control" / "stop-after-evaluation").unlink()
+    again = Run(run.folder)
+    with again:
+        train(Reader(), again)
+    assert json.loads((run.folder / SUMMARY).read_text())["facts"][TRAIN_TOKENS] == 12 * 100 + 66
+    assert TOKENS not in events(run, "s")[0]["m"]
 
 
 def test_a_parameter_outside_of_every_group_is_refused(run: Run) -> None:

@@ -27,6 +27,7 @@ from engine.stages import (
     MODELS,
     RANKINGS,
     REFERENCES,
+    TRAIN_TOKENS,
     UNTRAINED,
     WEIGHTS_OPTIMISM,
     makes,
@@ -159,7 +160,11 @@ def language_model_pays(case: Case) -> Outcome:
     base, own = (Ranked(fitted, fitted) for fitted, _ in (without_states, with_states))
     difference, evidence = compared(base, own)
     least = PAYS * float(np.mean(base.ndcg))
-    return judged(difference.low > least, f"without and with the states: {evidence}, asked for {least:+.4f}", WARN)
+    tokens = _facts(case.run_of("teacher")).get(TRAIN_TOKENS)
+    cost = f"; it was trained on {tokens:,} tokens" if tokens else ""
+    return judged(
+        difference.low > least, f"without and with the states: {evidence}, asked for {least:+.4f}{cost}", WARN
+    )
 
 
 @check(

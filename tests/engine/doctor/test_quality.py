@@ -1,6 +1,7 @@
 """Trained models that rank the padding, know nothing about users, or hold on one split only."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -140,7 +141,8 @@ def test_states_that_only_look_useful_on_the_rows_that_chose_their_weight_do_not
     lm_weights = np.array([0.0, *np.linspace(0.1, 4, 40)])
     assert ndcg[1:].mean(axis=1).max() > ndcg[0].mean() + 0.02
     monkeypatch.setattr("engine.doctor.quality.mixtures", lambda *_: Mixtures(ndcg, np.arange(300), lm_weights))
-    assert doctor.outcomes(("language-model-pays",), *BEFORE)["language-model-pays"].verdict == "warn"
+    found = doctor.outcomes(("language-model-pays",), *BEFORE)["language-model-pays"]
+    assert found.verdict == "warn" and re.search(r"trained on [1-9][\d,]* tokens", found.evidence)
 
 
 @pytest.mark.parametrize(("optimism", "verdict"), [(0.001, "pass"), (-0.001, "pass"), (0.2, "warn")])

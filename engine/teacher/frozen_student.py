@@ -71,9 +71,9 @@ def windows(offsets: Ints, longest: int) -> tuple[Ints, Ints, Ints]:  # [S + 1] 
     apart = max(1, int(longest * (1 - LEAST)))
     count = np.where(lengths > 0, 1 + -(-np.maximum(0, lengths - longest) // apart), 0)
     sequence = np.repeat(np.arange(len(lengths)), count)
-    place = np.arange(len(sequence)) - np.repeat(np.cumsum(count) - count, count)
+    index = np.arange(len(sequence)) - np.repeat(np.cumsum(count) - count, count)
     begin, end = offsets[:-1][sequence], offsets[1:][sequence]
-    start = np.minimum(begin + place * apart, np.maximum(begin, end - longest))
+    start = np.minimum(begin + index * apart, np.maximum(begin, end - longest))
     stop = np.minimum(start + longest, end)
-    own = np.where(place == 0, begin, np.roll(stop, 1))
+    own = np.where(index == 0, begin, np.roll(stop, 1))
     return start, own, stop

@@ -63,17 +63,16 @@ class FrozenStudent:
 def windows(offsets: Ints, longest: int) -> tuple[Ints, Ints, Ints]:  # [S + 1] -> start, own, stop, each [W]
     """Windows of sequences: a student that has read start..stop gives the states after the events own..stop.
 
-    The first ``longest`` events are read from the first one on, as a held-out row would be, and all that can be read
-    before the last event is. Between them a state follows at least LEAST of that: one window for each event would take
-    ``longest`` times as long as training does.
+    States after the first ``longest`` events and after the last one follow all that a held-out row's would. Between
+    them a state follows at least LEAST of it: one window for each event would take ``longest`` times as long as training.
     """
     lengths = np.diff(offsets)
-    apart = max(1, int(longest * (1 - LEAST)))
-    count = np.where(lengths > 0, 1 + -(-np.maximum(0, lengths - longest) // apart), 0)
+    stride = max(1, int(longest * (1 - LEAST)))
+    count = np.where(lengths > 0, 1 + -(-np.maximum(0, lengths - longest) // stride), 0)
     sequence = np.repeat(np.arange(len(lengths)), count)
     index = np.arange(len(sequence)) - np.repeat(np.cumsum(count) - count, count)
     begin, end = offsets[:-1][sequence], offsets[1:][sequence]
-    start = np.minimum(begin + index * apart, np.maximum(begin, end - longest))
+    start = np.minimum(begin + index * stride, np.maximum(begin, end - longest))
     stop = np.minimum(start + longest, end)
     own = np.where(index == 0, begin, np.roll(stop, 1))
     return start, own, stop

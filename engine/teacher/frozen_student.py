@@ -64,7 +64,8 @@ def windows(offsets: Ints, longest: int) -> tuple[Ints, Ints, Ints]:  # [S + 1] 
     """Windows of sequences: a student that has read start..stop gives the states after the events own..stop.
 
     States after the first ``longest`` events and after the last one follow all that a held-out row's would. Between
-    them a state follows at least LEAST of it: one window for each event would take ``longest`` times as long as training.
+    them a state follows at least LEAST of it: one window for each event would take ``longest`` times as long as
+    training does.
     """
     lengths = np.diff(offsets)
     stride = max(1, int(longest * (1 - LEAST)))

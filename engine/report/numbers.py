@@ -34,8 +34,8 @@ def signed(value: float | None) -> str:
 
 
 def fixed(value: float | None, digits: int = 4) -> str:
-    """A number with so many digits after the point: 0.1234."""
-    return NOTHING if value is None else f"{value:.{digits}f}"
+    """A number with so many digits after the point: 0.1234; 1,234 without any."""
+    return NOTHING if value is None else f"{value:.{digits}f}" if digits else f"{value:,.0f}"
 
 
 def measured(value: float) -> str:

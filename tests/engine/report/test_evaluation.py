@@ -58,7 +58,7 @@ def test_tokens_have_a_column_where_a_language_model_was_trained(finished: Path)
     assert "tokens" not in costs(rows)[0]
     header, *lines = costs([row | {TRAIN_TOKENS: "1234567" if row["model"] == "student" else ""} for row in rows])
     assert header.split()[2:] == ["train", "s", "tokens", "ms/request"]
-    assert {line.split()[0]: line.split()[-2] for line in lines}["student"] == "1234567"
+    assert {line.split()[0]: line.split()[-2] for line in lines}["student"] == "1,234,567"
 
 
 def test_figures_of_an_earlier_version_stand_beside_their_standard_errors(finished: Path, tmp_path: Path) -> None:

@@ -32,11 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TESTED = ("ndcg@10", "hr@10", "mrr")  # metrics of an evaluation that are tested for a difference
-COSTS = (
-    "train_seconds",
-    TRAIN_TOKENS,
-    *REQUEST_TIMES,
-)  # shown, not tested: wall times of a shared machine are no evidence
+# Shown, not tested: wall times of a shared machine are no evidence.
+COSTS = ("train_seconds", TRAIN_TOKENS, *REQUEST_TIMES)
 
 
 @dataclass(frozen=True)

@@ -109,14 +109,13 @@ class TrainingCallback(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         captured = pl_module if isinstance(pl_module, CapturedTraining) else None
-        if captured is None:
-            self.state.tokens += outputs.get(TOKENS, 0)
         first, stop = batch if captured else (batch, batch + 1)
         self.state.step = step = stop
         self.state.positions += sum(self.positions(one) for one in range(first, stop))
         if captured:
             self._bad = captured.bad
         else:
+            self.state.tokens += outputs.pop(TOKENS, 0)
             if self._average:
                 self._follow(step)
             bad = ~torch.isfinite(outputs["loss"])
@@ -159,11 +158,7 @@ class TrainingCallback(pl.Callback):
         wall, _, positions = self._since
         self._stop_clock()
         elapsed = time.monotonic() - wall
-        numbers = {
-            name: float(_mean(trainer, value))
-            for name, value in reading.values.items()
-            if name not in (LOSS.name, TOKENS)
-        }
+        numbers = {name: float(_mean(trainer, value)) for name, value in reading.values.items() if name != "loss"}
         numbers[LOSS.name] = float(_mean(trainer, reading.values["loss"]))
         numbers[LEARNING_RATE.name] = self._rates(trainer.optimizers[0])[0]
         if elapsed > 0:

@@ -14,9 +14,9 @@ from engine.student.model import SequenceModel
 from engine.teacher.frozen_student import FrozenStudent, windows
 
 
-def student() -> FrozenStudent:
+def student(longest: int = 5) -> FrozenStudent:
     torch.manual_seed(0)
-    settings = load(["student.hidden=8", "student.max_length=5", "student.blocks=1"]).student
+    settings = load(["student.hidden=8", f"student.max_length={longest}", "student.blocks=1"]).student
     return FrozenStudent.of(SequenceModel(30, settings).eval())
 
 
@@ -83,6 +83,18 @@ def test_every_event_has_one_state_after_enough_of_its_history(lengths: list[int
         whole = min(event + 1 - first, longest)
         assert first <= start <= event < stop <= end and stop - start <= longest
         assert event + 1 - start >= (whole if whole < longest or event == end - 1 else 0.75 * longest)
+
+
+def test_states_beyond_the_longest_window_are_those_of_their_own_window() -> None:
+    made = student(8)
+    data = Sequences(
+        np.random.default_rng(0).integers(1, 31, 40).astype(np.int32), np.asarray([0, 3, 40]), np.arange(2)
+    )
+    states = made.after_events(data, "cpu", lambda done, total: None)
+    for start, own, stop in zip(*windows(data.offsets, 8), strict=True):
+        for event in range(own, stop):
+            history = torch.from_numpy(data.items[start : event + 1].astype(np.int64))
+            torch.testing.assert_close(states[event], made.model.user_vectors(history[None])[0])
 
 
 def test_long_histories_are_read_a_few_times_and_not_once_an_event() -> None:

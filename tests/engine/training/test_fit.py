@@ -17,6 +17,16 @@ from engine.training.plan import TOKENS
 from tests.fixtures.training import Line, events, plan, train
 
 
+def stopped_after_an_evaluation(module: Line, run: Run) -> None:
+    """Train until the first evaluation, where a person's stop is waiting; it is not asked for again."""
+    (run.folder / "control").mkdir(exist_ok=True)
+    stop = run.folder / "control" / "stop-after-evaluation"
+    stop.touch()
+    with pytest.raises(Stopped), run:
+        train(module, run)
+    stop.unlink()
+
+
 def test_a_group_without_gradient_and_one_with_a_zero_gradient_are_reported_apart(run: Run) -> None:
     with run:
         train(Line(), run)
@@ -54,20 +64,13 @@ def test_frozen_weights_are_not_written_into_checkpoints(run: Run) -> None:
 
 
 def test_a_stop_after_the_evaluation_waits_for_it(run: Run) -> None:
-    (run.folder / "control").mkdir(exist_ok=True)
-    (run.folder / "control" / "stop-after-evaluation").touch()
-    with pytest.raises(Stopped), run:
-        train(Line(), run)
+    stopped_after_an_evaluation(Line(), run)
     snapshot = checkpoint.newest(run)
     assert snapshot is not None and snapshot.state.step == 4
 
 
 def test_a_resumed_training_does_the_missing_steps_and_no_other(run: Run) -> None:
-    (run.folder / "control").mkdir(exist_ok=True)
-    (run.folder / "control" / "stop-after-evaluation").touch()
-    with pytest.raises(Stopped), run:
-        train(Line(), run)
-    (run.folder / "control" / "stop-after-evaluation").unlink()
+    stopped_after_an_evaluation(Line(), run)
     module, again = Line(), Run(run.folder)
     with again:
         train(module, again)
@@ -82,11 +85,7 @@ class Reader(Line):
 
 
 def test_tokens_of_all_steps_are_noted_also_after_a_stop_and_are_no_curve(run: Run) -> None:
-    (run.folder / "control").mkdir(exist_ok=True)
-    (run.folder / "control" / "stop-after-evaluation").touch()
-    with pytest.raises(Stopped), run:
-        train(Reader(), run)
-    (run.folder / "control" / "stop-after-evaluation").unlink()
+    stopped_after_an_evaluation(Reader(), run)
     again = Run(run.folder)
     with again:
         train(Reader(), again)

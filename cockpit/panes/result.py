@@ -9,7 +9,7 @@ from cockpit.panes.whisker import Scale, whisker
 from cockpit.render.heat import SHADES
 from cockpit.render.lines import Line, Lines, wrap
 from engine.report import numbers
-from engine.report.evaluation import PARTS, TARGETS, block, costs, costs_of, seen
+from engine.report.evaluation import PARTS, TARGETS, block, candidates, costs, costs_of, seen
 from engine.report.evaluation import Row as TableRow
 from engine.report.tables import align, column, right
 from engine.stages import FLOOR, UNTRAINED
@@ -181,13 +181,15 @@ def protocols(result: EvaluationResult, across: int) -> Lines:
     tables = result.tables
     lines: Lines = [part for text in (*tables.protocol, *tables.about) for part in wrap([(text, "")], across)]
     lines += [part for text in tables.warnings for part in wrap([("⚠ ", "warn"), (text, "")], across)]
-    for title, rows, uncertain in (
-        (f"{seen(tables.main[0])} (main)", tables.main, ("hr@10", "ndcg@10")),
-        (seen(tables.full[0]) if tables.full else "", tables.full, ("hr@10", "ndcg@10")),
-        (tables.among if tables.few else "", tables.few, ("hr@1", "ndcg@10")),
+    full = ("hr@10", "ndcg@10"), ("mrr",)
+    for title, table in (
+        (f"{seen(tables.main[0])} (main)", block(tables.main, *full)),
+        (seen(tables.full[0]) if tables.full else "", block(tables.full, *full)),
+        (tables.among if tables.few else "", candidates(tables.few)),
     ):
-        if rows:
-            lines += [[], *wrap([(title, "title")], across), *_coloured(block(rows, uncertain, ("mrr",)), result)]
+        if title:
+            lines += [[], *wrap([(title, "title")], across), *_coloured(table, result)]
+    lines += wrap([(tables.all_draws, "dim")], across) if tables.all_draws else []
     lines += [part for text in tables.generative for part in wrap([(text, "")], across)]
     if not tables.few:
         lines += [[], [("no ranking among candidates", "dim")]]

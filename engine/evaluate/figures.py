@@ -11,6 +11,7 @@ from engine.data import ids
 from engine.evaluate.measure import Measured
 from engine.metrics import ranking
 from engine.metrics.statistics import PairedDifference, corrected, metric_interval, paired_rows, standard_error
+from engine.report.evaluation import ALL_DRAWS
 from engine.report.verdicts import BELOW, NEARER, is_least, least, needs_no_training, shown
 from engine.stages import FLOOR, REFERENCES
 
@@ -51,6 +52,15 @@ def intervals(ranks: NDArray[np.float64], samples: int, seed: int) -> dict[str, 
     for name in PRINTED:
         found[f"{name} low"], found[f"{name} high"] = metric_interval(values[name], samples, seed)
     return found
+
+
+def over_draws(measured: Measured, samples: int, seed: int) -> dict[str, float]:
+    """Mean of hr@1 over all draws of the negatives, with its standard error and interval over rows; of candidates."""
+    if measured.first is None:
+        return {}
+    low, high = metric_interval(measured.first, samples, seed)
+    found = {"": float(measured.first.mean()), " se": standard_error(measured.first), " low": low, " high": high}
+    return {f"{ALL_DRAWS}{end}": value for end, value in found.items()}
 
 
 def of_lists(measured: Measured, items: int, popularity: NDArray[np.float64]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Ranks of the targets of one split by one model, under every protocol; each block of scores is computed once.
 
-Letters: R rows, B rows of a block, n items, K items of a list, C candidates.
+Letters: R rows, B rows of a block, n items, H items of a history, K items of a list, C candidates.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.data import ids
 from engine.data.sequences import Rows
 from engine.evaluate.models import Scorer
+from engine.metrics.candidates import chance_of_first, left_out
 from engine.metrics.ranking import average_rank, blocks, history_pairs, target_counts
 
 LIST = 10  # items that coverage and popularity bias are computed on
@@ -30,6 +31,14 @@ class Protocol:
 
 
 @dataclass(frozen=True)
+class DrawnCandidates:
+    """Candidates that were drawn once for all models, and what they were drawn outside of."""
+
+    items: NDArray[np.int32]  # [R, C] the target first
+    latest: NDArray[np.int32]  # [R, H] items of the history, none of which is a negative
+
+
+@dataclass(frozen=True)
 class Measured:
     """How one model ranked the rows of one split under one protocol."""
 
@@ -39,6 +48,7 @@ class Measured:
     ranks: NDArray[np.float64]  # [R] infinite where the target is hidden
     tied: NDArray[np.int64]  # [R] other items with the target's score
     lists: NDArray[np.int32] | None  # [R, K] best items, the padding where there are no more; None of candidates
+    first: NDArray[np.float64] | None = None  # [R] of candidates: chance that the target is first, over all draws
 
 
 @torch.no_grad()
@@ -48,11 +58,11 @@ def measure(
     score: Scorer,
     rows: Rows,
     items: int,
-    candidates: NDArray[np.int32] | None,
+    candidates: DrawnCandidates | None,
     device: str,
     done: Callable[[int], None],
 ) -> list[Measured]:
-    """Full ranking with and without seen items, and of ``candidates`` [R, C], whose first column is the target.
+    """Full ranking with and without seen items, and of ``candidates``.
 
     ``done`` receives the number of ranked rows. ValueError where a score is not a number.
     """
@@ -60,7 +70,9 @@ def measure(
     targets = torch.from_numpy(rows.targets).long().to(device)
     protocols = [Protocol(False, ALL), Protocol(True, ALL)]
     if candidates is not None:
-        protocols.append(Protocol(False, str(candidates.shape[1])))
+        protocols.append(Protocol(False, str(candidates.items.shape[1])))
+        others = left_out(candidates.latest, rows.targets)
+        pool, ahead = items - 1 - (others != ids.PADDING).sum(axis=1), np.zeros(len(rows))
     counts = np.zeros((len(protocols), 2, len(rows)))
     lists = np.zeros((2, len(rows), min(LIST, items)), dtype=np.int32)
     for block in blocks(len(rows), ids.rows(items), torch.device(device).type):
@@ -68,9 +80,13 @@ def measure(
         pairs = history_pairs((seen[0], seen[1], seen[2]), block)
         found = [target_counts(scores, truth), target_counts(scores, truth, pairs)]
         if candidates is not None:
-            chosen = torch.from_numpy(candidates[block]).long().to(device)
+            chosen = torch.from_numpy(candidates.items[block]).long().to(device)
             narrow = F.pad(scores.gather(1, chosen), (1, 0), value=-torch.inf)  # a padding column of its own
             found.append(target_counts(narrow, torch.ones_like(truth)))  # the target is column 1
+            above, equal = found[0]
+            never = torch.from_numpy(others[block]).long().to(device)
+            high = (scores.gather(1, never) >= scores.gather(1, truth[:, None])) & (never != ids.PADDING)
+            ahead[block] = (above + equal - high.sum(dim=1)).cpu()
         for index, (above, equal) in enumerate(found):
             counts[index, 0, block], counts[index, 1, block] = above.cpu(), equal.cpu()
         lists[0, block] = best(scores)
@@ -79,8 +95,10 @@ def measure(
         done(block.stop)
     ranks = average_rank(torch.from_numpy(counts[:, 0]), torch.from_numpy(counts[:, 1])).numpy()
     shown = [lists[0], lists[1], None]
+    first = None if candidates is None else chance_of_first(ahead, pool, candidates.items.shape[1] - 1)
     return [
-        Measured(model, split, p, ranks[k], counts[k, 1].astype(np.int64), shown[k]) for k, p in enumerate(protocols)
+        Measured(model, split, p, ranks[k], counts[k, 1].astype(np.int64), shown[k], None if k < 2 else first)
+        for k, p in enumerate(protocols)
     ]
 
 

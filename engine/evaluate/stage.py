@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from engine.config import Config
@@ -16,7 +15,7 @@ from engine.data.sequences import Rows, Sequences
 from engine.evaluate import generative, tables
 from engine.evaluate.figures import closer, comparisons, overlaps
 from engine.evaluate.latency import milliseconds
-from engine.evaluate.measure import ALL, Measured, Protocol, measure
+from engine.evaluate.measure import ALL, DrawnCandidates, Measured, Protocol, measure
 from engine.evaluate.models import TESTED, Model, models, training_counts
 from engine.evaluate.slices import percentiles, slices
 from engine.metrics import candidates
@@ -70,10 +69,11 @@ def run(config: Config, run: Run) -> None:
     drawn_rows = settings.samples, settings.candidate_seed
     facts = tables.TableFacts(run.info, profile, ranked, times, main, drawn_rows, settings.hide_seen)
     metrics = tables.metrics(facts, results, splits, percentiles(counts))
+    sets = {name: one.items for name, one in drawn.items()}
     for model in ranked:
-        if MODELS[model.name] is TEACHER_HELD_OUT and drawn and not model.about:
+        if MODELS[model.name] is TEACHER_HELD_OUT and sets and not model.about:
             teacher = run.folder.parent / model.made_by
-            generative.add(metrics, model, generative.measure(teacher, splits, drawn, device, run))
+            generative.add(metrics, model, generative.measure(teacher, splits, sets, device, run))
     shown = [m for m in results if m.split == TESTED and m.protocol == main]
     ranks = {m.model: m.ranks for m in shown if m.model != CEILING}
     lists = {m.model: m.lists for m in shown if m.lists is not None}
@@ -104,8 +104,8 @@ def _device(config: Config) -> str:
 
 def _candidates(
     settings: EvaluateSettings, splits: dict[str, Rows], items: int, run: Run
-) -> dict[str, NDArray[np.int32]]:
-    """Candidates [R, C] of every split, written to the run; empty where they are off or items are too few."""
+) -> dict[str, DrawnCandidates]:
+    """The candidates of every split, written to the run; empty where they are off or items are too few."""
     size, history, seed = settings.candidates, settings.candidate_history, settings.candidate_seed
     if not size:
         return {}
@@ -113,13 +113,13 @@ def _candidates(
         run.log("warning", f"{items} items are too few for {size} candidates outside of {history}: not ranked")
         return {}
     seeds = np.random.SeedSequence(seed).generate_state(2)  # the splits draw different negatives
-    drawn = {
-        name: candidates.draw(splits[name].latest(history), splits[name].targets, items, size, int(own))
-        for name, own in zip((TESTED, SELECTED), seeds, strict=True)
-        if name in splits
-    }
+    drawn = {}
+    for name, own in zip((TESTED, SELECTED), seeds, strict=True):
+        if name in splits:
+            latest, targets = splits[name].latest(history), splits[name].targets
+            drawn[name] = DrawnCandidates(candidates.draw(latest, targets, items, size, int(own)), latest)
     with run.output(CANDIDATES) as path:
-        save_file(drawn, path)
+        save_file({name: one.items for name, one in drawn.items()}, path)
     return drawn
 
 
@@ -127,7 +127,7 @@ def _rank(
     ranked: list[Model],
     splits: dict[str, Rows],
     items: int,
-    drawn: dict[str, NDArray[np.int32]],
+    drawn: dict[str, DrawnCandidates],
     device: str,
     run: Run,
 ) -> list[Measured]:

@@ -15,7 +15,7 @@ from engine.data import ties
 from engine.data.profile import targets_hash
 from engine.data.repeated_targets import repeated
 from engine.data.sequences import Rows
-from engine.evaluate.figures import intervals, means, of_lists
+from engine.evaluate.figures import intervals, means, of_lists, over_draws
 from engine.evaluate.measure import Measured, Protocol
 from engine.evaluate.models import Model
 from engine.report.csv_files import write_rows
@@ -75,6 +75,7 @@ def metrics(
             "main": result.protocol == facts.main,
             **means(result.ranks),
             **intervals(result.ranks, *facts.draws),
+            **over_draws(result, *facts.draws),
             **of_lists(result, facts.profile["items"], popularity),
             "ties": float((result.tied > 0).mean()),
             "targets_hash": hashes[result.split],

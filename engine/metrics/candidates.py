@@ -1,7 +1,9 @@
 """Candidate sets: a target among negatives that its history does not hold. Items are 1..n, 0 is padding.
 
 ``draw`` makes the fixed sets that all models rank (LLaRA, iLoRA); the published loaders draw them anew at every access
-(REFERENCE a.3, f.1-14), so their figures change with the draw. ``offered`` makes the sets of a teacher's prompts.
+(REFERENCE a.3, f.1-14), so their figures change with the draw. ``chance_of_first`` is the mean over all draws.
+``offered`` makes the sets of a teacher's prompts.
+
 Letters: R rows, H items of a history, C candidates, n items.
 """
 
@@ -39,6 +41,26 @@ def draw(latest: Ints, targets: Ints, items: int, size: int, seed: int) -> NDArr
             taken[open_rows[fresh], column] = drawn[fresh]
             open_rows = open_rows[~fresh]
     return np.ascontiguousarray(taken[:, history:])
+
+
+def left_out(latest: Ints, targets: Ints) -> Ints:
+    """[R, H] the items of a history besides the target that are no negatives, each once; padding elsewhere."""
+    ordered = np.sort(latest, axis=1)
+    again = np.zeros(ordered.shape, dtype=bool)
+    again[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
+    return np.where(again | (ordered == targets[:, None]), 0, ordered)
+
+
+def chance_of_first(ahead: Ints, pool: Ints, negatives: int) -> NDArray[np.float64]:
+    """[R] probability that the target is first, over all draws of ``negatives`` items without replacement from a pool.
+
+    ``pool`` [R] is the number of items that may be drawn, ``ahead`` [R] how many of them score as high as the target or
+    higher: C(pool - ahead, negatives) / C(pool, negatives). Its mean is the expectation of hr@1 over draws.
+    """
+    drawn = np.arange(negatives)
+    left = np.maximum(0, (pool - ahead)[:, None] - drawn)
+    chance: NDArray[np.float64] = (left / (pool[:, None] - drawn)).prod(axis=1)
+    return chance
 
 
 def offered(history: Ints, targets: Ints, items: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:

@@ -40,6 +40,8 @@ WORDS = {name: f"{name} (untrained)" for name in REFERENCES} | {
 PARTS = ("tail", "cold")  # slices with a column of their own in the main table
 GENERATIVE = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of generative evaluation
 TARGETS = "tail, cold: ndcg@10 where the target is a rare item, or one never trained on"
+ALL_DRAWS = "expected_hr@1"  # column of a ranking among candidates: the mean of hr@1 over all draws of the negatives
+ANY_DRAW = "all draws: mean of hr@1 over all draws of the negatives, not one of them"
 REPEATED, SEEN_SETTING = "repeated_targets", "hide_seen_setting"  # columns of data whose targets are repeated
 TIED = "tied_targets"  # column of data in which the order of the file picks many test targets: a sentence
 ABOUT = "about_models"  # column where the name of a model does not say what was ranked: model = what; ...
@@ -110,6 +112,11 @@ class EvaluationTables:
         return f"ranked among {count} candidates (the target and {count - 1} fixed random negatives)"
 
     @property
+    def all_draws(self) -> str:
+        """What ``candidates`` calls all draws; "" in evaluations of earlier versions."""
+        return ANY_DRAW if _has_all_draws(self.few) else ""
+
+    @property
     def generative(self) -> list[str]:
         """A sentence per teacher that names one of the candidates in its prompt."""
         return [_generative(row) for row in self.few if row.get("valid_ratio")]
@@ -143,7 +150,8 @@ def render(folder: Path) -> str:
         lines += [
             "",
             f"{found.among}:",
-            *block(found.few, ("hr@1", "ndcg@10"), ("mrr",)),
+            *candidates(found.few),
+            *wrapped(found.all_draws),
             *(line for text in found.generative for line in wrapped(text)),
         ]
     lines += ["", *_slices(found.slices), "", margins(found.main[0])]
@@ -202,6 +210,17 @@ def costs_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
     known = {name for name in (TRAIN_TOKENS, GPU_TIME) if any(row.get(name) for row in rows)}
     always = {name for name, _ in COSTS.values()} - {TRAIN_TOKENS, GPU_TIME}
     return {title: column for title, column in COSTS.items() if column[0] in known | always}
+
+
+def candidates(rows: list[Row]) -> list[str]:
+    """A line per model as it ranks candidates; with the mean over all draws where the evaluation has it."""
+    if not _has_all_draws(rows):
+        return block(rows, ("hr@1", "ndcg@10"), ("mrr",))
+    return align(["model", "hr@1", "all draws", "ndcg@10"], _cells(rows, ("hr@1", ALL_DRAWS), ("ndcg@10",)))
+
+
+def _has_all_draws(rows: list[Row]) -> bool:
+    return any(row.get(ALL_DRAWS) for row in rows)
 
 
 def block(rows: list[Row], uncertain: Sequence[str], plain: Sequence[str]) -> list[str]:

@@ -105,6 +105,7 @@ async def test_everything_is_shown_at_once_on_a_large_screen(opened_result):
     for title in ("─ models", "─ slices", "─ verdict", "─ protocols", "─ made from"):
         assert title in text
     assert "ranked among 20 candidates (the target and 19 fixed random negatives)" in text
+    assert "0.0655 ±0.0078" in text and "mean of hr@1 over all draws of the negatives" in text
 
 
 async def test_requests_that_were_timed_on_a_gpu_have_both_times(opened_result, evaluated):

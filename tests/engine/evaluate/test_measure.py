@@ -1,10 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from engine.data.sequences import Rows
-from engine.evaluate.measure import Measured, Protocol, best, measure
+from engine.evaluate.measure import DrawnCandidates, Measured, Protocol, best, measure
 from engine.metrics import candidates, ranking
 
 
@@ -22,7 +24,8 @@ def test_all_protocols_agree_with_loops(monkeypatch: pytest.MonkeyPatch, held_ou
     monkeypatch.setattr(ranking, "ROWS_AT_LEAST", rows_at_least)
     scores = torch.randint(-9, 9, (len(held_out), 61), generator=torch.Generator().manual_seed(1)).float()
     scores[:, 0] = -torch.inf
-    drawn = candidates.draw(held_out.latest(10), held_out.targets, 60, 20, seed=3)
+    latest = held_out.latest(10)
+    drawn = candidates.draw(latest, held_out.targets, 60, 20, seed=3)
     asked: list[slice] = []
     done: list[int] = []
 
@@ -30,7 +33,7 @@ def test_all_protocols_agree_with_loops(monkeypatch: pytest.MonkeyPatch, held_ou
         asked.append(block)
         return scores[block].clone()
 
-    found = measure("m", "test", score, held_out, 60, drawn, "cpu", done.append)
+    found = measure("m", "test", score, held_out, 60, DrawnCandidates(drawn, latest), "cpu", done.append)
     by = {result.protocol: result for result in found}
     plain = scores.numpy()
     for row, target in enumerate(held_out.targets):
@@ -48,6 +51,27 @@ def test_all_protocols_agree_with_loops(monkeypatch: pytest.MonkeyPatch, held_ou
         assert (np.diff(plain[row, listed[row]]) <= 0).all()
     assert len(asked) == -(-len(held_out) // rows_at_least)
     assert done[-1] == len(held_out)
+
+
+def test_the_expected_first_places_are_those_of_many_draws() -> None:
+    # Repeated items, a target in its own history, an empty history, ties with items that may be drawn and others.
+    items = np.array([5, 3, 5, 9, 9, 2, 8, 8, 1, 4], dtype=np.int32)
+    start, stop, times = np.array([0, 3, 5, 9]), np.array([3, 4, 8, 9]), 4000
+    rows = Rows(items, np.tile(start, times), np.tile(stop, times), np.arange(4 * times))
+    latest = rows.latest(4)
+    scores = torch.tensor([[9.0, 1, 4, 2, 3, 3, 4, 1, 2, 3, 0, 2, 1]]).repeat(4, 1)
+    scores[3] = scores[3].flip(0).roll(1)
+    drawn = DrawnCandidates(candidates.draw(latest, rows.targets, 12, 4, seed=1), latest)
+    found = measure("m", "test", lambda block: scores.repeat(times, 1)[block], rows, 12, drawn, "cpu", int)[2]
+    assert found.first is not None
+    expected = found.first[:4]
+    for row, target in enumerate(rows.targets[:4]):
+        pool = set(range(1, 13)) - {int(target), *latest[row].tolist()}
+        ahead = sum(scores[row, item] >= scores[row, target] for item in pool)
+        assert expected[row] == pytest.approx(math.comb(len(pool) - int(ahead), 3) / math.comb(len(pool), 3))
+    share = (found.ranks == 1).reshape(times, 4).mean(axis=0)
+    assert np.abs(share - expected).max() < 5 * np.sqrt(0.25 / times)
+    assert len(set(expected)) == 3  # one row can never be first, two are alike
 
 
 def test_a_seen_target_is_neither_listed_nor_ranked() -> None:

@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,23 @@ def test_candidate_ranks_are_among_the_stored_candidates(finished: Path, held_ou
         if (r["model"], r["candidates"]) == ("oracle", "20")
     ]
     assert ranks == [1 + int((scores[row, drawn[row]] > scores[row, drawn[row, 0]]).sum()) for row in range(40)]
+
+
+def test_candidates_have_the_mean_of_hr_over_all_draws_beside_that_of_one(finished: Path, held_out: Rows) -> None:
+    scores = load_file(finished.parent / "data-1" / ARTIFACTS / "oracle.safetensors")["scores"]
+    latest = held_out.latest(10)
+    chances = []
+    for row, target in enumerate(held_out.targets):
+        pool = sorted(set(range(1, 61)) - {int(target), *latest[row].tolist()})
+        ahead = int((scores[row, pool] >= scores[row, target]).sum())
+        chances.append(math.comb(len(pool) - ahead, 19) / math.comb(len(pool), 19))
+    for row in table(finished, "metrics.csv"):
+        assert bool(row["expected_hr@1"]) == (row["candidates"] == "20")
+        if (row["model"], row["candidates"]) == ("oracle", "20"):
+            assert float(row["expected_hr@1"]) == pytest.approx(np.mean(chances), abs=1e-9)
+            assert float(row["expected_hr@1 se"]) == pytest.approx(np.std(chances, ddof=1) / np.sqrt(40), abs=1e-9)
+            ends = float(row["expected_hr@1 low"]), float(row["expected_hr@1 high"])
+            assert ends == pytest.approx(metric_interval(chances, 200, 1), abs=1e-9)
 
 
 def test_the_ranks_table_names_user_and_target_of_every_row(finished: Path, held_out: Rows) -> None:

@@ -1,5 +1,7 @@
 """Candidates: the target once, and negatives outside of the history."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.data.sequences import Rows
 from engine.errors import DataError
-from engine.metrics.candidates import draw, offered, possible
+from engine.metrics.candidates import chance_of_first, draw, left_out, offered, possible
 
 
 def histories(count: int, length: int, items: int) -> Rows:
@@ -104,3 +106,16 @@ def test_the_same_seed_offers_the_same() -> None:
 def test_too_small_a_catalogue_is_refused() -> None:
     with pytest.raises(DataError, match=r"cannot be drawn[\s\S]*at most"):
         offered(np.ones((1, 5), dtype=int), np.asarray([7]), 8, 20, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("pool", "ahead"), [(6, 0), (6, 1), (6, 3), (6, 4), (6, 6), (4, 1)])
+def test_the_chance_of_the_first_place_is_the_share_of_all_draws_without_an_item_ahead(pool: int, ahead: int) -> None:
+    sets = list(combinations(range(pool), 3))
+    share = sum(min(drawn) >= ahead for drawn in sets) / len(sets)
+    assert chance_of_first(np.array([ahead]), np.array([pool]), 3) == pytest.approx([share], abs=1e-12)
+
+
+def test_what_is_left_out_is_the_history_without_its_target_and_repeats() -> None:
+    latest = np.array([[0, 0, 7, 3, 7], [4, 2, 4, 4, 9], [0, 0, 0, 0, 0]], dtype=np.int32)
+    found = left_out(latest, np.array([3, 5, 1]))
+    assert [sorted(row[row > 0].tolist()) for row in found] == [[7], [2, 4, 9], []]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from engine.errors import RunError
-from engine.report.evaluation import best_untrained, costs, read, render
+from engine.report.evaluation import best_untrained, candidates, costs, read, render
 from engine.report.tables import WIDTH
 from engine.report.verdicts import sentences, shown
 from engine.runs.schema import ARTIFACTS, CONFIG, SUMMARY
@@ -24,6 +24,18 @@ def test_the_table_fits_a_narrow_terminal_and_names_its_protocol(finished: Path)
     assert "seen items hidden, ranked among all items, ties share their average rank" in text
     assert "seen items not hidden:" in text
     assert "ranked among 20 candidates (the target and 19 fixed random negatives):" in text
+
+
+def test_a_ranking_of_candidates_shows_one_draw_beside_all_of_them(finished: Path) -> None:
+    few = [r for r in read(finished, METRICS_TABLE) if (r["split"], r["candidates"]) == ("test", "20")]
+    header, *lines = candidates(few)
+    assert header.split() == ["model", "hr@1", "all", "draws", "ndcg@10"]
+    for row, line in zip(few, lines, strict=True):
+        assert f"{float(row['expected_hr@1']):.4f} ±" in line and f"{float(row['hr@1']):.4f} ±" in line
+    text = render(finished).splitlines()
+    assert text.index(next(line for line in text if "mean of hr@1 over all draws" in line)) > text.index(header)
+    earlier = [row | {"expected_hr@1": ""} for row in few]
+    assert candidates(earlier)[0].split() == ["model", "hr@1", "ndcg@10", "mrr"]
 
 
 def test_floor_comes_first_and_ceiling_last_in_every_block(finished: Path) -> None:

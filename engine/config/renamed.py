@@ -37,6 +37,7 @@ ADDED = {  # new setting -> the value that gives what earlier versions did
     "backbone.whiten": False,
     "backbone.dimension": None,
     "teacher.batch_tokens": None,
+    "teacher.rank.text_score_dropout": 0.0,
     "knowledge.batch_tokens": None,
     "knowledge.models": ["teacher"],
     "knowledge.weights": None,

@@ -41,7 +41,8 @@ def short(config: Config) -> Config:
     )
     if teacher.rank is not None:
         # Without pretraining and the student's scores the initial loss is at chance level, which a check verifies.
-        teacher = replace(teacher, rank=replace(teacher.rank, pretrain_epochs=0, student_score_dropout=1.0))
+        rules = replace(teacher.rank, pretrain_epochs=0, student_score_dropout=1.0, text_score_dropout=0.0)
+        teacher = replace(teacher, rank=rules)
     if teacher.generate is not None:  # train on the full task from the first step
         teacher = replace(teacher, generate=replace(teacher.generate, curriculum=False))
     scratch = config.backbone.scratch

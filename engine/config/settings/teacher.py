@@ -49,6 +49,9 @@ class RankSettings:
     pretrain_epochs: int = setting("passes that train the head on text vectors before the language model runs", low=0)
     pretrain_learning_rate: float = setting("their first learning rate; it falls to zero", above=0)
     student_score_dropout: float = setting("share of positions trained without the student's score", low=0, high=1)
+    text_score_dropout: float = setting(
+        "share of positions on which the language model is trained without the text's score", low=0, high=1
+    )
     student_weights: list[float] = setting(
         "shares of the student's score, of which validation chooses one; 0: text alone, 0.5: both, 1: student alone",
         low=0,

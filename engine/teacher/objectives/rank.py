@@ -27,22 +27,30 @@ from engine.teacher.objectives.held_out import RankEvaluation
 from engine.teacher.objectives.rank_collator import RankBatch, RankCollator, batch_queries, prompt_lengths
 from engine.teacher.prompting.spans import PromptSpans, even_batches, filled_batches, length_batches, training_spans
 
-SCORE_DROPOUT, HIDDEN, TEMPLATE = 2, 3, 4  # purposes of a step's generators
+SCORE_DROPOUT, HIDDEN, TEMPLATE, TEXT_DROPOUT = 2, 3, 4, 5  # purposes of a step's generators
 
 
 def loss(
-    teacher: Teacher, batch: RankBatch, gates: Tensor, student: FrozenStudent, dropped: Tensor | None = None
+    teacher: Teacher,
+    batch: RankBatch,
+    gates: Tensor,
+    student: FrozenStudent,
+    without_student: Tensor | None = None,  # [P] bool
+    without_text: Tensor | None = None,  # [P] bool
 ) -> Tensor:
     """Mean over positions of -log softmax(s)_target, s the scores of all items.
 
-    Where ``dropped`` [P] is true the student's score is left out, so that the correction learns to stand alone.
-    Elsewhere it has weight 1, as the language model's correction has, whatever the last evaluation chose.
+    The student's or the text's score is left out where it is said, so that what remains learns to stand alone.
+    Elsewhere each has weight 1, as the language model's has, whatever the last evaluation chose.
     """
-    assert teacher.head is not None and batch.targets is not None
-    correction = batch_queries(teacher, batch, gates)[:, student.table.shape[1] :]
-    known = batch.students if dropped is None else batch.students * (~dropped)[:, None]
-    queries = torch.cat([known, correction], dim=1)
-    table = torch.cat([student.table, teacher.head.item_keys(lm_weight=1.0)], dim=1)
+    head = teacher.head
+    assert head is not None and batch.targets is not None
+    width = student.table.shape[1], head.query.out_features
+    _, text, states = batch_queries(teacher, batch, gates).tensor_split([width[0], sum(width)], dim=1)
+    known = batch.students if without_student is None else batch.students * (~without_student)[:, None]
+    text = text if without_text is None else text * (~without_text)[:, None]
+    table = torch.cat([student.table, head.item_keys(lm_weight=1.0)], dim=1)
+    queries = torch.cat([known, text, states], dim=1)
     return cross_entropy(queries, table, batch.targets, student.bias) / max(1, len(batch.targets))
 
 
@@ -90,11 +98,15 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run) -
         shown = whole.history != PADDING
         hidden = np.zeros(shown.shape, dtype=bool)
         hidden[shown] = step_generator(settings.seed, step, HIDDEN).random(int(shown.sum())) < rules.slot_dropout
-        dropped = step_generator(settings.seed, step, SCORE_DROPOUT).random(len(last)) < rules.student_score_dropout
+        draws = (SCORE_DROPOUT, rules.student_score_dropout), (TEXT_DROPOUT, rules.states * rules.text_score_dropout)
+        student_out, text_out = (
+            torch.from_numpy(step_generator(settings.seed, step, purpose).random(len(last))[own] < share).to(device)
+            for purpose, share in draws
+        )
         targets = sequences.items[last[own] + 1].astype(np.int64)
         batch = collator(template_of(step), some, states, last[own], targets, hidden[chosen])
         gates = teacher.gates(batch.inputs.users)
-        found = loss(teacher, batch, gates, student, torch.from_numpy(dropped[own]).to(device))
+        found = loss(teacher, batch, gates, student, student_out, text_out)
         weight = split.weight(len(own), len(last), k, len(whole))
         return StepPart(found, weight, batch.tokens, batch.padding_share, gates)
 

@@ -69,7 +69,10 @@ def test_a_setting_that_was_added_has_its_earlier_behaviour_in_an_old_configurat
         "search": none | {"student": 20}
     }  # when trials alone were counted
     assert translated({"name": "x"}, "data.") == data
-    assert translated({"rank": {"trusts": [1.0]}}, "teacher.")["rank"] == {"student_weights": [1.0]}
+    assert translated({"rank": {"trusts": [1.0]}}, "teacher.")["rank"] == {
+        "student_weights": [1.0],
+        "text_score_dropout": 0.0,
+    }
     assert translated([1]) == [1] and translated({"data": None}) == {"data": None, **search}
     assert original({"name": "x", "quoted": True}, "data.") == {"name": "x"}
     assert original({"quoted": False}, "data.") == {"quoted": False}

@@ -17,15 +17,19 @@ def test_the_loss_is_that_of_a_float64_loop(tiny: Callable[[], Any]) -> None:
     states, (_, last) = made.student.after_events(made.data, "cpu", lambda done, total: None), spans.positions
     collator = RankCollator(made.setup())
     batch = collator("[HistoryHere]", spans, states, last, made.data.items[last + 1].astype(np.int64))
-    dropped = torch.arange(len(batch.positions)) % 3 == 0
+    number = torch.arange(len(batch.positions))
+    without_student, without_text = number % 3 == 0, number % 4 < 2
     gates = made.teacher.gates(batch.inputs.users)
-    got = loss(made.teacher, batch, gates, made.student, dropped)
+    got = loss(made.teacher, batch, gates, made.student, without_student, without_text)
     queries, head, total = batch_queries(made.teacher, batch, gates).double(), made.teacher.head, 0.0
     table = head.table(made.student.table).double()
     for k in range(len(queries)):
         user = queries[k].clone()
-        if dropped[k]:
-            user[: made.student.table.shape[1]] = 0
+        width = made.student.table.shape[1]
+        if without_student[k]:
+            user[:width] = 0
+        if without_text[k]:
+            user[width : width + head.query.out_features] = 0
         scores = (table @ user)[1:]
         total += (torch.logsumexp(scores, 0) - (table @ user)[batch.targets[k]]).item()
     torch.testing.assert_close(got.item(), total / len(queries), rtol=1e-5, atol=1e-6)

@@ -78,6 +78,16 @@ def test_a_teacher_of_text_alone_reads_no_tokens(chain: Any) -> None:
     assert TRAIN_TOKENS not in Summary.read(chain.runs / "rank-no-states").facts
 
 
+def test_the_language_model_learns_without_the_texts_score_where_that_is_left_out(chain: Any) -> None:
+    words = ["teacher.rank.pretrain_epochs=0", "teacher.rank.text_score_dropout=1.0"]
+    alone = adapter(chain, "rank", "rank-alone", words)
+    assert not alone["head.query.weight"].any() and alone["head.read.weight"].any()
+    beside = adapter(chain, "rank", "rank-beside", [words[0], "teacher.rank.text_score_dropout=0.5"])
+    assert beside["head.query.weight"].any()
+    text = adapter(chain, "rank", "rank-text", [*words, "teacher.rank.states=false"])
+    assert text["head.query.weight"].any()  # with no language model there is nothing else to learn
+
+
 @pytest.mark.parametrize("objective", ["rank", "generate"])
 def test_replayed_passes_train_the_same_and_the_log_names_them(
     chain: Any, plain: Callable[[str], dict[str, torch.Tensor]], objective: str

@@ -40,7 +40,8 @@ def short(config: Config) -> Config:
         batch=config.teacher.accumulate * PROMPTS,
     )
     if teacher.rank is not None:
-        # Without pretraining and the student's scores the initial loss is at chance level, which a check verifies.
+        # Without pretraining and the student's scores the initial loss is at chance level, which a check verifies; and
+        # every part of the head learns.
         rules = replace(teacher.rank, pretrain_epochs=0, student_score_dropout=1.0, text_score_dropout=0.0)
         teacher = replace(teacher, rank=rules)
     if teacher.generate is not None:  # train on the full task from the first step

@@ -41,7 +41,6 @@ PARTS = ("tail", "cold")  # slices with a column of their own in the main table
 GENERATIVE = ("said_hr@1", "said_hr@1_of_valid", "valid_ratio", "likeliest_hr@1")  # columns of generative evaluation
 TARGETS = "tail, cold: ndcg@10 where the target is a rare item, or one never trained on"
 ALL_DRAWS = "expected_hr@1"  # column of a ranking among candidates: the mean of hr@1 over all draws of the negatives
-ANY_DRAW = "all draws: mean of hr@1 over all draws of the negatives, not one of them"
 REPEATED, SEEN_SETTING = "repeated_targets", "hide_seen_setting"  # columns of data whose targets are repeated
 TIED = "tied_targets"  # column of data in which the order of the file picks many test targets: a sentence
 ABOUT = "about_models"  # column where the name of a model does not say what was ranked: model = what; ...
@@ -114,7 +113,8 @@ class EvaluationTables:
     @property
     def all_draws(self) -> str:
         """What ``candidates`` calls all draws; "" in evaluations of earlier versions."""
-        return ANY_DRAW if _has_all_draws(self.few) else ""
+        text = "all draws: mean of hr@1 over all draws of the negatives, not one of them"
+        return text if _has_all_draws(self.few) else ""
 
     @property
     def generative(self) -> list[str]:

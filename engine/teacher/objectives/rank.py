@@ -45,8 +45,8 @@ def loss(
     """
     head = teacher.head
     assert head is not None and batch.targets is not None
-    width = student.table.shape[1], head.query.out_features
-    _, text, states = batch_queries(teacher, batch, gates).tensor_split([width[0], sum(width)], dim=1)
+    first = student.table.shape[1]  # [P, D + K]: the student's part, the text's, the language model's
+    _, text, states = batch_queries(teacher, batch, gates).tensor_split([first, first + head.query.out_features], dim=1)
     known = batch.students if without_student is None else batch.students * (~without_student)[:, None]
     text = text if without_text is None else text * (~without_text)[:, None]
     table = torch.cat([student.table, head.item_keys(lm_weight=1.0)], dim=1)

@@ -67,10 +67,15 @@ def remove(options: argparse.Namespace) -> int:
 
 
 def _interrupted(store: Store, entry: Entry) -> list[str]:
-    """The run and the interrupted runs it waits for, in topological order."""
+    """The run and the unfinished runs it waits for, in topological order."""
     inputs = (store.entry(store.root / run) for run in entry.info.inputs.values())
-    interrupted = (one for one in inputs if one.state in (State.STOPPED, State.KILLED, State.LOST))
-    return [*(run for one in interrupted for run in _interrupted(store, one)), entry.id]
+    return [*(run for one in inputs if _goes_on(one) for run in _interrupted(store, one)), entry.id]
+
+
+def _goes_on(entry: Entry) -> bool:
+    """Whether it was interrupted, or never began because a run it needs was."""
+    by = entry.end.by if entry.end is not None else ""
+    return entry.state in (State.STOPPED, State.KILLED, State.LOST) or (entry.state is State.FAILED and by == "inputs")
 
 
 def _report(entries: Sequence[Entry], as_json: bool) -> None:

@@ -11,6 +11,7 @@ from engine.runs.schema import CONSOLE, EXIT, Exit, Summary
 from engine.runs.text import clean
 
 ROOM = 4096  # bytes reserved for exit.json, so that an end can be recorded on a full disk
+STATUSES = {"done": 0, "stopped": STOPPED, "failed": 1}  # of Summary.ended
 TAIL = 4096  # bytes of the console's end that are searched for a reason
 
 
@@ -30,6 +31,12 @@ def record(folder: Path, end: Exit) -> None:
         file.flush()
         os.fsync(file.fileno())
     _reserved(folder).replace(folder / EXIT)
+
+
+def recorded(folder: Path, attempt: int) -> int | None:
+    """The exit status that belongs to the end that the stage recorded by itself in this attempt; None without one."""
+    summary = Summary.read(folder)
+    return None if summary is None or summary.attempt != attempt else STATUSES.get(summary.ended)
 
 
 def why_stopped(code: int | None, number: int | None, request: str, grace: float) -> str:

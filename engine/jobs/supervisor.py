@@ -25,7 +25,7 @@ from engine.jobs.environment import stage_environment
 from engine.jobs.oom import oom_kills
 from engine.jobs.queue import QueueEntry
 from engine.jobs.stage_process import SIGNALS, StageProcess, memory_to_prepare
-from engine.jobs.state import QUEUED, RUNNING, WAITING, State, status
+from engine.jobs.state import QUEUED, RUNNING, WAITING, State, signal_name, status
 from engine.runs import schema
 from engine.runs.identity import Identity
 from engine.runs.schema import Exit, Process, RunInfo
@@ -85,6 +85,10 @@ class Supervisor:
         self._collect_strays()
         exit_code = os.waitstatus_to_exitcode(wait_status)
         code, number = (exit_code, None) if exit_code >= 0 else (None, -exit_code)
+        recorded = None if number is None else ending.recorded(self.folder, self.attempt)
+        if recorded is not None:  # a library that crashes while the interpreter shuts down takes nothing back
+            print(f"The stage had recorded its end before {signal_name(number)} ended its process.", file=sys.stderr)
+            code, number = recorded, None
         self.max_rss = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         requested = ending.why_stopped(code, number, self.request, self.grace) if self.request else ""
         more_kills = oom_kills()

@@ -62,6 +62,23 @@ def test_an_interrupted_run_resumes_after_the_interrupted_runs_it_needs(
     assert list(json.loads(capsys.readouterr().out)) == resumed
 
 
+def test_runs_that_ended_because_an_input_was_interrupted_resume_behind_it(
+    store: Store, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = planned(store, "teacher")
+    Exit(1, None, 9, "user", "killed on request", 1.0, 1, False, time.time()).write(teacher)
+    broken = planned(store, "data")
+    Exit(1, 2, None, "self", "no such file", 1.0, 1, False, time.time()).write(broken)
+    knowledge = planned(store, "knowledge", teacher=teacher.name, data=broken.name)
+    evaluation = planned(store, "evaluate", knowledge=knowledge.name)
+    for folder, input_ in ((knowledge, teacher), (evaluation, knowledge)):
+        Exit(1, None, None, "inputs", f"needs {input_.name}", 0.0, 0, False, time.time()).write(folder)
+    resumed: list[str] = []
+    monkeypatch.setattr(Store, "resume", lambda self, entry: resumed.append(entry.id))
+    assert main(["resume", evaluation.name, "--detach", "--runs", str(store.root)]) == 0
+    assert resumed == [teacher.name, knowledge.name, evaluation.name]
+
+
 def test_a_resumed_run_that_ends_prints_its_result(
     store: Store, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,7 @@ def test_a_combination_that_fails_hinders_no_other_and_is_named(
     assert main(["sweep", "data", *files, "--runs", str(tmp_path / "runs"), "--json"]) == 1
     out = capsys.readouterr()
     told = json.loads(out.out)
-    assert [point["state"] for point in told["combinations"]] == ["DONE", "FAILED"]
+    assert [point["state"] for point in told["combinations"]] == ["DONE", "FAILED"], out.err
     assert "error: data.core_users=1000: data-" in out.err
     assert {entry.info.experiment for entry in Store(tmp_path / "runs").scan()} == {told["experiment"]}
 

@@ -45,6 +45,43 @@ def test_every_end_has_its_state_and_its_reason(bench: Any, source: str, state: 
     assert reason in bench.store.entry(folder).status.reason
 
 
+@pytest.mark.parametrize(
+    ("work", "state", "code"),
+    [
+        ("run.note(rows=3)", "DONE", 0),
+        ("raise RuntimeError('no luck')", "FAILED", 1),
+        ("raise Stopped", "STOPPED", 143),
+    ],
+)
+def test_a_crash_after_the_stage_recorded_its_end_changes_nothing(bench: Any, work: str, state: str, code: int) -> None:
+    source = f"""
+import ctypes, sys
+from pathlib import Path
+from engine.runs.run import Run, Stopped
+try:
+    with Run.open(Path(sys.argv[1])) as run:
+        {work}
+finally:
+    ctypes.string_at(0)
+"""
+    folder = bench.start(source)
+    assert bench.ends(folder) == state
+    end = exit_of(folder)
+    assert (end.code, end.signal) == (code, None)
+    assert ("no luck" in end.reason) == (state == "FAILED")
+    assert "before signal 11 (SIGSEGV) ended its process" in (folder / "console.log").read_text()
+
+
+def test_the_end_of_an_earlier_attempt_does_not_hide_a_crash(bench: Any) -> None:
+    folder = bench.start(
+        "from pathlib import Path; import sys; from engine.runs.run import Run\nwith Run.open(Path(sys.argv[1])): pass"
+    )
+    assert bench.ends(folder) == "DONE"
+    launch(folder, bench.command(folder, "import ctypes; ctypes.string_at(0)"))
+    assert bench.ends(folder) == "KILLED"
+    assert exit_of(folder).attempt == 2
+
+
 def test_a_wrapper_may_stand_between_the_supervisor_and_the_stage(bench: Any) -> None:
     folder = bench.create()
     launch(folder, ["/bin/sh", "-c", '"$@"; exit $?', "sh", *bench.trainer(folder)])

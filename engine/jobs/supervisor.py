@@ -85,8 +85,8 @@ class Supervisor:
         self._collect_strays()
         exit_code = os.waitstatus_to_exitcode(wait_status)
         code, number = (exit_code, None) if exit_code >= 0 else (None, -exit_code)
-        recorded = None if number is None else ending.recorded(self.folder, self.attempt)
-        if recorded is not None:  # a library that crashes while the interpreter shuts down takes nothing back
+        if number is not None and (recorded := ending.recorded(self.folder, self.attempt)) is not None:
+            # a library that crashes while the interpreter shuts down takes nothing back
             print(f"The stage had recorded its end before {signal_name(number)} ended its process.", file=sys.stderr)
             code, number = recorded, None
         self.max_rss = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -104,6 +104,9 @@ CANDIDATES = Artifact(
 
 VAL_RECALL = Metric("val_recall@10", "max", "share of validation rows whose target is among the first ten")
 VAL_NDCG = Metric("val_ndcg@10", "max", "1 / log2(rank + 1) where the target is among the first ten, else 0; mean")
+VAL_LM_NDCG = Metric(
+    "val_lm_ndcg@10", "", "val_ndcg@10 of the language model's states alone, without student and text vectors"
+)
 LOSS = Metric("loss", "min", "training loss", "nats")
 LEARNING_RATE = Metric("lr", "", "learning rate")
 SPEED = Metric("positions_per_second", "max", "supervised positions trained per second of wall time", "1/s")
@@ -168,7 +171,7 @@ _TABLE = (
         "trains iLoRA on the frozen backbone, gated by the frozen student's user vectors",
         needs=(PROFILE, ITEMS, SEQUENCES, VALIDATION, STUDENT_MODEL, LANGUAGE_MODEL, TEXT_VECTORS),
         makes=(ADAPTER,),
-        metrics=TRAINED,
+        metrics=(*TRAINED, VAL_LM_NDCG),
         groups=("lora_a", "lora_b", "gate", "projector", "head"),
         gates=True,
         version=5,

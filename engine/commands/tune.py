@@ -21,7 +21,7 @@ from engine.experiments.tune import space as space_of
 from engine.jobs.state import State
 from engine.jobs.store import Store
 from engine.runs.files import hold, make_folder
-from engine.stages import STAGES, VAL_NDCG, Metric
+from engine.stages import STAGES, VAL_NDCG, Metric, Stage
 
 FIRST = "student"  # what is tuned when no stage is named
 SHOWN = 5  # trials of the table
@@ -143,16 +143,21 @@ def _row(trial: Trial, space: Space) -> dict[str, Any]:
 
 def _metric(target: str, name: str | None) -> Metric:
     """The metric on validation rows that decides. UserError for an unknown one, and for one on test rows."""
-    known = {metric.name: metric for metric in STAGES[target].metrics if metric.name.startswith("val_")}
+    known = {metric.name: metric for metric in _choosing(STAGES[target])}
     chosen = name or (VAL_NDCG.name if VAL_NDCG.name in known else next(iter(known), ""))
     if chosen in known:
         return known[chosen]
-    usable = {stage.name: [m.name for m in stage.metrics if m.name.startswith("val_")] for stage in STAGES.values()}
+    usable = {stage.name: [metric.name for metric in _choosing(stage)] for stage in STAGES.values()}
     listed = "; ".join(f"{stage}: {', '.join(names)}" for stage, names in usable.items() if names)
     what = f"'{name}' is no figure on validation rows" if name else f"{target} has no figure on validation rows"
     raise UserError(
         f"{what} of {target}" if name else what, remedy=f"Test rows choose nothing. Tune by one of: {listed}."
     )
+
+
+def _choosing(stage: Stage) -> list[Metric]:
+    """The metrics on validation rows of which more, or less, is better."""
+    return [metric for metric in stage.metrics if metric.name.startswith("val_") and metric.goal]
 
 
 def _check_relevant(target: str, space: Space, config: Config) -> None:

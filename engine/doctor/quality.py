@@ -29,6 +29,7 @@ from engine.stages import (
     REFERENCES,
     TRAIN_TOKENS,
     UNTRAINED,
+    VAL_LM_NDCG,
     WEIGHTS_OPTIMISM,
     makes,
 )
@@ -149,8 +150,9 @@ def language_model_pays(case: Case) -> Outcome:
     rules = settings_of(case.input_of("knowledge", ADAPTER)).rank
     if found is None or rules is None or not rules.states:
         raise Unavailable("this teacher mixes no states of its language model")
+    trained = _states_as_trained(case)
     if not found.lm_weights.any():
-        return judged(False, "the mixture that validation rows chose gives the states no weight", WARN)
+        return judged(False, f"the mixture that validation rows chose gives the states no weight{trained}", WARN)
     used = found.lm_weights > 0
     if used.all():
         raise Unavailable("teacher.rank.lm_weights holds no 0, so nothing was ranked without the states")
@@ -160,11 +162,8 @@ def language_model_pays(case: Case) -> Outcome:
     base, own = (Ranked(fitted, fitted) for fitted, _ in (without_states, with_states))
     difference, evidence = compared(base, own)
     least = PAYS * float(np.mean(base.ndcg))
-    tokens = _facts(case.run_of("teacher")).get(TRAIN_TOKENS)
-    cost = f"; it was trained on {tokens:,} tokens" if tokens else ""
-    return judged(
-        difference.low > least, f"without and with the states: {evidence}, asked for {least:+.4f}{cost}", WARN
-    )
+    evidence = f"without and with the states: {evidence}, asked for {least:+.4f}"
+    return judged(difference.low > least, evidence + trained, WARN)
 
 
 @check(
@@ -285,6 +284,17 @@ def _as_trained(case: Case) -> tuple[float, dict[str, float]]:
     if best is None or "validation_popularity" not in facts:
         raise Unavailable("this teacher ranks candidates only: engine run knowledge ranks the catalogue with it")
     return float(best), {name: float(value) for name, value in facts.items() if name.startswith("validation_")}
+
+
+def _states_as_trained(case: Case) -> str:
+    """What the teacher's states rank like alone, and what they cost: whether they have learned anything."""
+    summary = Summary.read(case.run_of("teacher"))
+    if summary is None:
+        return ""
+    alone, tokens = summary.kept.get(VAL_LM_NDCG.name), summary.facts.get(TRAIN_TOKENS)
+    popularity = summary.facts.get("validation_popularity")
+    told = "" if alone is None or popularity is None else f"; alone they have {alone:.4f}, popularity {popularity:.4f}"
+    return told + (f"; trained on {tokens:,} tokens" if tokens else "")
 
 
 def _facts(folder: Path) -> dict[str, Any]:

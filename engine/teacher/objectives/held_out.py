@@ -13,7 +13,7 @@ from engine.backbone.pieces import Ints
 from engine.data.sequences import Rows
 from engine.metrics import ranking
 from engine.metrics.selection import by_half
-from engine.stages import VAL_NDCG
+from engine.stages import VAL_LM_NDCG, VAL_NDCG
 from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
 from engine.teacher.head import part_weights
@@ -54,16 +54,20 @@ class RankEvaluation:
         self._seen = ranking.on_device(rows.items, rows.start, rows.stop, device) if hide_seen else None
 
     def __call__(self, tick: Tick) -> dict[str, float]:
-        """val_recall@10 and val_ndcg@10 with the best student_weight and lm_weight, which the head keeps."""
+        """val_recall@10 and val_ndcg@10 with the best student_weight and lm_weight, which the head keeps.
+
+        With states also val_lm_ndcg@10, of the language model's score alone.
+        """
         batch = 4 * self.setup.settings.batch
         queries, gates = all_queries(self.setup, self.spans, self.states, self.nonempty, batch, tick, self.setup.tokens)
         first, width = self.states.shape[1], self.head.query.out_features
-        text, states = queries[:, first : first + width], queries[:, -width:]
-        best = max([*self._text_alone, *self._mixtures(text, states if self.head.states else None)], key=_ndcg)
+        text, states = queries[:, first : first + width], queries[:, -width:] if self.head.states else None
+        best = max([*self._text_alone, *self._mixtures(text, states)], key=_ndcg)
+        alone = {} if states is None else {VAL_LM_NDCG.name: self._ndcg_of(*self._part(states, self.head.answers))}
         self.head.student_weight.fill_(best.student_weight)
         self.head.lm_weight.fill_(best.lm_weight)
         chosen = {"student_weight": best.student_weight, "lm_weight": best.lm_weight}
-        return best.metrics | chosen | {"gate_entropy": balance(gates)[1]}
+        return best.metrics | chosen | alone | {"gate_entropy": balance(gates)[1]}
 
     @torch.no_grad()
     def controls(self, counts: Ints) -> dict[str, float]:  # [n + 1] times each item occurs in training
@@ -73,15 +77,17 @@ class RankEvaluation:
             self._text_alone = [text]
         ones = torch.ones(len(self.states), 1, device=self.device)
         popularity = torch.from_numpy(counts).float().to(self.device)[:, None]
-        states, student = self.states.to(self.device), self.student
-        alone = {
-            "popularity": ranking.ranks_in_blocks(ones, popularity, self._targets, None, self._seen),
-            "student": ranking.ranks_in_blocks(states, student.table, self._targets, student.bias, self._seen),
+        return {
+            "popularity": self._ndcg_of(ones, popularity),
+            "student": self._ndcg_of(self.states.to(self.device), self.student.table, self.student.bias),
+            "student_and_text": _ndcg(text),
         }
-        found = {name: ranking.validation_metrics(ranks) for name, ranks in alone.items()} | {
-            "student_and_text": text.metrics
-        }
-        return {name: values[VAL_NDCG.name] for name, values in found.items()}
+
+    def _ndcg_of(
+        self, users: Tensor, table: Tensor, bias: Tensor | None = None
+    ) -> float:  # [R, W], [n + 1, W], [n + 1]
+        ranks = ranking.ranks_in_blocks(users, table, self._targets, bias, self._seen)
+        return ranking.validation_metrics(ranks)[VAL_NDCG.name]
 
     @torch.no_grad()
     def _mixtures(self, text: Tensor, states: Tensor | None) -> list[Mixture]:

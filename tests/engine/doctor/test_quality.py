@@ -142,7 +142,9 @@ def test_states_that_only_look_useful_on_the_rows_that_chose_their_weight_do_not
     assert ndcg[1:].mean(axis=1).max() > ndcg[0].mean() + 0.02
     monkeypatch.setattr("engine.doctor.quality.mixtures", lambda *_: Mixtures(ndcg, np.arange(300), lm_weights))
     found = doctor.outcomes(("language-model-pays",), *BEFORE)["language-model-pays"]
-    assert found.verdict == "warn" and re.search(r"trained on [1-9][\d,]* tokens", found.evidence)
+    assert found.verdict == "warn" and re.search(
+        r"; alone they have 0\.\d{4}, popularity 0\.\d{4}; trained on [1-9][\d,]* tokens$", found.evidence
+    )
 
 
 @pytest.mark.parametrize(("optimism", "verdict"), [(0.001, "pass"), (-0.001, "pass"), (0.2, "warn")])

@@ -21,3 +21,12 @@ def test_several_curves_are_told_apart_by_name() -> None:
     text = chart({"before": ([0, 9], [0.0, 1.0]), "after": ([0, 9], [1.0, 0.0])}, "both")
     assert "before" in text
     assert "after" in text
+
+
+def test_a_curve_that_never_changes_is_drawn_on_a_scale_of_its_own_size() -> None:
+    for value in (0.2418, 2500.0, 0.0):
+        labels = [
+            float(line.split("┤")[0]) for line in chart({"a": ([1, 9], [value] * 2)}, "t").splitlines() if "┤" in line
+        ]
+        assert max(labels) - min(labels) <= 0.25 * abs(value) or value == 0
+        assert min(labels) <= value <= max(labels)

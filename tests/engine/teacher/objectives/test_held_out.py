@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from engine.config import load
 from engine.data.sequences import Rows
-from engine.stages import VAL_NDCG
+from engine.stages import VAL_LM_NDCG, VAL_NDCG
 from engine.teacher.objectives.held_out import RankEvaluation
+from engine.teacher.objectives.rank_collator import all_queries
 
 TEMPLATE = "[HistoryHere],"
 
@@ -66,3 +68,27 @@ def test_text_that_is_still_trained_is_no_fallback_for_later(tiny: Callable[[], 
     rows = held_out(made)
     rows.controls(np.ones(len(made.student.table), dtype=np.int64))
     assert rows(lambda done, total: None)["lm_weight"] > 0
+
+
+def test_the_figure_of_the_language_model_alone_is_that_of_its_score_without_student_and_text(
+    tiny: Callable[[], Any],
+) -> None:
+    made = tiny()
+    head = made.teacher.head
+    head.freeze_text()
+    made.teacher.eval()
+    torch.manual_seed(2)
+    nn.init.normal_(head.read.weight)
+    rows = held_out(made)
+    found = rows(lambda done, total: None)
+    queries, _ = all_queries(rows.setup, rows.spans, rows.states, rows.nonempty, 4, lambda done, total: None)
+    scores = queries[:, -head.query.out_features :].double() @ head.answers(head.text).double().T
+    events, values = made.data.items, []
+    for score, start, stop in zip(scores.tolist(), rows.spans.start, rows.spans.stop, strict=True):
+        history, target = {int(item) for item in events[start:stop]}, int(events[stop])
+        ahead = sum(score[item] > score[target] for item in range(1, len(score)) if item not in history)
+        values.append(1 / np.log2(ahead + 2) if ahead < 10 and target not in history else 0.0)  # seen items are hidden
+    assert 0 < found[VAL_LM_NDCG.name] < 1
+    assert found[VAL_LM_NDCG.name] == pytest.approx(np.mean(values))
+    nn.init.normal_(head.query.weight, std=10.0)
+    assert rows(lambda done, total: None)[VAL_LM_NDCG.name] == found[VAL_LM_NDCG.name]

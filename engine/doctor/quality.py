@@ -289,12 +289,12 @@ def _as_trained(case: Case) -> tuple[float, dict[str, float]]:
 def _states_as_trained(case: Case) -> str:
     """What the teacher's states rank like alone, and what they cost: whether they have learned anything."""
     summary = Summary.read(case.run_of("teacher"))
-    if summary is None:
-        return ""
-    alone, tokens = summary.kept.get(VAL_LM_NDCG.name), summary.facts.get(TRAIN_TOKENS)
-    popularity = summary.facts.get("validation_popularity")
-    told = "" if alone is None or popularity is None else f"; alone they have {alone:.4f}, popularity {popularity:.4f}"
-    return told + (f"; trained on {tokens:,} tokens" if tokens else "")
+    kept, facts = (summary.kept, summary.facts) if summary else ({}, {})
+    alone, popularity, tokens = kept.get(VAL_LM_NDCG.name), facts.get("validation_popularity"), facts.get(TRAIN_TOKENS)
+    reported = [f"; trained on {tokens:,} tokens"] if tokens else []
+    if alone is not None and popularity is not None:
+        reported = [f"; alone they have {alone:.4f}, popularity {popularity:.4f}", *reported]
+    return "".join(reported)
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -139,7 +139,9 @@ def teacher_beats_student(case: Case) -> Outcome:
     cause="the states carry nothing about preferences that the text vectors lack: too few positions were trained on, "
     "the language model is too small, or titles say no more than their vectors",
     remedy="teacher.rank.states=false is about as good on these rows and runs no language model, in training or "
-    "when it is asked. More positions (teacher.epochs, teacher.steps) or a stronger backbone may change that.",
+    "when it is asked. More positions (teacher.epochs, teacher.steps) or a stronger backbone may change that; states "
+    "that rank below popularity alone have learned next to nothing, and teacher.rank.text_score_dropout=1 trains them "
+    "without the text's score.",
 )
 def language_model_pays(case: Case) -> Outcome:
     """Mixtures with the language model's states surely rank better by ``PAYS`` than those without, on other rows than

@@ -34,7 +34,8 @@ def stage(options: argparse.Namespace) -> int:
             module.run(settings, run)
     except Stopped:
         return 0 if rank() else STOPPED  # Lightning treats any other status of a helper process as a crash
-    gc.freeze()  # the interpreter's last collection would visit every object of every library: a second of nothing
+    finally:
+        gc.freeze()  # the interpreter's last collection would visit every object of every library: a second of nothing
     return 0
 
 

@@ -6,6 +6,8 @@ transformers reads the format with the packages gguf and accelerate (extra ``ggu
 import hashlib
 import importlib.util
 import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,25 @@ def options(file: Path) -> dict[str, Any]:
     # Newer versions keep the quantised blocks otherwise, which can neither be saved nor adapted.
     config: Any = getattr(transformers, "GgufConfig", None)
     return {"gguf_file": file.name} | ({"quantization_config": config(dequantize=True)} if config else {})
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[None]:
+    """An error inside of the block is that of a damaged file where the file's own tables cannot be read."""
+    from gguf import GGUFReader
+
+    try:
+        yield
+    except Exception as error:
+        try:
+            GGUFReader(file)
+        except Exception as damage:  # whatever a table of lengths and offsets leads to that is not there
+            raise UserError(
+                f"the file is cut short or damaged: it has {file.stat().st_size:,} bytes ({damage})",
+                location=str(file),
+                remedy="Copy it again, and compare its size and checksum with those of its source.",
+            ) from error
+        raise
 
 
 def forget_format(model: Any) -> None:

@@ -89,7 +89,7 @@ def read(source: str, dtype: torch.dtype, quantise: str, device: str, blocks: in
         quantised: Any = BitsAndBytesConfig
         settings = quantised(load_in_4bit=quantise == "4bit", load_in_8bit=quantise == "8bit")
         bits = {"quantization_config": settings, "device_map": device}
-    with reading(source):
+    with reading(source), gguf.whole(path) if single else nullcontext():
         named = {"gguf_file": path.name} if single else {}
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **named)
         model: Any = AutoModelForCausalLM.from_pretrained(

@@ -122,9 +122,18 @@ def test_a_file_that_is_cut_short_is_one_message(file: Path, tmp_path: Path, sha
     whole = file.read_bytes()
     kept = max(len(gguf.MAGIC), int(share * len(whole)) - (share == 1.0))
     (tmp_path / "cut.gguf").write_bytes(whole[:kept])
-    with pytest.raises(UserError, match="no language model can be read") as found:
+    with pytest.raises(UserError, match=f"cut short or damaged: it has {kept:,} bytes") as found:
         language.read(str(tmp_path / "cut.gguf"), torch.float32, "none", "cpu")
     assert found.value.location == str(tmp_path / "cut.gguf")
+
+
+def test_an_error_that_is_not_the_files_keeps_its_reason(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("architecture nobody knows")
+
+    monkeypatch.setattr("engine.backbone.language.AutoModelForCausalLM.from_pretrained", fail)
+    with pytest.raises(UserError, match=r"no language model can be read \(architecture nobody knows\)"):
+        language.read(str(file), torch.float32, "none", "cpu")
 
 
 @pytest.mark.parametrize("content", [b"", b"GGU", b"PK\x03\x04 something else"])

@@ -9,7 +9,7 @@ from engine.commands.follow import follow
 from engine.commands.run_ids import runs_of
 from engine.commands.run_text import facts, result_text
 from engine.errors import UserError
-from engine.jobs.state import State
+from engine.jobs.state import INTERRUPTED, State
 from engine.jobs.store import Entry, Store
 from engine.runs.text import clean_lines
 
@@ -40,7 +40,7 @@ def resume(options: argparse.Namespace) -> int:
     store = Store(options.runs)
     ids: list[str] = []
     for entry in runs_of(store, options.ids):
-        for run in _interrupted(store, entry):
+        for run in _unfinished(store, entry):
             if run not in ids:
                 store.resume(store.entry(store.root / run))
                 ids.append(run)
@@ -66,16 +66,11 @@ def remove(options: argparse.Namespace) -> int:
     return 0
 
 
-def _interrupted(store: Store, entry: Entry) -> list[str]:
+def _unfinished(store: Store, entry: Entry) -> list[str]:
     """The run and the unfinished runs it waits for, in topological order."""
     inputs = (store.entry(store.root / run) for run in entry.info.inputs.values())
-    return [*(run for one in inputs if _goes_on(one) for run in _interrupted(store, one)), entry.id]
-
-
-def _goes_on(entry: Entry) -> bool:
-    """Whether it was interrupted, or never began because a run it needs was."""
-    by = entry.end.by if entry.end is not None else ""
-    return entry.state in (State.STOPPED, State.KILLED, State.LOST) or (entry.state is State.FAILED and by == "inputs")
+    unfinished = (one for one in inputs if one.state in INTERRUPTED or one.never_began)
+    return [*(run for one in unfinished for run in _unfinished(store, one)), entry.id]
 
 
 def _report(entries: Sequence[Entry], as_json: bool) -> None:

@@ -13,7 +13,7 @@ from engine.commands.run_text import facts, result_text
 from engine.config import Config
 from engine.experiments.launch import Request, start
 from engine.experiments.plan import NEW, PAST, REUSE, Step, plan
-from engine.jobs.state import State
+from engine.jobs.state import INTERRUPTED, State
 from engine.jobs.store import Entry, Store
 from engine.report.numbers import setting
 from engine.report.settings import flat, settings_of
@@ -86,7 +86,7 @@ def explain(entries: Sequence[Entry]) -> int:
     if broken.end is not None and broken.end.reason.startswith(reason):
         reason = broken.end.reason  # with the remedy below it
     print(clean_lines(f"error: {broken.id} {broken.state}: {reason}"), file=sys.stderr)
-    if broken.state in (State.STOPPED, State.KILLED, State.LOST):
+    if broken.state in INTERRUPTED:
         print(f"Go on with: engine resume {entries[-1].id}", file=sys.stderr)
         return 1
     if broken.end is not None and broken.end.code == 2:

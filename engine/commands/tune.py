@@ -18,7 +18,7 @@ from engine.experiments.plan import pipeline
 from engine.experiments.trial_log import repair
 from engine.experiments.tune import DONE, FAILED, FOLDER, Search, Space, Trial
 from engine.experiments.tune import space as space_of
-from engine.jobs.state import State
+from engine.jobs.state import INTERRUPTED, State
 from engine.jobs.store import Store
 from engine.runs.files import hold, make_folder
 from engine.stages import STAGES, VAL_NDCG, Metric, Stage
@@ -90,8 +90,8 @@ def _try(
     except KeyboardInterrupt:
         print("\nThe runs go on. Come back: type the same command again", file=sys.stderr)
         raise
-    if any(entries[run].state in (State.STOPPED, State.KILLED, State.LOST) for run in finals):
-        broken = next(entry for entry in entries.values() if entry.state is not State.DONE)
+    broken = next((entry for entry in entries.values() if entry.state in INTERRUPTED), None)
+    if broken is not None:  # those that need it have failed
         raise UserError(
             f"{broken.id} was interrupted ({broken.state.value}), so its trial is still open",
             location=label,

@@ -293,10 +293,8 @@ def _states_as_trained(case: Case) -> str:
     summary = Summary.read(case.run_of("teacher"))
     kept, facts = (summary.kept, summary.facts) if summary else ({}, {})
     alone, popularity, tokens = kept.get(VAL_LM_NDCG.name), facts.get("validation_popularity"), facts.get(TRAIN_TOKENS)
-    reported = [f"; trained on {tokens:,} tokens"] if tokens else []
-    if alone is not None and popularity is not None:
-        reported = [f"; alone they have {alone:.4f}, popularity {popularity:.4f}", *reported]
-    return "".join(reported)
+    quality = "" if None in (alone, popularity) else f"; alone they have {alone:.4f}, popularity {popularity:.4f}"
+    return quality + (f"; trained on {tokens:,} tokens" if tokens else "")
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from engine.errors import RunError
 from engine.experiments.digests import digests
 from engine.experiments.named_runs import checked, named_runs
 from engine.experiments.rules import rule
-from engine.jobs.state import State, Status
+from engine.jobs.state import INTERRUPTED, State, Status
 from engine.jobs.store import Entry, Store
 from engine.report.settings import flat
 from engine.runs.schema import CONFIG
@@ -147,13 +147,13 @@ def _step(stage: Stage, fingerprint: str, config: Config, entries: list[Entry], 
     for states, action, why in (
         ((State.DONE,), REUSE, "finished with the same settings and inputs"),
         ((State.RUNNING, State.STALLED, State.QUEUED, State.WAITING), JOIN, "at work on the same settings and inputs"),
-        ((State.STOPPED, State.KILLED, State.LOST), RESUME, "was interrupted"),
+        (INTERRUPTED, RESUME, "was interrupted"),
     ):
         for entry in reversed(same):
             if entry.state in states:
                 return Step(stage, fingerprint, action, entry.id, why)
     for entry in reversed(same):
-        if entry.state is State.FAILED and entry.end is not None and entry.end.by == "inputs":
+        if entry.never_began:
             return Step(stage, fingerprint, RESUME, entry.id, "never began: " + entry.status.reason)
         if entry.state is State.FAILED and entry.end is not None and entry.end.code == 2:
             return Step(stage, fingerprint, RESUME, entry.id, "ended by a fault that may be mended now")

@@ -41,6 +41,9 @@ class State(StrEnum):
         return self in (State.WAITING, State.QUEUED, State.RUNNING, State.STALLED)
 
 
+INTERRUPTED = (State.STOPPED, State.KILLED, State.LOST)  # such a run can go on where it was
+
+
 @dataclass(frozen=True)
 class Status:
     """A state and, in a line, the reason for it."""

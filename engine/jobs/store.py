@@ -53,6 +53,11 @@ class Entry:
     def end(self) -> Exit | None:
         return Exit.read(self.folder)
 
+    @property
+    def never_began(self) -> bool:
+        """Whether it ended because a run that it needs did not end DONE."""
+        return self.state is State.FAILED and self.end is not None and self.end.by == "inputs"
+
     @cached_property
     def meta(self) -> Meta:
         return Meta.read(self.folder)

@@ -83,9 +83,8 @@ class RankEvaluation:
             "student_and_text": _ndcg(text),
         }
 
-    def _ndcg_of(
-        self, users: Tensor, table: Tensor, bias: Tensor | None = None
-    ) -> float:  # [R, W], [n + 1, W], [n + 1]
+    def _ndcg_of(self, users: Tensor, table: Tensor, bias: Tensor | None = None) -> float:
+        """NDCG@10 of <u, v> + b, users [R, W] and table [n + 1, W], bias [n + 1]."""
         ranks = ranking.ranks_in_blocks(users, table, self._targets, bias, self._seen)
         return ranking.validation_metrics(ranks)[VAL_NDCG.name]
 

@@ -12,7 +12,10 @@ import pytest
 
 from engine import config
 from engine.cli import main
+from engine.experiments.plan import NEW, Step
 from engine.jobs.store import Store
+from engine.runs.schema import Exit, RunInfo, new_id
+from engine.stages import STAGES
 
 TINY = [
     *("data.world.users=60", "data.world.items=80", "data.world.series=20", "student.hidden=8", "student.blocks=1"),
@@ -25,6 +28,7 @@ TINY = [
     [
         (["evaluate", "student.dropout=0.1..0.5"], "Test rows choose nothing"),
         (["student.dropout=0.1..0.5", "--metric", "ndcg@10"], "no figure on validation rows"),
+        (["teacher", "teacher.learning_rate=1e-4..1e-3", "--metric", "val_lm_ndcg@10"], "no figure on validation rows"),
         (["student", "distill.kl.weight=0.1..0.5"], "engine tune distill"),
         (["student.dropout=0.1..0.5", "--trials", "0"], "--trials"),
         (["student.dropout=0.1"], "nothing is searched"),
@@ -36,6 +40,21 @@ def test_a_search_that_makes_no_sense_is_one_message_and_status_2(
     assert main(["tune", *words, "--runs", str(tmp_path)]) == 2
     assert says in capsys.readouterr().err
     assert Store(tmp_path).scan() == []
+
+
+def test_a_trial_stays_open_while_a_run_that_it_needs_was_interrupted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, steps = Store(tmp_path), []
+    ends = {"teacher": (9, "user"), "distill": (None, "inputs")}
+    for stage, (number, by) in ends.items():
+        folder = store.create(RunInfo(new_id(stage), stage, "test", 1, "f" * 8), "seed: 1\n")
+        Exit(1, None, number, by, "", 1.0, 1, False, time.time()).write(folder)
+        steps.append(Step(STAGES[stage], "f" * 8, NEW, folder.name, ""))
+    monkeypatch.setattr("engine.commands.tune.start", lambda *_: steps)
+    words = ["tune", "distill", "distill.kl.weight=0.1..0.5", "--trials", "1", "--experiment", "try"]
+    assert main([*words, "--runs", str(tmp_path)]) == 2
+    assert f"{steps[0].run} was interrupted (KILLED), so its trial is still open" in capsys.readouterr().err
 
 
 def test_a_search_whose_last_write_was_interrupted_goes_on_with_a_note(

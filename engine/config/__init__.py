@@ -4,6 +4,7 @@ An override is ``group=choice`` or ``key=value``. Beyond this package there is n
 """
 
 import functools
+import operator
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from engine.config.settings.search import SearchSettings
 from engine.config.settings.student import StudentSettings
 from engine.config.settings.teacher import TeacherSettings
 from engine.config.settings.trainer import TrainerSettings
-from engine.config.settings.tree import Setting, parse, settings, tree_of, unknown
+from engine.config.settings.tree import MissingSetting, Setting, parse, settings, tree_of, unknown
 from engine.errors import ConfigError
 
 
@@ -85,7 +86,27 @@ def load(overrides: Sequence[str] = ()) -> Config:
 def resolve(overrides: Sequence[str] = ()) -> Resolved:
     """The configuration with the choices that it is made of. Raises ConfigError as ``load`` does."""
     composed = compose.compose(*split(overrides))
-    return Resolved(build(composed.tree), composed.choices, label_of(overrides))
+    try:
+        config = build(composed.tree)
+    except MissingSetting as error:
+        raise _of_another_choice(error, composed) from error
+    return Resolved(config, composed.choices, label_of(overrides))
+
+
+def _of_another_choice(error: MissingSetting, composed: compose.Composed) -> ConfigError:
+    """What to say where a control or a person set a part of a section that the chosen file leaves null."""
+    section = error.key.rpartition(".")[0]
+    group = section.partition(".")[0]
+    choice, having = composed.choices.get(group, ""), compose.having(section)
+    if not having or choice in having:
+        return error
+    values = functools.reduce(operator.getitem, section.split("."), composed.tree)
+    given = ", ".join(f"{section}.{name}" for name in values)
+    return ConfigError(
+        f"{given} cannot be set: {group}={choice} has no {section}",
+        location=error.location,
+        remedy=f"Choose {' or '.join(f'{group}={name}' for name in having)}, or leave out what sets it.",
+    )
 
 
 def label_of(overrides: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ SEARCHED = {  # setting that counts the trials of a search -> the sections whose
     "search.teacher": ("teacher",),
     "search.distill": ("student", "distill"),
 }
+OBJECTIVES = ("rank", "generate")  # sections of teacher, each for the objective of its name
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # a value in conf/ that is another setting's, or choices.<group>
 
 
@@ -58,6 +59,8 @@ def compose(selected: Mapping[str, str], values: Mapping[str, Any]) -> Composed:
         files.append("~experiment" if _teacher_is_chosen(selected, values) else f"experiment={WITHOUT_TEACHER}")
     found = _files(tuple(files))
     tree = copy.deepcopy(found.tree)
+    # What a control says of an objective does not concern a teacher that has another one.
+    tree["teacher"] |= dict.fromkeys([name for name in OBJECTIVES if name != tree["teacher"]["objective"]])
     for key, value in {**dict.fromkeys(unrecorded(selected, values)), **values}.items():
         *sections, name = key.split(".")
         section = functools.reduce(_section, sections, tree)
@@ -68,6 +71,20 @@ def compose(selected: Mapping[str, str], values: Mapping[str, Any]) -> Composed:
         own = functools.reduce(_section, parents, tree)
         own[name] = tree[source] | own.get(name, {})
     return Composed(tree, found.choices)
+
+
+def having(section: str) -> list[str]:
+    """The choices of a section's group that state values of it."""
+    import yaml  # here: the cockpit reads the declarations without it
+
+    group, *inside = section.split(".")
+    found = []
+    for choice in groups().get(group, []):
+        node = yaml.safe_load((folder() / group / f"{choice}.yaml").read_text(encoding="utf-8"))
+        for name in inside:
+            node = node.get(name) if isinstance(node, dict) else None
+        found += [choice] if isinstance(node, dict) else []
+    return found
 
 
 def _teacher_is_chosen(selected: Collection[str], values: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.config import label_of, split
-from engine.config.compose import REFERENCE, SAME, compose, folder, unrecorded
+from engine.config.compose import OBJECTIVES, REFERENCE, SAME, compose, folder, unrecorded
 from engine.config.controls import listed
 
 TYPED = "command line"
@@ -14,7 +14,8 @@ OTHERS = "other settings of its model are given"  # origin of a count of trials 
 def origins(overrides: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
     """Dotted name -> where its value comes from: a file, with the setting it refers to; the last one to state it."""
     selected, values = split(overrides)
-    choices = compose(selected, values).choices
+    composed = compose(selected, values)
+    choices = composed.choices
     files = [(group, choice) for group, choice in choices.items() if group != "experiment"]
     files += [("", "config"), *(("experiment", name) for name in listed(choices.get("experiment", "")) if name)]
     found: dict[str, str] = {}
@@ -23,6 +24,8 @@ def origins(overrides: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
             for inside in [other for other in found if other.startswith(key + ".")]:  # the section is made null
                 del found[inside]
             found[key] = origin
+    for section in (f"teacher.{name}." for name in OBJECTIVES if composed.tree["teacher"][name] is None):
+        found = {key: origin for key, origin in found.items() if not key.startswith(section)}
     typed = {word.partition("=")[0] for word in overrides}
     saved = f"experiment={label_of(overrides)} (saved)"
     found |= {key: TYPED if key in typed else saved for key in values}

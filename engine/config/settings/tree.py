@@ -86,6 +86,14 @@ def checked(item: Setting, text: str) -> Any:
     return _value(item, parse(item, text), "")
 
 
+class MissingSetting(ConfigError):
+    """A setting without a value. ``key``: its dotted name."""
+
+    def __init__(self, item: Setting, location: str) -> None:
+        super().__init__(f"{item.key} is missing", location=location, remedy=f"Set it: {item.meta.get('help')}.")
+        self.key = item.key
+
+
 def tree_of(section: Any, tree: Any, prefix: str, location: str) -> Any:
     """A dataclass of a tree of plain values. Raises ConfigError for unknown or missing names and values not allowed."""
     if not isinstance(tree, dict):
@@ -99,7 +107,7 @@ def tree_of(section: Any, tree: Any, prefix: str, location: str) -> Any:
     values = {}
     for name, item in names.items():
         if name not in tree:
-            raise ConfigError(f"{item.key} is missing", location=location, remedy=f"Set it: {item.meta.get('help')}.")
+            raise MissingSetting(item, location)
         nested = _dataclass_of(item.type)
         if nested is None or (tree[name] is None and _without_none(item.type)[1]):
             values[name] = _value(item, tree[name], location)

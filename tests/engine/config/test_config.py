@@ -171,6 +171,8 @@ def test_a_text_setting_keeps_exactly_what_was_typed(text: str) -> None:
         ("+student.new=1", "add or remove"),
         ("~student", "key=value"),
         ("seed", "key=value"),
+        ("teacher.generate.candidates=10", "teacher=rank has no teacher.generate\nChoose teacher=generate"),
+        ("launcher.slurm.partition=gpu", "Choose launcher=slurm"),
         ("student.hidden=63 ", ""),
     ],
 )

@@ -80,6 +80,25 @@ def test_the_file_of_the_control_is_the_origin_of_what_it_changes() -> None:
     ]
 
 
+def test_a_control_of_both_objectives_leaves_out_what_it_says_of_the_other_one() -> None:
+    words = ["experiment=[paper-ilora-movielens,text-only]"]
+    base, changed = config.load(["experiment=paper-ilora-movielens"]), config.load(words)
+    gate = replace(base.teacher.gate, kind="uniform")
+    assert changed.teacher == replace(base.teacher, slots=False, gate=gate)
+    assert changed.teacher.rank is None
+    assert config.load(["experiment=text-only"]).teacher.rank.student_weights == [0.0]  # type: ignore[union-attr]
+    assert origins(words, ["teacher.rank.student_weights"]) == {
+        "teacher.rank.student_weights": "conf/teacher/_base.yaml"
+    }
+
+
+def test_a_control_of_the_head_is_refused_for_a_teacher_that_has_none() -> None:
+    with pytest.raises(ConfigError) as error:
+        config.load(["experiment=[paper-ilora-movielens,no-language-model]"])
+    assert error.value.cause == "teacher.rank.states cannot be set: teacher=generate has no teacher.rank"
+    assert "teacher=rank" in error.value.remedy
+
+
 def test_a_sweep_runs_a_base_with_and_without_its_controls() -> None:
     grid = combinations(["experiment=[demo],[demo,no-gate]", "seed=1,2"])
     assert [point.config.teacher.gate.kind for point in grid] == ["softmax", "softmax", "uniform", "uniform"]

@@ -45,6 +45,11 @@ def test_the_named_experiments_are_there_and_each_keeps_its_own_data() -> None:
         assert config.load([f"experiment={name}"]).data.name == name
 
 
+def test_the_experiments_of_papers_rank_the_models_that_the_papers_are_about() -> None:
+    assert "teacher" in config.load(["experiment=paper-ilora-movielens"]).evaluate.models
+    assert {"teacher", "distilled"} <= set(config.load(["experiment=paper-dllm2rec-toys"]).evaluate.models)
+
+
 @pytest.mark.parametrize("distill", config.groups()["distill"])
 @pytest.mark.parametrize("student", config.groups()["student"])
 def test_a_distilled_student_is_the_student_with_the_stated_differences(student: str, distill: str) -> None:

@@ -284,7 +284,9 @@ def _as_trained(case: Case) -> tuple[float, dict[str, float]]:
     facts = _facts(case.trained("teacher"))
     best = facts.get("best", {}).get("val_ndcg@10")
     if best is None or "validation_popularity" not in facts:
-        raise Unavailable("this teacher ranks candidates only: engine run knowledge ranks the catalogue with it")
+        raise Unavailable(
+            "this teacher ranks candidates only (candidate-controls): engine run knowledge ranks the catalogue with it"
+        )
     return float(best), {name: float(value) for name, value in facts.items() if name.startswith("validation_")}
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from engine.doctor import (
     backbone,
+    candidates,
     data,
     distill,
     evaluations,
@@ -60,6 +61,7 @@ _DECLARED = (
     *quality.beats_popularity,
     *quality.teacher_beats_student,
     *quality.language_model_pays,
+    *candidates.candidate_controls,
     *knowledge.rankings_match_rows,
     *knowledge.ranking_ids,
     *knowledge.rankings_reproducible,

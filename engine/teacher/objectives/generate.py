@@ -32,6 +32,8 @@ from engine.training.schedule import hybrid_probability
 
 CANDIDATES = 5  # purpose of a step's generator, beside those of rank
 METRIC = "candidate_hr@1"
+POPULARITY, STUDENT = "candidate_popularity", "candidate_student"  # facts: METRIC of what the teacher is compared with
+CANDIDATE_ROWS = "candidate_rows"  # fact: of how many rows
 AT_ONCE = 5  # candidates scored together: each holds a copy of its prompt's keys and values
 
 
@@ -175,6 +177,8 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run) -
         return StepPart(losses.mean(), weight, batch.tokens, batch.padding_share, gates)
 
     evaluate = validation(setup, rules, rows, counted(run, "read student", "rows"))
+    controls = evaluate.controls(sequences.counts(len(setup.titles)))
+    run.note(**{CANDIDATE_ROWS: len(evaluate.targets) + evaluate.empty}, **controls)
     skips = rules.curriculum or not settings.slots
     return Objective(part, evaluate, lambda step: len(sampler(step)), sampler.per_epoch, METRIC, split.processes, skips)
 
@@ -230,6 +234,22 @@ class CandidateEvaluation:
             "valid_ratio": counted.valid_ratio,
             **by_half(hits, self._users),
         }
+
+    @torch.no_grad()
+    def controls(self, counts: Ints) -> dict[str, float]:  # [n + 1] times each item occurs in training
+        """HR@1 among the same candidates: of popularity and of the student. A target that ties with another is not
+        first."""
+        candidates = torch.from_numpy(self.candidates)
+        table, bias, users = self.setup.student.table.cpu(), self.setup.student.bias, self.states.cpu()
+        student = torch.einsum("rcd,rd->rc", table[candidates], users)
+        student = student if bias is None else student + bias.cpu()[candidates]
+        return {POPULARITY: self._first(torch.from_numpy(counts)[candidates]), STUDENT: self._first(student)}
+
+    def _first(self, scores: Tensor) -> float:  # [R, C]
+        """Share of rows, those without a history included, whose target scores higher than all others."""
+        target = torch.from_numpy(self.candidates == self.targets[:, None])
+        others = scores.double().masked_fill(target, -torch.inf).amax(dim=1)
+        return float((scores[target] > others).sum()) / (len(others) + self.empty)
 
     def _generated(self, some: slice) -> list[int | None]:
         """Index of the candidate that each greedy answer names."""

@@ -15,7 +15,14 @@ from engine.data.sequences import Rows
 from engine.jobs.store import Store
 from engine.runs.run import Run
 from engine.runs.schema import RunInfo, new_id
-from engine.teacher.objectives.generate import AT_ONCE, GenerateCollator, likelihoods, objective, token_losses
+from engine.teacher.objectives.generate import (
+    AT_ONCE,
+    CandidateEvaluation,
+    GenerateCollator,
+    likelihoods,
+    objective,
+    token_losses,
+)
 from engine.teacher.prompting.tokenizer import PromptTokenizer
 from engine.training.processes import Processes
 
@@ -153,3 +160,37 @@ def test_parts_of_a_step_whose_answers_differ_in_length_make_up_the_whole_step(
     whole = losses(1, 1)
     for expected, cut in zip(whole, losses(3, processes), strict=True):
         torch.testing.assert_close(cut, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_a_teacher_is_compared_with_is_asked_about_the_same_candidates(tiny: Make) -> None:
+    made, draw = tiny(), np.random.default_rng(4)
+    size, items = 40, len(NAMES) - 1
+    events = draw.integers(1, items + 1, 4 * size + 1).astype(np.int32)
+    start = 4 * np.arange(size)
+    stop = start + np.where(np.arange(size) % 8, 3, 0)  # every eighth row has no history
+    rows = Rows(events, start, stop, np.arange(size))
+    settings = load(["teacher=generate", "teacher.generate.candidates=3"]).teacher
+    others = np.stack([draw.permutation(np.setdiff1d(np.arange(1, items + 1), [own]))[:2] for own in rows.targets])
+    candidates = draw.permuted(np.column_stack([rows.targets, others]).astype(np.int64), axis=1)
+    setup = replace(made.setup(TEMPLATE, settings), student=replace(made.student, bias=torch.randn(items + 1)))
+    assert settings.generate is not None
+    evaluation = CandidateEvaluation(setup, settings.generate, rows, candidates, lambda *_: None)
+    counts = draw.integers(0, 3, items + 1)  # many are equal
+
+    first = {"candidate_popularity": 0, "candidate_student": 0}
+    ties = 0
+    for row in range(size):
+        history = torch.from_numpy(events[start[row] : stop[row]].astype(np.int64))
+        if len(history) == 0:
+            continue  # nothing can be asked: not right
+        state = setup.student.model(history[None])[0, -1]
+        own, negatives = (
+            int(rows.targets[row]),
+            [item for item in candidates[row].tolist() if item != rows.targets[row]],
+        )
+        score = {item: float(setup.student.table[item] @ state + setup.student.bias[item]) for item in candidates[row]}
+        first["candidate_student"] += all(score[own] > score[item] for item in negatives)
+        first["candidate_popularity"] += all(counts[own] > counts[item] for item in negatives)
+        ties += counts[own] == max(counts[item] for item in negatives)
+    assert ties and all(first.values())
+    assert evaluation.controls(counts) == {name: count / size for name, count in first.items()}

@@ -3,8 +3,9 @@
 Standard library only: the command line, the run folder and the cockpit all import this file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 
@@ -40,6 +41,7 @@ class Stage:
     gates: bool  # reports gate weights
     version: int  # raise it when the same settings give other results: finished runs are then not reused
     work: tuple[str, str]  # the noted fact that counts a run's work, and its unit: the speeds of engine bench
+    alternatives: tuple[Metric, ...] = ()  # each the main metric of runs that report it instead of the first one
 
     @property
     def built(self) -> bool:
@@ -52,10 +54,10 @@ class Stage:
         makers = {artifact.stage for artifact in self.needs}
         return tuple(name for name in STAGES if name in makers)
 
-    @property
-    def main_metric(self) -> Metric | None:
-        """The metric that charts and tables show first."""
-        return self.metrics[0] if self.metrics else None
+    def main_metric(self, reported: Collection[str] = ()) -> Metric | None:
+        """The metric that charts and tables show first, of a run that has reported metrics of these names."""
+        instead = (metric for metric in self.alternatives if metric.name in reported)
+        return next(chain(instead, self.metrics), None)
 
 
 PROFILE = Artifact("data", "profile.json", "counts, split, order rule, hash of the test targets")
@@ -107,6 +109,13 @@ VAL_NDCG = Metric("val_ndcg@10", "max", "1 / log2(rank + 1) where the target is 
 VAL_LM_NDCG = Metric(
     "val_lm_ndcg@10", "", "val_ndcg@10 of the language model's states alone, without student and text vectors"
 )
+CANDIDATE_HR = Metric(
+    "candidate_hr@1",
+    "max",
+    "share of validation rows whose target the teacher names among the candidates in its prompt",
+)
+CANDIDATE_HR_OF_VALID = Metric("candidate_hr@1_of_valid", "max", "the same of the rows on which it names a candidate")
+VALID_RATIO = Metric("valid_ratio", "max", "share of validation rows on which the teacher names a candidate")
 LOSS = Metric("loss", "min", "training loss", "nats")
 LEARNING_RATE = Metric("lr", "", "learning rate")
 SPEED = Metric("positions_per_second", "max", "supervised positions trained per second of wall time", "1/s")
@@ -171,11 +180,12 @@ _TABLE = (
         "trains iLoRA on the frozen backbone, gated by the frozen student's user vectors",
         needs=(PROFILE, ITEMS, SEQUENCES, VALIDATION, STUDENT_MODEL, LANGUAGE_MODEL, TEXT_VECTORS),
         makes=(ADAPTER,),
-        metrics=(*TRAINED, VAL_LM_NDCG),
+        metrics=(*TRAINED, VAL_LM_NDCG, CANDIDATE_HR, CANDIDATE_HR_OF_VALID, VALID_RATIO),
         groups=("lora_a", "lora_b", "gate", "projector", "head"),
         gates=True,
         version=5,
         work=POSITIONS,
+        alternatives=(CANDIDATE_HR,),  # of one that generates titles
     ),
     Stage(
         "knowledge",

@@ -15,7 +15,6 @@ SETTINGS, EXPERIMENT, SINGLE = "settings", "experiment", "run"
 GROUPINGS = (SETTINGS, EXPERIMENT, SINGLE)
 MOST_RUNS = 24  # the newest, where none are marked
 MOST_GROUPS = 6
-VALIDATION = "val_"  # prefix of the metrics that a training reports repeatedly
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -33,7 +32,7 @@ class RunGroup:
 
 
 def chosen(marked: Sequence[Row], current: Row | None, shown: Sequence[Row]) -> list[Row]:
-    """Two or more marked runs; else the finished ones of the current run's stage and data, the oldest first."""
+    """Two or more marked runs; else the finished ones comparable with the current one, the oldest first."""
     if len(marked) > 1:
         return list(marked[: len(LETTERS)])
     if current is None:
@@ -81,4 +80,4 @@ def trained(row: Row, everything: Mapping[str, Row]) -> Row | None:
     if row.state == OTHER:
         return row
     makers = [everything[run] for stage in reversed(STAGES) if (run := row.inputs.get(stage, "")) in everything]
-    return next((run for run in (row, *makers) if run.metric.startswith(VALIDATION)), None)
+    return next((run for run in (row, *makers) if run.metric and not run.has_result), None)

@@ -17,7 +17,7 @@ OPEN = ("WAITING", "QUEUED", "RUNNING", "STALLED")
 OTHER = "OTHER"  # the state of another program's run: nothing says whether it is at work
 WORST = {"": 0, "info": 1, "warning": 2, "error": 3}
 
-Peers = tuple[str, str]  # stage and the data run it was made from
+Peers = tuple[str, str, str]  # stage, the data run it was made from, and the main metric
 
 
 @dataclass
@@ -74,18 +74,23 @@ class Row(RunFacts):
 
     @property
     def peers(self) -> Peers:
-        """Stage and data: only runs in which both are equal have comparable metrics."""
-        return self.stage, self.inputs.get("data", "")
+        """Stage, data and main metric: only runs in which they are equal have comparable metrics."""
+        return self.stage, self.inputs.get("data", ""), self.metric
 
     @property
     def metric(self) -> str:
-        """The stage's main metric."""
-        return main_metric(self.stage)[0]
+        """Its stage's main metric, or the one that it reports in place of that."""
+        return self._main[0]
 
     @property
     def goal(self) -> str:
         """The better direction of the main metric: max, min, or empty."""
-        return main_metric(self.stage)[1]
+        return self._main[1]
+
+    @property
+    def _main(self) -> tuple[str, str]:
+        first, *others = main_metrics(self.stage)
+        return next((other for other in others if other[0] in self.last), first)
 
     def value(self, metric: str, which: str = "") -> float | None:
         """A metric of the kept checkpoint, else its best value, else its last; ``which``: only the "best" or "last"."""
@@ -145,7 +150,7 @@ def better(goal: str, a: float, b: float) -> bool:
 
 
 def best_rows(rows: Iterable[Row]) -> dict[Peers, Row]:
-    """Stage and data -> the run with the best main metric among these."""
+    """Peers -> the run with the best main metric among these."""
     found: dict[Peers, tuple[float, Row]] = {}
     for row in rows:
         score = row.score
@@ -157,8 +162,9 @@ def best_rows(rows: Iterable[Row]) -> dict[Peers, Row]:
 
 
 @cache
-def main_metric(stage: str) -> tuple[str, str]:
-    """Name and goal of a stage's main metric; both empty without one."""
+def main_metrics(stage: str) -> tuple[tuple[str, str], ...]:
+    """Name and goal of a stage's main metric, both empty without one, and of those that may take its place."""
     known = STAGES.get(stage)
-    main = known.main_metric if known else None
-    return (main.name, main.goal) if main else ("", "")
+    main = known.main_metric() if known else None
+    first = (main.name, main.goal) if main else ("", "")
+    return first, *((metric.name, metric.goal) for metric in (known.alternatives if known else ()))

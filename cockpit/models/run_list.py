@@ -37,7 +37,7 @@ class RunList:
         self.cursor = 0
         self.varying = Varying()
         self.working = True  # some run is at work or waits
-        self.best: dict[Peers, Row] = {}  # stage and data -> the best run
+        self.best: dict[Peers, Row] = {}  # the best run
         self.placed = False  # the cursor was put on a run; until then it stays on the first line
         self._query: Query = parse("")
         self._sorted_by = ""  # at the last arrangement

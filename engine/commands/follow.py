@@ -51,7 +51,7 @@ def follow(store: Store, ids: Sequence[str], out: TextIO | None = None, timeout:
 
 def _is_news(entry: Entry, printed: dict[str, tuple[str, float]]) -> bool:
     """Whether the state or the latest evaluation has changed, or ten seconds have passed. Remembers a yes."""
-    metric = STAGES[entry.info.stage].main_metric
+    metric = STAGES[entry.info.stage].main_metric(entry.summary.last if entry.summary else ())
     latest = entry.summary.last.get(metric.name) if entry.summary and metric else None
     report, now = f"{entry.state} {latest}", time.monotonic()
     before, when = printed.get(entry.id, ("", 0.0))

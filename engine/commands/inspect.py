@@ -80,7 +80,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def _print_curve(entry: Entry, record: History) -> None:
-    metric = STAGES[entry.info.stage].main_metric
+    metric = STAGES[entry.info.stage].main_metric(record.series)
     points = record.series.get(metric.name) if metric else None
     if metric is None or points is None or len(points.steps) < 2:
         return
@@ -105,7 +105,7 @@ def _matches(entry: Entry, filters: list[str]) -> bool:
 
 
 def _row(entry: Entry) -> dict[str, Any]:
-    metric = STAGES[entry.info.stage].main_metric
+    metric = STAGES[entry.info.stage].main_metric(entry.summary.last if entry.summary else ())
     best = entry.summary.best.get(metric.name) if metric and entry.summary else None
     return {
         "run": entry.id,

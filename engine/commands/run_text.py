@@ -27,7 +27,7 @@ def status_line(entry: Entry) -> str:
         parts.append(steps if summary.total else summary.phase)
         parts.append(f"{rate(summary.rate)} {summary.unit}/s" if summary.rate else "")
         parts.append(f"eta {duration(summary.eta)}" if summary.eta is not None else "")
-    metric = STAGES[entry.info.stage].main_metric
+    metric = STAGES[entry.info.stage].main_metric(summary.last if summary else ())
     if summary and metric and metric.name in summary.last:
         parts.append(f"{metric.name} {fixed(summary.last[metric.name])}")
         parts += _kept_and_best(summary, metric)

@@ -6,8 +6,8 @@ from engine.doctor.case import Case
 from engine.doctor.check import WARN, Outcome, Unavailable, check, judged
 from engine.metrics.statistics import hit_interval
 from engine.runs.schema import Summary
-from engine.stages import TRAIN_TOKENS
-from engine.teacher.objectives.generate import CANDIDATE_ROWS, METRIC, POPULARITY, STUDENT
+from engine.stages import CANDIDATE_HR, TRAIN_TOKENS
+from engine.teacher.objectives.generate import CANDIDATE_ROWS, POPULARITY, STUDENT
 
 
 @check(
@@ -24,9 +24,9 @@ def candidate_controls(case: Case) -> Outcome:
     """HR@1 is surely above those of popularity and of the student among the same candidates of the same rows."""
     summary = Summary.read(case.trained("teacher"))
     facts, kept = (summary.facts, summary.kept) if summary else ({}, {})
-    if METRIC not in kept or CANDIDATE_ROWS not in facts:
+    if CANDIDATE_HR.name not in kept or CANDIDATE_ROWS not in facts:
         raise Unavailable("this teacher was trained with no candidates in its prompts")
-    rows, own = int(facts[CANDIDATE_ROWS]), float(kept[METRIC])
+    rows, own = int(facts[CANDIDATE_ROWS]), float(kept[CANDIDATE_HR.name])
     controls = {"popularity": float(facts[POPULARITY]), "student": float(facts[STUDENT])}
     best = max(controls, key=lambda name: controls[name])
     low = _least_gain(controls[best], own, rows)

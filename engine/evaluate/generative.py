@@ -18,9 +18,9 @@ from engine.report.evaluation import GENERATIVE
 from engine.runs.run import Run, Stopped
 from engine.runs.run_files import RunFiles
 from engine.runs.schema import ARTIFACTS
-from engine.stages import ADAPTER
+from engine.stages import ADAPTER, CANDIDATE_HR, CANDIDATE_HR_OF_VALID, VALID_RATIO
 from engine.teacher.build import build, settings_of
-from engine.teacher.objectives.generate import METRIC, CandidateEvaluation
+from engine.teacher.objectives.generate import CandidateEvaluation
 
 
 def measure(
@@ -57,7 +57,10 @@ def measure(
             CandidateEvaluation(setup, replace(rules, scoring=how), rows, mixed, tick)(tick)
             for how in ("greedy", "likelihood")
         )
-        figures = (generated[METRIC], generated[f"{METRIC}_of_valid"], generated["valid_ratio"], likeliest[METRIC])
+        figures = (
+            *(generated[metric.name] for metric in (CANDIDATE_HR, CANDIDATE_HR_OF_VALID, VALID_RATIO)),
+            likeliest[CANDIDATE_HR.name],
+        )
         found[split] = dict(zip(GENERATIVE, figures, strict=True))
     return found
 

@@ -19,6 +19,7 @@ from engine.metrics.candidates import offered
 from engine.metrics.selection import by_half
 from engine.runs.reporter import counted
 from engine.runs.run import Run
+from engine.stages import CANDIDATE_HR, CANDIDATE_HR_OF_VALID, VALID_RATIO
 from engine.student.validation import Tick
 from engine.teacher.build import TeacherSetup
 from engine.teacher.model import Inputs, Teacher, packed
@@ -31,8 +32,10 @@ from engine.teacher.prompting.tokenizer import NO_LABEL
 from engine.training.schedule import hybrid_probability
 
 CANDIDATES = 5  # purpose of a step's generator, beside those of rank
-METRIC = "candidate_hr@1"
-POPULARITY, STUDENT = "candidate_popularity", "candidate_student"  # facts: METRIC of what the teacher is compared with
+POPULARITY, STUDENT = (
+    "candidate_popularity",
+    "candidate_student",
+)  # facts: CANDIDATE_HR of what the teacher is compared with
 CANDIDATE_ROWS = "candidate_rows"  # fact: of how many rows
 AT_ONCE = 5  # candidates scored together: each holds a copy of its prompt's keys and values
 
@@ -180,7 +183,9 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run) -
     controls = evaluate.controls(sequences.counts(len(setup.titles)))
     run.note(**{CANDIDATE_ROWS: len(evaluate.targets) + evaluate.empty}, **controls)
     skips = rules.curriculum or not settings.slots
-    return Objective(part, evaluate, lambda step: len(sampler(step)), sampler.per_epoch, METRIC, split.processes, skips)
+    return Objective(
+        part, evaluate, lambda step: len(sampler(step)), sampler.per_epoch, CANDIDATE_HR.name, split.processes, skips
+    )
 
 
 def validation(setup: TeacherSetup, rules: GenerateSettings, rows: Rows, tick: Tick) -> "CandidateEvaluation":
@@ -229,9 +234,9 @@ class CandidateEvaluation:
         counted = hit_rate(named + nothing, right + [0] * self.empty)
         hits = np.array([own == target for own, target in zip(named, right, strict=True)], dtype=np.float64)
         return {
-            METRIC: counted.correct_of_total,
-            "candidate_hr@1_of_valid": counted.correct_of_valid,
-            "valid_ratio": counted.valid_ratio,
+            CANDIDATE_HR.name: counted.correct_of_total,
+            CANDIDATE_HR_OF_VALID.name: counted.correct_of_valid,
+            VALID_RATIO.name: counted.valid_ratio,
             **by_half(hits, self._users),
         }
 

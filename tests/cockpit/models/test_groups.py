@@ -52,4 +52,6 @@ def test_the_curve_of_an_evaluation_is_that_of_the_last_training_it_was_made_fro
     assert trained(everything["s"], everything).id == "s"
     made = row("x", stage="evaluate", inputs={"student": "s", "distill": "t"})
     assert trained(made, everything).id == "t"
+    generating = {"s": row("s"), "g": Row("g", "teacher", last={"candidate_hr@1": 0.1})}
+    assert trained(row("x", stage="evaluate", inputs={"student": "s", "teacher": "g"}), generating).id == "g"
     assert trained(row("d", stage="data", inputs={}), everything) is None

@@ -16,13 +16,20 @@ def test_a_run_is_held_against_the_best_of_its_own_data_only() -> None:
     assert {run.id for run in best.values()} == {"b", "c"}
 
 
+def test_a_teacher_that_generates_titles_has_its_own_metric_and_is_held_against_its_like_only() -> None:
+    generating = [Row(name, "teacher", last={"candidate_hr@1": value}) for name, value in (("a", 0.2), ("b", 0.4))]
+    ranking = [Row(name, "teacher", last={METRIC: value}) for name, value in (("c", 0.1), ("d", 0.08))]
+    assert [run.metric for run in (*generating, *ranking)] == ["candidate_hr@1"] * 2 + [METRIC] * 2
+    assert {run.id for run in best_rows([*generating, *ranking]).values()} == {"b", "c"}
+
+
 def test_not_a_number_is_never_the_best() -> None:
     best = best_rows([row("a", float("nan"), "demo"), row("b", 0.1, "demo")])
     assert [run.id for run in best.values()] == ["b"]
 
 
 def test_the_lower_value_is_better_for_a_metric_to_minimise(monkeypatch) -> None:
-    monkeypatch.setattr("cockpit.models.rows.main_metric", lambda stage: ("perplexity", "min"))
+    monkeypatch.setattr("cockpit.models.rows.main_metrics", lambda stage: (("perplexity", "min"),))
     rows = [Row(name, "backbone", last={"perplexity": value}) for name, value in (("a", 9.0), ("b", 7.0), ("c", 8.0))]
     assert [run.id for run in best_rows(rows).values()] == ["b"]
 

@@ -93,7 +93,7 @@ def test_archived_runs_are_hidden_until_asked_for():
 
 
 def test_the_best_run_of_each_stage_is_known():
-    assert listed(A, B, C).best["student", ""].id == "b"
+    assert listed(A, B, C).best["student", "", "val_recall@10"].id == "b"
 
 
 def test_a_new_order_shows_its_first_lines_and_a_changed_run_moves_no_cursor():

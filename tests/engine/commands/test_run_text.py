@@ -55,6 +55,7 @@ def test_a_running_run_shows_its_progress_and_its_main_metric(store: Store) -> N
     [
         ("student", "val_recall@10", (0.3, 0.25, 0.2), "0.2000  kept 0.2500  max 0.3000"),  # NDCG chooses
         ("student", "val_recall@10", (0.2, 0.3, 0.25), "0.2500  kept 0.3000"),
+        ("teacher", "candidate_hr@1", (0.1, 0.3, 0.2), "0.2000  kept 0.3000"),  # of one that generates titles
         ("backbone", "val_loss", (3.0, 2.0, 4.0), "4.0000  kept 2.0000"),
         ("backbone", "val_loss", (1.0, 2.0, 4.0), "4.0000  kept 2.0000  min 1.0000"),
     ],

@@ -114,7 +114,7 @@ CANDIDATE_HR = Metric(
     "max",
     "share of validation rows whose target the teacher names among the candidates in its prompt",
 )
-CANDIDATE_HR_OF_VALID = Metric("candidate_hr@1_of_valid", "max", "the same of the rows on which it names a candidate")
+CANDIDATE_HR_OF_VALID = Metric("candidate_hr@1_of_valid", "max", "the same, of the rows on which it names a candidate")
 VALID_RATIO = Metric("valid_ratio", "max", "share of validation rows on which the teacher names a candidate")
 LOSS = Metric("loss", "min", "training loss", "nats")
 LEARNING_RATE = Metric("lr", "", "learning rate")

@@ -31,12 +31,12 @@ def tune(options: argparse.Namespace) -> int:
     """Try settings until ``--trials`` of them are known, then print the best one and the command that makes it."""
     named = any("=" not in word for word in options.overrides)
     target, overrides = stage_and_settings(options.overrides if named else [FIRST, *options.overrides])
-    metric = _metric(target, options.metric)
     if options.trials < 1:
         raise UserError(f"--trials {options.trials} is not at least 1", remedy="Write for example --trials 20.")
     overrides = with_source(overrides)
     space = space_of(overrides)
     first = configuration.load([*space.overrides(space.corner(0)), *_seeded(space)[0]])
+    metric = metric_of(target, options.metric, first)
     _check_relevant(target, space, first)
     store = Store(options.runs)
     label = options.experiment or repeatable_label("tune", target, overrides, metric.name)
@@ -141,13 +141,13 @@ def _row(trial: Trial, space: Space) -> dict[str, Any]:
     return {**number, "state": trial.state, "value": trial.value, "runs": trial.runs}
 
 
-def _metric(target: str, name: str | None) -> Metric:
+def metric_of(target: str, name: str | None, config: Config) -> Metric:
     """The metric on validation rows that decides. UserError for an unknown one, and for one on test rows."""
-    known = {metric.name: metric for metric in _choosing(STAGES[target])}
+    known = {metric.name: metric for metric in _choosing(STAGES[target], config)}
     chosen = name or (VAL_NDCG.name if VAL_NDCG.name in known else next(iter(known), ""))
     if chosen in known:
         return known[chosen]
-    usable = {stage.name: [metric.name for metric in _choosing(stage)] for stage in STAGES.values()}
+    usable = {stage.name: [metric.name for metric in _choosing(stage, config)] for stage in STAGES.values()}
     listed = "; ".join(f"{stage}: {', '.join(names)}" for stage, names in usable.items() if names)
     what = f"'{name}' is no figure on validation rows" if name else f"{target} has no figure on validation rows"
     raise UserError(
@@ -155,8 +155,10 @@ def _metric(target: str, name: str | None) -> Metric:
     )
 
 
-def _choosing(stage: Stage) -> list[Metric]:
+def _choosing(stage: Stage, config: Config) -> list[Metric]:
     """The metrics on validation rows of which more, or less, is better."""
+    if stage.alternatives and config.teacher.objective == "generate":
+        return list(stage.alternatives)
     return [metric for metric in stage.metrics if metric.name.startswith("val_") and metric.goal]
 
 

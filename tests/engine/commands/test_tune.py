@@ -12,6 +12,7 @@ import pytest
 
 from engine import config
 from engine.cli import main
+from engine.commands.tune import metric_of
 from engine.experiments.plan import NEW, Step
 from engine.jobs.store import Store
 from engine.runs.schema import Exit, RunInfo, new_id
@@ -29,6 +30,7 @@ TINY = [
         (["evaluate", "student.dropout=0.1..0.5"], "Test rows choose nothing"),
         (["student.dropout=0.1..0.5", "--metric", "ndcg@10"], "no figure on validation rows"),
         (["teacher", "teacher.learning_rate=1e-4..1e-3", "--metric", "val_lm_ndcg@10"], "no figure on validation rows"),
+        (["teacher", "teacher=generate", "teacher.batch=4,8", "--metric", "val_ndcg@10"], "teacher: candidate_hr@1;"),
         (["student", "distill.kl.weight=0.1..0.5"], "engine tune distill"),
         (["student.dropout=0.1..0.5", "--trials", "0"], "--trials"),
         (["student.dropout=0.1"], "nothing is searched"),
@@ -40,6 +42,12 @@ def test_a_search_that_makes_no_sense_is_one_message_and_status_2(
     assert main(["tune", *words, "--runs", str(tmp_path)]) == 2
     assert says in capsys.readouterr().err
     assert Store(tmp_path).scan() == []
+
+
+def test_a_teacher_that_generates_titles_is_chosen_by_what_it_reports() -> None:
+    ranking, generating = config.load([]), config.load(["teacher=generate"])
+    assert metric_of("teacher", None, ranking).name == metric_of("student", None, generating).name == "val_ndcg@10"
+    assert metric_of("teacher", None, generating).name == "candidate_hr@1"
 
 
 def test_a_trial_stays_open_while_a_run_that_it_needs_was_interrupted(

@@ -183,7 +183,7 @@ _TABLE = (
         metrics=(*TRAINED, VAL_LM_NDCG, CANDIDATE_HR, CANDIDATE_HR_OF_VALID, VALID_RATIO),
         groups=("lora_a", "lora_b", "gate", "projector", "head"),
         gates=True,
-        version=5,
+        version=6,
         work=POSITIONS,
         alternatives=(CANDIDATE_HR,),  # of one that generates titles
     ),

@@ -44,7 +44,7 @@ def run(config: Config, run: Run) -> None:
     objective = chosen(setup, sequences, rows, run)
     if processes.rank:
         torch.manual_seed(settings.seed + processes.rank)  # each process drops out other channels
-    steps = min(settings.epochs * objective.per_epoch, settings.steps or settings.epochs * objective.per_epoch)
+    steps = settings.total_steps(objective.per_epoch)
     plan = fit.TrainingPlan(
         steps=steps,
         per_epoch=objective.per_epoch,

@@ -122,6 +122,11 @@ class TeacherSettings:
     evaluate_rows: int | None = setting("validation rows of an evaluation while training; null: all", low=1)
     patience: int = setting("evaluations without a new best before training ends; 0: never", low=0)
 
+    def total_steps(self, per_epoch: int) -> int:
+        """Optimizer steps of the whole training, where an epoch has ``per_epoch``."""
+        whole = self.epochs * per_epoch
+        return min(whole, self.steps or whole)
+
     def check(self) -> Iterator[tuple[str, str]]:
         """Conditions between settings."""
         if getattr(self, self.objective) is None:

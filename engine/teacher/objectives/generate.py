@@ -147,7 +147,7 @@ def objective(setup: TeacherSetup, sequences: Sequences, rows: Rows, run: Run) -
         setup.tokens,
         about,
     )
-    total = settings.epochs * sampler.per_epoch
+    total = settings.total_steps(sampler.per_epoch)
 
     def prompts(step: int, k: int) -> tuple[str, Ints, Ints, Ints, Ints]:
         """Template, prompts of the part, their histories and candidates, and the targets of the whole step."""

@@ -162,6 +162,28 @@ def test_parts_of_a_step_whose_answers_differ_in_length_make_up_the_whole_step(
         torch.testing.assert_close(cut, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("words", "last"), [(["teacher.steps=6"], 5), (["teacher.epochs=2"], None)])
+def test_the_curriculum_reaches_item_vectors_in_every_prompt_at_the_last_step_of_the_training(
+    tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], last: int | None
+) -> None:
+    made, shown = tiny(), []
+    read = GenerateCollator.__call__
+
+    def noted(self: Any, *given: Any) -> Any:
+        shown.append(given[-1])
+        return read(self, *given)
+
+    monkeypatch.setattr(GenerateCollator, "__call__", noted)
+    run = Run.open(Store(tmp_path).create(RunInfo(new_id("teacher"), "teacher", "test", 1, "0" * 16), ""))
+    given = ["teacher=generate", "teacher.batch=1", "teacher.history=3", "teacher.generate.candidates=3"]
+    settings = load([*given, "teacher.epochs=100", *words]).teacher
+    made_objective = objective(made.setup(TEMPLATE, settings), made.data, TASK_ROWS, run)
+    last = 2 * made_objective.per_epoch - 1 if last is None else last
+    for step in (0, last):
+        made_objective.part(step, 0)
+    assert shown == [False, True]
+
+
 def test_what_a_teacher_is_compared_with_is_asked_about_the_same_candidates(tiny: Make) -> None:
     made, draw = tiny(), np.random.default_rng(4)
     size, items = 40, len(NAMES) - 1

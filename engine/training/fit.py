@@ -64,6 +64,7 @@ def fit(
             "stale": state.stale,
             "evaluations": state.step // plan.evaluate_every,
             "resting": list(plan.resting),
+            "steps": plan.steps,
             "uniform": plan.uniform and list(plan.uniform),
         },
     )

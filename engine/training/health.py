@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CARRIES = 0.1
 INFO, WARNING, ERROR = "info", "warning", "error"
 ABOVE = 1.05  # a loss in multiples of that of equal scores, at which every training begins
+REST = 0.75  # share of the steps after which a group that rests has had a gradient, if it ever will
 READINGS_EVERY = 5.0  # seconds between two looks at the readings of devices
 
 # What each code means: likely cause and next step. ``engine doctor`` looks closer.
@@ -139,6 +140,9 @@ class HealthMonitor:
         self.step = 0
         self._groups: list[str] = []
         self._resting: frozenset[str] = frozenset()  # groups that may go without a gradient for a while
+        self._longest_rest = math.inf  # steps
+        self._reached: set[str] = set()  # groups that have had a gradient
+        self._reports = 0  # of gradients
         self._patience, self._stale, self._evaluations = 0, 0, 0
         self._uniform: tuple[str, float] | None = None  # a loss, and its value where all items have one score
         self._losses: deque[float] = deque(maxlen=rules.window)
@@ -197,6 +201,7 @@ class HealthMonitor:
         self._patience, self._stale = int(plan.get("patience", 0)), int(plan.get("stale", 0))
         self._evaluations = int(plan.get("evaluations", 0))
         self._resting = frozenset(plan.get("resting", ()))
+        self._longest_rest = REST * (number(plan.get("steps")) or math.inf)
         name, value = plan.get("uniform") or ("", 0.0)
         self._uniform = (str(name), float(value)) if name else None
 
@@ -239,13 +244,16 @@ class HealthMonitor:
         updates = [number(value) for value in event.get("u") or [None] * len(norms)]
         seen: dict[str, list[str]] = defaultdict(list)
         ratios: dict[str, float] = {}
+        self._reports += 1
         for name, norm, update in zip(self._groups, norms, updates, strict=False):
             self._norms[name].append(norm)
             self._updates[name].append(update)
+            if norm is not None:
+                self._reached.add(name)
             if norm is not None and not math.isfinite(norm):
                 seen["nan_loss"].append(name)
             elif all_of(self._norms[name], rules.reports, None):
-                if name not in self._resting:
+                if not self._rests(name):
                     seen["grad_none"].append(name)
             elif all_of(self._norms[name], rules.reports, 0.0):
                 seen["grad_zero"].append(name)
@@ -260,6 +268,11 @@ class HealthMonitor:
                 if all_of(self._updates[name], rules.reports, 0.0):
                     seen["still"].append(name)
         return _GRADIENT_CODES, [self._about(code, groups, ratios) for code, groups in seen.items()]
+
+    def _rests(self, name: str) -> bool:
+        """Whether a group may go without a gradient: as one whose time has come and goes, or may still come."""
+        early = self.step < self._longest_rest or self._reports <= self.rules.window
+        return name in self._resting and (early or name in self._reached)
 
     def _about(self, code: str, groups: Sequence[str], ratios: Mapping[str, float]) -> HealthFinding:
         worst = [ratios[name] for name in groups if name in ratios]

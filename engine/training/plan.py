@@ -24,7 +24,7 @@ class TrainingPlan:
     sharded: bool = False  # the module has weights in parts on several devices
     shared_evaluation: bool = False  # every process evaluates a part; otherwise the first one does alone
     uniform: tuple[str, float] | None = None  # a reported loss, and its value where all items have one score
-    resting: tuple[str, ...] = ()  # parameter groups that may go without a gradient for many steps
+    resting: tuple[str, ...] = ()  # parameter groups that may go without a gradient for many steps, not for all
 
     def newest(self, step: int) -> float:
         """Share of the newest weights in their running mean after ``step`` steps; early weights are soon forgotten."""

@@ -114,6 +114,17 @@ def test_a_group_may_rest_where_the_plan_lists_it(rules: HealthSettings) -> None
     assert findings(monitored, [grad(step, [None]) for step in range(1, 9)]) == []
 
 
+@pytest.mark.parametrize(("last", "reached", "codes"), [(74, 0, []), (90, 0, ["grad_none"]), (90, 40, [])])
+def test_a_group_that_rests_must_have_begun_by_three_quarters_of_the_training(
+    rules: HealthSettings, last: int, reached: int, codes: list[str]
+) -> None:
+    monitored = HealthMonitor(rules)
+    plan = {"resting": ["projector"], "steps": 100}
+    monitored.feed({"k": "schema", "groups": [{"name": "projector"}], "course": plan})
+    events = [grad(step, [1.0 if step == reached else None]) for step in range(2, last, 2)]
+    assert [found.code for found in findings(monitored, events)] == codes
+
+
 def test_weights_that_get_a_gradient_and_do_not_move_are_named(monitored: HealthMonitor) -> None:
     found = only(findings(monitored, [grad(step, SOUND, [1e-3, 0.0, 1e-3]) for step in range(1, 6)]))
     assert (found.code, found.groups) == ("still", ("gate",)) and "learning rate of 0" in found.hint

@@ -4,9 +4,9 @@ Plain values, cleaned where they were read; an unknown field is empty or None.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from engine.jobs.queue_rows import RunFacts
@@ -80,17 +80,12 @@ class Row(RunFacts):
     @property
     def metric(self) -> str:
         """Its stage's main metric, or the one that it reports in place of that."""
-        return self._main[0]
+        return main_metric(self.stage, self.last)[0]
 
     @property
     def goal(self) -> str:
         """The better direction of the main metric: max, min, or empty."""
-        return self._main[1]
-
-    @property
-    def _main(self) -> tuple[str, str]:
-        first, *others = main_metrics(self.stage)
-        return next((other for other in others if other[0] in self.last), first)
+        return main_metric(self.stage, self.last)[1]
 
     def value(self, metric: str, which: str = "") -> float | None:
         """A metric of the kept checkpoint, else its best value, else its last; ``which``: only the "best" or "last"."""
@@ -161,10 +156,8 @@ def best_rows(rows: Iterable[Row]) -> dict[Peers, Row]:
     return {peers: row for peers, (_, row) in found.items()}
 
 
-@cache
-def main_metrics(stage: str) -> tuple[tuple[str, str], ...]:
-    """Name and goal of a stage's main metric, both empty without one, and of those that may take its place."""
+def main_metric(stage: str, reported: Collection[str]) -> tuple[str, str]:
+    """Name and goal of the main metric of a run that reported these; both empty without one."""
     known = STAGES.get(stage)
-    main = known.main_metric() if known else None
-    first = (main.name, main.goal) if main else ("", "")
-    return first, *((metric.name, metric.goal) for metric in (known.alternatives if known else ()))
+    main = known.main_metric(reported) if known else None
+    return (main.name, main.goal) if main else ("", "")

@@ -177,7 +177,7 @@ def progress(row: Row) -> str:
 
 
 def _difference(row: Row, best: Row | None) -> str:
-    """The main metric minus that of the best run with the same stage and data."""
+    """The main metric minus that of the best run that it is comparable with."""
     if row.score is None or best is None or best.score is None or math.isnan(row.score):
         return ""
     return "=best" if best.id == row.id else numbers.signed(row.score - best.score)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.config.settings.search import epochs_of
+from engine.config.settings.teacher import OBJECTIVES
 
 WITHOUT_TEACHER = "transitions-titles"  # the experiment of chosen data, where nothing that teaches is chosen too
 TEACHING = {"backbone", "teacher", "knowledge", "distill", "evaluate"}  # groups whose choice says what teaches
@@ -23,7 +24,6 @@ SEARCHED = {  # setting that counts the trials of a search -> the sections whose
     "search.teacher": ("teacher",),
     "search.distill": ("student", "distill"),
 }
-OBJECTIVES = ("rank", "generate")  # sections of teacher, each for the objective of its name
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # a value in conf/ that is another setting's, or choices.<group>
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.config import label_of, split
-from engine.config.compose import OBJECTIVES, REFERENCE, SAME, compose, folder, unrecorded
+from engine.config.compose import REFERENCE, SAME, compose, folder, unrecorded
 from engine.config.controls import listed
+from engine.config.settings.teacher import OBJECTIVES
 
 TYPED = "command line"
 OTHERS = "other settings of its model are given"  # origin of a count of trials that no longer holds

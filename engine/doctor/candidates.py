@@ -7,7 +7,7 @@ from engine.doctor.check import WARN, Outcome, Unavailable, check, judged
 from engine.metrics.statistics import hit_interval
 from engine.runs.schema import Summary
 from engine.stages import CANDIDATE_HR, TRAIN_TOKENS
-from engine.teacher.objectives.generate import CANDIDATE_ROWS, POPULARITY, STUDENT
+from engine.teacher.objectives.generate import CANDIDATE_POPULARITY, CANDIDATE_ROWS, CANDIDATE_STUDENT
 
 
 @check(
@@ -27,9 +27,9 @@ def candidate_controls(case: Case) -> Outcome:
     if CANDIDATE_HR.name not in kept or CANDIDATE_ROWS not in facts:
         raise Unavailable("this teacher was trained with no candidates in its prompts")
     rows, own = int(facts[CANDIDATE_ROWS]), float(kept[CANDIDATE_HR.name])
-    controls = {"popularity": float(facts[POPULARITY]), "student": float(facts[STUDENT])}
+    controls = {"popularity": float(facts[CANDIDATE_POPULARITY]), "student": float(facts[CANDIDATE_STUDENT])}
     best = max(controls, key=lambda name: controls[name])
-    low = _least_gain(controls[best], own, rows)
+    low = least_gain(controls[best], own, rows)
     shown = ", ".join(f"{name} {value:.3f}" for name, value in controls.items())
     evidence = (
         f"HR@1 among the candidates of {rows:,} validation rows {own:.3f}, {shown}; at least {low:+.3f} over {best}"
@@ -38,7 +38,7 @@ def candidate_controls(case: Case) -> Outcome:
     return judged(low > 0, evidence + (f"; trained on {tokens:,} tokens" if tokens else ""), WARN)
 
 
-def _least_gain(base: float, own: float, rows: int) -> float:
+def least_gain(base: float, own: float, rows: int) -> float:
     """Lower end of the 95 % interval of ``own - base``, two shares of the same rows taken for independent ones.
 
     Newcombe 1998, method 10, of Clopper's and Pearson's intervals. Both models meet the same easy rows, so the

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from engine.config.settings import setting
 
 AUTO = ("auto",)
+OBJECTIVES = ("rank", "generate")  # each has the section of its name, and a teacher one of them
 GATES = ("softmax", "mlp", "topk", "noisy", "noisy_mlp", "dropout", "resnet1d", "uniform")
 
 
@@ -82,7 +83,7 @@ class GenerateSettings:
 class TeacherSettings:
     """One teacher."""
 
-    objective: str = setting("what the language model is trained to do", choices=("rank", "generate"))
+    objective: str = setting("what the language model is trained to do", choices=OBJECTIVES)
     seed: int = setting("seed of initial weights, order, templates, candidates and dropout", low=0, high=2**31 - 1)
     precision: str = setting("frozen weights in float32, or in bfloat16", choices=("32-true", "bf16-mixed"))
     quantise: str = setting("frozen weights in 8 or 4 bits (bitsandbytes)", choices=("none", "8bit", "4bit"))

@@ -32,11 +32,8 @@ from engine.teacher.prompting.tokenizer import NO_LABEL
 from engine.training.schedule import hybrid_probability
 
 CANDIDATES = 5  # purpose of a step's generator, beside those of rank
-POPULARITY, STUDENT = (
-    "candidate_popularity",
-    "candidate_student",
-)  # facts: CANDIDATE_HR of what the teacher is compared with
-CANDIDATE_ROWS = "candidate_rows"  # fact: of how many rows
+# Facts: CANDIDATE_HR of what the teacher is compared with, and of how many rows.
+CANDIDATE_POPULARITY, CANDIDATE_STUDENT, CANDIDATE_ROWS = "candidate_popularity", "candidate_student", "candidate_rows"
 AT_ONCE = 5  # candidates scored together: each holds a copy of its prompt's keys and values
 
 
@@ -242,13 +239,16 @@ class CandidateEvaluation:
 
     @torch.no_grad()
     def controls(self, counts: Ints) -> dict[str, float]:  # [n + 1] times each item occurs in training
-        """HR@1 among the same candidates: of popularity and of the student. A target that ties with another is not
-        first."""
+        """HR@1 of popularity and of the student among the same candidates, under the names of their facts.
+
+        A target whose score another candidate has, too, is not first.
+        """
         candidates = torch.from_numpy(self.candidates)
         table, bias, users = self.setup.student.table.cpu(), self.setup.student.bias, self.states.cpu()
         student = torch.einsum("rcd,rd->rc", table[candidates], users)
         student = student if bias is None else student + bias.cpu()[candidates]
-        return {POPULARITY: self._first(torch.from_numpy(counts)[candidates]), STUDENT: self._first(student)}
+        popularity = torch.from_numpy(counts)[candidates]
+        return {CANDIDATE_POPULARITY: self._first(popularity), CANDIDATE_STUDENT: self._first(student)}
 
     def _first(self, scores: Tensor) -> float:  # [R, C]
         """Share of rows, those without a history included, whose target scores higher than all others."""

@@ -29,7 +29,7 @@ def test_not_a_number_is_never_the_best() -> None:
 
 
 def test_the_lower_value_is_better_for_a_metric_to_minimise(monkeypatch) -> None:
-    monkeypatch.setattr("cockpit.models.rows.main_metrics", lambda stage: (("perplexity", "min"),))
+    monkeypatch.setattr("cockpit.models.rows.main_metric", lambda stage, reported: ("perplexity", "min"))
     rows = [Row(name, "backbone", last={"perplexity": value}) for name, value in (("a", 9.0), ("b", 7.0), ("c", 8.0))]
     assert [run.id for run in best_rows(rows).values()] == ["b"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.doctor.candidates import _least_gain
+from engine.doctor.candidates import least_gain
 from tests.fixtures.doctor import Doctor
 from tests.fixtures.small_runs import Chain
 
@@ -60,5 +60,5 @@ def test_a_teacher_that_ranks_the_catalogue_is_not_judged_by_candidates(doctor: 
 
 def test_equal_models_are_seldom_told_apart() -> None:
     draw = np.random.default_rng(0)
-    ahead = [_least_gain(a / 95, b / 95, 95) > 0 for a, b in draw.binomial(95, 0.3, (2000, 2))]
+    ahead = [least_gain(a / 95, b / 95, 95) > 0 for a, b in draw.binomial(95, 0.3, (2000, 2))]
     assert sum(ahead) <= 0.025 * len(ahead)

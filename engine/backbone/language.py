@@ -7,7 +7,7 @@ import copy
 import importlib.util
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -210,11 +210,11 @@ def packs(model: Any, longest: int) -> bool:
 
 @torch.no_grad()
 def greedy(
-    model: Any, embeddings: Tensor, mask: Tensor, stops: Sequence[int], longest: int
+    model: Any, embeddings: Tensor, mask: Tensor, stops: Sequence[int], longest: int, tick: Callable[[], None]
 ) -> Tensor:  # -> [B, <= longest]
     """Greedy decoding of left-padded prompts [B, T, H] until every row has generated a stop token.
 
-    A finished row is filled up with its stop token.
+    A finished row is filled up with its stop token. ``tick`` is called after every token.
     """
     past, ended, generated = None, torch.zeros(len(mask), dtype=torch.bool, device=mask.device), []
     endings = torch.tensor(stops, device=mask.device)
@@ -227,6 +227,7 @@ def greedy(
         token = logits(model, output.last_hidden_state[:, -1]).argmax(dim=1)
         token = torch.where(ended, endings[0], token)
         generated.append(token)
+        tick()
         ended = ended | torch.isin(token, endings)
         if bool(ended.all()):
             break

@@ -5,6 +5,7 @@ Letters: R rows, Q prompts, E experts, W width of a query vector, H of the langu
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -105,7 +106,8 @@ def generative_scorer(
             scores = ranking.score_items(users, student.table, student.bias)
             scores.scatter_(1, torch.from_numpy(history).to(device), -torch.inf)
             candidates = scores.topk(rules.candidates, dim=1).indices.cpu().numpy()
-            titles, gate = generate_titles(setup, history, users, candidates, rules.new_tokens)
+            alive = partial(tick, start, len(rows))
+            titles, gate = generate_titles(setup, history, users, candidates, rules.new_tokens, alive)
             generated |= {start: (titles, gate.float().cpu())} if own else {}
             tick(min(start + processes.count * settings.batch, len(rows)), len(rows))
         everywhere = {start: found for part in processes.gathered(generated) for start, found in part.items()}

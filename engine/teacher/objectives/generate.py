@@ -3,7 +3,9 @@
 Letters: B prompts, T tokens, C candidates, N labelled tokens, R rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -88,15 +90,19 @@ def token_losses(teacher: Teacher, batch: GenerateBatch, gates: Tensor) -> tuple
 
 @torch.no_grad()
 def generate_titles(
-    setup: TeacherSetup, history: Ints, users: Tensor, candidates: Ints, longest: int
+    setup: TeacherSetup, history: Ints, users: Tensor, candidates: Ints, longest: int, tick: Callable[[], None]
 ) -> tuple[list[str], Tensor]:  # -> B texts, [B, E]
-    """Greedy answers and the expert weights. Prompts are padded on the left, so every answer follows its prompt."""
+    """Greedy answers and the expert weights. Prompts are padded on the left, so every answer follows its prompt.
+
+    ``tick`` is called after every token: on a slow processor a batch of answers takes longer than a run may be silent.
+    """
     batch = GenerateCollator(setup)(setup.templates[0], history, users, candidates, left=True)
     teacher, gates = setup.teacher, setup.teacher.gates(batch.inputs.users)
     assert batch.inputs.mask is not None
     with teacher.routing.of(gates):
         embeddings = teacher.embed(batch.inputs)
-        tokens = language.greedy(teacher.language_model, embeddings, batch.inputs.mask, [setup.tokenizer.stop], longest)
+        stops = [setup.tokenizer.stop]
+        tokens = language.greedy(teacher.language_model, embeddings, batch.inputs.mask, stops, longest, tick)
     return [first_line(setup.tokenizer.vocabulary.decode(row)) for row in tokens.tolist()], gates
 
 
@@ -221,7 +227,8 @@ class CandidateEvaluation:
         found: dict[int, list[int | None]] = {}
         for start, own in processes.dealt(starts):
             some = slice(start, start + size)
-            answers = self._likeliest(some) if self.rules.scoring == "likelihood" else self._generated(some)
+            alive = partial(tick, start, total)
+            answers = self._likeliest(some) if self.rules.scoring == "likelihood" else self._generated(some, alive)
             found |= {start: answers} if own else {}
             tick(min(start + size * processes.count, total), total)
         everywhere = {start: answers for part in processes.gathered(found) for start, answers in part.items()}
@@ -256,10 +263,10 @@ class CandidateEvaluation:
         others = scores.double().masked_fill(target, -torch.inf).amax(dim=1)
         return float((scores[target] > others).sum()) / (len(others) + self.empty)
 
-    def _generated(self, some: slice) -> list[int | None]:
+    def _generated(self, some: slice, alive: Callable[[], None]) -> list[int | None]:
         """Index of the candidate that each greedy answer names."""
         setup, candidates, history = self.setup, self.candidates[some], self.spans.some(some).history
-        texts, _ = generate_titles(setup, history, self.states[some], candidates, self.rules.new_tokens)
+        texts, _ = generate_titles(setup, history, self.states[some], candidates, self.rules.new_tokens, alive)
         return [
             candidate_named(text, [item_name(setup.titles[item], item) for item in row], self.rules.match)
             for text, row in zip(texts, candidates.tolist(), strict=True)

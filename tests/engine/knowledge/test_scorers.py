@@ -10,8 +10,10 @@ import torch
 
 from engine.config import load
 from engine.config.settings.knowledge import KnowledgeSettings
+from engine.data.sequences import Rows
 from engine.knowledge.scorers import Scorer, catalogue_scorer, generative_scorer
 from engine.metrics import grounding, ranking
+from engine.teacher.prompting.spans import heldout_spans
 from tests.fixtures.tiny_teacher import ITEMS, Tiny
 from tests.fixtures.tiny_teacher import tiny as tiny
 
@@ -29,7 +31,7 @@ def histories() -> ranking.Histories:
 
 
 def generative(tiny: Callable[[], Tiny], text: torch.Tensor, popularity: torch.Tensor | None, gamma: float) -> Scorer:
-    setup = tiny().setup(settings=load(["teacher=generate"]).teacher)
+    setup = tiny().setup(settings=load(["teacher=generate", "teacher.generate.candidates=3"]).teacher)
     return generative_scorer(setup, settings(), text, "tokens", 8, popularity, gamma)
 
 
@@ -106,6 +108,14 @@ def test_a_generated_title_finds_the_nearest_items_that_were_not_seen(tiny: Call
     items, distances = scorer.first(text[[4, 9, 3]] + 0.1, histories(), None)
     assert items.tolist() == [[4, 6, 2, 7], [9, 10, 8, 11], [3, 5, 6, 7]]
     assert (distances.diff(dim=1) > 0).all() and distances.min() >= 0 and distances.max() <= 1
+
+
+def test_a_batch_of_titles_gives_signs_of_life_while_it_is_written(tiny: Callable[[], Tiny]) -> None:
+    scorer, made = generative(tiny, torch.randn(ITEMS + 1, 6), None, 0.0), tiny()
+    rows = Rows(made.data.items, np.array([0, 0]), np.array([2, 3]), np.arange(2))
+    states, reports = made.student.after_rows(rows, torch.device("cpu"), lambda *_: None), list[int]()
+    scorer.queries(heldout_spans(rows, 3), states, np.arange(2), lambda done, total: reports.append(done))
+    assert reports.count(0) > 1 and reports[-1] == 2
 
 
 def test_popular_items_come_nearer_as_gamma_says_and_what_is_stored_gives_the_same_scores(

@@ -62,13 +62,12 @@ def test_only_the_answer_is_learned_and_its_loss_is_that_of_a_loop(tiny: Make) -
     assert count == len(losses)
 
 
-def greedy(made: Any, rows: slice) -> list[list[int]]:
+def greedy(made: Any, rows: slice, tick: Callable[[], None] = lambda: None) -> list[list[int]]:
     batch = collator_of(made)(TEMPLATE, HISTORY[rows], users()[rows], CANDIDATES[rows], left=True)
     assert batch.inputs.mask is not None
     with made.teacher.routing.of(made.teacher.gates(batch.inputs.users)):
-        tokens = language.greedy(
-            made.teacher.language_model, made.teacher.embed(batch.inputs), batch.inputs.mask, [made.tokenizer.stop], 6
-        )
+        model, stops = made.teacher.language_model, [made.tokenizer.stop]
+        tokens = language.greedy(model, made.teacher.embed(batch.inputs), batch.inputs.mask, stops, 6, tick)
     return tokens.tolist()
 
 
@@ -95,6 +94,26 @@ def test_generation_with_a_cache_equals_reading_everything_again(tiny: Make) -> 
             break
         embeddings = torch.cat([embeddings, made.teacher.language_model.get_input_embeddings()(token[:, None])], dim=1)
     assert greedy(made, slice(0, 1))[0] == expected and ids.shape[0] == 1
+
+
+def test_every_generated_token_is_a_sign_of_life(tiny: Make) -> None:
+    made, signs = tiny(), list[None]()
+    generated = greedy(made, slice(0, 2), lambda: signs.append(None))[0]
+    assert len(signs) == len(generated) > 1
+
+
+def test_an_evaluation_gives_signs_of_life_within_a_batch_of_answers(tiny: Make) -> None:
+    words = ["teacher=generate", "teacher.generate.candidates=3", "teacher.generate.scoring=greedy"]
+    made, settings = tiny(), load(words).teacher
+    assert settings.generate is not None
+    rows, candidates = TASK_ROWS, np.stack([(target + np.arange(3)) % 5 + 1 for target in TASK_ROWS.targets - 1])
+    reports = list[tuple[int, int]]()
+    evaluation = CandidateEvaluation(
+        made.setup(TEMPLATE, settings), settings.generate, rows, candidates, lambda *_: None
+    )
+    evaluation(lambda done, total: reports.append((done, total)))
+    total = len(evaluation.targets)
+    assert reports.count((0, total)) > 1 and reports[-1] == (total, total)
 
 
 def test_text_only_prompts_leave_the_projector_out(tiny: Make) -> None:

@@ -18,29 +18,17 @@ from engine.errors import UserError
 from engine.runs.files import refused
 
 NEEDED = ("gguf", "accelerate")
-MAGIC = b"GGUF"
 PART = ".gguf.part"  # within the names of files that hold a part each, in order of their names
 
 
 def options(file: Path) -> dict[str, Any]:
-    """What ``from_pretrained`` of the file's folder needs to read it. UserError where it cannot be."""
+    """What ``from_pretrained`` of the file's folder needs to read it. UserError where packages are missing."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
             f"GGUF files need {' and '.join(missing)}, not installed here",
             location="backbone.name",
             remedy="pip install 'recdistill[gguf]'",
-        )
-    try:
-        with file.open("rb") as opened:
-            magic = opened.read(len(MAGIC))
-    except OSError as error:
-        raise refused(error, file) from error
-    if magic != MAGIC:
-        raise UserError(
-            "this is no GGUF file",
-            location=str(file),
-            remedy="Name a file that ends in .gguf; a folder with weights is read with backbone=path.",
         )
     # Newer versions keep the quantised blocks otherwise, which can neither be saved nor adapted.
     config: Any = getattr(transformers, "GgufConfig", None)

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -23,17 +24,15 @@ from engine.backbone import blocks as block_stack
 from engine.backbone import gguf
 from engine.backbone.causal_attention import causal, without_masks
 from engine.backbone.heads import check, logits
+from engine.backbone.model_files import ALTERNATIVES, of_language_model
 from engine.backbone.packing import Packing, pack
 from engine.backbone.slots import CANDIDATE_SLOT, HISTORY_SLOT, PADDING_TOKEN, PLAIN_SLOT, SPECIALS, Vocabulary
 from engine.errors import RunError, UserError
 from engine.training import memory
 
 SOURCE = "source.json"  # in a run's language model folder: where the weights lie, when they were not copied
+REASON = 300  # characters of another library's message
 FEW_BITS = ("bitsandbytes", "accelerate")  # what reading weights in 8 or 4 bits needs beside transformers
-ALTERNATIVES = (
-    "Without it: backbone=scratch pre-trains a small one here; backbone=path backbone.name=DIR takes a folder."
-)
-
 
 _logging: Any = logging
 _logging.disable_progress_bar()
@@ -73,8 +72,7 @@ def read(source: str, dtype: torch.dtype, quantise: str, device: str, blocks: in
     ``blocks``: how many of its blocks are kept, None for all.
     """
     path = Path(source)
-    if not path.exists():
-        raise UserError("there is no such file or folder", location=source, remedy=ALTERNATIVES)
+    of_language_model(path)
     single = gguf.options(path) if path.is_file() else {}
     folder = str(path.parent) if single else source
     bits: dict[str, Any] = {}
@@ -114,7 +112,7 @@ def reading(source: str) -> Iterator[None]:
         with memory.enough(lambda: _too_large(source)):
             yield
     except (OSError, ValueError, LookupError, ImportError, SafetensorError, struct.error) as error:  # of GGUF: struct
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = shorten(str(error), REASON) or type(error).__name__
         raise UserError(f"no language model can be read ({reason})", location=source, remedy=ALTERNATIVES) from error
 
 

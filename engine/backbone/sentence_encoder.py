@@ -6,14 +6,13 @@ Its own files say how tokens are pooled (as the library sentence-transformers wr
 Letters: n items, B texts of a batch, T tokens, H' width of the encoder.
 """
 
-import importlib.util
 import json
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -23,12 +22,13 @@ from torch.nn import functional as F
 from transformers import AutoModel, AutoTokenizer
 
 from engine.backbone import hub
+from engine.backbone.language import REASON
+from engine.backbone.model_files import ENCODERS, PACKAGE, encoder_folder, of_sentence_encoder
 from engine.backbone.pieces import Ints
 from engine.backbone.text_vectors import batches, shared
 from engine.errors import UserError
 from engine.training.processes import Processes
 
-PACKAGE = "package:"  # before the name of a Python package that holds the encoder as model.zip
 POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "first"}
 
 
@@ -45,12 +45,12 @@ class SentenceEncoder:
     @classmethod
     def read(cls, name: str, device: str) -> "SentenceEncoder":
         """``name``: a folder, ``owner/name`` of the hub, or ``package:NAME``. UserError where it cannot be read."""
+        found = of_sentence_encoder(name)
         if name.startswith(PACKAGE):
             with tempfile.TemporaryDirectory() as unpacked:
-                _unpack(name.removeprefix(PACKAGE), Path(unpacked))
+                _unpack(found[0], Path(unpacked))
                 return cls._of(Path(unpacked), device)
-        folder = Path(name).expanduser()
-        return cls._of(folder if folder.is_dir() else hub.fetch(name, None)[0], device)
+        return cls._of(encoder_folder(name) or hub.fetch(name, None, "backbone.text_model")[0], device)
 
     @classmethod
     def _of(cls, folder: Path, device: str) -> "SentenceEncoder":
@@ -60,11 +60,9 @@ class SentenceEncoder:
             model: Any = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
             raise UserError(
-                f"no sentence encoder can be read ({str(error).strip().splitlines()[0]})",
+                f"no sentence encoder can be read ({shorten(str(error), REASON)})",
                 location=str(folder),
-                remedy="backbone.text_model is a folder or a name of the hub with weights, configuration and "
-                "tokenizer; "
-                "null takes the language model itself.",
+                remedy=ENCODERS,
             ) from error
         context = getattr(model.config, "max_position_embeddings", None) or 512
         limit = min(longest or context, context)
@@ -120,20 +118,13 @@ def _declared(folder: Path) -> tuple[str, bool, int | None]:
     return POOLINGS[chosen[0]], normalise, (read("sentence_bert_config.json") or {}).get("max_seq_length")
 
 
-def _unpack(package: str, folder: Path) -> None:
-    if importlib.util.find_spec(package) is None:
+def _unpack(archive: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(folder)
+    except (OSError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"the Python package {package} is not installed",
-            location="backbone.text_model",
-            remedy="Install it, or name a folder or a model of the hub.",
-        )
-    with as_file(files(package).joinpath("model.zip")) as packed:
-        try:
-            with zipfile.ZipFile(packed) as archive:
-                archive.extractall(folder)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"the Python package {package} holds no sentence encoder ({error})",
-                location="backbone.text_model",
-                remedy="Name a folder or a model of the hub.",
-            ) from error
+            f"the sentence encoder in this Python package cannot be unpacked ({error})",
+            location=str(archive),
+            remedy="Install the package again, or name a folder or a model of the hub.",
+        ) from error

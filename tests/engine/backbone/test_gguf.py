@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from engine.backbone import gguf, language
+from engine.backbone.model_files import MAGIC
 from engine.backbone.tokenizer import train_tokenizer
 from engine.errors import UserError
 
@@ -120,7 +121,7 @@ def test_a_dequantised_model_is_saved_and_read_as_any_other(file: Path, tmp_path
 @pytest.mark.parametrize("share", [0.0, 0.05, *(0.05 + step / 10_000 for step in range(1, 9)), 0.5, 0.98, 1.0])
 def test_a_file_that_is_cut_short_is_one_message(file: Path, tmp_path: Path, share: float) -> None:
     whole = file.read_bytes()
-    kept = max(len(gguf.MAGIC), int(share * len(whole)) - (share == 1.0))
+    kept = max(len(MAGIC), int(share * len(whole)) - (share == 1.0))
     (tmp_path / "cut.gguf").write_bytes(whole[:kept])
     with pytest.raises(UserError, match=f"cut short or damaged: it has {kept:,} bytes") as found:
         language.read(str(tmp_path / "cut.gguf"), torch.float32, "none", "cpu")

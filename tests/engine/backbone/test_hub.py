@@ -41,6 +41,13 @@ def test_a_refusal_names_the_offline_alternatives(
     assert "backbone=scratch" in found.value.remedy and "backbone=path" in found.value.remedy
 
 
+def test_a_refusal_of_a_sentence_encoder_names_its_own_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(errors.RepositoryNotFoundError("none", response=answer(404)), monkeypatch)
+    with pytest.raises(UserError, match="no model 'a/b'") as found:
+        hub.fetch("a/b", None, "backbone.text_model")
+    assert found.value.location == "backbone.text_model" and "package:NAME" in found.value.remedy
+
+
 def test_without_a_connection_the_cache_is_taken_and_its_commit_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -68,12 +68,12 @@ def encoder_folder(name: str) -> Path | None:
 
 
 def _of_folder(folder: Path, what: str, remedy: str) -> list[Path]:
-    """The files that reading the model may open, those one folder below included (1_Pooling/config.json)."""
+    """The files that reading the model may open, of folders below the configuration (1_Pooling/config.json)."""
     if not (folder / CONFIGURATION).is_file():
         cause = f"this folder holds no {what}: it has no {CONFIGURATION}"
         raise UserError(cause, location=str(folder), remedy=remedy)
-    patterns = [depth + pattern for depth in ("", "*/") for pattern in (*PATTERNS, OLD_WEIGHTS)]
-    return sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+    patterns = (*PATTERNS, OLD_WEIGHTS, f"*/{CONFIGURATION}")
+    return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
 
 
 def _of_package(package: str) -> Path:
